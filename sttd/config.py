@@ -1,0 +1,207 @@
+"""The configuration: every key with its default, its check and its meaning, read from file, environment and `--set`.
+
+Precedence: `--set section.key=value` over `STTD_SECTION__KEY` over the file over the defaults below.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sttd.part import ModelSpec, Options
+
+
+def key(default: Any, help: str, kind: str, **rules: Any) -> Any:
+    """A configuration key: its default, the sentence that `etc/sttd.toml` prints, and how its value is read."""
+    return field(default=default, metadata={"help": help, "kind": kind, **rules})
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things lie. Each one that is empty is a folder of `root`."""
+
+    root: Path = key(Path("/srv/sttd"), "The folder that holds all others.", "path")
+    inbox: Path = key(Path(), "Drop recordings here. Empty: ROOT/inbox.", "path")
+    transcripts: Path = key(Path(), "Results appear here. Empty: ROOT/transcripts.", "path")
+    archive: Path = key(Path(), "Transcribed sources go here. Empty: ROOT/archive.", "path")
+    failed: Path = key(Path(), "Sources that could not be transcribed go here. Empty: ROOT/failed.", "path")
+    state: Path = key(
+        Path(), "Ledger and checkpoints; on a local disk. Empty: $STATE_DIRECTORY, else ROOT/state.", "path"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    settle: float = key(5.0, "A file is taken when its size and time have not changed for this long.", "duration")
+    settle_closed: float = key(
+        0.5, "The same where its writer is known to have closed it or renamed it in.", "duration"
+    )
+    rescan_interval: float = key(
+        60.0, "How often the whole inbox is looked through for what no event told of.", "duration", positive=True
+    )
+    polling: bool = key(
+        False, "For file systems without events (NFS, SMB): look, do not listen; settle is then 60 s.", "bool"
+    )
+    suffixes: tuple[str, ...] = key(
+        tuple(
+            "3ga 3gp aac ac3 aif aiff amr ape au avi caf dts eac3 flac flv m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg "
+            "mpg mts oga ogg ogv opus spx tta ts w64 wav webm wma wmv wv".split()
+        ),
+        "File name suffixes that are recordings; others are left where they are, and counted.",
+        "list",
+    )
+    dedupe: bool = key(True, "A file with the content of one that is done gets a copy of its result.", "bool")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    workers: int = key(0, "Worker processes. auto: one per GPU, else by cores and memory.", "auto", most=256)
+    job_timeout: float = key(
+        1800.0,
+        "How long one worker may spend on one job before it is killed; the job resumes.",
+        "duration",
+        positive=True,
+    )
+    sweep_interval: float = key(60.0, "How often workers that are over it are looked for.", "duration", positive=True)
+    kill_grace: float = key(10.0, "Between SIGTERM and SIGKILL.", "duration")
+    stop_grace: float = key(
+        30.0, "How long running jobs may take to reach a checkpoint when the daemon stops.", "duration"
+    )
+    attempts: int = key(3, "Failed attempts after which a job goes to failed/.", "int", least=1, most=100)
+    retry_waits: tuple[float, ...] = key(
+        (30.0, 120.0, 600.0), "Waits before the second, third, ... attempt; the last one repeats.", "durations"
+    )
+    machine_wait: float = key(
+        30.0, "Wait before the next try where the machine is at fault (no model, disk full).", "duration", positive=True
+    )
+    jobs_per_worker: int = key(100, "A worker is replaced after this many jobs.", "int", least=1)
+    idle_ttl: float = key(600.0, "An idle worker ends after this long and gives its memory back.", "duration")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    name: str = key("small", 'A size, a hub name, a folder, or "demo".', "str", filled=True)
+    fallback: str = key("base", 'Used where the model does not load. "": none.', "str")
+    load_timeout: float = key(300.0, "How long one load may take.", "duration", positive=True)
+    retry_after: float = key(900.0, "A model that did not load is not tried again sooner.", "duration")
+    device: str = key("auto", "auto, cpu or cuda.", "choice", choices=("auto", "cpu", "cuda"))
+    compute_type: str = key(
+        "default", "CTranslate2's: default, auto, int8, int8_float32, int8_float16, float16, float32, ...", "choice",
+        choices=("default", "auto", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16",
+                 "bfloat16", "float32"),
+    )  # fmt: skip
+    cpu_threads: int = key(0, "Threads of one worker. auto: the cores shared out.", "auto", most=256)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    language: str = key("", 'A language code such as "th". "": detected from the first speech.', "language")
+    languages: tuple[str, ...] = key(
+        (), "Detected anew in each window, among these: for meetings in several languages.", "languages"
+    )
+    task: str = key(
+        "transcribe", "transcribe, or translate (into English).", "choice", choices=("transcribe", "translate")
+    )
+    batch_size: int = key(8, "Windows that go through the model together.", "int", least=1, most=128)
+    beam_size: int = key(5, "Beam size.", "int", least=1, most=32)
+    word_timestamps: bool = key(False, "The time of each word, in the JSON.", "bool")
+    initial_prompt: str = key("", "Text that shows the model names and spelling.", "str")
+    hotwords: str = key("", "Words to be expected.", "str")
+    vad_threshold: float = key(0.5, "Probability above which sound is speech.", "fraction")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    cleanup_every_chunks: int = key(50, "Chunks between two clean-ups in a worker.", "int", least=1)
+    cleanup_cooldown: float = key(60.0, "Never clean up twice within this.", "duration")
+    check_cooldown: float = key(30.0, "Never read the memory figures twice within this.", "duration")
+    log_interval: float = key(600.0, "How often memory figures go to the journal.", "duration", positive=True)
+    moderate: float = key(80.0, "Clean up at the next chunk above this.", "percent")
+    high: float = key(90.0, "No further job starts above this while one runs.", "percent")
+    critical: float = key(95.0, "The largest worker stops at its next checkpoint above this.", "percent")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    formats: tuple[str, ...] = key(
+        ("txt", "srt", "vtt", "json", "tsv"), "What is written for each recording.", "formats",
+        choices=("txt", "srt", "vtt", "json", "tsv"),
+    )  # fmt: skip
+    source: str = key(
+        "archive", "What becomes of a transcribed source: archive, keep or delete.", "choice",
+        choices=("archive", "keep", "delete"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_gap: float = key(3600.0, "A longer hole in a recording is taken for a broken time stamp.", "duration")
+    max_audio: float = key(172800.0, "A longer recording ends in failed/.", "duration", positive=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: str = key("INFO", "DEBUG, INFO, WARNING or ERROR.", "choice", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be configured, one section a field. `configfile.load` makes it."""
+
+    paths: Paths = field(default_factory=Paths)
+    watch: Watch = field(default_factory=Watch)
+    pool: Pool = field(default_factory=Pool)
+    model: Model = field(default_factory=Model)
+    transcribe: Transcribe = field(default_factory=Transcribe)
+    memory: Memory = field(default_factory=Memory)
+    output: Output = field(default_factory=Output)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)
+
+    def settle(self) -> float:
+        """Seconds without change that make a file settled: 60 s at least of the default with `watch.polling`."""
+        default = Watch().settle
+        return 60.0 if self.watch.polling and self.watch.settle == default else self.watch.settle
+
+    def options(self) -> Options:
+        """The part of the configuration that a worker needs to transcribe."""
+        words = dataclasses.asdict(self.transcribe)
+        return Options(**words, max_gap=self.limits.max_gap, max_audio=self.limits.max_audio)
+
+    def model_spec(self, name: str | None = None, hold: str = "") -> ModelSpec:
+        """What a worker is told to load: the configured model, or `name` for one job alone."""
+        model = self.model
+        wanted = name or model.name
+        return ModelSpec(
+            name=wanted,
+            fallback="" if model.fallback == wanted else model.fallback,
+            device=model.device,
+            compute_type=model.compute_type,
+            cpu_threads=model.cpu_threads or cores_each(self.worker_count()),
+            load_timeout=model.load_timeout,
+            hold=hold,
+        )
+
+    def worker_count(self) -> int:
+        """`pool.workers`, or for auto one worker for each two cores, as memory allows no more than that either."""
+        return self.pool.workers or auto_workers()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on; `nproc`'s figure."""
+    return len(os.sched_getaffinity(0))
+
+
+def cores_each(workers: int) -> int:
+    """The cores shared out over the workers, at least one each."""
+    return max(1, usable_cores() // max(1, workers))
+
+
+def auto_workers() -> int:
+    """One worker per NVIDIA GPU; without one, a worker for each four cores and 4 GiB of memory, at least one."""
+    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return gpus or max(1, min((usable_cores() + 3) // 4, memory // 2**32))

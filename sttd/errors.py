@@ -1,0 +1,39 @@
+"""The errors that all stations share. Each message says what is wrong and what to do about it."""
+
+
+class SttdError(Exception):
+    """Anything that sttd tells a person about in one line; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class ConfigError(SttdError):
+    """The configuration cannot be used as it is written. `problems` holds one sentence for each bad key."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class NotConfigured(SttdError):
+    """A folder that the service needs is missing, not writable, or on a file system that cannot hold it."""
+
+    exit_code = 6
+
+
+class AlreadyRunning(SttdError):
+    """Another daemon holds the state folder or the inbox."""
+
+    exit_code = 3
+
+
+class UsageError(SttdError):
+    """What was typed names something that does not exist or cannot be done."""
+
+    exit_code = 2
+
+
+class LedgerError(SttdError):
+    """The ledger cannot be opened, read or written; the machine's fault, never a job's."""

@@ -1,0 +1,113 @@
+"""What a job is, the states that it goes through, and which steps between them exist."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class State(enum.StrEnum):
+    """Where a job stands. The ledger refuses every step that `TRANSITIONS` does not name."""
+
+    QUEUED = "queued"  # waits for a worker, or for its `not_before`
+    RUNNING = "running"  # a worker has it
+    COMMITTING = "committing"  # the transcript is whole; its files are being put in place
+    DONE = "done"  # the files are in place and the source is filed away
+    FAILED = "failed"  # given up; `error` says why
+    CANCELLED = "cancelled"  # a person said so
+    VANISHED = "vanished"  # the source is gone from the inbox
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    # done straight from queued: a copy of an equal job's result
+    State.QUEUED: frozenset({State.RUNNING, State.COMMITTING, State.FAILED, State.CANCELLED, State.VANISHED}),
+    State.RUNNING: frozenset({State.QUEUED, State.COMMITTING, State.FAILED, State.CANCELLED, State.VANISHED}),
+    # back to queued: the source changed before it could be filed away, or what was staged is gone
+    State.COMMITTING: frozenset({State.DONE, State.QUEUED, State.FAILED}),
+    State.DONE: frozenset(),
+    State.FAILED: frozenset({State.QUEUED}),
+    State.CANCELLED: frozenset({State.QUEUED}),
+    State.VANISHED: frozenset({State.QUEUED}),
+}
+ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED, State.VANISHED})
+
+
+def can_step(before: State, after: State) -> bool:
+    """Whether a job may go from `before` to `after`; staying is always allowed."""
+    return before == after or after in TRANSITIONS[before]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells one version of a file from another: never device or inode, which change on NFS and btrfs."""
+
+    size: int  # bytes
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a person asked of one job alone (`sttd redo --model M --language L`); None leaves the configuration's."""
+
+    model: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recording on its way. It is never changed: `evolve` makes the next one, the ledger stores it.
+
+    Times are UTC seconds since the epoch. Paths are `os.fsdecode`d: they may hold surrogates.
+    """
+
+    id: int
+    source: str  # relative to the inbox; names the results. Absolute for `sttd transcribe`
+    size: int  # bytes
+    mtime_ns: int
+    state: State = State.QUEUED
+    created_at: float = 0.0
+    queued_at: float = 0.0  # since when it waits
+    not_before: float = 0.0  # no attempt before this time
+    started_at: float | None = None  # of the latest attempt
+    finished_at: float | None = None
+    location: str | None = None  # where the bytes lie if not in the inbox: archived, failed, or a redo's source
+    attempts: int = 0  # spent ones: those that were the job's own fault
+    attempt: int = 0  # number of the latest submission; what carries an older number is dropped
+    resumes: int = 0  # submissions that went on from a checkpoint
+    service: float = 0.0  # seconds that workers spent on it
+    batch_size: int | None = None  # lowered by kills without progress; None: the configured one
+    device: str | None = None  # "cpu" after the GPU's memory was not enough
+    chunks: int = 0
+    progress: float = 0.0  # seconds of audio done
+    audio_seconds: float | None = None  # of the whole recording
+    language: str | None = None
+    language_probability: float | None = None
+    model: str | None = None  # the one that was used
+    requested_model: str | None = None
+    fallback_reason: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    sha256: str | None = None
+    options_key: str | None = None  # of the options and the model that its checkpoint and result belong to
+    overrides: Overrides = field(default_factory=Overrides)
+    redo_of: int | None = None
+    copy_of: int | None = None  # the finished job whose result this one shares, or the twin that it waits for
+    outputs: tuple[str, ...] = ()  # absolute paths
+    plan: dict[str, Any] | None = None  # what `committing` has promised; see outbox/commit.py
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.size, self.mtime_ns)
+
+    def evolve(self, **changes: Any) -> Job:
+        """A copy with `changes`.
+
+        Raises:
+            ValueError: the change of state does not exist in `TRANSITIONS`.
+        """
+        after = changes.get("state", self.state)
+        if not can_step(self.state, after):
+            raise ValueError(f"job {self.id} cannot go from {self.state} to {after}")
+        return dataclasses.replace(self, **changes)

@@ -1,0 +1,193 @@
+"""The checkpoint of a part: one line a chunk, each with an end mark, flushed and fsynced.
+
+The daemon is its only writer, so that a worker that was thought dead cannot write. The first line says which
+file and which options the chunks belong to. A line that is torn, altered or out of order ends what counts: the
+resume goes on after the last good line, and what follows is cut off before anything is appended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sttd.job import Job
+from sttd.part import Chunk, Options, Segment, Word
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where the next attempt goes on."""
+
+    index: int = 0  # of the next chunk
+    sample: int = 0  # where the next window starts
+    language: str | None = None  # of the first speech
+    language_probability: float | None = None
+
+
+def options_key(options: Options, model: str) -> str:
+    """What tells apart results that may not be mixed: every option but the batch's size, and the model asked for."""
+    words = dataclasses.asdict(dataclasses.replace(options, batch_size=0)) | {"model": model}
+    return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Checkpoint:
+    """The chunks of one part in `state/work/<job>/0.jsonl`.
+
+    Every method may raise OSError (disk full, not writable): the machine's fault, never the job's.
+    """
+
+    def __init__(self, work: Path, job: Job, key: str) -> None:
+        self.path = work / str(job.id) / "0.jsonl"
+        self._header = {
+            "sttd": _VERSION, "job": job.id, "options": key, "size": job.size, "mtime_ns": job.mtime_ns,
+            "source": job.source, "created_at": job.created_at,
+        }  # fmt: skip
+        self._file: BinaryIO | None = None
+
+    def resume(self) -> Resume:
+        """Where to go on. Nothing is created or changed."""
+        try:
+            with self.path.open("rb") as file:
+                return self._scan(file)[0]
+        except FileNotFoundError:
+            return Resume()
+
+    def append(self, chunks: Iterable[Chunk]) -> None:
+        """Add chunks; after a return they survive a power cut."""
+        try:
+            file = self._file or self._open()
+            file.write(b"".join(seal(to_json(chunk)) for chunk in chunks))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):  # closing writes what is buffered, and fails for the same reason
+                self.close()  # so that the next one cuts off a torn line first
+            raise
+
+    def _open(self) -> BinaryIO:
+        """Cut off what does not count, and stand ready to append."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        created = not self.path.exists()
+        file = self.path.open("a+b")
+        self._file = file
+        _, size = self._scan(file)
+        file.truncate(size)
+        if size == 0:
+            file.write(seal(self._header))
+        if created:
+            for folder in (self.path.parent, self.path.parent.parent):
+                _fsync_folder(folder)
+        return file
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The good chunks, one by one, from disk."""
+        if not self.path.exists():  # a recording without a single sample
+            return
+        with self.path.open("rb") as file:
+            for chunk, _ in self._good(file):
+                yield chunk
+
+    def segments(self) -> Iterator[Segment]:
+        for chunk in self.chunks():
+            yield from chunk.segments
+
+    def remove(self) -> None:
+        """Forget the part: its result is in place, or it starts anew."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+        if self.path.parent.is_dir():
+            self.path.parent.rmdir()
+
+    def _scan(self, file: BinaryIO) -> tuple[Resume, int]:
+        file.seek(0)
+        resume, size = Resume(), 0
+        first = file.readline()
+        if self._matches(first):
+            size = len(first)
+        file.seek(0)
+        for chunk, end in self._good(file):
+            spoken = resume.language is None and chunk.segments
+            resume = Resume(
+                chunk.index + 1,
+                chunk.end,
+                chunk.language if spoken else resume.language,
+                chunk.language_probability if spoken else resume.language_probability,
+            )
+            size = end
+        return resume, size
+
+    def _matches(self, line: bytes) -> bool:
+        found = unseal(line)
+        names = ("sttd", "job", "options", "size", "mtime_ns")
+        return found is not None and all(found.get(name) == self._header[name] for name in names)
+
+    def _good(self, file: BinaryIO) -> Iterator[tuple[Chunk, int]]:
+        """The chunks in order, each with the offset after its line, up to the first line that does not count."""
+        line = file.readline()
+        if not self._matches(line):
+            return
+        offset, index, sample = len(line), 0, 0
+        for line in file:
+            found = unseal(line)
+            chunk = None if found is None else from_json(found)
+            if chunk is None or chunk.index != index or chunk.start != sample:
+                return
+            offset, index, sample = offset + len(line), chunk.index + 1, chunk.end
+            yield chunk, offset
+
+
+def seal(value: dict[str, Any]) -> bytes:
+    """A line with its end mark: the JSON, a tab, the CRC-32 of the JSON, a new line."""
+    body = json.dumps(value, separators=(",", ":")).encode("ascii")
+    return b"%s\t%08x\n" % (body, zlib.crc32(body))
+
+
+def unseal(line: bytes) -> dict[str, Any] | None:
+    """What `seal` wrote, or None for a line that is torn or altered."""
+    body, tab, mark = line.rpartition(b"\t")
+    if not tab or mark != b"%08x\n" % zlib.crc32(body):
+        return None
+    try:
+        value = json.loads(body)
+    except ValueError:  # a right mark over wrong JSON: written by something else
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def to_json(chunk: Chunk) -> dict[str, Any]:
+    return dataclasses.asdict(chunk)
+
+
+def from_json(value: dict[str, Any]) -> Chunk | None:
+    """The chunk, or None where the line holds something else."""
+    try:
+        segments = tuple(
+            Segment(**{**segment, "words": tuple(Word(**word) for word in segment["words"])})
+            for segment in value["segments"]
+        )
+        return Chunk(**{**value, "segments": segments})
+    except (KeyError, TypeError):
+        return None
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

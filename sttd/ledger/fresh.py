@@ -1,0 +1,25 @@
+"""What starting a job anew means for its row: nothing of an earlier version of the file may stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sttd.job import Identity
+
+
+def fresh(identity: Identity) -> dict[str, Any]:
+    """Changes that make a job one about the file as it is now."""
+    return {
+        "size": identity.size,
+        "mtime_ns": identity.mtime_ns,
+        "chunks": 0,
+        "progress": 0.0,
+        "audio_seconds": None,
+        "language": None,
+        "language_probability": None,
+        "sha256": None,
+        "copy_of": None,
+        "error": None,
+        "cause": None,
+        "not_before": 0.0,
+    }

@@ -1,0 +1,57 @@
+"""Jobs as rows: paths are bytes in SQLite, because a name need not be valid text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sttd.job import Job, Overrides, State
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Job))
+
+
+def _path(value: str | None) -> bytes | None:
+    return None if value is None else os.fsencode(value)
+
+
+def _overrides(value: Overrides) -> str:
+    return json.dumps(dataclasses.asdict(value))
+
+
+def _text(value: str | None) -> str | None:
+    """Text without lone surrogates, which SQLite does not take: an error may quote a file's name."""
+    return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+
+
+_TO_ROW: dict[str, Callable[[Any], Any]] = {
+    "source": _path,
+    "location": _path,
+    "state": str,
+    "overrides": _overrides,
+    "outputs": lambda value: json.dumps(list(value)),
+    "plan": lambda value: None if value is None else json.dumps(value),
+    "error": _text,
+    "fallback_reason": _text,
+}
+_FROM_ROW: dict[str, Callable[[Any], Any]] = {
+    "source": os.fsdecode,
+    "location": lambda value: None if value is None else os.fsdecode(value),
+    "state": State,
+    "overrides": lambda value: Overrides(**json.loads(value)),
+    "outputs": lambda value: tuple(json.loads(value)),
+    "plan": lambda value: None if value is None else json.loads(value),
+}
+
+
+def to_row(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a job as SQLite stores them."""
+    return {name: _TO_ROW[name](value) if name in _TO_ROW else value for name, value in values.items()}
+
+
+def from_row(row: tuple[Any, ...]) -> Job:
+    """The job of a row that was selected with `COLUMNS`."""
+    pairs = zip(COLUMNS, row, strict=True)
+    return Job(**{name: _FROM_ROW[name](value) if name in _FROM_ROW else value for name, value in pairs})

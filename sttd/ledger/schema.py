@@ -1,0 +1,104 @@
+"""The ledger's tables, and the steps from each `user_version` to the next."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sttd.errors import LedgerError
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        source BLOB NOT NULL,          -- bytes of the path, relative to the inbox
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        created_at REAL NOT NULL,      -- times: UTC seconds since the epoch
+        queued_at REAL NOT NULL,
+        not_before REAL NOT NULL,
+        started_at REAL,
+        finished_at REAL,
+        location BLOB,
+        attempts INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        resumes INTEGER NOT NULL,
+        service REAL NOT NULL,
+        batch_size INTEGER,
+        device TEXT,
+        chunks INTEGER NOT NULL,
+        progress REAL NOT NULL,
+        audio_seconds REAL,
+        language TEXT,
+        language_probability REAL,
+        model TEXT,
+        requested_model TEXT,
+        fallback_reason TEXT,
+        error TEXT,
+        cause TEXT,
+        sha256 TEXT,
+        options_key TEXT,
+        overrides TEXT NOT NULL,       -- JSON
+        redo_of INTEGER,
+        copy_of INTEGER,
+        outputs TEXT NOT NULL,         -- JSON
+        plan TEXT                      -- JSON
+    );
+    CREATE INDEX jobs_by_source ON jobs (source, id);
+    CREATE INDEX jobs_by_size ON jobs (size);
+    CREATE INDEX jobs_fresh ON jobs (queued_at, id) WHERE state = 'queued' AND service = 0 AND copy_of IS NULL;
+    CREATE INDEX jobs_served ON jobs (service, id) WHERE state = 'queued' AND service > 0 AND copy_of IS NULL;
+    CREATE INDEX jobs_by_state ON jobs (state, id);
+    CREATE INDEX jobs_copies ON jobs (copy_of) WHERE copy_of IS NOT NULL;
+    CREATE INDEX jobs_planned ON jobs (id) WHERE plan IS NOT NULL;
+    -- `status` counts a million jobs in no time
+    CREATE TABLE counts (state TEXT PRIMARY KEY, jobs INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TRIGGER count_insert AFTER INSERT ON jobs BEGIN
+        INSERT INTO counts VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET jobs = jobs + 1;
+    END;
+    CREATE TRIGGER count_delete AFTER DELETE ON jobs BEGIN
+        UPDATE counts SET jobs = jobs - 1 WHERE state = old.state;
+    END;
+    CREATE TRIGGER count_update AFTER UPDATE OF state ON jobs WHEN old.state <> new.state BEGIN
+        UPDATE counts SET jobs = jobs - 1 WHERE state = old.state;
+        INSERT INTO counts VALUES (new.state, 1) ON CONFLICT (state) DO UPDATE SET jobs = jobs + 1;
+    END;
+    CREATE TABLE attempts (            -- how each attempt at a job went
+        job INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        started_at REAL NOT NULL,
+        ended_at REAL,
+        pid INTEGER,
+        model TEXT,
+        cause TEXT,                    -- NULL: it ended with a transcript
+        error TEXT,
+        PRIMARY KEY (job, attempt)
+    ) WITHOUT ROWID;
+    CREATE TABLE requests (            -- what commands ask the daemon for
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        job INTEGER,
+        arguments TEXT NOT NULL,       -- JSON
+        created_at REAL NOT NULL
+    );
+    CREATE TABLE facts (               -- single values: paused, the daemon's life signs, the inbox's mark
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL            -- JSON
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the ledger to the newest version, one transaction a step.
+
+    Raises:
+        LedgerError: a newer sttd made it.
+    """
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise LedgerError(
+            f"the ledger is of version {version}, this sttd knows {len(MIGRATIONS)}: install the newer sttd again"
+        )
+    for step in range(version, len(MIGRATIONS)):
+        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[step]}; PRAGMA user_version = {step + 1}; COMMIT;")

@@ -1,0 +1,246 @@
+"""The ledger on disk: SQLite in WAL mode with `synchronous=FULL`. What it says is what is true.
+
+One connection writes at a time: the daemon's. A command only adds a row to `requests`, or reads. Every
+transaction is short, and each step of a job is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sttd.errors import LedgerError
+from sttd.job import Identity, Job, State
+from sttd.ledger.rows import COLUMNS, from_row, to_row
+from sttd.ledger.schema import migrate
+
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
+_MISSING = "there is no ledger at {}: has sttd run with this configuration?"
+_LANES = {
+    "fresh": "state = 'queued' AND service = 0 AND copy_of IS NULL AND not_before <= ? ORDER BY queued_at, id",
+    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= ? ORDER BY service, id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that a command asked the daemon for."""
+
+    kind: str  # retry, cancel, redo, pause, resume
+    job: int | None
+    arguments: dict[str, Any]
+
+
+class Ledger:
+    """Reads and writes jobs. Every method may raise LedgerError: disk full, database locked or corrupt."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True) -> Ledger:
+        """For the daemon: created and migrated where needed. A command that leaves a request does not create it."""
+        if not create and not path.exists():
+            raise LedgerError(_MISSING.format(path))
+        with _told(path):
+            db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA journal_size_limit = 16777216")
+            migrate(db)
+        return cls(path, db)
+
+    @classmethod
+    def open_readonly(cls, path: Path) -> Ledger:
+        """For a command. It needs no right to write, whether the daemon runs, was killed, or ended well."""
+        with _told(path):
+            if not path.exists():
+                raise LedgerError(_MISSING.format(path))
+            # without a WAL file nobody writes, and SQLite could not create one in a folder that is not ours
+            mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
+            db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=10, isolation_level=None)
+            db.execute("SELECT 1 FROM facts")
+        return cls(path, db)
+
+    def close(self) -> None:
+        with _told(self.path):
+            self._db.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of the steps inside or none. May be nested; the outermost one commits."""
+        if self._db.in_transaction:
+            yield
+            return
+        with _told(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    # jobs
+
+    def add(self, source: str, identity: Identity, now: float, **fields: Any) -> Job:
+        """A new job, queued."""
+        job = Job(0, source, identity.size, identity.mtime_ns, created_at=now, queued_at=now)
+        values = to_row({name: getattr(job, name) for name in COLUMNS if name != "id"} | fields)
+        marks = ", ".join("?" * len(values))
+        with self.transaction():
+            cursor = self._db.execute(
+                f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})",
+                tuple(values.values()),
+            )
+            return self.get(int(cursor.lastrowid or 0))
+
+    def get(self, job_id: int) -> Job:
+        job = self._first(f"{_SELECT} WHERE id = ?", (job_id,))
+        if job is None:
+            raise LedgerError(f"there is no job {job_id}: `sttd jobs` lists them")
+        return job
+
+    def update(self, job: Job, **changes: Any) -> Job:
+        """Store `changes`, if the step exists. Raises ValueError where it does not."""
+        after = job.evolve(**changes)
+        values = to_row(changes)
+        marks = ", ".join(f"{name} = ?" for name in values)
+        with self.transaction():
+            self._db.execute(f"UPDATE jobs SET {marks} WHERE id = ?", (*values.values(), job.id))
+        return after
+
+    def jobs(self, states: Sequence[State] = (), limit: int = -1, newest: bool = True) -> list[Job]:
+        marks = ", ".join("?" * len(states))
+        where = f" WHERE state IN ({marks})" if states else ""
+        order = "DESC" if newest else "ASC"
+        return self._all(f"{_SELECT}{where} ORDER BY id {order} LIMIT ?", (*map(str, states), limit))
+
+    def latest(self, source: str) -> Job | None:
+        """The newest job of a path below the inbox."""
+        return self._first(f"{_SELECT} WHERE source = ? ORDER BY id DESC LIMIT 1", (os.fsencode(source),))
+
+    def next_job(self, lane: str, now: float, skip: Iterable[int] = ()) -> Job | None:
+        """The job of a lane (see `fair`) whose turn it is."""
+        passed = set(skip)
+        found = self._all(f"{_SELECT} WHERE {_LANES[lane]} LIMIT ?", (now, len(passed) + 1))
+        return next((job for job in found if job.id not in passed), None)
+
+    def next_time(self) -> float | None:
+        """The earliest `not_before` of the jobs that wait; None where nobody waits."""
+        with _told(self.path):
+            row = self._db.execute(
+                "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND copy_of IS NULL"
+            ).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def same_size(self, job: Job) -> list[Job]:
+        """Other jobs of the same size that have or will have a result, finished ones first."""
+        states = (State.DONE, State.COMMITTING, State.RUNNING, State.QUEUED)
+        return self._all(
+            f"{_SELECT} WHERE size = ? AND id <> ? AND state IN (?, ?, ?, ?) ORDER BY state <> 'done', id DESC LIMIT 50",
+            (job.size, job.id, *map(str, states)),
+        )
+
+    def waiting_for(self, job_id: int) -> list[Job]:
+        """Queued twins that wait for the result of a job."""
+        return self._all(f"{_SELECT} WHERE copy_of = ? AND state = 'queued'", (job_id,))
+
+    def unfinished(self) -> list[Job]:
+        """Jobs whose files were being moved: filed away, or put into `failed/`."""
+        return self._all(f"{_SELECT} WHERE plan IS NOT NULL ORDER BY id", ())
+
+    def only_waits_for(self, causes: Sequence[str]) -> bool:
+        """Whether every queued job waits because of one of `causes`."""
+        marks = ", ".join("?" * len(causes))
+        query = f"SELECT 1 FROM jobs WHERE state = 'queued' AND (cause IS NULL OR cause NOT IN ({marks})) LIMIT 1"
+        with _told(self.path):
+            return self._db.execute(query, tuple(map(str, causes))).fetchone() is None
+
+    def counts(self) -> dict[State, int]:
+        with _told(self.path):
+            found = dict(self._db.execute("SELECT state, jobs FROM counts").fetchall())
+        return {state: int(found.get(str(state), 0)) for state in State}
+
+    # attempts
+
+    def begin_attempt(self, job: Job, now: float) -> None:
+        with self.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)",
+                (job.id, job.attempt, now),
+            )
+
+    def end_attempt(self, job: Job, now: float, cause: str | None, error: str | None, pid: int | None) -> None:
+        text = None if error is None else error.encode("utf-8", "backslashreplace").decode()
+        with self.transaction():
+            self._db.execute(
+                "UPDATE attempts SET ended_at = ?, cause = ?, error = ?, pid = ?, model = ? WHERE job = ? AND attempt = ?",
+                (now, cause, text, pid, job.model, job.id, job.attempt),
+            )
+
+    def attempts(self, job_id: int) -> list[dict[str, Any]]:
+        names = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error")
+        with _told(self.path):
+            rows = self._db.execute(
+                f"SELECT {', '.join(names)} FROM attempts WHERE job = ? ORDER BY attempt", (job_id,)
+            )
+            return [dict(zip(names, row, strict=True)) for row in rows]
+
+    # requests and facts
+
+    def ask(self, kind: str, job: int | None, now: float, **arguments: Any) -> None:
+        """For a command: leave a request. The daemon acts on it within a second, or at its next start."""
+        with self.transaction():
+            self._db.execute(
+                "INSERT INTO requests (kind, job, arguments, created_at) VALUES (?, ?, ?, ?)",
+                (kind, job, json.dumps(arguments), now),
+            )
+
+    def take_requests(self) -> list[tuple[int, Request]]:
+        """The requests that wait, oldest first, each with its number for `drop_request`."""
+        with _told(self.path):
+            rows = self._db.execute("SELECT id, kind, job, arguments FROM requests ORDER BY id").fetchall()
+        return [(number, Request(kind, job, json.loads(arguments))) for number, kind, job, arguments in rows]
+
+    def drop_request(self, number: int) -> None:
+        with self.transaction():
+            self._db.execute("DELETE FROM requests WHERE id = ?", (number,))
+
+    def changed_elsewhere(self) -> int:
+        """A number that changes whenever another connection has written: cheaper than looking for requests."""
+        with _told(self.path):
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    def set_fact(self, name: str, value: Any) -> None:
+        with self.transaction():
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        with _told(self.path):
+            row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    def _all(self, query: str, values: tuple[Any, ...]) -> list[Job]:
+        with _told(self.path):
+            return [from_row(row) for row in self._db.execute(query, values)]
+
+    def _first(self, query: str, values: tuple[Any, ...]) -> Job | None:
+        found = self._all(query, values)
+        return found[0] if found else None
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """SQLite's errors with the path and what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerError(f"ledger {path}: {error}. Is the disk full, or the folder not writable?") from error

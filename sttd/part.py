@@ -1,0 +1,223 @@
+"""What travels between the daemon and a worker: a part's orders one way, its messages the other.
+
+A part is a span of one job's audio. A job is one part until long recordings are shared out. Everything here is
+plain data, so that it can be pickled to a process and, one day, sent to another machine. Times within the
+audio are counted in samples at `SAMPLE_RATE` where exactness matters, else in seconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from dataclasses import dataclass
+
+SAMPLE_RATE = 16_000  # Hz; Whisper's
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which model to load, and what to do where it does not load."""
+
+    name: str  # a size, a hub name, a folder, or "demo"
+    fallback: str = ""  # "": none
+    device: str = "auto"  # auto, cpu or cuda
+    device_index: int = 0
+    compute_type: str = "default"
+    cpu_threads: int = 1
+    load_timeout: float = 300.0  # seconds for one load; the fallback has as long again
+    hold: str = ""  # why the primary is not tried now (it failed a short while ago); "": try it
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to transcribe. The fields are `transcribe.*` and `limits.*` of the configuration."""
+
+    language: str = ""  # "": detected
+    languages: tuple[str, ...] = ()  # detected by window among these
+    task: str = "transcribe"  # or translate
+    batch_size: int = 8  # windows
+    beam_size: int = 5
+    word_timestamps: bool = False
+    initial_prompt: str = ""
+    hotwords: str = ""
+    temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    compression_ratio_threshold: float = 2.4
+    log_prob_threshold: float = -1.0
+    no_speech_threshold: float = 0.6
+    max_new_tokens: int = 0  # 0: as many as the model can
+    vad_threshold: float = 0.5
+    max_gap: float = 3600.0  # seconds
+    max_audio: float = 172800.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class PartSpec:
+    """One attempt at one part."""
+
+    part_id: str  # "<job id>.<number of the part>"
+    attempt: int
+    source: str  # path of the file, `os.fsdecode`d
+    size: int  # bytes, and
+    mtime_ns: int  # together what the file must be; else it has changed
+    model: ModelSpec
+    options: Options
+    start: int = 0  # first sample
+    end: int | None = None  # sample after the last; None: to the end of the file
+    resume_from: int = 0  # sample where the next window starts; equals `start` at first
+    next_index: int = 0  # index of the next chunk
+    language: str | None = None  # already detected by an earlier attempt
+    language_probability: float | None = None
+    budget: float = float("inf")  # seconds after Started when the worker stops by itself at a batch's end
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    start: float  # seconds from the recording's beginning
+    end: float
+    word: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    start: float  # seconds from the recording's beginning
+    end: float
+    text: str
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+    temperature: float
+    language: str
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The result of one window, and all that a resume needs. Chunks follow each other without a gap."""
+
+    index: int
+    start: int  # first sample, silence that was skipped before the speech included
+    end: int  # sample after the last: the exact place where the next window starts
+    segments: tuple[Segment, ...]
+    language: str  # "und" where nothing was said
+    language_probability: float
+    model: str  # the one that was used
+
+
+class Cause(enum.StrEnum):
+    """Why an attempt ended other than with a transcript. `pool/policy.py` says what follows from each."""
+
+    SLICE = "slice"  # the worker's budget is used up; it stopped at a batch's end
+    ASKED = "asked"  # the worker was asked to stop (shutdown, memory) and did at a batch's end
+    TIMEOUT = "timeout"  # killed by the sweep
+    CANCELLED = "cancelled"  # killed because a person cancelled the job
+    SHUTDOWN = "shutdown"  # killed because the daemon ends and the grace was over
+    MEMORY = "memory"  # stopped to give memory back
+    CRASH = "crash"  # died by a signal or with an exit code, unasked
+    OOM = "oom"  # killed by the kernel's OOM killer
+    NO_MODEL = "no model"  # neither model nor fallback can be loaded: the machine's fault
+    MACHINE = "machine"  # disk full, no memory, checkpoint not writable: the machine's fault
+    GPU_MEMORY = "gpu memory"  # CUDA out of memory
+    BAD_FILE = "bad file"  # the file cannot be transcribed, ever
+    UNREADABLE = "unreadable"  # permission denied or an I/O error: goes on waiting
+    CHANGED = "changed"  # the file is no longer what was queued
+    GONE = "gone"  # the file is not there
+    ERROR = "error"  # anything else that a worker raised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What every event carries. The daemon drops what has an old attempt."""
+
+    part_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Message):
+    """The model is ready and the stream stands at `resume_from`: from here on the part's time is charged."""
+
+    pid: int
+    model: str  # the one that was loaded
+    requested_model: str
+    fallback_reason: str  # "" where it is the requested one
+    stuck: bool  # a load of the primary still hangs in this process
+    load_seconds: float  # 0 where the model was warm
+    audio_seconds: float | None  # of the whole recording, where the container says it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Message):
+    """Sent at most once a second, also while the stream is wound forward before Started."""
+
+    done: float  # seconds of audio
+    total: float | None  # seconds of audio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunks(Message):
+    """The chunks of one batch, to be checkpointed together."""
+
+    chunks: tuple[Chunk, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Message):
+    """Something for the log: a fallback, damage in the file, a clean-up. Only the parent writes logs."""
+
+    level: str  # DEBUG, INFO, WARNING or ERROR
+    text: str
+    event: str  # a short word: "model-timeout", "fallback", "cleanup", ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done(Message):
+    """The attempt ended well: at the end of the part, or before it at a batch's end (`resume_at`)."""
+
+    resume_at: int | None = None  # sample where to go on; None: the part is whole
+    cause: Cause | None = None  # SLICE, ASKED or MEMORY where `resume_at` is set
+    audio_seconds: float = 0.0  # of the whole recording, as decoded; 0 where `resume_at` is set
+    warnings: tuple[str, ...] = ()  # damage that was stepped over, for the transcript
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Message):
+    """The worker says that it could not do it; it lives on unless the pool replaces it."""
+
+    cause: Cause
+    error: str
+    retriable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost(Message):
+    """The worker is gone: killed by us, by the kernel, or by its own fault."""
+
+    cause: Cause
+    error: str
+    exitcode: int | None = None
+
+
+Event = Started | Progress | Chunks | Notice | Done | Failed | Lost
+ENDS = (Done, Failed, Lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a worker has in memory; see `serves`."""
+
+    spec: ModelSpec
+    model: str
+    fallback_reason: str = ""
+    stuck: bool = False
+
+
+def serves(loaded: Loaded, wanted: ModelSpec) -> bool:
+    """Whether a warm worker can take a part that wants `wanted`.
+
+    A worker on the fallback serves only as long as the primary is on hold, so that the primary is tried
+    again by a new worker afterwards; one with a stuck load serves nobody.
+    """
+    if loaded.stuck or dataclasses.replace(loaded.spec, hold="") != dataclasses.replace(wanted, hold=""):
+        return False
+    return not loaded.fallback_reason or bool(wanted.hold)
