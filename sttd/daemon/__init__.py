@@ -1,0 +1,157 @@
+"""The daemon: it moves jobs from station to station, and is the only part that knows them all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from loguru import logger
+
+from sttd import __version__, outbox
+from sttd.config import Config
+from sttd.configfile import warnings
+from sttd.daemon import filing
+from sttd.daemon.context import Context
+from sttd.daemon.errands import Errands
+from sttd.daemon.loop import Input, Loop, take_signals
+from sttd.errors import NotConfigured
+from sttd.host import log
+from sttd.host.mounts import network_file_system
+from sttd.host.notify import Notifier
+from sttd.inbox import Inbox
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
+from sttd.lock import Lock
+from sttd.part import Cause
+from sttd.pool.deadlines import Deadlines
+from sttd.pool.local import LocalPool
+
+__all__ = ["run", "transcribe"]
+
+LEDGER = "ledger.db"
+LOCK = "lock"
+
+
+def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> int:
+    """Run the daemon until SIGTERM, or with `drain` until every file has come to its end.
+
+    Must be called in the main thread: it takes the signals, and workers die with the thread that started them.
+
+    Returns:
+        The exit code: 0, or 1 where `drain` left failed or waiting jobs.
+
+    Raises:
+        NotConfigured: a folder is missing, not writable, or not fit for its purpose.
+        AlreadyRunning: another daemon holds the state folder or the inbox.
+        LedgerError: the ledger cannot be opened.
+    """
+    log.setup(config.log.level)
+    for warning in warnings(config):
+        logger.warning(warning)
+    notifier = Notifier()
+    inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
+    with _stations(config, inputs) as context:
+        inbox = Inbox(config, inputs.put)
+        context.inbox = inbox
+        try:
+            recover(context)
+            inbox.expect(job.source for job in context.ledger.jobs([State.QUEUED]) if job.location is None)
+            take_signals(inputs)
+            context.pool.start(inputs.put)
+            inbox.start()
+            logger.info("sttd {} watches {}", __version__, config.paths.inbox)
+            return Loop(context, inputs, notifier).run(load_config, drain)
+        finally:
+            inbox.stop()
+            context.pool.close(0.0)
+            logger.info("stopped")
+
+
+def transcribe(files: Sequence[Path], config: Config) -> int:
+    """Transcribe `files` as the daemon would, in the foreground, with results in `paths.transcripts`.
+
+    Returns:
+        0, or 1 where a file has no transcript.
+    """
+    log.setup(config.log.level)
+    inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
+    with _stations(config, inputs) as context:
+        recover(context)
+        for file in files:
+            seen = file.stat()
+            identity = Identity(seen.st_size, seen.st_mtime_ns)
+            context.ledger.add(file.name, identity, context.utc(), location=os.path.abspath(file))  # noqa: PTH100
+        take_signals(inputs)
+        context.pool.start(inputs.put)
+        try:
+            return Loop(context, inputs, Notifier()).run(lambda: config, drain=True)
+        finally:
+            context.pool.close(0.0)
+
+
+@contextlib.contextmanager
+def _stations(config: Config, inputs: queue.SimpleQueue[Input]) -> Iterator[Context]:
+    """Folders made, state locked, ledger opened; all undone at the end."""
+    make_folders(config)
+    lock = Lock(config.paths.state / LOCK, "the state folder")
+    try:
+        ledger = Ledger.open(config.paths.state / LEDGER)
+        try:
+            yield Context(
+                config=config,
+                ledger=ledger,
+                pool=LocalPool(config),
+                inbox=None,
+                errands=Errands(inputs.put),
+                deadlines=Deadlines(),
+            )
+        finally:
+            ledger.close()
+    finally:
+        lock.release()
+
+
+def make_folders(config: Config) -> None:
+    """Create what is missing, and refuse a state folder that would not keep its promises."""
+    paths = config.paths
+    for name in ("state", "inbox", "transcripts", "archive", "failed"):
+        folder = getattr(paths, name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NotConfigured(
+                f"[paths] {name}: {folder} cannot be created ({error.strerror}): create it, give it to the user that "
+                f"sttd runs as, or set another folder"
+            ) from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise NotConfigured(f"[paths] {name}: {folder} is not writable: chown it to the user that sttd runs as")
+    kind = network_file_system(paths.state)
+    if kind is not None:
+        raise NotConfigured(
+            f"[paths] state: {paths.state} lies on a network file system ({kind}), where SQLite cannot keep its "
+            f"promises: set paths.state to a folder on a local disk"
+        )
+
+
+def recover(context: Context) -> None:
+    """Take up what an earlier daemon left: attempts that nobody ended, and files half way to their place."""
+    ledger = context.ledger
+    with ledger.transaction():
+        for job in ledger.jobs([State.RUNNING], newest=False):
+            ledger.end_attempt(job, context.utc(), Cause.SHUTDOWN, "the daemon ended", None)
+            ledger.update(job, state=State.QUEUED, queued_at=context.utc())
+            logger.info("job {}: was running when the daemon ended; queued again", job.id)
+    unfinished = ledger.unfinished()
+    outbox.clean(context.config, {job.id for job in unfinished})
+    for job in unfinished:
+        filing.finish(context, job)
+    for job in ledger.jobs([State.QUEUED], newest=False):
+        if job.copy_of is not None:
+            original = ledger.get(job.copy_of)
+            if original.state is State.DONE:
+                filing.copy(context, job, original)
+            elif original.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
+                ledger.update(job, copy_of=None)

@@ -1,0 +1,200 @@
+"""From the ledger to the pool: whose turn it is, whether its content is known already, and the part's orders."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+
+from loguru import logger
+
+from sttd.daemon import filing
+from sttd.daemon.context import Context, Running
+from sttd.errors import SttdError
+from sttd.job import Job, State
+from sttd.ledger import Checkpoint
+from sttd.ledger.checkpoint import options_key
+from sttd.part import ModelSpec, Options, PartSpec
+from sttd.pool.deadlines import clamp_not_before
+from sttd.text import printable
+
+
+def dispatch(context: Context) -> None:
+    """Give the free workers something to do."""
+    while may_start(context) and context.pool.free_slots() > 0:
+        picked = pick(context)
+        if picked is None:
+            return
+        lane, job = picked
+        if not known_content(context, job):
+            submit(context, job, lane)
+
+
+def may_start(context: Context) -> bool:
+    """Whether a job may start now: not while stopping, paused, held up, or short of memory with a job running."""
+    if context.stopping or context.held() or context.ledger.fact("paused", default=False):
+        return False
+    return not (context.busy_only and context.running)
+
+
+def pick(context: Context) -> tuple[str, Job] | None:
+    """The next job, and the lane it comes from."""
+    now = context.utc()
+    for lane in context.lanes.order():
+        job = context.ledger.next_job(lane, now, context.hashing)
+        if job is not None:
+            return lane, job
+    return None
+
+
+def source_path(context: Context, job: Job) -> str:
+    """Where the bytes of a job lie."""
+    return job.location or os.path.join(context.config.paths.inbox, job.source)  # noqa: PTH118 - bytes-safe strings
+
+
+def wanted(context: Context, job: Job) -> tuple[ModelSpec, Options]:
+    """The model and the options of a job: the configured ones, with what a person asked for it alone."""
+    name = job.overrides.model or context.config.model.name
+    until, reason = context.model_holds.get(name, (0.0, ""))
+    spec = context.config.model_spec(name, reason if context.clock() < until else "")
+    if job.device is not None:
+        spec = dataclasses.replace(spec, device=job.device)
+    options = context.config.options()
+    if job.overrides.language is not None:
+        options = dataclasses.replace(options, language=job.overrides.language, languages=())
+    if job.batch_size is not None:
+        options = dataclasses.replace(options, batch_size=job.batch_size)
+    return spec, options
+
+
+def key_of(context: Context, job: Job) -> str:
+    spec, options = wanted(context, job)
+    return options_key(options, spec.name)
+
+
+def checkpoint_of(context: Context, job: Job) -> Checkpoint:
+    return Checkpoint(context.config.paths.state / "work", job, job.options_key or key_of(context, job))
+
+
+def submit(context: Context, job: Job, lane: str) -> None:
+    """One attempt at one job."""
+    spec, options = wanted(context, job)
+    key = options_key(options, spec.name)
+    checkpoint = Checkpoint(context.config.paths.state / "work", job, key)
+    try:
+        resume = checkpoint.resume()
+    except OSError as error:
+        context.say("checkpoint", f"checkpoints cannot be read: {error}", context.config.pool.machine_wait)
+        logger.error("job {}: its checkpoint cannot be read: {}", job.id, error)
+        return
+    now = context.utc()
+    ledger = context.ledger
+    with ledger.transaction():
+        job = ledger.update(
+            job,
+            state=State.RUNNING,
+            attempt=job.attempt + 1,
+            resumes=job.resumes + (resume.index > 0),
+            chunks=resume.index,
+            started_at=now,
+            options_key=key,
+            requested_model=spec.name,
+        )
+        ledger.begin_attempt(job, now)
+    part = PartSpec(
+        part_id=f"{job.id}.0",
+        attempt=job.attempt,
+        source=source_path(context, job),
+        size=job.size,
+        mtime_ns=job.mtime_ns,
+        model=spec,
+        options=options,
+        resume_from=resume.sample,
+        next_index=resume.index,
+        language=resume.language,
+        language_probability=resume.language_probability,
+        budget=context.config.pool.job_timeout,
+    )
+    running = Running(job, part, checkpoint, lane, context.clock())
+    context.running[part.part_id] = running
+    context.deadlines.waiting(part.part_id, running.submitted, 2 * spec.load_timeout + 60)
+    context.pool.submit(part)
+    words = f"resumes at {resume.sample / 16000:.0f} s" if resume.index else "starts"
+    logger.info("job {}: {} {}, attempt {}", job.id, printable(job.source), words, job.attempt)
+
+
+def known_content(context: Context, job: Job) -> bool:
+    """Whether the job need not start now: it is a twin of another one, or is being looked at for that.
+
+    Hashes are taken off the loop, and only where a size repeats.
+    """
+    if not context.config.watch.dedupe or job.redo_of is not None or job.id in context.unmatched:
+        return False
+    key = key_of(context, job)
+    # one that only waits is no twin to wait for, unless its turn came before and it was looked at
+    others = [other for other in context.ledger.same_size(job) if counts_as_twin(other, job, key)]
+    if not others:
+        return False
+    unknown = [each for each in (job, *others) if each.sha256 is None]
+    if unknown:
+        hash_contents(context, job, unknown)
+        return True
+    twin = next((other for other in others if other.sha256 == job.sha256), None)
+    if twin is None or not job.sha256:
+        return False
+    context.ledger.update(job, copy_of=twin.id, options_key=key)
+    logger.info("job {}: {} has the content of job {} and gets its result", job.id, printable(job.source), twin.id)
+    if twin.state is State.DONE:
+        filing.copy(context, job, twin)
+    return True
+
+
+def counts_as_twin(other: Job, job: Job, key: str) -> bool:
+    """Whether `other` has, or is about to have, a result that would be the job's own."""
+    if other.options_key != key or other.copy_of == job.id or other.fallback_reason:
+        return False
+    if other.state is State.DONE:
+        return other.sha256 is not None and bool(other.outputs)
+    return other.state in (State.RUNNING, State.COMMITTING)
+
+
+def hash_contents(context: Context, job: Job, unknown: list[Job]) -> None:
+    """Hash the contents of `unknown` off the loop; `job` is looked at again afterwards."""
+    paths = {each.id: source_path(context, each) for each in unknown}
+    context.hashing.add(job.id)
+
+    def work() -> dict[int, str | None]:
+        return {number: content_hash(path) for number, path in paths.items()}
+
+    def then(hashes: dict[int, str | None]) -> None:
+        with context.ledger.transaction():
+            for number, value in hashes.items():
+                # "": it could not be read, and is nobody's twin; the worker will say what is the matter
+                context.ledger.update(context.ledger.get(number), sha256=value or "")
+        for running in context.running.values():
+            if running.job.id in hashes:
+                running.job = dataclasses.replace(running.job, sha256=hashes[running.job.id] or "")
+        context.hashing.discard(job.id)
+
+    def failed(error: OSError | SttdError) -> None:
+        logger.warning("job {}: its content could not be compared: {}", job.id, error)
+        then(dict.fromkeys(paths))
+
+    context.errands.post(work, then, failed)
+
+
+def content_hash(path: str) -> str | None:
+    """SHA-256 of a file, or None where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def waits_too_long(context: Context, job: Job) -> Job:
+    """Clamp a stored waiting time after the clock was set back."""
+    longest = max(*context.config.pool.retry_waits, context.config.pool.machine_wait) * 1.5
+    not_before = clamp_not_before(job.not_before, context.utc(), longest)
+    return job if not_before == job.not_before else context.ledger.update(job, not_before=not_before)

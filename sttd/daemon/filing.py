@@ -1,0 +1,169 @@
+"""From a whole transcript to files in place: stage, promise in the ledger, publish, file the source away, done.
+
+Each step may be killed and is done again at the next start: until the promise the job counts as running and
+its checkpoint holds everything; after it the plan in the ledger says what is to be finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from loguru import logger
+
+from sttd import outbox
+from sttd.daemon import dispatch
+from sttd.daemon.context import Context
+from sttd.errors import SttdError
+from sttd.job import Job, State
+from sttd.part import Cause
+from sttd.text import printable
+
+STAGING = float("inf")  # no next try while an errand is under way
+
+
+def begin(context: Context, job: Job, warnings: tuple[str, ...]) -> None:
+    """Write the results of a job into the staging folder."""
+    checkpoint = dispatch.checkpoint_of(context, job)
+    source = dispatch.source_path(context, job)
+    meta = outbox.Meta.of(job, warnings=warnings, finished_at=context.utc())
+    _stage(context, job, lambda: outbox.stage(job, meta, checkpoint.segments, context.config, source))
+
+
+def copy(context: Context, job: Job, original: Job) -> None:
+    """Make the results of a job out of those of a finished one with the same content."""
+    source = dispatch.source_path(context, job)
+    _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source))
+
+
+def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None]) -> None:
+    context.filing[job.id] = STAGING
+
+    def then(plan: outbox.Plan | None) -> None:
+        if plan is None:
+            _not_copied(context, job.id)
+            return
+        changes = {"sha256": plan.sha256, "language": plan.language}
+        promised = context.ledger.update(
+            context.ledger.get(job.id), state=State.COMMITTING, plan=plan.to_json(), **changes
+        )
+        publish(context, promised)
+
+    def failed(error: OSError | SttdError) -> None:
+        _held_up(context, job, "results cannot be written", error)
+        current = context.ledger.get(job.id)
+        context.ledger.update(current, state=State.QUEUED, cause=Cause.MACHINE, error=str(error))
+        context.filing.pop(job.id, None)
+
+    context.errands.post(work, then, failed)
+
+
+def publish(context: Context, job: Job) -> None:
+    """Keep the promise of a plan: results to their names, then the source to its place."""
+    plan = outbox.Plan.from_json(job.plan or {})
+    context.filing[job.id] = STAGING
+    if context.inbox is not None and plan.takes_source:
+        context.inbox.forget(job.source)
+
+    def work() -> outbox.Filed:
+        return outbox.file_source(plan, outbox.publish(plan))
+
+    def then(filed: outbox.Filed) -> None:
+        with context.ledger.transaction():
+            current = context.ledger.get(job.id)
+            done = context.ledger.update(
+                current,
+                state=State.DONE,
+                plan=None,
+                outputs=filed.outputs,
+                location=filed.location,
+                finished_at=context.utc(),
+                error=None,
+                cause=None,
+            )
+        _tell_done(done, filed)
+        context.filing.pop(job.id, None)
+        context.trouble.pop("outbox", None)
+        for twin in context.ledger.waiting_for(job.id):
+            copy(context, twin, done)
+        _forget_checkpoint(context, done)
+
+    def failed(error: OSError | SttdError) -> None:
+        _held_up(context, job, "results cannot be put in place", error)
+        context.filing[job.id] = context.clock() + context.config.pool.machine_wait
+
+    context.errands.post(work, then, failed)
+
+
+def give_up(context: Context, job: Job) -> None:
+    """A job that the ledger calls failed: its source goes to `failed/`, with the reason beside it."""
+    context.filing[job.id] = STAGING
+    context.failed_now += 1
+    source = dispatch.source_path(context, job)
+    if context.inbox is not None and job.location is None:
+        context.inbox.forget(job.source)
+
+    def then(location: str | None) -> None:
+        context.ledger.update(context.ledger.get(job.id), plan=None, location=location or job.location)
+        context.filing.pop(job.id, None)
+        release_twins(context, job.id)
+
+    def failed(error: OSError | SttdError) -> None:
+        _held_up(context, job, "a failed source cannot be put aside", error)
+        context.filing[job.id] = context.clock() + context.config.pool.machine_wait
+        context.failed_now -= 1
+
+    context.errands.post(lambda: outbox.file_failure(job, context.config, source), then, failed)
+
+
+def retry(context: Context) -> None:
+    """Try again what the machine did not let happen."""
+    now = context.clock()
+    for number in [number for number, when in context.filing.items() if when <= now]:
+        finish(context, context.ledger.get(number))
+
+
+def finish(context: Context, job: Job) -> None:
+    """Go on with the files of a job where an earlier try, or an earlier daemon, was stopped."""
+    if job.state is State.COMMITTING:
+        publish(context, job)
+    elif job.state is State.FAILED:
+        give_up(context, job)
+
+
+def release_twins(context: Context, job_id: int) -> None:
+    """A job came to no result: whoever waited for it runs itself."""
+    with context.ledger.transaction():
+        for twin in context.ledger.waiting_for(job_id):
+            context.ledger.update(twin, copy_of=None)
+
+
+def _not_copied(context: Context, job_id: int) -> None:
+    context.unmatched.add(job_id)
+    context.ledger.update(context.ledger.get(job_id), copy_of=None)
+    context.filing.pop(job_id, None)
+
+
+def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError) -> None:
+    if "outbox" not in context.trouble:
+        logger.error("job {}: {}: {}; it is tried again", job.id, what, printable(str(error)))
+    context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait)
+
+
+def _tell_done(job: Job, filed: outbox.Filed) -> None:
+    words = "job {}: {} is done: {:.1f} s of audio, language {}, model {}, {} chunks"
+    if job.fallback_reason:
+        words += f" (fallback: {job.fallback_reason})"
+    figures: list[Any] = [job.audio_seconds or 0.0, job.language, job.model, job.chunks]
+    logger.success(words, job.id, printable(job.source), *figures)
+    if filed.changed:
+        logger.warning(
+            "job {}: {} has changed since; it stays in the inbox as a new job", job.id, printable(job.source)
+        )
+
+
+def _forget_checkpoint(context: Context, job: Job) -> None:
+    try:
+        dispatch.checkpoint_of(context, job).remove()
+    except OSError as error:
+        logger.warning("job {}: its checkpoint cannot be removed: {}", job.id, error)

@@ -1,0 +1,132 @@
+"""The daemon's signs of life: what systemd, `sttd status` and the log are told, and what memory makes it do."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from loguru import logger
+
+from sttd import __version__
+from sttd.daemon.context import Context
+from sttd.host import memory
+from sttd.host.memory import Level
+from sttd.host.notify import Notifier
+from sttd.job import State
+from sttd.part import Cause
+from sttd.text import printable
+
+
+class Life:
+    """Tells, once a second at most and only what has changed."""
+
+    def __init__(self, context: Context, notifier: Notifier) -> None:
+        self._context = context
+        self._notifier = notifier
+        self._live: dict[str, Any] = {}
+        self._status = ""
+        self.level = Level.NORMAL
+        self._percent = 0.0
+
+    def introduce(self) -> None:
+        """Who we are, for `sttd status`."""
+        now = self._context.utc()
+        self._context.ledger.set_fact("daemon", {"pid": os.getpid(), "since": now, "version": __version__})
+
+    def tell(self) -> None:
+        """Store the live figures, and the status line for systemd."""
+        live = self.figures()
+        if live != self._live:
+            self._context.ledger.set_fact("live", live)
+            self._live = live
+        status = self.status()
+        if status != self._status:
+            self._notifier.status(status)
+            self._status = status
+
+    def figures(self) -> dict[str, Any]:
+        context = self._context
+        inbox = context.inbox
+        workers = [self._worker(view.pid, view.state, view.part_id, view.model) for view in context.pool.workers()]
+        return {
+            "workers": workers,
+            "memory": {"percent": round(self._percent, 1), "level": str(self.level)},
+            "inbox": {
+                "ignored": dict(inbox.ignored) if inbox else {},
+                "settling": inbox.settling if inbox else 0,
+                "away": inbox.away if inbox else None,
+            },
+            "trouble": [trouble.text for trouble in context.trouble.values()],
+        }
+
+    def _worker(self, pid: int | None, state: str, part_id: str | None, model: str | None) -> dict[str, Any]:
+        running = self._context.running.get(part_id or "")
+        if running is None:
+            figures: dict[str, Any] = {"job": None, "source": None, "progress": None, "done": 0.0, "total": None}
+        else:
+            total = running.total
+            figures = {
+                "job": running.job.id,
+                "source": running.job.source,
+                "progress": round(min(1.0, running.done / total), 4) if total else None,
+                "done": round(running.done, 1),
+                "total": round(total, 1) if total else None,
+            }
+        return {"pid": pid, "state": str(state), "model": model, **figures}
+
+    def status(self) -> str:
+        """One line in words and figures."""
+        context = self._context
+        counts = context.ledger.counts()
+        names = ", ".join(printable(running.job.source) for running in list(context.running.values())[:3])
+        parts = [f"{len(context.running)} running" + (f" ({names})" if names else ""), f"{counts[State.QUEUED]} queued"]
+        parts += [f"{counts[State.DONE]} done", f"{counts[State.FAILED]} failed"]
+        if context.stopping:
+            parts.insert(0, "stopping")
+        elif context.ledger.fact("paused", default=False):
+            parts.insert(0, "paused")
+        return "; ".join([", ".join(parts), *(trouble.text for trouble in context.trouble.values())])
+
+    def watch_memory(self) -> None:
+        """Look at the memory figures, and act on a level that was crossed."""
+        settings = self._context.config.memory
+        use = memory.usage()
+        before, self._percent = self.level, use.percent
+        self.level = memory.level(use.percent, settings.moderate, settings.high, settings.critical, before)
+        if self.level is not before:
+            word = "rises to" if self.level > before else "falls to"
+            logger.log(
+                "WARNING" if self.level > before else "INFO",
+                "memory {} {}: {:.1f} % of {:.0f} MiB used", word, self.level, use.percent, use.limit / 2**20,
+            )  # fmt: skip
+        self._act()
+
+    def log_memory(self) -> None:
+        use = memory.usage()
+        workers = sum(view.rss for view in self._context.pool.workers())
+        words = "memory: {:.1f} % of {:.0f} MiB used, workers {:.0f} MiB, daemon {:.0f} MiB, level {}"
+        logger.info(words, use.percent, use.limit / 2**20, workers / 2**20, memory.rss() / 2**20, self.level)
+
+    def _act(self) -> None:
+        context, pool = self._context, self._context.pool
+        context.busy_only = self.level >= Level.HIGH
+        if self.level < Level.MODERATE:
+            pool.limit(context.config.worker_count())
+            return
+        pool.clean_up()
+        if self.level >= Level.HIGH:
+            pool.release_idle()
+        if self.level >= Level.CRITICAL:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """The largest worker stops at its next checkpoint, and the pool runs one fewer, never less than one."""
+        context, pool = self._context, self._context.pool
+        busy = [view for view in pool.workers() if view.part_id in context.running]
+        pool.limit(max(1, len(busy) - 1))
+        if len(busy) < 2:
+            return  # one always may: the memory may be somebody else's
+        largest = max(busy, key=lambda view: view.rss)
+        running = context.running[largest.part_id or ""]
+        logger.warning("memory is critical: worker {} ({:.0f} MiB) is asked to stop", largest.pid, largest.rss / 2**20)
+        pool.stop(running.spec.part_id, running.spec.attempt, Cause.MEMORY)

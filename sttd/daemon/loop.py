@@ -1,0 +1,236 @@
+"""The loop that moves jobs from station to station. It waits for events, and never for a file, a worker or a lock."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+from loguru import logger
+
+from sttd.config import Config
+from sttd.daemon import dispatch, filing, intake, requests, results
+from sttd.daemon.context import Context
+from sttd.daemon.errands import Finished
+from sttd.daemon.life import Life
+from sttd.daemon.schedule import Schedule
+from sttd.errors import ConfigError, LedgerError
+from sttd.host.notify import Notifier
+from sttd.inbox import Away, Found, Gone
+from sttd.job import State
+from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
+from sttd.pool.deadlines import timed_out
+from sttd.text import printable
+
+MACHINE_CAUSES = (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE)
+TICK = 1.0  # seconds: the longest that a request, or a job whose time has come, waits
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The pool has ended every worker."""
+
+
+Input = Found | Gone | Away | Event | Finished | Signal | Closed
+
+
+class Loop:
+    """One thread, one queue of inputs."""
+
+    def __init__(self, context: Context, inputs: queue.SimpleQueue[Input], notifier: Notifier) -> None:
+        self._context = context
+        self._inputs = inputs
+        self._notifier = notifier
+        self._life = Life(context, notifier)
+        self._schedule = Schedule(context.clock())
+        self._again: Input | None = None  # an input that the ledger could not take
+        self._data_version = -1
+        self._closing = False
+        self._closed = False
+        self._drained_out = False
+
+    def run(self, load_config: Callable[[], Config], drain: bool) -> int:
+        """Until a signal, or with `drain` until every file has come to its end; returns the exit code."""
+        self._load_config = load_config
+        self._life.introduce()
+        self._notifier.ready()
+        while True:
+            try:
+                self._round()
+                if self._context.trouble.pop("ledger", None):
+                    logger.info("the ledger can be written again")
+                if self._closed and not self._context.errands.under_way and not self._context.running:
+                    return self._exit_code()
+                if drain and not self._context.stopping and self._drained():
+                    self._drained_out = True
+                    self.stop("every file has come to its end")
+            except LedgerError as error:
+                self._ledger_trouble(error)
+
+    def _round(self) -> None:
+        """One input, then what is due."""
+        event = self._next()
+        if event is not None:
+            self._again = event
+            self._handle(event)
+            self._again = None
+        if self._inputs.empty() or self._schedule.due("busy", TICK, self._context.clock()):
+            self._tick()
+
+    def _next(self) -> Input | None:
+        if self._again is not None:
+            return self._again
+        wait = self._schedule.wait(self._context.clock(), TICK)
+        try:
+            return self._inputs.get(timeout=wait) if wait > 0 else self._inputs.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _handle(self, event: Input) -> None:
+        context = self._context
+        match event:
+            case Found():
+                intake.found(context, event)
+            case Gone():
+                intake.gone(context, event)
+            case Away():
+                intake.away(context, event)
+            case Finished():
+                context.errands.settle(event)
+            case Signal():
+                self._signal(event.number)
+            case Closed():
+                self._closed = True
+            case Started() | Progress() | Chunks() | Notice() | Done() | Failed() | Lost():
+                results.handle(context, event)
+
+    def _tick(self) -> None:
+        """What is due now."""
+        context, now, due = self._context, self._context.clock(), self._schedule.due
+        settings = context.config
+        if not self._closing:
+            context.pool.tick(now)
+        if due("sweep", settings.pool.sweep_interval, now):
+            self._sweep(now)
+        if due("tick", TICK, now):
+            context.deadlines.tick(now, TICK)
+            self._requests()
+            results.save(context)
+            filing.retry(context)
+            self._notifier.watchdog()
+            self._life.tell()
+            if context.stopping:
+                self._notifier.extend_timeout(30)
+        if due("memory", settings.memory.check_cooldown, now):
+            self._life.watch_memory()
+        if due("memory log", settings.memory.log_interval, now):
+            self._life.log_memory()
+        dispatch.dispatch(context)
+
+    def _requests(self) -> None:
+        version = self._context.ledger.changed_elsewhere()
+        if version != self._data_version:
+            requests.take(self._context)
+            self._data_version = version
+
+    def _sweep(self, now: float) -> None:
+        """Kill every worker that is over its time. Its job loses nothing: it resumes at its next chunk."""
+        context = self._context
+        for part_id, limit in context.deadlines.overdue(now):
+            running = context.running[part_id]
+            if running.why is None:
+                running.why = timed_out(limit)
+                logger.error("job {}: {}: {}", running.job.id, printable(running.job.source), running.why)
+            context.pool.kill(part_id, running.spec.attempt, Cause.TIMEOUT)
+
+    def _signal(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if number == signal.SIGHUP:
+            self._reload()
+        elif self._context.stopping:
+            logger.warning("{} again: running jobs are stopped at once; their checkpoints stay", name)
+            self._close(0.0)
+        else:
+            self.stop(name)
+
+    def stop(self, why: str) -> None:
+        """Nothing new starts; running jobs stop at their next checkpoint and are queued again."""
+        logger.info("stopping: {}", why)
+        self._context.stopping = True
+        self._notifier.stopping()
+        if self._context.inbox is not None:
+            self._context.inbox.stop()
+        self._close(self._context.config.pool.stop_grace)
+
+    def _close(self, grace: float) -> None:
+        self._closing = True
+
+        def close() -> None:
+            self._context.pool.close(grace)
+            self._inputs.put(Closed())
+
+        threading.Thread(target=close, name="close", daemon=True).start()
+
+    def _reload(self) -> None:
+        """Take over a changed configuration, or keep the old one where the new one is bad."""
+        self._notifier.reloading()
+        old = self._context.config
+        try:
+            new = self._load_config()
+        except ConfigError as error:
+            logger.error("the configuration is not changed, because the new one is bad: {}", error)
+        else:
+            fixed = {"paths", "watch", "log"}
+            for name in fixed:
+                if getattr(new, name) != getattr(old, name):
+                    logger.warning("[{}] has changed: it takes effect after a restart", name)
+            kept = {name: getattr(old, name) for name in fixed}
+            self._context.config = dataclasses.replace(new, **kept)
+            self._context.pool.limit(self._context.config.worker_count())
+            logger.info("configuration loaded again")
+        self._notifier.ready()
+
+    def _drained(self) -> bool:
+        """Whether every file that is a job has ended, or waits for a machine that does not let it."""
+        context = self._context
+        if context.running or context.hashing or context.errands.under_way:
+            return False
+        if (context.inbox is not None and not context.inbox.idle()) or not self._inputs.empty():
+            return False
+        waiting = context.ledger.counts()[State.QUEUED]
+        return not waiting or context.held() or context.ledger.only_waits_for(MACHINE_CAUSES)
+
+    def _exit_code(self) -> int:
+        """A daemon that was told to stop did well; one that drained did where every job has its transcript."""
+        counts = self._context.ledger.counts()
+        unfinished = counts[State.QUEUED] + counts[State.COMMITTING]
+        return 1 if self._drained_out and (self._context.failed_now or unfinished) else 0
+
+    def _ledger_trouble(self, error: LedgerError) -> None:
+        """The ledger cannot be written: say it once, wait, try again. Nothing is lost: the input is kept."""
+        context = self._context
+        if "ledger" not in context.trouble:
+            logger.critical("{}; nothing starts until it can be written again", error)
+        context.say("ledger", str(error), TICK)
+        self._notifier.status(f"waiting: {error}")
+        self._notifier.watchdog()
+        threading.Event().wait(TICK)
+
+
+def take_signals(inputs: queue.SimpleQueue[Input]) -> None:
+    """SIGTERM, SIGINT and SIGHUP become inputs; the handler does nothing else."""
+
+    def handler(number: int, _frame: FrameType | None) -> None:
+        inputs.put(Signal(number))
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, handler)

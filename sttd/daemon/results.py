@@ -1,0 +1,204 @@
+"""From the pool back to the ledger: what a worker says, and how each attempt ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from loguru import logger
+
+from sttd.daemon import dispatch, filing
+from sttd.daemon.context import Context, Running
+from sttd.job import Identity, Job, State
+from sttd.ledger.fresh import fresh
+from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
+from sttd.pool.policy import Verdict, verdict
+from sttd.text import printable
+
+
+def handle(context: Context, event: Event) -> None:
+    """Act on one message of a worker; what carries an old attempt is dropped."""
+    running = context.running.get(event.part_id)
+    if running is None or running.spec.attempt != event.attempt:
+        return
+    match event:
+        case Started():
+            started(context, running, event)
+        case Progress():
+            context.deadlines.alive(event.part_id, context.clock())
+            running.done, running.total = event.done, event.total or running.total
+        case Chunks():
+            chunks(context, running, event)
+        case Notice():
+            logger.log(event.level, "job {}: {}", running.job.id, printable(event.text))
+        case Done(resume_at=None):
+            finished(context, running, event)
+        case Done():
+            ended(context, running, event.cause or Cause.SLICE, None)
+        case Failed():
+            ended(context, running, event.cause, event.error)
+        case Lost():
+            ended(context, running, event.cause, running.why or event.error)
+
+
+def started(context: Context, running: Running, event: Started) -> None:
+    """The model is ready: from here on the part's time is charged."""
+    now = context.clock()
+    running.started, running.pid = now, event.pid
+    running.total = event.audio_seconds
+    running.unsaved |= {
+        "model": event.model,
+        "requested_model": event.requested_model,
+        "fallback_reason": event.fallback_reason or None,
+        "audio_seconds": event.audio_seconds,
+    }
+    context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
+    context.trouble.pop("model", None)
+    if event.fallback_reason and not running.spec.model.hold:
+        hold = now + context.config.model.retry_after
+        context.model_holds[event.requested_model] = (hold, event.fallback_reason)
+        words = "job {}: model {} is used instead of {}: {}"
+        logger.warning(words, running.job.id, event.model, printable(event.requested_model), event.fallback_reason)
+
+
+def chunks(context: Context, running: Running, event: Chunks) -> None:
+    """A batch came back: write it to the checkpoint before anything else may know of it."""
+    try:
+        running.checkpoint.append(event.chunks)
+    except OSError as error:
+        logger.error("job {}: its checkpoint cannot be written: {}", running.job.id, error)
+        running.why = f"the checkpoint cannot be written: {error}"
+        context.pool.kill(event.part_id, event.attempt, Cause.MACHINE)
+        return
+    last = event.chunks[-1]
+    running.progressed = True
+    running.done = last.end / 16_000
+    running.unsaved |= {"chunks": last.index + 1, "progress": running.done}
+    if last.language != "und":
+        running.unsaved |= {"language": last.language, "language_probability": last.language_probability}
+
+
+def save(context: Context) -> None:
+    """Write what the running attempts have come to, in one transaction. Called once a second."""
+    waiting = [running for running in context.running.values() if running.unsaved]
+    if not waiting:
+        return
+    with context.ledger.transaction():
+        saved = [(running, context.ledger.update(running.job, **running.unsaved)) for running in waiting]
+    for running, job in saved:
+        running.job, running.unsaved = job, {}
+
+
+def finished(context: Context, running: Running, event: Done) -> None:
+    """The transcript is whole: its files are next. Until they are staged the ledger says `running`."""
+    done = {"audio_seconds": event.audio_seconds, "progress": event.audio_seconds}
+    with context.ledger.transaction():
+        job = context.ledger.update(book(context, running, None, None), **done)
+    forget(context, running)
+    filing.begin(context, job, event.warnings)
+
+
+def ended(context: Context, running: Running, cause: Cause, error: str | None) -> None:
+    """An attempt ended without a transcript: what follows says the policy."""
+    if cause is Cause.CHANGED:
+        started_anew(context, running)
+        return
+    decision = decide(context, running, cause)
+    shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
+    with context.ledger.transaction():
+        job = book(context, running, cause, error)
+        job = context.ledger.update(
+            job,
+            state=decision.state,
+            attempts=job.attempts + decision.spend_attempt,
+            # where everybody is held up together, nobody need wait for itself
+            not_before=0.0 if shared else decision.not_before,
+            batch_size=decision.batch_size,
+            device=decision.device,
+            queued_at=context.utc(),
+            error=error,
+            cause=cause,
+            finished_at=None if decision.state is State.QUEUED else context.utc(),
+            plan={"step": "fail"} if decision.state is State.FAILED else None,
+        )
+    forget(context, running)
+    if shared:
+        name = "model" if cause is Cause.NO_MODEL else "machine"
+        context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
+    tell(context, job, running, cause, decision)
+    if job.state is State.FAILED:
+        filing.give_up(context, job)
+    elif job.state is not State.QUEUED:
+        filing.release_twins(context, job.id)
+
+
+def decide(context: Context, running: Running, cause: Cause) -> Verdict:
+    """The policy's verdict, with the batch that this attempt really had."""
+    pool = context.config.pool
+    return verdict(
+        running.job,
+        cause,
+        progressed=running.progressed,
+        now=context.utc(),
+        random=context.random,
+        waits=pool.retry_waits,
+        attempts_allowed=pool.attempts,
+        machine_wait=pool.machine_wait,
+        batch=running.spec.options.batch_size,
+    )
+
+
+def book(context: Context, running: Running, cause: Cause | None, error: str | None) -> Job:
+    """Store the worker's time and the attempt's end; returns the job as the ledger has it."""
+    seconds = context.clock() - (running.started or context.clock())
+    with context.ledger.transaction():
+        # never 0: who has had a worker is in the other lane
+        job = context.ledger.update(running.job, service=running.job.service + max(seconds, 1e-6), **running.unsaved)
+        context.ledger.end_attempt(job, context.utc(), cause, error, running.pid)
+    return job
+
+
+def forget(context: Context, running: Running) -> None:
+    """The attempt is over: nothing of it stays in memory."""
+    seconds = context.clock() - (running.started or context.clock())
+    context.lanes = context.lanes.charge(running.lane, seconds)
+    context.deadlines.remove(running.spec.part_id)
+    del context.running[running.spec.part_id]
+    with contextlib.suppress(OSError):  # what was not written was told when it failed
+        running.checkpoint.close()
+
+
+def started_anew(context: Context, running: Running) -> None:
+    """The source is not what was queued: the job is about the file as it is now, once it has settled."""
+    path = dispatch.source_path(context, running.job)
+    try:
+        seen = os.stat(path)  # noqa: PTH116 - the worker has just looked at it: the mount answers
+        identity = Identity(seen.st_size, seen.st_mtime_ns)
+    except OSError:
+        identity = running.job.identity  # the inbox will tell that it is gone
+    wait = context.utc() + context.config.settle()
+    changes = fresh(identity) | {"not_before": wait, "queued_at": context.utc(), "options_key": None}
+    with context.ledger.transaction():
+        job = book(context, running, Cause.CHANGED, running.why or "the file has changed")
+        job = context.ledger.update(job, state=State.QUEUED, **changes)
+    forget(context, running)
+    with contextlib.suppress(OSError):  # its header names another version of the file, so that it would not count
+        running.checkpoint.remove()
+    logger.info("job {}: {} has changed and starts again as it is now", job.id, printable(job.source))
+
+
+def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict) -> None:
+    """One line about the end of an attempt."""
+    error = job.error
+    name = printable(job.source)
+    where = f"{running.done:.0f} s of it are done"
+    if cause in (Cause.SLICE, Cause.ASKED, Cause.SHUTDOWN, Cause.MEMORY):
+        logger.info("job {}: {} stops ({}); {}, queued again", job.id, name, cause, where)
+    elif cause is Cause.CANCELLED:
+        logger.info("job {}: {} is cancelled", job.id, name)
+    elif decision.state is State.FAILED:
+        logger.error("job {}: {} failed: {}", job.id, name, printable(error or str(cause)))
+    else:
+        wait = max(0.0, decision.not_before - context.utc())
+        words = "job {}: {}: {} ({}); {}, queued again, next try in {:.0f} s"
+        logger.warning(words, job.id, name, cause, printable(error or "no reason given"), where, wait)

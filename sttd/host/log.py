@@ -1,0 +1,115 @@
+"""The log: one sink on standard error, one line an event, for a terminal, the journal, or a file.
+
+A worker never logs: it sends notices, and the parent logs them. So no lock and no queue is shared with a process
+that may be killed (loguru's `enqueue=True` would). A log that cannot be written stops nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+# the journal's numbers, see sd-daemon(3)
+_PRIORITIES = {"TRACE": 7, "DEBUG": 7, "INFO": 6, "SUCCESS": 5, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
+_COLOURS = {"TRACE": "2", "DEBUG": "2", "SUCCESS": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+# What could begin a line of its own, drive a terminal, or not be encoded. Names are escaped further, and before, by
+# `text.printable`; a backslash is left alone here, or theirs would be doubled.
+_UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def setup(level: str, fd: int | None = None, environ: Mapping[str, str] = os.environ) -> None:
+    """Send every record of at least `level` to `fd` (standard error), and nowhere else.
+
+    On a terminal: time, level and text in colours. Where `fd` is the journal's: a `<6>` that gives the priority, and the
+    text. Else plain lines with time and level.
+    """
+    fd = sys.stderr.fileno() if fd is None else fd
+    logger.remove()
+    # the sink makes its own lines; no variables' values in tracebacks: they may be secrets
+    logger.add(
+        Sink(fd, layout_for(fd, environ)), level=level, format=_nothing, enqueue=False, backtrace=False, diagnose=False
+    )
+
+
+def _nothing(_record: Record) -> str:
+    return ""
+
+
+def layout_for(fd: int, environ: Mapping[str, str]) -> Callable[[Record], str]:
+    """How the lines look for what `fd` is."""
+    if is_journal(fd, environ):
+        return journal_line
+    if os.isatty(fd) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb":
+        return colour_line
+    return plain_line
+
+
+def is_journal(fd: int, environ: Mapping[str, str]) -> bool:
+    """Whether `fd` is the stream that systemd opened to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        seen = os.fstat(fd)
+    except OSError:  # closed
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{seen.st_dev}:{seen.st_ino}"
+
+
+def plain_line(record: Record) -> str:
+    return f"{record['time']:YYYY-MM-DD HH:mm:ss} {record['level'].name:<8} {text(record)}"
+
+
+def colour_line(record: Record) -> str:
+    line = f"{record['time']:HH:mm:ss} {record['level'].name:<8} {text(record)}"
+    colour = _COLOURS.get(record["level"].name)
+    return f"\x1b[{colour}m{line}\x1b[0m" if colour else line
+
+
+def journal_line(record: Record) -> str:
+    return f"<{_PRIORITIES.get(record['level'].name, 6)}>{text(record)}"
+
+
+def text(record: Record) -> str:
+    """The message, with the traceback where there is one, as one line."""
+    message = record["message"]
+    error = record["exception"]
+    if error is not None and error.type is not None:
+        lines = "".join(traceback.format_exception(error.type, error.value, error.traceback))
+        message = f"{message}: {lines.rstrip()}"
+    return one_line(message)
+
+
+def one_line(message: str) -> str:
+    """`message` without what could forge a second line or drive a terminal: a new line becomes a backslash and an n."""
+    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), message)
+
+
+class Sink:
+    """Writes each record with one write(2) where the kernel lets it, so that lines of several processes do not mix."""
+
+    def __init__(self, fd: int, layout: Callable[[Record], str]) -> None:
+        self._fd = fd
+        self._layout = layout
+        self._lost = 0
+
+    def __call__(self, message: Message) -> None:
+        line = self._layout(message.record) + "\n"
+        if self._lost:
+            line = f"{self._lost} earlier log lines could not be written\n{line}"
+        try:
+            _write(self._fd, line.encode("utf-8", "backslashreplace"))
+            self._lost = 0
+        except OSError:  # nobody reads (EPIPE), disk full (ENOSPC): said with the next line that can be written
+            self._lost += 1
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

@@ -1,0 +1,32 @@
+"""What the inbox tells the daemon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sttd.job import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Files that have settled, at most `BATCH` of them: paths relative to the inbox (`os.fsdecode`d), as they are."""
+
+    files: tuple[tuple[str, Identity], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Files that were found or expected and are no longer there: looked for twice, in the inbox that held them."""
+
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """The inbox cannot be looked at or is not the one it was, and why; None: it is back."""
+
+    reason: str | None
+
+
+Event = Found | Gone | Away
+BATCH = 500  # files in one Found or Gone: one transaction of the ledger

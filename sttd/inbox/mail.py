@@ -1,0 +1,95 @@
+"""What others leave for the inbox's thread: events, questions and orders, bounded, and what wakes it up."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+LIMIT = 20_000  # files with news at a time; beyond that a walk through the whole inbox is cheaper than the list
+
+
+class News(enum.Enum):
+    """What an event said of a file; only the latest word counts."""
+
+    NEW = "it appeared"
+    WRITTEN = "its content changes"
+    FINAL = "its writer closed it, or renamed it in"
+    LEFT = "it was deleted or moved away"
+
+
+@dataclass(slots=True)
+class Mail:
+    """All that came since it was last taken."""
+
+    news: dict[str, News] = field(default_factory=dict)  # by path relative to the inbox
+    rescan: bool = False  # events were lost, or whole folders moved
+    expected: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    kicks: int = 0  # how often a walk was asked for since the start
+    stop: bool = False
+
+
+class Mailbox:
+    """Filled by any thread, emptied by one."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._mail = Mail()
+        self._fresh = False
+
+    @property
+    def kicks(self) -> int:
+        with self._changed:
+            return self._mail.kicks
+
+    @property
+    def is_empty(self) -> bool:
+        with self._changed:
+            return not self._fresh
+
+    def put(self, rel: str, news: News) -> None:
+        with self._wake():
+            if rel in self._mail.news or len(self._mail.news) < LIMIT:
+                self._mail.news[rel] = news
+            else:
+                self._mail.news.clear()
+                self._mail.rescan = True
+
+    def rescan(self) -> None:
+        with self._wake():
+            self._mail.rescan = True
+
+    def kick(self) -> None:
+        with self._wake():
+            self._mail.kicks += 1
+
+    def expect(self, rels: Iterable[str]) -> None:
+        with self._wake():
+            self._mail.expected.extend(rels)
+
+    def forget(self, rel: str) -> None:
+        with self._wake():
+            self._mail.forgotten.append(rel)
+
+    def stop(self) -> None:
+        with self._wake():
+            self._mail.stop = True
+
+    def take(self, timeout: float) -> Mail:
+        """All that came; waits for it up to `timeout` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._fresh, timeout)
+            mail, self._mail = self._mail, Mail(kicks=self._mail.kicks, stop=self._mail.stop)
+            self._fresh = mail.stop
+            return mail
+
+    @contextlib.contextmanager
+    def _wake(self) -> Iterator[None]:
+        """Held while something is put in; its reader is woken."""
+        with self._changed:
+            yield
+            self._fresh = True
+            self._changed.notify_all()

@@ -1,0 +1,120 @@
+"""What follows from each way that an attempt can end: one table, and the function that reads it.
+
+Spent attempts are counted over the whole life of a job: progress between two crashes does not give them back, so that
+a job that crashes its worker now and then for ever ends too. A person's `retry` starts counting anew.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sttd.job import Job, State
+from sttd.part import Cause
+
+JITTER = 0.25  # a stored wait is up to this much longer than the configured one, so that not all come back at once
+
+
+class Wait(enum.Enum):
+    """How long a queued job waits for its next turn."""
+
+    NONE = enum.auto()  # it may be next
+    BACKOFF = enum.auto()  # `pool.retry_waits`, growing with the attempts spent
+    MACHINE = enum.auto()  # `pool.machine_wait`: somebody must put the machine right
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one cause means. The fields are looked at from top to bottom; the first that applies decides."""
+
+    forgiven: bool = False  # where the attempt brought chunks it is queued again as it is, at once
+    halve: bool = False  # try a smaller batch first, at once, without spending an attempt
+    to_cpu: bool = False  # with a batch of one on a GPU, try the CPU next, without spending an attempt
+    spend: bool = False  # an attempt is spent; with the last one the job fails
+    wait: Wait = Wait.NONE
+    state: State = State.QUEUED
+
+
+_AGAIN = Rule()
+_FAULT = Rule(spend=True, wait=Wait.BACKOFF)
+_MACHINE = Rule(wait=Wait.MACHINE)
+
+RULES: dict[Cause, Rule] = {
+    Cause.SLICE: _AGAIN,
+    Cause.ASKED: _AGAIN,
+    Cause.MEMORY: _AGAIN,
+    Cause.SHUTDOWN: _AGAIN,
+    Cause.CHANGED: _AGAIN,
+    Cause.TIMEOUT: Rule(forgiven=True, halve=True, spend=True, wait=Wait.BACKOFF),
+    Cause.OOM: Rule(halve=True, spend=True, wait=Wait.BACKOFF),
+    Cause.GPU_MEMORY: Rule(halve=True, to_cpu=True, spend=True, wait=Wait.BACKOFF),
+    Cause.CRASH: _FAULT,
+    Cause.ERROR: _FAULT,
+    Cause.NO_MODEL: _MACHINE,
+    Cause.MACHINE: _MACHINE,
+    Cause.UNREADABLE: _MACHINE,
+    Cause.GONE: Rule(wait=Wait.MACHINE),  # it waits until the inbox has looked twice, and says that it has vanished
+    Cause.BAD_FILE: Rule(spend=True, state=State.FAILED),
+    Cause.CANCELLED: Rule(state=State.CANCELLED),
+}
+_AT_FAULT = frozenset({Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the ledger is to store."""
+
+    state: State
+    spend_attempt: bool
+    not_before: float  # UTC seconds since the epoch
+    batch_size: int | None  # the job's from now on; None: the configured one
+    device: str | None  # the job's from now on; None: the configured one
+    machine: bool  # the machine is at fault: `--drain` ends with 1
+
+
+def verdict(
+    job: Job,
+    cause: Cause,
+    *,
+    progressed: bool,
+    now: float,
+    random: Callable[[], float],
+    waits: Sequence[float],
+    attempts_allowed: int,
+    machine_wait: float,
+    batch: int,
+) -> Verdict:
+    """What becomes of a job whose attempt ended with `cause`.
+
+    Args:
+        job: as it was during the attempt.
+        cause: why it ended.
+        progressed: whether the attempt brought a chunk.
+        now: UTC seconds since the epoch.
+        random: gives numbers in [0, 1), for the jitter.
+        waits: seconds before the second, third, ... attempt; the last one repeats.
+        attempts_allowed: spent attempts that make a job fail.
+        machine_wait: seconds before the next try where the machine is at fault.
+        batch: the batch size that the attempt ran with, in windows.
+    """
+    rule = RULES[cause]
+    size, device, spend, wait, state = job.batch_size, job.device, rule.spend, rule.wait, rule.state
+    if rule.forgiven and progressed:
+        spend, wait = False, Wait.NONE
+    elif rule.halve and batch > 1:
+        size, spend, wait = batch // 2, False, Wait.NONE
+    elif rule.to_cpu and device != "cpu":
+        size, device, spend, wait = None, "cpu", False, Wait.NONE
+    elif spend and job.attempts + 1 >= attempts_allowed:
+        state, wait = State.FAILED, Wait.NONE
+    seconds = _seconds(wait, job.attempts, waits, machine_wait, random)
+    return Verdict(state, spend, now + seconds, size, device, cause in _AT_FAULT)
+
+
+def _seconds(wait: Wait, spent: int, waits: Sequence[float], machine_wait: float, random: Callable[[], float]) -> float:
+    if wait is Wait.MACHINE:
+        return machine_wait
+    if wait is Wait.BACKOFF and waits:
+        return waits[min(spent, len(waits) - 1)] * (1 + JITTER * random())
+    return 0.0

@@ -1,0 +1,185 @@
+"""One worker process, its two pipes and the thread that reads it. It knows frames and signals, but no parts.
+
+Nothing here makes its caller wait: orders go into a pipe that is never waited for, signals are sent, and all that comes
+back is told by the reader's thread, the death at last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any
+
+from sttd.pool import child
+from sttd.pool.death import Death
+from sttd.pool.wire import Decoder, Order, WireError, encode
+
+_CONTEXT = multiprocessing.get_context("spawn")  # fork fails with CUDA and with watchdog's threads
+_CLOSING = 1000  # milliseconds that a process may live on without its pipe: those of its death
+# reaping is multiprocessing's, which also reaps all others at each start: not both at once
+_REAPING = threading.Lock()
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who is told. Both are called in the reader's thread, `ended` once and last."""
+
+    heard: Callable[[Any], None]
+    ended: Callable[[Death], None]
+
+
+class WorkerProcess:
+    """Made with `start`, in the main thread: PR_SET_PDEATHSIG fires when the thread that started the child ends."""
+
+    def __init__(self, ears: Ears) -> None:
+        self._ears = ears
+        self._lock = threading.Lock()  # held for moments only: the pipe, and whether the process may be signalled
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._orders: Connection | None = None
+        self._messages: Connection | None = None
+        self._problem = ""
+        self._thread: threading.Thread | None = None
+        self.pid: int | None = None
+
+    def start(self, settings: child.Settings) -> None:
+        """Start the process and its reader.
+
+        Raises:
+            OSError: there are no more processes, descriptors or threads to be had.
+        """
+        with contextlib.ExitStack() as stack:
+            theirs, orders = _pipe(stack)
+            messages, mine = _pipe(stack)
+            os.set_blocking(orders.fileno(), False)
+            os.set_blocking(messages.fileno(), False)
+            process = _CONTEXT.Process(
+                target=child.main, args=(theirs, mine, settings), name=f"sttd-worker-{next(_numbers)}", daemon=True
+            )
+            _spawn(process)
+            stack.pop_all()
+        theirs.close()
+        mine.close()
+        self._orders, self._messages = orders, messages
+        self._process, self.pid = process, process.pid
+        self._thread = threading.Thread(target=self._run, args=(process,), name=f"{process.name}-reader", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # no more threads
+            self.signal(signal.SIGKILL)
+            self._reap(process)
+            raise OSError(f"no thread for a worker: {error}") from error
+
+    def send(self, order: Order) -> bool:
+        """Whether the order is in the pipe: not where the process is gone, or has not read for so long that it is full.
+
+        An order that went in by half would spoil all that follow: the process is killed.
+        """
+        data = encode(order)
+        with self._lock:
+            if self._orders is None:
+                return False
+            try:
+                written = os.write(self._orders.fileno(), data)
+            except (BlockingIOError, BrokenPipeError):
+                return False
+        if written < len(data):
+            self.signal(signal.SIGKILL)
+        return written == len(data)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process and to what it may have started. Without effect once it is gone."""
+        with self._lock:
+            if self._orders is None or self.pid is None:
+                return
+            try:
+                os.killpg(self.pid, number)
+            except ProcessLookupError:  # so young that it has no group yet
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, number)
+
+    def join(self, timeout: float) -> None:
+        """Wait until all has been told."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _run(self, process: multiprocessing.process.BaseProcess) -> None:
+        try:
+            self._read(process.sentinel)
+        except WireError as error:
+            self._problem = str(error)
+        finally:
+            self.signal(signal.SIGKILL)  # the process where it lives on, and what is left of its group
+            self._ears.ended(Death(self._reap(process), self._problem))
+
+    def _read(self, sentinel: int) -> None:
+        """Hear all messages until the process is dead, or its pipe is broken."""
+        assert self._messages is not None
+        pipe = self._messages.fileno()
+        poller = select.poll()
+        poller.register(pipe, select.POLLIN)
+        poller.register(sentinel, select.POLLIN)
+        decoder = Decoder()
+        while True:
+            dead = any(ready == sentinel for ready, _ in poller.poll())
+            # what a dead process had written is in the pipe by now
+            closed = self._drain(pipe, decoder)
+            if dead:
+                return
+            if closed:
+                poller.unregister(pipe)
+                if not poller.poll(_CLOSING):
+                    raise WireError("no more messages: it closed its pipe")
+                return
+
+    def _drain(self, pipe: int, decoder: Decoder) -> bool:
+        """Hear what is in the pipe; returns whether its other end is closed."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(pipe, 65536):
+                for message in decoder.feed(data):
+                    self._ears.heard(message)
+            return True
+        return False
+
+    def _reap(self, process: multiprocessing.process.BaseProcess) -> int | None:
+        """Let the process go, and all that we held of it; returns its exit code."""
+        assert self._orders is not None
+        assert self._messages is not None
+        # outside the lock of reaping: one that hangs in the kernel holds up only its own thread
+        os.waitid(os.P_PID, process.pid or 0, os.WEXITED | os.WNOWAIT) if process.pid else None
+        with self._lock:
+            self._orders.close()
+            self._orders = None
+        self._messages.close()
+        with _REAPING:
+            process.join()
+            exitcode = process.exitcode
+            process.close()
+        return exitcode
+
+
+def _pipe(stack: contextlib.ExitStack) -> tuple[Connection, Connection]:
+    reader, writer = _CONTEXT.Pipe(duplex=False)
+    stack.callback(reader.close)
+    stack.callback(writer.close)
+    return reader, writer
+
+
+def _spawn(process: multiprocessing.process.BaseProcess) -> None:
+    """Start it with SIGINT blocked: a ctrl-C must not meet it before it ignores that."""
+    resource_tracker.ensure_running()  # spawn starts it otherwise, and unblocks SIGINT afterwards
+    with _REAPING:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,77 @@
+"""What the daemon knows of a pool, so that the local one and a cluster are two implementations of one interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sttd.errors import SttdError
+from sttd.part import Cause, Event, PartSpec
+
+Sink = Callable[[Event], None]
+
+
+class PoolFull(SttdError):
+    """A part was submitted though `free_slots()` was 0, or the pool is closed: submit it again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One worker, as `sttd status` shows it."""
+
+    pid: int | None
+    state: str  # starting, loading, running, ending, idle or leaving
+    part_id: str | None
+    model: str | None  # the one in memory
+    rss: int  # bytes resident; 0 where that is not known
+
+
+class WorkerPool(Protocol):
+    """Runs parts. Every part that `submit` took ends in exactly one Done, Failed or Lost, whatever happens.
+
+    A part's chunks come in order and without a gap, and nothing of it comes after its end. No method waits for a
+    worker, except `close`.
+    """
+
+    def start(self, sink: Sink) -> None:
+        """Tell `sink` all that happens from now on. It is called from several threads, and must be quick."""
+
+    def free_slots(self) -> int:
+        """How many parts `submit` would take now. It may grow and shrink."""
+
+    def submit(self, part: PartSpec) -> None:
+        """Start one attempt. Only the main thread may call this: workers die with the thread that starts them.
+
+        A worker that cannot be started is the end of the attempt: Lost with Cause.MACHINE.
+
+        Raises:
+            PoolFull: there is no slot.
+        """
+
+    def kill(self, part_id: str, attempt: int, cause: Cause) -> None:
+        """End the attempt at once, with Lost(cause). Without effect where it has ended, or is being killed."""
+
+    def stop(self, part_id: str, attempt: int, cause: Cause) -> None:
+        """Ask for Done(resume_at, cause) at the end of the batch. Without effect where the attempt has ended."""
+
+    def close(self, grace: float) -> None:
+        """End all: parts are asked to stop, and killed with Cause.SHUTDOWN after `grace` seconds.
+
+        All ends are told and no worker is left when it returns. It may be called from any thread, and again with
+        a shorter grace while another thread is still in it.
+        """
+
+    def workers(self) -> list[WorkerView]: ...
+
+    def limit(self, workers: int) -> None:
+        """Run at most so many parts from now on, one at least; those that run go on."""
+
+    def clean_up(self) -> None:
+        """Ask all workers that have a part to give memory back after their next batch."""
+
+    def release_idle(self) -> None:
+        """End the workers that have nothing to do."""
+
+    def tick(self, now: float) -> None:
+        """Do what is due at `now` (monotonic seconds). To be called about once a second from the main thread."""

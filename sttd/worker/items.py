@@ -1,0 +1,70 @@
+"""What goes through the model: whole windows first, then the stretches of them that are still owed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sttd.part import SAMPLE_RATE
+from sttd.worker.judge import FRAMES_PER_SECOND, Layout, quietest
+from sttd.worker.voice import Voice
+from sttd.worker.windows import Window
+
+Features = npt.NDArray[np.float32]  # bands by frames
+FRAMES = 3000  # that the encoder takes at once: 30 s
+_LEVEL = 10  # frames over which loudness is taken, to find a quiet place
+_SAMPLES_PER_FRAME = SAMPLE_RATE // FRAMES_PER_SECOND
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A window with its features; none where the window is silent."""
+
+    window: Window
+    features: Features | None
+
+
+def prepare(whisper: Any, window: Window) -> Prepared:
+    """Compute a window's features (a hundred frames a second); called in the prefetch thread."""
+    if len(window.audio) < _SAMPLES_PER_FRAME:
+        return Prepared(window, None)
+    features = whisper.feature_extractor(window.audio)[..., :-1]  # the last frame is of padding alone
+    return Prepared(window, features[..., :FRAMES])
+
+
+@dataclass
+class Item:
+    """A stretch of one window."""
+
+    window: int  # index in the batch
+    offset: int  # frames from the window's beginning
+    features: Features
+    voice: Voice | None = None  # found out when it is first encoded; the rest of a window keeps it
+    probability: float = 1.0  # of the voice's language
+
+    @property
+    def frames(self) -> int:
+        return int(self.features.shape[-1])
+
+    def part(self, first: int, last: int | None = None) -> Item:
+        return Item(self.window, self.offset + first, self.features[:, first:last], self.voice, self.probability)
+
+    def owed(self, layout: Layout) -> list[Item]:
+        """What is to be decoded next: the rest, both halves (cut at the quietest place near the middle), or nothing."""
+        if layout.split:
+            levels = self.features[:, : self.frames // _LEVEL * _LEVEL].mean(axis=0).reshape(-1, _LEVEL).mean(axis=1)
+            middle = quietest(levels.tolist()) * _LEVEL + _LEVEL // 2
+            return [self.part(0, middle), self.part(middle)]
+        return [] if layout.go_on is None else [self.part(layout.go_on)]
+
+
+def stack(items: Sequence[Item]) -> npt.NDArray[np.float32]:
+    """The encoder's input: items by bands by 3000 frames, filled up with zeros as faster-whisper's `pad_or_trim` does."""
+    batch = np.zeros((len(items), items[0].features.shape[0], FRAMES), np.float32)
+    for row, item in zip(batch, items, strict=True):
+        row[:, : item.frames] = item.features
+    return batch

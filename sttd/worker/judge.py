@@ -1,0 +1,149 @@
+"""The judgement of one decoded window: keep it, decode it again, or call it silence; and where to go on in it.
+
+The rules are Whisper's (openai/whisper `transcribe.py`, as faster-whisper 1.2 has them in `generate_with_fallback` and
+`generate_segments`), which the batched path leaves out. Where Whisper would lose speech at the token limit, the rules
+here go on instead; each such place says so. Nothing here does any I/O.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+FRAMES_PER_SECOND = 100  # of features
+FRAMES_PER_TIMESTAMP = 2  # a timestamp token counts 20 ms
+
+# Going on by less than this would decode nearly the same audio again; it also bounds the rounds for a window (60).
+LEAST_STEP = 50  # frames
+# What is shorter than this holds no word.
+LEAST_REST = 10  # frames
+# Whisper takes a single timestamp at the end for "no speech after it". A window here is speech that was joined together,
+# so that a rest as long as this holds some, and the model only stopped early.
+LONG_REST = 300  # frames
+# Halves of less than this hold no 224 tokens of speech: more than that is a loop, not speech.
+LEAST_HALF = 200  # frames
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`Options.compression_ratio_threshold` and so on."""
+
+    compression_ratio: float
+    log_prob: float
+    no_speech: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How sure the model was of one window as a whole."""
+
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float  # of the whole window's text: by subsegment, loops would hide
+
+
+class Verdict(enum.Enum):
+    KEEP = enum.auto()
+    AGAIN = enum.auto()  # alone, at higher temperatures
+    EMPTY = enum.auto()  # nothing was said
+
+
+def judge(score: Score, limits: Limits) -> Verdict:
+    """Whisper's rules: silence is what the model calls so and is unsure of; loops and guesses are decoded again."""
+    if score.no_speech_prob > limits.no_speech and score.avg_logprob <= limits.log_prob:
+        return Verdict.EMPTY
+    if score.compression_ratio > limits.compression_ratio or score.avg_logprob < limits.log_prob:
+        return Verdict.AGAIN
+    return Verdict.KEEP
+
+
+def better(first: Score, second: Score, limits: Limits) -> bool:
+    """Whether `second` is to be taken where both are bad: no loop before a loop, then the surer one (Whisper's rule)."""
+    loops = [score.compression_ratio > limits.compression_ratio for score in (first, second)]
+    if loops[0] != loops[1]:
+        return loops[0]
+    return second.avg_logprob > first.avg_logprob
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A subsegment: its time stamps are in 20 ms from the item's beginning, and may lie outside of it."""
+
+    start: int
+    end: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What of a window's tokens is whole, and what is to be done for the rest."""
+
+    pieces: tuple[Piece, ...]
+    go_on: int | None = None  # frame from which the rest is to be decoded
+    split: bool = False  # `pieces` is empty: decode the two halves instead
+
+
+def lay_out(tokens: Sequence[int], begin: int, frames: int, *, full: bool) -> Layout:
+    """Cut `tokens` at their pairs of timestamps, and see whether all of the audio was written down.
+
+    Args:
+        tokens: as the model gave them, without the end mark.
+        begin: the token of <|0.00|>; higher ones are later.
+        frames: features of the item, 100 a second.
+        full: the token limit was reached, so that speech may be missing.
+    """
+    pieces, last, ended = _cut(tokens, begin, frames)
+    paired = last > 0
+    if ended and not full and frames - pieces[-1].end * FRAMES_PER_TIMESTAMP < LONG_REST:
+        return Layout(pieces)
+    if ended:  # Whisper skips the rest of the window here
+        return _go_on(pieces, pieces[-1].end, frames, (), full=full)
+    if paired:  # the speech after the last pair is unfinished: it is decoded again from there, as Whisper does
+        return _go_on(pieces, tokens[last - 1] - begin, frames, tokens[last:], full=full)
+    if full and frames >= 2 * LEAST_HALF:  # Whisper skips the rest of the window here as well
+        return Layout((), split=True)
+    return Layout(pieces)
+
+
+def _go_on(pieces: tuple[Piece, ...], stamp: int, frames: int, tail: Sequence[int], *, full: bool) -> Layout:
+    seek = stamp * FRAMES_PER_TIMESTAMP
+    if frames - seek < LEAST_REST:
+        return Layout(pieces)
+    if seek >= LEAST_STEP:
+        return Layout(pieces, go_on=seek)
+    if full and frames >= 2 * LEAST_HALF:
+        return Layout((), split=True)
+    if not tail:
+        return Layout(pieces)
+    return Layout((*pieces, Piece(stamp, frames // FRAMES_PER_TIMESTAMP, tuple(tail))))
+
+
+def _cut(tokens: Sequence[int], begin: int, frames: int) -> tuple[tuple[Piece, ...], int, bool]:
+    """faster-whisper's `_split_segments_by_timestamps`, without its times in seconds.
+
+    Returns:
+        The pieces; the index after the last pair's first stamp, 0 where there is no pair; whether a single timestamp
+        ends the tokens.
+    """
+    ended = len(tokens) >= 2 and tokens[-2] < begin <= tokens[-1]
+    pairs = [i for i in range(1, len(tokens)) if tokens[i] >= begin and tokens[i - 1] >= begin]
+    if not pairs:
+        stamps = [token - begin for token in tokens if token >= begin]
+        end = stamps[-1] if stamps and stamps[-1] > 0 else frames // FRAMES_PER_TIMESTAMP
+        return (Piece(0, end, tuple(tokens)),), 0, ended
+    bounds = [0, *pairs, *([len(tokens)] if ended else [])]
+    slices = [tokens[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    pieces = tuple(Piece(part[0] - begin, part[-1] - begin, tuple(part)) for part in slices)
+    return pieces, pairs[-1], ended
+
+
+def quietest(levels: Sequence[float]) -> int:
+    """The index at which to halve a window: the lowest level in the middle third, the one nearest the middle of equals.
+
+    Args:
+        levels: loudness of equal stretches of the window, at least three.
+    """
+    third = len(levels) // 3
+    middle = len(levels) / 2
+    return min(range(third, len(levels) - third), key=lambda i: (levels[i], abs(i - middle)))

@@ -1,0 +1,246 @@
+"""The model of a worker: found on this machine, looked over, and loaded against the clock, or else its fallback.
+
+Nothing here may reach the network, and nothing may hang: a name is resolved in the local cache alone, and a load runs
+in a thread that is waited for only so long. CTranslate2 gives up the GIL while it reads, so the wait really ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, TimeoutError as LoadTimeout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+# before huggingface_hub is imported, which reads it once
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import ctranslate2
+from faster_whisper import WhisperModel, download_model
+
+from sttd.errors import SttdError
+from sttd.part import Loaded, ModelSpec
+from sttd.units import spoken_duration
+
+Notify = Callable[[str, str, str], None]  # level, text, event: see part.Notice
+
+DEMO = Path(__file__).resolve().parent.parent / "demo" / "model"
+_NEEDED = ("config.json", "tokenizer.json")
+_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+# what CTranslate2, the file system and a lack of memory raise while a model is read; std::length_error of a damaged
+# model.bin comes as ValueError
+_LOAD_ERRORS = (RuntimeError, ValueError, OSError, MemoryError)
+
+
+class NoModel(SttdError):
+    """Neither the model nor its fallback can be used: the machine's fault, never the recording's."""
+
+    def __init__(self, message: str, *, gpu_memory: bool = False) -> None:
+        super().__init__(message)
+        self.gpu_memory = gpu_memory  # one of the loads failed for want of it
+
+
+@dataclass
+class LoadedModel:
+    """A model in memory, and what is remembered with it from job to job."""
+
+    whisper: Any  # faster_whisper.WhisperModel
+    loaded: Loaded
+    load_seconds: float  # of all tries together; `run_part` sets it to 0 once it has told it
+    suppressed: list[int] | None = field(default=None, repr=False)  # tokens; see decode.py
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """How one load ended: with a model, or with the reason why not."""
+
+    whisper: Any = None
+    reason: str = ""
+    timed_out: bool = False
+    gpu_memory: bool = False
+
+
+def resolve(name: str, cache: Path | None = None) -> Path:
+    """The folder of a model on this machine.
+
+    Args:
+        name: "demo", a folder, a size such as "small", or a hub name such as "Systran/faster-whisper-small".
+        cache: where downloaded models lie; None: huggingface_hub's place (HF_HOME, HF_HUB_CACHE).
+
+    Raises:
+        NoModel: it is not here; the message says how it comes here.
+    """
+    if name == "demo":
+        return DEMO
+    if Path(name).is_dir():
+        return Path(name)
+    if name.startswith(("/", "./", "../", "~")) or name in {"", ".", ".."}:
+        raise NoModel(f"no folder {name!r}; set model.name to a folder that holds a CTranslate2 Whisper model")
+    try:
+        return Path(download_model(name, local_files_only=True, cache_dir=None if cache is None else str(cache)))
+    except FileNotFoundError:  # huggingface_hub's LocalEntryNotFoundError
+        raise NoModel(f"{name!r} is not on this machine; get it with: sttd model pull {name}") from None
+    except ValueError as error:  # no size, or nothing that could be a hub name
+        raise NoModel(f"{name!r} is no model: {_one_line(error)}") from None
+    except OSError as error:
+        raise NoModel(f"the model cache cannot be read: {_one_line(error)}") from None
+
+
+def preflight(folder: Path) -> None:
+    """Look whether `folder` holds what a load needs, without reading the weights.
+
+    A missing tokenizer.json would make faster-whisper ask the hub. model.bin may be anything but empty or a folder (a
+    pipe, say): the load has its own clock.
+
+    Raises:
+        NoModel: something is missing or damaged.
+    """
+    if not _is_there(folder / "model.bin", pipe=True):
+        raise NoModel(f"{str(folder)!r} has no model.bin, or an empty one: {_REPAIR}")
+    for name in _NEEDED:
+        if not _is_there(folder / name):
+            raise NoModel(f"{str(folder)!r} has no {name}, or an empty one: {_REPAIR}")
+    if not any(_is_there(folder / name) for name in _VOCABULARIES):
+        raise NoModel(f"{str(folder)!r} has neither {' nor '.join(_VOCABULARIES)}: {_REPAIR}")
+    for name in ("config.json", "preprocessor_config.json"):
+        _check_json(folder / name)
+
+
+_REPAIR = "get the model again with `sttd model pull`, or convert it again"
+
+
+def _is_there(path: Path, *, pipe: bool = False) -> bool:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # missing, a dangling link, not readable, or no path at all
+        return False
+    return found.st_size > 0 if stat.S_ISREG(found.st_mode) else pipe and stat.S_ISFIFO(found.st_mode)
+
+
+def _check_json(path: Path) -> None:
+    """faster-whisper only warns of a damaged preprocessor_config.json, and goes on with features of the wrong size."""
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return  # the one that may be missing; config.json was looked for before
+    except (OSError, ValueError) as error:
+        raise NoModel(f"{str(path)!r} is damaged ({_one_line(error)}): {_REPAIR}") from None
+
+
+def load(spec: ModelSpec, notify: Notify, cache: Path | None = None) -> LoadedModel:
+    """Load `spec.name`, or where that fails or takes longer than `spec.load_timeout` seconds, `spec.fallback`.
+
+    The fallback has a clock of its own. With `spec.hold` the primary is not tried, and the hold is the reason.
+
+    Args:
+        spec: what to load.
+        notify: told of each load that failed, and of the fallback: level, text, event.
+        cache: see `resolve`.
+
+    Raises:
+        NoModel: neither could be loaded; the message holds both reasons.
+    """
+    began = time.monotonic()
+    if spec.hold:
+        first = _Try(reason=spec.hold)
+    else:
+        first = _try_one(spec.name, spec, notify, cache)
+    if first.whisper is not None:
+        return LoadedModel(first.whisper, Loaded(spec, spec.name), time.monotonic() - began)
+    if spec.fallback in ("", spec.name):
+        raise NoModel(f"model {spec.name!r}: {first.reason}; there is no fallback", gpu_memory=first.gpu_memory)
+    notify("WARNING", f"Falling back from model {spec.name!r} to {spec.fallback!r}: {first.reason}", "fallback")
+    second = _try_one(spec.fallback, spec, notify, cache)
+    if second.whisper is None:
+        raise NoModel(
+            f"model {spec.name!r}: {first.reason}; fallback {spec.fallback!r}: {second.reason}",
+            gpu_memory=first.gpu_memory or second.gpu_memory,
+        )
+    loaded = Loaded(spec, spec.fallback, first.reason, stuck=first.timed_out)
+    return LoadedModel(second.whisper, loaded, time.monotonic() - began)
+
+
+def _try_one(name: str, spec: ModelSpec, notify: Notify, cache: Path | None) -> _Try:
+    """One load, against the clock. Finding and looking over the folder is not on the clock."""
+    try:
+        folder = resolve(name, cache)
+        preflight(folder)
+    except NoModel as error:
+        notify("ERROR", f"Model {name!r} cannot be loaded: {error}", "model-error")
+        return _Try(reason=str(error))
+    waiting = _start(lambda: _read(folder, spec))
+    try:
+        error = waiting.exception(None if spec.load_timeout == float("inf") else spec.load_timeout)
+    except LoadTimeout:
+        waiting.cancel()  # a load that ends after all is dropped, not kept in memory
+        spoken = spoken_duration(spec.load_timeout)
+        notify("ERROR", f"[STT][TIMEOUT] Model loading timed out after {spoken}!", "model-timeout")
+        return _Try(reason=f"load timed out after {spoken}", timed_out=True)
+    if error is None:
+        return _Try(waiting.result())
+    # the tokenizers library raises nothing narrower than a bare Exception for a damaged tokenizer.json
+    if not isinstance(error, _LOAD_ERRORS) and type(error) is not Exception:
+        raise error
+    gpu_memory = is_gpu_memory(error)
+    reason = f"load failed: {'CUDA out of memory' if gpu_memory else _one_line(error)}"
+    notify("ERROR", f"Model {name!r} cannot be loaded from {str(folder)!r}: {_one_line(error)}", "model-error")
+    return _Try(reason=reason, gpu_memory=gpu_memory)
+
+
+def _start(read: Callable[[], Any]) -> Future[Any]:
+    """Run `read` in a daemon thread: an executor's thread would keep a stuck worker from ending."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        result, problem = None, None
+        try:
+            result = read()
+        except BaseException as error:  # noqa: BLE001 - crosses over to the thread that waits
+            problem = error
+        if not future.set_running_or_notify_cancel():
+            return  # nobody waits any more
+        if problem is None:
+            future.set_result(result)
+        else:
+            future.set_exception(problem)
+
+    threading.Thread(target=run, name="model-load", daemon=True).start()
+    return future
+
+
+def _read(folder: Path, spec: ModelSpec) -> Any:
+    """Read the model into memory; "auto" is the GPU where there is one that CTranslate2 can use, else the CPU."""
+    device = spec.device
+    if device == "auto":
+        device = "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+    whisper = WhisperModel(
+        str(folder),
+        device=device,
+        device_index=spec.device_index if device == "cuda" else 0,
+        compute_type=spec.compute_type,
+        cpu_threads=spec.cpu_threads,
+        local_files_only=True,
+    )
+    bands = whisper.feature_extractor.mel_filters.shape[0]
+    if bands != whisper.model.n_mels:
+        raise ValueError(
+            f"the model wants {whisper.model.n_mels} mel bands, preprocessor_config.json makes {bands}: {_REPAIR}"
+        )
+    return whisper
+
+
+def is_gpu_memory(error: BaseException) -> bool:
+    """Whether CTranslate2 (4.x; it has only RuntimeError for all that CUDA reports) ran out of the GPU's memory."""
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        ("cuda" in text and "out of memory" in text) or "cublas_status_alloc_failed" in text
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

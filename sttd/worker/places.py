@@ -1,0 +1,54 @@
+"""From a time within a window's joined speech to the time in the recording; pure."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+
+from sttd.part import SAMPLE_RATE
+
+# Whisper's time stamps are off by about 0.2 s, and the spans have about 0.4 s of quiet at either end: a start this
+# near before a joint belongs to the speech after it, an end this near behind one to the speech before it. Without
+# this a subtitle would stand through the silence that was cut out.
+NEAR = round(0.3 * SAMPLE_RATE)
+
+
+class Places:
+    """Where the pieces of a window's audio lie in the recording."""
+
+    def __init__(self, spans: Sequence[tuple[int, int]]) -> None:
+        """`spans`: first sample and the sample after the last of each piece, in order and without overlap."""
+        self._spans = spans
+        self._joints = [0]  # sample of the window's audio where each span begins, and at last where all end
+        for start, end in spans:
+            self._joints.append(self._joints[-1] + end - start)
+
+    def segment(self, start: float, end: float) -> tuple[float, float]:
+        """Seconds in the recording of a segment at `start` to `end`, seconds in the window's audio."""
+        first, last = self._sample(start), self._sample(end)
+        after = self._span(first)
+        if after + 1 < len(self._spans) and self._joints[after + 1] - first <= NEAR and last > self._joints[after + 1]:
+            after += 1
+            first = self._joints[after]
+        before = max(after, self._span(last - 1))
+        if before > after and last - self._joints[before] <= NEAR:
+            before -= 1
+            last = self._joints[before + 1]
+        return self._place(first, after), self._place(max(first, last), before)
+
+    def word(self, start: float, end: float) -> tuple[float, float]:
+        """The same for a word, which lies in one span: the one that holds its middle."""
+        first, last = self._sample(start), self._sample(end)
+        span = self._span((first + last) // 2)
+        low, high = self._joints[span], self._joints[span + 1]
+        return self._place(min(max(first, low), high), span), self._place(min(max(last, low), high), span)
+
+    def _sample(self, seconds: float) -> int:
+        return min(max(round(seconds * SAMPLE_RATE), 0), self._joints[-1])
+
+    def _span(self, sample: int) -> int:
+        """Index of the span that holds `sample` of the window's audio; the last one where it is the end."""
+        return min(max(bisect.bisect_right(self._joints, sample) - 1, 0), len(self._spans) - 1)
+
+    def _place(self, sample: int, span: int) -> float:
+        return round((self._spans[span][0] + sample - self._joints[span]) / SAMPLE_RATE, 3)

@@ -1,0 +1,92 @@
+"""The time of each word, by faster-whisper's alignment, without anything leaking from one window into the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sttd.worker.judge import FRAMES_PER_SECOND, Piece
+from sttd.worker.voice import Voice
+
+SECONDS_PER_TIMESTAMP = 0.02
+# faster-whisper shortens a segment's first word by where the segment before it ended, and takes the items of a batch for
+# one running text. Each item gets times of its own, so far from the others that there is always a pause before it.
+_APART = 1000  # seconds
+# faster-whisper's defaults
+_PREPENDED = "\"'“¿([{-"
+_APPENDED = "\"'.。,，!！?？:：”)]}、"
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A piece, or a word of it; in seconds from the item's beginning."""
+
+    start: float
+    end: float
+    word: str = ""
+    probability: float = 0.0
+    words: tuple[Timed, ...] = ()  # of a piece
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What was understood of one item of a batch; no pieces where nothing was."""
+
+    voice: Voice
+    frames: int
+    pieces: tuple[Piece, ...]
+
+
+def untimed(piece: Piece) -> Timed:
+    return Timed(piece.start * SECONDS_PER_TIMESTAMP, piece.end * SECONDS_PER_TIMESTAMP)
+
+
+def time_words(whisper: Any, encoded: Any, lines: Sequence[Line]) -> list[list[Timed]]:
+    """The pieces of each line with their words.
+
+    Args:
+        whisper: faster-whisper's model.
+        encoded: the encoder's output for all items of the batch, in the order of `lines`.
+        lines: one an item.
+    """
+    timed = [[untimed(piece) for piece in line.pieces] for line in lines]
+    for voice in {line.voice.language: line.voice for line in lines if line.pieces}.values():
+        segments = [_segments(index, line, voice) for index, line in enumerate(lines)]
+        whisper.add_word_timestamps(
+            segments, voice.tokenizer, encoded, [line.frames for line in lines], _PREPENDED, _APPENDED, 0.0
+        )
+        for index, line in enumerate(lines):
+            if line.pieces and line.voice is voice:
+                timed[index] = [_read(segment, _base(index), line.frames) for segment in segments[index]]
+    return timed
+
+
+def _base(index: int) -> float:
+    return float((index + 1) * _APART)
+
+
+def _segments(index: int, line: Line, voice: Voice) -> list[dict[str, Any]]:
+    """The pieces in faster-whisper's form; one without text for an item that is empty or in another language."""
+    base = _base(index)
+    pieces = line.pieces if line.voice is voice else ()
+    return [
+        {
+            "seek": int(base * FRAMES_PER_SECOND),
+            "start": base + piece.start * SECONDS_PER_TIMESTAMP,
+            "end": base + piece.end * SECONDS_PER_TIMESTAMP,
+            "tokens": list(piece.tokens),
+        }
+        for piece in (pieces or (Piece(0, 0, ()),))
+    ]
+
+
+def _read(segment: dict[str, Any], base: float, frames: int) -> Timed:
+    def seconds(value: float) -> float:
+        return min(max(float(value) - base, 0.0), frames / FRAMES_PER_SECOND)
+
+    words = tuple(
+        Timed(seconds(word["start"]), seconds(word["end"]), word["word"], float(word["probability"]))
+        for word in segment["words"]
+    )
+    return Timed(seconds(segment["start"]), seconds(segment["end"]), words=words)

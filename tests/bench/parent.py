@@ -1,0 +1,50 @@
+"""The daemon itself: seconds until READY=1, resident memory, and processor time when nothing happens."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from tests.harness import Daemon
+
+IDLE = 20.0  # seconds over which idleness is measured
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        daemon = Daemon(root, {"watch.settle": "5s"})
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+            notices.bind(str(root / "notify"))
+            notices.settimeout(30)
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                daemon.command("run"), stderr=subprocess.DEVNULL,
+                env=os.environ | {"NOTIFY_SOCKET": str(root / "notify")},
+            )  # fmt: skip
+            while b"READY=1" not in notices.recv(4096):
+                pass
+            ready = time.perf_counter() - started
+        try:
+            parent = psutil.Process(process.pid)
+            time.sleep(3)
+            before = parent.cpu_times()
+            time.sleep(IDLE)
+            after = parent.cpu_times()
+            used = (after.user + after.system) - (before.user + before.system)
+            print(f"READY after {ready:.2f} s")
+            print(f"resident memory {parent.memory_info().rss / 2**20:.1f} MiB")
+            print(f"idle: {used / IDLE:.2%} of a core over {IDLE:.0f} s")
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What people type, while the daemon runs and while it does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from sttd.job import State
+from tests import speech
+from tests.harness import wait_for
+
+STATUS = {"daemon", "jobs", "workers", "memory"}
+JOB = {
+    "id", "source", "state", "attempts", "resumes", "chunks", "audio_seconds", "language", "model", "requested_model",
+    "fallback_reason", "error", "outputs",
+}  # fmt: skip
+
+
+def test_status_and_jobs_say_the_same_while_it_runs_and_while_it_does_not(make_daemon):
+    daemon = make_daemon({"transcribe.batch_size": "1"})
+    speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=300, language="en", seed=2).audio)
+    daemon.start()
+    wait_for(daemon.checkpoint, "a chunk is checkpointed")
+    status = wait_for(lambda: (found := daemon.json("status"))["workers"] and found, "a worker is shown")
+    assert status.keys() >= STATUS
+    assert status["daemon"]["running"] is True
+    assert status["daemon"]["pid"] == daemon.process.pid
+    assert status["jobs"]["running"] == 1
+    assert status["jobs"].keys() >= {"queued", "running", "done", "failed", "cancelled"}
+    assert status["workers"][0].keys() >= {"pid", "state", "job", "model", "progress"}
+    (job,) = daemon.json("jobs")
+    assert job.keys() >= JOB
+    assert job["state"] == "running"
+    assert daemon.stop() == 0
+    status = daemon.json("status")
+    assert status["daemon"]["running"] is False
+    assert status["jobs"]["queued"] == 1
+    assert daemon.json("jobs")[0]["state"] == "queued"
+    assert daemon.json("show", "1")["id"] == 1
+
+
+def test_cancel_and_retry_while_it_runs(make_daemon):
+    """A running job is cancelled within moments; retried, it goes on from its checkpoint."""
+    daemon = make_daemon({"transcribe.batch_size": "1"})
+    speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=200, language="en", seed=2).audio)
+    daemon.start()
+    wait_for(daemon.checkpoint, "a chunk is checkpointed")
+    assert daemon.sttd("cancel", "1").returncode == 0
+    daemon.wait_state(State.CANCELLED)
+    assert (daemon.inbox / "long.flac").exists()
+    assert daemon.sttd("retry", "1").returncode == 0
+    job = daemon.wait_state(State.DONE)
+    assert job.resumes == 1
+    assert daemon.stop() == 0
+
+
+def test_what_is_asked_while_it_does_not_run_is_done_at_its_next_start(make_daemon):
+    daemon = make_daemon()
+    (daemon.inbox / "bad.wav").write_bytes(b"no sound")
+    assert daemon.drain() == 1
+    speech.encode(daemon.failed / "bad.wav", speech.sample("english"))
+    asked = daemon.sttd("retry", "--failed")
+    assert asked.returncode == 0
+    assert "next start" in asked.stdout
+    daemon.drain()
+    assert daemon.job().attempt >= 2
+
+
+def test_redo_makes_a_new_job_from_the_archived_source(make_daemon):
+    """The old result stays, the new one lies beside it, the source stays in the archive."""
+    daemon = make_daemon()
+    speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    assert daemon.drain() == 0
+    assert daemon.sttd("redo", "1", "--language", "en").returncode == 0
+    assert daemon.drain() == 0
+    assert daemon.job(2).state is State.DONE
+    assert (daemon.transcripts / "english.en.txt").is_file()
+    assert (daemon.transcripts / "english (2).en.txt").is_file()
+    assert [path.name for path in daemon.archive.iterdir()] == ["english.flac"]
+
+
+def test_paused_nothing_starts_until_resumed(make_daemon):
+    daemon = make_daemon()
+    daemon.start()
+    daemon.wait_log("watches")
+    assert daemon.sttd("pause").returncode == 0
+    daemon.wait_log("paused")
+    speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    daemon.wait_state(State.QUEUED)
+    assert daemon.sttd("resume").returncode == 0
+    daemon.wait_state(State.DONE)
+    assert daemon.stop() == 0
+
+
+def test_a_second_daemon_on_the_same_folders_is_refused(make_daemon, tmp_path):
+    """Exit 3 and a sentence, for the state folder and for the inbox alone."""
+    daemon = make_daemon()
+    daemon.start()
+    daemon.wait_log("watches")
+    second = daemon.sttd("run")
+    assert second.returncode == 3
+    assert "another sttd" in second.stderr
+    other = make_daemon({"paths.inbox": str(daemon.inbox)}, root=tmp_path / "other")
+    third = other.sttd("run")
+    assert third.returncode == 3
+    assert daemon.stop() == 0
+
+
+def test_an_unwritable_state_folder_is_refused_with_the_remedy(make_daemon, tmp_path):
+    (tmp_path / "state").write_text("a file where a folder should be")
+    refused = make_daemon().sttd("run")
+    assert refused.returncode == 6
+    assert "state" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_transcribe_in_the_foreground(make_daemon, tmp_path):
+    """Results in the folder named; the source stays; no inbox is made beside it."""
+    source = speech.encode(tmp_path / "talk.mp3", speech.sample("english"))
+    out = tmp_path / "out"
+    done = subprocess.run(
+        [sys.executable, "-m", "sttd", "--set", "model.name=demo", "transcribe", str(source), "-o", str(out)],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert source.exists()
+    assert (out / "talk.en.txt").read_text(encoding="utf-8").split() == list(speech.words("english"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "talk.mp3"]
+
+
+def test_the_demo_prints_the_words_and_where_they_lie(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "sttd", "--root", str(tmp_path / "demo"), "demo"],
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert " ".join(speech.words("english")) in done.stdout
+    assert "".join(speech.words("thai")) in done.stdout.replace(" ", "")
+    assert str(tmp_path / "demo" / "transcripts") in done.stdout

@@ -1,0 +1,94 @@
+"""Recordings of every kind become five files, and their sources are filed away."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from faster_whisper import WhisperModel
+
+from sttd.job import State
+from tests import speech
+
+FORMATS = ("txt", "srt", "vtt", "json", "tsv")
+KINDS = ("wav", "mp3", "m4a", "ogg", "opus", "flac", "webm", "mp4", "mkv", "mov")
+
+
+@pytest.fixture(scope="module")
+def peer() -> WhisperModel:
+    return WhisperModel(str(Path(speech.SAMPLES).parent / "model"), device="cpu", compute_type="int8", cpu_threads=2)
+
+
+def test_each_kind_gives_its_five_files_with_the_right_words(make_daemon, peer):
+    """Ten kinds of container in a subfolder: language right, words no more wrong than WhisperModel.transcribe has them."""
+    daemon = make_daemon({"pool.workers": "2"})
+    folder = daemon.inbox / "ประชุม" / "kinds"
+    folder.mkdir(parents=True)
+    recordings = {}
+    for number, kind in enumerate(KINDS):
+        language = "th" if number % 2 else "en"
+        recording = speech.compose(seconds=8, language=language, seed=number)
+        speech.encode(folder / f"talk-{kind}.{kind}", recording.audio, rate=44100)
+        recordings[kind] = (language, recording)
+    assert daemon.drain() == 0
+    ours = theirs = 0.0
+    for kind, (language, recording) in recordings.items():
+        source = f"ประชุม/kinds/talk-{kind}.{kind}"
+        stem = daemon.transcripts / "ประชุม" / "kinds" / f"talk-{kind}.{language}"
+        for suffix in FORMATS:
+            assert stem.with_name(f"{stem.name}.{suffix}").is_file(), f"{kind}: no {suffix}"
+        assert (daemon.archive / source).is_file()
+        assert not (daemon.inbox / source).exists()
+        segments, info = peer.transcribe(str(daemon.archive / source), condition_on_previous_text=False)
+        heard = " ".join(segment.text for segment in segments)
+        assert info.language == language
+        ours += speech.error_rate(recording.said(), daemon.text(source, language), language)
+        theirs += speech.error_rate(recording.said(), heard, language)
+    assert ours <= theirs + 0.02 * len(KINDS)
+
+
+def test_the_json_carries_everything(make_daemon):
+    """Segments, words, language, model, requested model, fallback, duration, version, and the source's name, size, hash."""
+    import hashlib
+
+    from sttd import __version__
+
+    daemon = make_daemon({"transcribe.word_timestamps": "true"})
+    path = speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    size = path.stat().st_size
+    assert daemon.drain() == 0
+    result = daemon.result("english.flac", "en")
+    text = json.dumps(result)
+    assert result["language"] == "en"
+    assert 0.5 < result["language_probability"] <= 1
+    assert result["model"] == result["requested_model"] == "demo"
+    assert result["fallback_reason"] is None
+    assert abs(result["duration"] - len(speech.sample("english")) / 16000) < 0.1
+    assert __version__ in text
+    assert digest in text
+    assert str(size) in text
+    assert result["source"]["name"] == "english.flac"
+    words = [word["word"].strip() for segment in result["segments"] for word in segment["words"]]
+    assert words == list(speech.words("english"))
+
+
+def test_formats_and_source_are_as_configured(make_daemon):
+    """Only the formats asked for; `keep` leaves the source, and does not transcribe it again."""
+    daemon = make_daemon({"output.formats": "txt", "output.source": "keep"})
+    speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    assert daemon.drain() == 0
+    assert [path.name for path in daemon.transcripts.iterdir() if path.is_file()] == ["english.en.txt"]
+    assert (daemon.inbox / "english.flac").exists()
+    assert daemon.drain() == 0
+    assert len(daemon.jobs()) == 1
+
+
+def test_delete_removes_the_source(make_daemon):
+    daemon = make_daemon({"output.source": "delete"})
+    speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    assert daemon.drain() == 0
+    assert not (daemon.inbox / "english.flac").exists()
+    assert not list(daemon.archive.rglob("*.flac"))
+    assert daemon.job().state is State.DONE

@@ -1,0 +1,168 @@
+"""A real daemon in a process of its own, over a folder of its own, as its users run it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from sttd.job import Job, State
+from sttd.ledger import Ledger
+from sttd.part import Chunk
+
+PATIENCE = 60.0  # seconds that a wait may last on a slow machine; every wait ends with its event
+QUICK = {
+    "model.name": "demo",
+    "model.fallback": "",
+    "model.cpu_threads": "1",
+    "pool.workers": "1",
+    "watch.settle": "0s",
+    "pool.retry_waits": "0.1s",
+}
+
+
+def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Wait until `condition` is true, and return what it gave."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
+
+
+class Daemon:
+    """`sttd run` under `root`, with the demo model. Settings are `--set` pairs: `{"pool.workers": "2"}`."""
+
+    def __init__(self, root: Path, settings: dict[str, str] | None = None, *flags: str) -> None:
+        self.root = root
+        self.settings = QUICK | (settings or {})
+        self.flags = flags
+        self.log: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+        self.inbox, self.transcripts = root / "inbox", root / "transcripts"
+        self.archive, self.failed, self.state = root / "archive", root / "failed", root / "state"
+        self.inbox.mkdir(parents=True, exist_ok=True)
+
+    def command(self, *words: str) -> list[str]:
+        sets = [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
+        return [sys.executable, "-m", "sttd", "--root", str(self.root), *sets, *words]
+
+    def start(self, *flags: str) -> Daemon:
+        self.process = subprocess.Popen(
+            self.command("run", *self.flags, *flags), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"}, errors="backslashreplace",
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self._reader.start()
+        return self
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.log.append(line.rstrip("\n"))
+
+    def drain(self, *flags: str) -> int:
+        """Run until every file has come to its end; returns the exit code."""
+        return self.start("--drain", *flags).wait()
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        assert self.process is not None
+        code = self.process.wait(patience)
+        self._reader.join(10)
+        return code
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, and wait for the end."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.wait()
+
+    def sttd(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Another sttd command over the same folder."""
+        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    def json(self, *words: str) -> Any:
+        done = self.sttd(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def children(self) -> list[psutil.Process]:
+        assert self.process is not None
+        return [
+            child
+            for child in psutil.Process(self.process.pid).children(recursive=True)
+            if "spawn_main" in " ".join(child.cmdline())
+        ]
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        ledger = Ledger.open_readonly(self.state / "ledger.db")
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    def jobs(self) -> list[Job]:
+        if not (self.state / "ledger.db").exists():
+            return []
+        with self.ledger() as ledger:
+            return ledger.jobs(newest=False)
+
+    def job(self, number: int = 1) -> Job:
+        return next(job for job in self.jobs() if job.id == number)
+
+    def wait_state(self, state: State, number: int = 1, patience: float = PATIENCE) -> Job:
+        def reached() -> Job | None:
+            return next((job for job in self.jobs() if job.id == number and job.state is state), None)
+
+        try:
+            return wait_for(reached, f"job {number} is {state}", patience)  # type: ignore[no-any-return]
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.jobs()}\n" + "\n".join(self.log[-30:])) from None
+
+    def wait_log(self, text: str, patience: float = PATIENCE) -> str:
+        def found() -> str | None:
+            return next((line for line in self.log if text in line), None)
+
+        try:
+            return wait_for(found, f"the log says {text!r}", patience)  # type: ignore[no-any-return]
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n" + "\n".join(self.log[-30:])) from None
+
+    def checkpoint(self, number: int = 1) -> list[Chunk]:
+        """The chunks that lie in the checkpoint of a job now."""
+        from sttd.ledger.checkpoint import from_json, unseal
+
+        path = self.state / "work" / str(number) / "0.jsonl"
+        if not path.exists():
+            return []
+        lines = [unseal(line) for line in path.read_bytes().splitlines(keepends=True)]
+        return [chunk for line in lines[1:] if line is not None and (chunk := from_json(line)) is not None]
+
+    def text(self, source: str, language: str) -> str:
+        """The words of a result."""
+        path = (self.transcripts / source).with_suffix(f".{language}.txt")
+        return path.read_text(encoding="utf-8")
+
+    def result(self, source: str, language: str) -> dict[str, Any]:
+        path = (self.transcripts / source).with_suffix(f".{language}.json")
+        value = json.loads(path.read_text(encoding="utf-8"))
+        assert isinstance(value, dict)
+        return value
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)

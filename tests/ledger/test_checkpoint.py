@@ -1,0 +1,97 @@
+"""The checkpoint: whatever is torn off or altered, what is before it counts, and only that."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sttd.job import Job
+from sttd.ledger import Checkpoint, Resume
+from sttd.ledger.checkpoint import options_key
+from sttd.part import Chunk, Options, Segment, Word
+
+JOB = Job(7, "a.mp3", 1000, 5)
+
+
+def chunk(index: int, language: str = "th") -> Chunk:
+    word = Word(0.1, 0.4, "สวัสดี", 0.9)
+    segment = Segment(index * 10.0, index * 10.0 + 5, "สวัสดี", -0.1, 1.2, 0.01, 0.0, language, (word,))
+    segments = () if language == "und" else (segment,)
+    return Chunk(index, index * 160_000, (index + 1) * 160_000, segments, language, 0.8, "demo")
+
+
+CHUNKS = [chunk(0, "und"), chunk(1), chunk(2)]
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    checkpoint = Checkpoint(tmp_path, JOB, "key")
+    yield checkpoint
+    checkpoint.close()
+
+
+def test_what_was_appended_comes_back(checkpoint, tmp_path):
+    checkpoint.append(CHUNKS[:2])
+    checkpoint.append(CHUNKS[2:])
+    again = Checkpoint(tmp_path, JOB, "key")
+    assert list(again.chunks()) == CHUNKS
+    assert again.resume() == Resume(3, 480_000, "th", 0.8)
+
+
+def test_any_torn_prefix_is_the_chunks_whose_lines_are_whole(checkpoint, tmp_path):
+    """Cut at every byte: only whole lines count, and what is appended afterwards follows them."""
+    checkpoint.append(CHUNKS)
+    checkpoint.close()
+    whole = checkpoint.path.read_bytes()
+    ends = [position + 1 for position, byte in enumerate(whole) if byte == 10]
+    for size in range(len(whole) + 1):
+        checkpoint.path.write_bytes(whole[:size])
+        good = max(0, sum(end <= size for end in ends) - 1)
+        torn = Checkpoint(tmp_path, JOB, "key")
+        assert list(torn.chunks()) == CHUNKS[:good]
+        assert torn.resume().index == good
+        if size % 37 == 0:
+            torn.append(CHUNKS[good:])
+            torn.close()
+            assert list(Checkpoint(tmp_path, JOB, "key").chunks()) == CHUNKS
+
+
+@pytest.mark.parametrize("line", [b"rubbish\n", b"{}\t00000000\n", b"\x00" * 500 + b"\n", b'{"index": 1}\n'])
+def test_a_foreign_line_ends_what_counts(checkpoint, line):
+    checkpoint.append(CHUNKS[:1])
+    checkpoint.close()
+    with checkpoint.path.open("ab") as file:
+        file.write(line)
+    assert list(checkpoint.chunks()) == CHUNKS[:1]
+
+
+@pytest.mark.parametrize("wrong", [[chunk(0), chunk(2)], [chunk(0), chunk(0)], [chunk(1)]])
+def test_chunks_out_of_order_do_not_count(checkpoint, wrong):
+    checkpoint.append(wrong)
+    assert len(list(checkpoint.chunks())) <= 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(dataclasses.replace(JOB, size=1001), "key"), (dataclasses.replace(JOB, mtime_ns=6), "key"), (JOB, "other")],
+)
+def test_a_checkpoint_of_another_file_or_other_options_counts_for_nothing(checkpoint, tmp_path, other):
+    checkpoint.append(CHUNKS)
+    checkpoint.close()
+    assert Checkpoint(tmp_path, *other).resume() == Resume()
+
+
+def test_the_size_of_the_batch_does_not_change_what_a_result_belongs_to():
+    """A batch that was halved resumes; another language does not."""
+    key = options_key(Options(batch_size=8), "small")
+    assert key == options_key(Options(batch_size=1), "small")
+    assert key != options_key(Options(language="th"), "small")
+    assert key != options_key(Options(), "base")
+
+
+def test_nothing_is_left_after_remove(checkpoint, tmp_path):
+    checkpoint.append(CHUNKS)
+    checkpoint.remove()
+    assert not list(tmp_path.iterdir())
+    checkpoint.remove()
