@@ -28,6 +28,9 @@ class Lock:
             raise AlreadyRunning(
                 f"another sttd holds {what} {path.parent}: stop it, or choose another folder"
             ) from None
+        except OSError:
+            os.close(handle)
+            raise
         self._handle: int | None = handle
 
     def release(self) -> None:

@@ -54,14 +54,17 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
     notifier = Notifier()
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     with _stations(config, inputs) as context:
-        inbox = Inbox(config, inputs.put)
+        recover(context)
+        waiting = [job for job in context.ledger.jobs([State.QUEUED]) if job.location is None]
+        # jobs wait for files of the inbox that the run before had; where none waits, any folder will do
+        inbox = Inbox(config, inputs.put, context.ledger.fact("inbox mark") if waiting else None)
         context.inbox = inbox
         try:
-            recover(context)
-            inbox.expect(job.source for job in context.ledger.jobs([State.QUEUED]) if job.location is None)
+            inbox.expect(job.source for job in waiting)
             take_signals(inputs)
             context.pool.start(inputs.put)
             inbox.start()
+            context.ledger.set_fact("inbox mark", inbox.mark)
             logger.info("sttd {} watches {}", __version__, config.paths.inbox)
             return Loop(context, inputs, notifier).run(load_config, drain)
         finally:

@@ -100,11 +100,11 @@ class Sink:
         self._lost = 0
 
     def __call__(self, message: Message) -> None:
-        line = self._layout(message.record) + "\n"
+        line = self._layout(message.record)
         if self._lost:
-            line = f"{self._lost} earlier log lines could not be written\n{line}"
+            line += f" ({self._lost} earlier log lines could not be written)"
         try:
-            _write(self._fd, line.encode("utf-8", "backslashreplace"))
+            _write(self._fd, f"{line}\n".encode("utf-8", "backslashreplace"))
             self._lost = 0
         except OSError:  # nobody reads (EPIPE), disk full (ENOSPC): said with the next line that can be written
             self._lost += 1

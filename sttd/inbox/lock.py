@@ -82,10 +82,15 @@ class Claim:
     def _path(self) -> str:
         """Where the kernel has the held folder now: its path changes when it is unmounted, even if the same file
         system is mounted there again (and the watch on it is dead)."""
-        return os.readlink(f"/proc/self/fd/{self._handle}")
+        try:
+            return os.readlink(f"/proc/self/fd/{self._handle}")
+        except OSError:
+            return ""  # no /proc: the numbers must do
 
 
 def _locked(root: Path) -> Lock:
+    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     path = root / LOCK
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.lstat().st_mode):
@@ -121,7 +126,7 @@ def _remedy(root: Path, error: OSError) -> str:
         case NotADirectoryError():
             return f"{start} is not a folder: set paths.inbox to one"
         case PermissionError():
-            return f"{start} is not writable ({error.strerror}): chown it to the user that sttd runs as"
+            return f"{start} cannot be read and written ({error.strerror}): chown it to the user that sttd runs as"
     if error.errno == errno.EROFS:
         return f"{start} is read-only: mount it writable, sources could not be filed away otherwise"
     if error.errno == errno.ENOLCK:

@@ -39,16 +39,17 @@ class Mailbox:
         self._changed = threading.Condition()
         self._mail = Mail()
         self._fresh = False
+        self._busy = True  # from the first `take` on: while nobody waits in it
 
     @property
-    def kicks(self) -> int:
-        with self._changed:
-            return self._mail.kicks
+    def is_reader_busy(self) -> bool:
+        """Whether its reader is at work, not waiting."""
+        return self._busy
 
-    @property
-    def is_empty(self) -> bool:
+    def is_answered(self, kicks: int) -> bool:
+        """Whether nothing lies here, the reader waits, and it has answered that many kicks and owes no more."""
         with self._changed:
-            return not self._fresh
+            return not self._fresh and not self._busy and kicks >= self._mail.kicks
 
     def put(self, rel: str, news: News) -> None:
         with self._wake():
@@ -81,7 +82,9 @@ class Mailbox:
     def take(self, timeout: float) -> Mail:
         """All that came; waits for it up to `timeout` seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._fresh, timeout)
+            self._busy = False
+            self._changed.wait_for(lambda: self._fresh, max(0.0, timeout))
+            self._busy = True
             mail, self._mail = self._mail, Mail(kicks=self._mail.kicks, stop=self._mail.stop)
             self._fresh = mail.stop
             return mail

@@ -79,6 +79,8 @@ class Child:
         try:
             for order in _received(orders):
                 self._take(order)
+        except Exception:  # noqa: BLE001 - a worker that hears no orders must not live on, and why goes to the log
+            traceback.print_exc()
         finally:
             os._exit(1)  # the parent is gone; the main thread may be deep in a model
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from sttd.pool import child
@@ -48,7 +49,6 @@ class WorkerProcess:
         self._orders: Connection | None = None
         self._messages: Connection | None = None
         self._problem = ""
-        self._thread: threading.Thread | None = None
         self.pid: int | None = None
 
     def start(self, settings: child.Settings) -> None:
@@ -71,9 +71,9 @@ class WorkerProcess:
         mine.close()
         self._orders, self._messages = orders, messages
         self._process, self.pid = process, process.pid
-        self._thread = threading.Thread(target=self._run, args=(process,), name=f"{process.name}-reader", daemon=True)
+        thread = threading.Thread(target=self._run, args=(process,), name=f"{process.name}-reader", daemon=True)
         try:
-            self._thread.start()
+            thread.start()
         except RuntimeError as error:  # no more threads
             self.signal(signal.SIGKILL)
             self._reap(process)
@@ -107,10 +107,13 @@ class WorkerProcess:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.pid, number)
 
-    def join(self, timeout: float) -> None:
-        """Wait until all has been told."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+    def rss(self) -> int:
+        """Bytes resident; 0 where the process is gone. See proc_pid_statm(5)."""
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        except (OSError, IndexError, ValueError):
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def _run(self, process: multiprocessing.process.BaseProcess) -> None:
         try:
@@ -154,8 +157,9 @@ class WorkerProcess:
         """Let the process go, and all that we held of it; returns its exit code."""
         assert self._orders is not None
         assert self._messages is not None
-        # outside the lock of reaping: one that hangs in the kernel holds up only its own thread
-        os.waitid(os.P_PID, process.pid or 0, os.WEXITED | os.WNOWAIT) if process.pid else None
+        # wait outside the lock of reaping: one that hangs in the kernel holds up only its own thread
+        with contextlib.suppress(ChildProcessError):  # the start of another worker has reaped it
+            os.waitid(os.P_PID, self.pid or 0, os.WEXITED | os.WNOWAIT)
         with self._lock:
             self._orders.close()
             self._orders = None

@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sttd.part import SAMPLE_RATE
-from sttd.worker.judge import FRAMES_PER_SECOND, Layout, quietest
+from sttd.worker.judge import FRAMES_PER_SECOND, LEVEL, Layout, is_hushed, quietest
 from sttd.worker.voice import Voice
 from sttd.worker.windows import Window
 
 Features = npt.NDArray[np.float32]  # bands by frames
 FRAMES = 3000  # that the encoder takes at once: 30 s
-_LEVEL = 10  # frames over which loudness is taken, to find a quiet place
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FRAMES_PER_SECOND
 
 
@@ -56,10 +55,17 @@ class Item:
     def owed(self, layout: Layout) -> list[Item]:
         """What is to be decoded next: the rest, both halves (cut at the quietest place near the middle), or nothing."""
         if layout.split:
-            levels = self.features[:, : self.frames // _LEVEL * _LEVEL].mean(axis=0).reshape(-1, _LEVEL).mean(axis=1)
-            middle = quietest(levels.tolist()) * _LEVEL + _LEVEL // 2
+            middle = quietest(self._levels()) * LEVEL + LEVEL // 2
             return [self.part(0, middle), self.part(middle)]
-        return [] if layout.go_on is None else [self.part(layout.go_on)]
+        if layout.go_on is None or is_hushed(self._levels(), (self.frames - layout.go_on) // LEVEL):
+            return []
+        return [self.part(layout.go_on)]
+
+    def _levels(self) -> list[float]:
+        """Loudness of each 0.1 s: that of the loudest band."""
+        loudest = self.features[:, : self.frames // LEVEL * LEVEL].max(axis=0)
+        levels: list[float] = loudest.reshape(-1, LEVEL).mean(axis=1).tolist()
+        return levels
 
 
 def stack(items: Sequence[Item]) -> npt.NDArray[np.float32]:

@@ -18,9 +18,14 @@ FRAMES_PER_TIMESTAMP = 2  # a timestamp token counts 20 ms
 LEAST_STEP = 50  # frames
 # What is shorter than this holds no word.
 LEAST_REST = 10  # frames
+LEVEL = 10  # frames over which loudness is taken
 # Whisper takes a single timestamp at the end for "no speech after it". A window here is speech that was joined together,
 # so that a rest as long as this holds some, and the model only stopped early.
 LONG_REST = 300  # frames
+# A rest shorter than this is not worth a round of its own where it is hushed as well.
+SHORT_REST = 100  # frames
+# Below the speech by this much: 30 dB, of features of which one is 40 dB. Quiet ends of words are nearer.
+HUSHED = 0.75
 # Halves of less than this hold no 224 tokens of speech: more than that is a loop, not speech.
 LEAST_HALF = 200  # frames
 
@@ -136,6 +141,19 @@ def _cut(tokens: Sequence[int], begin: int, frames: int) -> tuple[tuple[Piece, .
     slices = [tokens[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
     pieces = tuple(Piece(part[0] - begin, part[-1] - begin, tuple(part)) for part in slices)
     return pieces, pairs[-1], ended
+
+
+def is_hushed(levels: Sequence[float], rest: int) -> bool:
+    """Whether the last `rest` of an item's levels are short and far below its speech: the padding behind the last word.
+
+    Args:
+        levels: loudness of equal stretches of 0.1 s, in units of Whisper's features.
+        rest: how many of them are left to be decoded.
+    """
+    if rest >= SHORT_REST // LEVEL or rest >= len(levels):
+        return False
+    speech = sorted(levels)[len(levels) * 9 // 10]
+    return max(levels[len(levels) - rest :], default=speech) < speech - HUSHED
 
 
 def quietest(levels: Sequence[float]) -> int:

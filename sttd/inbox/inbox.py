@@ -1,0 +1,150 @@
+"""The inbox: a thread that watches a folder and tells which files have settled in it, and which are gone.
+
+A file system call that never returns (a dead mount) holds this thread and no other; `healthy` tells.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from loguru import logger
+
+from sttd.config import Config
+from sttd.errors import SttdError
+from sttd.inbox.events import Event
+from sttd.inbox.looks import RECHECK, Looks
+from sttd.inbox.mail import Mailbox
+from sttd.inbox.place import Place
+from sttd.inbox.rules import Rules
+from sttd.inbox.settle import Tracker
+from sttd.inbox.watch import Watch
+
+STUCK = 30.0  # seconds without a sign of life in mid-round after which the inbox is said not to answer
+PATIENCE = 5.0  # seconds that `start` waits for the folder, and `stop` for the thread
+PAUSE = 0.05  # seconds between two rounds: a copy under way makes thousands of events
+
+
+class Inbox:
+    """Watches `config.paths.inbox`.
+
+    Args:
+        config: the inbox's folder, and all of section `watch`.
+        sink: called with every event, from the inbox's thread; it must be quick.
+        mark: `Inbox.mark` of the run before, where jobs of that run wait: a folder with another mark is not the
+            inbox they are in. None: the folder that is there is the right one.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sink: Callable[[Event], None],
+        mark: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        watch, root = config.watch, Path(config.paths.inbox)
+        self._clock = clock
+        self._mailbox = Mailbox()
+        self._place = Place(root, mark)
+        rules = Rules(watch.suffixes)
+        self._tracker = Tracker(config.settle(), watch.settle_closed)
+        watcher = None if watch.polling else Watch(root, self._mailbox, lambda rel: rules.path(rel) is None)
+        self._looks = Looks(self._place, rules, self._tracker, watcher, sink, clock, watch.rescan_interval)
+        self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
+        self._claimed = threading.Event()
+        self._refusal: SttdError | None = None
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Take hold of the folder and begin. A folder that does not answer within `PATIENCE` is waited for behind it.
+
+        Raises:
+            AlreadyRunning: another sttd holds the inbox.
+            NotConfigured: it is missing, not writable, or cannot be locked; the message says what to do.
+        """
+        self._thread.start()
+        self._claimed.wait(PATIENCE)
+        if self._refusal is not None:
+            raise self._refusal
+
+    def stop(self) -> None:
+        """End the thread and let go of the folder; waits up to `PATIENCE` for that."""
+        self._stopping.set()
+        self._mailbox.stop()
+        if self._thread.is_alive():
+            self._thread.join(PATIENCE)
+
+    def expect(self, rels: Iterable[str]) -> None:
+        """The sources of waiting jobs: Gone tells if they are not there."""
+        self._mailbox.expect(rels)
+
+    def forget(self, rel: str) -> None:
+        """sttd itself took the file away: no Gone for it, and what has its name next is new."""
+        self._mailbox.forget(rel)
+
+    def kick(self) -> None:
+        """Look through the whole inbox now."""
+        self._mailbox.kick()
+
+    def idle(self) -> bool:
+        """Whether a walk through the inbox has ended since the start and the latest kick, and nothing is settling."""
+        quiet = self._looks.is_quiet  # asked first: what comes afterwards wakes the thread, and the mailbox knows
+        return quiet and self._mailbox.is_answered(self._looks.answered)
+
+    def healthy(self) -> bool:
+        """Whether the thread lives and gets on, or waits for work."""
+        stuck = self._mailbox.is_reader_busy and self._clock() - self._looks.beat > STUCK
+        return self._thread.is_alive() and not stuck
+
+    @property
+    def mark(self) -> str | None:
+        """By which the folder is known again in a later run; None before `start`."""
+        return self._place.mark
+
+    @property
+    def away(self) -> str | None:
+        """Why the inbox is away, or does not answer."""
+        if self._looks.away is None and self._thread.is_alive() and not self.healthy():
+            return f"{self._place.root} does not answer: is its file system or server down?"
+        return self._looks.away
+
+    @property
+    def ignored(self) -> dict[str, int]:
+        """How many files and folders are no jobs, by reason, as the latest walk saw it."""
+        return {str(why): count for why, count in self._looks.ignored.items()}
+
+    @property
+    def settling(self) -> int:
+        """How many files are being watched until they have settled, or until they are surely gone."""
+        return self._tracker.settling
+
+    def _run(self) -> None:
+        try:
+            self._place.claim()
+        except SttdError as error:
+            self._refusal = error
+            return
+        finally:
+            self._claimed.set()
+        try:
+            self._rounds()
+        finally:
+            self._looks.close()
+
+    def _rounds(self) -> None:
+        due = self._clock()
+        while True:
+            mail = self._mailbox.take(due - self._clock())
+            if mail.stop:
+                return
+            try:
+                due = self._looks.round(mail)
+            except Exception:  # noqa: BLE001 - a bug must cost one round, not the intake of all files to come
+                logger.exception("a look through the inbox went wrong; it is done again")
+                self._mailbox.rescan()
+                due = self._clock() + RECHECK
+                self._stopping.wait(RECHECK)
+            self._stopping.wait(PAUSE)

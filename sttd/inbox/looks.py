@@ -1,0 +1,222 @@
+"""One round of the inbox's work: look at what is due, walk where that is due, and tell what came of it.
+
+It never waits: its thread does (inbox.py), and a test calls the rounds itself, with a clock of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+
+from loguru import logger
+
+from sttd.inbox.events import BATCH, Away, Event, Found, Gone
+from sttd.inbox.mail import Mail, News
+from sttd.inbox.place import Place, Standing
+from sttd.inbox.rules import Rules, Why
+from sttd.inbox.scan import Scan, look
+from sttd.inbox.settle import Tracker
+from sttd.inbox.watch import Watch
+from sttd.job import Identity
+from sttd.text import printable
+
+RECHECK = 5.0  # seconds between two looks for an inbox that is away
+QUICK = 10.0  # seconds between two walks, at most, where no events come
+SHARE = 5  # a walk that events ask for waits this many times the length of the one before: 100,000 files take a second
+
+
+class Looks:
+    """The inbox as its thread sees it. `sink` is called in here, with what is to be told."""
+
+    def __init__(
+        self,
+        place: Place,
+        rules: Rules,
+        tracker: Tracker,
+        watch: Watch | None,  # None: `watch.polling`
+        sink: Callable[[Event], None],
+        clock: Callable[[], float],
+        rescan_interval: float,
+    ) -> None:
+        self.ignored: Counter[Why] = Counter()  # of the latest walk
+        self.away: str | None = None  # why the inbox is away, as it was told
+        self.answered = -1  # the number of the latest kick that a walk has answered since
+        self.beat = clock()  # when it was last seen to get on
+        self._place = place
+        self._root = str(place.root)
+        self._rules = rules
+        self._tracker = tracker
+        self._watch = watch
+        self._sink = sink
+        self._clock = clock
+        self._interval = rescan_interval
+        self._walk_due = clock()
+        self._walk_took = 0.0
+        self._walk_ended = -float("inf")
+        self._wanted = False  # events ask for a walk
+        self._mounts: dict[str, int] = {}  # folders with a file system of their own, by its number
+        self._refused: dict[str, str] = {}  # folders that cannot be read, and why
+        self._found: list[tuple[str, Identity]] = []
+        self._gone: list[str] = []
+
+    @property
+    def is_quiet(self) -> bool:
+        """No walk is asked for, nothing is settling."""
+        return not self._wanted and self._tracker.settling == 0 and self.away is None
+
+    def round(self, mail: Mail) -> float:
+        """Do what is due. Returns when something is due next, in the clock's seconds."""
+        self._tracker.expect(mail.expected)
+        for rel in mail.forgotten:
+            self._tracker.forget(rel)
+        self._wanted = self._wanted or mail.rescan
+        now = self.beat = self._clock()
+        standing = self._place.look()
+        if standing is Standing.AWAY:
+            return self._leave(now)
+        home = standing is Standing.HOME
+        if self._place.renewed:
+            self._wanted = True
+            self._tracker.doubt_absence()
+            if self._watch:
+                self._watch.stop()  # it was on the folder that was there before
+        if not home:
+            self._say(self._place.reason)
+        if self._watch and self._watch.check(now):
+            self._wanted = True
+        self._hear(mail.news, home)
+        for rel in self._tracker.due(now):
+            self._look(rel, home)
+        if mail.kicks > self.answered or now >= self._walk_time():
+            self._walk(home)
+            self.answered = mail.kicks
+        self._tell(home)
+        return min(self._walk_time(), self._tracker.next_due())
+
+    def close(self) -> None:
+        if self._watch:
+            self._watch.stop()
+        self._place.release()
+
+    def _leave(self, now: float) -> float:
+        """The inbox cannot be looked at: nothing that is known changes, and everything is looked at afterwards."""
+        self._say(self._place.reason)
+        self._tracker.doubt_absence()
+        self._wanted = True
+        return now + min(self._interval, RECHECK)
+
+    def _hear(self, news: dict[str, News], home: bool) -> None:
+        """Events: a reason to look at a file, and what they know of its writer."""
+        for rel, word in news.items():
+            now = self._clock()
+            if word is News.WRITTEN and not self._tracker.written(rel, now):
+                continue
+            if word is not News.LEFT and self._tracker.is_restless(rel, now):
+                continue
+            self._look(rel, home, final=word is News.FINAL)
+
+    def _look(self, rel: str, home: bool, *, final: bool = False) -> None:
+        now = self.beat = self._clock()
+        try:
+            identity = look(self._root, rel)
+        except OSError:
+            self._tracker.doubt(rel, now)  # its folder is said to be unreadable by the next walk
+            return
+        if identity is not None:
+            if self._tracker.see(rel, identity, now, final=final):
+                self._find(rel, identity)
+        elif not home or self._is_below_lost_mount(rel):
+            self._tracker.drop(rel)
+            self._tracker.doubt(rel, now)
+        elif self._tracker.miss(rel, now):
+            self._gone.append(rel)
+
+    def _walk_time(self) -> float:
+        """When the next walk is due."""
+        if self._wanted:
+            return min(self._walk_due, self._walk_ended + SHARE * self._walk_took)
+        return self._walk_due
+
+    def _walk(self, home: bool) -> None:
+        """Look through the whole inbox."""
+        begin = self._clock()
+        self._wanted = False
+        scan, seen = Scan(self._root, self._rules), set()
+        for rel, identity in scan:
+            self.beat = self._clock()
+            seen.add(rel)
+            if self._tracker.see(rel, identity, self.beat):
+                self._find(rel, identity)
+        missing = [] if scan.errors else [rel for rel in self._tracker.known() if rel not in seen]
+        self._mounts.update(scan.mounts)
+        for rel in missing:
+            self._look(rel, home)
+        self.ignored = scan.ignored
+        self._say_refused(scan.errors)
+        if not home and not scan.errors:
+            self._place.adopt(used=bool(seen), missing=bool(missing))
+        if "" not in scan.errors and self._place.is_home():
+            self._say(None)
+        if self._watch:
+            self._watch.cover(scan.folders)
+        self._walk_ended = self.beat = self._clock()
+        self._walk_took = self._walk_ended - begin
+        self._walk_due = self._walk_ended + self._pause("" in scan.errors)
+
+    def _pause(self, failed: bool) -> float:
+        """Seconds until the next walk that nobody asks for."""
+        if failed:
+            return min(self._interval, RECHECK)
+        if self._watch and self._watch.works:
+            return self._interval
+        return max(min(self._interval, QUICK), SHARE * self._walk_took)
+
+    def _is_below_lost_mount(self, rel: str) -> bool:
+        """Whether it lies in a folder that had a file system of its own, and has it no longer."""
+        for folder, device in self._mounts.items():
+            if rel.startswith(f"{folder}/"):
+                try:
+                    if os.lstat(f"{self._root}/{folder}").st_dev != device:  # noqa: PTH116 - bytes-safe strings
+                        return True
+                except OSError:
+                    return True
+        return False
+
+    def _find(self, rel: str, identity: Identity) -> None:
+        self._found.append((rel, identity))
+        if len(self._found) >= BATCH:
+            self._sink(Found(tuple(self._found)))
+            self._found.clear()
+
+    def _tell(self, home: bool) -> None:
+        if self._found:
+            self._sink(Found(tuple(self._found)))
+            self._found.clear()
+        gone, self._gone = self._gone, []
+        if gone and not (home and self._place.is_home()):
+            self._tracker.expect(gone)  # the inbox went away in mid-look
+            return
+        for start in range(0, len(gone), BATCH):
+            self._sink(Gone(tuple(gone[start : start + BATCH])))
+
+    def _say(self, reason: str | None) -> None:
+        """The inbox is away, or back: told once for each change."""
+        if reason != self.away:
+            self.away = reason
+            self._sink(Away(reason))
+
+    def _say_refused(self, errors: dict[str, OSError]) -> None:
+        """Folders that cannot be read, once for each change."""
+        now = {folder: error.strerror or str(error) for folder, error in errors.items()}
+        for folder, why in now.items():
+            if folder and self._refused.get(folder) != why:
+                logger.warning(
+                    "the folder {} in the inbox cannot be read ({}): nothing in it is found; give the user that sttd "
+                    "runs as the right to read it", printable(folder), why,
+                )  # fmt: skip
+        for folder in self._refused.keys() - now.keys() - {""}:
+            logger.info("the folder {} in the inbox can be read again", printable(folder))
+        if "" in now:
+            self._say(f"{self._root} cannot be read: {now['']}")
+        self._refused = now

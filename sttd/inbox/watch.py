@@ -1,0 +1,204 @@
+"""The kernel's events, through watchdog: they only speed things up, and all that they miss is found by a rescan.
+
+watchdog's threads run no code of ours but `_Handler`, which puts a name into the mailbox: a handler that raised
+would end them. They are looked after: dead ones are replaced. Where the kernel gives no more watches, rescans
+alone do the work, and the log says how to raise the limit.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from loguru import logger
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyFullEmitter
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
+
+from sttd.inbox.mail import Mailbox, News
+
+RETRY = 60.0  # seconds before a watch that could not be set up is tried again
+JOIN = 2.0  # seconds that ending watchdog's threads may take; a dead mount may hold one of them for ever
+_LIMITS = Path("/proc/sys/fs/inotify")
+_EVENTS: list[type[FileSystemEvent]] = [
+    # without "opened", "closed without writing" and changes of folders: our own reading would make them
+    FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileClosedEvent, FileDeletedEvent,
+    DirCreatedEvent, DirMovedEvent, DirDeletedEvent,
+]  # fmt: skip
+
+
+class _Reader(InotifyFD):
+    """watchdog's reader of the kernel's queue, which also says that the queue overflowed."""
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        super().__init__()
+        self._lost = lost
+
+    def handle_event(self, event: InotifyEvent) -> None:
+        super().handle_event(event)
+        if event.is_queue_overflow:
+            self._lost()
+
+
+class _Observer(BaseObserver):
+    """watchdog's InotifyObserver with our reader. Its full events tell a file renamed in from one that is created."""
+
+    def __init__(self, reader: _Reader) -> None:
+        super().__init__(InotifyFullEmitter, inotify_fd=reader)
+        self.reader = reader
+        reader.start()
+
+    def is_working(self) -> bool:
+        return self.is_alive() and self.reader.is_alive() and all(emitter.is_alive() for emitter in self.emitters)
+
+    def on_thread_stop(self) -> None:
+        super().on_thread_stop()
+        self.reader.stop()
+
+
+class _Handler(FileSystemEventHandler):
+    """Events to news. It must never raise, and never wait."""
+
+    def __init__(self, root: str, mailbox: Mailbox, wanted: Callable[[str], bool]) -> None:
+        self._start = root.rstrip("/") + "/"
+        self._mailbox = mailbox
+        self._wanted = wanted
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        if event.is_directory:
+            # a folder that came may have been filled before it was watched; one that left takes all its files along
+            self._mailbox.rescan()
+            return
+        match event:
+            case FileMovedEvent():
+                self._put(event.src_path, News.LEFT)
+                self._put(event.dest_path, News.FINAL)
+            case FileClosedEvent():
+                self._put(event.src_path, News.FINAL)
+            case FileCreatedEvent():
+                self._put(event.src_path, News.NEW)
+            case FileModifiedEvent():
+                self._put(event.src_path, News.WRITTEN)
+            case FileDeletedEvent():
+                self._put(event.src_path, News.LEFT)
+
+    def _put(self, path: bytes | str, news: News) -> None:
+        name = os.fsdecode(path)
+        rel = name.removeprefix(self._start)
+        if rel != name and self._wanted(rel):
+            self._mailbox.put(rel, news)
+
+
+class Watch:
+    """The watch on one folder. All methods are called by the inbox's thread."""
+
+    def __init__(self, root: Path, mailbox: Mailbox, wanted: Callable[[str], bool]) -> None:
+        self._root = root
+        self._mailbox = mailbox
+        self._wanted = wanted
+        self._observer: _Observer | None = None
+        self._not_before = 0.0
+        self._said = ""  # the latest complaint, so that it is made once
+        self._crowded = False
+
+    @property
+    def works(self) -> bool:
+        return self._observer is not None
+
+    def check(self, now: float) -> bool:
+        """Set the watch up where it is not, or no longer. True: it was, so that a walk must find what it missed."""
+        if self._observer is not None:
+            if self._observer.is_working():
+                return False
+            logger.warning("the watch on the inbox had died; it is set up again")
+            self.stop()
+        if now < self._not_before:
+            return False
+        try:
+            self._observer = self._observe()
+        except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started
+            self._not_before = now + RETRY
+            self._complain(_remedy(error))
+            return False
+        if self._said:
+            logger.info("the inbox is watched again")
+        self._said = ""
+        return True
+
+    def stop(self) -> None:
+        """End the watch; what is left of it after `JOIN` seconds ends by itself, or hangs on a dead mount."""
+        observer, self._observer = self._observer, None
+        self._not_before = 0.0
+        if observer is not None:
+            # in a thread of its own: watchdog joins its threads without a limit
+            ending = threading.Thread(target=observer.stop, name="inbox-unwatch", daemon=True)
+            ending.start()
+            ending.join(JOIN)
+
+    def cover(self, folders: int) -> None:
+        """Say so once where the inbox has more folders than the kernel watches for one user."""
+        limit = _limit("max_user_watches")
+        crowded = self.works and limit is not None and folders > limit
+        if crowded and not self._crowded:
+            logger.warning(
+                "the inbox has {} folders and the kernel watches {} for each user: the others are only looked through "
+                "by rescans; raise the limit: sysctl fs.inotify.max_user_watches={}", folders, limit, folders * 2,
+            )  # fmt: skip
+        self._crowded = crowded
+
+    def _observe(self) -> _Observer:
+        # the real path: watchdog asks the kernel not to follow a symbolic link, not even one that is the inbox itself
+        root = os.path.realpath(self._root)
+        observer = _Observer(_Reader(self._mailbox.rescan))
+        try:
+            handler = _Handler(root, self._mailbox, self._wanted)
+            observer.schedule(handler, root, recursive=True, event_filter=_EVENTS)
+            observer.start()
+        except BaseException:
+            observer.reader.stop()
+            raise
+        return observer
+
+    def _complain(self, what: str) -> None:
+        if what != self._said:
+            logger.warning("the inbox is not watched, rescans alone find its files: {}", what)
+        self._said = what
+
+
+def _remedy(error: OSError | RuntimeError) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ENOSPC:
+        limit = _limit("max_user_watches") or 0
+        return (
+            f"the kernel's limit of {limit} inotify watches for each user is reached; raise it: "
+            f"sysctl fs.inotify.max_user_watches={max(524288, limit * 2)}, and in /etc/sysctl.d/ for good"
+        )
+    if number == errno.EMFILE:
+        limit = _limit("max_user_instances") or 0
+        return (
+            f"the limit of {limit} inotify instances for each user, or of open files, is reached; raise it: "
+            f"sysctl fs.inotify.max_user_instances={max(512, limit * 2)}, or LimitNOFILE="
+        )
+    return str(error)
+
+
+def _limit(name: str) -> int | None:
+    try:
+        return int((_LIMITS / name).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None  # hidden, as in some containers

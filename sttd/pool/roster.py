@@ -1,0 +1,49 @@
+"""Who takes a part, and who is no longer needed: decisions over the seats of a pool, without effects.
+
+The pool calls these with its lock held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sttd.part import ModelSpec, serves
+from sttd.pool.seat import Seat
+
+
+def present(seats: Sequence[Seat]) -> list[Seat]:
+    """Those that were not told to exit."""
+    return [seat for seat in seats if not seat.leaving]
+
+
+def free(seats: Sequence[Seat], limit: int) -> int:
+    """How many parts may start now."""
+    return max(0, limit - sum(seat.part is not None for seat in seats))
+
+
+def warm(seats: Sequence[Seat], model: ModelSpec) -> Seat | None:
+    """The idle worker that worked last among those that have the model, so that the others may end of idleness."""
+    able = [seat for seat in seats if seat.idle and seat.loaded and serves(seat.loaded, model)]
+    return max(able, key=lambda seat: seat.idle_since, default=None)
+
+
+def surplus(seats: Sequence[Seat], limit: int) -> list[Seat]:
+    """The idle workers that are too many for `limit`, those that worked last kept."""
+    idle = sorted((seat for seat in seats if seat.idle), key=lambda seat: seat.idle_since)
+    return idle[: max(0, len(present(seats)) - limit)]
+
+
+def expired(seats: Sequence[Seat], now: float, idle_ttl: float) -> list[Seat]:
+    """The workers that have been idle for `idle_ttl` seconds."""
+    return [seat for seat in seats if seat.idle and now - seat.idle_since >= idle_ttl]
+
+
+def worn(seat: Seat, seats: Sequence[Seat], limit: int, jobs_per_worker: int) -> bool:
+    """Whether a worker that has just become idle is to be replaced by the next one that is needed."""
+    return seat.spoilt or seat.jobs >= jobs_per_worker or len(present(seats)) > limit
+
+
+def next_number(seats: Sequence[Seat]) -> int:
+    """The lowest number that is free."""
+    taken = {seat.number for seat in present(seats)}
+    return next(each for each in range(len(taken) + 1) if each not in taken)

@@ -1,0 +1,107 @@
+"""One worker as the pool sees it: what it has, and how its attempt comes to exactly one end.
+
+Values only, no pipe and no signal: the pool calls each method with its lock held and acts on what it returns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Started
+from sttd.pool.death import Death, judge
+from sttd.pool.process import WorkerProcess
+from sttd.pool.wire import Hello, WireError
+
+# after these what the process has in memory, on the GPU or stuck in a thread is not to be trusted any more
+_SPOILT = frozenset({Cause.GPU_MEMORY, Cause.OOM, Cause.NO_MODEL, Cause.MACHINE, Cause.ERROR})
+_NEVER = math.inf
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A worker and the part that it has. Times are monotonic seconds."""
+
+    number: int  # the lowest that was free: it chooses the GPU
+    process: WorkerProcess
+    part: PartSpec | None = None
+    loaded: Loaded | None = None
+    ready: bool = False  # the process has started
+    started: bool = False  # the part's model is ready
+    spoilt: bool = False  # it is to have no further part
+    leaving: bool = False  # it was told to exit, or is dead
+    jobs: int = 0
+    ordered: Cause | None = None  # the cause of our kill; the first one counts
+    oom_before: int = 0  # the count of OOM kills when the part began
+    idle_since: float = _NEVER
+    kill_at: float = _NEVER  # when SIGKILL is due
+    give_up_at: float = _NEVER  # when not even SIGKILL will help
+
+    def take(self, part: PartSpec, oom_kills: int) -> None:
+        self.part, self.started, self.oom_before = part, False, oom_kills
+        self.idle_since = _NEVER
+
+    def has(self, part_id: str, attempt: int) -> bool:
+        return self.part is not None and (self.part.part_id, self.part.attempt) == (part_id, attempt)
+
+    @property
+    def idle(self) -> bool:
+        return self.part is None and not self.leaving
+
+    @property
+    def state(self) -> str:
+        """The word for `sttd status`."""
+        if self.part is None:
+            return "leaving" if self.leaving else "idle"
+        if self.ordered is not None:
+            return "ending"
+        if self.started:
+            return "running"
+        return "loading" if self.ready else "starting"
+
+    def hear(self, message: Any, now: float) -> Event | None:
+        """Take a message in; returns what is to be told, if anything.
+
+        After our kill an end is not told: the end of the attempt is Lost with the kill's cause, when the process is
+        gone. What comes for an attempt that has ended is dropped.
+
+        Raises:
+            WireError: it is nothing that a worker says.
+        """
+        if isinstance(message, Hello):
+            self.ready = True
+        elif isinstance(message, Loaded):
+            self.loaded = message
+        elif not isinstance(message, Message):
+            raise WireError(f"a {type(message).__name__}, which no worker says")
+        elif self.has(message.part_id, message.attempt):
+            return self._hear(message, now)
+        return None
+
+    def _hear(self, message: Any, now: float) -> Event | None:
+        if isinstance(message, ENDS):
+            if self.ordered is not None:
+                return None
+            self.part, self.idle_since = None, now
+            self.jobs += 1
+            stuck = self.loaded is not None and self.loaded.stuck
+            self.spoilt = stuck or (isinstance(message, Failed) and message.cause in _SPOILT)
+        elif isinstance(message, Started):
+            self.started = True
+        event: Event = message
+        return event
+
+    def lose(self, death: Death, oom_kills: int) -> Lost | None:
+        """The process is gone, or given up; returns the end of its part, if it had one."""
+        part, self.part, self.leaving = self.part, None, True
+        if part is None:
+            return None
+        cause, error = judge(
+            death,
+            ordered=self.ordered,
+            ready=self.ready,
+            loaded=self.loaded is not None,
+            oom=oom_kills > self.oom_before,
+        )
+        return Lost(part_id=part.part_id, attempt=part.attempt, cause=cause, error=error, exitcode=death.exitcode)
