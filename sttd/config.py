@@ -15,7 +15,10 @@ from sttd.part import ModelSpec, Options
 
 
 def key(default: Any, help: str, kind: str, **rules: Any) -> Any:
-    """A configuration key: its default, the sentence that `etc/sttd.toml` prints, and how its value is read."""
+    """A configuration key: its default, the sentence that `etc/sttd.toml` prints, and how its value is read.
+
+    `configfile.values` knows the kinds and the rules (least, most, positive, endless, filled, choices).
+    """
     return field(default=default, metadata={"help": help, "kind": kind, **rules})
 
 
@@ -64,6 +67,7 @@ class Pool:
         "How long one worker may spend on one job before it is killed; the job resumes.",
         "duration",
         positive=True,
+        endless=True,
     )
     sweep_interval: float = key(60.0, "How often workers that are over it are looked for.", "duration", positive=True)
     kill_grace: float = key(10.0, "Between SIGTERM and SIGKILL.", "duration")
@@ -78,7 +82,9 @@ class Pool:
         30.0, "Wait before the next try where the machine is at fault (no model, disk full).", "duration", positive=True
     )
     jobs_per_worker: int = key(100, "A worker is replaced after this many jobs.", "int", least=1)
-    idle_ttl: float = key(600.0, "An idle worker ends after this long and gives its memory back.", "duration")
+    idle_ttl: float = key(
+        600.0, "An idle worker ends after this long and gives its memory back.", "duration", endless=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +192,7 @@ class Config:
         )
 
     def worker_count(self) -> int:
-        """`pool.workers`, or for auto one worker for each two cores, as memory allows no more than that either."""
+        """`pool.workers`, or for auto as many as `auto_workers` finds right."""
         return self.pool.workers or auto_workers()
 
 

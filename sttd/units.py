@@ -23,7 +23,7 @@ for _names, _seconds in (
 ):
     _SECONDS.update(dict.fromkeys(_names.split(), _seconds))
 
-_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-zµμ]*)")
+_SPAN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([A-Za-zµμ]*)")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGTPE]?)B?\s*")
 _POWERS = {unit: 1024**power for power, unit in enumerate(" KMGTPE")} | {"": 1}
 

@@ -54,11 +54,11 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
     notifier = Notifier()
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     with _stations(config, inputs) as context:
-        recover(context)
-        waiting = [job for job in context.ledger.jobs([State.QUEUED]) if job.location is None]
+        waiting = [job for job in context.ledger.jobs([State.QUEUED, State.RUNNING]) if job.location is None]
         # jobs wait for files of the inbox that the run before had; where none waits, any folder will do
         inbox = Inbox(config, inputs.put, context.ledger.fact("inbox mark") if waiting else None)
         context.inbox = inbox
+        recover(context)
         try:
             inbox.expect(job.source for job in waiting)
             take_signals(inputs)

@@ -52,7 +52,15 @@ class Inbox:
         rules = Rules(watch.suffixes)
         self._tracker = Tracker(config.settle(), watch.settle_closed)
         watcher = None if watch.polling else Watch(root, self._mailbox, lambda rel: rules.path(rel) is None)
-        self._looks = Looks(self._place, rules, self._tracker, watcher, sink, clock, watch.rescan_interval)
+        self._looks = Looks(
+            place=self._place,
+            rules=rules,
+            tracker=self._tracker,
+            watch=watcher,
+            sink=sink,
+            clock=clock,
+            rescan_interval=watch.rescan_interval,
+        )
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._claimed = threading.Event()
         self._refusal: SttdError | None = None
@@ -82,7 +90,7 @@ class Inbox:
         self._mailbox.expect(rels)
 
     def forget(self, rel: str) -> None:
-        """sttd itself took the file away: no Gone for it, and what has its name next is new."""
+        """The file was taken away by sttd itself: no Gone for it, and what has its name next is new."""
         self._mailbox.forget(rel)
 
     def kick(self) -> None:

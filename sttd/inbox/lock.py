@@ -81,9 +81,10 @@ class Claim:
 
     def _path(self) -> str:
         """Where the kernel has the held folder now: its path changes when it is unmounted, even if the same file
-        system is mounted there again (and the watch on it is dead)."""
+        system is mounted there again (and the watch on it is dead).
+        """
         try:
-            return os.readlink(f"/proc/self/fd/{self._handle}")
+            return str(Path(f"/proc/self/fd/{self._handle}").readlink())
         except OSError:
             return ""  # no /proc: the numbers must do
 

@@ -31,6 +31,7 @@ class Looks:
 
     def __init__(
         self,
+        *,
         place: Place,
         rules: Rules,
         tracker: Tracker,
@@ -177,7 +178,7 @@ class Looks:
         for folder, device in self._mounts.items():
             if rel.startswith(f"{folder}/"):
                 try:
-                    if os.lstat(f"{self._root}/{folder}").st_dev != device:  # noqa: PTH116 - bytes-safe strings
+                    if os.lstat(f"{self._root}/{folder}").st_dev != device:
                         return True
                 except OSError:
                     return True

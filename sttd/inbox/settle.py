@@ -59,7 +59,7 @@ class Tracker:
         self._told: dict[str, int] = {}  # as `_pack`ed
         self._expected: set[str] = set()
         self._unrest: dict[str, _Unrest] = {}
-        self._absent: dict[str, tuple[float, float]] = {}  # since when, and when to look again
+        self._absent: dict[str, float] = {}  # when to look again
         self._next = math.inf  # nothing is due before
 
     @property
@@ -95,10 +95,10 @@ class Tracker:
         if entry is None or entry.identity != identity:
             return self._changed(rel, identity, now, final=final)
         entry.final = entry.final or final
-        wait = self._wait(rel, entry)
-        if now - entry.since >= wait:
+        due = entry.since + self._wait(rel, entry)
+        if now >= due:  # the same sum as in `due`: rounded otherwise, it could be due and never have settled
             return self._tell(rel, identity)
-        self._set_due(entry, entry.since + wait)
+        self._set_due(entry, due)
         return False
 
     def written(self, rel: str, now: float) -> bool:
@@ -121,10 +121,9 @@ class Tracker:
             self._settling.pop(rel, None)
             self._absent.pop(rel, None)
             return False
-        since, _ = self._absent.get(rel, (now, now))
-        if now - since < self._gap:
-            self._absent[rel] = (since, since + self._gap)
-            self._next = min(self._next, since + self._gap)
+        again = self._absent.setdefault(rel, now + self._gap)
+        if now < again:
+            self._next = min(self._next, again)
             return False
         self.forget(rel)
         return True
@@ -150,23 +149,26 @@ class Tracker:
         if now < self._next:
             return []
         due = [rel for rel, entry in self._settling.items() if entry.due <= now]
-        due += [rel for rel, (_, again) in self._absent.items() if again <= now and rel not in self._settling]
+        due += [rel for rel, again in self._absent.items() if again <= now]
         times = [entry.due for entry in self._settling.values() if entry.due > now]
-        self._next = min((*times, *(again for _, again in self._absent.values() if again > now)), default=math.inf)
+        self._next = min((*times, *(again for again in self._absent.values() if again > now)), default=math.inf)
         if due:
             self._next = min(self._next, now + SHORTEST)  # should one of them not be looked at after all
-        return due
+        return list(dict.fromkeys(due))
 
     def next_due(self) -> float:
-        """Nothing is to be looked at before this time; infinity: nothing at all."""
+        """Nothing is to be looked at before this time (`due` may still find nothing then); infinity: nothing at all."""
         return self._next if self.settling else math.inf
 
     def _changed(self, rel: str, identity: Identity, now: float, *, final: bool) -> bool:
         """It is new, or not as it was: the quiet starts here."""
         unrest = self._unrest.get(rel)
-        if self._told.pop(rel, None) is not None or (unrest is not None and rel in self._settling):
-            calm = unrest is None or now - unrest.latest >= SLOWEST
-            self._unrest[rel] = _Unrest(1 if calm or unrest is None else unrest.changes + 1, now)
+        was_told = self._told.pop(rel, None) is not None
+        if unrest is None or (was_told and now - unrest.latest >= SLOWEST):
+            if was_told:
+                self._unrest[rel] = _Unrest(1, now)
+        else:
+            self._unrest[rel] = _Unrest(unrest.changes + 1, now)
         entry = _Settling(identity, now, now, final)
         wait = self._wait(rel, entry)
         if wait == 0:

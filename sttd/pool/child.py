@@ -22,7 +22,7 @@ from typing import Any
 
 from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Loaded, Notice, PartSpec, Progress, Started, serves
 from sttd.pool.ties import tie
-from sttd.pool.wire import Clean, Decoder, Do, Exit, Hello, Order, Stop, encode
+from sttd.pool.wire import Clean, Decoder, Do, Exit, Order, Stop, Took, encode
 
 WORKER = "sttd.worker"
 
@@ -71,8 +71,8 @@ class Child:
     def work(self, orders: int) -> None:
         """Until told to exit."""
         threading.Thread(target=self._listen, args=(orders,), name="orders", daemon=True).start()
-        self._send(Hello(os.getpid()))
         while isinstance(order := self._orders.get(), Do):
+            self._send(Took(order.part.part_id, order.part.attempt))
             self._send(self._attempt(order.part))
 
     def _listen(self, orders: int) -> None:
@@ -152,7 +152,7 @@ class Child:
             text = f"clean-up: {freed / 2**20:.1f} MiB given back"
             self._send(Notice(level="DEBUG", text=text, event="cleanup", **key))
 
-    def _send(self, message: Event | Hello | Loaded) -> None:
+    def _send(self, message: Event | Took | Loaded) -> None:
         rest = memoryview(encode(message))
         with self._writing:
             while rest:

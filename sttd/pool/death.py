@@ -29,13 +29,13 @@ def spoken(exitcode: int | None) -> str:
         return f"killed by signal {-exitcode}"
 
 
-def judge(death: Death, *, ordered: Cause | None, ready: bool, loaded: bool, oom: bool) -> tuple[Cause, str]:
+def judge(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, oom: bool) -> tuple[Cause, str]:
     """The cause, and a sentence for the log.
 
     Args:
         death: how the process ended.
         ordered: the cause of our own kill, if there was one.
-        ready: the process had come so far that it could take a part.
+        took: it had begun with the part.
         loaded: a model was in its memory.
         oom: the kernel has killed for lack of memory since the part began.
     """
@@ -46,9 +46,9 @@ def judge(death: Death, *, ordered: Cause | None, ready: bool, loaded: bool, oom
         return Cause.CRASH, f"the worker was killed because it sent {death.problem}"
     if death.exitcode == -signal.SIGKILL and oom:
         how = "killed by the kernel's OOM killer (SIGKILL)"
-    if not ready:
-        # a broken installation, or no memory to start in: no recording's fault, and the same for all of them
-        return Cause.MACHINE, f"the worker could not start: {how}; see its messages above in the log"
+    if not took:
+        # a broken installation, no memory to start in, or a death in idleness: not the recording's fault
+        return Cause.MACHINE, f"the worker died before it could begin: {how}; see its messages above in the log"
     if not loaded:
         return Cause.NO_MODEL, f"the worker died while it loaded the model: {how}"
     if death.exitcode == -signal.SIGKILL and oom:

@@ -74,8 +74,9 @@ class LocalPool:
             each.process.send(Exit())
         if seat.process.pid is None and not self._launch(seat):
             return
-        if not seat.process.send(Do(part)):
-            self._kill(seat, Cause.CRASH, stacks=True)
+        if not seat.process.send(Do(part)) and seat.jobs:
+            self._dismiss(seat)  # it died, or hangs, unseen in its idleness: not the part's fault
+            self.submit(part)
 
     def kill(self, part_id: str, attempt: int, cause: Cause) -> None:
         seat = self._find(part_id, attempt)
@@ -145,6 +146,13 @@ class LocalPool:
         """It is to exit; whoever calls this sends the order once the lock is free."""
         seat.leaving = True
         seat.kill_at = self._clock() + (_EXIT if self._closed else self._config.pool.kill_grace)
+
+    def _dismiss(self, seat: Seat) -> None:
+        """Take the part back from a worker that does not even take orders, and kill that."""
+        now = self._clock()
+        with self._lock:
+            seat.part, seat.leaving, seat.kill_at = None, True, now
+        self._escalate(now)
 
     def _launch(self, seat: Seat) -> bool:
         """Start the worker's process; where that fails the attempt ends here."""

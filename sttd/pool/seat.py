@@ -12,7 +12,7 @@ from typing import Any
 from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Started
 from sttd.pool.death import Death, judge
 from sttd.pool.process import WorkerProcess
-from sttd.pool.wire import Hello, WireError
+from sttd.pool.wire import Took, WireError
 
 # after these what the process has in memory, on the GPU or stuck in a thread is not to be trusted any more
 _SPOILT = frozenset({Cause.GPU_MEMORY, Cause.OOM, Cause.NO_MODEL, Cause.MACHINE, Cause.ERROR})
@@ -27,7 +27,7 @@ class Seat:
     process: WorkerProcess
     part: PartSpec | None = None
     loaded: Loaded | None = None
-    ready: bool = False  # the process has started
+    took: bool = False  # the worker has begun with the part
     started: bool = False  # the part's model is ready
     spoilt: bool = False  # it is to have no further part
     leaving: bool = False  # it was told to exit, or is dead
@@ -39,7 +39,7 @@ class Seat:
     give_up_at: float = _NEVER  # when not even SIGKILL will help
 
     def take(self, part: PartSpec, oom_kills: int) -> None:
-        self.part, self.started, self.oom_before = part, False, oom_kills
+        self.part, self.took, self.started, self.oom_before = part, False, False, oom_kills
         self.idle_since = _NEVER
 
     def has(self, part_id: str, attempt: int) -> bool:
@@ -58,7 +58,7 @@ class Seat:
             return "ending"
         if self.started:
             return "running"
-        return "loading" if self.ready else "starting"
+        return "loading" if self.took else "starting"
 
     def hear(self, message: Any, now: float) -> Event | None:
         """Take a message in; returns what is to be told, if anything.
@@ -69,8 +69,8 @@ class Seat:
         Raises:
             WireError: it is nothing that a worker says.
         """
-        if isinstance(message, Hello):
-            self.ready = True
+        if isinstance(message, Took):
+            self.took = self.has(message.part_id, message.attempt)
         elif isinstance(message, Loaded):
             self.loaded = message
         elif not isinstance(message, Message):
@@ -100,7 +100,7 @@ class Seat:
         cause, error = judge(
             death,
             ordered=self.ordered,
-            ready=self.ready,
+            took=self.took,
             loaded=self.loaded is not None,
             oom=oom_kills > self.oom_before,
         )

@@ -29,10 +29,11 @@ class WireError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
-    """The worker has imported all it needs and waits for its first part."""
+class Took:
+    """The worker has all it needs, and begins with the part: from here on a death may be the part's fault."""
 
-    pid: int
+    part_id: str
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)

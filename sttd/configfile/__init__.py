@@ -1,0 +1,115 @@
+"""Reads and checks the configuration: `--set` goes over `STTD_SECTION__KEY` over the file over the defaults.
+
+All that is wrong is told at once, one sentence a key, with where it was written and the nearest right name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sttd.config import Config, Paths
+from sttd.configfile import relations, sources, values
+from sttd.configfile.sources import Problem, Setting
+from sttd.configfile.text import render
+from sttd.errors import ConfigError
+
+__all__ = ["load", "render", "warnings"]
+
+_SECTIONS = {field.name: field.default_factory for field in dataclasses.fields(Config)}
+_KEYS = {name: {key.name: key for key in dataclasses.fields(section)} for name, section in _SECTIONS.items()}  # type: ignore[arg-type]
+
+
+def load(
+    path: Path | None = None,
+    root: Path | None = None,
+    sets: Sequence[str] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Config:
+    """The configuration, with every path absolute.
+
+    Args:
+        path: the TOML file; None: none.
+        root: `--root`; goes over `paths.root`, and puts the state folder below it even where $STATE_DIRECTORY is set.
+        sets: `section.key=value`, as typed after `--set`.
+        environ: the environment.
+
+    Raises:
+        ConfigError: something is wrong; `problems` holds a sentence for each.
+    """
+    found: list[Setting | Problem] = list(sources.from_file(path)) if path is not None else []
+    found += sources.from_environ(environ)
+    if root is not None:
+        found.append(Setting("paths", "root", os.path.abspath(root), "--root"))  # noqa: PTH100 - links stay as typed
+    found += sources.from_sets(sets)
+    chosen, bad, problems = _read(found)
+    config = _resolve(_build(chosen), None if root is not None else environ.get("STATE_DIRECTORY"))
+    problems += [sentence for keys, sentence in relations.errors(config) if not keys & bad]
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def warnings(config: Config) -> list[str]:
+    """What works but is probably not meant, one sentence each."""
+    return list(relations.warnings(config))
+
+
+def _read(found: Iterable[Setting | Problem]) -> tuple[dict[tuple[str, str], Any], set[str], list[str]]:
+    """The values by (section, key), where later ones go over earlier; the keys with a bad value; all that is wrong."""
+    chosen: dict[tuple[str, str], Any] = {}
+    bad: set[str] = set()
+    problems: list[str] = []
+    for setting in found:
+        if isinstance(setting, Problem):
+            problems.append(setting.text)
+            continue
+        unknown = _unknown(setting)
+        if unknown:
+            problems.append(unknown)
+            continue
+        rules = _KEYS[setting.section][setting.key].metadata
+        try:
+            chosen[setting.section, setting.key] = values.read(setting.value, rules["kind"], rules)
+        except ValueError as error:
+            problems.append(f"{setting.where}: {error}")
+            bad.add(f"{setting.section}.{setting.key}")
+    return chosen, bad, problems
+
+
+def _unknown(setting: Setting) -> str | None:
+    """The sentence for a section or a key that does not exist."""
+    section, key = setting.section, setting.key
+    if section not in _KEYS:
+        return f"{setting.where}: there is no section [{section}]{values.nearest(section, _KEYS) or _home(key)}"
+    if key not in _KEYS[section]:
+        return f"{setting.where}: there is no such key{values.nearest(key, _KEYS[section]) or _home(key)}"
+    return None
+
+
+def _home(key: str) -> str:
+    """The section that a key belongs to, where it stands in a wrong one."""
+    homes = [f"[{section}]" for section, keys in _KEYS.items() if key in keys]
+    return f"; {key} belongs to {' or '.join(homes)}" if homes else ""
+
+
+def _build(chosen: Mapping[tuple[str, str], Any]) -> Config:
+    sections = {
+        name: section(**{key: value for (home, key), value in chosen.items() if home == name})  # type: ignore[operator]
+        for name, section in _SECTIONS.items()
+    }
+    return Config(**sections)
+
+
+def _resolve(config: Config, state_directory: str | None) -> Config:
+    """Every empty path becomes a folder of the root; the state may be systemd's StateDirectory= (systemd.exec(5))."""
+    paths = config.paths
+    root = paths.root if paths.root != Path() else Paths().root
+    folders = {name: root / name for name in ("inbox", "transcripts", "archive", "failed", "state")}
+    if state_directory:
+        folders["state"] = Path(state_directory.split(":")[0])  # several are separated by colons
+    missing = {name: folder for name, folder in folders.items() if getattr(paths, name) == Path()}
+    return dataclasses.replace(config, paths=dataclasses.replace(paths, root=root, **missing))

@@ -1,0 +1,14 @@
+"""The language codes that Whisper knows.
+
+Source: openai/whisper, whisper/tokenizer.py, LANGUAGES; the same list as faster_whisper/tokenizer.py's _LANGUAGE_CODES
+(1.2.1), which the parent process does not import. `jw` is Whisper's own code for Javanese (ISO 639-1: jv). Models older than
+large-v3 do not know `yue`.
+"""
+
+CODES = tuple(
+    """
+    af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it
+    ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn
+    so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh
+    """.split()
+)

@@ -1,0 +1,68 @@
+"""What must hold between the values of a configuration (errors), and what is probably not meant (warnings)."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from sttd.config import Config, usable_cores
+from sttd.units import format_duration
+
+Relation = tuple[frozenset[str], str]  # the keys that it is about, and the sentence
+
+
+def errors(config: Config) -> Iterator[Relation]:
+    """Each relation that does not hold. The paths must be resolved."""
+    yield from _paths(config)
+    memory = config.memory
+    if not memory.moderate < memory.high < memory.critical:
+        yield (
+            frozenset({"memory.moderate", "memory.high", "memory.critical"}),
+            f"[memory] moderate, high and critical must rise: "
+            f"{memory.moderate:g} %, {memory.high:g} %, {memory.critical:g} % do not",
+        )
+    if config.transcribe.language and config.transcribe.languages:
+        yield (
+            frozenset({"transcribe.language", "transcribe.languages"}),
+            "[transcribe] language and languages are both set: keep language where all is spoken in one, languages where "
+            "it is to be detected in each window",
+        )
+
+
+def _paths(config: Config) -> Iterator[Relation]:
+    """Results inside the inbox would be taken for recordings, and two folders in one would mix."""
+    paths = {name: getattr(config.paths, name) for name in ("inbox", "transcripts", "archive", "failed", "state")}
+    real = {name: Path(os.path.realpath(path)) for name, path in paths.items()}
+    for one, other in itertools.combinations(paths, 2):
+        keys = frozenset({f"paths.{one}", f"paths.{other}", "paths.root"})
+        if real[one] == real[other]:
+            yield keys, f"[paths] {one} and {other} are the same folder ({paths[one]}): give each its own"
+        elif one == "inbox" and real[other].is_relative_to(real[one]):
+            yield keys, f"[paths] {other} ({paths[other]}) lies inside the inbox ({paths[one]}): put it elsewhere"
+        elif one == "inbox" and real[one].is_relative_to(real[other]):
+            yield keys, f"[paths] inbox ({paths[one]}) lies inside {other} ({paths[other]}): put it elsewhere"
+
+
+def warnings(config: Config) -> Iterator[str]:
+    """Each thing that works but is probably not meant."""
+    model, pool, watch = config.model, config.pool, config.watch
+    if model.fallback and model.fallback == model.name:
+        yield f"[model] fallback is the model itself ({model.name}): where it does not load there is nothing to fall back to"
+    spec, workers, cores = config.model_spec(), config.worker_count(), usable_cores()
+    if workers * spec.cpu_threads > cores and model.device != "cuda":
+        yield (
+            f"[pool] workers = {workers} with [model] cpu_threads = {spec.cpu_threads} make {workers * spec.cpu_threads} "
+            f"threads on {cores} cores: all become slower; set one of them lower, or cpu_threads to auto"
+        )
+    if pool.job_timeout < pool.sweep_interval:
+        yield (
+            f"[pool] job_timeout ({format_duration(pool.job_timeout)}) is below sweep_interval "
+            f"({format_duration(pool.sweep_interval)}): a stuck worker is found only by the sweep"
+        )
+    if watch.settle_closed > config.settle():
+        yield (
+            f"[watch] settle_closed ({format_duration(watch.settle_closed)}) is over settle "
+            f"({format_duration(config.settle())}): files that are known to be closed wait longer than the others"
+        )

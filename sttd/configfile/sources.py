@@ -1,0 +1,79 @@
+"""Where values are written: in the file, in the environment, on the command line. What is found here is not yet checked."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sttd.errors import ConfigError
+
+PREFIX = "STTD_"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value, as it was written, and where that was."""
+
+    section: str
+    key: str
+    value: Any
+    origin: str  # for the messages: a file's path, "the environment: STTD_POOL__WORKERS" or "--set pool.workers"
+
+    @property
+    def where(self) -> str:
+        return f"{self.origin}: [{self.section}] {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is no setting at all."""
+
+    text: str
+
+
+def from_file(path: Path) -> Iterator[Setting | Problem]:
+    """The settings of a TOML file.
+
+    Raises:
+        ConfigError: it is not there, cannot be read, or is no TOML.
+    """
+    for section, content in _parse(path).items():
+        if isinstance(content, dict):
+            yield from (Setting(section, key, value, str(path)) for key, value in content.items())
+        else:
+            yield Problem(f"{path}: {section} stands outside a section: write it below a line such as [pool]")
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: there is no such file: name another one with --config, or leave it out"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror}): give this user the right to read it"]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: is not valid TOML: {error}"]) from None
+
+
+def from_environ(environ: Mapping[str, str]) -> Iterator[Setting]:
+    """`STTD_SECTION__KEY=value`; other variables, also those of STTD_ without two underscores, are not ours."""
+    for name, value in environ.items():
+        if name.startswith(PREFIX) and "__" in name:
+            section, _, key = name.removeprefix(PREFIX).lower().partition("__")
+            yield Setting(section, key, value, f"the environment: {name}")
+
+
+def from_sets(sets: Sequence[str]) -> Iterator[Setting | Problem]:
+    """`section.key=value`, as typed after `--set`."""
+    for text in sets:
+        name, equals, value = text.partition("=")
+        section, dot, key = name.strip().partition(".")
+        if equals and dot:
+            yield Setting(section, key, value, f"--set {name.strip()}")
+        else:
+            yield Problem(f"--set {text}: write it as section.key=value, for example --set pool.workers=2")

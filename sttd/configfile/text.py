@@ -1,0 +1,32 @@
+"""The configuration as a file: `etc/sttd.toml` is what this makes of the defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+
+from sttd.config import Config
+from sttd.configfile.values import write
+
+_HEADER = """\
+# The configuration of sttd. Every key stands here with its default: take away the # in front of what you change.
+#
+# --set section.key=value on the command line and STTD_SECTION__KEY in the environment go before what is written here.
+# Durations are written as for systemd: 30s, 5min, 1h 30min. `sttd check-config` says whether all is right.
+# `systemctl reload sttd` takes changes over; those in [paths], [watch] and [log] need a restart.
+"""
+
+
+def render(config: Config | None = None) -> str:
+    """`config` as TOML, with a sentence for each key; what is as the default has a # in front. `load` reads it back."""
+    config = config or Config()
+    lines = [_HEADER]
+    for section in dataclasses.fields(config):
+        lines.append(f"[{section.name}]\n")
+        chosen = getattr(config, section.name)
+        for key in dataclasses.fields(chosen):
+            value = getattr(chosen, key.name)
+            mark = "#" if value == key.default else ""
+            lines += textwrap.wrap(key.metadata["help"], 118, initial_indent="# ", subsequent_indent="# ")
+            lines.append(f"{mark}{key.name} = {write(value, key.metadata['kind'])}\n")
+    return "\n".join(lines)

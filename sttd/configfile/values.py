@@ -1,0 +1,241 @@
+"""One value of the configuration: read from TOML or from text, checked, and written back.
+
+A `kind` says what a value is (the `key(...)` of config.py names it); its reader gets the value and the key's rules, and
+raises ValueError with the end of a sentence that begins with the key's name. From the environment and from `--set`
+everything comes as text; from TOML it has a type, and a wrong one is an error there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sttd.configfile.languages import CODES
+from sttd.units import format_duration, parse_duration
+
+Rules = Mapping[str, Any]
+
+LONGEST = 10 * 365.25 * 86400.0  # seconds; what a thread can wait ends at some 292 years, what is meant long before
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A question that names the word that was probably meant, to be put behind a sentence; empty where none is near."""
+    found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def read(value: Any, kind: str, rules: Rules) -> Any:
+    """The value that a key of `kind` gets.
+
+    Raises:
+        ValueError: it is not one; the message is the end of a sentence, such as "must be a whole number, not 'x'".
+    """
+    return _READERS[kind](value, rules)
+
+
+def _must(what: str, value: Any) -> ValueError:
+    shown = "a table" if isinstance(value, dict) else repr(value)
+    return ValueError(f"must be {what}, not {shown}")
+
+
+def _text(value: Any, rules: Rules) -> str:
+    if not isinstance(value, str):
+        raise _must("text in quotes", value)
+    if "\x00" in value:
+        raise ValueError("must not hold a NUL character")
+    if rules.get("filled") and not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _path(value: Any, rules: Rules) -> Path:
+    text = _text(value, rules)
+    if not text:
+        return Path()
+    path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    if not path.is_absolute():
+        raise ValueError(f"must be an absolute path, not {value!r}: begin it with /")
+    return Path(os.path.normpath(path))
+
+
+def _bool(value: Any, _rules: Rules) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    found = value if isinstance(value, bool) else words.get(value.strip().lower()) if isinstance(value, str) else None
+    if found is None:
+        raise _must("true or false", value)
+    return found
+
+
+def _int(value: Any, rules: Rules) -> int:
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _must("a whole number", value)
+    return int(_within(value, rules))
+
+
+def _within(value: float, rules: Rules) -> float:
+    if value < rules.get("least", value):
+        raise ValueError(f"must be at least {rules['least']}, not {value}")
+    if value > rules.get("most", value):
+        raise ValueError(f"must be at most {rules['most']}, not {value}")
+    return value
+
+
+def _auto(value: Any, rules: Rules) -> int:
+    """0 stands for auto."""
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return 0
+    try:
+        return _int(value, {"least": 1, **rules})
+    except ValueError as error:
+        raise ValueError(f'{error} (or "auto")') from None
+
+
+def _duration(value: Any, rules: Rules) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _must('a duration such as "30s" or "5min"', value)
+    seconds = parse_duration(value) if isinstance(value, str) else float(value)
+    if seconds == math.inf and rules.get("endless"):
+        return seconds
+    if not seconds <= LONGEST:
+        raise ValueError(f"must be at most 10 years, not {value!r}")
+    if seconds < 0 or (rules.get("positive") and seconds == 0):
+        raise ValueError(f"must be {'more than 0 s' if rules.get('positive') else '0 s or more'}, not {value!r}")
+    return round(seconds, 6)  # systemd's resolution
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise _must("a number", value) from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise _must("a number", value)
+    return float(value)
+
+
+def _fraction(value: Any, _rules: Rules) -> float:
+    number = _number(value)
+    if not 0 < number < 1:
+        raise ValueError(f"must lie between 0 and 1, not {value!r}")
+    return number
+
+
+def _percent(value: Any, _rules: Rules) -> float:
+    number = _number(value.strip().removesuffix("%") if isinstance(value, str) else value)
+    if not 0 < number <= 100:
+        raise ValueError(f"must be a percentage above 0 and up to 100, not {value!r}")
+    return number
+
+
+def _choice(value: Any, rules: Rules) -> str:
+    choices = rules["choices"]
+    text = _text(value, rules).strip()
+    found = next((choice for choice in choices if choice.lower() == text.lower()), None)
+    if found is None:
+        raise ValueError(f"must be one of {', '.join(choices)}, not {value!r}{nearest(text, choices)}")
+    return str(found)
+
+
+def _language(value: Any, _rules: Rules) -> str:
+    code = _text(value, {}).strip().lower()
+    if code and code not in CODES:
+        raise ValueError(f"must be a language code that Whisper knows, such as en, th or zh, not {value!r}")
+    return code
+
+
+def _items(value: Any) -> list[str]:
+    """A list of TOML, or text with commas."""
+    if isinstance(value, str):
+        value = [item.strip() for item in value.split(",")] if value.strip() else []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _must("a list of texts", value)
+    return list(value)
+
+
+def _several(one: Callable[[Any, Rules], str], *, filled: bool) -> Callable[[Any, Rules], tuple[str, ...]]:
+    """A reader of a list whose items are read by `one`; what stands there twice counts once."""
+
+    def reader(value: Any, rules: Rules) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(one(item, {"filled": True, **rules}) for item in _items(value)))
+        if filled and not found:
+            raise ValueError("must name at least one")
+        return found
+
+    return reader
+
+
+def _language_item(value: Any, rules: Rules) -> str:
+    return _language(_text(value, rules), rules)
+
+
+def _suffix(value: Any, rules: Rules) -> str:
+    suffix = _text(value, rules).strip().removeprefix(".").lower()
+    if not suffix or "/" in suffix or any(character.isspace() for character in suffix):
+        raise ValueError(f'must hold suffixes such as "mp3", not {value!r}')
+    return suffix
+
+
+def _durations(value: Any, rules: Rules) -> tuple[float, ...]:
+    items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(items, list) or not items:
+        raise _must('a list of durations such as ["30s", "2min"]', value)
+    return tuple(_duration(item, rules) for item in items)
+
+
+_READERS: dict[str, Callable[[Any, Rules], Any]] = {
+    "path": _path,
+    "duration": _duration,
+    "durations": _durations,
+    "bool": _bool,
+    "int": _int,
+    "auto": _auto,
+    "str": _text,
+    "list": _several(_suffix, filled=True),
+    "choice": _choice,
+    "fraction": _fraction,
+    "percent": _percent,
+    "formats": _several(_choice, filled=True),
+    "language": _language,
+    "languages": _several(_language_item, filled=False),
+}
+
+
+def write(value: Any, kind: str) -> str:
+    """`value` as TOML writes it; `read` gives it back."""
+    match kind:
+        case "duration":
+            return _quoted(format_duration(value))
+        case "durations":
+            return _array(format_duration(each) for each in value)
+        case "bool":
+            return "true" if value else "false"
+        case "auto":
+            return str(value) if value else '"auto"'
+        case "percent":
+            return _quoted(f"{value:g}%" if float(f"{value:g}") == value else f"{value!r}%")
+        case "path":
+            return _quoted("" if value == Path() else str(value))
+        case "list" | "formats" | "languages":
+            return _array(value)
+        case "int" | "fraction":
+            return repr(value)
+        case _:
+            return _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    # JSON's escapes are TOML's too; of what TOML wants escaped JSON leaves only DEL alone
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _array(items: Iterable[str]) -> str:
+    return "[" + ", ".join(_quoted(item) for item in items) + "]"
