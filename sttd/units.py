@@ -1,8 +1,4 @@
-"""Durations, sizes and percentages as systemd writes them.
-
-Checked against `systemd-analyze timespan`; see systemd.time(7) and systemd.syntax(7). `M` is a month in a
-duration and 1024 * 1024 in a size, as there.
-"""
+"""Durations as systemd writes them. Checked against `systemd-analyze timespan`; see systemd.time(7)."""
 
 from __future__ import annotations
 
@@ -23,9 +19,7 @@ for _names, _seconds in (
 ):
     _SECONDS.update(dict.fromkeys(_names.split(), _seconds))
 
-_SPAN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([A-Za-zµμ]*)")
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([KMGTPE]?)B?\s*")
-_POWERS = {unit: 1024**power for power, unit in enumerate(" KMGTPE")} | {"": 1}
+_SPAN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?|(?<![0-9])\.[0-9]+)\s*([A-Za-zµμ]*)")
 
 
 def parse_duration(text: str) -> float:
@@ -67,15 +61,3 @@ def spoken_duration(seconds: float) -> str:
     else:
         count, unit = seconds, "second"
     return f"{count:g} {unit}" + ("" if count == 1 else "s")
-
-
-def parse_size(text: str) -> int:
-    """Bytes in a size such as `512M` or `2G` (1024-based, as in systemd's MemoryMax=).
-
-    Raises:
-        ValueError: the text is no size.
-    """
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a size; write for example 512M or 2G")
-    return int(float(match[1]) * _POWERS[match[2]])

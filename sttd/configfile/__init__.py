@@ -84,9 +84,9 @@ def _unknown(setting: Setting) -> str | None:
     """The sentence for a section or a key that does not exist."""
     section, key = setting.section, setting.key
     if section not in _KEYS:
-        return f"{setting.where}: there is no section [{section}]{values.nearest(section, _KEYS) or _home(key)}"
+        return f"{setting.where}: there is no section [{section}]{_home(key) or values.nearest(section, _KEYS)}"
     if key not in _KEYS[section]:
-        return f"{setting.where}: there is no such key{values.nearest(key, _KEYS[section]) or _home(key)}"
+        return f"{setting.where}: there is no such key{_home(key) or values.nearest(key, _KEYS[section])}"
     return None
 
 

@@ -18,17 +18,15 @@ def errors(config: Config) -> Iterator[Relation]:
     yield from _paths(config)
     memory = config.memory
     if not memory.moderate < memory.high < memory.critical:
-        yield (
-            frozenset({"memory.moderate", "memory.high", "memory.critical"}),
-            f"[memory] moderate, high and critical must rise: "
-            f"{memory.moderate:g} %, {memory.high:g} %, {memory.critical:g} % do not",
-        )
+        figures = f"{memory.moderate:g} %, {memory.high:g} %, {memory.critical:g} %"
+        keys = frozenset({"memory.moderate", "memory.high", "memory.critical"})
+        yield keys, f"[memory] moderate, high and critical must rise; {figures} do not"
     if config.transcribe.language and config.transcribe.languages:
-        yield (
-            frozenset({"transcribe.language", "transcribe.languages"}),
+        sentence = (
             "[transcribe] language and languages are both set: keep language where all is spoken in one, languages where "
-            "it is to be detected in each window",
+            "it is to be detected in each window"
         )
+        yield frozenset({"transcribe.language", "transcribe.languages"}), sentence
 
 
 def _paths(config: Config) -> Iterator[Relation]:

@@ -49,7 +49,7 @@ def from_file(path: Path) -> Iterator[Setting | Problem]:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError([f"{path}: there is no such file: name another one with --config, or leave it out"]) from None
     except OSError as error:

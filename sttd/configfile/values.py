@@ -54,6 +54,14 @@ def _text(value: Any, rules: Rules) -> str:
     return value
 
 
+def _words(value: Any, rules: Rules) -> str:
+    """Text that a model is to read, or is found by."""
+    text = _text(value, rules)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"must be UTF-8 text, not {value!r}")
+    return text
+
+
 def _path(value: Any, rules: Rules) -> Path:
     text = _text(value, rules)
     if not text:
@@ -198,7 +206,7 @@ _READERS: dict[str, Callable[[Any, Rules], Any]] = {
     "bool": _bool,
     "int": _int,
     "auto": _auto,
-    "str": _text,
+    "str": _words,
     "list": _several(_suffix, filled=True),
     "choice": _choice,
     "fraction": _fraction,

@@ -90,14 +90,14 @@ class Scan:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self.errors.setdefault(folder, error)
+            self._refused(folder, error)
             return None
 
     def _refused(self, folder: str, error: OSError) -> None:
         if error.errno == errno.ENAMETOOLONG:
             self.ignored[Why.DEEP] += 1  # nothing below it was ever known, so the walk is as complete as it can be
         elif not folder or error.errno not in _VANISHED:
-            self.errors[folder] = error
+            self.errors.setdefault(folder, error)
 
 
 def look(root: str, rel: str) -> Identity | None:

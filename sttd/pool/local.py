@@ -74,9 +74,8 @@ class LocalPool:
             each.process.send(Exit())
         if seat.process.pid is None and not self._launch(seat):
             return
-        if not seat.process.send(Do(part)) and seat.jobs:
-            self._dismiss(seat)  # it died, or hangs, unseen in its idleness: not the part's fault
-            self.submit(part)
+        if not seat.process.send(Do(part)) and seat.jobs and self._dismiss(seat):
+            self.submit(part)  # the other died, or hangs, unseen in its idleness: not the part's fault
 
     def kill(self, part_id: str, attempt: int, cause: Cause) -> None:
         seat = self._find(part_id, attempt)
@@ -147,12 +146,13 @@ class LocalPool:
         seat.leaving = True
         seat.kill_at = self._clock() + (_EXIT if self._closed else self._config.pool.kill_grace)
 
-    def _dismiss(self, seat: Seat) -> None:
-        """Take the part back from a worker that does not even take orders, and kill that."""
+    def _dismiss(self, seat: Seat) -> bool:
+        """Take the part back from a worker that does not even take orders, and kill that; False: the part has ended."""
         now = self._clock()
         with self._lock:
-            seat.part, seat.leaving, seat.kill_at = None, True, now
+            part, seat.part, seat.leaving, seat.kill_at = seat.part, None, True, now
         self._escalate(now)
+        return part is not None
 
     def _launch(self, seat: Seat) -> bool:
         """Start the worker's process; where that fails the attempt ends here."""

@@ -77,8 +77,11 @@ def resolve(name: str, cache: Path | None = None) -> Path:
     """
     if name == "demo":
         return DEMO
-    if Path(name).is_dir():
-        return Path(name)
+    try:
+        if name and Path(name).is_dir():
+            return Path(name)
+    except OSError as error:  # not reachable, or longer than a path can be
+        raise NoModel(f"the model {name!r} cannot be looked up: {_one_line(error)}") from None
     if name.startswith(("/", "./", "../", "~")) or name in {"", ".", ".."}:
         raise NoModel(f"no folder {name!r}; set model.name to a folder that holds a CTranslate2 Whisper model")
     try:

@@ -27,11 +27,11 @@ class Places:
         """Seconds in the recording of a segment at `start` to `end`, seconds in the window's audio."""
         first, last = self._sample(start), self._sample(end)
         after = self._span(first)
-        if after + 1 < len(self._spans) and self._joints[after + 1] - first <= NEAR and last > self._joints[after + 1]:
+        if self._gap(after + 1) and self._joints[after + 1] - first <= NEAR and last > self._joints[after + 1]:
             after += 1
             first = self._joints[after]
         before = max(after, self._span(last - 1))
-        if before > after and last - self._joints[before] <= NEAR:
+        if before > after and self._gap(before) and last - self._joints[before] <= NEAR:
             before -= 1
             last = self._joints[before + 1]
         return self._place(first, after), self._place(max(first, last), before)
@@ -49,6 +49,10 @@ class Places:
     def _span(self, sample: int) -> int:
         """Index of the span that holds `sample` of the window's audio; the last one where it is the end."""
         return min(max(bisect.bisect_right(self._joints, sample) - 1, 0), len(self._spans) - 1)
+
+    def _gap(self, span: int) -> bool:
+        """Whether something was cut out before `span`."""
+        return span < len(self._spans) and self._spans[span][0] > self._spans[span - 1][1]
 
     def _place(self, sample: int, span: int) -> float:
         return round((self._spans[span][0] + sample - self._joints[span]) / SAMPLE_RATE, 3)

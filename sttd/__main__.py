@@ -1,0 +1,4 @@
+from sttd.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The group of all commands, and how each one ends: an exit code, and at most one line a problem."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sttd import __version__
+from sttd.cli.ask import cancel, pause, redo, resume, retry
+from sttd.cli.demo import demo
+from sttd.cli.look import jobs, show, status
+from sttd.cli.models import model
+from sttd.cli.options import shared
+from sttd.cli.plain import sentence
+from sttd.cli.serve import check_config, run, transcribe
+from sttd.errors import ConfigError, SttdError
+
+INTERRUPTED = 130  # as a shell tells it: 128 + SIGINT
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="sttd", message="%(prog)s %(version)s")
+@shared
+def sttd() -> None:
+    """Recordings dropped into a folder become transcripts, on this machine.
+
+    Exit codes: 0; 1 failed; 2 usage; 3 runs already; 6 not configured.
+    """
+
+
+for _command in (
+    run, demo, status, jobs, show, retry, cancel, redo, pause, resume, transcribe, check_config, model,
+):  # fmt: skip
+    sttd.add_command(_command)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run one command, and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name that the terminal's encoding has no letters for is no error
+            stream.reconfigure(errors="backslashreplace")
+    code = _outcome(words)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = PIPE_CLOSED
+    if code == PIPE_CLOSED:  # nobody reads any more: the interpreter's own flush at the end must find nothing amiss
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _outcome(words: Sequence[str] | None) -> int:
+    try:
+        result = sttd.main(words, prog_name="sttd", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return 2
+    except click.UsageError as error:
+        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx is not None else ""
+        return _say([error.format_message() + hint], error.exit_code)
+    except click.ClickException as error:
+        return _say([error.format_message()], error.exit_code)
+    except ConfigError as error:
+        return _say(error.problems, error.exit_code)
+    except SttdError as error:
+        return _say([str(error)], error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return PIPE_CLOSED
+    except OSError as error:
+        where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        return _say([f"{where}{error.strerror or error}"], 1)
+    return result if isinstance(result, int) else 0
+
+
+def _say(problems: Sequence[str], code: int) -> int:
+    """One line a problem on standard error."""
+    for problem in problems:
+        print(f"sttd: {sentence(' '.join(problem.split()))}", file=sys.stderr)
+    return code

@@ -1,0 +1,75 @@
+"""What `--json` prints: the contract with programs. Keys are never renamed or removed; new ones come at the end."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sttd.job import Job, State
+
+if TYPE_CHECKING:
+    from sttd.ledger import Ledger
+
+# a transcript that is being put in place is still work under way to everyone but the daemon
+UNDER_WAY = (State.RUNNING, State.COMMITTING)
+
+
+def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
+    """The daemon, its queue, workers and memory; zeros and nulls where it does not run or never ran.
+
+    `since` is in UTC seconds since the epoch, `done` and `total` are seconds of audio, `progress` is 0 to 1.
+    """
+    daemon = ledger.fact("daemon", {}) if ledger and running else {}
+    live = ledger.fact("live", {}) if ledger and running else {}
+    memory = live.get("memory", {})
+    return {
+        "daemon": {"running": running, "pid": daemon.get("pid"), "since": daemon.get("since"),
+                   "version": daemon.get("version")},
+        "jobs": _counts(ledger),
+        "workers": [_worker(worker) for worker in live.get("workers", [])],
+        "memory": {"percent": memory.get("percent"), "level": memory.get("level")},
+        "paused": bool(ledger.fact("paused", default=False)) if ledger else False,
+        "inbox": {"ignored": {}, "settling": 0, "away": None} | live.get("inbox", {}),
+        "trouble": live.get("trouble", []),
+    }  # fmt: skip
+
+
+def _counts(ledger: Ledger | None) -> dict[str, int]:
+    found = dict.fromkeys(State, 0) if ledger is None else ledger.counts()
+    names = (State.QUEUED, State.RUNNING, State.DONE, State.FAILED, State.CANCELLED, State.VANISHED)
+    counts = {str(name): found[name] for name in names}
+    counts[State.RUNNING] += found[State.COMMITTING]
+    return counts
+
+
+def _worker(worker: dict[str, Any]) -> dict[str, Any]:
+    names = ("pid", "state", "job", "model", "progress", "source", "done", "total")
+    return {name: worker.get(name) for name in names}
+
+
+def states(name: str | None) -> tuple[State, ...]:
+    """The states that a person means by the name of one; all of them without a name."""
+    if name is None:
+        return ()
+    return UNDER_WAY if name == State.RUNNING else (State(name),)
+
+
+def job(found: Job) -> dict[str, Any]:
+    """One job. Times are UTC seconds since the epoch, `progress` is in seconds of audio."""
+    names = (
+        "id", "source", "state", "attempts", "resumes", "chunks", "audio_seconds", "language", "model",
+        "requested_model", "fallback_reason", "error", "outputs",
+        "progress", "cause", "size", "location", "created_at", "not_before", "started_at", "finished_at",
+        "redo_of", "copy_of",
+    )  # fmt: skip
+    return {name: getattr(found, name) for name in names}
+
+
+def line(value: dict[str, Any]) -> str:
+    """One line of JSON in ASCII: a name's undecodable bytes (lone surrogates) survive it, and any terminal prints it."""
+    return json.dumps(value)
+
+
+def text(value: dict[str, Any]) -> str:
+    """The same over several lines."""
+    return json.dumps(value, indent=2)

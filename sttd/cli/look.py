@@ -1,0 +1,184 @@
+"""`status`, `jobs` and `show`: what the ledger says, for a terminal, a pipe or a program."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sttd.cli import access
+from sttd.cli.options import given, shared
+from sttd.errors import UsageError
+from sttd.job import Job, State
+
+if TYPE_CHECKING:
+    from sttd.config import Config
+    from sttd.ledger import Ledger
+
+REFRESH = 1.0  # seconds; the daemon tells its figures as often
+LATEST = 100  # jobs that a terminal shows where no --limit is given
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at standard output, on a screen that can do more than print lines."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--watch", is_flag=True, help="Keep showing it, until Ctrl-C.")
+@shared
+def status(as_json: bool, watch: bool) -> None:
+    """What the daemon does: queue, workers, memory."""
+    config = given().load()
+    if not as_json and not watch and not access.has_ledger(config):
+        with access.reading(config):  # says what to do
+            pass
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):
+            _watch(config, as_json)
+    else:
+        _print_status(_status(config), as_json)
+
+
+def _status(config: Config) -> dict[str, Any]:
+    from sttd.cli import figures
+
+    if not access.has_ledger(config):
+        return figures.status(None, running=access.is_running(config))
+    with access.reading(config) as ledger:
+        return figures.status(ledger, access.is_running(config))
+
+
+def _print_status(found: dict[str, Any], as_json: bool) -> None:
+    from sttd.cli import figures, plain
+
+    if as_json:
+        print(figures.text(found))
+    elif is_terminal():
+        from sttd.cli import term
+
+        screen = term.console()
+        screen.print(term.status(found, time.time(), screen.width))
+    else:
+        print("\n".join(plain.status_lines(found, time.time())))
+
+
+def _watch(config: Config, as_json: bool) -> None:
+    """On a terminal the picture renews itself; else what has changed is printed: for programs, a line a change."""
+    from sttd.cli import figures, plain
+
+    if is_terminal() and not as_json:
+        from sttd.cli import live
+
+        live.watch(lambda: _status(config), REFRESH)
+        return
+    shown = None
+    while True:
+        found = _status(config)
+        if found != shown:
+            lines = figures.line(found) if as_json else "\n".join([*plain.status_lines(found, time.time()), ""])
+            print(lines, flush=True)
+            shown = found
+        time.sleep(REFRESH)
+
+
+@click.command()
+@click.option("--state", type=click.Choice([str(state) for state in State]), help="Only jobs in this state.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help=f"Only the newest N.  [terminal: {LATEST}]")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@shared
+def jobs(state: str | None, limit: int | None, as_json: bool) -> None:
+    """The jobs, newest last."""
+    from sttd.cli import figures
+
+    tables = is_terminal() and not as_json
+    most = limit or (LATEST if tables else -1)
+    with access.reading(given().load()) as ledger:
+        if tables:
+            _table(ledger.jobs(figures.states(state), most), state, _total(ledger, figures.states(state)))
+            return
+        for line in _lines(_in_order(ledger, figures.states(state), most), as_json):
+            print(line)
+
+
+def _in_order(ledger: Ledger, states: tuple[State, ...], limit: int) -> Iterator[Job]:
+    """The newest `limit` jobs, oldest first."""
+    if limit < 0:
+        return iter(ledger.jobs(states, newest=False))
+    return reversed(ledger.jobs(states, limit))
+
+
+def _total(ledger: Ledger, states: tuple[State, ...]) -> int:
+    return sum(count for state, count in ledger.counts().items() if not states or state in states)
+
+
+def _lines(found: Iterator[Job], as_json: bool) -> Iterator[str]:
+    """A line a job, in an array of JSON or below a heading."""
+    from sttd.cli import figures, plain
+
+    if not as_json:
+        yield plain.JOBS_HEAD
+        yield from map(plain.job_line, found)
+        return
+    before = "["
+    for job in found:
+        yield before
+        before = f"{figures.line(figures.job(job))},"
+    yield f"{before}]" if before == "[" else before.rstrip(",") + "\n]"
+
+
+def _table(found: list[Job], state: str | None, total: int) -> None:
+    from sttd.cli import term
+
+    if not found:
+        print(f"no jobs {f'are {state}' if state else 'yet: drop a recording into the inbox'}")
+        return
+    screen = term.console()
+    screen.print(term.jobs(found[::-1], screen.width))
+    if total > len(found):
+        screen.print(f"{total - len(found)} older ones are not shown: --limit {total} shows all", style="dim")
+
+
+@click.command()
+@click.argument("number", metavar="ID", type=int)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@shared
+def show(number: int, as_json: bool) -> None:
+    """All about one job: where its files lie, how each attempt went."""
+    from sttd.cli import figures, plain
+
+    with access.reading(given().load()) as ledger:
+        job, attempts = find(ledger, number), ledger.attempts(number)
+    if as_json:
+        print(figures.text(figures.job(job) | {"history": attempts}))
+    elif is_terminal():
+        from sttd.cli import term
+
+        term.console().print(term.show(job, attempts))
+    else:
+        for word, says in plain.job_facts(job):
+            print(f"{word:<11}  {says}")
+        for attempt in attempts:
+            print(f"attempt      {plain.attempt_line(attempt)}")
+
+
+def find(ledger: Ledger, number: int) -> Job:
+    """The job of this number.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from sttd.errors import LedgerError
+
+    try:
+        return ledger.get(number)
+    except LedgerError:
+        newest = ledger.jobs(limit=1)
+        known = f"the newest is {newest[0].id}" if newest else "there are none yet"
+        raise UsageError(f"there is no job {number}: {known}; `sttd jobs` lists them") from None

@@ -1,0 +1,85 @@
+"""`--config`, `--root` and `--set`: given before or after the command, merged in one place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sttd.config import Config
+
+INSTALLED = Path("/etc/sttd/sttd.toml")  # read where neither --config nor --root says otherwise
+SERVICE_STATE = Path("/var/lib/sttd")  # StateDirectory=sttd of the unit, which gives the daemon $STATE_DIRECTORY
+
+
+@dataclass
+class Given:
+    """What was given on the command line so far. Of two files or folders the later one counts; settings add up."""
+
+    config: Path | None = None
+    root: Path | None = None
+    sets: list[str] = field(default_factory=list)
+
+    def file(self) -> Path | None:
+        """The configuration file that is read, if any."""
+        if self.config is None and self.root is None and os.path.lexists(INSTALLED):
+            return INSTALLED
+        return self.config
+
+    def load(self, more: Sequence[str] = ()) -> Config:
+        """The configuration, with `more` settings above all others.
+
+        Raises:
+            ConfigError: it cannot be used as it is written.
+        """
+        from sttd import configfile
+
+        return configfile.load(self.file(), self.root, (*self.sets, *more), self._environ())
+
+    def _environ(self) -> Mapping[str, str]:
+        """The environment; with the service's configuration its state folder too, so that commands find its ledger."""
+        if self.file() == INSTALLED and "STATE_DIRECTORY" not in os.environ and os.path.lexists(SERVICE_STATE):
+            return {**os.environ, "STATE_DIRECTORY": str(SERVICE_STATE)}
+        return os.environ
+
+
+def given() -> Given:
+    """What was given to the command that runs."""
+    found = click.get_current_context().find_root().ensure_object(Given)
+    assert isinstance(found, Given)
+    return found
+
+
+def _note(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    found = context.find_root().ensure_object(Given)
+    if parameter.name == "sets":
+        found.sets.extend(value)
+    elif value is not None and parameter.name is not None:
+        setattr(found, parameter.name, value)
+
+
+def shared(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the shared options to a command, or to the group of all commands."""
+    path = click.Path(path_type=Path)
+    options = (
+        click.option(
+            "--config", type=path, metavar="F", expose_value=False, callback=_note,
+            help=f"Configuration file.  [default: {INSTALLED}, where it exists]",
+        ),
+        click.option(
+            "--root", type=path, metavar="DIR", expose_value=False, callback=_note,
+            help="The folder that holds inbox, transcripts, archive, failed and state.",
+        ),
+        click.option(
+            "--set", "sets", multiple=True, metavar="SECTION.KEY=VALUE", expose_value=False, callback=_note,
+            help="Set one key, above environment and file; may be given several times.",
+        ),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command

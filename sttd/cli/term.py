@@ -1,0 +1,139 @@
+"""What a terminal gets: colours, tables and progress bars. rich is imported only here, and this only for a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sttd.cli import plain
+from sttd.job import Job, State
+from sttd.text import printable
+
+STYLES = {
+    State.QUEUED: "default", State.RUNNING: "cyan", State.COMMITTING: "cyan", State.DONE: "green",
+    State.FAILED: "red", State.CANCELLED: "yellow", State.VANISHED: "yellow",
+}  # fmt: skip
+LEVELS = {"normal": "green", "moderate": "yellow", "high": "dark_orange", "critical": "bold red"}
+NARROW = 72  # columns below which only what matters most is shown
+
+
+def console() -> Console:
+    """Standard output. Nothing is guessed about texts: no markup, no emoji codes, no highlighting."""
+    return Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+
+
+def facts() -> Table:
+    """A table of two columns: a word, and what it says."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def status(found: dict[str, Any], now: float, width: int) -> RenderableType:
+    """Daemon, queue, memory and trouble, and below them a line a worker."""
+    table = facts()
+    running = found["daemon"]["running"]
+    style = "yellow" if found["paused"] else "green" if running else "red"
+    table.add_row("daemon", Text.assemble(("● " if running else "○ ", style), plain.daemon(found, now)))
+    table.add_row("jobs", _counts(found["jobs"]))
+    memory = found["memory"]
+    if memory["percent"] is not None:
+        level = Text(memory["level"], LEVELS.get(memory["level"], "default"))
+        table.add_row("memory", Text.assemble(f"{memory['percent']:.1f} % ", level))
+    if plain.inbox(found):
+        table.add_row("inbox", Text(plain.inbox(found), "red" if found["inbox"]["away"] else "default"))
+    for trouble in found["trouble"]:
+        table.add_row("trouble", Text(plain.sentence(trouble), "red"))
+    if not found["workers"]:
+        return table
+    return Group(table, Text(), workers(found["workers"], width))
+
+
+def _counts(jobs: dict[str, int]) -> Text:
+    words = Text()
+    for name, count in jobs.items():
+        if count or name != State.VANISHED:
+            words.append(", " if words else "")
+            words.append(f"{count} {name}", STYLES[State(name)] if count else "dim")
+    return words
+
+
+def workers(found: list[dict[str, Any]], width: int) -> Table:
+    """A progress bar a worker."""
+    wide = width >= NARROW
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    table.add_column("worker", justify="right", no_wrap=True)
+    table.add_column("job", justify="right", no_wrap=True)
+    table.add_column("recording", no_wrap=True, overflow="ellipsis", min_width=8)
+    table.add_column("progress", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("audio", justify="right", no_wrap=True)
+        table.add_column("model", no_wrap=True, overflow="ellipsis", max_width=20)
+    for worker in found:
+        cells = [Text(str(worker["pid"] or "-")), Text(str(worker["job"] or "-")), *_work(worker, 24 if wide else 10)]
+        if wide:
+            audio = "" if worker["job"] is None else f"{plain.clock(worker['done'])} / {plain.clock(worker['total'])}"
+            cells += [Text(audio), Text(printable(worker["model"] or "-"))]
+        table.add_row(*cells)
+    return table
+
+
+def _work(worker: dict[str, Any], bar: int) -> list[RenderableType]:
+    """What a worker does: the recording, a bar, a figure."""
+    name = Text(printable(worker["source"] or ""))
+    if worker["job"] is None or worker["progress"] is None:
+        return [name, Text(worker["state"], "dim" if worker["job"] is None else "cyan"), Text()]
+    return [name, progress(worker["progress"], bar), Text(plain.percent(worker["progress"]))]
+
+
+def progress(share: float | None, width: int) -> ProgressBar:
+    """A bar for 0 to 1; None: it moves to and fro."""
+    return ProgressBar(total=1.0, completed=share or 0.0, width=width, pulse=share is None)
+
+
+def jobs(found: list[Job], width: int) -> Table:
+    """A line a job; on a narrow terminal without the figures."""
+    wide = width >= NARROW
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="dim", expand=False)
+    table.add_column("id", justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("recording", no_wrap=not any(job.error for job in found), overflow="ellipsis", ratio=None)
+    if wide:
+        table.add_column("audio", justify="right", no_wrap=True)
+        table.add_column("lang", no_wrap=True)
+        table.add_column("model", no_wrap=True, overflow="ellipsis", max_width=20)
+    for job in found:
+        cells = [Text(str(job.id)), Text(str(job.state), STYLES[job.state]), _recording(job)]
+        if wide:
+            style = "yellow" if job.fallback_reason else "default"
+            model = Text(printable(job.model or "-"), style)
+            cells += [Text(plain.clock(job.audio_seconds)), Text(job.language or "-"), model]
+        table.add_row(*cells)
+    return table
+
+
+def _recording(job: Job) -> Text:
+    """The name on one line, cut where it must be; below it, wrapped, why the job failed."""
+    name = Text(printable(job.source), no_wrap=True, overflow="ellipsis")
+    if job.error:
+        name.append(f"\n{plain.sentence(job.error)}", "red" if job.state is State.FAILED else "yellow")
+    return name
+
+
+def show(job: Job, attempts: list[dict[str, Any]]) -> Table:
+    """All about one job."""
+    table = facts()
+    for word, says in plain.job_facts(job):
+        style = {"state": STYLES[job.state], "error": "red", "fallback": "yellow"}.get(word, "default")
+        table.add_row(word, Text(says, style))
+    for attempt in attempts:
+        table.add_row("attempt", Text(plain.attempt_line(attempt)))
+    return table

@@ -1,0 +1,141 @@
+"""From staged results to files in place and a source filed away. Each step can be killed, and is done again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sttd.outbox import files, names
+from sttd.outbox.plan import Plan
+
+PRIVATE = ".sttd-{}.filing"  # the name of a source while it is being filed away; a dotfile is never a job
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    outputs: tuple[str, ...]
+    location: str | None  # where the source is now; None: it stays where it is, "": it is deleted
+    changed: bool = False  # it was not what had been transcribed, and was put back
+
+
+def publish(plan: Plan) -> tuple[str, ...]:
+    """Give the staged results their names, JSON last; returns their paths.
+
+    Names that others have are left to them: all results of a job get the same number behind their stem.
+    """
+    files.make_folder(plan.folder)
+    number = 1
+    while not _is_free(plan, number):
+        number += 1
+    while True:
+        try:
+            outputs = tuple(_place(plan, suffix, number) for suffix in sorted(plan.hashes, key=lambda s: s == "json"))
+        except FileExistsError:  # somebody took the name in this moment: what is placed already moves on with the rest
+            _take_back(plan, number)
+            number += 1
+            continue
+        files.fsync_folder(plan.folder)
+        files.remove_tree(plan.staging)
+        return outputs
+
+
+def _target(plan: Plan, suffix: str, number: int) -> str:
+    return os.path.join(plan.folder, names.result_name(plan.name, plan.language, suffix, number))
+
+
+def _is_ours(plan: Plan, suffix: str, path: str) -> bool:
+    staged = os.path.join(plan.staging, suffix)
+    if os.path.exists(staged):
+        return os.path.exists(path) and os.path.samefile(staged, path)
+    return os.path.isfile(path) and files.content_hash(path) == plan.hashes[suffix]
+
+
+def _is_free(plan: Plan, number: int) -> bool:
+    """Whether every name with this number is nobody's, or ours from a try before."""
+    paths = {suffix: _target(plan, suffix, number) for suffix in plan.hashes}
+    return all(not os.path.lexists(path) or _is_ours(plan, suffix, path) for suffix, path in paths.items())
+
+
+def _place(plan: Plan, suffix: str, number: int) -> str:
+    target, staged = _target(plan, suffix, number), os.path.join(plan.staging, suffix)
+    if not os.path.exists(staged):
+        if _is_ours(plan, suffix, target):
+            return target
+        raise FileNotFoundError(2, "a staged result is gone", staged)
+    if os.path.lexists(target) and os.path.samefile(staged, target):  # killed between link and unlink
+        os.unlink(staged)
+    else:
+        files.rename_new(staged, target)
+    return target
+
+
+def _take_back(plan: Plan, number: int) -> None:
+    for suffix in plan.hashes:
+        target, staged = _target(plan, suffix, number), os.path.join(plan.staging, suffix)
+        if not os.path.exists(staged) and _is_ours(plan, suffix, target):
+            files.rename_new(target, staged)
+
+
+def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
+    """File the source away, unless it is no longer what was transcribed: then it is put back where it was.
+
+    It is renamed to a private name first, so that nobody writes to it by its name while it is looked at.
+    """
+    private = os.path.join(os.path.dirname(plan.source), PRIVATE.format(plan.job))
+    if not plan.takes_source:
+        return Filed(outputs, None)
+    if not os.path.lexists(private):
+        if not _is_file(plan.source):
+            return Filed(outputs, _filed_before(plan))
+        os.rename(plan.source, private)
+        files.fsync_folder(os.path.dirname(plan.source))
+    seen = os.stat(private)
+    if (seen.st_size, seen.st_mtime_ns) != (plan.size, plan.mtime_ns):
+        _put_back(private, plan.source)
+        return Filed(outputs, None, changed=True)
+    if plan.fate == "delete":
+        os.unlink(private)
+        files.fsync_folder(os.path.dirname(private))
+        location = ""
+    else:
+        location = archive(private, plan.archive, plan.name)
+    Path(plan.source + ".error.json").unlink(missing_ok=True)  # of an earlier failure, where it lay in failed/
+    return Filed(outputs, location)
+
+
+def archive(path: str, folder: str, name: str) -> str:
+    """Move a file into `folder` under the first name that is free; returns its path."""
+    files.make_folder(folder)
+    number = 1
+    while True:
+        target = os.path.join(folder, names.source_name(name, number))
+        try:
+            files.move_new(path, target)
+        except FileExistsError:
+            number += 1
+        else:
+            return target
+
+
+def _is_file(path: str) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path)
+
+
+def _filed_before(plan: Plan) -> str:
+    """Where an earlier try, killed after its last step, has put the source; "" where a person took it away."""
+    number = 1
+    while os.path.lexists(target := os.path.join(plan.archive, names.source_name(plan.name, number))):
+        seen = os.stat(target)
+        if (seen.st_size, seen.st_mtime_ns) == (plan.size, plan.mtime_ns):
+            return target
+        number += 1
+    return ""
+
+
+def _put_back(private: str, source: str) -> None:
+    """Its old name, or where a newer file has that by now, the next one that is free."""
+    try:
+        files.rename_new(private, source)
+    except FileExistsError:
+        archive(private, os.path.dirname(source), os.path.basename(source))

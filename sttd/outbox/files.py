@@ -1,0 +1,131 @@
+"""Steps on files that can be killed anywhere: nothing is replaced, and what is in place is on disk.
+
+Every function may raise OSError: disk full, no rights, a dead mount; the machine's fault.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+RESULT_MODE = 0o640
+FOLDER_MODE = 0o2770
+
+
+def make_folder(folder: str) -> None:
+    """Create a folder and its parents; modes and group come from the folder above (setgid)."""
+    missing = []
+    path = Path(folder)
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        fsync_folder(str(path.parent))
+
+
+def write_whole(path: str, write: Callable[[TextIO], None]) -> str:
+    """Write and fsync a new text file; returns its SHA-256. Lone surrogates are written as escapes."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, RESULT_MODE)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    return content_hash(path)
+
+
+def content_hash(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fsync_folder(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def rename_new(source: str, target: str) -> None:
+    """Give a file another name on its file system, which nobody has.
+
+    Raises:
+        FileExistsError: somebody has it.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        _rename_reserved(source, target)  # vfat, exfat and some network shares have no hard links
+    else:
+        os.unlink(source)
+
+
+def _rename_reserved(source: str, target: str) -> None:
+    """Without hard links: reserve the name with an empty file of ours, then rename over it."""
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, RESULT_MODE))
+    os.rename(source, target)
+
+
+def move_new(source: str, target: str) -> None:
+    """Move a file to a name that nobody has, across file systems too: copied, fsynced and compared before it goes.
+
+    Raises:
+        FileExistsError: somebody has the name.
+    """
+    try:
+        rename_new(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_new(source, target)
+        os.unlink(source)
+        fsync_folder(os.path.dirname(source))
+    fsync_folder(os.path.dirname(target))
+
+
+def _copy_new(source: str, target: str) -> None:
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    part = os.path.join(os.path.dirname(target), f".sttd-{hashlib.sha256(os.fsencode(source)).hexdigest()[:16]}.part")
+    with Path(source).open("rb") as reader, Path(part).open("wb") as writer:
+        _copy_data(reader.fileno(), writer.fileno())
+        os.fsync(writer.fileno())
+    shutil.copystat(source, part)
+    if content_hash(source) != content_hash(part):
+        raise OSError(errno.EIO, "the copy differs from its source", target)
+    rename_new(part, target)
+
+
+def _copy_data(reader: int, writer: int) -> None:
+    """Copy the data and keep the holes."""
+    size = os.fstat(reader).st_size
+    os.ftruncate(writer, size)
+    position = 0
+    while position < size:
+        try:
+            start = os.lseek(reader, position, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # only a hole is left
+                return
+            raise
+        position = os.lseek(reader, start, os.SEEK_HOLE)
+        while start < position:
+            count = os.copy_file_range(reader, writer, min(position - start, 2**30), start, start)
+            if not count:
+                return
+            start += count
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder of our own, whatever of it is left."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)

@@ -1,0 +1,86 @@
+"""Decoded frames of any kind into 16 kHz mono float32, counted sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+
+from sttd.part import SAMPLE_RATE, Cause
+from sttd.worker.errors import PartFailed
+
+Array = npt.NDArray[np.float32]
+
+_SILENCE = np.zeros(SAMPLE_RATE, np.float32)
+_SILENCE.flags.writeable = False
+
+
+class Mono16k:
+    """One stream's conversion; a new resampler wherever the stream's form changes or the sound has a hole.
+
+    Samples stay floats all the way: by way of 16 bits, as in faster-whisper, 5.1's centre channel loses 10 dB. They
+    may pass 1.
+    """
+
+    def __init__(self) -> None:
+        self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+        self._form: tuple[str, str, int] | None = None
+        self._given = 0  # samples put into this resampler, at its rate
+        self._base = 0  # sample where its output begins
+        self._taken = 0  # samples that came out of all
+        self._drop = 0  # samples still to be left out
+
+    @property
+    def at(self) -> float:
+        """Seconds where the next frame's sound begins."""
+        rate = self._form[2] if self._form else SAMPLE_RATE
+        return self._base / SAMPLE_RATE + self._given / rate
+
+    def convert(self, frame: AudioFrame) -> Iterator[Array]:
+        """The sound of a frame, or of earlier ones; the filter keeps some of it back."""
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != self._form:
+            yield from self.finish()
+            self._form = form
+        self._given += frame.samples
+        frame.pts = None  # the filter would hold against it what `Timeline` has settled
+        yield from self._resample(frame)
+
+    def finish(self) -> Iterator[Array]:
+        """What the filter has kept back."""
+        yield from self._resample(None)
+        self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+        self._form, self._given, self._base, self._drop = None, 0, self._taken, 0
+
+    def insert(self, seconds: float) -> Iterator[Array]:
+        """Silence, before the next frame; below 0: leave so much of what comes out."""
+        yield from self.finish()
+        count = round(seconds * SAMPLE_RATE)
+        if count < 0:
+            self._drop = -count
+            self._base += count
+            return
+        self._base += count
+        for first in range(0, count, len(_SILENCE)):
+            yield from self._put(_SILENCE[: count - first])
+
+    def _resample(self, frame: AudioFrame | None) -> Iterator[Array]:
+        try:
+            frames = self._resampler.resample(frame)
+        except (av.error.FFmpegError, ValueError) as error:
+            what = f"{frame.layout.name}, {frame.sample_rate} Hz" if frame is not None else "its end"
+            text = f"the sound ({what}) cannot be converted to 16 kHz mono; convert the file, to FLAC say"
+            raise PartFailed(Cause.BAD_FILE, text) from error
+        for converted in frames:
+            if converted is not None:  # a resampler with nothing to do hands on what it gets
+                yield from self._put(np.asarray(converted.to_ndarray()[0], np.float32))
+
+    def _put(self, samples: Array) -> Iterator[Array]:
+        left_out = min(self._drop, len(samples))
+        self._drop -= left_out
+        if left_out < len(samples):
+            self._taken += len(samples) - left_out
+            yield samples[left_out:]

@@ -1,0 +1,123 @@
+"""The recording as a file: that it is the one that was queued, and what went wrong when it could not be read.
+
+FFmpeg reads it through this object and nothing else, so that an error of the disk or the network is told apart from
+damage in the recording: FFmpeg takes either for the end of the file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import PurePath
+
+from sttd.part import Cause
+from sttd.worker.errors import PartFailed
+
+_GONE = {errno.ENOENT, errno.ENOTDIR}
+_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+class SourceFile:
+    """A regular file, open for reading; for `av.open`."""
+
+    def __init__(self, path: str, size: int, mtime_ns: int) -> None:
+        """Open `path`, which must be `size` bytes long and last changed at `mtime_ns`.
+
+        Raises:
+            PartFailed: GONE, CHANGED, UNREADABLE or MACHINE (of these all but GONE retriable); BAD_FILE where it is
+                empty or no regular file.
+        """
+        self.name = "recording" + _suffix(path)
+        self.error: OSError | None = None  # the first one while reading
+        self._identity = (size, mtime_ns)
+        self._at = 0
+        # no wait for the writer of a FIFO; no link, which could have been put there to show another's file
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
+        try:
+            self._fd = os.open(path, flags)
+        except OSError as error:
+            raise _not_opened(error) from error
+        try:
+            self._check_kind()
+            self.check_identity()
+        except PartFailed:
+            self.close()
+            raise
+
+    def read(self, count: int = -1) -> bytes:
+        """At most `count` bytes; none at the end."""
+        try:
+            data = os.pread(self._fd, count if count >= 0 else self._identity[0], self._at)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._identity[0]}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def check_identity(self) -> None:
+        """That it is still what was queued.
+
+        Raises:
+            PartFailed: CHANGED; or UNREADABLE where the file system does not say.
+        """
+        try:
+            now = os.fstat(self._fd)
+        except OSError as error:
+            raise _unreadable(error) from error
+        if (now.st_size, now.st_mtime_ns) != self._identity:
+            raise PartFailed(Cause.CHANGED, "the file has changed since it was queued", retriable=True)
+
+    def check_read(self) -> None:
+        """That all reads went well, whatever FFmpeg made of them.
+
+        Raises:
+            PartFailed: UNREADABLE.
+        """
+        if self.error is not None:
+            raise _unreadable(self.error) from self.error
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _check_kind(self) -> None:
+        kind = os.fstat(self._fd)
+        if not stat.S_ISREG(kind.st_mode):
+            raise PartFailed(Cause.BAD_FILE, "this is not a regular file")
+        if kind.st_size == 0 == self._identity[0]:
+            raise PartFailed(Cause.BAD_FILE, "the file is empty")
+
+
+def _suffix(path: str) -> str:
+    """FFmpeg uses the suffix where the content leaves a doubt; nothing else of the name may reach it."""
+    suffix = PurePath(path).suffix
+    return suffix if suffix.isascii() and suffix[1:].isalnum() else ""
+
+
+def _not_opened(error: OSError) -> PartFailed:
+    if error.errno in _GONE:
+        return PartFailed(Cause.GONE, "the file is not there any more")
+    if error.errno == errno.ELOOP:
+        return PartFailed(Cause.CHANGED, "there is a symbolic link now where the file was", retriable=True)
+    if error.errno == errno.ENXIO:
+        return PartFailed(Cause.BAD_FILE, "this is not a regular file")
+    if error.errno in _MACHINE:
+        return PartFailed(Cause.MACHINE, f"the file could not be opened: {error.strerror}", retriable=True)
+    if isinstance(error, PermissionError):
+        text = "the service may not read the file; give its group the right to (chmod g+r)"
+        return PartFailed(Cause.UNREADABLE, text, retriable=True)
+    return _unreadable(error)
+
+
+def _unreadable(error: OSError) -> PartFailed:
+    return PartFailed(Cause.UNREADABLE, f"the file could not be read: {error.strerror or error}", retriable=True)

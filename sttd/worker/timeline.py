@@ -1,0 +1,55 @@
+"""Where a frame's sound belongs in the recording, by its time stamp and by the samples before it; pure.
+
+Players follow the time stamps, so a late start and a hole are silence to them; subtitles that are to fit must count
+it. But time stamps are rounded, jitter, restart and break, so samples are counted where the stamps do not plainly say
+otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+JITTER = 0.1  # seconds that a stamp may be off before it means something; containers round to 0.001 to 0.04
+LATE = 0.3  # seconds of sound that may be too much before some is dropped: more than JITTER, or jitter would eat sound
+OVERLAP = 5.0  # seconds of sound that are dropped at most: more is a clock set back, and the sound is new
+
+
+@dataclass
+class Timeline:
+    """Follows one stream's time stamps. All times are seconds from the container's start."""
+
+    max_gap: float  # a longer hole is a broken time stamp
+    broken: int = 0  # stamps that were ignored
+    first_broken: float = 0.0  # where
+    _shift: float = 0.0  # what later stamps are off by, since a clock was set
+    _since: float = 0.0  # stamp after the last set clock: no overlap reaches before it
+
+    def place(self, stamp: float | None, after: float | None, length: float, at: float) -> float:
+        """How many seconds of silence belong before a frame (0 mostly), or below 0: how much of its sound was there before.
+
+        Args:
+            stamp: the frame's; None: it has none.
+            after: the next frame's; a jump that the next one does not follow is a broken stamp.
+            length: the frame's.
+            at: where it would be by the samples before it.
+        """
+        if stamp is None:
+            return 0.0
+        drift = stamp - self._shift - at
+        if -LATE <= drift <= JITTER:
+            return 0.0
+        if after is not None and abs(after - stamp - length) > JITTER:
+            self._ignore(at)
+            return 0.0
+        if JITTER < drift <= self.max_gap:
+            return drift
+        if -OVERLAP <= drift < 0 and stamp - JITTER > self._since:
+            return drift
+        self._ignore(at)
+        self._shift, self._since = stamp - at, stamp
+        return 0.0
+
+    def _ignore(self, at: float) -> None:
+        if not self.broken:
+            self.first_broken = at
+        self.broken += 1

@@ -1,0 +1,88 @@
+"""Who is over their time, for any time of day."""
+
+from __future__ import annotations
+
+import pytest
+
+from sttd.pool.deadlines import Deadlines, clamp_not_before, liveness_limit, timed_out
+
+
+def ticked(clocks: Deadlines, start: int, end: int) -> None:
+    for now in range(start, end + 1):
+        clocks.tick(now, 1.0)
+
+
+def test_before_started_every_sign_of_life_starts_the_clock_again():
+    clocks = Deadlines()
+    clocks.waiting("1.0", 0, 60)
+    ticked(clocks, 0, 100)
+    clocks.alive("1.0", 50)
+    assert clocks.overdue(110) == []
+    ticked(clocks, 111, 112)
+    assert clocks.overdue(110.5) == [("1.0", 60)]
+
+
+def test_after_started_progress_does_not_lengthen_the_time():
+    clocks = Deadlines()
+    clocks.waiting("1.0", 0, 60)
+    clocks.charge("1.0", 55, 30)
+    ticked(clocks, 0, 85)
+    clocks.alive("1.0", 80)
+    assert clocks.overdue(85) == [], "the limit itself is allowed"
+    assert clocks.overdue(85.5) == [("1.0", 30)]
+    clocks.remove("1.0")
+    assert clocks.overdue(1000) == []
+
+
+def test_a_standstill_is_charged_to_nobody_even_where_the_sweep_comes_first():
+    clocks = Deadlines()
+    ticked(clocks, 0, 10)
+    clocks.charge("1.0", 0, 20)
+    clocks.charge("2.0", 9.5, 20)
+    assert clocks.overdue(1010) == [], "999 s of 1000 were nobody's"
+    ticked(clocks, 1011, 1018)
+    assert clocks.overdue(1019.5) == [("1.0", 20)]
+    ticked(clocks, 1020, 1028)
+    assert clocks.overdue(1029) == [("1.0", 20)]
+    ticked(clocks, 1030, 1040)
+    assert clocks.overdue(1041) == [("1.0", 20), ("2.0", 20)]
+
+
+def test_a_loop_that_is_only_slow_gives_no_time_away():
+    clocks = Deadlines()
+    clocks.charge("1.0", 0, 20)
+    for now in (0, 4, 8, 12, 16, 20):
+        clocks.tick(now, 1.0)
+    assert clocks.overdue(21) == [("1.0", 20)]
+
+
+def test_what_began_during_the_standstill_gets_no_time_from_before():
+    clocks = Deadlines()
+    clocks.tick(0, 1.0)
+    clocks.charge("1.0", 90, 20)
+    clocks.tick(100, 1.0)
+    ticked(clocks, 101, 119)
+    assert clocks.overdue(120) == []
+    assert clocks.overdue(121) == [("1.0", 20)]
+
+
+def test_keys_that_are_unknown_are_no_error():
+    clocks = Deadlines()
+    clocks.alive("9.0", 1)
+    clocks.remove("9.0")
+    assert clocks.overdue(1) == []
+
+
+@pytest.mark.parametrize(("limit", "words"), [(1800.0, "1800"), (5.0, "5"), (2.5, "2.5"), (1_000_000.0, "1000000")])
+def test_the_line_that_operators_search_for(limit, words):
+    assert timed_out(limit) == f"⏰ Job timed out after {words} seconds"
+
+
+def test_a_wait_that_was_stored_before_the_clock_was_set_back_is_clamped():
+    assert clamp_not_before(5000.0, 1000.0, 600.0) == 1600.0
+    assert clamp_not_before(1100.0, 1000.0, 600.0) == 1100.0
+    assert clamp_not_before(0.0, 1000.0, 600.0) == 0.0
+
+
+def test_two_loads_fit_into_the_time_of_silence():
+    assert liveness_limit(300) == 660

@@ -1,0 +1,125 @@
+"""Frames, deaths and GPUs: the pure parts of the pool."""
+
+from __future__ import annotations
+
+import fractions
+import itertools
+import pickle
+import signal
+import struct
+
+import pytest
+from hypothesis import given, strategies as st
+
+from sttd.part import Cause, Chunk, Chunks, Done, ModelSpec, Options, PartSpec, Segment, Word
+from sttd.pool.death import Death, judge, oom_counter, oom_kills, spoken
+from sttd.pool.gpus import count_gpus, gpu_for
+from sttd.pool.wire import MOST, Clean, Decoder, Do, Exit, Stop, WireError, encode
+
+SEGMENT = Segment(0.0, 1.0, "สวัสดี", -0.1, 1.0, 0.0, 0.0, "th", (Word(0.0, 1.0, "สวัสดี", 0.9),))
+MESSAGES = [
+    Chunks(part_id="1.0", attempt=1, chunks=(Chunk(0, 0, 16000, (SEGMENT,), "th", 0.9, "demo"),)),
+    Done(part_id="1.0", attempt=1, cause=Cause.SLICE, resume_at=5),
+    Do(PartSpec("1.0", 1, "a\udcff\n.flac", 1, 2, ModelSpec("demo"), Options())),
+    Stop("1.0", 1, Cause.ASKED),
+    Clean(),
+    Exit(),
+]
+
+
+@given(cuts=st.lists(st.integers(0, 3000), max_size=20))
+def test_messages_come_whole_however_the_bytes_are_cut(cuts):
+    stream = b"".join(encode(message) for message in MESSAGES)
+    places = sorted({0, len(stream), *(min(cut, len(stream)) for cut in cuts)})
+    decoder = Decoder()
+    came = [message for start, end in itertools.pairwise(places) for message in decoder.feed(stream[start:end])]
+    assert came == MESSAGES
+
+
+@given(garbage=st.binary(min_size=8))
+def test_foreign_bytes_are_an_error_and_nothing_else(garbage):
+    with pytest.raises(WireError):
+        list(Decoder().feed(garbage))
+
+
+@given(position=st.integers(8, 10_000), value=st.integers(0, 255))
+def test_a_spoilt_body_is_an_error_or_a_message_but_never_anything_else(position, value):
+    frame = bytearray(encode(MESSAGES[0]))
+    frame[8 + position % (len(frame) - 8)] = value
+    try:
+        list(Decoder().feed(bytes(frame)))
+    except WireError:
+        pass
+
+
+@pytest.mark.parametrize("evil", [fractions.Fraction(1, 2), print, pickle.Pickler])
+def test_a_message_builds_nothing_but_our_own_words(evil):
+    """So that the parent never imports numpy because a worker sent one of its numbers."""
+    with pytest.raises(WireError, match="may not hold"):
+        list(Decoder().feed(encode(evil)))
+
+
+def test_a_length_of_gigabytes_is_not_waited_for():
+    with pytest.raises(WireError, match="foreign"):
+        list(Decoder().feed(struct.pack(">4sI", b"sttd", MOST + 1)))
+
+
+def judged(exitcode, problem="", **changes):
+    return judge(Death(exitcode, problem), **({"ordered": None, "took": True, "loaded": True, "oom": False} | changes))
+
+
+def test_causes_of_death_are_told_apart():
+    assert judged(-9, ordered=Cause.TIMEOUT, oom=True)[0] is Cause.TIMEOUT
+    assert judged(-9, oom=True)[0] is Cause.OOM
+    assert judged(-9)[0] is Cause.CRASH
+    assert judged(-11, oom=True)[0] is Cause.CRASH
+    assert judged(1, took=False)[0] is Cause.MACHINE
+    assert judged(-9, loaded=False, oom=True) == (
+        Cause.NO_MODEL, "the worker died while it loaded the model: killed by the kernel's OOM killer (SIGKILL)"
+    )  # fmt: skip
+    assert judged(-9, "foreign bytes")[0] is Cause.CRASH
+
+
+def test_exit_codes_in_words():
+    assert spoken(3) == "exit code 3"
+    assert spoken(-signal.SIGSEGV) == "killed by SIGSEGV"
+    assert spoken(-40) == "killed by signal 40"
+
+
+def cgroup(tmp_path, text, **files):
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "self" / "cgroup").write_text(text)
+    (tmp_path / "proc" / "vmstat").write_text("nr_free_pages 5\noom_kill 7\n")
+    for name, content in files.items():
+        path = tmp_path / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return oom_counter(tmp_path / "proc", tmp_path)
+
+
+def test_the_count_of_oom_kills_comes_from_cgroup_v2(tmp_path):
+    found = cgroup(tmp_path, "0::/sttd.service\n", sttd_dot_service__memory_dot_events="oom 3\noom_kill 2\n")
+    assert oom_kills(found) == 2
+
+
+def test_or_from_v1_also_where_a_container_hides_the_path(tmp_path):
+    text = "4:cpu,memory:/outside/docker/1\n0::/\n"
+    found = cgroup(tmp_path, text, memory__memory_dot_oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 5\n")
+    assert oom_kills(found) == 5
+
+
+def test_or_from_the_host_or_nowhere(tmp_path):
+    assert oom_kills(cgroup(tmp_path, "0::/\n")) == 7
+    assert oom_kills(oom_counter(tmp_path / "none", tmp_path / "none")) == 0
+
+
+def test_workers_are_shared_out_over_the_gpus():
+    assert [gpu_for(number, None, 2) for number in range(3)] == ["0", "1", "0"]
+    assert [gpu_for(number, "3,GPU-8f", 4) for number in range(2)] == ["3", "GPU-8f"]
+    assert gpu_for(0, None, 1) is gpu_for(1, "", 2) is gpu_for(0, "2", 4) is None
+
+
+def test_gpus_are_counted_and_not_their_other_devices(tmp_path):
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "sda"):
+        (tmp_path / name).touch()
+    assert count_gpus(tmp_path) == 2

@@ -1,0 +1,382 @@
+"""The configuration: where values come from, which ones are refused and how that is said, and the file that is shipped."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from faster_whisper.tokenizer import _LANGUAGE_CODES
+from hypothesis import given, strategies as st
+
+from sttd import config as words
+from sttd.config import Config, Memory, Model, Output, Paths, Pool, Transcribe, Watch
+from sttd.configfile import load, render, warnings
+from sttd.configfile.languages import CODES
+from sttd.configfile.values import LONGEST, read, write
+from sttd.errors import ConfigError
+
+SHIPPED = Path(__file__).parent.parent / "etc" / "sttd.toml"
+KEYS = [
+    (section.name, key) for section in dataclasses.fields(Config) for key in dataclasses.fields(section.default_factory)
+]
+
+
+def problems(tmp_path: Path, text: str = "", **more) -> list[str]:
+    """What is said about a file with `text`; each without the file's path."""
+    path = tmp_path / "sttd.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path, **{"environ": {}, **more})
+    return [problem.removeprefix(f"{path}: ") for problem in caught.value.problems]
+
+
+# where values come from
+
+
+def test_without_anything_the_defaults_hold():
+    assert load(environ={}) == dataclasses.replace(Config(), paths=load(environ={}).paths)
+
+
+def test_set_goes_over_the_environment_over_the_file_over_the_defaults(tmp_path):
+    path = tmp_path / "sttd.toml"
+    path.write_text('[pool]\nworkers = 2\nattempts = 4\njobs_per_worker = 6\n[model]\nname = "tiny"\n')
+    environ = {"STTD_POOL__ATTEMPTS": "5", "STTD_POOL__JOBS_PER_WORKER": "7", "STTD_OTHER": "x", "PATH": "/bin"}
+    pool = load(path, sets=["pool.jobs_per_worker=8"], environ=environ).pool
+    assert (pool.workers, pool.attempts, pool.jobs_per_worker, pool.kill_grace) == (2, 5, 8, 10.0)
+
+
+def test_the_last_set_of_a_key_counts():
+    assert load(sets=["pool.attempts=1", "pool.attempts=2"], environ={}).pool.attempts == 2
+
+
+def test_everything_lies_under_the_root():
+    paths = load(root=Path("/data/stt"), environ={"STATE_DIRECTORY": "/var/lib/sttd"}).paths
+    assert paths == Paths(
+        *(Path("/data/stt") / name for name in ("", "inbox", "transcripts", "archive", "failed", "state"))
+    )
+
+
+def test_a_relative_root_is_below_the_present_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load(root=Path("x"), environ={}).paths.inbox == tmp_path / "x" / "inbox"
+
+
+def test_the_state_is_systemds_folder_unless_it_is_configured():
+    environ = {"STATE_DIRECTORY": "/var/lib/sttd:/var/lib/other"}
+    assert load(environ=environ).paths.state == Path("/var/lib/sttd")
+    assert load(environ=environ, sets=["paths.state=/data/state"]).paths.state == Path("/data/state")
+
+
+def test_the_root_on_the_command_line_goes_over_the_file_but_not_over_its_other_paths(tmp_path):
+    (tmp_path / "c.toml").write_text('[paths]\nroot = "/a"\narchive = "/tape"\n')
+    paths = load(tmp_path / "c.toml", root=Path("/b"), environ={}).paths
+    assert (paths.inbox, paths.archive) == (Path("/b/inbox"), Path("/tape"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("watch.polling=yes", True),
+        ("watch.polling=OFF", False),
+        ("watch.suffixes=.MP3, wav,mp3", ("mp3", "wav")),
+        ("pool.workers=auto", 0),
+        ("pool.workers=3", 3),
+        ("pool.job_timeout=1min 30s", 90.0),
+        ("pool.job_timeout=infinity", float("inf")),
+        ("pool.retry_waits=1s,2min", (1.0, 120.0)),
+        ("memory.high=85%", 85.0),
+        ("memory.high=85.5", 85.5),
+        ("output.formats=json,txt", ("json", "txt")),
+        ("transcribe.languages=th,en", ("th", "en")),
+        ("transcribe.languages=", ()),
+        ("transcribe.language=TH", "th"),
+        ("transcribe.initial_prompt=a=b, c", "a=b, c"),
+        ("log.level=debug", "DEBUG"),
+        ("paths.inbox=/a/../b/", Path("/b")),
+        ("paths.inbox=~/in", Path.home() / "in"),
+    ],
+)
+def test_text_from_the_command_line_becomes_a_value(text, value):
+    section, _, key = text.partition("=")[0].partition(".")
+    assert getattr(getattr(load(sets=[text], environ={}), section), key) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[pool]\njob_timeout = 90", 90.0),
+        ('[pool]\njob_timeout = "1min 30s"', 90.0),
+        ('[pool]\nretry_waits = ["1s", 2]', (1.0, 2.0)),
+        ('[pool]\nworkers = "auto"', 0),
+        ("[memory]\nhigh = 85", 85.0),
+        ('[memory]\nhigh = "85 %"', 85.0),
+        ('[output]\nformats = ["json"]', ("json",)),
+    ],
+)
+def test_a_value_of_toml_is_taken(tmp_path, text, value):
+    path = tmp_path / "sttd.toml"
+    path.write_text("﻿" + text.replace("\n", "\r\n"))  # as a Windows editor leaves it
+    section, key = text.partition("]")[0][1:], text.split("\n")[1].split(" ")[0]
+    assert getattr(getattr(load(path, environ={}), section), key) == value
+
+
+# what is refused, and how
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[pool]\njob_timout = 5", "[pool] job_timout: there is no such key; did you mean job_timeout?"),
+        ("[pool]\nload_timeout = 5", "[pool] load_timeout: there is no such key; load_timeout belongs to [model]"),
+        ("[modle]\nx = 1", "[modle] x: there is no section [modle]; did you mean model?"),
+        ("[zzz]\nqqq = 1", "[zzz] qqq: there is no section [zzz]"),
+        ("workers = 2", "workers stands outside a section: write it below a line such as [pool]"),
+        ("[[pool]]\nworkers = 2", "pool stands outside a section: write it below a line such as [pool]"),
+        ('[pool]\nworkers = "many"', "[pool] workers: must be a whole number, not 'many' (or \"auto\")"),
+        ("[pool]\nworkers = 0", '[pool] workers: must be at least 1, not 0 (or "auto")'),
+        ("[pool]\nworkers = 1000", '[pool] workers: must be at most 256, not 1000 (or "auto")'),
+        ("[pool]\nworkers = true", '[pool] workers: must be a whole number, not True (or "auto")'),
+        ("[pool]\nattempts = 2.5", "[pool] attempts: must be a whole number, not 2.5"),
+        ('[pool]\nsweep_interval = "0s"', "[pool] sweep_interval: must be more than 0 s, not '0s'"),
+        ("[pool]\nkill_grace = -1", "[pool] kill_grace: must be 0 s or more, not -1"),
+        ("[pool]\nkill_grace = nan", "[pool] kill_grace: must be at most 10 years, not nan"),
+        ('[pool]\nkill_grace = "infinity"', "[pool] kill_grace: must be at most 10 years, not 'infinity'"),
+        (
+            '[pool]\nkill_grace = "soon"',
+            "[pool] kill_grace: 'soon' is not a duration; write for example 30s, 5min or 1h 30min",
+        ),
+        ("[pool]\nretry_waits = []", '[pool] retry_waits: must be a list of durations such as ["30s", "2min"], not []'),
+        ("[watch]\npolling = 1", "[watch] polling: must be true or false, not 1"),
+        ("[watch]\nsuffixes = []", "[watch] suffixes: must name at least one"),
+        ('[watch]\nsuffixes = ["a/b"]', "[watch] suffixes: must hold suffixes such as \"mp3\", not 'a/b'"),
+        ("[watch.settle]\nx = 1", '[watch] settle: must be a duration such as "30s" or "5min", not a table'),
+        ('[model]\nname = " "', "[model] name: must not be empty"),
+        ('[model]\ndevice = "cdua"', "[model] device: must be one of auto, cpu, cuda, not 'cdua'; did you mean cuda?"),
+        ("[model]\nname = 3", "[model] name: must be text in quotes, not 3"),
+        ('[transcribe]\nhotwords = "a\\u0000b"', "[transcribe] hotwords: must not hold a NUL character"),
+        (
+            '[transcribe]\nlanguage = "thai"',
+            "[transcribe] language: must be a language code that Whisper knows, such as en, th or zh, not 'thai'",
+        ),
+        ("[transcribe]\nvad_threshold = 1", "[transcribe] vad_threshold: must lie between 0 and 1, not 1"),
+        ('[memory]\nhigh = "101%"', "[memory] high: must be a percentage above 0 and up to 100, not '101%'"),
+        ('[memory]\nhigh = "most"', "[memory] high: must be a number, not 'most'"),
+        ('[paths]\ninbox = "in"', "[paths] inbox: must be an absolute path, not 'in': begin it with /"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_clear_sentence(tmp_path, text, sentence):
+    assert problems(tmp_path, text) == [sentence]
+
+
+def test_everything_that_is_wrong_is_said_at_once_with_where_it_stands(tmp_path):
+    said = problems(
+        tmp_path,
+        '[pool]\nworkers = "x"\nattempts = 0\n[memory]\nhigh = 70\n',
+        environ={"STTD_POOL__KILL_GRACE": "x", "STTD_POLL__WORKERS": "1"},
+        sets=["watch.settle=x", "nonsense"],
+    )
+    assert len(said) == 7
+    assert any(line.startswith("the environment: STTD_POOL__KILL_GRACE: [pool] kill_grace: ") for line in said)
+    assert any(
+        line.startswith("the environment: STTD_POLL__WORKERS: [poll] workers: there is no section") for line in said
+    )
+    assert any(line.startswith("--set watch.settle: [watch] settle: ") for line in said)
+    assert "--set nonsense: write it as section.key=value, for example --set pool.workers=2" in said
+
+
+def test_a_bad_value_is_an_error_though_another_goes_over_it(tmp_path):
+    assert len(problems(tmp_path, "[pool]\nattempts = 0", sets=["pool.attempts=2"])) == 1
+
+
+def test_a_bad_key_brings_no_second_complaint_about_what_it_relates_to(tmp_path):
+    assert len(problems(tmp_path, '[memory]\nmoderate = 92\nhigh = "x"')) == 1
+
+
+@pytest.mark.parametrize("text", ["[pool\nworkers = 2", "[pool]\nworkers = 2\nworkers = 3", "[pool]\nworkers = two"])
+def test_a_mistake_in_the_toml_is_said_with_its_line(tmp_path, text):
+    (said,) = problems(tmp_path, text)
+    assert said.startswith("is not valid TOML: ")
+    assert re.search(r"line \d|end of document", said)
+
+
+def test_a_file_that_is_not_there_not_readable_or_not_text_is_said(tmp_path):
+    for path, words_said in (
+        (tmp_path / "none.toml", "there is no such file"),
+        (tmp_path, "cannot be read (Is a directory)"),
+        (tmp_path / "bytes.toml", "is not UTF-8 text (byte 1)"),
+    ):
+        (tmp_path / "bytes.toml").write_bytes(b"#\xff")
+        with pytest.raises(ConfigError, match=re.escape(f"{path}: {words_said}")):
+            load(path, environ={})
+
+
+@pytest.mark.parametrize(
+    ("sets", "sentence"),
+    [
+        (
+            ["paths.archive=/srv/sttd/inbox/done"],
+            "archive (/srv/sttd/inbox/done) lies inside the inbox (/srv/sttd/inbox)",
+        ),
+        (["paths.transcripts=/srv/sttd/inbox"], "inbox and transcripts are the same folder (/srv/sttd/inbox)"),
+        (["paths.inbox=/srv/sttd/archive/in"], "inbox (/srv/sttd/archive/in) lies inside archive (/srv/sttd/archive)"),
+        (["paths.failed=/srv/sttd/archive/"], "archive and failed are the same folder"),
+        (["paths.state=/srv/sttd/inbox/.state"], "state (/srv/sttd/inbox/.state) lies inside the inbox"),
+        (["memory.high=80%"], "moderate, high and critical must rise; 80 %, 80 %, 95 % do not"),
+        (["transcribe.language=th", "transcribe.languages=th,en"], "language and languages are both set"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(tmp_path, sets, sentence):
+    (said,) = problems(tmp_path, sets=sets)
+    assert sentence in said
+
+
+def test_a_link_into_the_inbox_is_seen_through(tmp_path):
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "inbox")
+    (said,) = problems(tmp_path, root=tmp_path, sets=[f"paths.transcripts={tmp_path}/out"])
+    assert "inbox and transcripts are the same folder" in said
+
+
+# what is only warned of
+
+
+@pytest.mark.parametrize(
+    ("sets", "sentence"),
+    [
+        (["model.name=base"], "fallback is the model itself (base)"),
+        (["pool.workers=200", "model.cpu_threads=2"], "make 400 threads on "),
+        (["pool.job_timeout=5s"], "job_timeout (5s) is below sweep_interval (1min)"),
+        (["watch.settle=0s"], "settle_closed (500ms) is over settle (0s)"),
+    ],
+)
+def test_what_is_probably_not_meant_is_warned_of(sets, sentence):
+    said = warnings(load(sets=sets, environ={}))
+    assert len(said) == 1
+    assert sentence in said[0]
+
+
+def test_the_defaults_deserve_no_warning():
+    assert warnings(load(environ={})) == []
+
+
+# the file that is shipped, and the way back
+
+
+def test_the_shipped_file_is_what_the_code_says():
+    assert SHIPPED.read_text() == render()
+
+
+def test_the_shipped_file_gives_the_defaults_as_it_is_and_with_every_key_uncommented(tmp_path):
+    assert load(SHIPPED, environ={}) == load(environ={})
+    (tmp_path / "all.toml").write_text(re.sub(r"(?m)^#(\w+ = )", r"\1", SHIPPED.read_text()))
+    assert load(tmp_path / "all.toml", environ={}) == load(environ={})
+    assert (tmp_path / "all.toml").read_text().count(" = ") == len(KEYS)
+
+
+def test_every_key_has_a_sentence():
+    for section, key in KEYS:
+        assert len(key.metadata["help"]) > 8, f"{section}.{key.name}"
+        assert key.metadata["help"].endswith((".", ")", '"')), f"{section}.{key.name}"
+
+
+def test_the_numbers_that_the_mission_fixes():
+    config = Config()
+    assert (config.model.load_timeout, config.model.fallback) == (300, "base")
+    assert (config.pool.job_timeout, config.pool.sweep_interval) == (1800, 60)
+    memory = config.memory
+    assert (memory.cleanup_every_chunks, memory.cleanup_cooldown, memory.check_cooldown) == (50, 60, 30)
+    assert (memory.log_interval, memory.moderate, memory.high, memory.critical) == (600, 80, 90, 95)
+
+
+def test_the_language_codes_are_whispers():
+    assert sorted(CODES) == sorted(_LANGUAGE_CODES)
+
+
+texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=30)
+micros = st.integers(1, int(LONGEST)).map(lambda number: number / 1e3)
+names = st.text(
+    st.characters(exclude_characters="/\x00\u007f", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=9
+)
+
+
+def some(kind: str, rules) -> st.SearchStrategy:
+    """Values that a key may have."""
+    return {
+        "path": st.just(Path()),
+        "duration": micros,
+        "durations": st.lists(micros, min_size=1, max_size=4).map(tuple),
+        "bool": st.booleans(),
+        "int": st.integers(rules.get("least", 0), rules.get("most", 10**6)),
+        "auto": st.integers(0, 256),
+        "str": texts.filter(str.strip) if rules.get("filled") else texts,
+        "list": st.lists(st.sampled_from(["mp3", "wav", "ogg"]), min_size=1, unique=True).map(tuple),
+        "choice": st.sampled_from(rules.get("choices", [""])),
+        "fraction": st.floats(0, 1, exclude_min=True, exclude_max=True),
+        "percent": st.floats(0, 100, exclude_min=True),
+        "formats": st.lists(st.sampled_from(rules.get("choices", [""])), min_size=1, unique=True).map(tuple),
+        "language": st.sampled_from(["", *CODES]),
+        "languages": st.lists(st.sampled_from(CODES), max_size=3, unique=True).map(tuple),
+    }[kind]
+
+
+@given(st.data())
+def test_every_value_survives_being_written_and_read(data):
+    _section, key = data.draw(st.sampled_from(KEYS))
+    kind = key.metadata["kind"]
+    value = data.draw(some(kind, key.metadata))
+    again = tomllib.loads(f"x = {write(value, kind)}")["x"]
+    assert read(again, kind, key.metadata) == value
+
+
+@given(
+    names, texts, st.lists(micros, min_size=1, max_size=3), st.sampled_from(CODES), st.integers(0, 9), st.booleans(),
+    st.lists(st.floats(1, 100), min_size=3, max_size=3, unique=True).map(sorted),
+)  # fmt: skip
+def test_a_whole_configuration_survives_being_written_and_read(
+    tmp_path_factory, folder, prompt, waits, code, n, yes, levels
+):
+    if folder in (".", "..") or folder != folder.strip():
+        folder = "x"
+    config = Config(
+        paths=load(root=Path("/srv") / folder, environ={}).paths,
+        watch=Watch(settle=waits[0], polling=yes),
+        pool=Pool(workers=n, retry_waits=tuple(waits), job_timeout=float("inf") if yes else waits[-1]),
+        model=Model(name="x" + prompt, fallback=""),
+        transcribe=Transcribe(language="" if yes else code, languages=(code,) if yes else (), initial_prompt=prompt),
+        memory=Memory(moderate=levels[0], high=levels[1], critical=levels[2]),
+        output=Output(formats=("json",), source="keep"),
+    )
+    path = tmp_path_factory.getbasetemp() / "whole.toml"
+    path.write_text(render(config), encoding="utf-8", newline="")
+    assert load(path, environ={}) == config
+
+
+# what the configuration says of itself
+
+
+def test_polling_settles_slowly_unless_it_is_told_otherwise():
+    assert Config(watch=Watch(polling=True)).settle() == 60
+    assert Config(watch=Watch(polling=True, settle=2)).settle() == 2
+    assert Config().settle() == 5
+
+
+def test_a_worker_is_told_the_options_of_the_file():
+    options = load(
+        sets=["transcribe.batch_size=3", "transcribe.language=th", "limits.max_gap=5s"], environ={}
+    ).options()
+    assert (options.batch_size, options.language, options.max_gap) == (3, "th", 5.0)
+
+
+def test_the_cores_are_shared_out_over_the_workers():
+    spec = Config(pool=Pool(workers=1)).model_spec()
+    assert spec.cpu_threads == words.usable_cores()
+    assert Config(pool=Pool(workers=200)).model_spec().cpu_threads == 1
+    assert Config(model=Model(cpu_threads=3)).model_spec().cpu_threads == 3
+
+
+def test_a_model_does_not_fall_back_to_itself():
+    assert Config().model_spec("base").fallback == ""
+    assert Config().model_spec("tiny").fallback == "base"

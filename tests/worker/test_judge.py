@@ -1,0 +1,151 @@
+"""judge.py and places.py: pure rules, checked against faster-whisper's own where it has them."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from faster_whisper import WhisperModel
+from hypothesis import given, strategies as st
+
+from sttd.worker import judge
+from sttd.worker.judge import Limits, Piece, Score, Verdict, lay_out
+from sttd.worker.places import Places
+
+LIMITS = Limits(compression_ratio=2.4, log_prob=-1.0, no_speech=0.6)
+B = 50364  # <|0.00|>
+RATE = 16_000
+
+
+@pytest.mark.parametrize(
+    ("logprob", "no_speech", "ratio", "verdict"),
+    [
+        (-0.3, 0.1, 1.5, Verdict.KEEP),
+        (-0.3, 0.9, 1.5, Verdict.KEEP),  # sure of what it heard: not silence, whatever no_speech_prob says
+        (-1.5, 0.9, 1.5, Verdict.EMPTY),
+        (-1.0, 0.9, 1.5, Verdict.EMPTY),  # Whisper keeps only what is above the threshold
+        (-1.5, 0.9, 9.0, Verdict.EMPTY),  # a loop in silence is silence
+        (-1.5, 0.1, 1.5, Verdict.AGAIN),
+        (-0.3, 0.1, 2.5, Verdict.AGAIN),
+        (-0.3, 0.9, 2.5, Verdict.AGAIN),
+        (-1.0, 0.1, 2.4, Verdict.KEEP),  # on the thresholds
+    ],
+)
+def test_a_window_is_judged_as_whisper_judges(logprob, no_speech, ratio, verdict):
+    assert judge.judge(Score(logprob, no_speech, ratio), LIMITS) is verdict
+
+
+def test_of_two_bad_results_the_one_without_a_loop_is_better_then_the_surer_one():
+    loop, sure_loop, guess = Score(-0.5, 0, 5.0), Score(-0.1, 0, 3.0), Score(-2.0, 0, 1.0)
+    assert judge.better(loop, guess, LIMITS)
+    assert not judge.better(guess, loop, LIMITS)
+    assert judge.better(loop, sure_loop, LIMITS)
+    assert not judge.better(sure_loop, loop, LIMITS)
+
+
+def stamp(seconds: float) -> int:
+    return B + round(seconds * 50)
+
+
+def test_a_window_that_ends_with_its_last_timestamp_is_whole():
+    tokens = [stamp(0), 1, 2, stamp(4), stamp(5), 3, stamp(28)]
+    layout = lay_out(tokens, B, 3000, full=False)
+    assert layout.pieces == (Piece(0, 200, (stamp(0), 1, 2, stamp(4))), Piece(250, 1400, (stamp(5), 3, stamp(28))))
+    assert layout.go_on is None
+    assert not layout.split
+
+
+def test_text_after_the_last_pair_is_decoded_again_from_there():
+    layout = lay_out([stamp(0), 1, stamp(20), stamp(21), 2, 3], B, 3000, full=False)
+    assert [piece.tokens for piece in layout.pieces] == [(stamp(0), 1, stamp(20))]
+    assert layout.go_on == 2000  # from the end of what is whole
+
+
+def test_a_phrase_of_which_the_model_gives_the_start_alone_is_decoded_again():
+    assert lay_out([stamp(0), 1, stamp(20), stamp(21)], B, 3000, full=False).go_on == 2000
+
+
+def test_at_the_token_limit_even_a_single_last_timestamp_is_gone_on_from():
+    tokens = [stamp(0), 1, stamp(28)]
+    assert lay_out(tokens, B, 3000, full=False).go_on is None
+    assert lay_out(tokens, B, 3000, full=True).go_on == 2800
+
+
+def test_a_window_of_speech_that_stops_early_is_gone_on_with():
+    assert lay_out([stamp(0), 1, stamp(10)], B, 3000, full=False).go_on == 1000
+    assert lay_out([stamp(0), 1, stamp(10)], B, 1200, full=False).go_on is None
+
+
+def test_at_the_token_limit_without_any_place_to_go_on_the_window_is_halved():
+    assert lay_out([stamp(0), *[1] * 223], B, 3000, full=True).split
+    assert lay_out([stamp(0), *[1] * 223], B, 300, full=True).pieces  # too short to be anything but a loop
+    assert not lay_out([stamp(0), *[1] * 100], B, 3000, full=False).split
+
+
+def test_a_step_too_small_to_go_on_keeps_all_text():
+    layout = lay_out([stamp(0), 1, stamp(0.1), stamp(0.1), 2], B, 2000, full=False)
+    assert [piece.tokens for piece in layout.pieces] == [(stamp(0), 1, stamp(0.1)), (stamp(0.1), 2)]
+    assert layout.pieces[-1].end == 1000
+    assert layout.go_on is None
+
+
+TOKENS = st.lists(st.one_of(st.integers(0, 50), st.integers(B, B + 1500)), max_size=40).map(lambda tail: [B, *tail])
+
+
+@given(TOKENS)
+def test_pieces_are_those_of_faster_whisper(tokens):
+    model = types.SimpleNamespace(time_precision=0.02, input_stride=2)
+    expected, seek, _ = WhisperModel._split_segments_by_timestamps(
+        model, types.SimpleNamespace(timestamp_begin=B), tokens, 0.0, 3000, 30.0, 0
+    )
+    layout = lay_out(tokens, B, 3000, full=False)
+    kept = layout.pieces[: len(expected)]
+    assert [list(piece.tokens) for piece in kept] == [segment["tokens"] for segment in expected]
+    assert [piece.start * 0.02 for piece in kept] == pytest.approx([segment["start"] for segment in expected])
+    assert [piece.end * 0.02 for piece in kept] == pytest.approx([segment["end"] for segment in expected])
+    if layout.go_on is not None and seek < 3000:
+        assert layout.go_on == seek
+
+
+@given(TOKENS, st.integers(10, 3000), st.booleans())
+def test_going_on_always_gets_nearer_to_the_end(tokens, frames, full):
+    layout = lay_out(tokens, B, frames, full=full)
+    if layout.go_on is not None:
+        assert judge.LEAST_STEP <= layout.go_on <= frames - judge.LEAST_REST
+    if layout.split:
+        assert frames >= 2 * judge.LEAST_HALF
+
+
+def test_a_window_is_halved_at_the_quietest_place_of_its_middle_third():
+    levels = [0.0, 9, 9, 9, 9, 3, 9, 9, 9, 9, 9, 0.0]
+    assert judge.quietest(levels) == 5
+    assert judge.quietest([1.0] * 30) == 15
+
+
+def test_only_a_short_rest_far_below_the_speech_is_hushed():
+    speech = [1.0, 0.2, 1.1] * 20
+    assert judge.is_hushed([*speech, *[-0.5] * 6], 6)
+    assert not judge.is_hushed([*speech, 0.5, *[-0.5] * 5], 6)  # the quiet end of a word
+    assert not judge.is_hushed([*speech, *[-0.5] * 12], 12)  # long enough to be worth a look
+
+
+def test_times_are_those_of_the_recording_across_what_was_cut_out():
+    places = Places(((RATE * 10, RATE * 12), (RATE * 100, RATE * 103)))
+    assert places.segment(0.5, 1.5) == (10.5, 11.5)
+    assert places.segment(2.5, 4.0) == (100.5, 102.0)
+    assert places.segment(0.5, 4.0) == (10.5, 102.0)
+    assert places.segment(3.0, 99.0) == (101.0, 103.0)
+
+
+def test_a_time_stamp_just_beside_a_joint_does_not_reach_through_the_silence():
+    places = Places(((RATE * 10, RATE * 12), (RATE * 100, RATE * 103)))
+    assert places.segment(1.9, 3.0) == (100.0, 101.0)
+    assert places.segment(0.5, 2.2) == (10.5, 12.0)
+    assert places.segment(1.5, 2.0) == (11.5, 12.0)
+    assert places.word(1.9, 2.6) == (100.0, 100.6)
+    assert places.word(1.2, 2.1) == (11.2, 12.0)
+
+
+def test_spans_that_touch_are_one():
+    places = Places(((0, RATE), (RATE, 2 * RATE)))
+    assert places.segment(0.9, 1.1) == (0.9, 1.1)
