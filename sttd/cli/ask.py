@@ -88,8 +88,8 @@ def cancel(number: int) -> None:
 @shared
 def redo(number: int, model: str | None, language: str | None) -> None:
     """Transcribe the source of a finished job once more, as a new job. The old result stays."""
-    asked = {"model.name": model, "transcribe.language": language}
-    given().load([f"{key}={value}" for key, value in asked.items() if value is not None])  # refuses what is no language
+    asked = [] if language is None else [f"transcribe.language={language}", "transcribe.languages="]
+    given().load(asked)  # refuses what is no language
     config = given().load()
     with access.reading(config) as ledger:
         job = find(ledger, number)

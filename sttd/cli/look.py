@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sttd.cli import access
+from sttd.cli import access, figures, plain
 from sttd.cli.options import given, shared
-from sttd.errors import UsageError
+from sttd.errors import LedgerError, UsageError
 from sttd.job import Job, State
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ def status(as_json: bool, watch: bool) -> None:
 
 
 def _status(config: Config) -> dict[str, Any]:
-    from sttd.cli import figures
-
     if not access.has_ledger(config):
         return figures.status(None, running=access.is_running(config))
     with access.reading(config) as ledger:
@@ -56,8 +54,6 @@ def _status(config: Config) -> dict[str, Any]:
 
 
 def _print_status(found: dict[str, Any], as_json: bool) -> None:
-    from sttd.cli import figures, plain
-
     if as_json:
         print(figures.text(found))
     elif is_terminal():
@@ -71,8 +67,6 @@ def _print_status(found: dict[str, Any], as_json: bool) -> None:
 
 def _watch(config: Config, as_json: bool) -> None:
     """On a terminal the picture renews itself; else what has changed is printed: for programs, a line a change."""
-    from sttd.cli import figures, plain
-
     if is_terminal() and not as_json:
         from sttd.cli import live
 
@@ -95,8 +89,6 @@ def _watch(config: Config, as_json: bool) -> None:
 @shared
 def jobs(state: str | None, limit: int | None, as_json: bool) -> None:
     """The jobs, newest last."""
-    from sttd.cli import figures
-
     tables = is_terminal() and not as_json
     most = limit or (LATEST if tables else -1)
     with access.reading(given().load()) as ledger:
@@ -120,8 +112,6 @@ def _total(ledger: Ledger, states: tuple[State, ...]) -> int:
 
 def _lines(found: Iterator[Job], as_json: bool) -> Iterator[str]:
     """A line a job, in an array of JSON or below a heading."""
-    from sttd.cli import figures, plain
-
     if not as_json:
         yield plain.JOBS_HEAD
         yield from map(plain.job_line, found)
@@ -151,8 +141,6 @@ def _table(found: list[Job], state: str | None, total: int) -> None:
 @shared
 def show(number: int, as_json: bool) -> None:
     """All about one job: where its files lie, how each attempt went."""
-    from sttd.cli import figures, plain
-
     with access.reading(given().load()) as ledger:
         job, attempts = find(ledger, number), ledger.attempts(number)
     if as_json:
@@ -174,8 +162,6 @@ def find(ledger: Ledger, number: int) -> Job:
     Raises:
         UsageError: there is none.
     """
-    from sttd.errors import LedgerError
-
     try:
         return ledger.get(number)
     except LedgerError:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from sttd.cli.options import given, shared
+from sttd.cli.plain import size
 from sttd.text import printable
 
 # faster_whisper.utils._MODELS of 1.2: the sizes that are known by name, and where they come from
@@ -86,8 +87,6 @@ def model() -> None:
 @shared
 def list_() -> None:
     """The models on this machine, and the sizes that are known by name."""
-    from sttd.cli.plain import size
-
     settings = given().load().model
     hub = cache(os.environ)
     found = [look("demo", DEMO), *scan(hub)]

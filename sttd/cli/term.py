@@ -137,3 +137,8 @@ def show(job: Job, attempts: list[dict[str, Any]]) -> Table:
     for attempt in attempts:
         table.add_row("attempt", Text(plain.attempt_line(attempt)))
     return table
+
+
+def heading(name: str, about: str) -> None:
+    """The name of a recording, and something about it."""
+    console().print(Text.assemble("\n", (printable(name), "bold green"), (f"  {about}", "dim")))

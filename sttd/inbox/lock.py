@@ -90,13 +90,15 @@ class Claim:
 
 
 def _locked(root: Path) -> Lock:
-    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     path = root / LOCK
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.lstat().st_mode):
             raise NotConfigured(f"{path} is not a regular file: remove it, it is where sttd keeps its lock")
-    return Lock(path, "the inbox")
+    lock = Lock(path, "the inbox")
+    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+        lock.release()
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return lock
 
 
 def _read_mark(path: Path) -> str:

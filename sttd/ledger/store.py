@@ -196,13 +196,14 @@ class Ledger:
 
     # requests and facts
 
-    def ask(self, kind: str, job: int | None, now: float, **arguments: Any) -> None:
-        """For a command: leave a request. The daemon acts on it within a second, or at its next start."""
+    def ask(self, kind: str, job: int | None, now: float, **arguments: Any) -> int:
+        """For a command: leave a request; returns its number. The daemon acts within a second, or at its next start."""
         with self.transaction():
-            self._db.execute(
+            cursor = self._db.execute(
                 "INSERT INTO requests (kind, job, arguments, created_at) VALUES (?, ?, ?, ?)",
                 (kind, job, json.dumps(arguments), now),
             )
+            return int(cursor.lastrowid or 0)
 
     def take_requests(self) -> list[tuple[int, Request]]:
         """The requests that wait, oldest first, each with its number for `drop_request`."""

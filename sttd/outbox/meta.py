@@ -1,8 +1,9 @@
-"""What a result says about itself beside its segments."""
+"""What a transcript says about itself beside its segments: the head of the JSON, the same for every format."""
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,34 +13,130 @@ from sttd.job import Job
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The head of the JSON result, in its order. Durations are seconds, times UTC seconds since the epoch."""
+    """Everything but the segments. Times are UTC seconds since the epoch."""
 
     job: int
-    source: dict[str, Any]  # name (relative to the inbox), size in bytes, sha256
-    language: str  # "und": nothing was said
+    source: str  # relative to the inbox; may hold surrogates
+    size: int  # bytes
+    mtime_ns: int
+    language: str  # "und" where nothing was said
     language_probability: float | None
-    model: str | None
+    duration: float | None  # seconds of audio
+    model: str | None  # the one that was used
     requested_model: str | None
     fallback_reason: str | None
-    duration: float
-    warnings: tuple[str, ...]
-    timings: dict[str, float | None]
-    sttd: str = __version__
+    created_at: float
+    started_at: float | None  # of the latest attempt
+    finished_at: float
+    service: float  # seconds that workers spent on it
+    attempts: int  # submissions to a worker
+    resumes: int
+    chunks: int
+    warnings: tuple[str, ...] = ()
+    sha256: str | None = None  # of the source; `commit.stage` fills it in
+    copy_of: int | None = None  # the job that did the work, where this one has the same content
+    version: str = __version__
 
     @classmethod
     def of(cls, job: Job, *, warnings: tuple[str, ...], finished_at: float) -> Meta:
+        """What the ledger knows of a job, as its transcript will say it."""
         return cls(
             job=job.id,
-            source={"name": job.source, "size": job.size, "sha256": job.sha256},
+            source=job.source,
+            size=job.size,
+            mtime_ns=job.mtime_ns,
             language=job.language or "und",
             language_probability=job.language_probability,
+            duration=job.audio_seconds,
             model=job.model,
             requested_model=job.requested_model,
-            fallback_reason=job.fallback_reason,
-            duration=job.audio_seconds or 0.0,
+            fallback_reason=job.fallback_reason or None,
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=finished_at,
+            service=job.service,
+            attempts=job.attempt,
+            resumes=job.resumes,
+            chunks=job.chunks,
             warnings=warnings,
-            timings={"queued_at": job.queued_at, "finished_at": finished_at, "worker_seconds": round(job.service, 3)},
+            sha256=job.sha256 or None,
         )
 
-    def hashed(self, sha256: str) -> Meta:
-        return dataclasses.replace(self, source=self.source | {"sha256": sha256})
+    def for_copy(self, job: Job) -> Meta:
+        """The same transcript as the result of `job`, whose source has the same content."""
+        return dataclasses.replace(
+            self,
+            job=job.id,
+            source=job.source,
+            size=job.size,
+            mtime_ns=job.mtime_ns,
+            created_at=job.created_at,
+            copy_of=self.copy_of or self.job,
+        )
+
+    def head(self) -> dict[str, Any]:
+        """The JSON's keys before `segments`. Times are ISO 8601 in UTC, for people and programs."""
+        return {
+            "sttd": self.version,
+            "job": self.job,
+            "copy_of": self.copy_of,
+            "source": {
+                "name": self.source.rpartition("/")[2],
+                "path": self.source,
+                "size": self.size,
+                "mtime_ns": self.mtime_ns,
+                "sha256": self.sha256,
+            },
+            "language": self.language,
+            "language_probability": self.language_probability,
+            "duration": self.duration,
+            "model": self.model,
+            "requested_model": self.requested_model,
+            "fallback_reason": self.fallback_reason,
+            "timings": {
+                "created": _iso(self.created_at),
+                "started": _iso(self.started_at),
+                "finished": _iso(self.finished_at),
+                "processing_seconds": self.service,
+            },
+            "attempts": self.attempts,
+            "resumes": self.resumes,
+            "chunks": self.chunks,
+            "warnings": list(self.warnings),
+        }
+
+    @classmethod
+    def from_head(cls, head: dict[str, Any]) -> Meta:
+        """What `head` made.
+
+        Raises:
+            KeyError, TypeError, ValueError: something else made it.
+        """
+        source, timings = head["source"], head["timings"]
+        same = (
+            "job", "copy_of", "language", "language_probability", "duration", "model", "requested_model",
+            "fallback_reason", "attempts", "resumes", "chunks",
+        )  # fmt: skip
+        return cls(
+            **{name: head[name] for name in same},
+            source=source["path"],
+            size=source["size"],
+            mtime_ns=source["mtime_ns"],
+            sha256=source["sha256"],
+            created_at=_seconds(timings["created"]) or 0.0,
+            started_at=_seconds(timings["started"]),
+            finished_at=_seconds(timings["finished"]) or 0.0,
+            service=timings["processing_seconds"],
+            warnings=tuple(head["warnings"]),
+            version=head["sttd"],
+        )
+
+
+def _iso(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else datetime.datetime.fromisoformat(text).timestamp()

@@ -1,56 +1,119 @@
-"""Names of results and of filed sources: never over 255 bytes, never outside their folder, never one twice."""
+"""Names of results and of sources that are filed away. Pure: which of them are taken is found out by taking them.
+
+Names are what `os.fsdecode` makes of their bytes: they may hold surrogates, new lines, anything but `/` and NUL.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import unicodedata
-from pathlib import PurePosixPath
+from collections.abc import Iterable
 
-LONGEST = 255  # bytes; NAME_MAX of Linux's file systems
-_JOINED = {"Mn", "Mc", "Me", "Cf"}  # what belongs to the character before it: marks, joiners, variation selectors
+LIMIT = 255  # bytes of one name: NAME_MAX of every Linux file system that matters
+_LONGEST_SUFFIX = 32  # bytes; what is longer behind a dot is part of the stem
 
-
-def folder_of(source: str) -> str:
-    """The folder of a source below the inbox; "" for none. What would lead out of it is dropped."""
-    parts = [part for part in PurePosixPath(source).parent.parts if part not in ("/", "..", ".")]
-    return "/".join(parts)
-
-
-def result_name(source: str, language: str, suffix: str, number: int = 1) -> str:
-    """`<stem>.<language>.<suffix>`, as players look for it; the second of its name has ` (2)` after the stem."""
-    stem = PurePosixPath(source).stem or "recording"
-    return fitted(stem, f"{numbered(number)}.{language}.{suffix}")
-
-
-def source_name(source: str, number: int = 1) -> str:
-    """The name of a filed source; the second of its name has ` (2)` before the suffix."""
-    path = PurePosixPath(source)
-    return fitted(path.stem, numbered(number) + path.suffix)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+# Never at a line's or a name's beginning, though Unicode counts them as letters: Thai and Lao vowels and marks that
+# are written behind their consonant
+_FOLLOWERS = frozenset("ะาำๅๆฯະາຳໆ")
+_LEADERS = frozenset("เแโใไເແໂໃໄ")  # vowels that are written before the consonant that they belong to
+_JOINER = "\u200d"
+_REGIONAL = range(0x1F1E6, 0x1F200)  # two of them are one flag
+_SKIN = range(0x1F3FB, 0x1F400)
+_TAGS = range(0xE0020, 0xE0080)
+_JAMO = range(0x1160, 0x1200)  # Hangul vowels and finals, which join what is before them
 
 
-def numbered(number: int) -> str:
-    return f" ({number})" if number > 1 else ""
+def split(source: str) -> tuple[tuple[str, ...], str]:
+    """The folders and the file name under which a source and its results are filed, whatever `source` says.
+
+    The result never leaves the folder that it is put under: no `..`, no absolute path. Leading dots, which would
+    hide it, become underscores; a file in the inbox has none.
+    """
+    parts = [_visible(part) for part in source.split("/") if part not in ("", ".")] or ["_"]
+    return tuple(parts[:-1]), parts[-1]
 
 
-def fitted(stem: str, end: str) -> str:
-    """`stem + end`, the stem cut at a character's end and marked with a hash where that would be too long."""
-    whole = stem + end
-    if len(os.fsencode(whole)) <= LONGEST:
-        return whole
-    mark = "~" + hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]
-    room = LONGEST - len(os.fsencode(mark + end))
-    return cut(stem, room) + mark + end
+def _visible(part: str) -> str:
+    bare = part.lstrip(".")
+    return "_" * (len(part) - len(bare)) + bare
 
 
-def cut(text: str, room: int) -> str:
-    """As much of `text` as fits into `room` bytes, whole characters with their marks."""
-    size, kept, last = 0, 0, 0
-    for index, char in enumerate(text):
-        if unicodedata.category(char) not in _JOINED and not (index and text[index - 1] == "\u200d"):
-            last = kept if size > room else index
-        size += len(os.fsencode(char))
-        if size > room:
-            return text[:last]
-        kept = index + 1
-    return text
+def results(name: str, language: str, formats: Iterable[str], number: int) -> dict[str, str]:
+    """The names of one job's results by format: `<stem>.<lang>.<ext>`, all with the same stem and number.
+
+    Args:
+        name: of the source's file, as `split` gives it.
+        language: its code; anything that is none becomes `und`.
+        number: 1, or n for ` (n)` behind the stem.
+    """
+    code = language if _LANGUAGE.fullmatch(language) else "und"
+    tails = {format: f"{_mark(number)}.{code}.{format}" for format in formats}
+    longest = max(tails.values(), key=len, default="")
+    stem = cut(_parts(name)[0], LIMIT - len(os.fsencode(longest)))
+    return {format: stem + tail for format, tail in tails.items()}
+
+
+def numbered(name: str, number: int) -> str:
+    """`name` for 1, else with ` (n)` before its suffix; never over 255 bytes."""
+    stem, suffix = _parts(name)
+    return fit(stem, _mark(number) + suffix)
+
+
+def fit(stem: str, tail: str) -> str:
+    """`stem` and `tail` as one name of at most 255 bytes, for which only the stem is cut."""
+    return cut(stem, LIMIT - len(os.fsencode(tail))) + tail
+
+
+def cut(stem: str, most: int) -> str:
+    """`stem` if it has at most `most` bytes, else a part of it, cut at a grapheme, with `~` and a hash of the whole."""
+    data = os.fsencode(stem)
+    if len(data) <= most:
+        return stem
+    mark = "~" + hashlib.sha256(data).hexdigest()[:8]
+    room, length = most - len(mark), 0
+    for char in stem:
+        room -= len(os.fsencode(char))
+        if room < 0:
+            break
+        length += 1
+    end = length
+    while end > 0 and not _may_cut(stem, end):
+        end -= 1
+    return stem[: end or length] + mark  # one endless grapheme: anywhere
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Stem and suffix; the suffix has its dot, or is empty."""
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or not suffix or len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
+        return name, ""
+    return stem, dot + suffix
+
+
+def _mark(number: int) -> str:
+    return "" if number == 1 else f" ({number})"
+
+
+def _may_cut(text: str, at: int) -> bool:
+    """Whether a grapheme may end before `text[at]`.
+
+    A rule of our own that never cuts where Unicode's (UAX 29) would not, tables apart, and also keeps what readers of
+    Thai and Lao see as one: a vowel and its consonant.
+    """
+    before, after = text[at - 1], text[at]
+    code = ord(after)
+    if unicodedata.category(after).startswith("M") or after in _FOLLOWERS or after in (_JOINER, "\u200c"):
+        return False  # combining marks, Thai tone marks and variation selectors among them
+    if before == _JOINER or before in _LEADERS or unicodedata.combining(before) == 9:  # a virama joins consonants
+        return False
+    if code in _SKIN or code in _TAGS or code in _JAMO:
+        return False
+    if code in _REGIONAL:
+        start = at
+        while start > 0 and ord(text[start - 1]) in _REGIONAL:
+            start -= 1
+        return (at - start) % 2 == 0
+    return not (before == "\r" and after == "\n")

@@ -10,9 +10,7 @@ import gc
 import psutil
 
 
-def is_due(
-    chunks: int, every: int, *, hurried: bool, now: float, last: float | None, cooldown: float
-) -> bool:
+def is_due(chunks: int, every: int, *, hurried: bool, now: float, last: float | None, cooldown: float) -> bool:
     """Whether to clean up at `now`: after `every` chunks or when hurried, but never twice within `cooldown` seconds.
 
     Args:

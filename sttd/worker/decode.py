@@ -58,8 +58,9 @@ class Decoder:
         self._whisper = model.whisper
         self._options = options
         voices = Voices(model, options)
-        self.prompt_cut: bool = voices.cut  # the prompt or the hotwords are longer than there is room for
         self._languages = Languages(voices, model.whisper, options, language, probability)
+        # what a person should know about the options
+        self.remarks: list[str] = [remark for remark in (voices.remark, self._languages.remark) if remark]
         self._generator = Generator(model.whisper, voices, options)
 
     def decode(self, batch: Sequence[Prepared]) -> tuple[Chunk, ...]:

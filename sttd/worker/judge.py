@@ -8,6 +8,7 @@ here go on instead; each such place says so. Nothing here does any I/O.
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,7 +139,7 @@ def _cut(tokens: Sequence[int], begin: int, frames: int) -> tuple[tuple[Piece, .
         end = stamps[-1] if stamps and stamps[-1] > 0 else frames // FRAMES_PER_TIMESTAMP
         return (Piece(0, end, tuple(tokens)),), 0, ended
     bounds = [0, *pairs, *([len(tokens)] if ended else [])]
-    slices = [tokens[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    slices = [tokens[first:after] for first, after in itertools.pairwise(bounds)]
     pieces = tuple(Piece(part[0] - begin, part[-1] - begin, tuple(part)) for part in slices)
     return pieces, pairs[-1], ended
 

@@ -29,8 +29,11 @@ class Languages:
         self._among = () if options.language else options.languages
         self._by_window = bool(self._among) or options.task == "translate"
         self._fixed: tuple[Voice, float] | None = None
+        self.remark = ""  # what a person should know about the languages that were asked for
         if not whisper.model.is_multilingual:
             self._fixed = self._voice("en"), 1.0
+            if {options.language, *self._among} - {"", "en"}:
+                self.remark = "the model knows English alone; transcribe.language and transcribe.languages are ignored"
         elif options.language:
             self._fixed = self._voice(options.language), 1.0
         elif known is not None and not self._by_window:

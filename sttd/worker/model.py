@@ -149,10 +149,7 @@ def load(spec: ModelSpec, notify: Notify, cache: Path | None = None) -> LoadedMo
         NoModel: neither could be loaded; the message holds both reasons.
     """
     began = time.monotonic()
-    if spec.hold:
-        first = _Try(reason=spec.hold)
-    else:
-        first = _try_one(spec.name, spec, notify, cache)
+    first = _Try(reason=spec.hold) if spec.hold else _try_one(spec.name, spec, notify, cache)
     if first.whisper is not None:
         return LoadedModel(first.whisper, Loaded(spec, spec.name), time.monotonic() - began)
     if spec.fallback in ("", spec.name):
@@ -178,20 +175,20 @@ def _try_one(name: str, spec: ModelSpec, notify: Notify, cache: Path | None) -> 
         return _Try(reason=str(error))
     waiting = _start(lambda: _read(folder, spec))
     try:
-        error = waiting.exception(None if spec.load_timeout == float("inf") else spec.load_timeout)
+        problem = waiting.exception(None if spec.load_timeout == float("inf") else spec.load_timeout)
     except LoadTimeout:
         waiting.cancel()  # a load that ends after all is dropped, not kept in memory
         spoken = spoken_duration(spec.load_timeout)
         notify("ERROR", f"[STT][TIMEOUT] Model loading timed out after {spoken}!", "model-timeout")
         return _Try(reason=f"load timed out after {spoken}", timed_out=True)
-    if error is None:
+    if problem is None:
         return _Try(waiting.result())
     # the tokenizers library raises nothing narrower than a bare Exception for a damaged tokenizer.json
-    if not isinstance(error, _LOAD_ERRORS) and type(error) is not Exception:
-        raise error
-    gpu_memory = is_gpu_memory(error)
-    reason = f"load failed: {'CUDA out of memory' if gpu_memory else _one_line(error)}"
-    notify("ERROR", f"Model {name!r} cannot be loaded from {str(folder)!r}: {_one_line(error)}", "model-error")
+    if not isinstance(problem, _LOAD_ERRORS) and type(problem) is not Exception:
+        raise problem
+    gpu_memory = is_gpu_memory(problem)
+    reason = f"load failed: {'CUDA out of memory' if gpu_memory else _one_line(problem)}"
+    notify("ERROR", f"Model {name!r} cannot be loaded from {str(folder)!r}: {_one_line(problem)}", "model-error")
     return _Try(reason=reason, gpu_memory=gpu_memory)
 
 

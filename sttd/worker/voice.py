@@ -57,7 +57,8 @@ class Voices:
         if model.suppressed is None:  # takes a millisecond, and is the same for all languages
             model.suppressed = list(get_suppressed_tokens(first, [-1]) or ())
         self.suppressed = model.suppressed
-        self._context, self.cut = self._limit(first)
+        self.remark = ""  # what a person should know about the prompt
+        self._context = self._limit(first)
 
     def get(self, language: str) -> Voice:
         """The voice for a language that the model has; for an English-only model that is always English."""
@@ -70,8 +71,8 @@ class Voices:
         whisper = self._model.whisper
         return Tokenizer(whisper.hf_tokenizer, whisper.model.is_multilingual, self._options.task, language)
 
-    def _limit(self, tokenizer: Any) -> tuple[list[int], bool]:
-        """The tokens before Whisper's marks, and whether something had to be cut off."""
+    def _limit(self, tokenizer: Any) -> list[int]:
+        """The tokens before Whisper's marks."""
         # of the context, one token for the mark before them
         room = CONTEXT - most_tokens(self._options) - len(tokenizer.sot_sequence) - 1
         hotwords, prompt = (
@@ -81,4 +82,10 @@ class Voices:
         kept = hotwords[: max(room // 2, room - len(prompt))]
         left = room - len(kept)
         told = kept + prompt[max(0, len(prompt) - left) :]
-        return ([tokenizer.sot_prev, *told] if told else []), len(told) < len(hotwords) + len(prompt)
+        given = len(hotwords) + len(prompt)
+        if len(told) < given:
+            self.remark = (
+                f"transcribe.initial_prompt and transcribe.hotwords are {given} tokens long, but there is room for {room}: "
+                "the rest is left out"
+            )
+        return [tokenizer.sot_prev, *told] if told else []

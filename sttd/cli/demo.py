@@ -1,0 +1,165 @@
+"""`sttd demo`: a spoken sample in English and one in Thai through the whole path, offline, in a folder of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from sttd.cli import access
+from sttd.cli.look import is_terminal
+from sttd.cli.options import Given, given, shared
+from sttd.errors import SttdError, UsageError
+from sttd.job import ENDED, Job, State
+from sttd.text import printable
+
+if TYPE_CHECKING:
+    from sttd.config import Config
+
+SAMPLES = Path(__file__).resolve().parent.parent / "demo" / "samples"
+SPOKEN = {"english.flac": "English", "thai.flac": "Thai"}
+SETTINGS = ("model.name=demo", "model.fallback=", "watch.settle=0s")
+REFRESH = 0.1  # seconds
+LAST_LINES = 12  # of the daemon's log, where it fails
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """How far the demo is."""
+
+    jobs: tuple[Job, ...]
+    progress: dict[int, float | None]  # 0 to 1 of the jobs that a worker has
+
+    def finished(self) -> bool:
+        return len(self.jobs) == len(SPOKEN) and all(job.state in ENDED for job in self.jobs)
+
+
+@click.command()
+@shared
+def demo() -> int:
+    """A spoken English and a spoken Thai sample through the whole path, with the demo model, offline."""
+    words = given()
+    settings = [*SETTINGS, *words.sets]
+    root = words.root or Path(tempfile.mkdtemp(prefix="sttd-demo-"))
+    config = Given(words.config, root, settings).load()
+    before = _prepare(config)
+    command = [sys.executable, "-m", "sttd", *([] if words.config is None else ["--config", str(words.config)])]
+    command += ["--root", str(root), *(word for one in settings for word in ("--set", one)), "run", "--drain"]
+    with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log) as daemon:
+        try:
+            _follow(config, before, daemon)
+        except KeyboardInterrupt:
+            pass  # the daemon got the signal too, and stops at its next checkpoint
+        finally:
+            code = daemon.wait()
+        jobs = look(config, before).jobs
+        if code == 0 and len(jobs) == len(SPOKEN):
+            _report(config, root, jobs)
+            return 0
+        _explain(jobs, log, root)
+    return code or 1
+
+
+def _prepare(config: Config) -> int:
+    """Put the samples into the inbox; returns the number of the newest job that is there already.
+
+    Raises:
+        UsageError: the folder is in use for something else: the demo model would be let loose on it.
+    """
+    inbox = config.paths.inbox
+    others = [path.name for path in inbox.iterdir() if path.name[0] != "."] if inbox.is_dir() else []
+    if set(others) - set(SPOKEN):
+        raise UsageError(
+            f"{inbox} holds recordings, which are not for the demo model: choose an empty folder for --root"
+        )
+    before = 0
+    if access.has_ledger(config):
+        with access.reading(config) as ledger:
+            before = max((job.id for job in ledger.jobs(limit=1)), default=0)
+            if ledger.counts()[State.QUEUED]:
+                raise UsageError(f"jobs wait in {config.paths.state}: choose an empty folder for --root")
+    inbox.mkdir(parents=True, exist_ok=True)
+    for name in SPOKEN:
+        shutil.copyfile(SAMPLES / name, inbox / f".{name}")
+        (inbox / f".{name}").rename(inbox / name)
+    return before
+
+
+def look(config: Config, before: int) -> Picture:
+    """The jobs of this demo, which are newer than number `before`, and how far they are."""
+    if not access.has_ledger(config):
+        return Picture((), {})
+    with access.reading(config) as ledger:
+        jobs = tuple(job for job in ledger.jobs(newest=False) if job.id > before)
+        live: dict[str, Any] = ledger.fact("live", {})
+    workers = [worker for worker in live.get("workers", []) if worker["job"] is not None]
+    return Picture(jobs, {worker["job"]: worker["progress"] for worker in workers})
+
+
+def _follow(config: Config, before: int, daemon: subprocess.Popen[bytes]) -> None:
+    """Show how far it is, on a terminal with progress bars, until the daemon ends."""
+    print(f"{len(SPOKEN)} recordings dropped into {printable(str(config.paths.inbox))}", flush=True)
+    if not is_terminal():
+        daemon.wait()
+        return
+    from sttd.cli import live
+
+    live.follow(_pictures(lambda: look(config, before), daemon), SPOKEN)
+
+
+def _pictures(take: Callable[[], Picture], daemon: subprocess.Popen[bytes]) -> Iterator[Picture]:
+    """What is to be seen, as long as the daemon runs."""
+    while daemon.poll() is None:
+        try:
+            yield take()
+        except SttdError:  # the ledger is being made this very moment, or put away
+            time.sleep(0)
+        time.sleep(REFRESH)
+    yield take()
+
+
+def _report(config: Config, root: Path, jobs: tuple[Job, ...]) -> None:
+    """What was heard, and where it lies."""
+    if is_terminal():
+        from sttd.cli import term
+
+        show: Callable[[str, str], None] = term.heading
+    else:
+        show = _plain_heading
+    for job in jobs:
+        show(job.source, f"{SPOKEN[job.source]}, heard as {job.language!r} by the {job.model} model")
+        print(f"  {printable(words_of(job))}")
+        for output in job.outputs:
+            print(f"    {printable(output)}")
+    print(f"\nThe sources lie in {printable(str(config.paths.archive))}")
+    print("The demo model knows a short list of words; a real one: `sttd model list`.")
+    print(f"All of it is in {printable(str(root))}: look at it, and delete it when you like.")
+
+
+def _plain_heading(name: str, about: str) -> None:
+    print(f"\n{name} ({about})")
+
+
+def words_of(job: Job) -> str:
+    """The words of a result, on one line."""
+    path = next((output for output in job.outputs if output.endswith(".txt")), None)
+    return "" if path is None else " ".join(Path(path).read_text(encoding="utf-8").split())
+
+
+def _explain(jobs: tuple[Job, ...], log: IO[bytes], root: Path) -> None:
+    """Why there is no result: what the jobs say, and the last lines of the daemon's log."""
+    log.seek(0)
+    for line in log.read().decode(errors="replace").splitlines()[-LAST_LINES:]:
+        print(line, file=sys.stderr)
+    for job in jobs:
+        if job.error:
+            print(f"sttd: {printable(job.source)}: {printable(job.error)}", file=sys.stderr)
+    print(f"sttd: the demo did not come to its end; its folder is {printable(str(root))}", file=sys.stderr)

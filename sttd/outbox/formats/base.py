@@ -1,0 +1,72 @@
+"""What the formats share: harmless text, whole milliseconds, cues in order."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, TextIO
+
+from sttd.outbox.meta import Meta
+from sttd.part import Segment
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# controls and noncharacters that are no white space, and the byte order mark: XML and players stumble over them
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+
+
+class Format(Protocol):
+    """Writes one kind of file. `suffix` is its name in `output.formats`, and the file's suffix."""
+
+    suffix: str
+
+    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:
+        """Write the whole file, segment by segment; `file` is UTF-8 with `\\n` as its new line."""
+
+
+class Cue(NamedTuple):
+    start: int  # milliseconds
+    end: int  # milliseconds, always after `start`
+    text: str  # one line that is not empty
+
+
+def line(text: str) -> str:
+    """`text` as one line: runs of white space, new lines among it, are one space; nothing that cannot be encoded."""
+    return " ".join(_CONTROLS.sub("", whole(text)).split())
+
+
+def whole(text: str) -> str:
+    """`text` with U+FFFD for lone surrogates, which UTF-8 cannot hold."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole milliseconds, rounded before they are split up (59.9996 s is one minute), as Whisper's writers do."""
+    return max(0, round(seconds * 1000)) if math.isfinite(seconds) else 0
+
+
+def cues(segments: Iterator[Segment]) -> Iterator[Cue]:
+    """What is shown when: in order, never two at once, each at least a millisecond. Empty ones are left out.
+
+    Where segments overlap, the earlier one ends when the later one begins.
+    """
+    held: Cue | None = None
+    for segment in segments:
+        text = line(segment.text)
+        if not text:
+            continue
+        start, end = milliseconds(segment.start), milliseconds(segment.end)
+        if held is not None:
+            start = max(start, held.start + 1)
+            yield held._replace(end=min(held.end, start))
+        held = Cue(start, max(end, start + 1), text)
+    if held is not None:
+        yield held
+
+
+def clock(milliseconds: int, decimal: str) -> str:
+    """`HH:MM:SS.mmm` with `decimal` for the point; the hours grow past 99 as they must."""
+    seconds, thousandths = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{decimal}{thousandths:03d}"

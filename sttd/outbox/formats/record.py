@@ -1,0 +1,114 @@
+"""The JSON that carries everything, a line a segment: written and read back as a stream.
+
+Its last key, `check`, is the SHA-256 of every byte before its comma. It tells a result that a person has corrected
+from one that may be copied for an equal recording.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from typing import Any, BinaryIO, TextIO
+
+from sttd.outbox.formats.base import whole
+from sttd.outbox.meta import Meta
+from sttd.part import Segment, Word
+
+_OPEN, _CLOSE = b'"segments": [', b"]"
+_CHECK = b',\n"check": "'
+_END = b'"\n}\n'
+_TAIL = len(_CHECK) + 64 + len(_END)  # bytes
+
+
+class Json:
+    suffix = "json"
+
+    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:
+        digest = hashlib.sha256()
+        for piece in _pieces(meta, segments):
+            digest.update(piece.encode())
+            file.write(piece)
+        file.write(f"{_CHECK.decode()}{digest.hexdigest()}{_END.decode()}")
+
+
+class Altered(ValueError):
+    """The file is not, or no longer, what `Json` wrote."""
+
+
+def read(file: BinaryIO) -> tuple[Meta, Iterator[Segment]]:
+    """Head and segments of what `Json` wrote; the segments are read as they are asked for.
+
+    Raises:
+        Altered: a byte of it has been changed, or another program wrote it.
+    """
+    _check(file)
+    lines = [next(file, b"")]  # the brace
+    head = {}
+    with contextlib.suppress(StopIteration):
+        while not (text := next(file)).startswith(_OPEN):
+            lines.append(text)
+    try:
+        head = json.loads(b"".join(lines).rstrip(b",\n") + b"}")
+        return Meta.from_head(head), _segments(file)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Altered(f"the head of the transcript is of another version: {error}") from error
+
+
+def _check(file: BinaryIO) -> None:
+    """Compare the sum, and go back to the beginning."""
+    body = file.seek(0, 2) - _TAIL
+    if body < 0:
+        raise Altered("the transcript is cut off")
+    file.seek(body)
+    tail = file.read()
+    file.seek(0)
+    digest = hashlib.sha256()
+    while body > 0 and (piece := file.read(min(body, 1 << 20))):
+        digest.update(piece)
+        body -= len(piece)
+    if tail != _CHECK + digest.hexdigest().encode() + _END:
+        raise Altered("the transcript has been changed since it was written")
+    file.seek(0)
+
+
+def _segments(file: BinaryIO) -> Iterator[Segment]:
+    for text in file:
+        if text.startswith(_CLOSE):
+            return
+        value = json.loads(text.rstrip(b",\n"))
+        # what is not finite is null in JSON
+        numbers = {name: math.nan for name, item in value.items() if item is None}
+        words = tuple(Word(**word) for word in value.get("words", ()))
+        yield Segment(**{**value, **numbers, "words": words})
+
+
+def _pieces(meta: Meta, segments: Iterator[Segment]) -> Iterator[str]:
+    head = json.dumps(_plain(meta.head()), ensure_ascii=False, allow_nan=False, indent=2)
+    # each key of the head at the line's beginning, so that `read` finds `segments` whatever a text says
+    yield head.removesuffix("\n}") + f",\n{_OPEN.decode()}"
+    comma = ""
+    for segment in segments:
+        value = dataclasses.asdict(segment)
+        if not segment.words:
+            del value["words"]
+        yield f"{comma}\n{json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)}"
+        comma = ","
+    yield f"\n{_CLOSE.decode()}"
+
+
+def _plain(value: Any) -> Any:
+    """`value` as strict JSON can hold it: no lone surrogates, no NaN."""
+    match value:
+        case dict():
+            return {name: _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case str():
+            return whole(value)
+        case float() if not math.isfinite(value):
+            return None
+    return value

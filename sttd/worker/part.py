@@ -1,0 +1,142 @@
+"""One attempt at one part: from the recording to chunks, told as messages. It knows no pool, deadline or checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Notice, PartSpec, Progress, Started
+from sttd.worker.audio import Stream, open_recording
+from sttd.worker.decode import Decoder
+from sttd.worker.errors import PartFailed
+from sttd.worker.items import Prepared, prepare
+from sttd.worker.model import LoadedModel, is_gpu_memory
+from sttd.worker.prefetch import Prefetch
+from sttd.worker.windows import windows
+
+_AHEAD = 1  # batches that wait while one is in the model and one is being made
+_PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
+# the machine's fault: no space, no quota, no memory, no file handles
+_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+
+
+@dataclass(frozen=True)
+class _Wound:
+    """The stream is on its way to `resume_from`."""
+
+    done: float  # seconds
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """The stream stands at `resume_from`."""
+
+    total: float | None  # seconds of the recording
+
+
+@dataclass(frozen=True)
+class _Ended:
+    samples: int  # of the recording, as far as the part goes
+    warnings: tuple[str, ...]
+
+
+_Ahead = _Wound | _Ready | _Ended | tuple[Prepared, ...]
+
+
+def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
+    """Transcribe `spec`, from `spec.resume_from` on.
+
+    Yields:
+        Progress while the stream is wound forward, Started, then Notice, Chunks (one a batch) and Progress, and at last
+        Done; or Failed as the last one, for whatever is wrong with the recording, the machine or the model. The consumer
+        may close it at any time; the file is closed then.
+    """
+    carried: dict[str, Any] = {"part_id": spec.part_id, "attempt": spec.attempt}
+    try:
+        yield from _transcribe(spec, model, carried)
+    except PartFailed as error:
+        yield Failed(cause=error.cause, error=error.message, retriable=error.retriable, **carried)
+    except (RuntimeError, ValueError, OSError, MemoryError) as error:  # CTranslate2's, onnxruntime's, the system's
+        yield Failed(cause=_cause(error), error=f"{type(error).__name__}: {error}", retriable=True, **carried)
+
+
+def _cause(error: Exception) -> Cause:
+    if is_gpu_memory(error):
+        return Cause.GPU_MEMORY
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _MACHINE):
+        return Cause.MACHINE
+    return Cause.ERROR
+
+
+def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> Iterator[Event]:
+    decoder = Decoder(model, spec.options, spec.language, spec.language_probability)
+    total: float | None = None
+    told = time.monotonic()
+    with Prefetch[_Ahead](lambda put: _produce(spec, model, put), _AHEAD) as ahead:
+        for thing in ahead:
+            match thing:
+                case _Wound(done):
+                    yield Progress(done=done, total=total, **carried)
+                case _Ready(total):
+                    yield _started(spec, model, total, carried)
+                    for text in decoder.remarks:
+                        yield Notice(level="WARNING", text=text, event="options", **carried)
+                case _Ended(samples, warnings):
+                    yield Done(audio_seconds=samples / SAMPLE_RATE, warnings=warnings, **carried)
+                case batch:
+                    chunks = decoder.decode(batch)
+                    yield Chunks(chunks=chunks, **carried)
+                    if time.monotonic() - told >= _PROGRESS_INTERVAL:
+                        told = time.monotonic()
+                        yield Progress(done=chunks[-1].end / SAMPLE_RATE, total=total, **carried)
+
+
+def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: dict[str, Any]) -> Started:
+    load_seconds, model.load_seconds = model.load_seconds, 0.0  # warm from now on
+    return Started(
+        pid=os.getpid(),
+        model=model.loaded.model,
+        requested_model=spec.model.name,
+        fallback_reason=model.loaded.fallback_reason,
+        stuck=model.loaded.stuck,
+        load_seconds=load_seconds,
+        audio_seconds=total,
+        **carried,
+    )
+
+
+def _produce(spec: PartSpec, model: LoadedModel, put: Callable[[_Ahead], None]) -> None:
+    """Everything before the model; in the prefetch thread."""
+    with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options) as stream:
+        # a generator, which must be closed before its stream is
+        blocks: Any = stream.blocks(spec.resume_from, spec.end, on_wind=lambda done: put(_Wound(done)))
+        with contextlib.closing(blocks):
+            samples = _cut(spec, model, stream, blocks, put)
+        put(_Ended(samples, tuple(stream.warnings)))
+
+
+def _cut(
+    spec: PartSpec, model: LoadedModel, stream: Stream, blocks: Iterator[tuple[int, Any]], put: Callable[[_Ahead], None]
+) -> int:
+    """Windows with features, a batch at a time; the sample after the last."""
+    first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
+    put(_Ready(stream.duration))
+    end = spec.resume_from
+    batch: list[Prepared] = []
+    for window in windows(
+        itertools.chain(first, blocks), spec.resume_from, spec.next_index, spec.options.vad_threshold
+    ):
+        end = window.end
+        batch.append(prepare(model.whisper, window))
+        if len(batch) >= spec.options.batch_size:
+            put(tuple(batch))
+            batch = []
+    if batch:
+        put(tuple(batch))
+    return end

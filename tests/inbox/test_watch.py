@@ -1,0 +1,137 @@
+"""The glue to watchdog: what the kernel refuses, loses or limits."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+
+import pytest
+from loguru import logger
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
+
+from sttd.inbox import watch as watch_module
+from sttd.inbox.mail import Mailbox, News
+from sttd.inbox.watch import RETRY, Watch
+
+
+@pytest.fixture
+def log():
+    lines = []
+    number = logger.add(lambda message: lines.append(str(message)), format="{level} {message}")
+    yield lines
+    logger.remove(number)
+
+
+@pytest.fixture
+def mailbox():
+    return Mailbox()
+
+
+@pytest.fixture
+def watch(tmp_path, mailbox):
+    watch = Watch(tmp_path, mailbox, lambda rel: rel.endswith(".wav"))
+    yield watch
+    watch.stop()
+
+
+def test_a_watch_is_set_up_once(watch):
+    assert watch.check(0.0)
+    assert watch.works
+    assert not watch.check(1.0)
+
+
+def test_a_stopped_watch_leaves_no_thread(watch):
+    before = set(threading.enumerate())
+    watch.check(0.0)
+    made = set(threading.enumerate()) - before
+    assert made
+    watch.stop()
+    for thread in made:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_an_overflow_of_the_kernels_queue_asks_for_a_walk(watch, mailbox):
+    watch.check(0.0)
+    watch._observer.reader.handle_event(InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b""))
+    assert mailbox.take(0.0).rescan
+
+
+def test_names_that_are_no_job_wake_nobody(watch, mailbox, tmp_path):
+    watch.check(0.0)
+    (tmp_path / "a.part").write_bytes(b"x")
+    (tmp_path / "a.part").rename(tmp_path / "a.wav")
+    mail = mailbox.take(10.0)
+    assert mail.news == {"a.wav": News.FINAL}
+    (tmp_path / "a.wav").rename(tmp_path / ".sttd-1")
+    mail = mailbox.take(10.0)
+    assert mail.news == {"a.wav": News.LEFT}
+
+
+def test_reading_a_file_makes_no_news(watch, mailbox, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"x")
+    watch.check(0.0)
+    (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "b.wav").write_bytes(b"x")
+    news = {}
+    while "b.wav" not in news:
+        news |= mailbox.take(10.0).news
+    assert news.keys() == {"b.wav"}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "inotify watch limit reached"), "sysctl fs.inotify.max_user_watches="),
+        (OSError(errno.EMFILE, "inotify instance limit reached"), "sysctl fs.inotify.max_user_instances="),
+        (RuntimeError("can't start new thread"), "can't start new thread"),
+    ],
+)
+def test_a_watch_that_is_refused_is_said_once_and_tried_again_later(watch, log, monkeypatch, error, said):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr(Watch, "_observe", refuse)
+    for now in (0.0, 1.0, RETRY + 1, 2 * RETRY + 2):
+        assert not watch.check(now)
+        assert not watch.works
+    (line,) = log
+    assert said in line
+    monkeypatch.undo()
+    assert not watch.check(2 * RETRY + 3), "not before its time"
+    assert watch.check(3 * RETRY + 3)
+    assert "watched again" in log[-1]
+
+
+@pytest.mark.parametrize("part", ["reader", "observer", "emitter"])
+def test_whichever_of_its_threads_dies_the_watch_is_set_up_again(watch, mailbox, tmp_path, log, part):
+    watch.check(0.0)
+    observer = watch._observer
+    thread = {"reader": observer.reader, "observer": observer, "emitter": next(iter(observer.emitters))}[part]
+    thread.stop()
+    thread.join(10)
+    assert watch.check(1.0)
+    assert "had died" in log[0]
+    (tmp_path / "a.wav").write_bytes(b"x")
+    end = time.monotonic() + 10
+    while "a.wav" not in mailbox.take(10.0).news:
+        assert time.monotonic() < end
+
+
+def test_more_folders_than_the_kernel_watches_are_said_once(watch, log, tmp_path, monkeypatch):
+    (tmp_path / "max_user_watches").write_text("10\n")
+    monkeypatch.setattr(watch_module, "_LIMITS", tmp_path)
+    watch.check(0.0)
+    for folders in (9, 11, 12):
+        watch.cover(folders)
+    (line,) = log
+    assert "sysctl fs.inotify.max_user_watches=22" in line
+
+
+def test_a_handler_does_not_raise_whatever_the_event(tmp_path, mailbox):
+    """watchdog's thread would end; paths outside, empty ones and bytes are passed over or understood."""
+    handler = watch_module._Handler("/in", mailbox, lambda rel: True)
+    for source, target in (("", "/in/a"), ("/in/b", ""), (b"/in/\xff", b"/elsewhere"), ("/in", "/inner/c")):
+        handler.dispatch(watch_module.FileMovedEvent(source, target))
+    assert mailbox.take(0.0).news == {"a": News.FINAL, "b": News.LEFT, "\udcff": News.LEFT}
