@@ -81,7 +81,7 @@ def cancel(number: int) -> None:
     _tell(taken, f"{_named(job)} is cancelled", f"{_named(job)} will be cancelled")
 
 
-@click.command()
+@click.command(short_help="Transcribe a finished job once more.")
 @click.argument("number", metavar="ID", type=int)
 @click.option("--model", metavar="M", help="With this model.")
 @click.option("--language", metavar="L", help="Taken to be in this language.")
@@ -107,7 +107,7 @@ def redo(number: int, model: str | None, language: str | None) -> None:
     _tell(taken, f"{_named(job)} is done again as job {new.id if new else '?'}", f"{_named(job)} will be done again")
 
 
-@click.command()
+@click.command(short_help="Start no further job, until resume.")
 @shared
 def pause() -> None:
     """Start no further job. What runs goes on to its end."""

@@ -42,7 +42,7 @@ class Picture:
         return len(self.jobs) == len(SPOKEN) and all(job.state in ENDED for job in self.jobs)
 
 
-@click.command()
+@click.command(short_help="Two spoken samples through the whole path.")
 @shared
 def demo() -> int:
     """A spoken English and a spoken Thai sample through the whole path, with the demo model, offline."""

@@ -135,7 +135,7 @@ def _table(found: list[Job], state: str | None, total: int) -> None:
         screen.print(f"{total - len(found)} older ones are not shown: --limit {total} shows all", style="dim")
 
 
-@click.command()
+@click.command(short_help="All about one job.")
 @click.argument("number", metavar="ID", type=int)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @shared

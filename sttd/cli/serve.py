@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sttd.config import Config
 
 
-@click.command()
+@click.command(short_help="Watch the inbox: the daemon itself.")
 @click.option("--model", metavar="M", help="Instead of the configured model.")
 @click.option("--drain", is_flag=True, help="End when every file that is a job has ended.")
 @shared

@@ -41,7 +41,7 @@ def publish(plan: Plan) -> tuple[str, ...]:
 
 
 def _target(plan: Plan, suffix: str, number: int) -> str:
-    return os.path.join(plan.folder, names.result_name(plan.name, plan.language, suffix, number))
+    return os.path.join(plan.folder, names.results(names.split(plan.name)[1], plan.language, [suffix], number)[suffix])
 
 
 def _is_ours(plan: Plan, suffix: str, path: str) -> bool:
@@ -109,7 +109,7 @@ def archive(path: str, folder: str, name: str) -> str:
     files.make_folder(folder)
     number = 1
     while True:
-        target = os.path.join(folder, names.source_name(name, number))
+        target = os.path.join(folder, names.numbered(names.split(name)[1], number))
         try:
             files.move_new(path, target)
         except FileExistsError:
@@ -125,7 +125,7 @@ def _is_file(path: str) -> bool:
 def _filed_before(plan: Plan) -> str:
     """Where an earlier try, killed after its last step, has put the source; "" where a person took it away."""
     number = 1
-    while os.path.lexists(target := os.path.join(plan.archive, names.source_name(plan.name, number))):
+    while os.path.lexists(target := os.path.join(plan.archive, names.numbered(names.split(plan.name)[1], number))):
         seen = os.stat(target)
         if (seen.st_size, seen.st_mtime_ns) == (plan.size, plan.mtime_ns):
             return target

@@ -16,7 +16,7 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
 
     One that lies outside the inbox (an archived one that was to be done again) stays where it is. None: it is gone.
     """
-    folder = os.path.join(config.paths.failed, names.folder_of(job.source))
+    folder = os.path.join(config.paths.failed, *names.split(job.source)[0])
     location: str | None = source
     if job.location is None:
         location = archive(source, folder, job.source) if os.path.lexists(source) else _moved_before(job, folder)
@@ -30,7 +30,7 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
     }
     files.make_folder(folder)
     base = os.path.basename(location or job.source)
-    path = os.path.join(folder, names.fitted(base, ".error.json"))
+    path = os.path.join(folder, names.fit(base, ".error.json"))
     part = os.path.join(folder, f".sttd-{job.id}.part")
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
     files.write_whole(part, lambda file: print(text, end="", file=file))
@@ -42,7 +42,7 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
 def _moved_before(job: Job, folder: str) -> str | None:
     """Where a try that was killed has put it."""
     number = 1
-    while os.path.lexists(path := os.path.join(folder, names.source_name(job.source, number))):
+    while os.path.lexists(path := os.path.join(folder, names.numbered(names.split(job.source)[1], number))):
         seen = os.stat(path)
         if (seen.st_size, seen.st_mtime_ns) == (job.size, job.mtime_ns):
             return path

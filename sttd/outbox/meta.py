@@ -76,13 +76,14 @@ class Meta:
 
     def head(self) -> dict[str, Any]:
         """The JSON's keys before `segments`. Times are ISO 8601 in UTC, for people and programs."""
+        path = self.source.encode("utf-8", "backslashreplace").decode()  # undecodable bytes are told apart
         return {
             "sttd": self.version,
             "job": self.job,
             "copy_of": self.copy_of,
             "source": {
-                "name": self.source.rpartition("/")[2],
-                "path": self.source,
+                "name": path.rpartition("/")[2],
+                "path": path,
                 "size": self.size,
                 "mtime_ns": self.mtime_ns,
                 "sha256": self.sha256,

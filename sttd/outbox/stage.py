@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from sttd.config import Config
 from sttd.job import Job
 from sttd.outbox import files, names
 from sttd.outbox.formats import FORMATS
+from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.meta import Meta
 from sttd.outbox.plan import Plan
-from sttd.part import Segment, Word
+from sttd.part import Segment
 
 STAGING = ".sttd-staging"
 
@@ -27,7 +26,7 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         OSError: they cannot be written, or the source cannot be read.
     """
     digest = job.sha256 or files.content_hash(source)
-    meta = meta.hashed(digest)
+    meta = dataclasses.replace(meta, sha256=digest)
     transcripts = str(config.paths.transcripts)
     staging = os.path.join(transcripts, STAGING, str(job.id))
     files.remove_tree(staging)
@@ -36,9 +35,9 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
     for suffix in config.output.formats:
         write = FORMATS[suffix].write
         path = os.path.join(staging, suffix)
-        hashes[suffix] = files.write_whole(path, lambda file, write=write: write(file, meta, segments()))  # type: ignore[misc]
+        hashes[suffix] = files.write_whole(path, lambda file, write=write: write(file, meta, iter(segments())))  # type: ignore[misc]
     files.fsync_folder(staging)
-    below = names.folder_of(job.source)
+    below = os.path.join(*names.split(job.source)[0], "")
     return Plan(
         job=job.id,
         name=job.source,
@@ -70,21 +69,11 @@ def stage_copy(job: Job, original: Job, config: Config, source: str) -> Plan | N
     if path is None:
         return None
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-        segments = [_segment(each) for each in value["segments"]]
-        head = {field.name: value[field.name] for field in dataclasses.fields(Meta)}
-    except (OSError, ValueError, KeyError, TypeError):
+        with Path(path).open("rb") as file:
+            meta, segments = read(file)
+            kept = list(segments)
+    except (OSError, Altered, KeyError, TypeError, ValueError):
         return None
-    if value["source"]["sha256"] != job.sha256:
+    if meta.sha256 != job.sha256:
         return None
-    about = {"name": job.source, "size": job.size, "sha256": job.sha256}
-    meta = Meta(**head | {"job": job.id, "source": about, "warnings": tuple(head["warnings"])})
-    return stage(job, meta, lambda: _again(segments), config, source)
-
-
-def _again(segments: list[Segment]) -> Iterator[Segment]:
-    return iter(segments)
-
-
-def _segment(value: dict[str, Any]) -> Segment:
-    return Segment(**value | {"words": tuple(Word(**word) for word in value["words"])})
+    return stage(job, meta.for_copy(job), lambda: kept, config, source)

@@ -158,25 +158,24 @@ class Stream:
         """The timeline's way: silence where there is a hole, the sound of each frame, what the resampler has left."""
         frames = self._frames()
         frame = next(frames, None)
+        stamp = self._stamp(frame, 0.0)
         while frame is not None:
             after = next(frames, None)
-            yield from self._placed(frame, after)
-            frame = after
+            at = self._mono.at
+            stamp_after = self._stamp(after, at)
+            silence = self._timeline.place(stamp, stamp_after, frame.samples / frame.sample_rate, at)
+            if silence:
+                yield from self._mono.insert(silence)
+            yield from self._mono.convert(frame)
+            frame, stamp = after, stamp_after
         yield from self._mono.finish()
-
-    def _placed(self, frame: AudioFrame, after: AudioFrame | None) -> Iterator[Array]:
-        at = self._mono.at
-        stamps = self._stamp(frame, at), self._stamp(after, at)
-        silence = self._timeline.place(*stamps, frame.samples / frame.sample_rate, at)
-        if silence:
-            yield from self._mono.insert(silence)
-        yield from self._mono.convert(frame)
 
     def _stamp(self, frame: AudioFrame | None, near: float) -> float | None:
         """A frame's time in seconds from the container's beginning."""
-        if frame is None or frame.pts is None or frame.time_base is None:
+        seconds = None if frame is None else frame.time
+        if seconds is None:
             return None
-        stamp = float(frame.pts * frame.time_base) - self._begin
+        stamp = seconds - self._begin
         return stamp - round((stamp - near) / _WRAP) * _WRAP if self._wraps else stamp
 
     def _frames(self) -> Iterator[AudioFrame]:

@@ -70,7 +70,15 @@ def test_links_and_special_files_are_counted_and_followed_nowhere(tmp_path):
 
 
 def test_what_is_no_job_is_counted_by_reason_but_not_what_is_our_own(tmp_path):
-    for rel in ("notes.txt", "b.wav.part", ".hidden.wav", "@eaDir/a.wav", ".stfolder/b.wav", ".sttd.lock", ".sttd-1.wav"):
+    for rel in (
+        "notes.txt",
+        "b.wav.part",
+        ".hidden.wav",
+        "@eaDir/a.wav",
+        ".stfolder/b.wav",
+        ".sttd.lock",
+        ".sttd-1.wav",
+    ):
         make(tmp_path, rel)
     files, scan = walk(tmp_path)
     assert files == {}

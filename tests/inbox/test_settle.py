@@ -216,7 +216,9 @@ def test_what_cannot_be_looked_at_is_looked_at_again(tracker):
 
 
 LOOKS = st.lists(
-    st.tuples(st.floats(0.0, 20.0), st.sampled_from([A, B, Identity(20, 1_000)]), st.booleans()), min_size=1, max_size=30
+    st.tuples(st.floats(0.0, 20.0), st.sampled_from([A, B, Identity(20, 1_000)]), st.booleans()),
+    min_size=1,
+    max_size=30,
 )
 
 

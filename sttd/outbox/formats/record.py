@@ -6,9 +6,9 @@ from one that may be copied for an equal recording.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from sttd.outbox.formats.base import whole
 from sttd.outbox.meta import Meta
 from sttd.part import Segment, Word
 
-_OPEN, _CLOSE = b'"segments": [', b"]"
-_CHECK = b',\n"check": "'
+_OPEN, _CLOSE = b'  "segments": [', b"  ]"
+_CHECK = b',\n  "check": "'
 _END = b'"\n}\n'
 _TAIL = len(_CHECK) + 64 + len(_END)  # bytes
 
@@ -46,11 +46,7 @@ def read(file: BinaryIO) -> tuple[Meta, Iterator[Segment]]:
         Altered: a byte of it has been changed, or another program wrote it.
     """
     _check(file)
-    lines = [next(file, b"")]  # the brace
-    head = {}
-    with contextlib.suppress(StopIteration):
-        while not (text := next(file)).startswith(_OPEN):
-            lines.append(text)
+    lines = list(itertools.takewhile(lambda text: not text.startswith(_OPEN), file))
     try:
         head = json.loads(b"".join(lines).rstrip(b",\n") + b"}")
         return Meta.from_head(head), _segments(file)
@@ -79,23 +75,26 @@ def _segments(file: BinaryIO) -> Iterator[Segment]:
     for text in file:
         if text.startswith(_CLOSE):
             return
-        value = json.loads(text.rstrip(b",\n"))
-        # what is not finite is null in JSON
-        numbers = {name: math.nan for name, item in value.items() if item is None}
-        words = tuple(Word(**word) for word in value.get("words", ()))
-        yield Segment(**{**value, **numbers, "words": words})
+        value = _numbers(json.loads(text.rstrip(b",\n")))
+        words = tuple(Word(**_numbers(word)) for word in value.get("words", ()))
+        yield Segment(**{**value, "words": words})
+
+
+def _numbers(value: dict[str, Any]) -> dict[str, Any]:
+    """What was not finite is null in JSON."""
+    return {name: math.nan if item is None else item for name, item in value.items()}
 
 
 def _pieces(meta: Meta, segments: Iterator[Segment]) -> Iterator[str]:
     head = json.dumps(_plain(meta.head()), ensure_ascii=False, allow_nan=False, indent=2)
-    # each key of the head at the line's beginning, so that `read` finds `segments` whatever a text says
+    # no other line begins as `_OPEN` does, whatever a text says: new lines are escaped, lists within are further in
     yield head.removesuffix("\n}") + f",\n{_OPEN.decode()}"
     comma = ""
     for segment in segments:
         value = dataclasses.asdict(segment)
         if not segment.words:
             del value["words"]
-        yield f"{comma}\n{json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)}"
+        yield f"{comma}\n    {json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)}"
         comma = ","
     yield f"\n{_CLOSE.decode()}"
 
