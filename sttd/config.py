@@ -9,9 +9,10 @@ import dataclasses
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sttd.part import ModelSpec, Options
+if TYPE_CHECKING:
+    from sttd.part import ModelSpec, Options
 
 
 def key(default: Any, help: str, kind: str, **rules: Any) -> Any:
@@ -174,11 +175,15 @@ class Config:
 
     def options(self) -> Options:
         """The part of the configuration that a worker needs to transcribe."""
+        from sttd.part import Options  # noqa: PLC0415 - commands that only look do without it
+
         words = dataclasses.asdict(self.transcribe)
         return Options(**words, max_gap=self.limits.max_gap, max_audio=self.limits.max_audio)
 
     def model_spec(self, name: str | None = None, hold: str = "") -> ModelSpec:
         """What a worker is told to load: the configured model, or `name` for one job alone."""
+        from sttd.part import ModelSpec  # noqa: PLC0415 - commands that only look do without it
+
         model = self.model
         wanted = name or model.name
         return ModelSpec(

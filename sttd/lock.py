@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from sttd.errors import AlreadyRunning
@@ -37,6 +38,19 @@ class Lock:
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    """Take the lock. A command that looks whether it `is_held` has a share of it for microseconds: that is waited out."""
+    for wait in (0.01, 0.05, 0.2, None):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if wait is not None:
+                time.sleep(wait)
+        else:
+            return True
+    return False
 
 
 def is_held(path: Path) -> bool:

@@ -25,6 +25,11 @@ def printable(name: str) -> str:
     return _UNSAFE.sub(_escape, name)
 
 
+def sentence(text: str) -> str:
+    """A message on one line. Names in it are escaped already, or not at all: a backslash is left as it is."""
+    return printable(text).replace("\\\\", "\\")
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code == ord("\\"):

@@ -249,7 +249,7 @@ def test_a_link_into_the_inbox_is_seen_through(tmp_path):
         (["model.name=base"], "fallback is the model itself (base)"),
         (["pool.workers=200", "model.cpu_threads=2"], "make 400 threads on "),
         (["pool.job_timeout=5s"], "job_timeout (5s) is below sweep_interval (1min)"),
-        (["watch.settle=0s"], "settle_closed (500ms) is over settle (0s)"),
+        (["watch.settle=100ms"], "settle_closed (500ms) is over settle (100ms)"),
     ],
 )
 def test_what_is_probably_not_meant_is_warned_of(sets, sentence):

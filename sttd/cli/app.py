@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -9,27 +10,44 @@ from collections.abc import Sequence
 import click
 
 from sttd import __version__
-from sttd.cli.ask import cancel, pause, redo, resume, retry
-from sttd.cli.demo import demo
-from sttd.cli.look import jobs, show, status
-from sttd.cli.models import model
 from sttd.cli.options import shared
-from sttd.cli.plain import sentence
-from sttd.cli.serve import check_config, run, transcribe
 from sttd.errors import ConfigError, SttdError
+from sttd.text import sentence
 
 INTERRUPTED = 130  # as a shell tells it: 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
-class _InOrder(click.Group):
-    """Help lists the commands in the order in which a person meets them."""
+COMMANDS = {  # where each lives, in the order in which a person meets them
+    "run": "serve", "demo": "demo", "status": "look", "jobs": "look", "show": "look", "retry": "ask", "cancel": "ask",
+    "redo": "ask", "pause": "ask", "resume": "ask", "transcribe": "serve", "check-config": "serve", "model": "models",
+}  # fmt: skip
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+
+class _Commands(click.Group):
+    """The commands, each imported when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"sttd.cli.{COMMANDS[cmd_name]}")
+        command = getattr(module, cmd_name.replace("-", "_"))
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:  # click looks among the commands that are imported
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
 
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="sttd", message="%(prog)s %(version)s")
 @shared
 def sttd() -> None:
@@ -37,12 +55,6 @@ def sttd() -> None:
 
     Exit codes: 0; 1 failed; 2 usage; 3 runs already; 6 not configured.
     """
-
-
-for _command in (
-    run, demo, status, jobs, show, retry, cancel, redo, pause, resume, transcribe, check_config, model,
-):  # fmt: skip
-    sttd.add_command(_command)
 
 
 def main(words: Sequence[str] | None = None) -> None:

@@ -8,9 +8,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -19,20 +18,19 @@ from sttd.cli.look import is_terminal
 from sttd.cli.options import Given, given, shared
 from sttd.errors import SttdError, UsageError
 from sttd.job import ENDED, Job, State
-from sttd.text import printable
+from sttd.text import printable, sentence
 
 if TYPE_CHECKING:
     from sttd.config import Config
 
 SAMPLES = Path(__file__).resolve().parent.parent / "demo" / "samples"
 SPOKEN = {"english.flac": "English", "thai.flac": "Thai"}
-SETTINGS = ("model.name=demo", "model.fallback=", "watch.settle=0s")
+SETTINGS = ("model.name=demo", "model.fallback=", "watch.settle=0s", "watch.settle_closed=0s")
 REFRESH = 0.1  # seconds
 LAST_LINES = 12  # of the daemon's log, where it fails
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """How far the demo is."""
 
     jobs: tuple[Job, ...]
@@ -161,5 +159,5 @@ def _explain(jobs: tuple[Job, ...], log: IO[bytes], root: Path) -> None:
         print(line, file=sys.stderr)
     for job in jobs:
         if job.error:
-            print(f"sttd: {printable(job.source)}: {printable(job.error)}", file=sys.stderr)
+            print(f"sttd: {printable(job.source)}: {sentence(job.error)}", file=sys.stderr)
     print(f"sttd: the demo did not come to its end; its folder is {printable(str(root))}", file=sys.stderr)

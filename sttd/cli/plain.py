@@ -7,13 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from sttd.job import Job, State
-from sttd.text import printable
+from sttd.text import printable, sentence
 from sttd.units import format_duration
-
-
-def sentence(text: str) -> str:
-    """A message on one line. Names in it are escaped already, or not at all: a backslash is left as it is."""
-    return printable(text).replace("\\\\", "\\")
 
 
 def clock(seconds: float | None) -> str:

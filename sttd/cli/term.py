@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sttd.cli import plain
 from sttd.job import Job, State
-from sttd.text import printable
+from sttd.text import printable, sentence
 
 STYLES = {
     State.QUEUED: "default", State.RUNNING: "cyan", State.COMMITTING: "cyan", State.DONE: "green",
@@ -50,7 +50,7 @@ def status(found: dict[str, Any], now: float, width: int) -> RenderableType:
     if plain.inbox(found):
         table.add_row("inbox", Text(plain.inbox(found), "red" if found["inbox"]["away"] else "default"))
     for trouble in found["trouble"]:
-        table.add_row("trouble", Text(plain.sentence(trouble), "red"))
+        table.add_row("trouble", Text(sentence(trouble), "red"))
     if not found["workers"]:
         return table
     return Group(table, Text(), workers(found["workers"], width))
@@ -71,7 +71,7 @@ def workers(found: list[dict[str, Any]], width: int) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
     table.add_column("worker", justify="right", no_wrap=True)
     table.add_column("job", justify="right", no_wrap=True)
-    table.add_column("recording", no_wrap=True, overflow="ellipsis", min_width=8)
+    table.add_column("recording", min_width=8)  # the one that gives way: all others hold their line
     table.add_column("progress", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     if wide:
@@ -80,7 +80,7 @@ def workers(found: list[dict[str, Any]], width: int) -> Table:
     for worker in found:
         cells = [Text(str(worker["pid"] or "-")), Text(str(worker["job"] or "-")), *_work(worker, 24 if wide else 10)]
         if wide:
-            audio = "" if worker["job"] is None else f"{plain.clock(worker['done'])} / {plain.clock(worker['total'])}"
+            audio = "" if not worker["done"] else f"{plain.clock(worker['done'])} / {plain.clock(worker['total'])}"
             cells += [Text(audio), Text(printable(worker["model"] or "-"))]
         table.add_row(*cells)
     return table
@@ -88,7 +88,7 @@ def workers(found: list[dict[str, Any]], width: int) -> Table:
 
 def _work(worker: dict[str, Any], bar: int) -> list[RenderableType]:
     """What a worker does: the recording, a bar, a figure."""
-    name = Text(printable(worker["source"] or ""))
+    name = _name(worker["source"] or "")
     if worker["job"] is None or worker["progress"] is None:
         return [name, Text(worker["state"], "dim" if worker["job"] is None else "cyan"), Text()]
     return [name, progress(worker["progress"], bar), Text(plain.percent(worker["progress"]))]
@@ -96,7 +96,10 @@ def _work(worker: dict[str, Any], bar: int) -> list[RenderableType]:
 
 def progress(share: float | None, width: int) -> ProgressBar:
     """A bar for 0 to 1; None: it moves to and fro."""
-    return ProgressBar(total=1.0, completed=share or 0.0, width=width, pulse=share is None)
+    return ProgressBar(
+        total=1.0, completed=share or 0.0, width=width, pulse=share is None,
+        complete_style="cyan", finished_style="green", pulse_style="cyan",
+    )  # fmt: skip
 
 
 def jobs(found: list[Job], width: int) -> Table:
@@ -105,7 +108,7 @@ def jobs(found: list[Job], width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="dim", expand=False)
     table.add_column("id", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    table.add_column("recording", no_wrap=not any(job.error for job in found), overflow="ellipsis", ratio=None)
+    table.add_column("recording", min_width=8)  # the one that gives way: all others hold their line
     if wide:
         table.add_column("audio", justify="right", no_wrap=True)
         table.add_column("lang", no_wrap=True)
@@ -120,12 +123,16 @@ def jobs(found: list[Job], width: int) -> Table:
     return table
 
 
-def _recording(job: Job) -> Text:
-    """The name on one line, cut where it must be; below it, wrapped, why the job failed."""
-    name = Text(printable(job.source), no_wrap=True, overflow="ellipsis")
-    if job.error:
-        name.append(f"\n{plain.sentence(job.error)}", "red" if job.state is State.FAILED else "yellow")
-    return name
+def _name(source: str) -> Text:
+    """The name of a recording on one line, cut where it must be."""
+    return Text(printable(source), no_wrap=True, overflow="ellipsis")
+
+
+def _recording(job: Job) -> RenderableType:
+    """The name, and below it, wrapped, what went wrong."""
+    if not job.error:
+        return _name(job.source)
+    return Group(_name(job.source), Text(sentence(job.error), "red" if job.state is State.FAILED else "yellow"))
 
 
 def show(job: Job, attempts: list[dict[str, Any]]) -> Table:

@@ -59,7 +59,7 @@ def warnings(config: Config) -> Iterator[str]:
             f"[pool] job_timeout ({format_duration(pool.job_timeout)}) is below sweep_interval "
             f"({format_duration(pool.sweep_interval)}): a stuck worker is found only by the sweep"
         )
-    if watch.settle_closed > config.settle():
+    if 0 < config.settle() < watch.settle_closed:  # 0 takes a file at first sight, whatever the events say
         yield (
             f"[watch] settle_closed ({format_duration(watch.settle_closed)}) is over settle "
             f"({format_duration(config.settle())}): files that are known to be closed wait longer than the others"

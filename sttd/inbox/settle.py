@@ -34,7 +34,7 @@ _WORD = (1 << 64) - 1
 class _Settling:
     """A file under observation. Times are the caller's monotonic seconds."""
 
-    identity: Identity
+    version: int  # as `_pack`ed
     since: float  # of the first look that found it so
     due: float  # of the next look
     final: bool
@@ -89,15 +89,16 @@ class Tracker:
     def see(self, rel: str, identity: Identity, now: float, *, final: bool = False) -> bool:
         """A look found the file so. True: it has settled, and is to be told now."""
         self._absent.pop(rel, None)
-        if self._told and self._told.get(rel) == _pack(identity):
+        version = _pack(identity)
+        if self._told.get(rel) == version:
             return False
         entry = self._settling.get(rel)
-        if entry is None or entry.identity != identity:
-            return self._changed(rel, identity, now, final=final)
+        if entry is None or entry.version != version:
+            return self._changed(rel, version, now, final=final)
         entry.final = entry.final or final
         due = entry.since + self._wait(rel, entry)
         if now >= due:  # the same sum as in `due`: rounded otherwise, it could be due and never have settled
-            return self._tell(rel, identity)
+            return self._tell(rel, version)
         self._set_due(entry, due)
         return False
 
@@ -160,7 +161,7 @@ class Tracker:
         """Nothing is to be looked at before this time (`due` may still find nothing then); infinity: nothing at all."""
         return self._next if self.settling else math.inf
 
-    def _changed(self, rel: str, identity: Identity, now: float, *, final: bool) -> bool:
+    def _changed(self, rel: str, version: int, now: float, *, final: bool) -> bool:
         """It is new, or not as it was: the quiet starts here."""
         unrest = self._unrest.get(rel)
         was_told = self._told.pop(rel, None) is not None
@@ -169,18 +170,18 @@ class Tracker:
                 self._unrest[rel] = _Unrest(1, now)
         else:
             self._unrest[rel] = _Unrest(unrest.changes + 1, now)
-        entry = _Settling(identity, now, now, final)
+        entry = _Settling(version, now, now, final)
         wait = self._wait(rel, entry)
         if wait == 0:
-            return self._tell(rel, identity)
+            return self._tell(rel, version)
         self._settling[rel] = entry
         self._set_due(entry, now + wait)
         return False
 
-    def _tell(self, rel: str, identity: Identity) -> bool:
+    def _tell(self, rel: str, version: int) -> bool:
         self._settling.pop(rel, None)
         self._expected.discard(rel)
-        self._told[rel] = _pack(identity)
+        self._told[rel] = version
         return True
 
     def _wait(self, rel: str, entry: _Settling) -> float:

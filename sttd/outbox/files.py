@@ -1,201 +1,131 @@
-"""Steps on files that the outbox is made of: none replaces anything, each is durable when it returns.
+"""Steps on files that can be killed anywhere: nothing is replaced, and what is in place is on disk.
 
-Every function may raise OSError (disk full, not allowed, mount away): the machine's fault, to be tried again.
+Every function may raise OSError: disk full, no rights, a dead mount; the machine's fault.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import hashlib
 import os
-import stat
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from sttd.job import Identity
-
-FILE_MODE = 0o640
-_AT_FDCWD = -100
-_RENAME_NOREPLACE = 1  # linux/fs.h
-# the file system (NFS, some FUSE ones) or the C library cannot rename so
-_NO_RENAME = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-# no hard links (vfat, exfat, some SMB), or not to somebody else's file (fs.protected_hardlinks), or too many
-_NO_LINK = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK})
-MARK = ".sttd-reserved"
+RESULT_MODE = 0o640
+FOLDER_MODE = 0o2770
 
 
-def move(source: Path, target: Path) -> None:
-    """Rename on one file system without replacing, by what it knows: renameat2, link, or a name that was reserved.
-
-    If it is killed, `source` is either still there, and the same call finishes, or it is gone and `target` is there.
-    Folders are not fsynced.
-
-    Raises:
-        FileExistsError: `target` is taken.
-        OSError: EXDEV for another file system, and all others.
-    """
-    try:
-        _rename_noreplace(source, target)
-        return
-    except OSError as error:
-        if error.errno not in _NO_RENAME:
-            raise
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except FileExistsError:
-        if not _is_same(source, target):  # linked by a call that was killed, or NFS asked twice
-            raise
-    except OSError as error:
-        if error.errno not in _NO_LINK:
-            raise
-        _rename_reserved(source, target)
-        return
-    os.unlink(source)
+def make_folder(folder: str) -> None:
+    """Create a folder and its parents; modes and group come from the folder above (setgid)."""
+    missing = []
+    path = Path(folder)
+    while not path.exists():
+        missing.append(path)
+        path = path.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        fsync_folder(str(path.parent))
 
 
-def may_move(source: Path, target: Path) -> bool:
-    """Whether `target` is free, or half taken by a `move` of this source that was killed."""
-    return not os.path.lexists(target) or _is_same(source, target) or _is_reserved(source, target)
-
-
-def _rename_noreplace(source: Path, target: Path) -> None:
-    rename = getattr(_LIBC, "renameat2", None)
-    if rename is None:  # a C library older than glibc 2.28
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if rename(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), ctypes.c_uint(_RENAME_NOREPLACE)) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(source), None, str(target))
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def _is_same(source: Path, target: Path) -> bool:
-    try:
-        return os.path.samestat(os.lstat(source), os.lstat(target))
-    except FileNotFoundError:
-        return False
-
-
-def _rename_reserved(source: Path, target: Path) -> None:
-    """Take the name with O_EXCL, then rename over the empty file.
-
-    A mark beside `source` says so beforehand, so that after a kill the empty file is known to be ours.
-    """
-    mark = source.with_name(MARK)
-    ours = _is_reserved(source, target)
-    if not ours:
-        write(mark, os.fsencode(target))
-        try:
-            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            os.unlink(mark)
-            raise
-    os.rename(source, target)
-    os.unlink(mark)
-
-
-def _is_reserved(source: Path, target: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        seen = os.lstat(target)
-        marked = source.with_name(MARK).read_bytes() == os.fsencode(target)
-        return marked and stat.S_ISREG(seen.st_mode) and seen.st_size == 0
-    return False
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a small file of our own whole or not at all, replacing what is there; durable but for its folder."""
-    fresh = path.with_name(f"{path.name}.new")
-    with open(fresh, "wb") as file:
-        file.write(data)
+def write_whole(path: str, write: Callable[[TextIO], None]) -> str:
+    """Write and fsync a new text file; returns its SHA-256. Lone surrogates are written as escapes."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, RESULT_MODE)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        write(file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
+    return content_hash(path)
 
 
-@contextlib.contextmanager
-def text_file(path: Path, group: int) -> Iterator[TextIO]:
-    """A new text file, fsynced at the end: UTF-8, `\\n`, mode 0640 and `group` where that may be set."""
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        adopt(file.fileno(), group)
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+def content_hash(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def adopt(file: int | Path, group: int) -> None:
-    """Mode 0640 and `group`, as far as the owner and the file system (vfat, SMB) allow it."""
-    with contextlib.suppress(PermissionError):
-        os.chown(file, -1, group)
-    with contextlib.suppress(PermissionError):
-        os.chmod(file, FILE_MODE)
-
-
-def make_folders(root: Path, folders: Sequence[str]) -> Path:
-    """`root` and `folders` as a path; those that are missing are made with the mode and the group of their parent.
-
-    Raises:
-        FileNotFoundError: `root` is missing: it may be a mount that is away.
-        NotADirectoryError: a file is where a folder must be.
-    """
-    path, above = root, os.stat(root)
-    for name in folders:
-        path = path / name
-        try:
-            os.mkdir(path, stat.S_IMODE(above.st_mode))
-        except FileExistsError:
-            above = os.stat(path)
-            if not stat.S_ISDIR(above.st_mode):
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
-            continue
-        with contextlib.suppress(PermissionError):
-            os.chown(path, -1, above.st_gid)
-        with contextlib.suppress(PermissionError):
-            os.chmod(path, stat.S_IMODE(above.st_mode) & ~stat.S_ISVTX)
-        fsync_folder(path.parent)
-        above = os.stat(path)
-    return path
-
-
-def fsync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def fsync_folder(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that knows no such thing
-            raise
     finally:
         os.close(handle)
 
 
-def look(path: Path) -> os.stat_result | None:
-    """What lies there; None: nothing. Links are not followed."""
+def rename_new(source: str, target: str) -> None:
+    """Give a file another name on its file system, which nobody has.
+
+    Raises:
+        FileExistsError: somebody has it.
+    """
     try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        _rename_reserved(source, target)  # vfat, exfat and some network shares have no hard links
+    else:
+        os.unlink(source)
 
 
-def is_version(seen: os.stat_result, identity: Identity) -> bool:
-    """Whether it is a regular file of this size and time."""
-    return stat.S_ISREG(seen.st_mode) and Identity(seen.st_size, seen.st_mtime_ns) == identity
+def _rename_reserved(source: str, target: str) -> None:
+    """Without hard links: reserve the name with an empty file of ours, then rename over it."""
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, RESULT_MODE))
+    os.rename(source, target)
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file that is no link."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def move_new(source: str, target: str) -> None:
+    """Move a file to a name that nobody has, across file systems too: copied, fsynced and compared before it goes.
+
+    Raises:
+        FileExistsError: somebody has the name.
+    """
+    try:
+        rename_new(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_new(source, target)
+        os.unlink(source)
+        fsync_folder(os.path.dirname(source))
+    fsync_folder(os.path.dirname(target))
 
 
-def is_below(root: Path, folders: Sequence[str]) -> bool:
-    """Whether `folders` are real folders below `root`, each no symbolic link that leads elsewhere."""
-    path = root
-    for name in folders:
-        path = path / name
-        seen = look(path)
-        if seen is None or not stat.S_ISDIR(seen.st_mode):
-            return False
-    return True
+def _copy_new(source: str, target: str) -> None:
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+    part = os.path.join(os.path.dirname(target), f".sttd-{hashlib.sha256(os.fsencode(source)).hexdigest()[:16]}.part")
+    with Path(source).open("rb") as reader, Path(part).open("wb") as writer:
+        _copy_data(reader.fileno(), writer.fileno())
+        os.fsync(writer.fileno())
+    shutil.copystat(source, part)
+    if content_hash(source) != content_hash(part):
+        raise OSError(errno.EIO, "the copy differs from its source", target)
+    rename_new(part, target)
+
+
+def _copy_data(reader: int, writer: int) -> None:
+    """Copy the data and keep the holes."""
+    size = os.fstat(reader).st_size
+    os.ftruncate(writer, size)
+    position = 0
+    while position < size:
+        try:
+            start = os.lseek(reader, position, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # only a hole is left
+                return
+            raise
+        position = os.lseek(reader, start, os.SEEK_HOLE)
+        while start < position:
+            count = os.copy_file_range(reader, writer, min(position - start, 2**30), start, start)
+            if not count:
+                return
+            start += count
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder of our own, whatever of it is left."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder)

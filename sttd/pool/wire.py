@@ -12,13 +12,14 @@ import io
 import pickle
 import struct
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sttd.part import Cause, PartSpec
 
-_HEADER = struct.Struct(">4sI")
+_HEADER = struct.Struct(">4sII")  # magic, length in bytes, CRC-32 of the body
 _MAGIC = b"sttd"
 MOST = 64 * 2**20  # bytes of one frame; a batch of 128 windows full of words has less than one of these MiB
 _VOCABULARY = ("sttd.part", __name__)
@@ -75,7 +76,7 @@ def encode(message: object) -> bytes:
         raise WireError(f"{type(message).__name__} cannot be sent: {error}") from error
     if len(body) > MOST:
         raise WireError(f"{type(message).__name__} of {len(body)} bytes is too large")
-    return _HEADER.pack(_MAGIC, len(body)) + body
+    return _HEADER.pack(_MAGIC, len(body), zlib.crc32(body)) + body
 
 
 class Decoder:
@@ -92,7 +93,7 @@ class Decoder:
         """
         self._buffer += data
         while len(self._buffer) >= _HEADER.size:
-            magic, length = _HEADER.unpack_from(self._buffer)
+            magic, length, checksum = _HEADER.unpack_from(self._buffer)
             if magic != _MAGIC or length > MOST:
                 raise WireError(f"foreign bytes: {bytes(self._buffer[:16])!r}")
             end = _HEADER.size + length
@@ -100,6 +101,8 @@ class Decoder:
                 return
             body = bytes(self._buffer[_HEADER.size : end])
             del self._buffer[:end]
+            if zlib.crc32(body) != checksum:  # damage can make pickle ask for gigabytes
+                raise WireError("foreign bytes within a message")
             yield _load(body)
 
 

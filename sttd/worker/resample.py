@@ -29,7 +29,7 @@ class Mono16k:
     def __init__(self) -> None:
         self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
         self._waiting = av.AudioFifo()
-        self._form: tuple[str, str, int] | None = None
+        self._form: tuple[str, str, int, object] | None = None
         self._given = 0  # samples put into this resampler, at its rate
         self._base = 0  # sample where its output begins
         self._taken = 0  # samples that came out of all
@@ -43,7 +43,7 @@ class Mono16k:
 
     def convert(self, frame: AudioFrame) -> Iterator[Array]:
         """Take a frame; the sound of it, or of earlier ones, comes when there is enough of it."""
-        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        form = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
         if form != self._form:
             yield from self.finish()
             self._form = form

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from sttd.job import State
@@ -74,8 +75,6 @@ def ours(clips: Path, root: Path) -> tuple[float, list[tuple[str, str]]]:
     shutil.copytree(clips, staged)
     count = len(list(staged.iterdir()))
     before = daemon.job(2).finished_at or 0
-    import time
-
     started = time.time()
     for file in sorted(staged.iterdir()):
         file.rename(daemon.inbox / file.name)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import subprocess
 import tempfile
 from pathlib import Path
+
+import numpy as np
 
 from tests import speech
 from tests.harness import Daemon, wait_for
@@ -14,9 +18,7 @@ def peak(root: Path, seconds: float) -> tuple[float, float]:
     """Peak resident MiB of the worker on a recording of `seconds`, and the error rate of its text."""
     daemon = Daemon(root, {"transcribe.language": "en", "model.cpu_threads": "2", "pool.job_timeout": "1h"})
     block = speech.compose(seconds=600, language="en", seed=1)
-    # the same ten minutes over and over: a long recording that costs the bench itself no memory to compose
-    import numpy as np
-
+    # the same ten minutes over and over, so that what was said is known
     repeats = round(seconds / 600)
     speech.encode(daemon.inbox / "long.flac", np.tile(block.audio, repeats))
     daemon.start("--drain")
@@ -30,10 +32,8 @@ def peak(root: Path, seconds: float) -> tuple[float, float]:
             break
         marks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
         highest = max([highest, *(int(mark) / 1024 for mark in marks)])
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             daemon.process.wait(0.2)
-        except Exception:  # noqa: S110 - still running
-            pass
     assert daemon.wait(600) == 0, daemon.log[-5:]
     return highest, speech.error_rate(block.said() * repeats, daemon.text("long.flac", "en"), "en")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 
@@ -408,7 +409,7 @@ def test_walks_that_events_ask_for_leave_time_for_other_things(make, monkeypatch
         box.now += 1
         box.round(rescan=True)
     assert walks[0] == 1000.0
-    assert all(later - earlier >= 12 for earlier, later in zip(walks, walks[1:], strict=False))
+    assert all(later - earlier >= 12 for earlier, later in itertools.pairwise(walks))
     assert len(walks) >= 3
 
 
@@ -417,9 +418,7 @@ def test_nothing_is_done_before_it_is_due(make):
     box = make()
     box.put("a.wav")
     box.turn(30)
-    rounds = 0
     for _ in range(100):
         box.now = box.due
         box.round()
-        rounds += 1
     assert box.now >= 1000 + 100 * QUICK

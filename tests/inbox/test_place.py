@@ -64,7 +64,7 @@ def test_a_lock_file_without_a_mark_gets_one(root, content):
 
 
 def test_a_missing_inbox_says_what_to_do(tmp_path):
-    with pytest.raises(NotConfigured, match="missing: create it, mount it, or set paths.inbox"):
+    with pytest.raises(NotConfigured, match=r"missing: create it, mount it, or set paths.inbox"):
         Claim(tmp_path / "none")
 
 

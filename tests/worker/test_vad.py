@@ -15,9 +15,8 @@ def frames_of(audio):
 def test_frames_heard_in_groups_are_heard_as_in_one_piece():
     frames = frames_of(speech.compose(seconds=20, seed=5).audio)
     whole = get_vad_model()(np.append(frames.ravel(), np.zeros(FRAME, np.float32)))[: len(frames)]
-    detector, heard = Silero(), []
-    for at in range(0, len(frames), 7):
-        heard.append(detector.probabilities(frames[at : at + 7]))
+    detector = Silero()
+    heard = [detector.probabilities(frames[at : at + 7]) for at in range(0, len(frames), 7)]
     assert np.allclose(np.concatenate(heard), whole, atol=1e-5)
     assert whole.max() > 0.9 > 0.1 > whole.min()
 

@@ -1,0 +1,1 @@
+"""How the demo model was made. Run by hand only; see README.md."""

@@ -1,0 +1,117 @@
+"""The pool with the real worker and the demo model: real speech through real processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from sttd.part import ENDS, Cause, Chunks, Done, Failed, ModelSpec, Options, PartSpec, Started
+from sttd.pool.child import WORKER
+from tests import speech
+
+
+def spec_of(path: Path, part_id: str, **changes) -> PartSpec:
+    seen = path.stat()
+    spec = PartSpec(
+        part_id, 1, str(path), seen.st_size, seen.st_mtime_ns, ModelSpec("demo"), Options(batch_size=1, beam_size=1)
+    )
+    return dataclasses.replace(spec, **changes)
+
+
+def chunks(told, part_id):
+    return [chunk for event in told.of(part_id, Chunks) for chunk in event.chunks]
+
+
+def words(found) -> str:
+    return " ".join(segment.text for chunk in found for segment in chunk.segments).strip()
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("speech") / "long.flac"
+    speech.encode(path, speech.compose(seconds=160, language="en", seed=5).audio)
+    return path
+
+
+def test_speech_comes_out_as_text_from_one_warm_worker(rig):
+    told = rig(worker=WORKER)
+    for name, language in (("english", "en"), ("thai", "th")):
+        part_id = f"{name}.0"
+        told.pool.submit(spec_of(speech.SAMPLES / f"{name}.flac", part_id))
+        assert isinstance(told.end(part_id), Done)
+        assert {chunk.language for chunk in chunks(told, part_id)} <= {language, "und"}
+        assert speech.error_rate(list(speech.words(name)), words(chunks(told, part_id)), language) < 0.3
+    first, second = told.of("english.0", Started) + told.of("thai.0", Started)
+    assert first.pid == second.pid
+    assert first.load_seconds > second.load_seconds == 0
+
+
+def test_slices_a_kill_and_a_death_give_the_text_of_an_undisturbed_run(rig, recording):
+    told = rig(worker=WORKER)
+    told.pool.submit(spec_of(recording, "whole.0"))
+    assert isinstance(told.end("whole.0"), Done)
+    whole = chunks(told, "whole.0")
+    assert len(whole) >= 4
+
+    attempt, position, index, ends = 0, 0, 0, []
+    while not ends or not isinstance(ends[-1], Done) or ends[-1].resume_at is not None:
+        attempt += 1
+        spec = spec_of(recording, "slices.0", attempt=attempt, budget=0.0 if attempt < 4 else float("inf"))
+        told.pool.submit(dataclasses.replace(spec, resume_from=position, next_index=index, language="en"))
+        if attempt in (2, 3):
+            pid = told.seen("slices.0", Started, attempt).pid
+            if attempt == 2:
+                os.kill(pid, signal.SIGSTOP)
+                told.pool.kill("slices.0", attempt, Cause.TIMEOUT)
+            else:
+                os.kill(pid, signal.SIGKILL)
+        ends.append(told.seen("slices.0", ENDS, attempt))
+        done = chunks(told, "slices.0")
+        position, index = (done[-1].end, done[-1].index + 1) if done else (0, 0)
+    assert [end.cause for end in ends[:3]] == [Cause.SLICE, Cause.TIMEOUT, Cause.CRASH]
+    sliced = chunks(told, "slices.0")
+    assert [(chunk.index, chunk.start, chunk.end) for chunk in sliced] == [
+        (chunk.index, chunk.start, chunk.end) for chunk in whole
+    ]
+    assert words(sliced) == words(whole)
+
+
+def test_a_load_that_hangs_lets_its_worker_do_the_job_and_be_replaced(rig, tmp_path):
+    """The fallback is used, and the stuck thread keeps the process from nothing: it exits at once."""
+    hanging = tmp_path / "hanging"
+    hanging.mkdir()
+    for each in (speech.SAMPLES.parent / "model").iterdir():
+        if each.name != "model.bin":
+            (hanging / each.name).write_bytes(each.read_bytes())
+    os.mkfifo(hanging / "model.bin")
+    told = rig(worker=WORKER)
+    model = ModelSpec(str(hanging), fallback="demo", load_timeout=1.0)
+    told.pool.submit(spec_of(speech.SAMPLES / "english.flac", "1.0", model=model))
+    assert isinstance(told.end("1.0"), Done)
+    (started,) = told.of("1.0", Started)
+    assert (started.model, started.stuck) == ("demo", True)
+    told.wait(lambda: not told.pool.workers())
+
+
+def test_without_a_model_the_job_waits_for_the_machine(rig, tmp_path):
+    told = rig(worker=WORKER)
+    told.pool.submit(spec_of(speech.SAMPLES / "english.flac", "1.0", model=ModelSpec(str(tmp_path / "nowhere"))))
+    end = told.end("1.0")
+    assert (type(end), end.cause) == (Failed, Cause.NO_MODEL)
+    assert "nowhere" in end.error
+
+
+def test_a_hostile_file_fails_and_its_worker_serves_on(rig, tmp_path):
+    bad = tmp_path / "bad.mp3"
+    bad.write_bytes(b"ffconcat version 1.0\nfile /etc/passwd\n")
+    told = rig(worker=WORKER)
+    told.pool.submit(spec_of(bad, "1.0"))
+    assert told.end("1.0").cause is Cause.BAD_FILE
+    (pid,) = told.pids()
+    told.pool.submit(spec_of(speech.SAMPLES / "english.flac", "2.0"))
+    assert isinstance(told.end("2.0"), Done)
+    assert told.pids() == [pid]

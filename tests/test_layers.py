@@ -1,0 +1,104 @@
+"""Who may import whom (DESIGN, section 3): read from the code, and seen in a process that imports it.
+
+inbox/ ──> ledger/ ──> pool/ ──> worker/ ──> outbox/      stations: none knows another
+daemon/ knows them all; cli/ reads the ledger; host/ is what the machine tells and is told
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sttd
+
+TOP = Path(sttd.__file__).parent
+STATIONS = {"inbox", "ledger", "pool", "worker", "outbox"}
+HEAVY = {"numpy", "av", "faster_whisper", "ctranslate2", "onnxruntime", "huggingface_hub", "tokenizers", "torch"}
+# what else a part of the project may import of the project, beside itself; a part is a package or a module below sttd
+SHARED = {"config", "errors", "job", "lock", "part", "text", "units", ""}
+MAY = {
+    "worker": {"errors", "part", "units", ""},
+    "inbox": SHARED | {"host"},
+    "ledger": SHARED,
+    "pool": SHARED | {"host"},
+    "outbox": SHARED | {"host"},
+    "host": {"errors", "text", "units", ""},
+    "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host"},
+    "cli": SHARED | {"configfile", "daemon", "demo", "host", "ledger"},
+    "configfile": {"config", "errors", "part", "units", ""},
+    "config": {"part"},
+    "job": {"part", "errors"},
+    "lock": {"errors"},
+    "demo": {""},
+    "__main__": {"cli"},
+}
+CHILD = "sttd.pool.child"  # the code of the child process, which alone runs the worker
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(TOP.rglob("*.py")):
+        words = ("sttd", *path.relative_to(TOP).with_suffix("").parts)
+        yield ".".join(words[:-1] if words[-1] == "__init__" else words), path
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file names in an import, wherever the import stands."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part_of(name: str) -> str:
+    """The part of the project that a name of it lies in: `sttd.pool.child.main` -> `pool`; "" for sttd's own."""
+    words = name.split(".")
+    exists = len(words) > 1 and ((TOP / words[1]).is_dir() or (TOP / f"{words[1]}.py").exists())
+    return words[1] if exists else ""
+
+
+MODULES = dict(modules())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_place_allows(module):
+    own = part_of(module)
+    ours = {part_of(name) for name in imported(MODULES[module]) if name.split(".")[0] == "sttd"}
+    allowed = MAY.get(own, set()) | {own} | ({"worker"} if module == CHILD else set())
+    assert ours <= allowed, f"{module} may not import {sorted(ours - allowed)}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if part_of(name) != "worker" and name != CHILD])
+def test_the_parent_process_names_no_heavy_library(module):
+    assert not {name.split(".")[0] for name in imported(MODULES[module])} & HEAVY
+
+
+def test_every_part_of_the_project_has_its_rule():
+    parts = {part_of(name) for name in MODULES} - {"", "errors", "part", "text", "units"}
+    assert parts == set(MAY)
+
+
+@pytest.mark.parametrize("name", ["sttd.daemon", "sttd.cli", "sttd.cli.app", "sttd.pool.local", "sttd.pool.child"])
+def test_a_process_that_imports_it_has_no_heavy_library(name):
+    code = f"import sys, {name}; print(*sorted({{each.split('.')[0] for each in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & (HEAVY | {"rich"})
+
+
+def test_the_rules_catch_what_they_are_for(tmp_path):
+    """The reader of imports sees them at every depth and in every form."""
+    (tmp_path / "x.py").write_text(
+        "import os, numpy.linalg as n\ndef f():\n    from sttd import pool\n    from sttd.worker.model import load\n"
+    )
+    assert list(imported(tmp_path / "x.py")) == ["os", "numpy.linalg", "sttd.pool", "sttd.worker.model.load"]
+    assert [part_of(name) for name in ("sttd.pool", "sttd.worker.model.load", "sttd.__version__")] == [
+        "pool",
+        "worker",
+        "",
+    ]
