@@ -272,3 +272,8 @@ def _units(text: Sequence[str] | str, language: str) -> Sequence[str]:
     if language in ("th", "mixed"):
         return re.sub(r"[\s.,!?]+", "", text)
     return re.sub(r"[.,!?]+", " ", text).split()
+
+
+def says(heard: str, name: str) -> bool:
+    """Whether `heard` is what is said in a sample, two words in ten wrong at most: the demo model's own measure."""
+    return error_rate(words(name), heard, language(name)) <= 0.2

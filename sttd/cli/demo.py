@@ -132,7 +132,7 @@ def _report(config: Config, root: Path, jobs: tuple[Job, ...]) -> None:
         show: Callable[[str, str], None] = term.heading
     else:
         show = _plain_heading
-    for job in jobs:
+    for job in sorted(jobs, key=lambda job: list(SPOKEN).index(job.source)):
         show(job.source, f"{SPOKEN[job.source]}, heard as {job.language!r} by the {job.model} model")
         print(f"  {printable(words_of(job))}")
         for output in job.outputs:

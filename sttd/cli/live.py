@@ -44,7 +44,7 @@ def _bars(picture: Picture, names: Mapping[str, str], width: int) -> Table:
         elif job.state in ENDED:
             table.add_row(Text(name), term.progress(1.0, width), Text(str(job.state), term.STYLES[job.state]))
         else:
-            share = picture.progress.get(job.id)
-            says = "model loads" if not job.model else plain.percent(share) if share is not None else "listens"
+            share = picture.progress.get(job.id) or None  # a bar that moves says more than one that stands at zero
+            says = plain.percent(share) if share else "listens" if job.model else "model loads"
             table.add_row(Text(name), term.progress(share, width), Text(says, "cyan"))
     return table

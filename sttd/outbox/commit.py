@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from sttd.outbox import files, names
 from sttd.outbox.plan import Plan
 
+INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
 PRIVATE = ".sttd-{}.filing"  # the name of a source while it is being filed away; a dotfile is never a job
 
 
@@ -24,6 +27,8 @@ def publish(plan: Plan) -> tuple[str, ...]:
 
     Names that others have are left to them: all results of a job get the same number behind their stem.
     """
+    if not os.path.isdir(plan.staging):
+        return _published_before(plan)
     files.make_folder(plan.folder)
     number = 1
     while not _is_free(plan, number):
@@ -38,6 +43,18 @@ def publish(plan: Plan) -> tuple[str, ...]:
         files.fsync_folder(plan.folder)
         files.remove_tree(plan.staging)
         return outputs
+
+
+def _published_before(plan: Plan) -> tuple[str, ...]:
+    """The results of a try that was killed after its last step; () where a person took them away since."""
+    number = 1
+    while True:
+        paths = [_target(plan, suffix, number) for suffix in plan.hashes]
+        if not any(map(os.path.lexists, paths)):
+            return ()
+        if all(_is_ours(plan, suffix, _target(plan, suffix, number)) for suffix in plan.hashes):
+            return tuple(sorted(paths, key=lambda path: path.endswith(".json")))
+        number += 1
 
 
 def _target(plan: Plan, suffix: str, number: int) -> str:
@@ -66,7 +83,7 @@ def _place(plan: Plan, suffix: str, number: int) -> str:
     if os.path.lexists(target) and os.path.samefile(staged, target):  # killed between link and unlink
         os.unlink(staged)
     else:
-        files.rename_new(staged, target)
+        files.move_new(staged, target)  # a folder of the transcripts may be another mount
     return target
 
 
@@ -74,7 +91,7 @@ def _take_back(plan: Plan, number: int) -> None:
     for suffix in plan.hashes:
         target, staged = _target(plan, suffix, number), os.path.join(plan.staging, suffix)
         if not os.path.exists(staged) and _is_ours(plan, suffix, target):
-            files.rename_new(target, staged)
+            files.move_new(target, staged)
 
 
 def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
@@ -84,14 +101,15 @@ def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
     """
     private = os.path.join(os.path.dirname(plan.source), PRIVATE.format(plan.job))
     if not plan.takes_source:
-        return Filed(outputs, None)
+        return Filed(outputs, plan.location)
     if not os.path.lexists(private):
         if not _is_file(plan.source):
             return Filed(outputs, _filed_before(plan))
+        if not _is_same(plan, plan.source):
+            return Filed(outputs, None, changed=True)
         os.rename(plan.source, private)
         files.fsync_folder(os.path.dirname(plan.source))
-    seen = os.stat(private)
-    if (seen.st_size, seen.st_mtime_ns) != (plan.size, plan.mtime_ns):
+    if not _is_same(plan, private):
         _put_back(private, plan.source)
         return Filed(outputs, None, changed=True)
     if plan.fate == "delete":
@@ -125,12 +143,31 @@ def _is_file(path: str) -> bool:
 def _filed_before(plan: Plan) -> str:
     """Where an earlier try, killed after its last step, has put the source; "" where a person took it away."""
     number = 1
-    while os.path.lexists(target := os.path.join(plan.archive, names.numbered(names.split(plan.name)[1], number))):
+    while plan.fate == "archive" and os.path.lexists(
+        target := os.path.join(plan.archive, names.numbered(names.split(plan.name)[1], number))
+    ):
         seen = os.stat(target)
         if (seen.st_size, seen.st_mtime_ns) == (plan.size, plan.mtime_ns):
             return target
         number += 1
+    if plan.inbox:
+        require_inbox(plan.inbox)
     return ""
+
+
+def require_inbox(inbox: str) -> None:
+    """Make sure that what is missing there is really gone.
+
+    Raises:
+        FileNotFoundError: its lock file is missing too: it is unmounted, or another folder.
+    """
+    if not os.path.lexists(os.path.join(inbox, INBOX_LOCK)):
+        raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
+
+
+def _is_same(plan: Plan, path: str) -> bool:
+    seen = os.lstat(path)
+    return stat.S_ISREG(seen.st_mode) and (seen.st_size, seen.st_mtime_ns) == (plan.size, plan.mtime_ns)
 
 
 def _put_back(private: str, source: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from pathlib import Path
 
 from sttd.config import Config
 from sttd.job import Job
 from sttd.outbox import files, names
-from sttd.outbox.commit import archive
+from sttd.outbox.commit import archive, require_inbox
 
 
 def file_failure(job: Job, config: Config, source: str) -> str | None:
@@ -17,9 +19,13 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
     One that lies outside the inbox (an archived one that was to be done again) stays where it is. None: it is gone.
     """
     folder = os.path.join(config.paths.failed, *names.split(job.source)[0])
+    if job.location and (job.redo_of is not None or os.path.dirname(job.location) != folder):
+        return None  # a redo's, or one of `sttd transcribe`: not ours to move, nor to write beside
     location: str | None = source
-    if job.location is None:
-        location = archive(source, folder, job.source) if os.path.lexists(source) else _moved_before(job, folder)
+    if not job.location:
+        location = _put_aside(job, config, source, folder)
+        if location is None:
+            return None
     record = {
         "job": job.id,
         "source": job.source,
@@ -34,9 +40,31 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
     part = os.path.join(folder, f".sttd-{job.id}.part")
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
     files.write_whole(part, lambda file: print(text, end="", file=file))
-    os.replace(part, path)  # the record of the same job's earlier failure
+    _place_record(part, path, job.id)
     files.fsync_folder(folder)
     return location
+
+
+def _put_aside(job: Job, config: Config, source: str, folder: str) -> str | None:
+    """Move the source, if it is still the version that failed; a newer one stays, to be a job of its own."""
+    if not os.path.lexists(source):
+        before = _moved_before(job, folder)
+        if before is None:
+            require_inbox(str(config.paths.inbox))
+        return before
+    seen = os.lstat(source)
+    if (seen.st_size, seen.st_mtime_ns) != (job.size, job.mtime_ns):
+        return _moved_before(job, folder)
+    return archive(source, folder, names.split(job.source)[1])
+
+
+def _place_record(part: str, path: str, job: int) -> None:
+    """Replace an earlier record of the same job; a file of anybody else stays, and the record gets a number."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads(Path(path).read_bytes())["job"] == job:
+            os.replace(part, path)
+            return
+    archive(part, os.path.dirname(path), os.path.basename(path))
 
 
 def _moved_before(job: Job, folder: str) -> str | None:

@@ -34,6 +34,7 @@ def write_whole(path: str, write: Callable[[TextIO], None]) -> str:
     """Write and fsync a new text file; returns its SHA-256. Lone surrogates are written as escapes."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, RESULT_MODE)
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        os.fchmod(handle, RESULT_MODE)  # whatever the umask
         write(file)
         file.flush()
         os.fsync(file.fileno())
@@ -61,6 +62,10 @@ def rename_new(source: str, target: str) -> None:
     """
     try:
         os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        if not os.path.samestat(os.lstat(source), os.lstat(target)):  # else: killed between link and unlink
+            raise
+        os.unlink(source)
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
             raise
@@ -84,18 +89,36 @@ def move_new(source: str, target: str) -> None:
     try:
         rename_new(source, target)
     except OSError as error:
-        if error.errno != errno.EXDEV:
+        # a name that is taken is told before the other file system is
+        if error.errno != errno.EXDEV and not _is_copied(source, target):
             raise
-        _copy_new(source, target)
+        if not _is_copied(source, target):
+            _copy_new(source, target)
+        Path(_part(source, target)).unlink(missing_ok=True)
+        fsync_folder(os.path.dirname(target))  # before the only other copy goes
         os.unlink(source)
         fsync_folder(os.path.dirname(source))
     fsync_folder(os.path.dirname(target))
 
 
+def _is_copied(source: str, target: str) -> bool:
+    """Whether an earlier call was killed between the copy and the removal of its source."""
+    if not os.path.isfile(target) or os.path.islink(target):
+        return False
+    seen, wanted = os.stat(target), os.stat(source)
+    same = (seen.st_size, seen.st_mtime_ns) == (wanted.st_size, wanted.st_mtime_ns)
+    return same and seen.st_dev != wanted.st_dev and content_hash(target) == content_hash(source)
+
+
+def _part(source: str, target: str) -> str:
+    """The hidden copy beside its name-to-be; the same for each try."""
+    return os.path.join(os.path.dirname(target), f".sttd-{hashlib.sha256(os.fsencode(source)).hexdigest()[:16]}.part")
+
+
 def _copy_new(source: str, target: str) -> None:
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-    part = os.path.join(os.path.dirname(target), f".sttd-{hashlib.sha256(os.fsencode(source)).hexdigest()[:16]}.part")
+    part = _part(source, target)
     with Path(source).open("rb") as reader, Path(part).open("wb") as writer:
         _copy_data(reader.fileno(), writer.fileno())
         os.fsync(writer.fileno())
@@ -119,10 +142,11 @@ def _copy_data(reader: int, writer: int) -> None:
             raise
         position = os.lseek(reader, start, os.SEEK_HOLE)
         while start < position:
-            count = os.copy_file_range(reader, writer, min(position - start, 2**30), start, start)
-            if not count:
+            # not copy_file_range: it refuses two kinds of file system, which is what this is for
+            block = os.pread(reader, min(position - start, 2**20), start)
+            if not block:
                 return
-            start += count
+            start += os.pwrite(writer, block, start)
 
 
 def remove_tree(folder: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,8 +136,8 @@ class Meta:
 def _iso(seconds: float | None) -> str | None:
     if seconds is None:
         return None
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="milliseconds")
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
 
 
 def _seconds(text: str | None) -> float | None:
-    return None if text is None else datetime.datetime.fromisoformat(text).timestamp()
+    return None if text is None else dt.datetime.fromisoformat(text).timestamp()

@@ -47,13 +47,14 @@ def results(name: str, language: str, formats: Iterable[str], number: int) -> di
     Args:
         name: of the source's file, as `split` gives it.
         language: its code; anything that is none becomes `und`.
+        formats: suffixes.
         number: 1, or n for ` (n)` behind the stem.
     """
     code = language if _LANGUAGE.fullmatch(language) else "und"
-    tails = {format: f"{_mark(number)}.{code}.{format}" for format in formats}
+    tails = {each: f"{_mark(number)}.{code}.{each}" for each in formats}
     longest = max(tails.values(), key=len, default="")
     stem = cut(_parts(name)[0], LIMIT - len(os.fsencode(longest)))
-    return {format: stem + tail for format, tail in tails.items()}
+    return {each: stem + tail for each, tail in tails.items()}
 
 
 def numbered(name: str, number: int) -> str:

@@ -17,6 +17,8 @@ class Plan:
     mtime_ns: int  # together what it must still be when it is filed away
     source: str  # where it lies
     fate: str  # archive, keep or delete
+    location: str | None  # the job's: where the source lies if not in the inbox
+    inbox: str  # folder; "": the source is not in the inbox
     archive: str  # folder
     folder: str  # of the results
     staging: str  # folder

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sttd.config import Config
+from sttd.errors import SttdError
 from sttd.job import Job
 from sttd.outbox import files, names
 from sttd.outbox.formats import FORMATS
@@ -23,9 +25,12 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
     """Write the results of a job; nothing of them is to be seen yet.
 
     Raises:
+        SttdError: the source is another version by now; the job is to start anew.
         OSError: they cannot be written, or the source cannot be read.
     """
+    require_same(job, source)
     digest = job.sha256 or files.content_hash(source)
+    require_same(job, source)  # a hash of another version would give its transcript to the wrong recording
     meta = dataclasses.replace(meta, sha256=digest)
     transcripts = str(config.paths.transcripts)
     staging = os.path.join(transcripts, STAGING, str(job.id))
@@ -47,11 +52,20 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         mtime_ns=job.mtime_ns,
         source=source,
         fate=fate(job, config),
+        location=job.location or None,
+        inbox="" if job.location else str(config.paths.inbox),
         archive=os.path.join(config.paths.archive, below),
         folder=os.path.join(transcripts, below),
         staging=staging,
         hashes=hashes,
     )
+
+
+def require_same(job: Job, source: str) -> None:
+    """Make sure that the source is still what was transcribed. Raises SttdError."""
+    seen = os.lstat(source)
+    if (seen.st_size, seen.st_mtime_ns) != (job.size, job.mtime_ns):
+        raise SttdError("the file has changed since it was transcribed: it starts again as it is now")
 
 
 def fate(job: Job, config: Config) -> str:
@@ -66,14 +80,11 @@ def fate(job: Job, config: Config) -> str:
 def stage_copy(job: Job, original: Job, config: Config, source: str) -> Plan | None:
     """The results of a finished job with the same content, under this job's name; None where they are gone."""
     path = next((path for path in original.outputs if path.endswith(".json")), None)
-    if path is None:
+    if path is None or original.fallback_reason or not all(map(os.path.lexists, original.outputs)):
         return None
-    try:
-        with Path(path).open("rb") as file:
-            meta, segments = read(file)
-            kept = list(segments)
-    except (OSError, Altered, KeyError, TypeError, ValueError):
-        return None
-    if meta.sha256 != job.sha256:
-        return None
-    return stage(job, meta.for_copy(job), lambda: kept, config, source)
+    with contextlib.suppress(FileNotFoundError, Altered), Path(path).open("rb") as file:
+        meta, _ = read(file)
+        if meta.sha256 == job.sha256:
+            # read again for each format: a long recording's segments are never all in memory
+            return stage(job, meta.for_copy(job), lambda: read(file)[1], config, source)
+    return None

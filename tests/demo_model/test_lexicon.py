@@ -22,7 +22,7 @@ def test_every_word_of_the_samples_is_in_the_lexicon():
 def test_the_lexicon_is_as_large_as_the_readme_says():
     text = (HERE / "README.md").read_text("utf-8")
     assert f"{len(set(LEXICON['th']))} Thai words" in text
-    assert abs(len(set(LEXICON["en"])) - 65) <= 3
+    assert f"{len(set(LEXICON['en']))} English" in text
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.py")), ids=lambda path: path.name)

@@ -21,7 +21,7 @@ class Format(Protocol):
     suffix: str
 
     def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:
-        """Write the whole file, segment by segment; `file` is UTF-8 with `\\n` as its new line."""
+        """Write the whole file, segment by segment; `file` is UTF-8 and translates no new lines."""
 
 
 class Cue(NamedTuple):

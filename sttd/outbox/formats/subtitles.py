@@ -29,5 +29,5 @@ class Vtt:
 
     def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:  # noqa: ARG002 - every format's
         file.write("WEBVTT\n")
-        for cue in cues(segments):
+        for cue in cues(segments):  # noqa: FURB122 - as the others
             file.write(f"\n{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{cue.text.translate(_VTT)}\n")

@@ -29,5 +29,5 @@ class Tsv:
 
     def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:  # noqa: ARG002 - every format's
         file.write("start\tend\ttext\n")
-        for cue in cues(segments):
+        for cue in cues(segments):  # noqa: FURB122 - as the others
             file.write(f"{cue.start}\t{cue.end}\t{cue.text}\n")

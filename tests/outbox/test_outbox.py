@@ -1,0 +1,208 @@
+"""Results whole or not at all, nothing overwritten, nothing lost: with real files, two file systems and real SIGKILLs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from sttd import outbox
+from sttd.config import Config, Output, Paths
+from sttd.errors import SttdError
+from sttd.job import Job
+from sttd.outbox import names
+from sttd.outbox.formats import FORMATS
+from sttd.outbox.formats.record import Altered, read
+from sttd.part import Segment
+
+SAID = (Segment(0.5, 59.9996, "hello --> <b> & \n\n world", -0.2, 1.1, 0.01, 0.0, "en"),
+        Segment(59.0, 59.0, "สวัสดี\ud800", -0.2, 1.1, 0.01, 0.0, "th"))  # fmt: skip
+CALLS = ("link", "unlink", "rename", "replace", "fsync", "mkdir", "rmdir", "open", "truncate", "pwrite")
+
+
+def make(root: Path, fate: str = "archive", archive: Path | None = None, rel: str = "sub/talk.mp3", number: int = 1):
+    paths = {name: root / name for name in ("inbox", "transcripts", "archive", "failed", "state")}
+    paths["archive"] = archive or paths["archive"]
+    for path in paths.values():
+        path.mkdir(exist_ok=True)
+    (paths["inbox"] / ".sttd.lock").touch()
+    source = paths["inbox"] / rel
+    source.parent.mkdir(exist_ok=True)
+    source.write_bytes(b"sound" * 1000)
+    seen = source.stat()
+    job = Job(number, rel, seen.st_size, seen.st_mtime_ns, language="en", model="demo", requested_model="demo")
+    return Config(paths=Paths(root=root, **paths), output=Output(source=fate)), job, source
+
+
+def stage(config, job, source):
+    meta = outbox.Meta.of(job, warnings=(), finished_at=1.0)
+    return outbox.stage(job, meta, lambda: iter(SAID), config, str(source))
+
+
+def commit(config, job, source):
+    plan = stage(config, job, source)
+    return outbox.file_source(plan, outbox.publish(plan))
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and ".sttd" not in str(p))
+
+
+def written(suffix: str, said=SAID) -> str:
+    file = io.StringIO()
+    job = Job(1, "talk.mp3", 1, 2, language="en")
+    FORMATS[suffix].write(file, outbox.Meta.of(job, warnings=(), finished_at=0.0), iter(said))
+    file.getvalue().encode("utf-8")
+    return file.getvalue()
+
+
+def test_subtitles_are_whole_cues_in_order():
+    """Escapes, no blank line within a cue, no overlap, rounding before splitting, hours past 99."""
+    assert "\n00:00:00.500 --> 00:00:59.000\nhello --&gt; &lt;b&gt; &amp; world\n" in written("vtt")
+    assert "\n00:00:59,000 --> 00:00:59,001\nสวัสดี\ufffd\n" in written("srt")
+    late = Segment(59.9996, 360000.0, "late", 0, 0, 0, 0, "en")
+    assert "00:01:00.000 --> 100:00:00.000" in written("vtt", [late])
+
+
+def test_other_readers_agree():
+    pysubs2, webvtt = pytest.importorskip("pysubs2"), pytest.importorskip("webvtt")
+    assert [(e.start, e.end) for e in pysubs2.SSAFile.from_string(written("srt"))] == [(500, 59000), (59000, 59001)]
+    assert len(webvtt.from_string(written("vtt"))) == 2
+
+
+def test_empty_transcripts_are_valid_files():
+    assert [written(s, ()) for s in ("txt", "srt", "vtt", "tsv")] == ["", "", "WEBVTT\n", "start\tend\ttext\n"]
+    assert json.loads(written("json", ()))["segments"] == []
+
+
+def test_the_json_is_read_back_and_a_correction_shows():
+    data = written("json").encode()
+    meta, segments = read(io.BytesIO(data))
+    assert (meta.job, [s.start for s in segments]) == (1, [0.5, 59.0])
+    with pytest.raises(Altered):
+        read(io.BytesIO(data.replace(b"hello", b"hallo")))
+
+
+@given(st.binary(min_size=1, max_size=400).map(lambda b: os.fsdecode(b.replace(b"\0", b"_"))), st.integers(1, 99))
+def test_no_name_leaves_its_folder_or_is_too_long(source, number):
+    folders, name = names.split(source)
+    found = [*names.results(name, "en", FORMATS, number).values(), names.numbered(name, number)]
+    assert not {"", ".", ".."} & {*folders, name, *found}
+    assert all("/" not in each and len(os.fsencode(each)) <= 255 for each in found)
+
+
+def test_a_cut_name_ends_at_a_grapheme():
+    assert all(names.cut("กี่" * 99, most).partition("~")[0].endswith("กี่") for most in range(60, 75))
+
+
+@pytest.mark.parametrize("fate", ["archive", "keep", "delete"])
+def test_taken_names_get_a_number_and_nothing_is_overwritten(tmp_path, fate):
+    config, job, source = make(tmp_path, fate)
+    for taken in (tmp_path / "transcripts/sub/talk.en.srt", tmp_path / "archive/sub/talk.mp3"):
+        taken.parent.mkdir()
+        taken.write_text("mine")
+    filed = commit(config, job, source)
+    assert {Path(p).name for p in filed.outputs} == {f"talk (2).en.{s}" for s in FORMATS}
+    assert all(Path(p).stat().st_mode & 0o777 == 0o640 for p in filed.outputs)
+    assert (tmp_path / "transcripts/sub/talk.en.srt").read_text() == "mine"
+    assert (tmp_path / "archive/sub/talk.mp3").read_text() == "mine"
+    assert (tmp_path / "archive/sub/talk (2).mp3").exists() == (fate == "archive")
+    assert source.exists() == (fate == "keep")
+
+
+def test_a_source_that_was_replaced_is_left_as_a_new_job(tmp_path):
+    config, job, source = make(tmp_path)
+    plan = stage(config, job, source)
+    source.write_bytes(b"newer")
+    assert outbox.file_source(plan, outbox.publish(plan)).changed
+    assert source.read_bytes() == b"newer"
+    with pytest.raises(SttdError):
+        stage(config, job, source)
+    assert outbox.file_failure(job, config, str(source)) is None or source.exists()
+
+
+def test_an_inbox_that_is_away_is_no_source_that_is_gone(tmp_path):
+    config, job, source = make(tmp_path)
+    plan = stage(config, job, source)
+    (tmp_path / "inbox").rename(tmp_path / "away")
+    (tmp_path / "inbox").mkdir()
+    with pytest.raises(FileNotFoundError):
+        outbox.file_source(plan, outbox.publish(plan))
+
+
+def test_a_failed_source_has_its_reason_beside_it_and_overwrites_nothing(tmp_path):
+    config, job, source = make(tmp_path)
+    (tmp_path / "failed/sub").mkdir()
+    (tmp_path / "failed/sub/talk.mp3.error.json").write_text("mine")
+    location = outbox.file_failure(job.evolve(error="no \ud800 audio"), config, str(source))
+    assert location == str(tmp_path / "failed/sub/talk.mp3")
+    assert (tmp_path / "failed/sub/talk.mp3.error.json").read_text() == "mine"
+    assert len(files_in(tmp_path / "failed")) == 3
+
+
+def kill_at(step: int, work) -> bool:
+    """Run `work` in a child that is SIGKILLed at its nth file call; whether it came to its end."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def counted(call):
+            def wrapped(*args, **kwargs):
+                nonlocal count
+                count += 1
+                if count == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*args, **kwargs)
+
+            return wrapped
+
+        for name in CALLS:
+            setattr(os, name, counted(getattr(os, name)))
+        try:
+            work()
+        except BaseException:
+            os._exit(3)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, -signal.SIGKILL), code
+    return code == 0
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_commit_killed_anywhere_is_finished_by_the_next_start(tmp_path, elsewhere, taken):
+    """One set of results and one archived source, whichever call was the last; also over two file systems."""
+    other = Path("/dev/shm") / f"sttd-{os.getpid()}-{time.monotonic_ns()}"
+    for step in range(1, 200):
+        root = tmp_path / str(step)
+        root.mkdir()
+        archive = other / str(step) if elsewhere else None
+        if archive:
+            archive.mkdir(parents=True)
+        config, job, source = make(root, archive=archive)
+        if taken:
+            (root / "transcripts/sub").mkdir()
+            (root / "transcripts/sub/talk.en.srt").write_text("mine")
+        plan = stage(config, job, source)
+        ended = kill_at(step, lambda plan=plan: outbox.file_source(plan, outbox.publish(plan)))
+        filed = outbox.file_source(plan, outbox.publish(plan))
+        stem = "talk (2)" if taken else "talk"
+        expected = {f"sub/{stem}.en.{s}" for s in FORMATS} | ({"sub/talk.en.srt"} if taken else set())
+        assert set(files_in(root / "transcripts")) == expected, step
+        assert files_in(config.paths.archive) == ["sub/talk.mp3"], step
+        assert filed.location == str(config.paths.archive / "sub/talk.mp3"), step
+        assert not source.exists()
+        if ended:
+            break
+    else:
+        pytest.fail("it never ended")
+    if elsewhere:
+        import shutil
+
+        shutil.rmtree(other)
