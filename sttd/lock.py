@@ -23,15 +23,13 @@ class Lock:
         self.path = path
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise AlreadyRunning(
-                f"another sttd holds {what} {path.parent}: stop it, or choose another folder"
-            ) from None
+            taken = _taken(handle)
         except OSError:
             os.close(handle)
             raise
+        if not taken:
+            os.close(handle)
+            raise AlreadyRunning(f"another sttd holds {what} {path.parent}: stop it, or choose another folder")
         self._handle: int | None = handle
 
     def release(self) -> None:
@@ -41,13 +39,13 @@ class Lock:
 
 
 def _taken(handle: int) -> bool:
-    """Take the lock. A command that looks whether it `is_held` has a share of it for microseconds: that is waited out."""
-    for wait in (0.01, 0.05, 0.2, None):
+    """Take the lock. A command that looks whether it `is_held` has a share of it for a moment: that is waited out."""
+    for tries_left in reversed(range(50)):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if wait is not None:
-                time.sleep(wait)
+            if tries_left:
+                time.sleep(0.01)
         else:
             return True
     return False

@@ -61,6 +61,11 @@ def test_inbox_and_archive_are_one_mount():
     assert settings()["ReadWritePaths"] == ["/srv/sttd"]
 
 
+def test_the_model_may_compile_its_kernels():
+    """With MemoryDenyWriteExecute= every transcription ends in `could not create a primitive` (seen in a real systemd)."""
+    assert "MemoryDenyWriteExecute" not in settings()
+
+
 def test_a_bad_configuration_is_refused_before_the_daemon_is_told_to_reload():
     first, second = settings()["ExecReload"]
     assert first.endswith(" check-config")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import grp
 import os
 import pwd
@@ -101,20 +100,16 @@ def _opened(config: Config, *, write: bool) -> Iterator[Ledger]:
 def refusal(path: Path, mode: int) -> NotAllowed:
     """Who may read (`os.R_OK`) or write (`os.W_OK`) `path`, and how to become one of them."""
     folders = [*reversed(path.parents), path]
-    blocking = next((one for one in folders if not _may(one, mode if one == path else os.X_OK)), path)
+    blocking = next((one for one in folders if not os.access(one, mode if one == path else os.X_OK)), path)
     found = blocking.stat()
     wanted = {os.R_OK: stat.S_IRGRP, os.W_OK: stat.S_IWGRP}[mode] if blocking == path else stat.S_IXGRP
     group_may = bool(found.st_mode & wanted) and (mode != os.W_OK or bool(path.parent.stat().st_mode & stat.S_IWGRP))
     verb = "written" if mode == os.W_OK else "read"
     owner, group = _user(found.st_uid), _group(found.st_gid)
     if group_may:
-        join = f"join the group {group} (sudo usermod -aG {group} {_me()}, then log in again)"
+        join = f"join the group {group} (sudo usermod -aG {group} {_user(os.getuid())}, then log in again)"
         return NotAllowed(f"{path} may not be {verb} by you: {join}, or use sudo -u {owner}")
     return NotAllowed(f"{path} may not be {verb} by you: use sudo -u {owner} sttd ...")
-
-
-def _may(path: Path, mode: int) -> bool:
-    return os.access(path, mode)
 
 
 def _user(number: int) -> str:
@@ -127,9 +122,3 @@ def _group(number: int) -> str:
     with contextlib.suppress(KeyError):
         return grp.getgrgid(number).gr_name
     return str(number)
-
-
-def _me() -> str:
-    with contextlib.suppress(KeyError, OSError):
-        return getpass.getuser()
-    return str(os.getuid())

@@ -15,7 +15,6 @@ from sttd.errors import ConfigError, SttdError
 from sttd.text import sentence
 
 INTERRUPTED = 130  # as a shell tells it: 128 + SIGINT
-PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
 COMMANDS = {  # where each lives, in the order in which a person meets them
@@ -65,10 +64,9 @@ def main(words: Sequence[str] | None = None) -> None:
     code = _outcome(words)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = PIPE_CLOSED
-    if code == PIPE_CLOSED:  # nobody reads any more: the interpreter's own flush at the end must find nothing amiss
+    except BrokenPipeError:  # nobody reads any more; the interpreter's own flush at the end must find nothing amiss
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1  # click's, where it happens earlier
     sys.exit(code)
 
 
@@ -89,8 +87,6 @@ def _outcome(words: Sequence[str] | None) -> int:
         return _say([str(error)], error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        return PIPE_CLOSED
     except OSError as error:
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
         return _say([f"{where}{error.strerror or error}"], 1)

@@ -54,15 +54,16 @@ class Claim:
             os.close(self._handle)
             raise
         self._root = root
-        self._where = self._path()
 
     def is_intact(self) -> bool:
-        """Whether the path still leads to the folder that is held, mounted as it was, with its lock file in it.
+        """Whether the path still leads to the folder that is held, with its lock file in it.
+
+        The hold keeps a lazily unmounted file system alive: mounted again it is the same, and lock and watch still hold.
 
         Raises:
             OSError: it cannot be looked at.
         """
-        if _numbers(self._root.stat()) != self._identity or self._path() != self._where:
+        if _numbers(self._root.stat()) != self._identity:
             return False
         with contextlib.suppress(FileNotFoundError):
             return _numbers((self._root / LOCK).lstat()) == self._lock_identity
@@ -78,15 +79,6 @@ class Claim:
     def release(self) -> None:
         self._lock.release()
         os.close(self._handle)
-
-    def _path(self) -> str:
-        """Where the kernel has the held folder now: its path changes when it is unmounted, even if the same file
-        system is mounted there again (and the watch on it is dead).
-        """
-        try:
-            return str(Path(f"/proc/self/fd/{self._handle}").readlink())
-        except OSError:
-            return ""  # no /proc: the numbers must do
 
 
 def _locked(root: Path) -> Lock:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,23 +52,27 @@ class Ledger:
             raise LedgerError(_MISSING.format(path))
         with _told(path):
             db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA journal_size_limit = 16777216")
-            migrate(db)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = FULL")
+                db.execute("PRAGMA journal_size_limit = 16777216")
+                migrate(db)
+            except (sqlite3.Error, LedgerError):
+                db.close()  # with its transaction, which would lock the next one out
+                raise
         return cls(path, db)
 
     @classmethod
     def open_readonly(cls, path: Path) -> Ledger:
         """For a command. It needs no right to write, whether the daemon runs, was killed, or ended well."""
+        if not path.exists():
+            raise LedgerError(_MISSING.format(path))
         with _told(path):
-            if not path.exists():
-                raise LedgerError(_MISSING.format(path))
-            # without a WAL file nobody writes, and SQLite could not create one in a folder that is not ours
-            mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
-            db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=10, isolation_level=None)
-            db.execute("SELECT 1 FROM facts")
-        return cls(path, db)
+            for wait in (0.01, 0.05, 0.2):  # a daemon that starts or ends makes and removes the WAL file meanwhile
+                with contextlib.suppress(sqlite3.OperationalError):
+                    return cls(path, _connect_readonly(path))
+                time.sleep(wait)
+            return cls(path, _connect_readonly(path))
 
     def close(self) -> None:
         with _told(self.path):
@@ -236,6 +241,18 @@ class Ledger:
     def _first(self, query: str, values: tuple[Any, ...]) -> Job | None:
         found = self._all(query, values)
         return found[0] if found else None
+
+
+def _connect_readonly(path: Path) -> sqlite3.Connection:
+    # without a WAL file nobody writes, and SQLite could not create one in a folder that is not ours
+    mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=10, isolation_level=None)
+    try:
+        db.execute("SELECT 1 FROM facts")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
 
 
 @contextlib.contextmanager

@@ -32,6 +32,8 @@ _FORMATS = (
 )
 _OPTIONS = {"protocol_whitelist": "", "format_whitelist": _FORMATS}
 _ESTIMATED = {"aac", "ac3", "amr", "dts", "dtshd", "eac3", "mpeg", "mpegts", "truehd"}  # FFmpeg guesses their duration
+# These have no time stamps: FFmpeg counts, and wrongly where the sample rate changes. `container.format.name`s
+_COUNTED = _ESTIMATED - {"mpeg", "mpegts"} | set("aiff ape au avi caf mp3 tta w64 wav wv".split())
 _BUFFER = 256 * 1024  # bytes read at once
 _BLOCK = SAMPLE_RATE  # samples of a block at least
 _WIND_INTERVAL = 1.0  # seconds between two reports
@@ -76,6 +78,7 @@ class Stream:
         self.duration = _duration(container, track)  # seconds, as the container says; None where it does not
         self._file, self._container, self._track, self._options = file, container, track, options
         self._begin = (container.start_time or 0) / av.time_base  # seconds
+        self._stamped = container.format.name not in _COUNTED
         self._wraps = container.format.name in {"mpegts", "mpeg"}
         self._timeline = Timeline(options.max_gap)
         self._mono = Mono16k()
@@ -172,7 +175,7 @@ class Stream:
 
     def _stamp(self, frame: AudioFrame | None, near: float) -> float | None:
         """A frame's time in seconds from the container's beginning."""
-        seconds = None if frame is None else frame.time
+        seconds = frame.time if frame is not None and self._stamped else None
         if seconds is None:
             return None
         stamp = seconds - self._begin

@@ -12,22 +12,22 @@ add_word_timestamps), hence the narrow version range in pyproject.toml.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sttd.part import Chunk, Options, Segment, Word
+from sttd.part import Chunk, Options
 from sttd.worker.generate import Generator, Heard
 from sttd.worker.items import Item, Prepared, stack
-from sttd.worker.judge import FRAMES_PER_SECOND, Layout, Piece
+from sttd.worker.judge import Layout, Piece
 from sttd.worker.languages import Languages
 from sttd.worker.model import LoadedModel
 from sttd.worker.places import Places
+from sttd.worker.segments import bridges, says, segments
 from sttd.worker.voice import Voices
 from sttd.worker.windows import Window
 from sttd.worker.words import Line, Timed, time_words, untimed
 
 NOTHING = "und"  # the language of silence
-_LEAST_SEGMENT = 0.1  # seconds that a segment keeps whose time stamps lie behind the end of the audio
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,15 @@ class _Found:
 
     heard: Heard
     pieces: list[tuple[Piece, Timed]]
+
+
+@dataclass
+class _Window:
+    """A window of the batch, and what has been found in it."""
+
+    window: Window
+    places: Places
+    found: list[_Found] = field(default_factory=list)
 
 
 class Decoder:
@@ -79,73 +88,67 @@ class Decoder:
         return tuple(chunks)
 
     def _windows(self, batch: Sequence[Prepared]) -> list[Chunk]:
-        found: list[list[_Found]] = [[] for _ in batch]
+        parts = [_Window(prepared.window, Places(prepared.window.spans)) for prepared in batch]
         items = [Item(index, 0, p.features) for index, p in enumerate(batch) if p.features is not None]
         size = max(1, self._options.batch_size)
         while items:
             owed: list[Item] = []
             for first in range(0, len(items), size):
-                owed += self._round(items[first : first + size], found)
+                owed += self._round(items[first : first + size], parts)
             items = owed
-        return [self._chunk(prepared.window, parts) for prepared, parts in zip(batch, found, strict=True)]
+        return [self._chunk(part) for part in parts]
 
-    def _round(self, items: Sequence[Item], found: list[list[_Found]]) -> list[Item]:
-        """Decode items together: what was said goes to `found`, what is still owed is returned."""
+    def _round(self, items: Sequence[Item], parts: Sequence[_Window]) -> list[Item]:
+        """Decode items together: what was said goes to their windows, what is still owed is returned."""
         encoded = self._whisper.encode(stack(items))
         self._languages.assign(items, encoded)
         results = self._generator.listen(items, encoded)
-        for (heard, layout), times in zip(results, self._times(encoded, results), strict=True):
-            pieces = [pair for pair in zip(layout.pieces, times, strict=True) if self._says(heard, pair[0])]
+        for (heard, layout), times in zip(results, self._times(encoded, results, parts), strict=True):
+            pieces = [pair for pair in zip(layout.pieces, times, strict=True) if says(heard, pair[0])]
             if pieces:
                 self._languages.settle(heard.voice, heard.item.probability)
-                found[heard.item.window].append(_Found(heard, pieces))
+                parts[heard.item.window].found.append(_Found(heard, pieces))
         return [item for heard, layout in results for item in heard.item.owed(layout)]
 
-    def _times(self, encoded: Any, results: Sequence[tuple[Heard, Layout]]) -> list[list[Timed]]:
-        if not self._options.word_timestamps:
-            return [[untimed(piece) for piece in layout.pieces] for _, layout in results]
+    def _times(
+        self, encoded: Any, results: Sequence[tuple[Heard, Layout]], parts: Sequence[_Window]
+    ) -> list[list[Timed]]:
+        """The pieces' times, with their words where these are wanted, or needed to divide a piece at a silence."""
         lines = [Line(heard.voice, heard.item.frames, layout.pieces) for heard, layout in results]
-        return time_words(self._whisper, encoded, lines)
+        if not self._options.word_timestamps:
+            lines = [
+                line
+                if any(bridges(heard, piece, parts[heard.item.window].places) for piece in line.pieces)
+                else Line(line.voice, line.frames, ())
+                for line, (heard, _) in zip(lines, results, strict=True)
+            ]
+        timed = time_words(self._whisper, encoded, lines)
+        return [
+            pieces or [untimed(piece) for piece in layout.pieces]
+            for pieces, (_, layout) in zip(timed, results, strict=True)
+        ]
 
-    @staticmethod
-    def _says(heard: Heard, piece: Piece) -> bool:
-        """Whisper drops a piece without text, and one that takes no time."""
-        return piece.start != piece.end and bool(heard.voice.tokenizer.decode(list(piece.tokens)).strip())
-
-    def _chunk(self, window: Window, found: list[_Found]) -> Chunk:
-        found.sort(key=lambda part: part.heard.item.offset)
-        places = Places(window.spans)
-        segments = tuple(
-            self._segment(part.heard, piece, timed, places) for part in found for piece, timed in part.pieces
+    def _chunk(self, part: _Window) -> Chunk:
+        part.found.sort(key=lambda found: found.heard.item.offset)
+        made = tuple(
+            segment
+            for found in part.found
+            for piece, timed in found.pieces
+            for segment in segments(
+                found.heard,
+                piece,
+                timed,
+                part.places,
+                language="en" if self._options.task == "translate" else found.heard.voice.language,
+                with_words=self._options.word_timestamps,
+            )
         )
         return Chunk(
-            index=window.index,
-            start=window.start,
-            end=window.end,
-            segments=segments,
-            language=segments[0].language if segments else NOTHING,
-            language_probability=found[0].heard.item.probability if found else 0.0,
+            index=part.window.index,
+            start=part.window.start,
+            end=part.window.end,
+            segments=made,
+            language=made[0].language if made else NOTHING,
+            language_probability=part.found[0].heard.item.probability if made else 0.0,
             model=self._model,
-        )
-
-    def _segment(self, heard: Heard, piece: Piece, timed: Timed, places: Places) -> Segment:
-        offset, length = (frames / FRAMES_PER_SECOND for frames in (heard.item.offset, heard.item.frames))
-        words = tuple(
-            Word(*places.word(offset + word.start, offset + word.end), word.word, word.probability)
-            for word in timed.words
-        )
-        last = min(timed.end, length)
-        start, end = places.segment(offset + min(timed.start, max(0.0, last - _LEAST_SEGMENT)), offset + last)
-        if words:
-            start, end = words[0].start, max(words[-1].end, words[0].start)
-        return Segment(
-            start=start,
-            end=end,
-            text=heard.voice.tokenizer.decode(list(piece.tokens)).strip(),
-            avg_logprob=heard.score.avg_logprob,
-            compression_ratio=heard.score.compression_ratio,
-            no_speech_prob=heard.score.no_speech_prob,
-            temperature=heard.temperature,
-            language="en" if self._options.task == "translate" else heard.voice.language,
-            words=words,
         )

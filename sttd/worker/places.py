@@ -11,6 +11,8 @@ from sttd.part import SAMPLE_RATE
 # near before a joint belongs to the speech after it, an end this near behind one to the speech before it. Without
 # this a subtitle would stand through the silence that was cut out.
 NEAR = round(0.3 * SAMPLE_RATE)
+# What was cut out is a break from this on: no segment reaches across it.
+BREAK = SAMPLE_RATE
 
 
 class Places:
@@ -20,11 +22,36 @@ class Places:
         """`spans`: first sample and the sample after the last of each piece, in order and without overlap."""
         self._spans = spans
         self._joints = [0]  # sample of the window's audio where each span begins, and at last where all end
+        self._sections: list[int] = []  # of each span: how many breaks are before it
+        before = spans[0][0] if spans else 0
         for start, end in spans:
             self._joints.append(self._joints[-1] + end - start)
+            self._sections.append((self._sections[-1] if self._sections else 0) + (start - before >= BREAK))
+            before = end
 
     def segment(self, start: float, end: float) -> tuple[float, float]:
         """Seconds in the recording of a segment at `start` to `end`, seconds in the window's audio."""
+        (first, after), (last, before) = self._ends(start, end)
+        return self._place(first, after), self._place(max(first, last), before)
+
+    def bridges(self, start: float, end: float) -> bool:
+        """Whether a break is within the segment."""
+        (_, after), (_, before) = self._ends(start, end)
+        return self._sections[after] != self._sections[before]
+
+    def word(self, start: float, end: float) -> tuple[float, float]:
+        """As `segment`, for a word, which lies in one span: the one that holds its middle."""
+        first, last = self._sample(start), self._sample(end)
+        span = self._span((first + last) // 2)
+        low, high = self._joints[span], self._joints[span + 1]
+        return self._place(min(max(first, low), high), span), self._place(min(max(last, low), high), span)
+
+    def section(self, start: float, end: float) -> int:
+        """How many breaks are before a word."""
+        return self._sections[self._span((self._sample(start) + self._sample(end)) // 2)]
+
+    def _ends(self, start: float, end: float) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The first and the last sample of a segment, each with the span that it belongs to."""
         first, last = self._sample(start), self._sample(end)
         after = self._span(first)
         if self._gap(after + 1) and self._joints[after + 1] - first <= NEAR and last > self._joints[after + 1]:
@@ -34,14 +61,7 @@ class Places:
         if before > after and self._gap(before) and last - self._joints[before] <= NEAR:
             before -= 1
             last = self._joints[before + 1]
-        return self._place(first, after), self._place(max(first, last), before)
-
-    def word(self, start: float, end: float) -> tuple[float, float]:
-        """The same for a word, which lies in one span: the one that holds its middle."""
-        first, last = self._sample(start), self._sample(end)
-        span = self._span((first + last) // 2)
-        low, high = self._joints[span], self._joints[span + 1]
-        return self._place(min(max(first, low), high), span), self._place(min(max(last, low), high), span)
+        return (first, after), (last, before)
 
     def _sample(self, seconds: float) -> int:
         return min(max(round(seconds * SAMPLE_RATE), 0), self._joints[-1])

@@ -21,11 +21,14 @@ class Timeline:
     max_gap: float  # a longer hole is a broken time stamp
     broken: int = 0  # stamps that were ignored
     first_broken: float = 0.0  # where
-    _shift: float = 0.0  # what later stamps are off by, since a clock was set
-    _since: float = 0.0  # stamp after the last set clock: no overlap reaches before it
+    _next: float = 0.0  # stamp that would follow the last one believed
+    _shift: float = 0.0  # what stamps are off by, since a clock was set
+    _since: float = 0.0  # stamp when it was set: no overlap reaches before it
 
     def place(self, stamp: float | None, after: float | None, length: float, at: float) -> float:
         """How many seconds of silence belong before a frame (0 mostly), or below 0: how much of its sound was there before.
+
+        A clock that is a little slow drops nothing: only a step back does. What it is behind is made up in the next hole.
 
         Args:
             stamp: the frame's; None: it has none.
@@ -33,21 +36,27 @@ class Timeline:
             length: the frame's.
             at: where it would be by the samples before it.
         """
-        if stamp is None:
+        believed = stamp is not None and self._believe(stamp, after, length, at)
+        expected, self._next = self._next, (stamp if stamp is not None and believed else self._next) + length
+        if stamp is None or not believed:
             return 0.0
         drift = stamp - self._shift - at
-        if -LATE <= drift <= JITTER:
-            return 0.0
-        if after is not None and abs(after - stamp - length) > JITTER:
-            self._ignore(at)
-            return 0.0
+        stepped_back = stamp - expected < -JITTER
         if JITTER < drift <= self.max_gap:
             return drift
-        if -OVERLAP <= drift < 0 and stamp - JITTER > self._since:
+        if stepped_back and -OVERLAP <= drift < -LATE and stamp - JITTER > self._since:
             return drift
-        self._ignore(at)
-        self._shift, self._since = stamp - at, stamp
+        if drift > self.max_gap or (stepped_back and drift < -LATE):
+            self._ignore(at)
+            self._shift, self._since = stamp - at, stamp
         return 0.0
+
+    def _believe(self, stamp: float, after: float | None, length: float, at: float) -> bool:
+        jumps = abs(stamp - self._next) > JITTER
+        if jumps and after is not None and abs(after - stamp - length) > JITTER:
+            self._ignore(at)
+            return False
+        return True
 
     def _ignore(self, at: float) -> None:
         if not self.broken:

@@ -61,9 +61,15 @@ class Voices:
         self._context = self._limit(first)
 
     def get(self, language: str) -> Voice:
-        """The voice for a language that the model has; for an English-only model that is always English."""
+        """The voice for a language; an English-only model has that of English, whatever is asked for.
+
+        Raises:
+            ValueError: the model does not know the language.
+        """
         if language not in self._voices:
             tokenizer = self._tokenizer(language)
+            if None in tokenizer.sot_sequence:  # Cantonese came with large-v3
+                raise ValueError(f"no language {language!r}")
             self._voices[language] = Voice(language, tokenizer, [*self._context, *tokenizer.sot_sequence])
         return self._voices[language]
 

@@ -11,7 +11,7 @@ import pytest
 
 from sttd.job import State
 from tests import speech
-from tests.harness import wait_for
+from tests.harness import Daemon, wait_for
 
 SLOW = {"transcribe.batch_size": "1"}  # every window a checkpoint
 
@@ -21,13 +21,31 @@ def recording():
     return speech.compose(seconds=240, language="en", seed=11)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(recording, tmp_path_factory) -> list[tuple[float, str]]:
+    """The segments of a run that nobody disturbs."""
+    daemon = Daemon(tmp_path_factory.mktemp("undisturbed"), SLOW)
+    speech.encode(daemon.inbox / "long.flac", recording.audio)
+    assert daemon.drain() == 0
+    return segments(daemon)
+
+
+def segments(daemon) -> list[tuple[float, str]]:
+    """The segments of a result that no random temperature had a part in."""
+    return [
+        (each["start"], each["text"])
+        for each in daemon.result("long.flac", "en")["segments"]
+        if each["temperature"] == 0
+    ]
+
+
 def assert_seamless(chunks) -> None:
     """Every sample in exactly one chunk."""
     assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
     assert all(before.end == after.start for before, after in itertools.pairwise(chunks))
 
 
-def test_a_stopped_worker_is_killed_and_its_job_resumes_at_its_next_chunk(make_daemon, recording):
+def test_a_stopped_worker_is_killed_and_its_job_resumes_at_its_next_chunk(make_daemon, recording, undisturbed):
     """SIGSTOP in mid-job: the sweep kills it, the log says so, and no chunk is transcribed twice."""
     daemon = make_daemon(SLOW | {"pool.job_timeout": "5s", "pool.sweep_interval": "1s", "pool.kill_grace": "1s"})
     speech.encode(daemon.inbox / "long.flac", recording.audio)
@@ -40,11 +58,8 @@ def test_a_stopped_worker_is_killed_and_its_job_resumes_at_its_next_chunk(make_d
     job = daemon.wait_state(State.DONE)
     assert not psutil.pid_exists(worker.pid)
     assert job.resumes >= 1
-    result = daemon.result("long.flac", "en")
-    starts = [segment["start"] for segment in result["segments"]]
-    assert starts == sorted(starts)
     assert job.chunks > len(before)
-    assert speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en") < 0.12
+    assert segments(daemon) == undisturbed
     assert any("resumes at" in line for line in daemon.log)
     assert daemon.stop() == 0
 
@@ -67,7 +82,7 @@ def test_the_others_do_not_pause_while_one_worker_is_stopped(make_daemon, record
     assert daemon.stop() == 0
 
 
-def test_sigkill_of_the_daemon_leaves_no_process_and_the_next_start_goes_on(make_daemon, recording):
+def test_sigkill_of_the_daemon_leaves_no_process_and_the_next_start_goes_on(make_daemon, recording, undisturbed):
     """SIGKILL in mid-job: every worker dies with its parent, and the job is finished from its checkpoint."""
     daemon = make_daemon(SLOW)
     speech.encode(daemon.inbox / "long.flac", recording.audio)
@@ -83,7 +98,7 @@ def test_sigkill_of_the_daemon_leaves_no_process_and_the_next_start_goes_on(make
     job = daemon.wait_state(State.DONE)
     assert job.resumes == 1
     assert any(f"resumes at {before[-1].end / 16000:.0f} s" in line for line in daemon.log)
-    assert speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en") < 0.12
+    assert segments(daemon) == undisturbed
     assert daemon.stop() == 0
 
 

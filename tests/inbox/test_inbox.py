@@ -53,6 +53,13 @@ class Live:
                 case Away(reason):
                     self.away.append(reason)
 
+    def until_answered(self):
+        """The rounds that were asked for are over."""
+        end = time.monotonic() + PATIENCE
+        while not self.inbox._mailbox.is_answered(self.inbox._looks.answered):
+            assert time.monotonic() < end, "the inbox's thread waits again in time"
+            time.sleep(0.01)
+
     def until_idle(self):
         end = time.monotonic() + PATIENCE
         while not self.inbox.idle():
@@ -260,6 +267,22 @@ def test_an_inbox_that_is_deleted_and_made_again_is_watched_again(live, root):
     assert box.gone == []
 
 
+def test_the_folder_that_takes_the_place_of_a_renamed_inbox_is_watched_and_the_renamed_one_no_longer(
+    live, root, tmp_path
+):
+    box = live(settle=300.0).start()
+    box.until_idle()
+    root.rename(tmp_path / "old")
+    root.mkdir()
+    box.inbox.kick()
+    box.until(lambda: len(box.away) == 1, "it is not the folder that it was")
+    box.until_answered()
+    (tmp_path / "old" / "old.wav").write_bytes(b"x")
+    (root / "new.wav").write_bytes(b"x")
+    box.until(lambda: box.found, "a file is found by its event")
+    assert box.found == ["new.wav"]
+
+
 def test_a_flood_of_events_is_bounded_and_ends_in_a_walk():
     """More files than the mailbox holds: the list is dropped and a walk is asked for."""
     box = Mailbox()
@@ -407,7 +430,7 @@ run("mount", "--bind", str(disk), str(root))
 box = Live(root, settle=300.0).start()
 box.until_idle()
 run("umount", "-l", str(root))
-run("mount", "--bind", str(disk), str(root))  # the same numbers, the same mark, but the folder was away in between
+run("mount", "--bind", str(disk), str(root))  # the same again: lock and watch are as they were
 box.inbox.kick()
 box.until_idle()
 (root / "b.wav").write_bytes(b"x")

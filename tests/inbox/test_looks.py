@@ -221,6 +221,7 @@ def test_an_empty_folder_in_its_place_changes_nothing_but_new_files_in_it_are_fo
     box.turn(100)
     (reason,) = box.away()
     assert "not the folder that it was" in reason
+    assert box.tracker.settling == 0, "nothing is looked for that is not there"
     box.put("new.wav")
     box.turn(30)
     assert box.found() == ["new.wav"]
@@ -250,6 +251,23 @@ def test_a_look_before_it_was_away_and_one_after_make_no_file_gone(make, tmp_pat
     assert box.gone() == [], "the second look after it came back is the first one"
     box.turn(30)
     assert box.gone() == ["a.wav"]
+
+
+def test_a_look_at_one_mount_and_one_at_the_next_make_no_file_gone(make, tmp_path):
+    """The inbox is home again under other numbers by the second look, which is thus the first one there."""
+    box = make()
+    path = box.put("a.wav")
+    box.turn(6)
+    box.found()
+    path.unlink()
+    box.round(news={"a.wav": News.LEFT})
+    box.root.rename(tmp_path / "elsewhere")
+    shutil.copytree(tmp_path / "elsewhere", box.root)
+    box.turn(5.1)
+    assert box.gone() == []
+    box.turn(30)
+    assert box.gone() == ["a.wav"]
+    assert box.away() == []
 
 
 def test_an_inbox_that_goes_away_in_mid_look_makes_no_file_gone(make, tmp_path, monkeypatch):

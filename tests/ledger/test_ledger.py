@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
+from pathlib import Path
 
 import pytest
 
-from sttd.errors import LedgerError
+from sttd.errors import AlreadyRunning, LedgerError
 from sttd.job import ENDED, TRANSITIONS, Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, schema
 from sttd.ledger.fair import Lanes
 from sttd.lock import Lock, is_held
+from tests.unprivileged import as_nobody
 
 SOUND = Identity(1000, 5)
 
@@ -127,15 +134,8 @@ def test_a_command_does_not_create_a_ledger(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-READER = """
-import os, sys
-os.setgid(65534); os.setgroups([]); os.setuid(65534)
-from pathlib import Path
-from sttd.ledger import Ledger
-print(len(Ledger.open_readonly(Path(sys.argv[1])).jobs()))
-"""
 WRITER = """
-import sys, time
+import sys
 from pathlib import Path
 from sttd.job import Identity
 from sttd.ledger import Ledger
@@ -147,19 +147,21 @@ ledger.close()
 """
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that every user can read; pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="sttd-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
 @pytest.mark.parametrize("end", ["runs", "killed", "closed"])
-def test_a_reader_needs_no_right_to_write(tmp_path, end):
+def test_a_reader_needs_no_right_to_write(open_folder, end):
     """While the writer runs, after it was killed, and after it ended well."""
-    import shutil
-    import tempfile
-
-    if sys.prefix.startswith("/root") or sys.base_prefix.startswith("/root"):
-        pytest.skip("this Python lies where no other user can read it")
-    folder = tempfile.mkdtemp()
-    os.chmod(folder, 0o755)
-    path = os.path.join(folder, "ledger.db")
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    path = open_folder / "ledger.db"
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert writer.stdout.readline() == b"written\n"
         if end == "killed":
@@ -167,14 +169,53 @@ def test_a_reader_needs_no_right_to_write(tmp_path, end):
             writer.wait(10)
         elif end == "closed":
             writer.communicate(b"\n", 10)
-        done = subprocess.run([sys.executable, "-c", READER, path], capture_output=True, text=True, check=False)
-        assert done.stdout == "1\n", done.stderr
+        before = sorted(open_folder.iterdir())
+        assert (len(before) > 1) is (end != "closed")
+        done = as_nobody(lambda: print(len(Ledger.open_readonly(path).jobs())))
+        assert done.out == "1\n", done.err
+        assert sorted(open_folder.iterdir()) == before
     finally:
         writer.kill()
         writer.wait(10)
         writer.stdin.close()
         writer.stdout.close()
-        shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
+def test_a_reader_may_come_while_the_daemon_ends(open_folder):
+    """The WAL file that it saw is gone when it opens the ledger, and what it would need is not for it to create."""
+    path = open_folder / "ledger.db"
+    with contextlib.closing(Ledger.open(path)) as ledger:
+        ledger.add("a.mp3", SOUND, 1.0)
+    wal = open_folder / "ledger.db-wal"
+    wal.touch()
+    with subprocess.Popen(["sh", "-c", f"sleep 0.05; rm {wal}"]):
+        done = as_nobody(lambda: print(len(Ledger.open_readonly(path).jobs())))
+    assert done.out == "1\n", done.err
+
+
+def test_migrations_are_steps_that_happen_whole(tmp_path, monkeypatch):
+    """A step that fails leaves the ledger as it was; the next sttd, whose step works, goes on from there."""
+    path = tmp_path / "ledger.db"
+    with contextlib.closing(Ledger.open(path)) as ledger:
+        ledger.add("a.mp3", SOUND, 1.0)
+    steps = schema.MIGRATIONS
+    monkeypatch.setattr(schema, "MIGRATIONS", (*steps, "CREATE TABLE more (x); INSERT INTO nowhere VALUES (1);"))
+    with pytest.raises(LedgerError, match="nowhere"):
+        Ledger.open(path)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*steps, "CREATE TABLE more (x);"))
+    with contextlib.closing(Ledger.open(path)) as ledger:
+        assert ledger._db.execute("PRAGMA user_version").fetchone()[0] == len(steps) + 1
+        assert ledger._db.execute("SELECT count(*) FROM more").fetchone()[0] == 0
+        assert ledger.get(1).source == "a.mp3"
+
+
+def test_what_is_no_ledger_is_said(tmp_path):
+    path = tmp_path / "ledger.db"
+    path.write_bytes(b"no database at all" * 100)
+    for opened in (lambda: Ledger.open(path), lambda: Ledger.open_readonly(path)):
+        with pytest.raises(LedgerError, match="not a database"):
+            opened()
 
 
 def test_a_lock_is_held_until_its_holder_ends(tmp_path):
@@ -184,3 +225,20 @@ def test_a_lock_is_held_until_its_holder_ends(tmp_path):
     assert is_held(path)
     lock.release()
     assert not is_held(path)
+
+
+def test_looking_at_a_lock_does_not_keep_it_from_its_taker(tmp_path):
+    """`sttd status --watch` looks all the time; a daemon that starts meanwhile is not told that another one runs."""
+    looking = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_SH)  # what `is_held` has for a moment
+    gone = threading.Timer(0.05, os.close, [looking])
+    gone.start()
+    Lock(tmp_path / "lock", "the state folder").release()
+    gone.join()
+
+
+def test_a_held_lock_is_refused_with_what_to_do(tmp_path):
+    lock = Lock(tmp_path / "lock", "the state folder")
+    with pytest.raises(AlreadyRunning, match="stop it, or choose another folder"):
+        Lock(tmp_path / "lock", "the state folder")
+    lock.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import os
@@ -82,7 +83,12 @@ class Rig:
 def worker_processes() -> list[psutil.Process]:
     """Our children that are workers; not multiprocessing's resource tracker."""
     children = psutil.Process(os.getpid()).children(recursive=True)
-    return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+    found = []
+    for each in children:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it is dead already, or not yet reaped
+            if "spawn_main" in " ".join(each.cmdline()):
+                found.append(each)
+    return found
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A worker that does what its part's `source` says, word by word: `started chunk hang`. It runs in real processes.
 
 Words: started, chunk, progress, notice:TEXT, done, failed:CAUSE, raise, memory, unpicklable, gap, silent (ends without an
-end), sleep:SECONDS, segv, score (its oom_score_adj), hang, deaf (ignores SIGTERM), gate:PATH (waits for a file), exit:N, kill:SIGNAL, stop (SIGSTOP to itself),
+end), sleep:SECONDS, segv, score (its oom_score_adj), gil (hangs without giving up the GIL), hang, deaf (ignores SIGTERM), gate:PATH (waits for a file), exit:N, kill:SIGNAL, stop (SIGSTOP to itself),
 half (half a message, then it stops itself), foreign (bytes that are no frame), numpy (a message that mentions a
 foreign class), wound (winds forward: progress for ever), close (closes its pipe), touch:PATH, env (CUDA_VISIBLE_DEVICES
 as a notice), grandchild (starts one in its group, told as a notice), burst:N (N notices).
@@ -172,6 +172,7 @@ WORDS = {
     "exit": do(lambda value: os._exit(int(value))),
     "kill": do(lambda value: os.kill(os.getpid(), signal.Signals[value])),
     "stop": do(lambda value: os.kill(os.getpid(), signal.SIGSTOP)),
+    "gil": do(lambda value: ctypes.PyDLL(None).sleep(600)),
     "sleep": do(lambda value: time.sleep(float(value))),
     "segv": do(lambda value: ctypes.string_at(0)),
     "foreign": do(lambda value: os.write(pipe(), b"libfoo: warning: something\n") and hang(value)),

@@ -204,17 +204,17 @@ def test_after_a_kill_the_end_is_the_kills_though_the_worker_says_done(rig, tmp_
 
 
 def test_kills_that_race_with_ends_leave_one_end_each(rig):
-    """Done, kill and death at about the same time, forty times; the fixture counts the ends."""
+    """Done, kill and death at about the same time, two dozen times; the fixture counts the ends."""
     told = rig(workers=2)
     scripts = ["started chunk done", "started exit:3", "started raise"]
-    for number in range(40):
+    for number in range(24):
         spec = told.submit(f"{number}.0", scripts[number % 3])
         if number % 4:
             told.wait(lambda spec=spec: told.of(spec.part_id, Started) or told.of(spec.part_id, Lost))
         told.pool.kill(spec.part_id, 1, Cause.CANCELLED)
         told.pool.kill(spec.part_id, 1, Cause.TIMEOUT)
         told.wait(told.pool.free_slots)
-    for number in range(40):
+    for number in range(24):
         told.end(f"{number}.0")
 
 

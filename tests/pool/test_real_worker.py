@@ -33,7 +33,7 @@ def words(found) -> str:
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("speech") / "long.flac"
-    speech.encode(path, speech.compose(seconds=160, language="en", seed=5).audio)
+    speech.encode(path, speech.compose(seconds=100, language="en", seed=5).audio)
     return path
 
 
@@ -55,7 +55,7 @@ def test_slices_a_kill_and_a_death_give_the_text_of_an_undisturbed_run(rig, reco
     told.pool.submit(spec_of(recording, "whole.0"))
     assert isinstance(told.end("whole.0"), Done)
     whole = chunks(told, "whole.0")
-    assert len(whole) >= 4
+    assert len(whole) >= 3
 
     attempt, position, index, ends = 0, 0, 0, []
     while not ends or not isinstance(ends[-1], Done) or ends[-1].resume_at is not None:

@@ -15,6 +15,7 @@ import pytest
 
 from sttd.part import Cause, Chunks, Done, Lost, Notice, Started
 from sttd.pool import PoolFull
+from sttd.pool.wire import Clean
 from tests.pool.conftest import worker_processes
 
 
@@ -90,6 +91,19 @@ def test_an_idle_worker_that_dies_harms_no_job(rig):
     for number in range(12):
         causes = [lost.cause for lost in told.of(f"{number}.0", Lost)]
         assert causes in ([], [Cause.MACHINE]), "no attempt may be spent on it"
+
+
+def test_an_idle_worker_that_takes_no_orders_gets_no_part(rig):
+    """It was stopped in its idleness, and its pipe is full: the part goes to a new worker."""
+    told = rig()
+    told.run("1.0", "started done")
+    (pid,) = told.pids()
+    os.kill(pid, signal.SIGSTOP)
+    while told.pool._seats[0].process.send(Clean()):
+        pass
+    assert isinstance(told.run("2.0", "started done"), Done)
+    assert pid_of(told, "2.0") != pid
+    told.wait(lambda: not psutil.pid_exists(pid))
 
 
 def test_submit_to_a_full_or_closed_pool_is_refused_and_changes_nothing(rig):
@@ -258,11 +272,11 @@ PARENT = """
     import dataclasses, sys, time
     from tests.pool.conftest import Rig
     if __name__ == "__main__":
-        told = Rig(workers=4)
-        for number, script in enumerate(["started chunk hang", "started half", "started deaf hang"]):
+        told = Rig(workers=5)
+        for number, script in enumerate(["started chunk hang", "started half", "started deaf hang", "started deaf gil"]):
             told.submit(f"{number}.0", script)
         told.run("9.0", "started done")
-        for number in range(3):
+        for number in range(4):
             told.wait(lambda: told.of(f"{number}.0"))
         print(*told.pids(), flush=True)
         time.sleep(600)
@@ -270,7 +284,7 @@ PARENT = """
 
 
 def test_no_worker_outlives_a_daemon_that_is_killed(tmp_path):
-    """Working, stopped in mid-message, deaf to SIGTERM, idle: all gone, and with them the resource tracker."""
+    """Working, stopped in mid-message, deaf to SIGTERM, stuck in C code with the GIL, idle: all gone, and with them the resource tracker."""
     script = tmp_path / "parent.py"
     script.write_text(textwrap.dedent(PARENT))
     parent = subprocess.Popen(
@@ -278,15 +292,18 @@ def test_no_worker_outlives_a_daemon_that_is_killed(tmp_path):
     )
     try:
         pids = [int(word) for word in parent.stdout.readline().split()]
-        assert len(pids) == 4
+        assert len(pids) == 5
         children = psutil.Process(parent.pid).children(recursive=True)
-        assert len(children) == 5
+        assert len(children) == 6
     finally:
         parent.kill()
         parent.wait()
         parent.stdout.close()
     _, alive = psutil.wait_procs(children, timeout=10)
-    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+    left = [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
+    for each in left:
+        each.kill()
+    assert left == []
 
 
 def test_the_parent_imports_nothing_of_the_workers():
@@ -299,13 +316,12 @@ def test_the_parent_imports_nothing_of_the_workers():
     assert done.stdout.strip() == "set()"
 
 
-def test_ctrl_c_on_the_terminal_is_not_for_the_workers(rig):
-    """SIGINT to a worker changes nothing: the daemon asks it to stop."""
+def test_ctrl_c_on_the_terminal_is_not_for_the_workers(rig, tmp_path):
+    """They are in groups of their own, and SIGINT changes nothing: the daemon asks them to stop."""
     told = rig()
-    told.submit("1.0", "started chunk hang")
-    (pid,) = told.pids()
-    told.seen("1.0", Chunks)
+    told.submit("1.0", f"started gate:{tmp_path / 'go'} chunk done")
+    pid = told.seen("1.0", Started).pid
     assert os.getpgid(pid) == pid
     os.kill(pid, signal.SIGINT)
-    told.pool.kill("1.0", 1, Cause.TIMEOUT)
-    assert told.end("1.0").exitcode == -signal.SIGTERM
+    (tmp_path / "go").touch()
+    assert isinstance(told.end("1.0"), Done)

@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import wave
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -84,12 +86,12 @@ def test_a_span_of_the_recording_ends_where_it_is_told_to(tmp_path, said):
 
 
 def test_winding_forward_is_told_of_once_a_second_at_most(tmp_path, said, monkeypatch):
-    path, clock, told = speech.encode(tmp_path / "x.flac", said.audio), itertools.count(0, 0.4), []
-    monkeypatch.setattr("sttd.worker.audio.time.monotonic", lambda: next(clock))
+    path, clock, told = speech.encode(tmp_path / "x.flac", said.audio), itertools.count(0, 0.3), []
+    monkeypatch.setattr("sttd.worker.audio.time", SimpleNamespace(monotonic=lambda: next(clock)))
     with open_it(path) as stream:
         next(stream.blocks(10 * SAMPLE_RATE, on_wind=told.append))
     assert told == sorted(told)
-    assert 2 <= len(told) <= 5
+    assert 2 <= len(told) <= 4
     assert told[-1] <= 10
 
 
@@ -168,7 +170,7 @@ def test_a_file_that_was_cut_off_keeps_what_is_there_and_says_so(tmp_path, said,
     heard, warnings = decode(path)
     assert 0.5 < len(heard) / len(said.audio) < 0.7
     assert any("ends early" in warning for warning in warnings)
-    assert lag(heard, said.audio)[0] == 0
+    assert lag(heard, said.audio)[0] <= 1024
 
 
 def test_samples_that_are_no_numbers_become_silence(tmp_path, said):
@@ -210,10 +212,13 @@ def test_no_audio_track_is_said(tmp_path, said):
 
 
 def test_no_sound_in_the_track_is_said(tmp_path):
-    path = speech.encode(tmp_path / "x.wav", np.zeros(0, np.float32))
-    failed = failure(path)
-    assert failed.cause is Cause.BAD_FILE
-    assert "no sound" in failed.message or "no recording" in failed.message
+    with wave.open(str(tmp_path / "x.wav"), "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+    failed = failure(tmp_path / "x.wav")
+    assert (failed.cause, failed.message) == (
+        Cause.BAD_FILE,
+        "there is no sound in the file: its audio track is empty",
+    )
 
 
 HOSTILE = {
@@ -308,7 +313,7 @@ def test_only_a_regular_file_is_opened(tmp_path, said):
     assert causes == [Cause.BAD_FILE, Cause.BAD_FILE, Cause.BAD_FILE, Cause.CHANGED]
 
 
-@pytest.mark.parametrize("kind", ["mp3", "flac", "mkv"])
+@pytest.mark.parametrize("kind", ["wav", "flac", "mka"])
 @pytest.mark.parametrize("reads", [0, 3])
 def test_an_error_of_the_disk_is_no_fault_of_the_file(tmp_path, said, monkeypatch, kind, reads):
     """FFmpeg takes it for the end; half a transcript that says nothing would be the result."""
@@ -345,8 +350,8 @@ def test_names_are_bytes(tmp_path, said):
 
 
 def test_memory_does_not_depend_on_the_length(tmp_path):
-    """Peak of a process of its own for 4 and for 40 minutes, with an hour of hole in the latter."""
-    audio = speech.compose(seconds=240, seed=2).audio
+    """Peak of a process of its own for 2 minutes and for 20 with a hole of 50."""
+    audio = speech.compose(seconds=120, seed=2).audio
     paths = [
         speech.encode(tmp_path / "short.mka", audio),
         speech.encode(tmp_path / "long.mka", np.tile(audio, 10), gaps=[(300, 3000)]),
@@ -360,7 +365,7 @@ def test_memory_does_not_depend_on_the_length(tmp_path):
     command = [sys.executable, "-c", script]
     out = [subprocess.run([*command, path], capture_output=True, check=True, text=True).stdout for path in paths]
     (short, low), (long, high) = [map(int, line.split()) for line in out]
-    assert long > 20 * short
+    assert long > 30 * short
     assert high < 1.1 * low, "KiB"
 
 
@@ -397,9 +402,25 @@ def test_a_clock_that_begins_again_drops_nothing():
     assert (set(found), timeline.broken) == ({0.0}, 1)
 
 
+def test_small_losses_add_up():
+    """A packet lost now and then, as in recordings from a call: the times stay the player's."""
+    stamps = [0.02 * i for i in range(5000) if i % 10]
+    found, timeline = run(stamps)
+    assert sum(found) == pytest.approx(10, abs=0.2)
+    assert timeline.broken == 0
+
+
+def test_a_slow_clock_drops_no_sound_and_catches_up_in_a_hole():
+    stamps = [0.0199 * i for i in range(10_000)]
+    found, timeline = run([*stamps, *(0.0199 * i + 10 for i in range(10_000, 10_100))])
+    assert min(found) == 0
+    assert sum(found) == pytest.approx(10 - 1, abs=0.1)
+    assert timeline.broken == 0
+
+
 @pytest.mark.parametrize("wrong", [50.0, 1e6, -50.0, -1.0])
 def test_one_broken_stamp_makes_no_hole(wrong):
     stamps = [0.02 * i for i in range(200)]
     stamps[100] = stamps[100] + wrong
     found, timeline = run(stamps)
-    assert (set(found), timeline.broken) == ({0.0}, 2)  # it, and the one before it that it does not follow
+    assert (set(found), timeline.broken) == ({0.0}, 1)

@@ -146,6 +146,14 @@ def test_a_time_stamp_just_beside_a_joint_does_not_reach_through_the_silence():
     assert places.word(1.2, 2.1) == (11.2, 12.0)
 
 
+def test_only_silence_that_was_cut_out_is_a_break():
+    places = Places(((0, RATE), (RATE, 2 * RATE), (2 * RATE + 8000, 3 * RATE), (60 * RATE, 61 * RATE)))
+    assert not places.bridges(0.1, 2.4)  # half a second is none
+    assert places.bridges(0.1, 3.2)
+    assert not places.bridges(2.4, 3.4)  # a stamp just beside the joint
+    assert [places.section(at, at + 0.1) for at in (0.2, 1.2, 2.2, 2.8)] == [0, 0, 0, 1]
+
+
 def test_spans_that_touch_are_one():
     places = Places(((0, RATE), (RATE, 2 * RATE)))
     assert places.segment(0.9, 1.1) == (0.9, 1.1)

@@ -1,0 +1,76 @@
+"""What the model said of a stretch of audio, as segments of the recording."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from sttd.part import Segment, Word
+from sttd.worker.generate import Heard
+from sttd.worker.judge import FRAMES_PER_SECOND, Piece
+from sttd.worker.places import Places
+from sttd.worker.words import Timed, untimed
+
+_LEAST = 0.1  # seconds that a segment keeps whose time stamps lie behind the end of the audio
+
+
+def says(heard: Heard, piece: Piece) -> bool:
+    """Whisper drops a piece without text, and one that takes no time."""
+    return piece.start != piece.end and bool(_text(heard, piece))
+
+
+def bridges(heard: Heard, piece: Piece, places: Places) -> bool:
+    """Whether a piece reaches across silence that was cut out: without the times of its words it cannot be divided."""
+    return says(heard, piece) and places.bridges(*_bounds(heard, untimed(piece)))
+
+
+def segments(
+    heard: Heard, piece: Piece, timed: Timed, places: Places, *, language: str, with_words: bool
+) -> Iterator[Segment]:
+    """The segment of a piece; one for each side where it reaches across silence that was cut out.
+
+    Args:
+        heard: what the piece is of.
+        piece: with its tokens.
+        timed: its time, and that of its words where they were timed.
+        places: of the window.
+        language: of the text.
+        with_words: the words are wanted.
+    """
+    offset = heard.item.offset / FRAMES_PER_SECOND
+    for section in _sections(timed.words, offset, places):
+        words = tuple(
+            Word(*places.word(offset + word.start, offset + word.end), word.word, word.probability) for word in section
+        )
+        text = "".join(word.word for word in words).strip() if words else _text(heard, piece)
+        if not text:  # a space alone on one side
+            continue
+        start, end = (words[0].start, words[-1].end) if words else places.segment(*_bounds(heard, timed))
+        yield Segment(
+            start=start,
+            end=max(start, end),
+            text=text,
+            avg_logprob=heard.score.avg_logprob,
+            compression_ratio=heard.score.compression_ratio,
+            no_speech_prob=heard.score.no_speech_prob,
+            temperature=heard.temperature,
+            language=language,
+            words=words if with_words else (),
+        )
+
+
+def _sections(words: Sequence[Timed], offset: float, places: Places) -> list[list[Timed]]:
+    """The words on each side of the breaks; one empty section where they were not timed."""
+    sides = itertools.groupby(words, lambda word: places.section(offset + word.start, offset + word.end))
+    return [list(side) for _, side in sides] or [[]]
+
+
+def _text(heard: Heard, piece: Piece) -> str:
+    return str(heard.voice.tokenizer.decode(list(piece.tokens))).strip()
+
+
+def _bounds(heard: Heard, timed: Timed) -> tuple[float, float]:
+    """Seconds in the window's audio, within the item."""
+    offset, length = heard.item.offset / FRAMES_PER_SECOND, heard.item.frames / FRAMES_PER_SECOND
+    end = min(timed.end, length)
+    return offset + min(timed.start, max(0.0, end - _LEAST)), offset + end

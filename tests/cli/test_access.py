@@ -1,0 +1,100 @@
+"""Users without rights: what they may do works, and for the rest they are told whom to ask."""
+
+from __future__ import annotations
+
+import grp
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import sttd.cli.ask
+import sttd.cli.look
+import sttd.configfile  # noqa: F401 - nobody cannot import any more
+from sttd.cli.app import main
+from sttd.job import State
+from sttd.ledger import Ledger
+from tests.cli.conftest import SOUND
+from tests.unprivileged import Outcome, as_nobody
+
+# a group that is there on every Linux, and that neither root's processes nor nobody's are in
+OTHERS = "games"
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes on another user's rights")
+
+
+@pytest.fixture
+def shared():
+    """A root that every user can reach, with one failed job; pytest's own folder is closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="sttd-test-"))
+    folder.chmod(0o755)
+    (folder / "state").mkdir()
+    ledger = Ledger.open(folder / "state" / "ledger.db")
+    ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.FAILED)
+    ledger.close()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def run(root: Path, *words: str, groups: tuple[int, ...] = ()) -> Outcome:
+    """A command as nobody, who is also in `groups`."""
+    return as_nobody(lambda: main(["--root", str(root), *words]), groups)
+
+
+def own(path: Path, mode: int) -> int:
+    group = grp.getgrnam(OTHERS).gr_gid
+    os.chown(path, 0, group)
+    path.chmod(mode)
+    return group
+
+
+def test_a_reader_needs_no_right_to_write(shared):
+    own(shared / "state", 0o755)
+    own(shared / "state" / "ledger.db", 0o644)
+    done = run(shared, "jobs")
+    assert done.code == 0, done.err
+    assert "a.mp3" in done.out
+    assert sorted(path.name for path in (shared / "state").iterdir()) == ["ledger.db"]
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o750, 0o640), (0o755, 0o640), (0o750, 0o644)])
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["jobs"], ["show", "1"], ["retry", "1"]])
+def test_who_may_not_read_is_told_which_group_may(shared, folder, file, command):
+    """One line, exit code 1; as a member of the group it works."""
+    own(shared / "state", folder)
+    group = own(shared / "state" / "ledger.db", file)
+    done = run(shared, *command)
+    assert done.code == 1
+    assert f"join the group {OTHERS} (sudo usermod -aG {OTHERS} nobody" in done.err
+    assert done.err.count("\n") == 1
+    if command[0] != "retry":
+        member = run(shared, *command, groups=(group,))
+        assert member.code == 0, member.err
+
+
+def test_who_may_not_write_is_told_to_be_the_owner(shared):
+    """Reading is for the group, asking for its owner: nothing is written before that is known."""
+    own(shared / "state", 0o750)
+    group = own(shared / "state" / "ledger.db", 0o640)
+    done = run(shared, "retry", "1", groups=(group,))
+    assert done.code == 1
+    assert "may not be written by you: use sudo -u root sttd" in done.err
+
+
+def test_a_member_of_a_group_that_may_write_asks(shared):
+    own(shared / "state", 0o2770)
+    group = own(shared / "state" / "ledger.db", 0o660)
+    done = run(shared, "retry", "1", groups=(group,))
+    assert done.code == 0, done.err
+    ledger = Ledger.open(shared / "state" / "ledger.db")
+    assert [request.kind for _, request in ledger.take_requests()] == ["retry"]
+    ledger.close()
+
+
+def test_a_folder_closed_to_all_others_is_its_owners(shared):
+    own(shared / "state", 0o700)
+    done = run(shared, "status")
+    assert done.code == 1
+    assert "may not be read by you: use sudo -u root sttd" in done.err

@@ -1,0 +1,146 @@
+"""`status`, `jobs` and `show`, for programs and for pipes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from sttd.job import State
+from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished
+
+LIVE = {
+    "workers": [
+        {"pid": 4243, "state": "busy", "job": 1, "source": THAI, "model": "small", "progress": 0.361, "done": 13.0, "total": 36.0},
+        {"pid": 4244, "state": "idle", "job": None, "source": None, "model": None, "progress": None, "done": 0.0, "total": None},
+    ],
+    "memory": {"percent": 83.4, "level": "moderate"},
+    "inbox": {"ignored": {"hidden": 2}, "settling": 3, "away": None},
+    "trouble": ["model small is not here"],
+}  # fmt: skip
+JOB = [
+    "id", "source", "state", "attempts", "resumes", "chunks", "audio_seconds", "language", "model", "requested_model",
+    "fallback_reason", "error", "outputs",
+]  # fmt: skip
+
+
+def test_status_before_the_first_start(tmp_path, process):
+    """A program gets zeros, a person what to do."""
+    status = json.loads(process("--root", str(tmp_path / "new"), "status", "--json").stdout)
+    assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None}
+    assert set(status["jobs"].values()) == {0}
+    assert status["workers"] == []
+    done = process("--root", str(tmp_path / "new"), "status")
+    assert done.returncode == 1
+    assert re.fullmatch(r"sttd: there is no ledger at .*: start the daemon .*\n", done.stderr)
+    assert not (tmp_path / "new").exists()
+
+
+def test_status_of_a_daemon_that_runs(sttd, ledger, daemon):
+    """The keys of the contract come first, in its order."""
+    ledger.set_fact("live", LIVE)
+    ledger.update(ledger.add(THAI, SOUND, 1.0), state=State.RUNNING)
+    status = json.loads(sttd("status", "--json").out)
+    assert list(status)[:4] == ["daemon", "jobs", "workers", "memory"]
+    assert list(status["daemon"]) == ["running", "pid", "since", "version"]
+    assert status["daemon"]["running"] is True
+    assert list(status["jobs"])[:5] == ["queued", "running", "done", "failed", "cancelled"]
+    assert status["jobs"]["running"] == 1
+    assert list(status["workers"][0])[:5] == ["pid", "state", "job", "model", "progress"]
+    assert status["workers"][0]["progress"] == 0.361
+    assert status["memory"] == {"percent": 83.4, "level": "moderate"}
+
+
+def test_what_a_daemon_that_is_gone_said_last_is_not_shown(sttd, ledger):
+    """Its workers are gone too, and its memory is given back."""
+    ledger.set_fact("daemon", {"pid": 1, "since": 1.0, "version": "0.1.0"})
+    ledger.set_fact("live", LIVE)
+    status = json.loads(sttd("status", "--json").out)
+    assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None}
+    assert status["workers"] == []
+    assert "worker" not in sttd("status").out
+
+
+def test_status_in_a_pipe_is_plain_and_stays_in_its_columns(process, ledger, daemon):
+    ledger.set_fact("live", LIVE)
+    lines = process("status", env={"FORCE_COLOR": "1", "PATH": "/bin"}).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["daemon", "jobs", "memory", "inbox", "worker", "worker", "trouble"]
+    assert all(line[9] != " " and line[8] == " " for line in lines)
+    assert not any("\x1b" in line for line in lines)
+    assert f"worker   4243 busy model small job 1 36% {THAI}" in lines
+
+
+def test_jobs_for_programs(sttd, ledger):
+    """The contract's keys in its order; a name's bytes come back whatever they are."""
+    finished(ledger, THAI, model="base", fallback_reason="load timed out after 5 minutes")
+    failed(ledger, HOSTILE)
+    done = sttd("jobs", "--json")
+    found = json.loads(done.out)
+    assert done.out.isascii()
+    assert [list(job)[: len(JOB)] for job in found] == [JOB, JOB]
+    assert found[0]["fallback_reason"] == "load timed out after 5 minutes"
+    assert found[0]["outputs"] == [f"/out/{THAI}.th.txt"]
+    assert found[1]["source"] == HOSTILE
+    assert (found[1]["state"], found[1]["error"]) == ("failed", "the file holds no audio")
+
+
+def test_no_jobs_are_an_empty_list(sttd):
+    assert json.loads(sttd("jobs", "--json").out) == []
+
+
+def test_jobs_in_a_pipe(sttd, ledger):
+    """A heading, then a line a job whatever its name holds; the error comes after the only tab."""
+    finished(ledger, THAI)
+    failed(ledger, HOSTILE, "not\tgood")
+    head, *lines = sttd("jobs").out.split("\n")[:-1]
+    assert len(lines) == 2
+    column = head.index("SOURCE")
+    assert lines[0][column:] == THAI
+    assert lines[1][column:] == "evil\\x1b[31m\\x0aname\\xff.ogg\tnot\\x09good"
+
+
+def test_jobs_of_one_state(sttd, ledger):
+    """A transcript that is being put in place counts as running."""
+    finished(ledger, "done.mp3")
+    committing = ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.COMMITTING, plan={})
+    running = ledger.update(ledger.add("b.mp3", SOUND, 1.0), state=State.RUNNING)
+    found = json.loads(sttd("jobs", "--state", "running", "--json").out)
+    assert [job["id"] for job in found] == [committing.id, running.id]
+    assert [job["state"] for job in found] == ["committing", "running"]
+    assert json.loads(sttd("status", "--json").out)["jobs"]["running"] == 2
+    assert sttd("jobs", "--state", "runing").code == 2
+
+
+def test_the_newest_jobs_are_the_last_lines(sttd, ledger):
+    for number in range(5):
+        ledger.add(f"{number}.mp3", SOUND, float(number))
+    assert [job["id"] for job in json.loads(sttd("jobs", "--json", "--limit", "2").out)] == [4, 5]
+
+
+def test_show_tells_all(sttd, ledger):
+    job = finished(ledger, THAI, model="base", fallback_reason="load timed out after 5 minutes")
+    text = sttd("show", str(job.id)).out
+    for said in (
+        THAI,
+        "done",
+        "base",
+        "small",
+        "load timed out after 5 minutes",
+        f"/out/{THAI}.th.txt",
+        "pid 4242",
+        "1min",
+    ):
+        assert said in text
+    found = json.loads(sttd("show", str(job.id), "--json").out)
+    assert list(found)[: len(JOB)] == JOB
+    assert found["history"][0]["pid"] == 4242
+
+
+@pytest.mark.parametrize("command", ["show", "retry", "cancel", "redo"])
+def test_a_job_that_does_not_exist_is_a_usage_error(sttd, ledger, command):
+    ledger.add("a.mp3", SOUND, 1.0)
+    done = sttd(command, "17")
+    assert done.code == 2
+    assert "there is no job 17: the newest is 1" in done.err
+    assert ledger.take_requests() == []

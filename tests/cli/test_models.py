@@ -1,0 +1,99 @@
+"""`model list`: what is on this machine, found by looking at folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sttd.cli.models import cache, look, scan
+
+FILES = {"model.bin": "x" * 2000, "config.json": "{}", "tokenizer.json": "{}", "vocabulary.txt": "a"}
+
+
+def cached(hub: Path, repository: str, revision: str = "abc", main: str | None = "abc", without: str = "") -> None:
+    """A model as huggingface_hub stores it: blobs, and a snapshot of links to them."""
+    folder = hub / f"models--{repository.replace('/', '--')}"
+    snapshot = folder / "snapshots" / revision
+    snapshot.mkdir(parents=True)
+    (folder / "blobs").mkdir(exist_ok=True)
+    (folder / "refs").mkdir(exist_ok=True)
+    if main is not None:
+        (folder / "refs" / "main").write_text(main)
+    for name, content in FILES.items():
+        if name != without:
+            blob = folder / "blobs" / f"{revision}-{name}"
+            blob.write_text(content)
+            (snapshot / name).symlink_to(blob)
+
+
+def test_cached_models_are_found_by_the_names_that_the_configuration_takes(tmp_path):
+    cached(tmp_path, "Systran/faster-whisper-small")
+    cached(tmp_path, "someone/thai-whisper-ct2")
+    cached(tmp_path, "bert/not-whisper", without="model.bin")
+    found = {one.name: one for one in scan(tmp_path)}
+    assert set(found) == {"small", "someone/thai-whisper-ct2"}
+    assert found["small"].missing == ()
+    assert found["small"].size == sum(map(len, FILES.values()))
+
+
+def test_the_revision_in_use_counts(tmp_path):
+    """An old snapshot beside it does not; one that a broken download names but lacks is no model."""
+    cached(tmp_path, "Systran/faster-whisper-base", "old", "new", without="tokenizer.json")
+    cached(tmp_path, "Systran/faster-whisper-base", "new", "new")
+    assert [(one.folder.name, one.missing) for one in scan(tmp_path)] == [("new", ())]
+    cached(tmp_path, "Systran/faster-whisper-tiny", "old", "gone")
+    assert [one.name for one in scan(tmp_path)] == ["base"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_missing_is_named(tmp_path, name):
+    cached(tmp_path, "Systran/faster-whisper-small", without=name)
+    (found,) = scan(tmp_path)
+    assert len(found.missing) == 1
+    assert name in found.missing[0]
+
+
+def test_a_dangling_link_is_missing(tmp_path):
+    cached(tmp_path, "Systran/faster-whisper-small")
+    (tmp_path / "models--Systran--faster-whisper-small" / "blobs" / "abc-model.bin").unlink()
+    (found,) = scan(tmp_path)
+    assert found.missing == ("model.bin",)
+
+
+def test_the_cache_is_where_huggingface_hub_has_it():
+    from huggingface_hub import constants
+
+    home = Path.home() / ".cache" / "huggingface" / "hub"
+    assert cache({}) == home
+    assert cache({"HF_HOME": "/hf"}) == Path("/hf/hub")
+    assert cache({"HF_HUB_CACHE": "/hub", "HF_HOME": "/hf"}) == Path("/hub")
+    assert cache({"XDG_CACHE_HOME": "/xdg"}) == Path("/xdg/huggingface/hub")
+    assert Path(constants.HF_HUB_CACHE).name == "hub"
+
+
+def test_sizes_are_those_that_faster_whisper_knows():
+    from faster_whisper.utils import _MODELS
+
+    from sttd.cli.models import ALIASES, SIZES
+
+    assert SIZES | {alias: SIZES[size] for alias, size in ALIASES.items()} == _MODELS
+
+
+def test_the_list_says_what_is_configured_and_whether_it_is_here(sttd, tmp_path, monkeypatch):
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    monkeypatch.setenv("HF_HUB_CACHE", str(hub))
+    cached(hub, "mobiuslabsgmbh/faster-whisper-large-v3-turbo")
+    done = sttd("model", "list", "--set", "model.name=turbo", "--set", "model.fallback=base")
+    assert done.code == 0, done.err
+    assert any(line.startswith("demo") for line in done.out.splitlines())
+    turbo = next(line for line in done.out.splitlines() if line.startswith("large-v3-turbo"))
+    assert turbo.endswith("(model.name)")
+    assert "configured, but not on this machine: model.fallback = base" in done.out
+
+
+def test_the_demo_model_is_whole():
+    from sttd.cli.models import DEMO
+
+    assert look("demo", DEMO).missing == ()

@@ -1,0 +1,152 @@
+"""What a person sees: colours, tables and bars, on any width, with any name."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+from rich.cells import cell_len
+
+from sttd.job import State
+from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished
+from tests.cli.test_look import LIVE
+
+COLOUR = re.compile(r"\x1b\[[\d;]*3\dm")
+ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
+
+
+class Screen:
+    """A command whose standard output is a terminal."""
+
+    def __init__(self, root, width: int, *words: str, **env: str) -> None:
+        self.handle, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 30, width, 0, 0))
+        base = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sttd", "--root", str(root), *words], stdin=end, stdout=end, stderr=end,
+            env=base | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | env,
+        )  # fmt: skip
+        os.close(end)
+        self.seen = b""
+
+    def read(self, until: str | None = None, patience: float = 30.0) -> str:
+        """What it shows up to its end, or up to a text."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end and (until is None or until.encode() not in self.seen):
+            if select.select([self.handle], [], [], 0.1)[0]:
+                try:
+                    piece = os.read(self.handle, 65536)
+                except OSError:  # the other end is closed: the command has ended
+                    break
+                self.seen += piece
+        return self.seen.decode()
+
+    def close(self) -> int:
+        code = self.process.wait(10)
+        os.close(self.handle)
+        return code
+
+
+@pytest.fixture
+def show(root):
+    """What a command shows on a terminal of a width."""
+
+    def run(width: int, *words: str, **env: str) -> str:
+        screen = Screen(root, width, *words, **env)
+        text = screen.read()
+        assert screen.close() == 0, text
+        return text
+
+    return run
+
+
+@pytest.fixture
+def busy(ledger, daemon):
+    """A ledger with one of each."""
+    finished(ledger, THAI)
+    failed(ledger, HOSTILE, "the file holds no audio, and this sentence is long enough to need a second line")
+    ledger.update(ledger.add("Q3 [final].mp3", SOUND, 1.0), state=State.RUNNING)
+    ledger.add("long/" + "very-" * 30 + "long.flac", SOUND, 1.0)
+    ledger.set_fact("live", LIVE)
+
+
+def test_a_terminal_has_colours_and_a_bar_a_worker(show, busy):
+    text = show(120, "status")
+    assert COLOUR.search(text)
+    assert "━" in text
+    assert "36%" in text
+    assert THAI in text
+
+
+def test_names_are_never_markup_and_never_escapes(show, busy):
+    text = show(120, "jobs")
+    assert "Q3 [final].mp3" in text
+    assert "evil\\x1b[31m\\x0aname\\xff.ogg" in text
+
+
+@pytest.mark.parametrize("width", [24, 40, 71, 72, 80, 200])
+@pytest.mark.parametrize("command", ["status", "jobs"])
+def test_no_line_is_wider_than_the_terminal(show, busy, width, command):
+    """Long names are cut, the figures hold their columns."""
+    for line in ESCAPE.sub("", show(width, command)).split("\r\n"):
+        assert cell_len(line.rstrip()) <= width
+        assert width < 40 or command == "status" or not line.startswith("…")
+
+
+def test_a_narrow_terminal_still_says_the_state(show, busy):
+    lines = ESCAPE.sub("", show(40, "jobs")).split("\r\n")
+    for number, state in enumerate(("done", "failed", "running", "queued"), 1):
+        assert any(line.split()[:2] == [str(number), state] for line in lines)
+
+
+def test_no_color_is_obeyed(show, busy):
+    assert not COLOUR.search(show(120, "status", NO_COLOR="1"))
+
+
+def test_a_dumb_terminal_gets_plain_text(show, busy):
+    assert "\x1b" not in show(120, "status", TERM="dumb")
+
+
+def test_watch_follows_the_ledger_until_ctrl_c(root, ledger, busy):
+    """A renewed picture a second; Ctrl-C is its ordinary end."""
+    screen = Screen(root, 100, "status", "--watch")
+    screen.read("36%")
+    workers = [LIVE["workers"][0] | {"progress": 0.77}]
+    ledger.set_fact("live", LIVE | {"workers": workers})
+    assert "77%" in screen.read("77%")
+    screen.process.send_signal(signal.SIGINT)
+    screen.read()
+    assert screen.close() == 0
+    assert b"Traceback" not in screen.seen
+
+
+def test_watch_in_a_pipe_prints_what_changes(root, ledger, busy):
+    """For programs a line of JSON a change."""
+    command = [sys.executable, "-m", "sttd", "--root", str(root), "status", "--watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert '"queued": 1' in watching.stdout.readline()
+        ledger.add("new.mp3", SOUND, 1.0)
+        assert '"queued": 2' in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(10) == 0
+
+
+def test_many_jobs_are_cut_to_the_newest_and_said(show, ledger):
+    with ledger.transaction():
+        for number in range(130):
+            ledger.add(f"{number}.mp3", SOUND, 1.0)
+    text = show(80, "jobs")
+    assert "129.mp3" in text
+    assert " 29.mp3" not in text
+    assert "30 older ones are not shown" in text
+    assert "not shown" not in show(80, "jobs", "--limit", "130")

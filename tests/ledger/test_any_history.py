@@ -1,0 +1,95 @@
+"""Whatever happens to jobs in whatever order: the ledger says what a plain dictionary would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from sttd.job import Identity, State, can_step
+from sttd.ledger import Ledger
+
+# any bytes that a file name may hold, several levels deep
+names = st.binary(min_size=1, max_size=20).filter(lambda name: 0 not in name).map(os.fsdecode)
+times = st.floats(0, 1e6)
+
+
+class History(RuleBasedStateMachine):
+    """The ledger beside a model of it: jobs by number."""
+
+    numbers = Bundle("numbers")
+
+    @initialize()
+    def begin(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.ledger = Ledger.open(self.folder / "ledger.db")
+        self.jobs = {}
+        self.asked = []
+
+    def teardown(self):
+        self.ledger.close()
+        shutil.rmtree(self.folder)
+
+    @rule(target=numbers, name=names, size=st.integers(0, 3), queued=times, service=st.sampled_from([0.0, 5.0, 9.0]))
+    def add(self, name, size, queued, service):
+        job = self.ledger.add(name, Identity(size, 2**62), queued, service=service)
+        assert job.id == len(self.jobs) + 1
+        self.jobs[job.id] = job
+        return job.id
+
+    @rule(number=numbers, after=st.sampled_from(State), error=st.none() | names, wait=times)
+    def step(self, number, after, error, wait):
+        job = self.jobs[number]
+        try:
+            self.jobs[number] = self.ledger.update(job, state=after, not_before=wait, outputs=(error or "",))
+        except ValueError:
+            assert not can_step(job.state, after)
+        else:
+            assert can_step(job.state, after)
+
+    @rule(kind=st.sampled_from(["pause", "resume"]))
+    def ask(self, kind):
+        self.asked.append((self.ledger.ask(kind, None, 1.0), kind))
+
+    @rule()
+    def take(self):
+        assert [(number, request.kind) for number, request in self.ledger.take_requests()] == self.asked
+        if self.asked:
+            self.ledger.drop_request(self.asked.pop(0)[0])
+
+    @rule(crash=st.booleans())
+    def open_again(self, crash):
+        """After a clean end, or beside a daemon that holds it open."""
+        if not crash:
+            self.ledger.close()
+        self.ledger = Ledger.open(self.folder / "ledger.db", create=False)
+
+    @rule(now=times)
+    def whose_turn(self, now):
+        waiting = [job for job in self.jobs.values() if job.state is State.QUEUED and job.not_before <= now]
+        fresh = sorted((job.queued_at, job.id) for job in waiting if not job.service)
+        served = sorted((job.service, job.id) for job in waiting if job.service)
+        for lane, order in (("fresh", fresh), ("served", served)):
+            turn = self.ledger.next_job(lane, now)
+            assert (turn and turn.id) == (order[0][1] if order else None)
+            second = self.ledger.next_job(lane, now, [number for _, number in order[:1]])
+            assert (second and second.id) == (order[1][1] if len(order) > 1 else None)
+
+    @invariant()
+    def same(self):
+        assert {job.id: job for job in self.ledger.jobs()} == self.jobs
+        counts = self.ledger.counts()
+        states = [job.state for job in self.jobs.values()]
+        assert counts == {state: states.count(state) for state in State}
+        waits = [job.not_before for job in self.jobs.values() if job.state is State.QUEUED]
+        assert self.ledger.next_time() == min(waits, default=None)
+
+
+TestHistory = History.TestCase
+TestHistory.settings = settings(
+    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

@@ -1,0 +1,278 @@
+"""Windows through the real demo model: as right as window by window, nothing missing at the end, no state between them."""
+
+from __future__ import annotations
+
+import random
+import types
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from faster_whisper import BatchedInferencePipeline
+
+from sttd.part import Chunk, ModelSpec, Options
+from sttd.worker import LoadedModel, PartFailed, load
+from sttd.worker.decode import Decoder
+from sttd.worker.items import prepare
+from sttd.worker.languages import Languages
+from sttd.worker.voice import Voices, max_length
+from sttd.worker.windows import Window
+from tests import speech
+
+RATE = speech.RATE
+SURE = Options(temperatures=(0.0,))  # no random numbers
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return load(ModelSpec("demo"), lambda *_: None)
+
+
+def decode(model: LoadedModel, audios: Sequence[np.ndarray], options: Options = SURE, **known) -> tuple[Chunk, ...]:
+    """The chunks of windows that follow each other, each one span of 30 s."""
+    decoder = Decoder(model, options, **known)
+    batch, size = [], options.batch_size
+    for index, audio in enumerate(audios):
+        start = index * 30 * RATE
+        spans = ((start, start + len(audio)),) if len(audio) else ()
+        window = Window(index, start, start + 30 * RATE, spans, audio.astype(np.float32))
+        batch.append(prepare(model.whisper, window))
+    return tuple(chunk for at in range(0, len(batch), size) for chunk in decoder.decode(batch[at : at + size]))
+
+
+def text(chunk: Chunk) -> str:
+    return " ".join(segment.text for segment in chunk.segments)
+
+
+def recordings(language: str, count: int) -> list[speech.Recording]:
+    made = (speech.compose(seed=seed, seconds=22, language=language) for seed in range(3 * count))
+    return [recording for recording in made if len(recording.audio) <= 30 * RATE][:count]
+
+
+def dense(seed: int, gap: float) -> tuple[np.ndarray, list[str]]:
+    """29 s of Thai without a pause (or `gap` seconds between phrases), and its words: more than 224 tokens."""
+    draw, audio, said = random.Random(seed), [np.zeros(RATE // 5, np.float32)], []
+    while True:
+        name = draw.choice(speech.names("th"))
+        sound = speech.sample(name)[slice(*speech._sound(name))]
+        if sum(map(len, audio)) + len(sound) + gap * RATE > 29.5 * RATE:
+            noise = np.random.default_rng(seed).normal(0, 1e-4, sum(map(len, audio)))
+            return np.concatenate(audio) + noise.astype(np.float32), said
+        audio += [sound, np.zeros(round(gap * RATE), np.float32)]
+        said += speech.words(name)
+
+
+def plain_batched(model: LoadedModel, audio: np.ndarray, **options) -> str:
+    whole = [{"start": 0, "end": len(audio) / RATE}]
+    segments, _ = BatchedInferencePipeline(model.whisper).transcribe(
+        audio, language="th", vad_filter=False, clip_timestamps=whole, without_timestamps=False, **options
+    )
+    return "".join(segment.text for segment in segments)
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_a_batch_is_no_more_wrong_than_window_by_window(model, language):
+    recorded = recordings(language, 3)
+    heard = [text(chunk) for chunk in decode(model, [recording.audio for recording in recorded])]
+    alone = []
+    for recording in recorded:
+        segments, _ = model.whisper.transcribe(
+            recording.audio, condition_on_previous_text=False, language=language, temperature=0.0
+        )
+        alone.append(" ".join(segment.text for segment in segments))
+    said = [word for recording in recorded for word in recording.said()]
+    ours, theirs = (speech.error_rate(said, " ".join(texts), language) for texts in (heard, alone))
+    assert ours <= theirs + 0.03
+    assert ours < 0.35
+
+
+@pytest.mark.parametrize(("gap", "prompt"), [(0.0, False), (0.25, True)])
+def test_the_last_words_of_dense_thai_are_there_where_the_batched_path_loses_them(model, gap, prompt):
+    """Every window reaches the token limit; a prompt of 44 words leaves no more than that."""
+    windows = [dense(seed, gap) for seed in range(4)]
+    pool = [word for name in speech.names("th") for word in speech.words(name)]
+    told = " ".join(random.Random(3).choices(pool, k=44)) if prompt else ""
+    options = Options(temperatures=(0.0,), language="th", initial_prompt=told)
+    ours = [text(chunk).replace(" ", "") for chunk in decode(model, [audio for audio, _ in windows], options)]
+    theirs = [plain_batched(model, audio, initial_prompt=told or None) for audio, _ in windows]
+
+    def last_words(texts: list[str]) -> int:
+        return sum(word in heard[-40:] for heard, (_, said) in zip(texts, windows, strict=True) for word in said[-2:])
+
+    assert last_words(ours) >= 6  # of 8
+    assert last_words(theirs) <= 4
+    said = [word for _, words in windows for word in words]
+    assert speech.error_rate(said, ours, "th") < speech.error_rate(said, theirs, "th") - 0.05
+
+
+def test_a_token_limit_loses_nothing_and_is_kept(model, monkeypatch):
+    recording = recordings("en", 1)[0]
+    lengths = []
+    generate = Decoder(model, SURE)._generator._whisper.model.generate
+
+    class Spy:
+        def __getattr__(self, name):
+            return getattr(model.whisper.model, name)
+
+        def generate(self, *args, **kwargs):
+            results = generate(*args, **kwargs)
+            lengths.extend(len(result.sequences_ids[0]) for result in results)
+            return results
+
+    class Whisper:
+        model = Spy()
+
+        def __getattr__(self, name):
+            return getattr(model.whisper, name)
+
+    limited = LoadedModel(Whisper(), model.loaded, 0.0)
+    chunk = decode(limited, [recording.audio], Options(temperatures=(0.0,), max_new_tokens=20))[0]
+    assert max(lengths) == 20
+    assert speech.error_rate(recording.said()[-3:], text(chunk).split()[-3:]) < 0.5
+    assert abs(len(text(chunk).split()) - len(recording.said())) < 0.4 * len(recording.said())
+
+
+def test_silence_is_an_empty_window_of_no_language(model):
+    noise = np.random.default_rng(0).normal(0, 1e-3, 10 * RATE)
+    for chunk in decode(model, [np.zeros(0), np.zeros(5 * RATE), noise, np.zeros(100)]):
+        assert chunk.segments == ()
+        assert (chunk.language, chunk.language_probability) == ("und", 0.0)
+
+
+def test_the_language_is_that_of_the_first_speech_and_stays(model):
+    english, thai = recordings("en", 1)[0].audio, recordings("th", 1)[0].audio
+    chunks = decode(model, [np.zeros(0), np.zeros(5 * RATE), thai, english])
+    assert [chunk.language for chunk in chunks] == ["und", "und", "th", "th"]
+    assert chunks[2].language_probability > 0.9
+    assert {segment.language for chunk in chunks for segment in chunk.segments} == {"th"}
+
+
+def test_a_known_language_is_not_detected_again(model):
+    thai = recordings("th", 1)[0].audio
+    chunk = decode(model, [thai], language="en", probability=0.7)[0]
+    assert (chunk.language, chunk.language_probability) == ("en", 0.7)
+    configured = decode(model, [thai], Options(temperatures=(0.0,), language="en"), language="th", probability=0.7)[0]
+    assert (configured.language, configured.language_probability) == ("en", 1.0)
+
+
+def test_languages_are_told_apart_window_by_window_among_those_allowed(model):
+    english, thai = recordings("en", 1)[0], recordings("th", 1)[0]
+    options = Options(temperatures=(0.0,), languages=("th", "en"))
+    chunks = decode(model, [english.audio, thai.audio, english.audio], options, language="th", probability=1.0)
+    assert [chunk.language for chunk in chunks] == ["en", "th", "en"]
+    assert text(chunks[0]) == text(chunks[2])
+    assert speech.error_rate(thai.said(), text(chunks[1]), "th") < 0.35
+    only = decode(model, [english.audio], Options(temperatures=(0.0,), languages=("th", "fr")))[0]
+    assert only.language in ("th", "fr")
+
+
+def test_a_translation_is_english_and_does_not_take_its_own_language_for_the_spoken_one(model):
+    options = Options(temperatures=(0.0,), task="translate")
+    thai = recordings("th", 1)[0].audio
+    first, resumed = decode(model, [thai], options)[0], decode(model, [thai], options, language="en")[0]
+    assert first == resumed
+    assert first.language == "en"
+    assert {segment.language for segment in first.segments} == {"en"}
+
+
+@pytest.mark.parametrize("options", [Options(language="xx"), Options(languages=("th", "xx")), Options(language="yue")])
+def test_a_language_that_the_model_does_not_know_fails_for_good(model, options):
+    with pytest.raises(PartFailed, match="does not know the language") as caught:
+        Decoder(model, options)
+    assert not caught.value.retriable
+
+
+def test_an_english_only_model_hears_english_and_says_so(model):
+    whisper = types.SimpleNamespace(
+        hf_tokenizer=model.whisper.hf_tokenizer, model=types.SimpleNamespace(is_multilingual=False)
+    )
+    voices = Voices(LoadedModel(whisper, model.loaded, 0.0), Options(language="th"))
+    languages = Languages(voices, whisper, Options(language="th"), None, None)
+    item = types.SimpleNamespace()
+    languages.assign([item], None)
+    assert (item.voice.language, item.probability) == ("en", 1.0)
+    assert item.voice.prompt == [item.voice.tokenizer.sot]
+    assert "English alone" in languages.remark
+    assert not Languages(voices, whisper, Options(language="en"), None, None).remark
+
+
+def test_only_a_bad_window_is_decoded_again_and_alone(model):
+    audios = [recording.audio for recording in recordings("en", 3)]
+    sure = [chunk.segments[0].avg_logprob for chunk in decode(model, audios)]
+    between = sorted(sure)[0] + 1e-4  # above the worst, below the others
+    chunks = decode(model, audios, Options(temperatures=(0.0, 0.01), log_prob_threshold=between))
+    heated = [index for index, chunk in enumerate(chunks) if any(part.temperature > 0 for part in chunk.segments)]
+    assert heated in ([], [sure.index(min(sure))])  # [] where even so the first result was the better one
+    loops = decode(model, audios[:1], Options(temperatures=(0.0, 0.01), compression_ratio_threshold=0.01))
+    assert {segment.temperature for segment in loops[0].segments} <= {0.0, 0.01}
+    assert text(loops[0])
+
+
+def test_words_have_times_and_nothing_leaks_between_windows_or_jobs(model):
+    recorded = recordings("en", 2) + recordings("th", 1)
+    audios = [recording.audio for recording in recorded]
+    options = Options(temperatures=(0.0,), word_timestamps=True, languages=("en", "th"))
+    together, again = decode(model, audios, options), decode(model, audios, options)
+    alone = decode(model, audios, Options(**{**_fields(options), "batch_size": 1}))
+    assert together == again
+    for chunk, other in zip(together, alone, strict=True):
+        ours, theirs = ([word for part in c.segments for word in part.words] for c in (chunk, other))
+        assert [word.word for word in ours] == [word.word for word in theirs]
+        assert [word.start for word in ours] == pytest.approx([word.start for word in theirs], abs=0.05)
+        for segment in chunk.segments:
+            assert "".join(word.word for word in segment.words).split() == segment.text.split()
+            times = [time for word in segment.words for time in (word.start, word.end)]
+            assert times == sorted(times)
+            assert (segment.start, segment.end) == (times[0], times[-1])
+            assert chunk.start <= segment.start * RATE < segment.end * RATE <= chunk.end
+    assert [part.text for chunk in together for part in chunk.segments] == [
+        part.text
+        for chunk in decode(model, audios, Options(temperatures=(0.0,), languages=("en", "th")))
+        for part in chunk.segments
+    ]
+
+
+def _fields(options: Options) -> dict:
+    return {name: getattr(options, name) for name in Options.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("pad", [0.0, 0.4])
+def test_no_segment_reaches_through_the_silence_that_was_cut_out(model, words, pad):
+    """Two phrases, a minute of silence between them; without padding the model takes them for one."""
+    names, starts = ("clip00", "clip01"), (10, 90)
+    quiet = np.zeros(round(pad * RATE), np.float32)
+    sounds = [np.concatenate([quiet, speech.sample(name), quiet]) for name in names]
+    spans = tuple((start * RATE, start * RATE + len(sound)) for start, sound in zip(starts, sounds, strict=True))
+    decoder = Decoder(model, Options(temperatures=(0.0,), word_timestamps=words))
+    chunk = decoder.decode([prepare(model.whisper, Window(0, 0, 100 * RATE, spans, np.concatenate(sounds)))])[0]
+    for name, start in zip(names, starts, strict=True):
+        first, last = (start + pad + sample / RATE for sample in speech._sound(name))
+        inside = [part for part in chunk.segments if start - 0.5 <= part.start <= part.end <= start + 10]
+        assert " ".join(part.text for part in inside).split() == list(speech.words(name))
+        assert inside[0].start == pytest.approx(first, abs=0.5)
+        assert inside[-1].end == pytest.approx(last, abs=0.5)
+        assert all(bool(part.words) == words for part in inside)
+
+
+def test_prompt_and_hotwords_leave_room_for_the_text(model):
+    long = " ".join(["meeting notes"] * 300)
+    voices = Voices(model, Options(initial_prompt=long + " tuesday", hotwords=long))
+    voice = voices.get("en")
+    told = voice.tokenizer.decode(voice.prompt)
+    assert len(voice.prompt) + 224 <= 448
+    assert told.strip().startswith("meeting notes")
+    assert told.endswith("tuesday")  # the prompt keeps its end
+    assert "there is room for" in voices.remark
+    short = Voices(model, Options(initial_prompt="hello", hotwords="fox"))
+    assert short.get("en").tokenizer.decode(short.get("en").prompt) == " fox hello"
+    assert short.remark == ""
+    assert Voices(model, Options()).get("th").prompt == voices.get("th").tokenizer.sot_sequence
+
+
+@pytest.mark.parametrize("tokens", [1, 20, 224])
+@pytest.mark.parametrize("prompt", [3, 100, 224])
+def test_the_token_limit_is_what_ctranslate2_makes_of_it(tokens, prompt):
+    length = max_length(prompt, tokens)
+    assert min(length // 2, length - (prompt - 1)) == tokens
+    assert length <= 448
