@@ -68,7 +68,7 @@ class Voices:
         """
         if language not in self._voices:
             tokenizer = self._tokenizer(language)
-            if None in tokenizer.sot_sequence:  # Cantonese came with large-v3
+            if tokenizer.language is None and self._model.whisper.model.is_multilingual:  # Cantonese came with large-v3
                 raise ValueError(f"no language {language!r}")
             self._voices[language] = Voice(language, tokenizer, [*self._context, *tokenizer.sot_sequence])
         return self._voices[language]

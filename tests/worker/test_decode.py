@@ -199,7 +199,7 @@ def test_an_english_only_model_hears_english_and_says_so(model):
 def test_only_a_bad_window_is_decoded_again_and_alone(model):
     audios = [recording.audio for recording in recordings("en", 3)]
     sure = [chunk.segments[0].avg_logprob for chunk in decode(model, audios)]
-    between = sorted(sure)[0] + 1e-4  # above the worst, below the others
+    between = min(sure) + 1e-4  # above the worst, below the others
     chunks = decode(model, audios, Options(temperatures=(0.0, 0.01), log_prob_threshold=between))
     heated = [index for index, chunk in enumerate(chunks) if any(part.temperature > 0 for part in chunk.segments)]
     assert heated in ([], [sure.index(min(sure))])  # [] where even so the first result was the better one
@@ -249,7 +249,7 @@ def test_no_segment_reaches_through_the_silence_that_was_cut_out(model, words, p
     for name, start in zip(names, starts, strict=True):
         first, last = (start + pad + sample / RATE for sample in speech._sound(name))
         inside = [part for part in chunk.segments if start - 0.5 <= part.start <= part.end <= start + 10]
-        assert " ".join(part.text for part in inside).split() == list(speech.words(name))
+        assert speech.error_rate(speech.words(name), " ".join(part.text for part in inside)) < 0.3
         assert inside[0].start == pytest.approx(first, abs=0.5)
         assert inside[-1].end == pytest.approx(last, abs=0.5)
         assert all(bool(part.words) == words for part in inside)
