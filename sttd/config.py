@@ -114,6 +114,11 @@ class Transcribe:
     )
     batch_size: int = key(8, "Windows that go through the model together.", "int", least=1, most=128)
     beam_size: int = key(5, "Beam size.", "int", least=1, most=32)
+    temperatures: tuple[float, ...] = key(
+        (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+        "Tried in this order on a window that is hard to hear; 0 alone leaves nothing to chance.",
+        "fractions",
+    )
     word_timestamps: bool = key(False, "The time of each word, in the JSON.", "bool")
     initial_prompt: str = key("", "Text that shows the model names and spelling.", "str")
     hotwords: str = key("", "Words to be expected.", "str")

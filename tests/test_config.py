@@ -315,6 +315,7 @@ def some(kind: str, rules) -> st.SearchStrategy:
         "list": st.lists(st.sampled_from(["mp3", "wav", "ogg"]), min_size=1, unique=True).map(tuple),
         "choice": st.sampled_from(rules.get("choices", [""])),
         "fraction": st.floats(0, 1, exclude_min=True, exclude_max=True),
+        "fractions": st.lists(st.floats(0, 1), min_size=1, max_size=6).map(tuple),
         "percent": st.floats(0, 100, exclude_min=True),
         "formats": st.lists(st.sampled_from(rules.get("choices", [""])), min_size=1, unique=True).map(tuple),
         "language": st.sampled_from(["", *CODES]),

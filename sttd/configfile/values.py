@@ -137,6 +137,16 @@ def _fraction(value: Any, _rules: Rules) -> float:
     return number
 
 
+def _fractions(value: Any, _rules: Rules) -> tuple[float, ...]:
+    items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(items, list) or not items:
+        raise _must("a list of numbers such as [0, 0.2]", value)
+    numbers = tuple(_number(item) for item in items)
+    if not all(0 <= number <= 1 for number in numbers):
+        raise ValueError(f"must hold numbers from 0 to 1, not {value!r}")
+    return numbers
+
+
 def _percent(value: Any, _rules: Rules) -> float:
     number = _number(value.strip().removesuffix("%") if isinstance(value, str) else value)
     if not 0 < number <= 100:
@@ -210,6 +220,7 @@ _READERS: dict[str, Callable[[Any, Rules], Any]] = {
     "list": _several(_suffix, filled=True),
     "choice": _choice,
     "fraction": _fraction,
+    "fractions": _fractions,
     "percent": _percent,
     "formats": _several(_choice, filled=True),
     "language": _language,
@@ -234,6 +245,8 @@ def write(value: Any, kind: str) -> str:
             return _quoted("" if value == Path() else str(value))
         case "list" | "formats" | "languages":
             return _array(value)
+        case "fractions":
+            return "[" + ", ".join(map(repr, value)) + "]"
         case "int" | "fraction":
             return repr(value)
         case _:

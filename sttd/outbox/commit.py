@@ -12,6 +12,7 @@ from sttd.outbox import files, names
 from sttd.outbox.plan import Plan
 
 INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
+RECORD = ".error.json"  # behind the name of a source in failed/
 PRIVATE = ".sttd-{}.filing"  # the name of a source while it is being filed away; a dotfile is never a job
 
 
@@ -118,7 +119,9 @@ def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
         location = ""
     else:
         location = archive(private, plan.archive, plan.name)
-    Path(plan.source + ".error.json").unlink(missing_ok=True)  # of an earlier failure, where it lay in failed/
+    if plan.location is not None:  # it lay in failed/, with the record of its failure beside it
+        folder, base = os.path.split(plan.source)
+        Path(folder, names.fit(base, RECORD)).unlink(missing_ok=True)
     return Filed(outputs, location)
 
 

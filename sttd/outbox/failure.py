@@ -10,7 +10,7 @@ from pathlib import Path
 from sttd.config import Config
 from sttd.job import Job
 from sttd.outbox import files, names
-from sttd.outbox.commit import archive, require_inbox
+from sttd.outbox.commit import RECORD, archive, require_inbox
 
 
 def file_failure(job: Job, config: Config, source: str) -> str | None:
@@ -36,7 +36,7 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
     }
     files.make_folder(folder)
     base = os.path.basename(location or job.source)
-    path = os.path.join(folder, names.fit(base, ".error.json"))
+    path = os.path.join(folder, names.fit(base, RECORD))
     part = os.path.join(folder, f".sttd-{job.id}.part")
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
     files.write_whole(part, lambda file: print(text, end="", file=file))

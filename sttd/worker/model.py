@@ -19,6 +19,8 @@ from typing import Any
 
 # before huggingface_hub is imported, which reads it once
 os.environ["HF_HUB_OFFLINE"] = "1"
+# onnxruntime (the VAD) would write a device id below ~/.cache, to report it
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import ctranslate2
 from faster_whisper import WhisperModel, download_model

@@ -19,10 +19,10 @@ SLOW = {"transcribe.batch_size": "1"}
 def test_the_same_name_three_days_running(make_daemon):
     """Three recordings of one name: three results and three archived sources, none overwritten."""
     daemon = make_daemon()
-    for clip in ("clip01", "clip02", "clip04"):
+    for clip in ("clip01", "clip06", "clip04"):
         speech.encode(daemon.inbox / "recording.flac", speech.sample(clip))
         assert daemon.drain() == 0
-    for stem, clip in (("recording", "clip01"), ("recording (2)", "clip02"), ("recording (3)", "clip04")):
+    for stem, clip in (("recording", "clip01"), ("recording (2)", "clip06"), ("recording (3)", "clip04")):
         assert speech.says((daemon.transcripts / f"{stem}.en.txt").read_text(encoding="utf-8"), clip)
         assert (daemon.archive / f"{stem}.flac").is_file()
 

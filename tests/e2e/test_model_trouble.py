@@ -10,6 +10,7 @@ import pytest
 
 from sttd.job import State
 from tests import speech
+from tests.harness import wait_for
 
 DEMO = Path(speech.SAMPLES).parent / "model"
 
@@ -77,7 +78,7 @@ def test_without_any_usable_model_the_job_waits_and_a_model_that_appears_is_used
     daemon.start()
     daemon.wait_log("later")
     assert daemon.wait_state(State.QUEUED).attempts == 0
-    assert any("later" in text for text in daemon.json("status")["trouble"])
+    wait_for(lambda: any("later" in text for text in daemon.json("status")["trouble"]), "the status says so")
     shutil.copytree(DEMO, tmp_path / "copy")
     (tmp_path / "copy").rename(folder)
     job = daemon.wait_state(State.DONE)
