@@ -73,9 +73,9 @@ class Daemon:
         for line in process.stderr:
             self.log.append(line.rstrip("\n"))
 
-    def drain(self, *flags: str) -> int:
+    def drain(self, patience: float = PATIENCE) -> int:
         """Run until every file has come to its end; returns the exit code."""
-        return self.start("--drain", *flags).wait()
+        return self.start("--drain").wait(patience)
 
     def wait(self, patience: float = PATIENCE) -> int:
         assert self.process is not None

@@ -1,7 +1,7 @@
 """Where one window ends, decided from speech probabilities alone; pure.
 
-A window is up to 30 s of speech, put together from spans with the silences between them left out. The rules are those of
-faster-whisper's batched path (its `get_speech_timestamps` with 160 ms of silence, 400 ms of padding and 30 s at most,
+A window is up to 26 s of speech, put together from spans with the silences between them left out. The rules are those of
+faster-whisper's batched path (its `get_speech_timestamps` with 160 ms of silence, 400 ms of padding,
 then `collect_chunks`), told frame by frame so that they need no look at the whole recording. A cutter knows nothing from
 before its window: that is why a run that was resumed at a window's end cuts as one that was never disturbed.
 """
@@ -24,7 +24,9 @@ SEARCH = round(5.0 * SAMPLE_RATE)  # before the end of a window, where the quiet
 class Bounds:
     """Where a window ends at the latest, in samples."""
 
-    speech: int = 30 * SAMPLE_RATE  # the spans together, padding included; what Whisper's encoder takes
+    # the spans together, padding included. The encoder takes 30 s; windows filled to the brim were heard worse (of four
+    # recordings of the demo model's words, error rates at 30, 26 and 20 s: tests/bench/LOG.md)
+    speech: int = 26 * SAMPLE_RATE
     source: int = 300 * SAMPLE_RATE  # in the recording, so that a checkpoint comes now and then; a span may end later
     silence: int = 60 * SAMPLE_RATE  # without speech
 

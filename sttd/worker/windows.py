@@ -28,7 +28,7 @@ class Window:
     start: int  # first sample of the recording that it stands for, skipped silence included
     end: int  # sample after the last
     spans: tuple[tuple[int, int], ...]  # samples of the recording: the pieces with speech, in order
-    audio: Array  # the spans joined, float32, 16 kHz, at most 480000 samples; empty where there is only silence
+    audio: Array  # the spans joined, float32, 16 kHz, at most 416000 samples; empty where there is only silence
 
 
 def windows(
