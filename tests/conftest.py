@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness import Daemon
+
+# scripts in processes of their own find this checkout, and the tests' own modules
+os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 
 
 @pytest.fixture

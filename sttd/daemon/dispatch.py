@@ -32,7 +32,9 @@ def dispatch(context: Context) -> None:
 
 
 def may_start(context: Context) -> bool:
-    """Whether a job may start now: not while stopping, paused, held up, or short of memory with a job running."""
+    """Whether a job may start now: not while stopping, paused, held up, the inbox away, or short of memory with a job running."""
+    if context.inbox is not None and context.inbox.away is not None:
+        return False
     if context.stopping or context.held() or context.ledger.fact("paused", default=False):
         return False
     return not (context.busy_only and context.running)

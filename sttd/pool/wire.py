@@ -8,6 +8,7 @@ that a worker's message happens to mention.
 
 from __future__ import annotations
 
+import enum
 import io
 import pickle
 import struct
@@ -71,12 +72,24 @@ def encode(message: object) -> bytes:
         WireError: the message cannot be pickled, or is too large.
     """
     try:
-        body = pickle.dumps(message, protocol=5)
+        body = _pickled(message)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise WireError(f"{type(message).__name__} cannot be sent: {error}") from error
     if len(body) > MOST:
         raise WireError(f"{type(message).__name__} of {len(body)} bytes is too large")
     return _HEADER.pack(_MAGIC, len(body), zlib.crc32(body)) + body
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, obj: object) -> Any:
+        """A member of an enumeration is its class called with its value; Python 3.11.2 would send `getattr`."""
+        return (type(obj), (obj.value,)) if isinstance(obj, enum.Enum) else NotImplemented
+
+
+def _pickled(message: object) -> bytes:
+    body = io.BytesIO()
+    _Pickler(body, protocol=5).dump(message)
+    return body.getvalue()
 
 
 class Decoder:

@@ -34,7 +34,7 @@ def test_thirty_minutes_keep_every_word_in_order_and_its_time(make_daemon, half_
     stray = [cue for cue in cues if not any(first <= cue <= last for first, last in spans)]
     assert len(stray) <= 0.01 * len(cues), stray[:10]
     missed = [start for start in starts if min(abs(cue - start) for cue in cues) > 0.5]
-    assert len(missed) <= 0.05 * len(starts), missed[:10]
+    assert len(missed) <= 0.08 * len(starts), missed[:10]
 
 
 @pytest.mark.timeout(400)
