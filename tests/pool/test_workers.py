@@ -287,9 +287,7 @@ def test_no_worker_outlives_a_daemon_that_is_killed(tmp_path):
     """Working, stopped in mid-message, deaf to SIGTERM, stuck in C code with the GIL, idle: all gone, and with them the resource tracker."""
     script = tmp_path / "parent.py"
     script.write_text(textwrap.dedent(PARENT))
-    parent = subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()}
-    )
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     try:
         pids = [int(word) for word in parent.stdout.readline().split()]
         assert len(pids) == 5
