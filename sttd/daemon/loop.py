@@ -52,6 +52,7 @@ class Loop:
         self._notifier = notifier
         self._life = Life(context, notifier)
         self._schedule = Schedule(context.clock())
+        self._ticked = context.clock()
         self._again: Input | None = None  # an input that the ledger could not take
         self._data_version = -1
         self._closing = False
@@ -83,7 +84,8 @@ class Loop:
             self._again = event
             self._handle(event)
             self._again = None
-        if self._inputs.empty() or self._schedule.due("busy", TICK, self._context.clock()):
+        overdue = self._context.clock() - self._ticked >= TICK  # inputs without end must not keep the rest waiting
+        if overdue or self._inputs.empty():
             self._tick()
 
     def _next(self) -> Input | None:
@@ -116,6 +118,7 @@ class Loop:
     def _tick(self) -> None:
         """What is due now."""
         context, now, due = self._context, self._context.clock(), self._schedule.due
+        self._ticked = now
         settings = context.config
         if not self._closing:
             context.pool.tick(now)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from sttd.job import State
+from tests import speech
 from tests.harness import Daemon
 
 IDLE = 20.0  # seconds over which idleness is measured
@@ -19,7 +21,7 @@ IDLE = 20.0  # seconds over which idleness is measured
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        daemon = Daemon(root, {"watch.settle": "5s"})
+        daemon = Daemon(root, {"watch.settle": "1s"})
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
             notices.bind(str(root / "notify"))
             notices.settimeout(30)
@@ -33,6 +35,8 @@ def main() -> None:
             ready = time.perf_counter() - started
         try:
             parent = psutil.Process(process.pid)
+            speech.encode(daemon.inbox / "clip.flac", speech.sample("clip00"))
+            daemon.wait_state(State.DONE)  # a daemon that has worked, with a warm worker
             time.sleep(3)
             before = parent.cpu_times()
             time.sleep(IDLE)
