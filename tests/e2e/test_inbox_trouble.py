@@ -123,7 +123,7 @@ subprocess.run(mount, check=True)
 job = daemon.wait_state(State.DONE, 2)
 assert not job.attempts, job
 assert speech.says(daemon.text("b.flac", "en"), "clip01")
-assert daemon.json("status")["inbox"]["away"] is None
+wait_for(lambda: daemon.json("status")["inbox"]["away"] is None, "the status says that the inbox is back")
 speech.encode(daemon.inbox / "c.flac", speech.sample("clip02"))
 daemon.wait_state(State.DONE, 3)
 assert daemon.stop() == 0
