@@ -14,11 +14,12 @@ from loguru import logger
 from sttd import outbox
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
-from sttd.errors import SttdError
+from sttd.errors import SourceChanged, SttdError
 from sttd.job import Job, State
 from sttd.part import Cause
 from sttd.text import printable
 
+COPIED = ("audio_seconds", "chunks", "progress", "language_probability", "model", "requested_model")
 STAGING = float("inf")  # no next try while an errand is under way
 
 
@@ -33,26 +34,35 @@ def begin(context: Context, job: Job, warnings: tuple[str, ...]) -> None:
 def copy(context: Context, job: Job, original: Job) -> None:
     """Make the results of a job out of those of a finished one with the same content."""
     source = dispatch.source_path(context, job)
-    _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source))
+    known = {name: getattr(original, name) for name in COPIED}
+    _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source), **known)
 
 
-def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None]) -> None:
+def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None], **known: Any) -> None:
+    """Do the `work` of staging, then publish; `known` goes into the ledger with the promise."""
     context.filing[job.id] = STAGING
 
     def then(plan: outbox.Plan | None) -> None:
         if plan is None:
             _not_copied(context, job.id)
             return
-        changes = {"sha256": plan.sha256, "language": plan.language}
+        changes = known | {"sha256": plan.sha256, "language": plan.language}
         promised = context.ledger.update(
             context.ledger.get(job.id), state=State.COMMITTING, plan=plan.to_json(), **changes
         )
         publish(context, promised)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "results cannot be written", error)
         current = context.ledger.get(job.id)
-        context.ledger.update(current, state=State.QUEUED, cause=Cause.MACHINE, error=str(error))
+        if isinstance(error, SourceChanged):
+            dispatch.start_anew(context, current)
+            _forget_checkpoint(context, current)
+        elif isinstance(error, FileNotFoundError) and error.filename == dispatch.source_path(context, job):
+            # the next attempt would tell so too; the inbox makes sure whether it is really gone
+            context.ledger.update(current, state=State.QUEUED, cause=Cause.GONE, error="the file is not there any more")
+        else:
+            _held_up(context, job, "results cannot be written", error)
+            context.ledger.update(current, state=State.QUEUED, cause=Cause.MACHINE, error=str(error))
         context.filing.pop(job.id, None)
 
     context.errands.post(work, then, failed)
