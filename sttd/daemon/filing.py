@@ -7,6 +7,7 @@ its checkpoint holds everything; after it the plan in the ledger says what is to
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from loguru import logger
@@ -94,12 +95,13 @@ def publish(context: Context, job: Job) -> None:
         _tell_done(done, filed)
         context.filing.pop(job.id, None)
         context.trouble.pop("outbox", None)
+        context.trouble.pop(_folder(plan.source), None)
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
         _forget_checkpoint(context, done)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "results cannot be put in place", error)
+        _held_up(context, job, "results cannot be put in place", error, plan.source)
         context.filing[job.id] = context.clock() + context.config.pool.machine_wait
 
     context.errands.post(work, then, failed)
@@ -116,10 +118,11 @@ def give_up(context: Context, job: Job) -> None:
     def then(location: str | None) -> None:
         context.ledger.update(context.ledger.get(job.id), plan=None, location=location or job.location)
         context.filing.pop(job.id, None)
+        context.trouble.pop(_folder(source), None)
         release_twins(context, job.id)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "a failed source cannot be put aside", error)
+        _held_up(context, job, "a failed source cannot be put aside", error, source)
         context.filing[job.id] = context.clock() + context.config.pool.machine_wait
         context.failed_now -= 1
 
@@ -154,10 +157,22 @@ def _not_copied(context: Context, job_id: int) -> None:
     context.filing.pop(job_id, None)
 
 
-def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError) -> None:
+def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError, source: str | None = None) -> None:
+    """Say once what is wrong. Nothing starts meanwhile, unless it is only that sttd may not move this `source` away."""
+    folder = _folder(source or "")
+    if source and isinstance(error, PermissionError) and _folder(error.filename or "") == folder:
+        remedy = f"sttd may not move files out of {folder} (mkdir with a umask of 022?): chmod g+w it"
+        if folder not in context.trouble:
+            logger.error("job {}: {}: {}; it is tried again", job.id, printable(job.source), printable(remedy))
+        context.say(folder, printable(remedy), 0.0)
+        return
     if "outbox" not in context.trouble:
         logger.error("job {}: {}: {}; it is tried again", job.id, what, printable(str(error)))
     context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait)
+
+
+def _folder(path: str) -> str:
+    return str(Path(path).parent)
 
 
 def _tell_done(job: Job, filed: outbox.Filed) -> None:

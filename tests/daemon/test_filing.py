@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import queue
+import tempfile
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 from sttd.configfile import load
 from sttd.daemon import dispatch, filing
@@ -17,6 +19,7 @@ from sttd.ledger import Ledger
 from sttd.part import Cause
 from sttd.pool.deadlines import Deadlines
 from sttd.pool.local import LocalPool
+from tests.unprivileged import as_nobody
 
 
 @pytest.fixture
@@ -76,6 +79,39 @@ def test_a_full_disk_holds_up_everybody_and_is_said(stations):
     assert (job.state, job.cause, job.attempts) == (State.QUEUED, Cause.MACHINE, 0)
     assert context.held()
     assert "results cannot be written" in context.trouble["outbox"].text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_folder_that_nothing_may_be_moved_out_of_holds_up_its_own_jobs_alone():
+    """Made with a umask of 022, as people do. The results are there, and the status says what to do."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o777)
+        theirs = root / "inbox" / "theirs"
+        theirs.mkdir(parents=True)
+        theirs.parent.chmod(0o777)
+        (theirs / "talk.flac").write_bytes(b"speech")
+        done = as_nobody(lambda: _file_away(root))
+    assert done.err == ""
+    remedy = f"sttd may not move files out of {theirs} (mkdir with a umask of 022?): chmod g+w it"
+    assert done.out.splitlines() == ["committing", "held: False", remedy, "['talk.und.txt']"]
+
+
+def _file_away(root: Path) -> None:
+    config = load(None, root=root, sets=["model.name=demo", "output.formats=txt"], environ={})
+    config.paths.state.mkdir()
+    inputs: queue.SimpleQueue = queue.SimpleQueue()
+    ledger = Ledger.open(config.paths.state / "ledger.db")
+    context = Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Deadlines())
+    logger.remove()
+    job = ledger.add("theirs/talk.flac", Identity.of((root / "inbox/theirs/talk.flac").stat()), context.utc())
+    job = ledger.update(job, state=State.RUNNING, attempt=1, options_key=dispatch.key_of(context, job))
+    stage(context, inputs, job)
+    context.errands.settle(inputs.get(timeout=30))  # the publishing
+    print(ledger.get(job.id).state)
+    print("held:", context.held())
+    print(*[trouble.text for trouble in context.trouble.values()])
+    print([path.name for path in (root / "transcripts" / "theirs").iterdir()])
 
 
 def test_only_the_queued_version_of_a_file_is_hashed(tmp_path):
