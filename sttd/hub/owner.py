@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Iterable
 from pathlib import Path
 
 from sttd.errors import NotConfigured
@@ -11,7 +12,7 @@ from sttd.errors import NotConfigured
 _READ_AND_LIST = 0o050  # the group's
 
 
-def become_owner(folder: Path, needed: Path) -> None:
+def become_owner(folder: Path, needed: Iterable[str]) -> None:
     """Root becomes the owner of `folder`, or of the nearest folder above it that exists; others stay who they are.
 
     Files that root made and gave away would be made in a folder that somebody else may rearrange meanwhile; made by
@@ -19,7 +20,7 @@ def become_owner(folder: Path, needed: Path) -> None:
 
     Args:
         folder: where files will be made.
-        needed: a file of this Python that its user must be able to read.
+        needed: files of this Python that its user must be able to read.
 
     Raises:
         NotConfigured: the owner cannot read this Python.
@@ -40,7 +41,8 @@ def become_owner(folder: Path, needed: Path) -> None:
         os.setgroups([])
     os.setgid(owner.st_gid)
     os.setuid(owner.st_uid)
-    if not os.access(needed, os.R_OK):
-        raise NotConfigured(
-            f"{existing} belongs to user {name}, who cannot read {needed}: install sttd where everybody can, as in /opt"
-        )
+    for file in needed:
+        if not os.access(file, os.R_OK):
+            raise NotConfigured(
+                f"{existing} belongs to user {name}, who cannot read {file}: install sttd where everybody can, as in /opt"
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -32,6 +33,6 @@ def pull_all(wanted: Mapping[str, str], place: Path, show: Show) -> Iterator[tup
     log = logging.getLogger("huggingface_hub")
     log.handlers, log.propagate = [_Remarks(show)], False
     hub = Hub()
-    become_owner(place, Path(huggingface_hub.__file__))
+    become_owner(place, (os.__file__, huggingface_hub.__file__))
     for name, repository in wanted.items():
         yield name, pull(name, repository, place, hub, show)
