@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sttd.cli.look import is_terminal
-from sttd.cli.options import INSTALLED, SERVICE_STATE, given, shared
+from sttd.cli.options import given, shared
 from sttd.cli.plain import size
 from sttd.errors import UsageError
 from sttd.hub import cache
@@ -25,9 +25,9 @@ PLACES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
 
 def place() -> Path:
     """Where models lie: as the environment says, else the service's where this is its configuration, else the user's."""
-    service = given().file() == INSTALLED and os.path.lexists(SERVICE_STATE)
-    if service and not any(os.environ.get(name) for name in PLACES):
-        return cache.cache({"HF_HOME": str(SERVICE_STATE / "huggingface")})  # as HF_HOME= in the unit
+    state = given().service_state()
+    if state is not None and not any(os.environ.get(name) for name in PLACES):
+        return cache.cache({"HF_HOME": str(state / "huggingface")})  # as HF_HOME= in the unit
     return cache.cache(os.environ)
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sttd.cli import options
+from sttd.cli.app import main
+from sttd.cli.models import PLACES
 from sttd.hub.cache import DEMO, cache, look, scan
 
 FILES = {"model.bin": "x" * 2000, "config.json": "{}", "tokenizer.json": "{}", "vocabulary.txt": "a"}
@@ -91,6 +94,40 @@ def test_the_list_says_what_is_configured_and_whether_it_is_here(machine):
     turbo = next(line for line in done.stdout.splitlines() if line.startswith("large-v3-turbo"))
     assert turbo.endswith("(model.name)")
     assert "configured, but not on this machine: model.fallback = base" in done.stdout
+
+
+def test_with_the_services_configuration_its_models_count(tmp_path, monkeypatch, capsys):
+    """So that root pulls with two words for the service. The environment goes before that, as everywhere."""
+    installed, state = tmp_path / "sttd.toml", tmp_path / "state"
+    installed.write_text("")
+    cached(state / "huggingface" / "hub", "Systran/faster-whisper-small")
+    cached(tmp_path / "mine", "Systran/faster-whisper-small", "def", "def")
+    monkeypatch.setattr(options, "INSTALLED", installed)
+    monkeypatch.setattr(options, "SERVICE_STATE", state)
+    for name in PLACES:
+        monkeypatch.delenv(name, raising=False)
+
+    def path() -> str:
+        with pytest.raises(SystemExit):
+            main(["model", "path"])
+        return capsys.readouterr().out.strip()
+
+    assert path() == str(state / "huggingface/hub/models--Systran--faster-whisper-small/snapshots/abc")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "mine"))
+    assert path().endswith("/def")
+
+
+def test_the_unit_looks_where_root_pulls_to():
+    unit = Path(__file__).parent.parent.parent / "systemd" / "sttd.service"
+    assert f"HF_HOME={options.SERVICE_STATE}/huggingface " in unit.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["small", "./model", "/nowhere/model", "someone/thai-whisper-ct2"])
+def test_what_is_not_here_is_said(machine, name):
+    done = machine.sttd("path", name)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert ("sttd model pull" in done.stderr) == (name[0] not in "./")
 
 
 def test_the_demo_model_is_whole():
