@@ -12,7 +12,7 @@ import pytest
 
 from tests.hub.standin import REPOSITORY, StandIn
 
-SMALL_STEPS = {"HF_HUB_DOWNLOAD_TIMEOUT": "5"}  # seconds without a byte
+PATIENT = {"HF_HUB_DOWNLOAD_TIMEOUT": "100"}  # seconds without a byte
 
 
 class Machine(NamedTuple):
@@ -63,5 +63,5 @@ def standin():
 def machine(standin, tmp_path) -> Machine:
     """A machine whose only hub is the stand-in, and on which nothing else of the hub is set."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    environ |= {"HF_HOME": str(tmp_path), "HF_ENDPOINT": standin.url, "NO_PROXY": "127.0.0.1", **SMALL_STEPS}
+    environ |= {"HF_HOME": str(tmp_path), "HF_ENDPOINT": standin.url, "NO_PROXY": "127.0.0.1,localhost", **PATIENT}
     return Machine(tmp_path, environ)

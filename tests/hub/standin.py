@@ -1,7 +1,7 @@
 """A hub on this machine that serves the demo model as a repository, and can be slow, broken, short or wrong.
 
 As the hub answers huggingface_hub 2.4: /api/models/OWNER/NAME?blobs=true lists names, sizes and hashes; resolve/REVISION/NAME
-gives a file or a range of it, HEAD its size and ETag.
+gives a file or a range of it, HEAD its size and ETag. Large files come from another host, to which no token may go.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class StandIn:
         self.files |= {"README.md": Content("README.md", b"# not wanted"), ".gitattributes": Content("", b"x")}
         self.revision = "1" * 40
         self.requests: list[Request] = []
+        self.sent: list[tuple[str, str]] = []  # name and Range of each file that was sent
         self.answer: tuple[int, dict[str, str]] | None = None  # to everything: a status and headers
         self.bare = False  # lists names alone, as some mirrors do
         self.no_ranges = False  # sends the whole file whatever is asked for
@@ -72,7 +73,7 @@ class StandIn:
 
     def ranges(self, name: str) -> list[str]:
         """The Range of each request for a file, in order; "" where it was asked for from its start."""
-        return [one.range for one in self.requests if one.method == "GET" and one.path.endswith(f"/{name}")]
+        return [asked for sent, asked in self.sent if sent == name]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -95,8 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(hub.answer[0], hub.answer[1], b"{}")
         elif url.path == f"/api/models/{REPOSITORY}":
             self._send(200, {"Content-Type": "application/json"}, json.dumps(self._listing(url.query)).encode())
-        elif url.path.startswith(f"/{REPOSITORY}/resolve/{hub.revision}/"):
-            self._file(url.path.rpartition("/")[2])
+        elif url.path.startswith((f"/{REPOSITORY}/resolve/{hub.revision}/", "/cdn/")):
+            self._file(url.path.rpartition("/")[2], elsewhere=url.path.startswith("/cdn/"))
         else:  # what the hub says of a model that is not there, to somebody without a token
             self._send(401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}, b"{}")
 
@@ -113,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
             about["lfs"] = {"sha256": content.sha256, "size": size, "pointerSize": 134}
         return about
 
-    def _file(self, name: str) -> None:
+    def _file(self, name: str, *, elsewhere: bool) -> None:
         content = self.hub.files.get(name)
         if content is None:
             self._send(404, {"X-Error-Code": "EntryNotFound"}, b"")
@@ -124,7 +125,13 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"ETag": f'"{content.sha1}"', "X-Repo-Commit": self.hub.revision, "Accept-Ranges": "bytes"}
         if content.large:
             headers |= {"X-Linked-ETag": f'"{content.sha256}"', "X-Linked-Size": str(len(data))}
+            if not elsewhere:
+                port = self.server.server_address[1]
+                self._send(302, headers | {"Location": f"http://localhost:{port}/cdn/{content.sha256}/{name}"}, b"")
+                return
         asked = self.headers.get("Range")
+        if self.command == "GET":
+            self.hub.sent.append((name, asked or ""))
         if asked is None or self.hub.no_ranges:
             self._send(200, headers, data, troubled=name == "model.bin")
             return
