@@ -42,7 +42,7 @@ class Machine(NamedTuple):
             env=self.environ | environ,
             capture_output=True,
             encoding="utf-8",
-            timeout=110,
+            timeout=280,
             check=False,
         )
 

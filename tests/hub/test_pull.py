@@ -188,8 +188,12 @@ def test_a_model_that_was_damaged_on_the_disk_is_mended(machine, standin):
 
 
 def test_a_new_revision_costs_only_what_changed_and_leaves_the_old_one_to_who_loads_it(machine, standin):
+    """A part of a file that no revision has any more is put away."""
+    part(machine, standin).parent.mkdir(parents=True)
+    (part(machine, standin).parent / ("a" * 64)).write_bytes(b"of another revision")
     assert machine.sttd("pull", "base").returncode == 0
     standin.requests.clear()
+    assert [path.name for path in (machine.storage / ".pull").iterdir()] == ["lock"]
     standin.publish("config.json", (MODEL / "config.json").read_bytes() + b"\n", "2" * 40)
     assert machine.sttd("pull", "base").returncode == 0
     assert len([request for request in standin.requests if request.method == "GET"]) == 2

@@ -33,6 +33,7 @@ def test_a_model_that_is_pulled_is_used_by_the_next_load(make_daemon, machine, m
     """The daemon that waits for it need not be told."""
     for name, value in machine.environ.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     daemon = make_daemon(
         {"model.name": "base", "model.fallback": "", "pool.machine_wait": "1s", "model.retry_after": "0s"}
     )
