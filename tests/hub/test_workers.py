@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 from sttd.job import State
 from tests import speech
@@ -44,3 +46,19 @@ def test_a_model_that_is_pulled_is_used_by_the_next_load(make_daemon, machine, m
     assert done.returncode == 0, done.stderr
     assert daemon.wait_state(State.DONE).model == "base"
     assert daemon.stop() == 0
+
+
+def test_what_runs_in_a_worker_could_not_call_it_either(machine, standin):
+    """faster-whisper asks the hub for a tokenizer that is missing: in a process of the worker's that fails at once."""
+    code = (
+        "import sttd.worker, faster_whisper, sys\n"
+        "try: faster_whisper.download_model('base')\n"
+        "except Exception as error: sys.exit(f'{type(error).__name__}: {error}')"
+    )
+    environ = machine.environ | {"HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 1
+    assert "LocalEntryNotFoundError" in done.stderr
+    assert standin.requests == []
