@@ -34,7 +34,7 @@ def test_a_load_that_hangs_is_told_in_time(machine, tmp_path):
     done = machine.sttd("verify", str(hanging), "--set", "model.load_timeout=1s")
     assert done.returncode == 1
     assert "does not work: model" in done.stdout
-    assert "load timed out after 1 second" in done.stdout
+    assert "load timed out after 1 second; there is no fallback" in done.stdout
 
 
 def test_a_process_that_dies_is_said(machine, tmp_path):
