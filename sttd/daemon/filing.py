@@ -7,14 +7,12 @@ its checkpoint holds everything; after it the plan in the ledger says what is to
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-from loguru import logger
 
 from sttd import outbox
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
 from sttd.errors import SttdError
+from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.part import Cause
 from sttd.text import printable
@@ -146,24 +144,30 @@ def _not_copied(context: Context, job_id: int) -> None:
 
 def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError) -> None:
     if "outbox" not in context.trouble:
-        logger.error("job {}: {}: {}; it is tried again", job.id, what, printable(str(error)))
+        text = f"job {job.id}: {what}: {printable(str(error))}; it is tried again"
+        say(Kind.RESULT_TROUBLE, text, job, error=str(error))
     context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait)
 
 
 def _tell_done(job: Job, filed: outbox.Filed) -> None:
-    words = "job {}: {} is done: {:.1f} s of audio, language {}, model {}, {} chunks"
-    if job.fallback_reason:
-        words += f" (fallback: {job.fallback_reason})"
-    figures: list[Any] = [job.audio_seconds or 0.0, job.language, job.model, job.chunks]
-    logger.success(words, job.id, printable(job.source), *figures)
+    name, audio = printable(job.source), job.audio_seconds or 0.0
+    text = (
+        f"job {job.id}: {name} is done: {audio:.1f} s of audio, language {job.language}, model {job.model}, "
+        f"{job.chunks} chunks" + (f" (fallback: {job.fallback_reason})" if job.fallback_reason else "")
+    )
+    say(
+        Kind.JOB_DONE, text, job,
+        audio_seconds=audio, seconds=job.service, waited=(job.finished_at or 0.0) - job.created_at, chunks=job.chunks,
+        language=job.language, model=job.model, requested_model=job.requested_model,
+        fallback_reason=job.fallback_reason, attempts=job.attempts, resumes=job.resumes,
+    )  # fmt: skip
     if filed.changed:
-        logger.warning(
-            "job {}: {} has changed since; it stays in the inbox as a new job", job.id, printable(job.source)
-        )
+        say(Kind.JOB_CHANGED, f"job {job.id}: {name} has changed since; it stays in the inbox as a new job", job)
 
 
 def _forget_checkpoint(context: Context, job: Job) -> None:
     try:
         dispatch.checkpoint_of(context, job).remove()
     except OSError as error:
-        logger.warning("job {}: its checkpoint cannot be removed: {}", job.id, error)
+        text = f"job {job.id}: its checkpoint cannot be removed: {error}"
+        say(Kind.CHECKPOINT_TROUBLE, text, job, level="WARNING", error=str(error))
