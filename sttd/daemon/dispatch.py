@@ -159,8 +159,6 @@ def known_content(context: Context, job: Job) -> bool:
     if twin is None or not job.sha256:
         return False
     context.ledger.update(job, copy_of=twin.id, options_key=key)
-    text = f"job {job.id}: {printable(job.source)} has the content of job {twin.id} and gets its result"
-    say(Kind.JOB_COPIED, text, job, copy_of=twin.id)
     if twin.state is State.DONE:
         filing.copy(context, job, twin)
     return True

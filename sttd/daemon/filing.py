@@ -31,6 +31,8 @@ def begin(context: Context, job: Job, warnings: tuple[str, ...]) -> None:
 def copy(context: Context, job: Job, original: Job) -> None:
     """Make the results of a job out of those of a finished one with the same content."""
     source = dispatch.source_path(context, job)
+    text = f"job {job.id}: {printable(job.source)} has the content of job {original.id} and gets its result"
+    say(Kind.JOB_COPIED, text, job, copy_of=original.id)
     _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source))
 
 

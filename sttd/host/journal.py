@@ -54,7 +54,9 @@ def _encoded(value: str | bytes | float) -> bytes | float:
     """Texts as bytes: the library then sends their length in front, and no new line in them can begin a field."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace")
-    return round(value, 3) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else round(value, 3)
+    return value
 
 
 def _connected(path: Path) -> Any:

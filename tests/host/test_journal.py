@@ -121,7 +121,15 @@ def stream(tmp_path):
 
 def test_a_record_has_its_fields_and_is_nowhere_else(journald, stream):
     job = Job(7, "talks/a.wav", 100, 5)
-    say(Kind.JOB_TIMEOUT, "⏰ Job timed out after 3 seconds", job, worker=4711, seconds=3.00049, cause=None)
+    say(
+        Kind.JOB_TIMEOUT,
+        "⏰ Job timed out after 3 seconds",
+        job,
+        worker=4711,
+        seconds=3.0,
+        percent=80.00049,
+        cause=None,
+    )
     record = journald.read()
     assert record.pop("CODE_FILE").decode() == __file__
     assert record.pop("CODE_FUNC") == b"test_a_record_has_its_fields_and_is_nowhere_else"
@@ -135,7 +143,8 @@ def test_a_record_has_its_fields_and_is_nowhere_else(journald, stream):
         "STTD_JOB": b"7",
         "STTD_SOURCE": b"talks/a.wav",
         "STTD_WORKER": b"4711",
-        "STTD_SECONDS": b"3.0",
+        "STTD_SECONDS": b"3",
+        "STTD_PERCENT": b"80.0",
     }
     assert stream.lines() == []
 
