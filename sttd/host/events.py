@@ -31,6 +31,7 @@ class Kind(enum.Enum):
     QUEUE_RESUMED = "queue-resumed", "64ad81953f71476382435448f19dfe9b", "INFO"
     LEDGER_TROUBLE = "ledger-trouble", "582e48cd3e4142638dc67b6ad93f48b2", "CRITICAL"
     LEDGER_BACK = "ledger-back", "db1a0ae1405846599a9faf8ed6f9172b", "INFO"
+    CLOCK_SET_BACK = "clock-set-back", "a30473246e2e4b53b49f93a2b4918709", "WARNING"
     INBOX_AWAY = "inbox-away", "4227c31fb76644a891782c4569cc05e6", "ERROR"
     INBOX_BACK = "inbox-back", "750b73634ff847f9a0135651439bdb28", "INFO"
     INBOX_UNWATCHED = "inbox-unwatched", "c9bca4f19f264f379080af9117497643", "WARNING"
