@@ -214,6 +214,16 @@ def test_one_socket_replaced_by_another_loses_nothing(journald, stream, tmp_path
     again.close()
 
 
+def test_a_new_socket_whose_queue_is_full_is_not_waited_for_either(journald, stream, tmp_path):
+    logger.info("before")
+    journald.close()
+    again = Journald(tmp_path / "socket")
+    again.fill()
+    logger.info("after")
+    assert stream.lines() == ["<6>after"]
+    again.close()
+
+
 def test_a_journald_that_stands_still_is_waited_for_once(journald, stream):
     """A thousand records with a wait each would be minutes: past this test's time, and the bite of the watchdog."""
     journald.fill()
