@@ -27,7 +27,7 @@ MAY = {
     "ledger": SHARED,
     "pool": SHARED | {"host"},
     "outbox": SHARED | {"host"},
-    "host": {"errors", "text", "units", ""},
+    "host": {"errors", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host"},
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "ledger"},
     "hub": {"errors", "lock", "demo"},
