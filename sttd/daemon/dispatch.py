@@ -17,6 +17,7 @@ from sttd.ledger import Checkpoint
 from sttd.ledger.checkpoint import options_key
 from sttd.part import ModelSpec, Options, PartSpec
 from sttd.pool.deadlines import clamp_not_before
+from sttd.sparse import is_unwritten
 from sttd.text import printable
 
 
@@ -187,10 +188,10 @@ def hash_contents(context: Context, job: Job, unknown: list[Job]) -> None:
 
 
 def content_hash(path: str) -> str | None:
-    """SHA-256 of a file, or None where it cannot be read."""
+    """SHA-256 of a file; None where it cannot be read, or would be read for hours for nothing."""
     try:
         with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return None if is_unwritten(file.fileno()) else hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
 
