@@ -18,6 +18,7 @@ SETTINGS = {
     "pool.workers": "2",
     "pool.machine_wait": "1s",
     "watch.dedupe": "false",  # each file is to go its own way
+    "pool.jobs_per_worker": "1000",
     "transcribe.beam_size": "1",
     "transcribe.temperatures": "0",
     "limits.max_audio": f"{corpus.MAX_AUDIO:.0f}s",
