@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import psutil
+
 from sttd.job import Job
 from tests.harness import Daemon
 from tests.hostile import corpus
@@ -71,7 +73,13 @@ class Run:
         corpus.make(self.daemon.inbox, self.outside)
         command = [*_TRACE, "-o", str(self.trace), *self.daemon.command("run", "--drain")]
         with (self.root / "log").open("wb") as log:
-            code = subprocess.run(command, stderr=log, timeout=500, check=False).returncode
+            process = subprocess.Popen(command, stderr=log)
+            try:
+                code = process.wait(400)
+            except subprocess.TimeoutExpired:  # a file holds it up: the tests tell which
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
+                code = process.wait(30)
         (self.root / "code").write_text(str(code))
 
     @cached_property
