@@ -20,9 +20,9 @@ TOP = Path(sttd.__file__).parent
 STATIONS = {"inbox", "ledger", "pool", "worker", "outbox"}
 HEAVY = {"numpy", "av", "faster_whisper", "ctranslate2", "onnxruntime", "huggingface_hub", "tokenizers", "torch"}
 # what else a part of the project may import of the project, beside itself; a part is a package or a module below sttd
-SHARED = {"config", "errors", "job", "lock", "part", "text", "units", ""}
+SHARED = {"config", "errors", "job", "lock", "part", "sparse", "text", "units", ""}
 MAY = {
-    "worker": {"errors", "part", "units", ""},
+    "worker": {"errors", "part", "sparse", "units", ""},
     "inbox": SHARED | {"host"},
     "ledger": SHARED,
     "pool": SHARED | {"host"},
@@ -35,6 +35,7 @@ MAY = {
     "config": {"part"},
     "job": {"part", "errors"},
     "lock": {"errors"},
+    "sparse": set(),
     "demo": {""},
     "__main__": {"cli"},
 }

@@ -18,6 +18,7 @@ from sttd.ledger.fresh import fresh
 from sttd.part import ModelSpec, Options, PartSpec
 from sttd.pool.deadlines import liveness_limit
 from sttd.pool.policy import JITTER
+from sttd.sparse import is_unwritten
 from sttd.text import printable
 
 
@@ -201,10 +202,13 @@ def hash_contents(context: Context, job: Job, unknown: list[Job]) -> None:
 
 
 def content_hash(path: str, identity: Identity) -> str | None:
-    """SHA-256 of a version of a file; None where it cannot be read, or another version is there before or afterwards."""
+    """SHA-256 of a version of a file.
+
+    None: it cannot be read, is another version before or afterwards, or would be read for hours for nothing.
+    """
     try:
         with Path(path).open("rb") as file:
-            if Identity.of(os.fstat(file.fileno())) != identity:
+            if Identity.of(os.fstat(file.fileno())) != identity or is_unwritten(file.fileno()):
                 return None
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return digest if Identity.of(os.fstat(file.fileno())) == identity else None

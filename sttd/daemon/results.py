@@ -152,6 +152,9 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
     forget(context, running)
+    if cause is Cause.GONE and context.inbox is not None:
+        # the inbox may have told it while the job ran, when that meant nothing: it is to be looked for again
+        context.inbox.expect([job.source])
     if shared and all_wait:
         name = "model" if cause is Cause.NO_MODEL else "machine"
         context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
