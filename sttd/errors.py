@@ -37,3 +37,7 @@ class UsageError(SttdError):
 
 class LedgerError(SttdError):
     """The ledger cannot be opened, read or written; the machine's fault, never a job's."""
+
+
+class LedgerCorrupt(LedgerError):
+    """The ledger is damaged, or another program's database: it is to be set aside and rebuilt."""

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttd.errors import LedgerError, SttdError
+from sttd.ledger.names import LEDGER, LOCK
 from sttd.lock import is_held
 
 if TYPE_CHECKING:
     from sttd.config import Config
     from sttd.ledger import Ledger
-
-LEDGER = "ledger.db"
-LOCK = "lock"
 
 
 class NotAllowed(SttdError):

@@ -102,7 +102,7 @@ def jobs(state: str | None, limit: int | None, as_json: bool) -> None:
 def _in_order(ledger: Ledger, states: tuple[State, ...], limit: int) -> Iterator[Job]:
     """The newest `limit` jobs, oldest first."""
     if limit < 0:
-        return iter(ledger.jobs(states, newest=False))
+        return ledger.each(states)
     return reversed(ledger.jobs(states, limit))
 
 

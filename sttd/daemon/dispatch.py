@@ -13,7 +13,7 @@ from sttd.daemon import filing
 from sttd.daemon.context import Context, Running
 from sttd.errors import SttdError
 from sttd.job import Job, State
-from sttd.ledger import Checkpoint
+from sttd.ledger import WORK, Checkpoint
 from sttd.ledger.checkpoint import options_key
 from sttd.part import ModelSpec, Options, PartSpec
 from sttd.pool.deadlines import clamp_not_before
@@ -76,20 +76,21 @@ def key_of(context: Context, job: Job) -> str:
 
 
 def checkpoint_of(context: Context, job: Job) -> Checkpoint:
-    return Checkpoint(context.config.paths.state / "work", job, job.options_key or key_of(context, job))
+    return Checkpoint(context.config.paths.state / WORK, job, job.options_key or key_of(context, job))
 
 
 def submit(context: Context, job: Job, lane: str) -> None:
     """One attempt at one job."""
     spec, options = wanted(context, job)
     key = options_key(options, spec.name)
-    checkpoint = Checkpoint(context.config.paths.state / "work", job, key)
+    checkpoint = Checkpoint(context.config.paths.state / WORK, job, key)
     try:
         resume = checkpoint.resume()
     except OSError as error:
-        context.say("checkpoint", f"checkpoints cannot be read: {error}", context.config.pool.machine_wait)
-        logger.error("job {}: its checkpoint cannot be read: {}", job.id, error)
+        if context.say("checkpoint", f"checkpoints cannot be read: {error}", context.config.pool.machine_wait):
+            logger.error("job {}: its checkpoint cannot be read: {}", job.id, error)
         return
+    context.over("checkpoint")
     now = context.utc()
     ledger = context.ledger
     with ledger.transaction():

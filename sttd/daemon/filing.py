@@ -83,7 +83,7 @@ def publish(context: Context, job: Job) -> None:
             )
         _tell_done(done, filed)
         context.filing.pop(job.id, None)
-        context.trouble.pop("outbox", None)
+        context.over("outbox")
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
         _forget_checkpoint(context, done)
@@ -145,9 +145,8 @@ def _not_copied(context: Context, job_id: int) -> None:
 
 
 def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError) -> None:
-    if "outbox" not in context.trouble:
+    if context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait):
         logger.error("job {}: {}: {}; it is tried again", job.id, what, printable(str(error)))
-    context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait)
 
 
 def _tell_done(job: Job, filed: outbox.Filed) -> None:

@@ -21,6 +21,11 @@ def handle(context: Context, event: Event) -> None:
     running = context.running.get(event.part_id)
     if running is None or running.spec.attempt != event.attempt:
         return
+    if running.torn and isinstance(event, Chunks | Done | Failed):
+        # sent before the kill could reach it: a result made of the chunks that there are would lack some
+        if not isinstance(event, Chunks):
+            ended(context, running, Cause.MACHINE, running.why)
+        return
     match event:
         case Started():
             started(context, running, event)
@@ -53,7 +58,7 @@ def started(context: Context, running: Running, event: Started) -> None:
         "audio_seconds": event.audio_seconds,
     }
     context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
-    context.trouble.pop("model", None)
+    context.over("model")
     if event.fallback_reason and not running.spec.model.hold:
         hold = now + context.config.model.retry_after
         context.model_holds[event.requested_model] = (hold, event.fallback_reason)
@@ -66,10 +71,11 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     try:
         running.checkpoint.append(event.chunks)
     except OSError as error:
-        logger.error("job {}: its checkpoint cannot be written: {}", running.job.id, error)
-        running.why = f"the checkpoint cannot be written: {error}"
+        running.torn, running.why = True, f"the checkpoint cannot be written: {error}"
         context.pool.kill(event.part_id, event.attempt, Cause.MACHINE)
         return
+    context.over("machine")
+    context.over("checkpoint")
     last = event.chunks[-1]
     running.progressed = True
     running.done = last.end / 16_000
@@ -91,6 +97,7 @@ def save(context: Context) -> None:
 
 def finished(context: Context, running: Running, event: Done) -> None:
     """The transcript is whole: its files are next. Until they are staged the ledger says `running`."""
+    context.over("machine")
     done = {"audio_seconds": event.audio_seconds, "progress": event.audio_seconds}
     with context.ledger.transaction():
         job = context.ledger.update(book(context, running, None, None), **done)
@@ -122,10 +129,11 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None) -
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
     forget(context, running)
+    known = False
     if shared:
         name = "model" if cause is Cause.NO_MODEL else "machine"
-        context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
-    tell(context, job, running, cause, decision)
+        known = not context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
+    tell(context, job, running, cause, decision, known=known)
     if job.state is State.FAILED:
         filing.give_up(context, job)
     elif job.state is not State.QUEUED:
@@ -187,8 +195,8 @@ def started_anew(context: Context, running: Running) -> None:
     logger.info("job {}: {} has changed and starts again as it is now", job.id, printable(job.source))
 
 
-def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict) -> None:
-    """One line about the end of an attempt."""
+def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict, *, known: bool) -> None:
+    """One line about the end of an attempt; none to speak of where what it says is `known`."""
     error = job.error
     name = printable(job.source)
     where = f"{running.done:.0f} s of it are done"
@@ -201,4 +209,5 @@ def tell(context: Context, job: Job, running: Running, cause: Cause, decision: V
     else:
         wait = max(0.0, decision.not_before - context.utc())
         words = "job {}: {}: {} ({}); {}, queued again, next try in {:.0f} s"
-        logger.warning(words, job.id, name, cause, printable(error or "no reason given"), where, wait)
+        level = "DEBUG" if known else "WARNING"
+        logger.log(level, words, job.id, name, cause, printable(error or "no reason given"), where, wait)
