@@ -129,7 +129,7 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None) -
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
     forget(context, running)
-    known = False
+    known = (running.job.cause, running.job.error) == (cause, error)
     if shared:
         name = "model" if cause is Cause.NO_MODEL else "machine"
         known = not context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)

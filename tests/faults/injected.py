@@ -30,21 +30,21 @@ class Step:
     name: str
     call: str  # as strace knows it
     path: str  # below the root; {n} is the job, {name} its source
-    loud: bool = True  # the log and the status have something to say; False: nothing is held up by it
+    said: str = "status"  # where it must be said; "log": it is one file's trouble; "": nothing is held up by it
 
 
 STEPS = (
     Step("ledger: write", "pwrite64", "state/ledger.db-wal"),
     Step("ledger: sync", "fdatasync", "state/ledger.db-wal"),
-    Step("manifest: write", "write", "state/manifest.jsonl", loud=False),
-    Step("manifest: sync", "fsync", "state/manifest.jsonl", loud=False),
-    Step("source: open", "openat", "inbox/{name}"),
-    Step("source: read", "pread64", "inbox/{name}"),
+    Step("manifest: write", "write", "state/manifest.jsonl", ""),
+    Step("manifest: sync", "fsync", "state/manifest.jsonl", ""),
+    Step("source: open", "openat", "inbox/{name}", "log"),
+    Step("source: read", "pread64", "inbox/{name}", "log"),
     Step("checkpoint: folder", "mkdir", "state/work/{n}"),
     Step("checkpoint: open", "openat", "state/work/{n}/0.jsonl"),
     Step("checkpoint: write", "write", "state/work/{n}/0.jsonl"),
     Step("checkpoint: sync", "fsync", "state/work/{n}/0.jsonl"),
-    Step("checkpoint: remove", "unlink", "state/work/{n}/0.jsonl", loud=False),
+    Step("checkpoint: remove", "unlink", "state/work/{n}/0.jsonl", ""),
     Step("results: folder", "mkdir", "transcripts/.sttd-staging/{n}"),
     Step("results: open", "openat", "transcripts/.sttd-staging/{n}/txt"),
     Step("results: write", "write", "transcripts/.sttd-staging/{n}/txt"),
@@ -130,8 +130,11 @@ class Bench:
         lines, words = len(daemon.log), len(self.manager.heard)
         with self.failing(step.call, error, daemon.root / step.path.format(n=number, name=name)):
             self.drop(name, clip)
-            job = daemon.wait_state(State.DONE, number)
-        said = [line for line in daemon.log[lines:] if any(level in line for level in ("ERROR", "CRITICAL", "WARNING"))]
+            wait_for(lambda: self.injected() or self._is_done(number), "a call has failed")
+            if step.said:
+                wait_for(lambda: self._complaints(lines) or self._is_done(number), "it is said")
+        job = daemon.wait_state(State.DONE, number)
+        said = self._complaints(lines)
         text = os.strerror(getattr(__import__("errno"), error))
         told = [word for word in self.manager.heard[words:] if word.startswith("STATUS=") and is_about(word, text)]
         problems = [
@@ -141,12 +144,19 @@ class Bench:
             *(["wrong words"] if not speech.says(daemon.text(name, "en"), clip) else []),
             *(["the source is not archived"] if not (daemon.archive / name).is_file() else []),
             *(["a private name is left"] if list(daemon.inbox.glob(".sttd-*.filing")) else []),
-            *(["not said"] if step.loud and not said else []),
+            *(["not said"] if step.said and not said else []),
             *([f"said {len(said)} times"] if len(said) > 1 else []),
-            *(["STATUS= says nothing"] if step.loud and not told else []),
+            *(["STATUS= says nothing"] if step.said == "status" and not told else []),
             *(["a traceback"] if any("Traceback" in line for line in daemon.log[lines:]) else []),
         ]
         return "; ".join(problems) or f"good: {self.injected()} calls failed, {job.attempt} submissions"
+
+    def _is_done(self, number: int) -> bool:
+        return any(job.id == number and job.state is State.DONE for job in self.daemon.jobs())
+
+    def _complaints(self, start: int) -> list[str]:
+        levels = (" WARNING ", " ERROR ", " CRITICAL ")
+        return [line for line in self.daemon.log[start:] if any(level in line for level in levels)]
 
     def close(self) -> None:
         self.daemon.close()
