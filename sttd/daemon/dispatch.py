@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -13,7 +14,7 @@ from sttd.daemon import filing
 from sttd.daemon.context import Context, Running
 from sttd.errors import SttdError
 from sttd.job import Job, State
-from sttd.ledger import WORK, Checkpoint
+from sttd.ledger import WORK, Checkpoint, Resume
 from sttd.ledger.checkpoint import options_key
 from sttd.part import ModelSpec, Options, PartSpec
 from sttd.pool.deadlines import clamp_not_before
@@ -100,12 +101,32 @@ def submit(context: Context, job: Job, lane: str) -> None:
             attempt=job.attempt + 1,
             resumes=job.resumes + (resume.index > 0),
             chunks=resume.index,
+            progress=resume.sample / 16_000,
             started_at=now,
             options_key=key,
             requested_model=spec.name,
+            **heard(job, resume),
         )
         ledger.begin_attempt(job, now)
-    part = PartSpec(
+    part = orders(context, job, spec, options, resume)
+    running = Running(job, part, checkpoint, lane, context.clock())
+    context.running[part.part_id] = running
+    context.deadlines.waiting(part.part_id, running.submitted, 2 * spec.load_timeout + 60)
+    context.pool.submit(part)
+    words = f"resumes at {resume.sample / 16000:.0f} s" if resume.index else "starts"
+    logger.info("job {}: {} {}, attempt {}", job.id, printable(job.source), words, job.attempt)
+
+
+def heard(job: Job, resume: Resume) -> dict[str, Any]:
+    """The checkpoint may know what the ledger does not: that was made anew, or missed the end of a chunk's writing."""
+    if job.language is not None or resume.language is None:
+        return {}
+    return {"language": resume.language, "language_probability": resume.language_probability}
+
+
+def orders(context: Context, job: Job, spec: ModelSpec, options: Options, resume: Resume) -> PartSpec:
+    """What the worker is told."""
+    return PartSpec(
         part_id=f"{job.id}.0",
         attempt=job.attempt,
         source=source_path(context, job),
@@ -119,12 +140,6 @@ def submit(context: Context, job: Job, lane: str) -> None:
         language_probability=resume.language_probability,
         budget=context.config.pool.job_timeout,
     )
-    running = Running(job, part, checkpoint, lane, context.clock())
-    context.running[part.part_id] = running
-    context.deadlines.waiting(part.part_id, running.submitted, 2 * spec.load_timeout + 60)
-    context.pool.submit(part)
-    words = f"resumes at {resume.sample / 16000:.0f} s" if resume.index else "starts"
-    logger.info("job {}: {} {}, attempt {}", job.id, printable(job.source), words, job.attempt)
 
 
 def known_content(context: Context, job: Job) -> bool:

@@ -18,7 +18,9 @@ with tempfile.TemporaryDirectory() as folder:
             for error in ERRORS:
                 try:
                     outcome = bench.run(step, error)
-                except AssertionError as failure:  # one that waits in vain may leave the daemon dead: another one goes on
+                except (
+                    AssertionError
+                ) as failure:  # one that waits in vain may leave the daemon dead: another one goes on
                     outcome = str(failure).partition("\n")[0]
                     print(*bench.daemon.log[-12:], sep="\n  ", file=sys.stderr)
                     bench.close()
