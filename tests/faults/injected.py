@@ -130,7 +130,7 @@ class Bench:
         lines, words = len(daemon.log), len(self.manager.heard)
         with self.failing(step.call, error, daemon.root / step.path.format(n=number, name=name)):
             self.drop(name, clip)
-            wait_for(lambda: self.injected() or self._is_done(number), "a call has failed")
+            wait_for(self.injected, "a call has failed")
             if step.said:
                 wait_for(lambda: self._complaints(lines) or self._is_done(number), "it is said")
         job = daemon.wait_state(State.DONE, number)
