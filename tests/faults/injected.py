@@ -141,7 +141,7 @@ class Bench:
             *(["it did not happen"] if not self.injected() else []),
             *([f"{job.attempts} attempts spent"] if job.attempts else []),
             *(["the daemon died"] if daemon.process is None or daemon.process.poll() is not None else []),
-            *(["wrong words"] if not speech.says(daemon.text(name, "en"), clip) else []),
+            *(["wrong words"] if not self._says(name, clip) else []),
             *(["the source is not archived"] if not (daemon.archive / name).is_file() else []),
             *(["a private name is left"] if list(daemon.inbox.glob(".sttd-*.filing")) else []),
             *(["not said"] if step.said and not said else []),
@@ -150,6 +150,11 @@ class Bench:
             *(["a traceback"] if any("Traceback" in line for line in daemon.log[lines:]) else []),
         ]
         return "; ".join(problems) or f"good: {self.injected()} calls failed, {job.attempt} submissions"
+
+    def _says(self, name: str, clip: str) -> bool:
+        with contextlib.suppress(FileNotFoundError):  # the language was not heard
+            return speech.says(self.daemon.text(name, "en"), clip)
+        return False
 
     def _is_done(self, number: int) -> bool:
         return any(job.id == number and job.state is State.DONE for job in self.daemon.jobs())
