@@ -53,6 +53,14 @@ def has_ledger(config: Config) -> bool:
     return True
 
 
+def trouble(config: Config) -> list[str]:
+    """What the daemon could not write into a ledger for which there is no room."""
+    with contextlib.suppress(OSError):
+        if os.statvfs(config.paths.state).f_bavail == 0:
+            return [f"the file system of {config.paths.state} is full"]
+    return []
+
+
 @contextlib.contextmanager
 def reading(config: Config) -> Iterator[Ledger]:
     """The ledger, to be read.

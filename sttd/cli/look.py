@@ -50,7 +50,9 @@ def _status(config: Config) -> dict[str, Any]:
     if not access.has_ledger(config):
         return figures.status(None, running=access.is_running(config))
     with access.reading(config) as ledger:
-        return figures.status(ledger, access.is_running(config))
+        found = figures.status(ledger, access.is_running(config))
+    found["trouble"] += access.trouble(config)
+    return found
 
 
 def _print_status(found: dict[str, Any], as_json: bool) -> None:

@@ -38,7 +38,7 @@ def complaints(start):
     return [line for line in daemon.log[start:] if any(level in line for level in (" WARNING ", " ERROR ", " CRITICAL "))]
 """
 STATE = """
-long = speech.compose(seconds=120, language="en", seed=4)
+long = speech.compose(seconds=60, language="en", seed=4)
 speech.encode(daemon.inbox / "long.flac", long.audio)
 daemon.start()
 wait_for(daemon.checkpoint, "a chunk is checkpointed")
@@ -94,6 +94,7 @@ fill(daemon.state)
 for number in range(3000):
     (daemon.inbox / f"{{number}}.mp3").write_bytes(b"x")
 daemon.wait_log("nothing starts until it can be written again")
+assert "is full" in daemon.json("status")["trouble"][-1]
 code = daemon.stop()
 assert code == 1, code
 assert not [line for line in daemon.log if "Traceback" in line]
