@@ -70,7 +70,7 @@ def _serve(
 ) -> int:
     """One life of the daemon, with one ledger. Raises LedgerCorrupt where another one is needed."""
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
-    with _stations(config, inputs, damage) as context:
+    with _stations(config, inputs, notifier, damage) as context:
         waiting = next(context.ledger.waiting_sources(), None) is not None
         # jobs wait for files of the inbox that the run before had; where none waits, any folder will do
         inbox = Inbox(config, inputs.put, context.ledger.fact("inbox mark") if waiting else None)
@@ -98,7 +98,8 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
     """
     log.setup(config.log.level)
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
-    with _stations(config, inputs) as context:
+    notifier = Notifier()
+    with _stations(config, inputs, notifier) as context:
         recover(context)
         for file in files:
             seen = file.stat()
@@ -107,20 +108,20 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
         take_signals(inputs)
         context.pool.start(inputs.put)
         try:
-            return Loop(context, inputs, Notifier()).run(lambda: config, drain=True)
+            return Loop(context, inputs, notifier).run(lambda: config, drain=True)
         finally:
             context.pool.close(0.0)
 
 
 @contextlib.contextmanager
 def _stations(
-    config: Config, inputs: queue.SimpleQueue[Input], damage: LedgerCorrupt | None = None
+    config: Config, inputs: queue.SimpleQueue[Input], notifier: Notifier, damage: LedgerCorrupt | None = None
 ) -> Iterator[Context]:
     """Folders made, state locked, ledger opened; all undone at the end."""
     make_folders(config)
     lock = Lock(config.paths.state / LOCK, "the state folder")
     try:
-        ledger = open_ledger(config, damage)
+        ledger = open_ledger(config, notifier, damage)
         try:
             yield Context(
                 config=config,

@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,8 @@ def is_lost(path: Path, work: Path) -> bool:
     return False
 
 
-def rebuild(path: Path, work: Path) -> Rebuilt:
-    """Make the ledger anew.
+def rebuild(path: Path, work: Path, alive: Callable[[], None]) -> Rebuilt:
+    """Make the ledger anew; `alive` is called every second or so, because a million jobs take minutes.
 
     Raises:
         LedgerError, OSError: it cannot be written.
@@ -71,7 +71,7 @@ def rebuild(path: Path, work: Path) -> Rebuilt:
     new = path.with_name(f"{path.name}.new")
     _remove(new)
     with told(new), contextlib.closing(connect(new)) as db:
-        bad = _take_manifest(db, Manifest(path.with_name(MANIFEST)))
+        bad = _take_manifest(db, Manifest(path.with_name(MANIFEST)), alive)
         with _transaction(db):
             for job in sorted(_begun(work), key=lambda job: -job.id):  # the newest job of a source is the one
                 if (
@@ -104,11 +104,12 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("COMMIT")
 
 
-def _take_manifest(db: sqlite3.Connection, source: Manifest) -> int:
+def _take_manifest(db: sqlite3.Connection, source: Manifest, alive: Callable[[], None]) -> int:
     """The last line of each job counts; returns how many lines are no good."""
     bad = 0
     records = source.records()
     while batch := list(itertools.islice(records, _BATCH)):
+        alive()
         with _transaction(db):
             for record in batch:
                 job = None if record is None else manifest.from_record(record)

@@ -190,7 +190,7 @@ class Ledger:
 
     def copies(self) -> list[Job]:
         """Queued twins, each waiting for another job's result."""
-        return self._all(f"{_SELECT} WHERE copy_of IS NOT NULL AND state = 'queued'", ())
+        return self._all(f"{_SELECT} INDEXED BY jobs_copies WHERE copy_of IS NOT NULL AND state = 'queued'", ())
 
     def waiting_sources(self) -> Iterator[str]:
         """The paths below the inbox that jobs wait for or run on; a hundred thousand are no matter."""

@@ -12,6 +12,7 @@ from loguru import logger
 from sttd.config import Config
 from sttd.daemon.opening import open_ledger
 from sttd.errors import LedgerCorrupt
+from sttd.host.notify import Notifier
 from sttd.job import Identity, Overrides, State
 from sttd.ledger import Checkpoint, Ledger
 from sttd.ledger.manifest import Manifest
@@ -107,7 +108,7 @@ def test_whatever_happens_to_the_ledger_nothing_that_counts_is_forgotten(config,
         kept, begun = live(ledger, work)
     damage(path)
     damaged = path.read_bytes() if path.exists() else b""
-    with contextlib.closing(open_ledger(config)) as ledger:
+    with contextlib.closing(open_ledger(config, Notifier({}))) as ledger:
         jobs = {job.id: job for job in ledger.jobs()}
         for number, job in kept.items():
             assert dataclasses.replace(jobs.pop(number), sha256=None) == dataclasses.replace(job, sha256=None)
@@ -130,7 +131,7 @@ def test_a_whole_ledger_is_opened_as_it_is(config, tmp_path, log):
     with contextlib.closing(Ledger.open(path)) as ledger:
         live(ledger, tmp_path / "work")
         before = ledger.jobs()
-    with contextlib.closing(open_ledger(config)) as ledger:
+    with contextlib.closing(open_ledger(config, Notifier({}))) as ledger:
         assert ledger.jobs() == before
     assert not log
 
@@ -167,7 +168,7 @@ def test_lines_that_are_no_good_are_said(config, tmp_path, log):
     with (tmp_path / "manifest.jsonl").open("ab") as file:
         file.write(b"rubbish\n{}\t00000000\n")
     path.unlink()
-    open_ledger(config).close()
+    open_ledger(config, Notifier({})).close()
     assert any("2 lines of the manifest" in line for line in log)
 
 
@@ -178,7 +179,7 @@ def test_a_killed_rebuild_is_begun_again(config, tmp_path):
         kept, _ = live(ledger, tmp_path / "work")
     path.rename(tmp_path / "ledger.db.new")
     (tmp_path / "ledger.db.new-wal").write_bytes(b"half")
-    with contextlib.closing(open_ledger(config)) as ledger:
+    with contextlib.closing(open_ledger(config, Notifier({}))) as ledger:
         assert {job.id for job in ledger.jobs()} > set(kept)
     assert not list(tmp_path.glob("ledger.db.new*"))
 
@@ -193,7 +194,7 @@ def test_of_two_jobs_of_one_source_only_the_newest_is_begun_again(config, tmp_pa
             checkpoint.append([Chunk(0, 0, 160_000, (), "und", 0.0, "demo")])
             checkpoint.close()
     path.unlink()
-    with contextlib.closing(open_ledger(config)) as ledger:
+    with contextlib.closing(open_ledger(config, Notifier({}))) as ledger:
         assert {job.id: job.state for job in ledger.jobs()} == {2: State.QUEUED, 4: State.DONE}
 
 
@@ -211,7 +212,7 @@ def test_what_the_manifest_could_not_take_is_there_when_it_can_be_written_again(
     for each in (ledger, again):
         each.close()
     path.unlink()
-    with contextlib.closing(open_ledger(config)) as ledger:
+    with contextlib.closing(open_ledger(config, Notifier({}))) as ledger:
         assert [job.state for job in ledger.jobs()] == [State.DONE]
 
 
