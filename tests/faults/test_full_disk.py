@@ -107,16 +107,36 @@ wait_for(lambda: daemon.json("status")["jobs"]["queued"] == 3000, "all files are
 assert daemon.stop() == 0
 print("as it should be")
 """
+READ_ONLY = """
+for folder in (daemon.state, daemon.transcripts):
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+    refused = daemon.sttd("run")
+    assert refused.returncode == 6, refused
+    assert "is not writable: mount it writable" in refused.stderr and folder.name in refused.stderr, refused.stderr
+    subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
+print("as it should be")
+"""
 BODIES = {"state": STATE, "transcripts": TRANSCRIPTS, "stopped": STOPPED}
+
+
+def in_namespace(body, root):
+    """Run `body` with mounts of its own."""
+    script = (HEAD + body).format(here=os.getcwd(), root=str(root))
+    return subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", script],
+        capture_output=True, text=True, timeout=110, check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 @pytest.mark.parametrize("which", BODIES)
 def test_a_disk_that_fills_up_holds_work_up_and_costs_nothing(tmp_path, which):
     """It is said once, no attempt is spent, and everything goes on by itself; a stop, and a start, are still obeyed."""
-    script = (HEAD + BODIES[which]).format(here=os.getcwd(), root=str(tmp_path))
-    done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", script],
-        capture_output=True, text=True, timeout=110, check=False,
-    )  # fmt: skip
+    done = in_namespace(BODIES[which], tmp_path)
+    assert "as it should be" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+def test_a_folder_that_cannot_be_written_at_the_start_is_refused_with_the_remedy(tmp_path):
+    done = in_namespace(READ_ONLY, tmp_path)
     assert "as it should be" in done.stdout, done.stdout + done.stderr
