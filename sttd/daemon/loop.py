@@ -70,6 +70,7 @@ class Loop:
             try:
                 self._round()
                 self._context.over("ledger")
+                self._context.over("system")
                 if self._closed and not self._context.errands.under_way and not self._context.running:
                     return self._exit_code()
                 if drain and not self._context.stopping and self._drained():
@@ -77,11 +78,11 @@ class Loop:
                     self.stop("every file has come to its end")
             except LedgerCorrupt:
                 raise
-            except LedgerError as error:
+            except (LedgerError, OSError) as error:
                 if self._closed:
                     logger.critical("{}; the next start finds what could not be noted", error)
                     return 1
-                self._ledger_trouble(error)
+                self._trouble("ledger" if isinstance(error, LedgerError) else "system", error)
 
     def _round(self) -> None:
         """One input, then what is due."""
@@ -234,15 +235,16 @@ class Loop:
         unfinished = counts[State.QUEUED] + counts[State.COMMITTING]
         return 1 if self._drained_out and (self._context.failed_now or unfinished) else 0
 
-    def _ledger_trouble(self, error: LedgerError) -> None:
-        """The ledger cannot be written: say it once, and try again in a while. Nothing is lost: inputs are kept.
+    def _trouble(self, name: str, error: LedgerError | OSError) -> None:
+        """The ledger cannot be written, or the system gives no more files: say it once, and try again in a while.
 
-        What needs no ledger goes on: chunks are checkpointed, signals are obeyed, kills are followed up. The rest is
-        little: nothing starts, so that each running part has one end left, and the inbox tells of each file once.
+        Nothing is lost: inputs are kept. What needs no ledger goes on: chunks are checkpointed, signals are obeyed,
+        kills are followed up. The rest is little: nothing starts, so that each running part has one end left, and the
+        inbox tells of each file once.
         """
         context = self._context
-        if context.say("ledger", str(error), TICK):
-            logger.critical("{}; nothing starts until it can be written again", error)
+        if context.say(name, str(error), TICK):
+            logger.critical("{}; nothing starts until that is over", error)
             self._notifier.status(f"waiting: {error}")
         self._notifier.watchdog()
         if context.stopping:

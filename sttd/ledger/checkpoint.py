@@ -69,14 +69,19 @@ class Checkpoint:
 
     def append(self, chunks: Iterable[Chunk]) -> None:
         """Add chunks; after a return they survive a power cut."""
+        size = None
         try:
             file = self._file or self._open()
+            size = file.seek(0, os.SEEK_END)
             file.write(b"".join(seal(to_json(chunk)) for chunk in chunks))
             file.flush()
             os.fsync(file.fileno())
         except OSError:
             with contextlib.suppress(OSError):  # closing writes what is buffered, and fails for the same reason
-                self.close()  # so that the next one cuts off a torn line first
+                self.close()
+            with contextlib.suppress(OSError):  # what could not be synced may be there to see, and not on disk
+                if size is not None:
+                    os.truncate(self.path, size)
             raise
 
     def _open(self) -> BinaryIO:

@@ -93,7 +93,7 @@ daemon.sttd("pause")
 fill(daemon.state)
 for number in range(3000):
     (daemon.inbox / f"{{number}}.mp3").write_bytes(b"x")
-daemon.wait_log("nothing starts until it can be written again")
+daemon.wait_log("nothing starts until that is over")
 assert "is full" in daemon.json("status")["trouble"][-1]
 code = daemon.stop()
 assert code == 1, code
