@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from loguru import logger
-
 from sttd.config import Config
 from sttd.daemon.errands import Errands
+from sttd.host.events import Kind, say
 from sttd.inbox import Inbox
 from sttd.job import Job
 from sttd.ledger import Checkpoint, Ledger
@@ -79,11 +78,11 @@ class Context:
         before, self.trouble[name] = self.trouble.get(name), Trouble(text, self.clock() + wait)
         return before is None
 
-    def over(self, name: str) -> None:
+    def over(self, name: str, kind: Kind = Kind.REMARK) -> None:
         """What was wrong no longer is."""
         before = self.trouble.pop(name, None)
         if before is not None:
-            logger.info("over: {}", before.text)
+            say(kind, f"over: {before.text}", level="INFO")
 
     def held(self) -> bool:
         """Whether some trouble keeps jobs from starting now."""

@@ -20,6 +20,7 @@ from sttd.daemon.errands import Finished
 from sttd.daemon.life import Life
 from sttd.daemon.schedule import Schedule
 from sttd.errors import ConfigError, LedgerCorrupt, LedgerError
+from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone
 from sttd.job import State
@@ -69,8 +70,8 @@ class Loop:
         while True:
             try:
                 self._round()
-                self._context.over("ledger")
-                self._context.over("system")
+                self._context.over("ledger", Kind.LEDGER_BACK)
+                self._context.over("system", Kind.LEDGER_BACK)
                 if self._closed and not self._context.errands.under_way and not self._context.running:
                     return self._exit_code()
                 if drain and not self._context.stopping and self._drained():
@@ -80,7 +81,8 @@ class Loop:
                 raise
             except (LedgerError, OSError) as error:
                 if self._closed:
-                    logger.critical("{}; the next start finds what could not be noted", error)
+                    text = f"{error}; the next start finds what could not be noted"
+                    say(Kind.LEDGER_TROUBLE, text, error=str(error))
                     return 1
                 self._trouble("ledger" if isinstance(error, LedgerError) else "system", error)
 
@@ -130,6 +132,7 @@ class Loop:
             context.pool.tick(now)
         if due("sweep", settings.pool.sweep_interval, now):
             self._sweep(now)
+            dispatch.clamp_waits(context)
         if due("tick", TICK, now):
             context.deadlines.tick(now, TICK)
             self._requests()
@@ -152,7 +155,8 @@ class Loop:
             self._context.ledger.record()
         except OSError as error:
             if self._context.say("manifest", f"the manifest cannot be written: {error}", 0.0):
-                logger.error("the manifest cannot be written: {}; work goes on, it is tried again", error)
+                text = f"the manifest cannot be written: {error}; work goes on, it is tried again"
+                say(Kind.LEDGER_TROUBLE, text, level="ERROR", error=str(error))
         else:
             self._context.over("manifest")
 
@@ -169,7 +173,12 @@ class Loop:
             running = context.running[part_id]
             if running.why is None:
                 running.why = timed_out(limit)
-                logger.error("job {}: {}: {}", running.job.id, printable(running.job.source), running.why)
+                text = f"job {running.job.id}: {printable(running.job.source)}: {running.why}"
+                say(
+                    Kind.JOB_TIMEOUT, text, running.job,
+                    worker=running.pid, cause=Cause.TIMEOUT, seconds=limit, attempt=running.spec.attempt,
+                    audio_done=running.done,
+                )  # fmt: skip
             context.pool.kill(part_id, running.spec.attempt, Cause.TIMEOUT)
 
     def _signal(self, number: int) -> None:
@@ -184,7 +193,7 @@ class Loop:
 
     def stop(self, why: str) -> None:
         """Nothing new starts; running jobs stop at their next checkpoint and are queued again."""
-        logger.info("stopping: {}", why)
+        say(Kind.DAEMON_STOPPING, f"stopping: {why}")
         self._context.stopping = True
         self._notifier.stopping()
         if self._context.inbox is not None:
@@ -207,7 +216,8 @@ class Loop:
         try:
             new = self._load_config()
         except ConfigError as error:
-            logger.error("the configuration is not changed, because the new one is bad: {}", error)
+            text = f"the configuration is not changed, because the new one is bad: {error}"
+            say(Kind.CONFIG_REFUSED, text, error=str(error))
         else:
             fixed = {"paths", "watch", "log"}
             for name in fixed:
@@ -216,7 +226,7 @@ class Loop:
             kept = {name: getattr(old, name) for name in fixed}
             self._context.config = dataclasses.replace(new, **kept)
             self._context.pool.limit(self._context.config.worker_count())
-            logger.info("configuration loaded again")
+            say(Kind.CONFIG_LOADED, "configuration loaded again")
         self._notifier.ready()
 
     def _drained(self) -> bool:
@@ -244,7 +254,7 @@ class Loop:
         """
         context = self._context
         if context.say(name, str(error), TICK):
-            logger.critical("{}; nothing starts until that is over", error)
+            say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until that is over", error=str(error))
             self._notifier.status(f"waiting: {error}")
         self._notifier.watchdog()
         if context.stopping:

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from loguru import logger
 from watchdog.events import (
     DirCreatedEvent,
     DirDeletedEvent,
@@ -30,6 +29,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyFullEmitter
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
+from sttd.host.events import Kind, say
 from sttd.inbox.mail import Mailbox, News
 
 SAY_AGAIN = 600.0  # seconds between two lines about events that were lost
@@ -127,7 +127,7 @@ class Watch:
         if self._observer is not None:
             if self._observer.is_working():
                 return False
-            logger.warning("the watch on the inbox had died; it is set up again")
+            say(Kind.INBOX_UNWATCHED, "the watch on the inbox had died; it is set up again")
             self.stop()
         if now < self._not_before:
             return False
@@ -138,7 +138,7 @@ class Watch:
             self._complain(_remedy(error))
             return False
         if self._said:
-            logger.info("the inbox is watched again")
+            say(Kind.INBOX_BACK, "the inbox is watched again")
         self._said = ""
         return True
 
@@ -157,10 +157,11 @@ class Watch:
         limit = _limit("max_user_watches")
         crowded = self.works and limit is not None and folders > limit
         if crowded and not self._crowded:
-            logger.warning(
-                "the inbox has {} folders and the kernel watches {} for each user: the others are only looked through "
-                "by rescans; raise the limit: sysctl fs.inotify.max_user_watches={}", folders, limit, folders * 2,
-            )  # fmt: skip
+            say(
+                Kind.INBOX_UNWATCHED,
+                f"the inbox has {folders} folders and the kernel watches {limit} for each user: the others are only "
+                f"looked through by rescans; raise the limit: sysctl fs.inotify.max_user_watches={folders * 2}",
+            )
         self._crowded = crowded
 
     def lost(self, now: float) -> None:
@@ -169,10 +170,12 @@ class Watch:
             return
         self._overflow_said = now
         limit = _limit("max_queued_events") or 0
-        logger.warning(
-            "events of the inbox were lost, because the kernel's queue of {} overflowed: the whole inbox is looked "
-            "through; where that happens often: sysctl fs.inotify.max_queued_events={}", limit, max(65536, limit * 4),
-        )  # fmt: skip
+        say(
+            Kind.INBOX_UNWATCHED,
+            f"events of the inbox were lost, because the kernel's queue of {limit} overflowed: the whole inbox is "
+            "looked through; where that happens often: "
+            f"sysctl fs.inotify.max_queued_events={max(65536, limit * 4)}",
+        )
 
     def _observe(self) -> _Observer:
         # the real path: watchdog asks the kernel not to follow a symbolic link, not even one that is the inbox itself
@@ -189,7 +192,7 @@ class Watch:
 
     def _complain(self, what: str) -> None:
         if what != self._said:
-            logger.warning("the inbox is not watched, rescans alone find its files: {}", what)
+            say(Kind.INBOX_UNWATCHED, f"the inbox is not watched, rescans alone find its files: {what}", error=what)
         self._said = what
 
 

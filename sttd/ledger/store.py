@@ -169,12 +169,17 @@ class Ledger:
         return self._first(f"{_SELECT} WHERE source = ? ORDER BY id DESC LIMIT 1", (os.fsencode(source),))
 
     def next_job(self, lane: str, now: float, skip: Iterable[int] = ()) -> Job | None:
-        """The job of a lane (see `fair`) whose turn it is."""
+        """The job of a lane (see `fair`) whose turn it is. Its index is named: SQLite would rather sort all that wait."""
         passed = set(skip)
-        # named: SQLite would rather sort all that are queued
         query = f"{_SELECT} INDEXED BY jobs_{lane} WHERE {_LANES[lane]} LIMIT ?"
         found = self._all(query, (now, len(passed) + 1))
         return next((job for job in found if job.id not in passed), None)
+
+    def clamp_waits(self, latest: float) -> int:
+        """Let no job wait beyond `latest` (UTC seconds): the clock may have been set back since. Returns how many would have."""
+        with self.transaction():
+            query = "UPDATE jobs SET not_before = ? WHERE state = 'queued' AND not_before > ?"
+            return self._db.execute(query, (latest, latest)).rowcount
 
     def same_size(self, job: Job) -> list[Job]:
         """Other jobs of the same size that have a result or come to one now, finished ones first, newest first."""
