@@ -113,6 +113,7 @@ def _stations(config: Config, inputs: queue.SimpleQueue[Input]) -> Iterator[Cont
             )
         finally:
             ledger.close()
+            outbox.tidy(config)
     finally:
         lock.release()
 
@@ -148,7 +149,7 @@ def recover(context: Context) -> None:
             ledger.update(job, state=State.QUEUED, queued_at=context.utc())
             logger.info("job {}: was running when the daemon ended; queued again", job.id)
     unfinished = ledger.unfinished()
-    outbox.clean(context.config, {job.id for job in unfinished})
+    outbox.clean(context.config, unfinished)
     for job in unfinished:
         filing.finish(context, job)
     for job in ledger.jobs([State.QUEUED], newest=False):

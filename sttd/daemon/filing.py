@@ -15,6 +15,7 @@ from sttd import outbox
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
 from sttd.errors import SttdError
+from sttd.inbox import Own
 from sttd.job import Job, State
 from sttd.part import Cause
 from sttd.text import printable
@@ -60,7 +61,11 @@ def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None]) -
 
 def publish(context: Context, job: Job) -> None:
     """Keep the promise of a plan: results to their names, then the source to its place."""
-    plan = outbox.Plan.from_json(job.plan or {})
+    try:
+        plan = outbox.Plan.from_json(job.plan or {})
+    except SttdError as error:
+        _unpromise(context, job, error)
+        return
     context.filing[job.id] = STAGING
     if context.inbox is not None and plan.takes_source:
         context.inbox.forget(job.source)
@@ -129,6 +134,34 @@ def finish(context: Context, job: Job) -> None:
         publish(context, job)
     elif job.state is State.FAILED:
         give_up(context, job)
+
+
+def put_back(context: Context, event: Own) -> None:
+    """Sources under a private name that no plan knows, as after the loss of a ledger: they are new files again."""
+    planned = {job.id for job in context.ledger.unfinished()}
+    for rel in event.files:
+        found = outbox.of_private(rel.rpartition("/")[2])
+        if found is None or found[0] in planned:
+            continue
+        path = f"{context.config.paths.inbox}/{rel}"
+
+        def then(where: str | None) -> None:
+            if where is not None:
+                logger.warning("{} was being filed away for a job that is not known: it is put back", printable(where))
+                if context.inbox is not None:
+                    context.inbox.kick()
+
+        def failed(error: OSError | SttdError, rel: str = rel) -> None:
+            logger.warning("{} cannot be given its name back: {}", printable(rel), printable(str(error)))
+
+        context.errands.post(lambda path=path: outbox.put_back(path), then, failed)  # type: ignore[misc]
+
+
+def _unpromise(context: Context, job: Job, error: SttdError) -> None:
+    """A plan that cannot be kept: the job goes on from its checkpoint, where everything is."""
+    logger.error("job {}: {}", job.id, error)
+    context.filing.pop(job.id, None)
+    context.ledger.update(job, state=State.QUEUED, plan=None, queued_at=context.utc(), error=str(error), cause=None)
 
 
 def release_twins(context: Context, job_id: int) -> None:

@@ -20,7 +20,7 @@ from sttd.daemon.life import Life
 from sttd.daemon.schedule import Schedule
 from sttd.errors import ConfigError, LedgerError
 from sttd.host.notify import Notifier
-from sttd.inbox import Away, Found, Gone
+from sttd.inbox import Away, Found, Gone, Own
 from sttd.job import State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.pool.deadlines import timed_out
@@ -40,7 +40,7 @@ class Closed:
     """The pool has ended every worker."""
 
 
-Input = Found | Gone | Away | Event | Finished | Signal | Closed
+Input = Found | Gone | Away | Own | Event | Finished | Signal | Closed
 
 
 class Loop:
@@ -106,6 +106,8 @@ class Loop:
                 intake.gone(context, event)
             case Away():
                 intake.away(context, event)
+            case Own():
+                filing.put_back(context, event)
             case Finished():
                 context.errands.settle(event)
             case Signal():

@@ -26,6 +26,17 @@ def _text(value: str | None) -> str | None:
     return None if value is None else value.encode("utf-8", "backslashreplace").decode()
 
 
+def _plan(value: str | None) -> dict[str, Any] | None:
+    """A promise that is torn is none that can be kept, and costs nobody else's job anything."""
+    if value is None:
+        return None
+    try:
+        plan = json.loads(value)
+    except ValueError:
+        return {}
+    return plan if isinstance(plan, dict) else {}
+
+
 _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "source": _path,
     "location": _path,
@@ -42,7 +53,7 @@ _FROM_ROW: dict[str, Callable[[Any], Any]] = {
     "state": State,
     "overrides": lambda value: Overrides(**json.loads(value)),
     "outputs": lambda value: tuple(json.loads(value)),
-    "plan": lambda value: None if value is None else json.loads(value),
+    "plan": _plan,
 }
 
 
