@@ -17,7 +17,7 @@ from sttd.daemon import filing
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop, take_signals
-from sttd.errors import NotConfigured
+from sttd.errors import LedgerError, NotConfigured
 from sttd.host import log
 from sttd.host.mounts import network_file_system
 from sttd.host.notify import Notifier
@@ -124,7 +124,7 @@ def make_folders(config: Config) -> None:
     for name in ("state", "inbox", "transcripts", "archive", "failed"):
         folder = getattr(paths, name)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            outbox.make_folder(str(folder))
         except OSError as error:
             raise NotConfigured(
                 f"[paths] {name}: {folder} cannot be created ({error.strerror}): create it, give it to the user that "
@@ -148,6 +148,7 @@ def recover(context: Context) -> None:
             ledger.end_attempt(job, context.utc(), Cause.SHUTDOWN, "the daemon ended", None)
             ledger.update(job, state=State.QUEUED, queued_at=context.utc())
             logger.info("job {}: was running when the daemon ended; queued again", job.id)
+    forget_checkpoints(context)
     unfinished = ledger.unfinished()
     outbox.clean(context.config, unfinished)
     for job in unfinished:
@@ -159,3 +160,13 @@ def recover(context: Context) -> None:
                 filing.copy(context, job, original)
             elif original.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
                 ledger.update(job, copy_of=None)
+
+
+def forget_checkpoints(context: Context) -> None:
+    """Remove those of jobs that are done: their daemon was killed before it came to that."""
+    work = context.config.paths.state / "work"
+    for path in work.iterdir() if work.is_dir() else ():
+        with contextlib.suppress(LedgerError, ValueError):  # nobody's: not ours to remove
+            job = context.ledger.get(int(path.name))
+            if job.state is State.DONE:
+                filing.forget_checkpoint(context, job)

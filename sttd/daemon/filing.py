@@ -91,7 +91,7 @@ def publish(context: Context, job: Job) -> None:
         context.trouble.pop("outbox", None)
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
-        _forget_checkpoint(context, done)
+        forget_checkpoint(context, done)
 
     def failed(error: OSError | SttdError) -> None:
         _held_up(context, job, "results cannot be put in place", error)
@@ -195,7 +195,7 @@ def _tell_done(job: Job, filed: outbox.Filed) -> None:
         )
 
 
-def _forget_checkpoint(context: Context, job: Job) -> None:
+def forget_checkpoint(context: Context, job: Job) -> None:
     try:
         dispatch.checkpoint_of(context, job).remove()
     except OSError as error:

@@ -29,6 +29,8 @@ def make_folder(folder: str) -> None:
     while not path.exists():
         missing.append(path)
         path = path.parent
+    if not missing and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
     for path in reversed(missing):
         with contextlib.suppress(FileExistsError):  # the other thread of the outbox was here
             _make_like(path, path.parent)

@@ -14,7 +14,8 @@ import pytest
 
 from sttd import outbox
 from sttd.errors import SttdError
-from sttd.job import State
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
 from sttd.outbox import files, names
 from tests import speech
 from tests.outbox.test_outbox import files_in, make, stage
@@ -53,6 +54,22 @@ def test_a_plan_that_cannot_be_read_costs_its_job_nothing(make_daemon):
     assert daemon.drain() == 0
     assert {job.state for job in daemon.jobs()} == {State.DONE}
     assert sum("cannot be read" in line for line in daemon.log) == len(plans)
+
+
+def test_the_checkpoint_of_a_job_that_is_done_goes_at_the_next_start(make_daemon):
+    """Killed between the ledger's `done` and the removal; what belongs to no known job, or one to be retried, stays."""
+    daemon = make_daemon()
+    daemon.state.mkdir()
+    with contextlib.closing(Ledger.open(daemon.state / "ledger.db")) as ledger:
+        for states in ((State.RUNNING, State.COMMITTING, State.DONE), (State.RUNNING, State.FAILED)):
+            job = ledger.add("talk.flac", Identity(1, 1), 0.0)
+            for state in states:
+                job = ledger.update(job, state=state)
+    for number in (1, 2, 77):
+        (daemon.state / "work" / str(number)).mkdir(parents=True)
+        (daemon.state / "work" / str(number) / "0.jsonl").touch()
+    assert daemon.drain() == 0
+    assert sorted(os.listdir(daemon.state / "work")) == ["2", "77"]
 
 
 def test_no_private_name_is_too_long_and_each_tells_its_source():
