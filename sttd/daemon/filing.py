@@ -94,6 +94,9 @@ def publish(context: Context, job: Job) -> None:
         forget_checkpoint(context, done)
 
     def failed(error: OSError | SttdError) -> None:
+        if isinstance(error, outbox.Unkept):
+            _unpromise(context, context.ledger.get(job.id), error)
+            return
         _held_up(context, job, "results cannot be put in place", error)
         context.filing[job.id] = context.clock() + context.config.pool.machine_wait
 

@@ -8,11 +8,16 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from sttd.errors import SttdError
 from sttd.outbox import files, names
 from sttd.outbox.plan import Plan
 
 INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
 RECORD = ".error.json"  # behind the name of a source in failed/
+
+
+class Unkept(SttdError):
+    """What a plan promised cannot be kept any more: the results are to be written anew, from the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,9 @@ def publish(plan: Plan) -> tuple[str, ...]:
     """Give the staged results their names, JSON last; returns their paths.
 
     Names that others have are left to them: all results of a job get the same number behind their stem.
+
+    Raises:
+        Unkept: somebody took a staged result away.
     """
     if not os.path.isdir(plan.staging):
         return _published_before(plan)
@@ -79,7 +87,7 @@ def _place(plan: Plan, suffix: str, number: int) -> str:
     if not os.path.exists(staged):
         if _is_ours(plan, suffix, target):
             return target
-        raise FileNotFoundError(2, "a staged result is gone", staged)
+        raise Unkept(f"the staged result {staged} is gone: it is written again")
     if os.path.lexists(target) and os.path.samefile(staged, target):  # killed between link and unlink
         os.unlink(staged)
     else:

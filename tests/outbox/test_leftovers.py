@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import sqlite3
@@ -54,6 +55,22 @@ def test_a_plan_that_cannot_be_read_costs_its_job_nothing(make_daemon):
     assert daemon.drain() == 0
     assert {job.state for job in daemon.jobs()} == {State.DONE}
     assert sum("cannot be read" in line for line in daemon.log) == len(plans)
+
+
+def test_a_staged_result_that_is_gone_is_written_again(make_daemon, tmp_path):
+    """Somebody removed it between the promise and its keeping: the job ends all the same, with whole results."""
+    daemon = make_daemon()
+    config, job, source = make(tmp_path, rel="talk.flac")
+    speech.encode(source, speech.sample("english"))
+    job = dataclasses.replace(job, size=source.stat().st_size, mtime_ns=source.stat().st_mtime_ns)
+    plan = stage(config, job, source)
+    (Path(plan.staging) / "txt").unlink()
+    with contextlib.closing(Ledger.open(daemon.state / "ledger.db")) as ledger:
+        added = ledger.add("talk.flac", job.identity, 0.0)
+        ledger.update(ledger.update(added, state=State.RUNNING), state=State.COMMITTING, plan=plan.to_json())
+    assert daemon.drain() == 0
+    assert daemon.job().state is State.DONE
+    assert len(daemon.job().outputs) == 5
 
 
 def test_the_checkpoint_of_a_job_that_is_done_goes_at_the_next_start(make_daemon):
@@ -112,10 +129,10 @@ def test_clean_removes_the_half_copies_of_a_promise(tmp_path, other):
 def test_folders_have_the_rights_of_the_folder_above(tmp_path):
     """A group's setgid folder hands its mode on as far as the umask lets it, a plain one in spite of the umask."""
     (tmp_path / "group").mkdir()
-    (tmp_path / "group").chmod(0o2770)
+    (tmp_path / "group").chmod(0o2750)
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain").chmod(0o775)
-    before = os.umask(0o027)
+    before = os.umask(0o007)
     try:
         files.make_folder(str(tmp_path / "group" / "a" / "b"))
         files.make_folder(str(tmp_path / "plain" / "a"))
