@@ -81,13 +81,13 @@ def kind(step: str) -> str:
     step = re.sub(r" #\d+| \[\w+\]", "", step)
     step = re.sub(r"\b(long|short|bad)\.(en|th)\.", "*.*.", step)
     step = re.sub(r"\b(long|short|bad)\b", "*", step)
-    return re.sub(r"(work/|sttd-)\d+|[0-9a-f]{8}-\d+", lambda found: f"{found[1] or ''}*", step)
+    return re.sub(r"(work/|sttd-)[0-9a-f]+\b|[0-9a-f]{8}-\d+", lambda found: f"{found[1] or ''}*", step)
 
 
-def table(outcomes: dict[Task, Outcome], columns: list[str], victims: list[str]) -> list[str]:
-    """Kills survived of kills made, by kind of step in the order of their first coming."""
+def table(outcomes: dict[Task, Outcome], steps: list[str], columns: list[str], victims: list[str]) -> list[str]:
+    """Kills survived of kills made, by kind of step in the order of their first coming in `steps`."""
     cells: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    rows = dict.fromkeys(kind(task.step) for task in outcomes)
+    rows = dict.fromkeys(map(kind, steps))
     for task, outcome in outcomes.items():
         for row in (kind(task.step), "all"):
             cells[row, task.column, task.victim][0] += outcome.made and not outcome.problems
@@ -126,7 +126,8 @@ def main() -> int:
             for column in columns:
                 walk.record(column, victims)
             walk.walk()
-        print("\n" + "\n".join(table(walk.outcomes, columns, victims)))
+        steps = [step for record in walk.records.values() for step in record.steps]
+        print("\n" + "\n".join(table(walk.outcomes, steps, columns, victims)))
         for column, record in walk.records.items():
             print(f"{HEADS[column]}: {len(record.steps)} steps, {len(record.images)} different disks after a power cut")
         missed = [task for task, outcome in walk.outcomes.items() if not outcome.made and task.victim == "daemon"]
