@@ -18,7 +18,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop, take_signals
 from sttd.daemon.opening import open_ledger
-from sttd.errors import LedgerCorrupt, NotConfigured
+from sttd.errors import LedgerCorrupt, LedgerError, NotConfigured
 from sttd.host import log
 from sttd.host.events import Kind, say
 from sttd.host.mounts import network_file_system
@@ -132,6 +132,7 @@ def _stations(
             )
         finally:
             ledger.close()
+            outbox.tidy(config)
     finally:
         lock.release()
 
@@ -142,7 +143,7 @@ def make_folders(config: Config) -> None:
     for name in ("state", "inbox", "transcripts", "archive", "failed"):
         folder = getattr(paths, name)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            outbox.make_folder(str(folder))
         except OSError as error:
             raise NotConfigured(
                 f"[paths] {name}: {folder} cannot be created ({error.strerror}): create it, give it to the user that "
@@ -172,8 +173,9 @@ def recover(context: Context) -> None:
             ledger.update(job, state=State.QUEUED, queued_at=context.utc())
             text = f"job {job.id}: was running when the daemon ended; queued again"
             say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=job.attempt)
+    forget_checkpoints(context)
     unfinished = ledger.unfinished()
-    outbox.clean(context.config, {job.id for job in unfinished})
+    outbox.clean(context.config, unfinished)
     for job in unfinished:
         filing.finish(context, job)
     for job in ledger.copies():
@@ -182,3 +184,13 @@ def recover(context: Context) -> None:
             filing.copy(context, job, original)
         elif original.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
             ledger.update(job, copy_of=None)
+
+
+def forget_checkpoints(context: Context) -> None:
+    """Remove those of jobs that are done: their daemon was killed before it came to that."""
+    work = context.config.paths.state / "work"
+    for path in work.iterdir() if work.is_dir() else ():
+        with contextlib.suppress(LedgerError, ValueError):  # nobody's: not ours to remove
+            job = context.ledger.get(int(path.name))
+            if job.state is State.DONE:
+                filing.forget_checkpoint(context, job)

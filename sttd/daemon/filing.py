@@ -15,6 +15,7 @@ from sttd.daemon import dispatch
 from sttd.daemon.context import Context
 from sttd.errors import SourceChanged, SttdError
 from sttd.host.events import Kind, say
+from sttd.inbox import Own
 from sttd.job import Job, State
 from sttd.part import Cause
 from sttd.text import printable
@@ -58,7 +59,7 @@ def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None], *
         current = context.ledger.get(job.id)
         if isinstance(error, SourceChanged):
             dispatch.start_anew(context, current)
-            _forget_checkpoint(context, current)
+            forget_checkpoint(context, current)
         elif isinstance(error, FileNotFoundError) and error.filename == dispatch.source_path(context, job):
             # the next attempt would tell so too; the inbox makes sure whether it is really gone
             context.ledger.update(current, state=State.QUEUED, cause=Cause.GONE, error="the file is not there any more")
@@ -72,7 +73,11 @@ def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None], *
 
 def publish(context: Context, job: Job) -> None:
     """Keep the promise of a plan: results to their names, then the source to its place."""
-    plan = outbox.Plan.from_json(job.plan or {})
+    try:
+        plan = outbox.Plan.from_json(job.plan or {})
+    except SttdError as error:
+        _unpromise(context, job, error)
+        return
     context.filing[job.id] = STAGING
     if context.inbox is not None and plan.takes_source:
         context.inbox.forget(job.source)
@@ -99,9 +104,12 @@ def publish(context: Context, job: Job) -> None:
         context.over(_folder(plan.source))
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
-        _forget_checkpoint(context, done)
+        forget_checkpoint(context, done)
 
     def failed(error: OSError | SttdError) -> None:
+        if isinstance(error, outbox.Unkept):
+            _unpromise(context, context.ledger.get(job.id), error)
+            return
         _held_up(context, job, "results cannot be put in place", error, plan.source)
         context.filing[job.id] = context.clock() + context.config.pool.machine_wait
 
@@ -143,6 +151,35 @@ def finish(context: Context, job: Job) -> None:
         publish(context, job)
     elif job.state is State.FAILED:
         give_up(context, job)
+
+
+def put_back(context: Context, event: Own) -> None:
+    """Sources under a private name that no plan knows, as after the loss of a ledger: they are new files again."""
+    planned = {job.id for job in context.ledger.unfinished()}
+    for rel in event.files:
+        found = outbox.of_private(rel.rpartition("/")[2])
+        if found is None or found[0] in planned:
+            continue
+        path = f"{context.config.paths.inbox}/{rel}"
+
+        def then(where: str | None) -> None:
+            if where is not None:
+                text = f"{printable(where)} was being filed away for a job that is not known: it is put back"
+                say(Kind.REMARK, text)
+                if context.inbox is not None:
+                    context.inbox.kick()
+
+        def failed(error: OSError | SttdError, rel: str = rel) -> None:
+            say(Kind.REMARK, f"{printable(rel)} cannot be given its name back: {printable(str(error))}")
+
+        context.errands.post(lambda path=path: outbox.put_back(path), then, failed)  # type: ignore[misc]
+
+
+def _unpromise(context: Context, job: Job, error: SttdError) -> None:
+    """A plan that cannot be kept: the job goes on from its checkpoint, where everything is."""
+    say(Kind.RESULT_TROUBLE, f"job {job.id}: {printable(str(error))}", job, error=str(error))
+    context.filing.pop(job.id, None)
+    context.ledger.update(job, state=State.QUEUED, plan=None, queued_at=context.utc(), error=str(error), cause=None)
 
 
 def release_twins(context: Context, job_id: int) -> None:
@@ -192,7 +229,7 @@ def _tell_done(job: Job, filed: outbox.Filed) -> None:
         say(Kind.JOB_CHANGED, f"job {job.id}: {name} has changed since; it stays in the inbox as a new job", job)
 
 
-def _forget_checkpoint(context: Context, job: Job) -> None:
+def forget_checkpoint(context: Context, job: Job) -> None:
     try:
         dispatch.checkpoint_of(context, job).remove()
     except OSError as error:

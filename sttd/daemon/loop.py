@@ -22,7 +22,7 @@ from sttd.daemon.schedule import Schedule
 from sttd.errors import ConfigError, LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
-from sttd.inbox import Away, Found, Gone
+from sttd.inbox import Away, Found, Gone, Own
 from sttd.job import State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.pool.deadlines import timed_out
@@ -43,7 +43,7 @@ class Closed:
 
 
 NEED_NO_LEDGER = (Signal, Closed, Away, Started, Progress, Chunks, Notice)
-Input = Found | Gone | Away | Event | Finished | Signal | Closed
+Input = Found | Gone | Away | Own | Event | Finished | Signal | Closed
 
 
 class Loop:
@@ -114,6 +114,8 @@ class Loop:
                 intake.gone(context, event)
             case Away():
                 intake.away(context, event)
+            case Own():
+                filing.put_back(context, event)
             case Finished():
                 context.errands.settle(event)
             case Signal():

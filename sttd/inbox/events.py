@@ -28,5 +28,12 @@ class Away:
     reason: str | None
 
 
-Event = Found | Gone | Away
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Sources under the names that sttd gives them on their way out, as a walk met them; some may be stranded."""
+
+    files: tuple[str, ...]
+
+
+Event = Found | Gone | Away | Own
 BATCH = 500  # files in one Found or Gone: one transaction of the ledger

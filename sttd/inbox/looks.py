@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from sttd.host.events import Kind, say
-from sttd.inbox.events import BATCH, Away, Event, Found, Gone
+from sttd.inbox.events import BATCH, Away, Event, Found, Gone, Own
 from sttd.inbox.mail import Mail, News
 from sttd.inbox.place import Place, Standing
 from sttd.inbox.rules import Rules, Why
@@ -154,6 +154,8 @@ class Looks:
         self._mounts.update(scan.mounts)
         for rel in missing:
             self._look(rel, home)
+        if scan.own:
+            self._sink(Own(tuple(scan.own)))
         self.ignored = scan.ignored
         self._say_refused(scan.errors)
         if not home and not scan.errors:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 OWN = ".sttd"  # what sttd itself puts into the inbox begins so: its lock, and sources on their way out
 
+AWAY = ".filing."  # in the names of the latter
+
 _UNFINISHED = frozenset({"part", "tmp", "crdownload", "filepart"})
 # Syncthing's, Synology's (thumbnails under the recording's own name), ext4's (no user may read it)
 _FOREIGN_FOLDERS = frozenset({"@eaDir", "lost+found"})

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from sttd.inbox.rules import OWN, Rules, Why
+from sttd.inbox.rules import AWAY, OWN, Rules, Why
 from sttd.job import Identity
 
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # gone, or no longer a folder, since its parent was read
@@ -27,6 +27,7 @@ class Scan:
         self.ignored: Counter[Why] = Counter()
         self.mounts: dict[str, int] = {}  # folders on another file system than their parent, with its number
         self.folders = 0
+        self.own: list[str] = []  # sources on their way out, or stranded there
         self._root = root
         self._rules = rules
         self._waiting: list[tuple[str, int]] = []  # folders still to be read, with the file system's number
@@ -55,6 +56,8 @@ class Scan:
                 self._enter(folder, start + name, device, entry)
                 continue
             if name.startswith(OWN):
+                if AWAY in name:
+                    self.own.append(start + name)
                 continue
             why = why_not(name)
             if why is None and entry.is_symlink():

@@ -215,7 +215,8 @@ class Ledger:
 
     def unfinished(self) -> list[Job]:
         """Jobs whose files were being moved: filed away, or put into `failed/`."""
-        return self._all(f"{_SELECT} WHERE plan IS NOT NULL ORDER BY id", ())
+        planned = self._all(f"{_SELECT} WHERE plan IS NOT NULL ORDER BY id", ())
+        return planned + self._all(f"{_SELECT} WHERE state = 'committing' AND plan IS NULL ORDER BY id", ())
 
     def only_waits_for(self, causes: Sequence[str]) -> bool:
         """Whether every queued job waits because of one of `causes`."""

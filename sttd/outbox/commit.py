@@ -8,12 +8,16 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from sttd.errors import SttdError
 from sttd.outbox import files, names
 from sttd.outbox.plan import Plan
 
 INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
 RECORD = ".error.json"  # behind the name of a source in failed/
-PRIVATE = ".sttd-{}.filing"  # the name of a source while it is being filed away; a dotfile is never a job
+
+
+class Unkept(SttdError):
+    """What a plan promised cannot be kept any more: the results are to be written anew, from the checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,9 @@ def publish(plan: Plan) -> tuple[str, ...]:
     """Give the staged results their names, JSON last; returns their paths.
 
     Names that others have are left to them: all results of a job get the same number behind their stem.
+
+    Raises:
+        Unkept: somebody took a staged result away.
     """
     if not os.path.isdir(plan.staging):
         return _published_before(plan)
@@ -80,7 +87,7 @@ def _place(plan: Plan, suffix: str, number: int) -> str:
     if not os.path.exists(staged):
         if _is_ours(plan, suffix, target):
             return target
-        raise FileNotFoundError(2, "a staged result is gone", staged)
+        raise Unkept(f"the staged result {staged} is gone: it is written again")
     if os.path.lexists(target) and os.path.samefile(staged, target):  # killed between link and unlink
         os.unlink(staged)
     else:
@@ -98,9 +105,11 @@ def _take_back(plan: Plan, number: int) -> None:
 def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
     """File the source away, unless it is no longer what was transcribed: then it is put back where it was.
 
-    It is renamed to a private name first, so that nobody writes to it by its name while it is looked at.
+    It is renamed to a private name first, so that nobody writes to it by its name while it is looked at. What it is
+    looked at by is size and time of change, as everywhere. A write in the same tick of the file system's clock as the
+    one before would not show in these: where the recording was that young when it was hashed, the hash is compared too.
     """
-    private = os.path.join(os.path.dirname(plan.source), PRIVATE.format(plan.job))
+    private = private_path(plan)
     if not plan.takes_source:
         return Filed(outputs, plan.location)
     if not os.path.lexists(private):
@@ -170,12 +179,29 @@ def require_inbox(inbox: str) -> None:
 
 def _is_same(plan: Plan, path: str) -> bool:
     seen = os.lstat(path)
-    return stat.S_ISREG(seen.st_mode) and (seen.st_size, seen.st_mtime_ns) == (plan.size, plan.mtime_ns)
+    if not stat.S_ISREG(seen.st_mode) or (seen.st_size, seen.st_mtime_ns) != (plan.size, plan.mtime_ns):
+        return False
+    return not plan.young or files.content_hash(path) == plan.sha256
 
 
-def _put_back(private: str, source: str) -> None:
-    """Its old name, or where a newer file has that by now, the next one that is free."""
+def private_path(plan: Plan) -> str:
+    folder, name = os.path.split(plan.source)
+    return os.path.join(folder, names.private(plan.job, name))
+
+
+def put_back(path: str) -> str | None:
+    """Give a source with a private name its own again, for which no plan does it; None: it is gone by now."""
+    found = names.of_private(os.path.basename(path))
+    if found is None or not os.path.lexists(path):
+        return None
+    return _put_back(path, os.path.join(os.path.dirname(path), found[1]))
+
+
+def _put_back(private: str, source: str) -> str:
+    """Its old name, or where a newer file has that by now, the next one that is free; returns its path."""
     try:
         files.rename_new(private, source)
     except FileExistsError:
-        archive(private, os.path.dirname(source), os.path.basename(source))
+        return archive(private, os.path.dirname(source), os.path.basename(source))
+    files.fsync_folder(os.path.dirname(source))
+    return source

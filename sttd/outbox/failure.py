@@ -18,7 +18,7 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
 
     One that lies outside the inbox (an archived one that was to be done again) stays where it is. None: it is gone.
     """
-    folder = os.path.join(config.paths.failed, *names.split(job.source)[0])
+    folder = folder_of(job, config)
     if job.location and (job.redo_of is not None or os.path.dirname(job.location) != folder):
         return None  # a redo's, or one of `sttd transcribe`: not ours to move, nor to write beside
     location: str | None = source
@@ -37,12 +37,21 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
     files.make_folder(folder)
     base = os.path.basename(location or job.source)
     path = os.path.join(folder, names.fit(base, RECORD))
-    part = os.path.join(folder, f".sttd-{job.id}.part")
+    part = part_of(job, folder)
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
     files.write_whole(part, lambda file: print(text, end="", file=file))
     _place_record(part, path, job.id)
     files.fsync_folder(folder)
     return location
+
+
+def folder_of(job: Job, config: Config) -> str:
+    return os.path.join(config.paths.failed, *names.split(job.source)[0])
+
+
+def part_of(job: Job, folder: str) -> str:
+    """The record of a failure while it is being written."""
+    return os.path.join(folder, f".sttd-{job.id}.part")
 
 
 def _put_aside(job: Job, config: Config, source: str, folder: str) -> str | None:

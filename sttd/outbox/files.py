@@ -6,10 +6,12 @@ Every function may raise OSError: disk full, no rights, a dead mount; the machin
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
@@ -17,19 +19,37 @@ from typing import TextIO
 from sttd import sparse
 
 RESULT_MODE = 0o640
-FOLDER_MODE = 0o2770
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_NO_RENAME_NEW = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)  # NFS, old FUSE; a seccomp filter
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1  # fcntl.h, linux/fs.h
 
 
 def make_folder(folder: str) -> None:
-    """Create a folder and its parents; modes and group come from the folder above (setgid)."""
+    """Create a folder and its parents; mode and group come from the folder above."""
     missing = []
     path = Path(folder)
     while not path.exists():
         missing.append(path)
         path = path.parent
+    if not missing and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):  # the other thread of the outbox was here
+            _make_like(path, path.parent)
         fsync_folder(str(path.parent))
+
+
+def _make_like(path: Path, above: Path) -> None:
+    """One folder with the rights of the one above it.
+
+    The kernel hands setgid on by itself. It is never asked for: systemd's RestrictSUIDSGID= refuses that, and a chmod
+    without it would take it away, so that in a setgid folder the umask has the last word.
+    """
+    mode = above.stat().st_mode & 0o777
+    path.mkdir(mode)
+    made = path.stat().st_mode
+    if made & 0o777 != mode and not made & stat.S_ISGID:
+        path.chmod(mode)
 
 
 def write_whole(path: str, write: Callable[[TextIO], None]) -> str:
@@ -63,15 +83,35 @@ def rename_new(source: str, target: str) -> None:
         FileExistsError: somebody has it.
     """
     try:
-        os.link(source, target, follow_symlinks=False)
+        if not _rename_noreplace(source, target):
+            _rename_linked(source, target)
     except FileExistsError:
         if not os.path.samestat(os.lstat(source), os.lstat(target)):  # else: killed between link and unlink
             raise
         os.unlink(source)
+
+
+def _rename_noreplace(source: str, target: str) -> bool:
+    """In one step, renameat2(2). False: the file system or the C library does not know it."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), ctypes.c_uint(_RENAME_NOREPLACE)) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NO_RENAME_NEW:
+        return False
+    raise OSError(number, os.strerror(number), source, None, target)
+
+
+def _rename_linked(source: str, target: str) -> None:
+    """In two steps: a second name, then the first one goes."""
+    try:
+        os.link(source, target, follow_symlinks=False)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+        if error.errno not in _NO_LINKS:
             raise
-        _rename_reserved(source, target)  # vfat, exfat and some network shares have no hard links
+        _rename_reserved(source, target)  # some network shares have neither
     else:
         os.unlink(source)
 
@@ -136,13 +176,32 @@ def _copy_new(source: str, target: str) -> None:
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
     part = _part(source, target)
-    with Path(source).open("rb") as reader, Path(part).open("wb") as writer:
-        _copy_data(reader.fileno(), writer.fileno())
-        os.fsync(writer.fileno())
-    shutil.copystat(source, part)
-    if not _same_data(source, part):
-        raise OSError(errno.EIO, "the copy differs from its source", target)
-    rename_new(part, target)
+    try:
+        with Path(source).open("rb") as reader, Path(part).open("wb") as writer:
+            _copy_data(reader.fileno(), writer.fileno())
+            _copy_attributes(reader.fileno(), writer.fileno())
+            os.fsync(writer.fileno())  # the time of change with it: by it a copy is known again
+        _compare(source, part)
+        rename_new(part, target)
+    except OSError:
+        Path(part).unlink(missing_ok=True)  # a disk that is full needs its room
+        raise
+
+
+def _compare(source: str, copy: str) -> None:
+    if not _same_data(source, copy):
+        raise OSError(errno.EIO, "the copy differs from its source", copy)
+
+
+def _copy_attributes(reader: int, writer: int) -> None:
+    """Mode, extended attributes and times, the times last. Never setuid or setgid, which sttd's unit may not set."""
+    seen = os.fstat(reader)
+    os.fchmod(writer, seen.st_mode & 0o777)
+    with contextlib.suppress(OSError):  # one of the file systems knows none
+        for name in os.listxattr(reader):
+            if name.startswith("user."):
+                os.setxattr(writer, name, os.getxattr(reader, name))
+    os.utime(writer, ns=(seen.st_atime_ns, seen.st_mtime_ns))
 
 
 def _copy_data(reader: int, writer: int) -> None:
@@ -161,6 +220,11 @@ def _copy_data(reader: int, writer: int) -> None:
             if not block:
                 return
             start += os.pwrite(writer, block, start)
+
+
+def forget_copy(source: str, folder: str) -> None:
+    """Remove what a killed `move_new` of `source` into `folder` left half copied."""
+    Path(_part(source, os.path.join(folder, ""))).unlink(missing_ok=True)
 
 
 def remove_tree(folder: str) -> None:

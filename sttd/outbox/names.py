@@ -14,6 +14,7 @@ from collections.abc import Iterable
 LIMIT = 255  # bytes of one name: NAME_MAX of every Linux file system that matters
 _LONGEST_SUFFIX = 32  # bytes; what is longer behind a dot is part of the stem
 
+_PRIVATE = re.compile(r"\.sttd-(\d+)\.filing\.(.+)", re.DOTALL)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 # Never at a line's or a name's beginning, though Unicode counts them as letters: Thai and Lao vowels and marks that
 # are written behind their consonant
@@ -61,6 +62,18 @@ def numbered(name: str, number: int) -> str:
     """`name` for 1, else with ` (n)` before its suffix; never over 255 bytes."""
     stem, suffix = _parts(name)
     return fit(stem, _mark(number) + suffix)
+
+
+def private(job: int, name: str) -> str:
+    """The name of a source while it is being filed away: a dotfile, never a job, that tells whose it is."""
+    stem, suffix = _parts(name)
+    return fit(f".sttd-{job}.filing.{stem}", suffix)
+
+
+def of_private(name: str) -> tuple[int, str] | None:
+    """The job and the source's own name (cut, where it was very long); None: not a private name."""
+    found = _PRIVATE.fullmatch(name)
+    return None if found is None else (int(found[1]), found[2])
 
 
 def fit(stem: str, tail: str) -> str:

@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from sttd.errors import SttdError
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -22,6 +24,7 @@ class Plan:
     archive: str  # folder
     folder: str  # of the results
     staging: str  # folder
+    young: bool  # the source had changed just before it was hashed: a later change may not show in its time
     hashes: dict[str, str]  # by suffix, of the staged results
 
     @property
@@ -33,4 +36,19 @@ class Plan:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Plan:
+        """What `to_json` made.
+
+        Raises:
+            SttdError: something else made it.
+        """
+        kinds: dict[str, Any] = {
+            "str": str,
+            "int": int,
+            "bool": bool,
+            "dict[str, str]": dict,
+            "str | None": (str, type(None)),
+        }
+        fields = {field.name: kinds[str(field.type)] for field in dataclasses.fields(cls)}
+        if value.keys() != fields.keys() or not all(isinstance(value[name], kind) for name, kind in fields.items()):
+            raise SttdError("what was promised about its files cannot be read: they are written again")
         return cls(**value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from sttd.outbox.plan import Plan
 from sttd.part import Segment
 
 STAGING = ".sttd-staging"
+_TICK = 2.0  # seconds: the coarsest clock of a file system, vfat's
 
 
 def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], config: Config, source: str) -> Plan:
@@ -29,19 +32,17 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         OSError: they cannot be written, or the source cannot be read.
     """
     require_same(job, source)
+    young = job.mtime_ns > (time.time() - _TICK) * 1e9
     digest = job.sha256 or files.content_hash(source)
     require_same(job, source)  # a hash of another version would give its transcript to the wrong recording
     meta = dataclasses.replace(meta, sha256=digest)
-    transcripts = str(config.paths.transcripts)
-    staging = os.path.join(transcripts, STAGING, str(job.id))
-    files.remove_tree(staging)
-    files.make_folder(staging)
-    hashes = {}
-    for suffix in config.output.formats:
-        write = FORMATS[suffix].write
-        path = os.path.join(staging, suffix)
-        hashes[suffix] = files.write_whole(path, lambda file, write=write: write(file, meta, iter(segments())))  # type: ignore[misc]
-    files.fsync_folder(staging)
+    staging = os.path.join(staging_folder(config), staging_name(config, job.id))
+    try:
+        hashes = _write(staging, config.output.formats, meta, segments)
+    except OSError:
+        with contextlib.suppress(OSError):
+            files.remove_tree(staging)  # a disk that is full needs its room
+        raise
     below = os.path.join(*names.split(job.source)[0], "")
     return Plan(
         job=job.id,
@@ -55,10 +56,36 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         location=job.location or None,
         inbox="" if job.location else str(config.paths.inbox),
         archive=os.path.join(config.paths.archive, below),
-        folder=os.path.join(transcripts, below),
+        folder=os.path.join(config.paths.transcripts, below),
         staging=staging,
+        young=young,
         hashes=hashes,
     )
+
+
+def _write(
+    staging: str, formats: Iterable[str], meta: Meta, segments: Callable[[], Iterable[Segment]]
+) -> dict[str, str]:
+    """Returns the hashes by suffix."""
+    files.remove_tree(staging)
+    files.make_folder(staging)
+    hashes = {}
+    for suffix in formats:
+        write = FORMATS[suffix].write
+        path = os.path.join(staging, suffix)
+        hashes[suffix] = files.write_whole(path, lambda file, write=write: write(file, meta, iter(segments())))  # type: ignore[misc]
+    files.fsync_folder(staging)
+    return hashes
+
+
+def staging_folder(config: Config) -> str:
+    return os.path.join(config.paths.transcripts, STAGING)
+
+
+def staging_name(config: Config, job: int) -> str:
+    """Of a job's folder in there. `sttd transcribe` into the daemon's transcripts must not meet the daemon's own."""
+    owner = hashlib.sha256(os.fsencode(config.paths.state)).hexdigest()[:8]
+    return f"{owner}-{job}"
 
 
 def require_same(job: Job, source: str) -> None:

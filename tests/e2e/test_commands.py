@@ -155,6 +155,7 @@ def test_transcribe_in_the_foreground(make_daemon, tmp_path):
     assert source.exists()
     assert speech.says((out / "talk.en.txt").read_text(encoding="utf-8"), "english")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "talk.mp3"]
+    assert all(path.name.startswith("talk.en.") for path in out.iterdir())
 
 
 def test_the_demo_prints_the_words_and_where_they_lie(tmp_path):

@@ -1,0 +1,199 @@
+"""What a kill, a lost ledger or a person with tools leaves half way is put right, with the rights that its folder gives."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import sqlite3
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from sttd import outbox
+from sttd.errors import SttdError
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
+from sttd.outbox import files, names
+from tests import speech
+from tests.outbox.test_outbox import files_in, make, stage
+
+
+@pytest.fixture
+def other():
+    """A folder on another file system than pytest's."""
+    folder = Path("/dev/shm") / f"sttd-{os.getpid()}-{time.monotonic_ns()}"
+    folder.mkdir()
+    yield folder
+    files.remove_tree(str(folder))
+
+
+def test_a_stranded_source_gets_its_name_back_and_is_a_job_again(make_daemon):
+    """A source that was being filed away when the ledger was lost is transcribed as the new file that it is."""
+    daemon = make_daemon()
+    (daemon.inbox / "sub").mkdir()
+    speech.encode(daemon.inbox / "sub" / names.private(7, "talk.flac"), speech.sample("english"))
+    assert daemon.drain() == 0
+    assert daemon.job().source == "sub/talk.flac"
+    assert files_in(daemon.archive) == ["sub/talk.flac"]
+
+
+def test_a_plan_that_cannot_be_read_costs_its_job_nothing(make_daemon):
+    """Torn or foreign promises: the jobs are queued again from their checkpoints, with words, and end well."""
+    daemon = make_daemon()
+    plans = ('{"job": 1', '{"step": "dance"}', "null")
+    for number in range(len(plans)):
+        speech.encode(daemon.inbox / f"{number}.flac", speech.sample(f"clip0{number}"))
+    daemon.start().wait_state(State.QUEUED, len(plans))
+    daemon.stop(signal.SIGKILL)
+    with contextlib.closing(sqlite3.connect(daemon.state / "ledger.db", isolation_level=None)) as db:
+        for number, plan in enumerate(plans, 1):
+            db.execute("UPDATE jobs SET state = 'committing', plan = ? WHERE id = ?", (plan, number))
+    assert daemon.drain() == 0
+    assert {job.state for job in daemon.jobs()} == {State.DONE}
+    assert sum("cannot be read" in line for line in daemon.log) == len(plans)
+
+
+def test_a_staged_result_that_is_gone_is_written_again(make_daemon, tmp_path):
+    """Somebody removed it between the promise and its keeping: the job ends all the same, with whole results."""
+    daemon = make_daemon()
+    config, job, source = make(tmp_path, rel="talk.flac")
+    speech.encode(source, speech.sample("english"))
+    job = dataclasses.replace(job, size=source.stat().st_size, mtime_ns=source.stat().st_mtime_ns)
+    plan = stage(config, job, source)
+    (Path(plan.staging) / "txt").unlink()
+    with contextlib.closing(Ledger.open(daemon.state / "ledger.db")) as ledger:
+        added = ledger.add("talk.flac", job.identity, 0.0)
+        ledger.update(ledger.update(added, state=State.RUNNING), state=State.COMMITTING, plan=plan.to_json())
+    assert daemon.drain() == 0
+    assert daemon.job().state is State.DONE
+    assert len(daemon.job().outputs) == 5
+
+
+def test_the_checkpoint_of_a_job_that_is_done_goes_at_the_next_start(make_daemon):
+    """Killed between the ledger's `done` and the removal; what belongs to no known job, or one to be retried, stays."""
+    daemon = make_daemon()
+    daemon.state.mkdir()
+    with contextlib.closing(Ledger.open(daemon.state / "ledger.db")) as ledger:
+        for states in ((State.RUNNING, State.COMMITTING, State.DONE), (State.RUNNING, State.FAILED)):
+            job = ledger.add("talk.flac", Identity(1, 1), 0.0)
+            for state in states:
+                job = ledger.update(job, state=state)
+    for number in (1, 2, 77):
+        (daemon.state / "work" / str(number)).mkdir(parents=True)
+        (daemon.state / "work" / str(number) / "0.jsonl").touch()
+    assert daemon.drain() == 0
+    assert sorted(os.listdir(daemon.state / "work")) == ["2", "77"]
+
+
+def test_no_private_name_is_too_long_and_each_tells_its_source():
+    assert names.of_private(names.private(7, "talk.mp3")) == (7, "talk.mp3")
+    assert names.of_private(names.private(7, "a\nb")) == (7, "a\nb")
+    long = names.private(10**9, "ก" * 83 + ".mp3")
+    assert len(os.fsencode(long)) <= 255
+    assert names.of_private(long)[1].endswith(".mp3")
+    assert names.of_private(".sttd.lock") is None
+
+
+def test_clean_leaves_the_staging_of_other_daemons_alone(tmp_path):
+    """`sttd transcribe -o` into the daemon's transcripts meets none of its folders, and removes none."""
+    config, job, source = make(tmp_path)
+    plan = stage(config, job, source)
+    stranger = tmp_path / "transcripts" / ".sttd-staging" / "00000000-1"
+    stranger.mkdir()
+    outbox.clean(config, [])
+    assert not Path(plan.staging).exists()
+    assert stranger.exists()
+    outbox.tidy(config)
+    stranger.rmdir()
+    outbox.tidy(config)
+    assert os.listdir(tmp_path / "transcripts") == []
+
+
+def test_clean_removes_the_half_copies_of_a_promise(tmp_path, other):
+    """Killed in mid-copy to another file system, and the source has changed since: no part of the copy stays."""
+    config, job, source = make(tmp_path, archive=other)
+    plan = stage(config, job, source)
+    private = Path(source.parent, names.private(1, "talk.mp3"))
+    (other / "sub").mkdir()
+    part = Path(files._part(str(private), str(other / "sub" / "talk.mp3")))
+    part.write_bytes(b"half")
+    outbox.clean(config, [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
+    assert not part.exists()
+    assert Path(plan.staging).exists()
+
+
+def test_folders_have_the_rights_of_the_folder_above(tmp_path):
+    """A group's setgid folder hands its mode on as far as the umask lets it, a plain one in spite of the umask."""
+    (tmp_path / "group").mkdir()
+    (tmp_path / "group").chmod(0o2750)
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain").chmod(0o775)
+    before = os.umask(0o007)
+    try:
+        files.make_folder(str(tmp_path / "group" / "a" / "b"))
+        files.make_folder(str(tmp_path / "plain" / "a"))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "group/a/b").stat().st_mode) == 0o2750
+    assert stat.S_IMODE((tmp_path / "plain/a").stat().st_mode) == 0o775
+
+
+def test_results_have_the_group_of_a_setgid_folder_and_mode_0640(tmp_path):
+    if os.geteuid():
+        pytest.skip("only root gives a folder to another group")
+    config, job, source = make(tmp_path)
+    os.chown(tmp_path / "transcripts", -1, 12345)
+    (tmp_path / "transcripts").chmod(0o2750)
+    outputs = outbox.publish(stage(config, job, source))
+    assert {(Path(p).stat().st_gid, stat.S_IMODE(Path(p).stat().st_mode)) for p in outputs} == {(12345, 0o640)}
+
+
+def test_a_copy_to_another_file_system_keeps_mode_and_time_but_no_setuid(tmp_path, other):
+    source = tmp_path / "talk.mp3"
+    source.write_bytes(b"sound")
+    source.chmod(0o6754)
+    os.utime(source, ns=(1_000_000_007, 2_000_000_009))
+    files.move_new(str(source), str(other / "talk.mp3"))
+    seen = (other / "talk.mp3").stat()
+    assert (stat.S_IMODE(seen.st_mode), seen.st_mtime_ns) == (0o754, 2_000_000_009)
+    assert not source.exists()
+
+
+@pytest.mark.parametrize("way", [files.rename_new, files._rename_linked])
+def test_a_rename_replaces_nobody(tmp_path, way):
+    """In one step where the file system can, in two where it has hard links."""
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    with pytest.raises(FileExistsError):
+        way(str(tmp_path / "a"), str(tmp_path / "b"))
+    way(str(tmp_path / "a"), str(tmp_path / "c"))
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"b": "b", "c": "a"}
+    os.link(tmp_path / "c", tmp_path / "d")  # killed between the two steps
+    files.rename_new(str(tmp_path / "c"), str(tmp_path / "d"))
+    assert sorted(os.listdir(tmp_path)) == ["b", "d"]
+
+
+def test_this_file_system_renames_in_one_step(tmp_path):
+    (tmp_path / "a").touch()
+    if not files._rename_noreplace(str(tmp_path / "a"), str(tmp_path / "b")):
+        pytest.skip("the file system of the tests knows no RENAME_NOREPLACE")
+    assert os.listdir(tmp_path) == ["b"]
+
+
+def test_a_write_in_the_same_tick_is_seen_where_the_source_is_young(tmp_path):
+    """Same size, same time of change, other content, straight after the hash: it stays, as a new job."""
+    config, job, source = make(tmp_path)
+    plan = stage(config, job, source)
+    source.write_bytes(b"SOUND" * 1000)
+    os.utime(source, ns=(job.mtime_ns, job.mtime_ns))
+    assert outbox.file_source(plan, outbox.publish(plan)).changed
+    assert source.read_bytes().startswith(b"SOUND")
+
+
+def test_a_foreign_plan_is_refused_in_words():
+    with pytest.raises(SttdError, match="cannot be read"):
+        outbox.Plan.from_json({"job": "x"})
