@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
+from collections.abc import Collection
 
 from sttd.config import Config
 from sttd.configfile.values import write
@@ -17,8 +18,11 @@ _HEADER = """\
 """
 
 
-def render(config: Config | None = None) -> str:
-    """`config` as TOML, with a sentence for each key; what is as the default has a # in front. `load` reads it back."""
+def render(config: Config | None = None, always: Collection[str] = ()) -> str:
+    """`config` as TOML, with a sentence for each key. `load` reads it back.
+
+    What is as the default has a # in front, but for the keys in `always`, written as `section.key`.
+    """
     config = config or Config()
     lines = [_HEADER]
     for section in dataclasses.fields(config):
@@ -26,7 +30,7 @@ def render(config: Config | None = None) -> str:
         chosen = getattr(config, section.name)
         for key in dataclasses.fields(chosen):
             value = getattr(chosen, key.name)
-            mark = "#" if value == key.default else ""
+            mark = "#" if value == key.default and f"{section.name}.{key.name}" not in always else ""
             lines += textwrap.wrap(key.metadata["help"], 118, initial_indent="# ", subsequent_indent="# ")
             lines.append(f"{mark}{key.name} = {write(value, key.metadata['kind'])}\n")
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop, take_signals
 from sttd.errors import NotConfigured
-from sttd.host import log
+from sttd.host import log, restarts
 from sttd.host.mounts import network_file_system
 from sttd.host.notify import Notifier
 from sttd.inbox import Inbox
@@ -52,6 +52,7 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
     for warning in warnings(config):
         logger.warning(warning)
     notifier = Notifier()
+    restarts.wait_turn(notifier, os.environ)
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     with _stations(config, inputs) as context:
         waiting = [job for job in context.ledger.jobs([State.QUEUED, State.RUNNING]) if job.location is None]
@@ -66,7 +67,9 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
             inbox.start()
             context.ledger.set_fact("inbox mark", inbox.mark)
             logger.info("sttd {} watches {}", __version__, config.paths.inbox)
-            return Loop(context, inputs, notifier).run(load_config, drain)
+            code = Loop(context, inputs, notifier).run(load_config, drain)
+            restarts.forget(os.environ)
+            return code
         finally:
             inbox.stop()
             context.pool.close(0.0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -230,10 +232,14 @@ class Loop:
 
 
 def take_signals(inputs: queue.SimpleQueue[Input]) -> None:
-    """SIGTERM, SIGINT and SIGHUP become inputs; the handler does nothing else."""
+    """SIGTERM, SIGINT and SIGHUP become inputs; the handler does nothing else.
+
+    On a terminal SIGHUP says that it was closed: that is the end of a daemon in the foreground, and no reload.
+    """
+    hangs_up = "NOTIFY_SOCKET" not in os.environ and sys.stdin is not None and sys.stdin.isatty()
 
     def handler(number: int, _frame: FrameType | None) -> None:
-        inputs.put(Signal(number))
+        inputs.put(Signal(signal.SIGTERM if number == signal.SIGHUP and hangs_up else number))
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, handler)

@@ -50,6 +50,8 @@ class Ledger:
         """For the daemon: created and migrated where needed. A command that leaves a request does not create it."""
         if not create and not path.exists():
             raise LedgerError(_MISSING.format(path))
+        if create:
+            _create(path)
         with _told(path):
             db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256)
             try:
@@ -241,6 +243,14 @@ class Ledger:
     def _first(self, query: str, values: tuple[Any, ...]) -> Job | None:
         found = self._all(query, values)
         return found[0] if found else None
+
+
+def _create(path: Path) -> None:
+    """The empty file, which the group may write where the umask lets it: SQLite itself would never say so."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o664))
+    except OSError as error:
+        raise LedgerError(f"ledger {path}: {error.strerror}. Is the disk full, or the folder not writable?") from error
 
 
 def _connect_readonly(path: Path) -> sqlite3.Connection:
