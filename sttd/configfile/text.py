@@ -14,7 +14,7 @@ _HEADER = """\
 #
 # --set section.key=value on the command line and STTD_SECTION__KEY in the environment go before what is written here.
 # Durations are written as for systemd: 30s, 5min, 1h 30min. `sttd check-config` says whether all is right.
-# `systemctl reload sttd` takes changes over; those in [paths], [watch] and [log] need a restart.
+# `systemctl reload sttd` takes changes over; those in [paths] and [watch] need a restart.
 """
 
 

@@ -23,5 +23,5 @@ def drop_ins() -> list[str]:
 
 
 def catalogues() -> list[Path]:
-    """The journal's message catalogues; they lie beside the code that sends the messages, or beside the units."""
-    return sorted([*folder().glob("*.catalog"), *(_PACKAGE / "host").glob("*.catalog")])
+    """The journal's message catalogues."""
+    return sorted(folder().glob("*.catalog"))

@@ -56,6 +56,7 @@ class Box:
         self._cgroups = [top / name for top in _hierarchies()]
         for cgroup in self._cgroups:
             _make_cgroup(cgroup)
+        self._helpers: dict[str, subprocess.Popen[str]] = {}
         self._console = (layer.parent / "console").open("wb")
         layer.mkdir()
         enter = "".join(f"echo $$ >{shlex.quote(str(cgroup))}/cgroup.procs\n" for cgroup in self._cgroups)
@@ -93,6 +94,26 @@ class Box:
             [*command, *map(str, words)], capture_output=True, text=text, timeout=90, check=False, cwd="/", **options
         )
 
+    def _command(self, *words: str | Path) -> list[str]:
+        return ["nsenter", "-t", str(self.pid), "-a", "env", "-i", *ENVIRONMENT, *map(str, words)]
+
+    def opened(self, *words: str) -> subprocess.Popen[str]:
+        """A command as root that goes on, to be read from."""
+        return subprocess.Popen(self._command(*words), stdout=subprocess.PIPE, text=True, errors="backslashreplace")
+
+    def ask(self, script: str, line: str) -> str:
+        """One line from a Python script inside that answers each line with one; it is started where it does not run."""
+        if script not in self._helpers:
+            self._helpers[script] = subprocess.Popen(
+                self._command(PYTHON, "-c", script), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        helper = self._helpers[script]
+        assert helper.stdin is not None
+        assert helper.stdout is not None
+        helper.stdin.write(f"{line}\n")
+        helper.stdin.flush()
+        return helper.stdout.readline()
+
     def do(self, *words: str | Path) -> str:
         """A command as root that must do well; what it printed."""
         done = self.run(*words)
@@ -122,7 +143,8 @@ class Box:
     def close(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)  # with PID 1 all others of its namespace die
-        self._outer.wait(20)
+        for process in (*self._helpers.values(), self._outer):
+            process.communicate(timeout=20)
         self._console.close()
         for cgroup in self._cgroups:
             _remove_cgroup(cgroup)

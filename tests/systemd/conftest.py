@@ -50,9 +50,8 @@ def installed(box: Box) -> Box:
 
 
 @pytest.fixture
-def service(installed: Box) -> Iterator[Service]:
-    """The service, stopped, with empty folders; what a test changed is taken back."""
+def service(installed: Box) -> Service:
+    """The service, stopped, with empty folders; what the test before has changed is taken back."""
     service = Service(installed)
     service.reset()
-    yield service
-    service.reset()
+    return service

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sttd.install.items import config_text
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 from tests.systemd.box import Box
 
 SETTINGS = {
     "model": 'name = "demo"\nfallback = ""\ncpu_threads = 1',
-    "watch": 'settle = "0s"',
-    "pool": 'workers = 1\nretry_waits = ["100ms"]',
+    "watch": 'settle = "300ms"\nsettle_closed = "100ms"',
+    "pool": 'workers = 1\nretry_waits = ["100ms"]\nmachine_wait = "1s"',
 }
 FOLDERS = ("inbox", "transcripts", "archive", "failed")
 HARNESS = "zz-test.conf"  # the drop-in of one test
+
+
+class Seen(NamedTuple):
+    """A job, as the ledger has it."""
+
+    id: int
+    state: str
+    resumes: int
+    attempts: int
+    batch_size: int | None
+    language: str | None
+
+
+PEEK = f"""
+import json, sqlite3, sys
+for line in sys.stdin:
+    try:
+        ledger = sqlite3.connect(f"file:{{line.strip()}}?mode=ro", uri=True)
+        rows = ledger.execute("SELECT {", ".join(Seen._fields)} FROM jobs ORDER BY id").fetchall()
+        ledger.close()
+    except sqlite3.Error:  # there is none yet, or it is being made or closed in this moment
+        rows = []
+    print(json.dumps(rows), flush=True)
+"""  # a process that stays: to start a Python for each look would cost the two cores more than the service does
 
 
 class Service:
@@ -34,14 +59,15 @@ class Service:
 
     def reset(self) -> None:
         """Stopped, as it was installed, with the demo model and nothing in its folders."""
-        box = self.box
-        box.run("systemctl", "stop", self.unit)
-        box.run("rm", "-rf", f"/etc/systemd/system/{self.unit}.d")
-        box.do("systemctl", "daemon-reload")
-        box.run("systemctl", "reset-failed", self.unit)
-        box.do("find", self.state, *(f"{self.root}/{name}" for name in FOLDERS), "-mindepth", "1", "-delete")
-        box.do("journalctl", "--rotate")
-        self.since = box.do("date", "+%s.%N").strip()
+        folders = " ".join([self.state, *(f"{self.root}/{name}" for name in FOLDERS)])
+        self.box.do("sh", "-c", f"""
+            systemctl stop {self.unit}
+            rm -rf /etc/systemd/system/{self.unit}.d
+            systemctl daemon-reload
+            systemctl reset-failed {self.unit} 2>/dev/null
+            find {folders} -mindepth 1 -delete
+        """)  # fmt: skip
+        self.since = self.box.do("date", "+%s.%N").strip()
         self.configure()
 
     def configure(self, more: dict[str, str] | None = None) -> None:
@@ -75,12 +101,9 @@ class Service:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def jobs(self) -> list[dict[str, Any]]:
-        if not self.box.path(f"{self.state}/ledger.db").exists():
-            return []
-        jobs = self.sttd("jobs")
-        assert isinstance(jobs, list)
-        return jobs
+    def jobs(self) -> list[Seen]:
+        """What the ledger says."""
+        return [Seen(*row) for row in json.loads(self.box.ask(PEEK, f"{self.state}/ledger.db"))]
 
     def drop(self, recording: Path, name: str, user: str = "alice") -> None:
         """Copy a file into the inbox as somebody does who works with it."""
@@ -89,22 +112,24 @@ class Service:
         done = box.as_user(user, "cp", f"/home/{user}/drop", f"{self.root}/inbox/{name}")
         assert done.returncode == 0, done.stderr
 
-    def wait_job(self, state: str, number: int = 1) -> dict[str, Any]:
-        def reached() -> dict[str, Any] | None:
-            return next((job for job in self.jobs() if job["id"] == number and job["state"] == state), None)
+    def wait_job(self, state: str, resumes: int = 0) -> Seen:
+        """Until the first job is there, in `state`, and has gone on from its checkpoint so many times."""
+
+        def reached() -> Seen | None:
+            return next((job for job in self.jobs() if job.state == state and job.resumes >= resumes), None)
 
         try:
-            return wait_for(reached, f"job {number} is {state}")  # type: ignore[no-any-return]
+            return wait_for(reached, f"the job is {state}")  # type: ignore[no-any-return]
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.jobs()}\n{self.log()}") from None
 
-    def wait_chunks(self, number: int = 1) -> None:
+    def wait_chunks(self) -> None:
         """Until the job has a checkpoint that is worth something."""
-        wait_for(lambda: self.checkpointed(number), f"job {number} has a chunk")
+        wait_for(self.checkpointed, "the job has a chunk")
 
-    def checkpointed(self, number: int = 1) -> int:
-        """Chunks in the checkpoint of a job now."""
-        path = self.box.path(f"{self.state}/work/{number}/0.jsonl")
+    def checkpointed(self) -> int:
+        """Chunks in the checkpoint of the first job now."""
+        path = self.box.path(f"{self.state}/work/1/0.jsonl")
         try:
             return max(0, path.read_bytes().count(b"\n") - 1)
         except FileNotFoundError:
@@ -119,13 +144,19 @@ class Service:
         return self.box.log(self.unit, f"--since=@{self.since}")
 
     def wait_log(self, pattern: str) -> str:
-        def found() -> str | None:
-            return next((line for line in self.log().splitlines() if re.search(pattern, line)), None)
-
-        try:
-            return wait_for(found, f"the journal says {pattern!r}")  # type: ignore[no-any-return]
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.log()}") from None
+        """The line of the journal, once it is there, that `pattern` is found in."""
+        words = ("journalctl", f"--unit={self.unit}", f"--since=@{self.since}", "--output=cat", "--follow", "--no-tail")
+        with self.box.opened(*words) as follower:
+            timer = threading.Timer(PATIENCE, follower.kill)
+            timer.start()
+            try:
+                for line in follower.stdout or ():
+                    if re.search(pattern, line):
+                        return line
+            finally:
+                timer.cancel()
+                follower.kill()
+        raise AssertionError(f"the journal does not say {pattern!r}:\n{self.log()}")
 
     def wait_status(self, pattern: str) -> str:
         def shown() -> str | None:

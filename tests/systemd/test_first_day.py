@@ -14,7 +14,7 @@ def test_a_member_of_the_group_drops_a_file_and_reads_its_transcript(service):
     service.start()
     service.drop(speech.SAMPLES / "thai.flac", THAI)
     job = service.wait_job("done")
-    assert job["language"] == "th"
+    assert job.language == "th"
     assert speech.says(service.text("บันทึกเสียง.th.txt"), "thai")
     found = service.box.as_user("alice", "sh", "-c", "ls /srv/sttd/inbox /srv/sttd/archive")
     assert found.stdout.split() == ["/srv/sttd/archive:", THAI, "/srv/sttd/inbox:"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sttd.ledger import Ledger
 from tests import speech
 from tests.harness import wait_for
 from tests.systemd.service import Service
@@ -15,28 +14,40 @@ SLOW = {"transcribe": 'batch_size = 1\ntemperatures = [0]\nlanguage = "en"'}
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory):
-    """A recording that takes some seconds."""
+    """A recording of some windows."""
     path = tmp_path_factory.mktemp("long") / "long.flac"
-    speech.encode(path, speech.compose(seconds=150, language="en", seed=11).audio)
+    speech.encode(path, speech.compose(seconds=90, language="en", seed=11).audio)
     return path
 
 
-def begin(service: Service, long) -> None:
-    """The service in the middle of a job."""
+@pytest.fixture(scope="module")
+def texts() -> set[str]:
+    """What all tests have heard in it: however it was disturbed, it is the same."""
+    return set()
+
+
+def begin(service: Service, long) -> int:
+    """The service in the middle of a job, however slow the test is: its worker is stopped behind a first chunk.
+
+    Returns the worker's process id.
+    """
     service.start()
     service.drop(long, "long.flac")
     service.wait_chunks()
+    (worker,) = service.workers()
+    service.box.do("kill", "-STOP", str(worker))
+    assert service.jobs()[0].state == "running"
+    return worker
 
 
-def one_result(service: Service) -> None:
-    """The job came to one transcript, without a word lost or doubled."""
-    job = service.wait_job("done")
-    assert [job["id"] for job in service.jobs()] == [1]
+def one_result(service: Service, texts: set[str]) -> None:
+    """The job went on from its checkpoint to one transcript, without a word lost or doubled."""
+    service.wait_job("done", resumes=1)
+    assert [job.id for job in service.jobs()] == [1]
     files = service.box.do("ls", "/srv/sttd/transcripts").split()
     assert sorted(files) == [f"long.en.{suffix}" for suffix in ("json", "srt", "tsv", "txt", "vtt")]
-    said = speech.compose(seconds=150, language="en", seed=11).said()
-    assert speech.error_rate(said, service.text("long.en.txt"), "en") < 0.1
-    assert job["resumes"] >= 1
+    texts.add(service.text("long.en.txt"))
+    assert len(texts) == 1
 
 
 def test_it_is_ready_before_any_model_is_loaded(service):
@@ -49,7 +60,7 @@ def test_it_is_ready_before_any_model_is_loaded(service):
     service.start()
     assert service.show("ActiveState") == "active"
     service.wait_status("no/such-model")
-    assert service.wait_job("queued")["attempts"] == 0
+    assert service.wait_job("queued").attempts == 0
     service.box.write(service.config, text)
     service.box.do("systemctl", "reload", "sttd")
     service.wait_job("done")
@@ -108,37 +119,37 @@ def test_a_missing_folder_ends_it_with_the_reason_and_no_restart(service):
     assert "cannot be created" in service.log()
 
 
-def test_a_stop_in_the_middle_of_a_job_keeps_what_is_done(service, long):
+def test_a_stop_in_the_middle_of_a_job_keeps_what_is_done(service, long, texts):
     """The job is queued again behind its checkpoint, the stop is a clean one, and the next start goes on."""
     service.configure(SLOW)
-    begin(service, long)
-    service.stop()
+    worker = begin(service, long)
+    service.box.do("systemctl", "stop", "--no-block", "sttd")
+    service.wait_status("stopping")
+    service.box.do("kill", "-CONT", str(worker))
+    service.stop()  # waits for its end
     assert service.show("Result") == "success"
-    assert service.jobs()[0]["state"] == "queued"
+    assert service.jobs()[0].state == "queued"
     done = service.checkpointed()
     assert done >= 1
     service.start()
-    one_result(service)
-    service.wait_log("resumes at")
+    one_result(service, texts)
 
 
 def test_a_stop_that_takes_longer_asks_for_more_time(service, long):
     """A worker that does not answer is waited for as long as `pool.stop_grace`, over the unit's TimeoutStopSec=."""
-    service.configure({**SLOW, "pool": 'stop_grace = "3s"'})
+    service.configure({**SLOW, "pool": 'stop_grace = "2500ms"'})
     service.drop_in("[Service]\nTimeoutStopSec=1\n")
     begin(service, long)
-    (worker,) = service.workers()
-    service.box.do("kill", "-STOP", str(worker))
     service.stop()
     assert service.show("Result") == "success"
-    assert service.jobs()[0]["state"] == "queued"
+    assert service.jobs()[0].state == "queued"
 
 
-def test_a_killed_daemon_is_started_again_and_loses_nothing(service, long):
+def test_a_killed_daemon_is_started_again_and_loses_nothing(service, long, texts):
     service.configure(SLOW)
     begin(service, long)
     service.box.do("systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", "sttd")
-    one_result(service)
+    one_result(service, texts)
     assert service.show("NRestarts") == "1"
     assert service.wait_log("was running when the daemon ended")
 
@@ -148,21 +159,20 @@ def test_a_daemon_that_hangs_is_restarted_by_the_watchdog(service, long):
     service.drop_in("[Service]\nWatchdogSec=1\n")
     begin(service, long)
     service.box.do("kill", "-STOP", str(service.pid))
-    wait_for(lambda: service.show("NRestarts") == "1", "systemd restarts it")
-    one_result(service)
+    service.wait_job("running", resumes=1)
+    assert service.show("NRestarts") == "1"
     assert "Watchdog timeout" in service.log()
 
 
 def test_a_worker_that_hangs_is_not_the_daemons_death(service, long):
-    """Stopped for longer than the watchdog allows, it is killed by the sweep, and its job goes on."""
-    pool = 'job_timeout = "3s"\nsweep_interval = "500ms"\nkill_grace = "500ms"'
-    service.configure({**SLOW, "pool": pool})
+    """The watchdog is fed on while it hangs, several times over its limit."""
+    service.configure(SLOW)
     service.drop_in("[Service]\nWatchdogSec=1\n")
-    begin(service, long)
-    pid, (worker,) = service.pid, service.workers()
-    service.box.do("kill", "-STOP", str(worker))
-    service.wait_log("⏰ Job timed out after 3 seconds")
-    one_result(service)
+    worker, pid = begin(service, long), service.pid
+    hung = int(service.show("WatchdogTimestampMonotonic"))
+    wait_for(lambda: int(service.show("WatchdogTimestampMonotonic")) > hung + 2_000_000, "it is fed for 2 s")
+    service.box.do("kill", "-CONT", str(worker))
+    service.wait_job("done")
     assert (service.pid, service.show("NRestarts")) == (pid, "0")
 
 
@@ -178,24 +188,15 @@ while os.path.exists(f"/proc/{worker}/exe"):
 
 def test_a_worker_that_the_kernel_kills_for_memory_costs_no_more_than_a_smaller_batch(service, long):
     """Under MemoryMax=; the service stays up."""
-    service.configure({"transcribe": 'batch_size = 4\ntemperatures = [0]\nlanguage = "en"'})
+    service.configure({"transcribe": 'batch_size = 2\ntemperatures = [0]\nlanguage = "en"'})
     service.drop_in("[Service]\nMemoryMax=800M\nMemorySwapMax=0\n")
-    service.start()
-    pid = service.pid
-    service.drop(long, "long.flac")
-    (worker,) = wait_for(service.workers, "there is a worker")
-    wait_for(lambda: service.sttd("status")["workers"][0]["job"], "it has the job")
-    service.wait_chunks()
-    box = service.box
+    worker, pid, box = begin(service, long), service.pid, service.box
     box.write(f"/proc/{worker}/oom_score_adj", "1000")
     mount = "/sys/fs/cgroup/memory" if box.path("/sys/fs/cgroup/memory").is_dir() else "/sys/fs/cgroup"
     box.run("/usr/bin/python3", "-c", HOG, f"{mount}/system.slice/sttd.service", str(worker))
-    service.wait_job("done")
+    assert service.wait_job("done").batch_size == 1
     assert "killed by the kernel's OOM killer" in service.log()
     assert (service.pid, service.show("ActiveState")) == (pid, "active")
-    ledger = Ledger.open_readonly(box.path(f"{service.state}/ledger.db"))
-    assert ledger.get(1).batch_size == 2
-    ledger.close()
 
 
 def test_it_waits_longer_from_failure_to_failure_and_never_gives_up(service):
@@ -270,4 +271,4 @@ def test_two_instances_run_side_by_side(service):
         assert (service.jobs(), service.show("ActiveState")) == ([], "active")
         assert service.sttd("status")["daemon"]["pid"] != other.sttd("status")["daemon"]["pid"]
     finally:
-        other.reset()
+        other.stop()
