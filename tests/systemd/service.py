@@ -25,6 +25,7 @@ class Seen(NamedTuple):
     """A job, as the ledger has it."""
 
     id: int
+    source: str
     state: str
     resumes: int
     attempts: int
@@ -112,11 +113,12 @@ class Service:
         done = box.as_user(user, "cp", f"/home/{user}/drop", f"{self.root}/inbox/{name}")
         assert done.returncode == 0, done.stderr
 
-    def wait_job(self, state: str, resumes: int = 0) -> Seen:
-        """Until the first job is there, in `state`, and has gone on from its checkpoint so many times."""
+    def wait_job(self, state: str, resumes: int = 0, source: str = "") -> Seen:
+        """Until there is a job in `state`, of `source` if that is named, which has gone on so many times."""
 
         def reached() -> Seen | None:
-            return next((job for job in self.jobs() if job.state == state and job.resumes >= resumes), None)
+            wanted = (job for job in self.jobs() if job.state == state and job.resumes >= resumes)
+            return next((job for job in wanted if source in ("", job.source)), None)
 
         try:
             return wait_for(reached, f"the job is {state}")  # type: ignore[no-any-return]
