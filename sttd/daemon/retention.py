@@ -33,7 +33,7 @@ def _forget_jobs(context: Context) -> None:
     forgotten = context.ledger.forget(context.utc() - age, ROWS)
     if not forgotten:
         return
-    logger.info("{} jobs that ended long ago are forgotten", len(forgotten))
+    logger.info("{} forgotten: ended longer ago than retention.ledger_age", counted(len(forgotten), "job"))
     work = context.config.paths.state / "work"
 
     def remove() -> None:
@@ -56,9 +56,15 @@ def _thin_folder(context: Context, folder: str, age: float, size: float) -> None
 
     def _tell(removed: list[Kept]) -> None:
         figure = sum(file.size for file in removed) / 2**20
-        logger.info("{} old files are removed from {} ({:.1f} MiB)", len(removed), folder, figure)
+        logger.info(
+            "{} removed from {}, as [retention] says: {:.1f} MiB", counted(len(removed), "file"), folder, figure
+        )
 
     context.errands.post(lambda: retention.walk(folder), then, _trouble)
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _trouble(error: OSError | SttdError) -> None:

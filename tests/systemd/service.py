@@ -33,12 +33,13 @@ class Seen(NamedTuple):
     language: str | None
 
 
+COLUMNS = ", ".join("CAST(source AS TEXT)" if name == "source" else name for name in Seen._fields)
 PEEK = f"""
 import json, sqlite3, sys
 for line in sys.stdin:
     try:
         ledger = sqlite3.connect(f"file:{{line.strip()}}?mode=ro", uri=True)
-        rows = ledger.execute("SELECT {", ".join(Seen._fields)} FROM jobs ORDER BY id").fetchall()
+        rows = ledger.execute("SELECT {COLUMNS} FROM jobs ORDER BY id").fetchall()
         ledger.close()
     except sqlite3.Error:  # there is none yet, or it is being made or closed in this moment
         rows = []

@@ -76,7 +76,7 @@ def test_a_reload_takes_over_what_it_can_and_names_the_rest(service):
     pid = service.pid
     service.box.do("systemctl", "reload", "sttd")
     service.wait_log("configuration loaded again")
-    assert r"[watch] has changed: it takes effect after a restart" in service.log()
+    assert "[watch] rescan_interval has changed: it takes effect after a restart" in service.log()
     service.drop(speech.SAMPLES / "english.flac", "talk.flac")
     service.wait_job("done")
     assert service.box.do("ls", "/srv/sttd/transcripts").split() == ["talk.en.txt"]
