@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sttd.cli.options import given, shared
 from sttd.errors import SttdError, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def _drop_in_names() -> list[str]:
 @click.option("--instance", metavar="NAME", help="Also: folders and configuration of a second service, sttd@NAME.")
 @click.option("--destdir", metavar="DIR", default="/", type=click.Path(path_type=Path),
               help="For packagers: write below DIR, and run nothing.")  # fmt: skip
+@shared
 def install(dry_run: bool, uninstall: bool, drop_ins: tuple[str, ...], instance: str | None, destdir: Path) -> None:
     """Install this sttd as a service: units, user, folders, configuration, completion and man page.
 
@@ -40,6 +42,9 @@ def install(dry_run: bool, uninstall: bool, drop_ins: tuple[str, ...], instance:
     """
     from sttd.install import effects, items, reach
 
+    words = given()
+    if words.config or words.root or words.sets:
+        raise UsageError(f"the service is configured in {items.CONFIGS}, not by the options of its installation")
     if instance is not None and not items.is_instance(instance):
         raise UsageError(f"--instance {instance}: choose a name of small letters, digits and _ that is not sttd")
     machine = effects.Machine(destdir.absolute(), dry=dry_run, tell=_tell)

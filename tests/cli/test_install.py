@@ -85,6 +85,11 @@ def test_an_instance_has_a_plain_name(install, name, tmp_path):
     assert files(tmp_path) == set()
 
 
+def test_a_configuration_on_the_command_line_is_refused_not_ignored(install, tmp_path):
+    assert "/etc/sttd" in install("--set", "pool.workers=2", code=2)[0]
+    assert files(tmp_path) == set()
+
+
 def test_a_unit_runs_this_sttd_however_its_path_is_spelt():
     """systemd.service(5): % and $ are doubled, blanks are quoted."""
     text = items.unit_text("sttd.service", ["/opt/my sttd/100%/$x/bin/python", "-m", "sttd"])

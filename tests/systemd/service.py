@@ -63,6 +63,7 @@ class Service:
         """Stopped, as it was installed, with the demo model and nothing in its folders."""
         folders = " ".join([self.state, *(f"{self.root}/{name}" for name in FOLDERS)])
         self.box.do("sh", "-c", f"""
+            systemctl kill --signal=SIGKILL {self.unit} 2>/dev/null  # a worker that hangs would be waited for
             systemctl stop {self.unit}
             rm -rf /etc/systemd/system/{self.unit}.d
             systemctl daemon-reload
@@ -122,7 +123,7 @@ class Service:
             return next((job for job in wanted if source in ("", job.source)), None)
 
         try:
-            return wait_for(reached, f"the job is {state}")  # type: ignore[no-any-return]
+            return wait_for(reached, f"the job is {state}", pause=0.05)  # type: ignore[no-any-return]
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.jobs()}\n{self.log()}") from None
 
@@ -166,7 +167,7 @@ class Service:
             text = self.show("StatusText")
             return text if re.search(pattern, text) else None
 
-        return wait_for(shown, f"the status line says {pattern!r}")  # type: ignore[no-any-return]
+        return wait_for(shown, f"the status line says {pattern!r}", pause=0.2)  # type: ignore[no-any-return]
 
     def text(self, name: str, user: str = "alice") -> str:
         """A result, as somebody of the group reads it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sttd.install import items
 
-PLACES = ("/etc", "/usr", "/srv", "/var/lib", "/opt")
+PLACES = "/etc /usr/local /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /srv /var/lib/sttd* /opt"
 
 
 def tree(box) -> set[str]:
     """Every file and folder that an installation could have to do with."""
-    found = box.do("find", *PLACES, "-xdev", "-not", "-path", "*/__pycache__*", "-not", "-path", "/var/lib/systemd/*")
+    found = box.do("sh", "-c", f"find {PLACES} -not -path '*/__pycache__*'")
     return set(found.splitlines())
 
 
