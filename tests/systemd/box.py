@@ -60,7 +60,8 @@ class Box:
         self._console = (layer.parent / "console").open("wb")
         layer.mkdir()
         enter = "".join(f"echo $$ >{shlex.quote(str(cgroup))}/cgroup.procs\n" for cgroup in self._cgroups)
-        spaces = "unshare --mount --pid --fork --uts --ipc --cgroup"
+        # whatever ends the tests ends the box
+        spaces = "setpriv --pdeathsig=KILL unshare --kill-child --mount --pid --fork --uts --ipc --cgroup"
         self._outer = subprocess.Popen(
             ["/bin/bash", "-ec", f'{enter}exec {spaces} /bin/bash "$@"', "box", BOOT, layer],
             stdin=subprocess.DEVNULL, stdout=self._console, stderr=self._console,
@@ -99,7 +100,9 @@ class Box:
 
     def opened(self, *words: str) -> subprocess.Popen[str]:
         """A command as root that goes on, to be read from."""
-        return subprocess.Popen(self._command(*words), stdout=subprocess.PIPE, text=True, errors="backslashreplace")
+        command = self._command(*words)
+        command.insert(1, "--no-fork")  # so that what is killed is the command itself
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="backslashreplace")
 
     def ask(self, script: str, line: str) -> str:
         """One line from a Python script inside that answers each line with one; it is started where it does not run."""
