@@ -7,18 +7,19 @@ its checkpoint holds everything; after it the plan in the ledger says what is to
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
-
-from loguru import logger
 
 from sttd import outbox
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
-from sttd.errors import SttdError
+from sttd.errors import SourceChanged, SttdError
+from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.part import Cause
 from sttd.text import printable
 
+COPIED = ("audio_seconds", "chunks", "progress", "language_probability", "model", "requested_model")
 STAGING = float("inf")  # no next try while an errand is under way
 
 
@@ -33,26 +34,37 @@ def begin(context: Context, job: Job, warnings: tuple[str, ...]) -> None:
 def copy(context: Context, job: Job, original: Job) -> None:
     """Make the results of a job out of those of a finished one with the same content."""
     source = dispatch.source_path(context, job)
-    _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source))
+    text = f"job {job.id}: {printable(job.source)} has the content of job {original.id} and gets its result"
+    say(Kind.JOB_COPIED, text, job, copy_of=original.id)
+    known = {name: getattr(original, name) for name in COPIED}
+    _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source), **known)
 
 
-def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None]) -> None:
+def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None], **known: Any) -> None:
+    """Do the `work` of staging, then publish; `known` goes into the ledger with the promise."""
     context.filing[job.id] = STAGING
 
     def then(plan: outbox.Plan | None) -> None:
         if plan is None:
             _not_copied(context, job.id)
             return
-        changes = {"sha256": plan.sha256, "language": plan.language}
+        changes = known | {"sha256": plan.sha256, "language": plan.language}
         promised = context.ledger.update(
             context.ledger.get(job.id), state=State.COMMITTING, plan=plan.to_json(), **changes
         )
         publish(context, promised)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "results cannot be written", error)
         current = context.ledger.get(job.id)
-        context.ledger.update(current, state=State.QUEUED, cause=Cause.MACHINE, error=str(error))
+        if isinstance(error, SourceChanged):
+            dispatch.start_anew(context, current)
+            _forget_checkpoint(context, current)
+        elif isinstance(error, FileNotFoundError) and error.filename == dispatch.source_path(context, job):
+            # the next attempt would tell so too; the inbox makes sure whether it is really gone
+            context.ledger.update(current, state=State.QUEUED, cause=Cause.GONE, error="the file is not there any more")
+        else:
+            _held_up(context, job, "results cannot be written", error)
+            context.ledger.update(current, state=State.QUEUED, cause=Cause.MACHINE, error=str(error))
         context.filing.pop(job.id, None)
 
     context.errands.post(work, then, failed)
@@ -84,12 +96,13 @@ def publish(context: Context, job: Job) -> None:
         _tell_done(done, filed)
         context.filing.pop(job.id, None)
         context.trouble.pop("outbox", None)
+        context.trouble.pop(_folder(plan.source), None)
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
         _forget_checkpoint(context, done)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "results cannot be put in place", error)
+        _held_up(context, job, "results cannot be put in place", error, plan.source)
         context.filing[job.id] = context.clock() + context.config.pool.machine_wait
 
     context.errands.post(work, then, failed)
@@ -106,10 +119,11 @@ def give_up(context: Context, job: Job) -> None:
     def then(location: str | None) -> None:
         context.ledger.update(context.ledger.get(job.id), plan=None, location=location or job.location)
         context.filing.pop(job.id, None)
+        context.trouble.pop(_folder(source), None)
         release_twins(context, job.id)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "a failed source cannot be put aside", error)
+        _held_up(context, job, "a failed source cannot be put aside", error, source)
         context.filing[job.id] = context.clock() + context.config.pool.machine_wait
         context.failed_now -= 1
 
@@ -144,26 +158,45 @@ def _not_copied(context: Context, job_id: int) -> None:
     context.filing.pop(job_id, None)
 
 
-def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError) -> None:
+def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError, source: str | None = None) -> None:
+    """Say once what is wrong. Nothing starts meanwhile, unless it is only that sttd may not move this `source` away."""
+    folder = _folder(source or "")
+    if source and isinstance(error, PermissionError) and _folder(error.filename or "") == folder:
+        remedy = f"sttd may not move files out of {folder} (mkdir with a umask of 022?): chmod g+w it"
+        if folder not in context.trouble:
+            text = f"job {job.id}: {printable(job.source)}: {printable(remedy)}; it is tried again"
+            say(Kind.RESULT_TROUBLE, text, job, error=remedy)
+        context.say(folder, printable(remedy), 0.0)
+        return
     if "outbox" not in context.trouble:
-        logger.error("job {}: {}: {}; it is tried again", job.id, what, printable(str(error)))
+        text = f"job {job.id}: {what}: {printable(str(error))}; it is tried again"
+        say(Kind.RESULT_TROUBLE, text, job, error=str(error))
     context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait)
 
 
+def _folder(path: str) -> str:
+    return str(Path(path).parent)
+
+
 def _tell_done(job: Job, filed: outbox.Filed) -> None:
-    words = "job {}: {} is done: {:.1f} s of audio, language {}, model {}, {} chunks"
-    if job.fallback_reason:
-        words += f" (fallback: {job.fallback_reason})"
-    figures: list[Any] = [job.audio_seconds or 0.0, job.language, job.model, job.chunks]
-    logger.success(words, job.id, printable(job.source), *figures)
+    name, audio = printable(job.source), job.audio_seconds or 0.0
+    text = (
+        f"job {job.id}: {name} is done: {audio:.1f} s of audio, language {job.language}, model {job.model}, "
+        f"{job.chunks} chunks" + (f" (fallback: {job.fallback_reason})" if job.fallback_reason else "")
+    )
+    say(
+        Kind.JOB_DONE, text, job,
+        audio_seconds=audio, seconds=job.service, waited=(job.finished_at or 0.0) - job.created_at, chunks=job.chunks,
+        language=job.language, model=job.model, requested_model=job.requested_model,
+        fallback_reason=job.fallback_reason, attempts=job.attempts, resumes=job.resumes,
+    )  # fmt: skip
     if filed.changed:
-        logger.warning(
-            "job {}: {} has changed since; it stays in the inbox as a new job", job.id, printable(job.source)
-        )
+        say(Kind.JOB_CHANGED, f"job {job.id}: {name} has changed since; it stays in the inbox as a new job", job)
 
 
 def _forget_checkpoint(context: Context, job: Job) -> None:
     try:
         dispatch.checkpoint_of(context, job).remove()
     except OSError as error:
-        logger.warning("job {}: its checkpoint cannot be removed: {}", job.id, error)
+        text = f"job {job.id}: its checkpoint cannot be removed: {error}"
+        say(Kind.CHECKPOINT_TROUBLE, text, job, level="WARNING", error=str(error))

@@ -22,6 +22,7 @@ from sttd.daemon.life import Life
 from sttd.daemon.schedule import Schedule
 from sttd.errors import ConfigError, LedgerError
 from sttd.host import log
+from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone
 from sttd.job import State
@@ -72,7 +73,7 @@ class Loop:
             try:
                 self._round()
                 if self._context.trouble.pop("ledger", None):
-                    logger.info("the ledger can be written again")
+                    say(Kind.LEDGER_BACK, "the ledger can be written again")
                 if self._closed and not self._context.errands.under_way and not self._context.running:
                     return self._exit_code()
                 if drain and not self._context.stopping and self._drained():
@@ -128,6 +129,7 @@ class Loop:
             context.pool.tick(now)
         if due("sweep", settings.pool.sweep_interval, now):
             self._sweep(now)
+            dispatch.clamp_waits(context)
         if due("tick", TICK, now):
             context.deadlines.tick(now, TICK)
             self._requests()
@@ -158,7 +160,12 @@ class Loop:
             running = context.running[part_id]
             if running.why is None:
                 running.why = timed_out(limit)
-                logger.error("job {}: {}: {}", running.job.id, printable(running.job.source), running.why)
+                text = f"job {running.job.id}: {printable(running.job.source)}: {running.why}"
+                say(
+                    Kind.JOB_TIMEOUT, text, running.job,
+                    worker=running.pid, cause=Cause.TIMEOUT, seconds=limit, attempt=running.spec.attempt,
+                    audio_done=running.done,
+                )  # fmt: skip
             context.pool.kill(part_id, running.spec.attempt, Cause.TIMEOUT)
 
     def _signal(self, number: int) -> None:
@@ -173,7 +180,7 @@ class Loop:
 
     def stop(self, why: str) -> None:
         """Nothing new starts; running jobs stop at their next checkpoint and are queued again."""
-        logger.info("stopping: {}", why)
+        say(Kind.DAEMON_STOPPING, f"stopping: {why}")
         self._context.stopping = True
         self._notifier.stopping()
         if self._context.inbox is not None:
@@ -196,7 +203,8 @@ class Loop:
         try:
             new = self._load_config()
         except ConfigError as error:
-            logger.error("the configuration is not changed, because the new one is bad: {}", error)
+            text = f"the configuration is not changed, because the new one is bad: {error}"
+            say(Kind.CONFIG_REFUSED, text, error=str(error))
         else:
             self._take_over(old, new)
         self._notifier.ready()
@@ -217,7 +225,7 @@ class Loop:
         self._context.pool.configure(config)
         if config.log != old.log:
             log.setup(config.log.level)
-        logger.info("configuration loaded again")
+        say(Kind.CONFIG_LOADED, "configuration loaded again")
 
     def _drained(self) -> bool:
         """Whether every file that is a job has ended, or waits for a machine that does not let it."""
@@ -239,7 +247,7 @@ class Loop:
         """The ledger cannot be written: say it once, wait, try again. Nothing is lost: the input is kept."""
         context = self._context
         if "ledger" not in context.trouble:
-            logger.critical("{}; nothing starts until it can be written again", error)
+            say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until it can be written again", error=str(error))
         context.say("ledger", str(error), TICK)
         self._notifier.status(f"waiting: {error}")
         self._notifier.watchdog()

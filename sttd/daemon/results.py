@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-
-from loguru import logger
 
 from sttd.daemon import dispatch, filing
 from sttd.daemon.context import Context, Running
-from sttd.job import Identity, Job, State
-from sttd.ledger.fresh import fresh
+from sttd.host.events import Kind, say
+from sttd.job import Job, State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.pool.policy import Verdict, verdict
 from sttd.text import printable
@@ -30,14 +27,20 @@ def handle(context: Context, event: Event) -> None:
         case Chunks():
             chunks(context, running, event)
         case Notice():
-            logger.log(event.level, "job {}: {}", running.job.id, printable(event.text))
+            text = f"job {running.job.id}: {printable(event.text)}"
+            say(Kind.of(event.event), text, running.job, level=event.level, worker=running.pid)
         case Done(resume_at=None):
             finished(context, running, event)
         case Done():
             ended(context, running, event.cause or Cause.SLICE, None)
         case Failed():
             ended(context, running, event.cause, event.error)
+        case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
+            lost(running, event)
+            hold_model(context, running.spec.model.name, event.error)
+            ended(context, running, Cause.NO_MODEL, event.error, all_wait=False)
         case Lost():
+            lost(running, event)
             ended(context, running, event.cause, running.why or event.error)
 
 
@@ -55,10 +58,30 @@ def started(context: Context, running: Running, event: Started) -> None:
     context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
     context.trouble.pop("model", None)
     if event.fallback_reason and not running.spec.model.hold:
-        hold = now + context.config.model.retry_after
-        context.model_holds[event.requested_model] = (hold, event.fallback_reason)
-        words = "job {}: model {} is used instead of {}: {}"
-        logger.warning(words, running.job.id, event.model, printable(event.requested_model), event.fallback_reason)
+        hold_model(context, event.requested_model, event.fallback_reason)
+        instead = f"is used instead of {printable(event.requested_model)}: {event.fallback_reason}"
+        _say_model(Kind.MODEL_REPLACED, running, event, instead)
+    elif event.load_seconds:
+        _say_model(Kind.MODEL_LOADED, running, event, f"is ready after {event.load_seconds:.1f} s")
+
+
+def _say_model(kind: Kind, running: Running, event: Started, words: str) -> None:
+    say(
+        kind, f"job {running.job.id}: model {printable(event.model)} {words}", running.job,
+        worker=event.pid, model=event.model, requested_model=event.requested_model,
+        fallback_reason=event.fallback_reason or None, seconds=event.load_seconds,
+    )  # fmt: skip
+
+
+def hold_model(context: Context, name: str, reason: str) -> None:
+    """Later workers go straight to the fallback, until it is time to try the model again."""
+    context.model_holds[name] = (context.clock() + context.config.model.retry_after, reason)
+
+
+def may_fall_back(running: Running) -> bool:
+    """Whether the load of the asked model may be what its worker died of: then the fallback is still to be tried."""
+    spec = running.spec.model
+    return not spec.hold and spec.fallback not in ("", spec.name)
 
 
 def chunks(context: Context, running: Running, event: Chunks) -> None:
@@ -66,7 +89,8 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     try:
         running.checkpoint.append(event.chunks)
     except OSError as error:
-        logger.error("job {}: its checkpoint cannot be written: {}", running.job.id, error)
+        text = f"job {running.job.id}: its checkpoint cannot be written: {error}"
+        say(Kind.CHECKPOINT_TROUBLE, text, running.job, worker=running.pid, error=str(error))
         running.why = f"the checkpoint cannot be written: {error}"
         context.pool.kill(event.part_id, event.attempt, Cause.MACHINE)
         return
@@ -98,21 +122,27 @@ def finished(context: Context, running: Running, event: Done) -> None:
     filing.begin(context, job, event.warnings)
 
 
-def ended(context: Context, running: Running, cause: Cause, error: str | None) -> None:
-    """An attempt ended without a transcript: what follows says the policy."""
+def ended(context: Context, running: Running, cause: Cause, error: str | None, *, all_wait: bool = True) -> None:
+    """An attempt ended without a transcript: what follows says the policy.
+
+    `all_wait`: where the machine is at fault, nothing starts for a while.
+    """
     if cause is Cause.CHANGED:
         started_anew(context, running)
         return
+    if cause is Cause.GONE and running.job.location is not None:  # no inbox will tell what becomes of it
+        where = printable(running.job.location)
+        cause, error = Cause.BAD_FILE, f"{where} is not there any more: put it back, then `sttd retry {running.job.id}`"
     decision = decide(context, running, cause)
     shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
+    at_once = shared or not all_wait  # where everybody is held up together, nobody need wait for itself
     with context.ledger.transaction():
         job = book(context, running, cause, error)
         job = context.ledger.update(
             job,
             state=decision.state,
             attempts=job.attempts + decision.spend_attempt,
-            # where everybody is held up together, nobody need wait for itself
-            not_before=0.0 if shared else decision.not_before,
+            not_before=0.0 if at_once else decision.not_before,
             batch_size=decision.batch_size,
             device=decision.device,
             queued_at=context.utc(),
@@ -122,7 +152,10 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None) -
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
     forget(context, running)
-    if shared:
+    if cause is Cause.GONE and context.inbox is not None:
+        # the inbox may have told it while the job ran, when that meant nothing: it is to be looked for again
+        context.inbox.expect([job.source])
+    if shared and all_wait:
         name = "model" if cause is Cause.NO_MODEL else "machine"
         context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
     tell(context, job, running, cause, decision)
@@ -169,36 +202,43 @@ def forget(context: Context, running: Running) -> None:
 
 
 def started_anew(context: Context, running: Running) -> None:
-    """The source is not what was queued: the job is about the file as it is now, once it has settled."""
-    path = dispatch.source_path(context, running.job)
-    try:
-        seen = os.stat(path)  # noqa: PTH116 - the worker has just looked at it: the mount answers
-        identity = Identity(seen.st_size, seen.st_mtime_ns)
-    except OSError:
-        identity = running.job.identity  # the inbox will tell that it is gone
-    wait = context.utc() + context.config.settle()
-    changes = fresh(identity) | {"not_before": wait, "queued_at": context.utc(), "options_key": None}
+    """The source is not what was queued."""
     with context.ledger.transaction():
-        job = book(context, running, Cause.CHANGED, running.why or "the file has changed")
-        job = context.ledger.update(job, state=State.QUEUED, **changes)
+        dispatch.start_anew(context, book(context, running, Cause.CHANGED, running.why or "the file has changed"))
     forget(context, running)
     with contextlib.suppress(OSError):  # its header names another version of the file, so that it would not count
         running.checkpoint.remove()
-    logger.info("job {}: {} has changed and starts again as it is now", job.id, printable(job.source))
+
+
+def lost(running: Running, event: Lost) -> None:
+    """One line about a worker that is gone; what becomes of its job follows."""
+    ordered = running.why is not None or event.cause in (Cause.TIMEOUT, Cause.CANCELLED, Cause.SHUTDOWN)
+    kind = Kind.WORKER_OOM if event.cause is Cause.OOM else Kind.WORKER_KILLED if ordered else Kind.WORKER_DIED
+    name = "worker" if running.pid is None else f"worker {running.pid}"
+    say(
+        kind, f"job {running.job.id}: {name}: {printable(event.error)}", running.job,
+        worker=running.pid, cause=event.cause, exit_code=event.exitcode,
+    )  # fmt: skip
 
 
 def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict) -> None:
     """One line about the end of an attempt."""
-    error = job.error
-    name = printable(job.source)
+    head, error = f"job {job.id}: {printable(job.source)}", printable(job.error or "")
     where = f"{running.done:.0f} s of it are done"
+    wait: float | None = None
     if cause in (Cause.SLICE, Cause.ASKED, Cause.SHUTDOWN, Cause.MEMORY):
-        logger.info("job {}: {} stops ({}); {}, queued again", job.id, name, cause, where)
+        kind, text = Kind.JOB_STOPPED, f"{head} stops ({cause}); {where}, queued again"
     elif cause is Cause.CANCELLED:
-        logger.info("job {}: {} is cancelled", job.id, name)
+        kind, text = Kind.JOB_CANCELLED, f"{head} is cancelled"
     elif decision.state is State.FAILED:
-        logger.error("job {}: {} failed: {}", job.id, name, printable(error or str(cause)))
+        kind, text = Kind.JOB_FAILED, f"{head} failed: {error or cause}"
     else:
-        wait = max(0.0, decision.not_before - context.utc())
-        words = "job {}: {}: {} ({}); {}, queued again, next try in {:.0f} s"
-        logger.warning(words, job.id, name, cause, printable(error or "no reason given"), where, wait)
+        kind, wait = Kind.JOB_WAITS if decision.machine else Kind.JOB_RETRY, decision.not_before - context.utc()
+        wait = max(0.0, wait)
+        text = f"{head}: {cause} ({error or 'no reason given'}); {where}, queued again, next try in {wait:.0f} s"
+    say(
+        kind, text, job,
+        worker=running.pid, cause=cause, error=job.error, attempt=job.attempt, attempts=job.attempts,
+        resumes=job.resumes, audio_done=running.done, seconds=job.service, wait=wait,
+        batch_size=decision.batch_size, device=decision.device,
+    )  # fmt: skip
