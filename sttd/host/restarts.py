@@ -1,7 +1,8 @@
 """The growing wait before a start that follows soon on one that failed: systemd has RestartSteps= only since 254.
 
 The unit's runtime folder is kept over restarts (RuntimeDirectoryPreserve=restart), and a daemon that is stopped takes its
-count back: what is counted are restarts after a failure, and a person never waits.
+count back: what is counted are restarts after a failure. A person waits only where they stopped the unit in the very second
+between a failure and its restart, when systemd 252 leaves the folder.
 """
 
 from __future__ import annotations

@@ -100,9 +100,10 @@ class Box:
 
     def opened(self, *words: str) -> subprocess.Popen[str]:
         """A command as root that goes on, to be read from."""
-        command = self._command(*words)
-        command.insert(1, "--no-fork")  # so that what is killed is the command itself
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="backslashreplace")
+        # a group of its own, so that it can be killed with the nsenter that waits for it
+        return subprocess.Popen(
+            self._command(*words), stdout=subprocess.PIPE, text=True, errors="backslashreplace", start_new_session=True
+        )
 
     def ask(self, script: str, line: str) -> str:
         """One line from a Python script inside that answers each line with one; it is started where it does not run."""

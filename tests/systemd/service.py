@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import re
+import signal
 import threading
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,6 +68,7 @@ class Service:
         self.box.do("sh", "-c", f"""
             systemctl kill --signal=SIGKILL {self.unit} 2>/dev/null  # a worker that hangs would be waited for
             systemctl stop {self.unit}
+            rm -rf /run/{Path(self.root).name}  # the kill counts as a failed start
             rm -rf /etc/systemd/system/{self.unit}.d
             systemctl daemon-reload
             systemctl reset-failed {self.unit} 2>/dev/null
@@ -151,7 +155,8 @@ class Service:
         """The line of the journal, once it is there, that `pattern` is found in."""
         words = ("journalctl", f"--unit={self.unit}", f"--since=@{self.since}", "--output=cat", "--follow", "--no-tail")
         with self.box.opened(*words) as follower:
-            timer = threading.Timer(PATIENCE, follower.kill)
+            end = functools.partial(os.killpg, follower.pid, signal.SIGKILL)
+            timer = threading.Timer(PATIENCE, end)
             timer.start()
             try:
                 for line in follower.stdout or ():
@@ -159,7 +164,8 @@ class Service:
                         return line
             finally:
                 timer.cancel()
-                follower.kill()
+                if follower.poll() is None:
+                    end()
         raise AssertionError(f"the journal does not say {pattern!r}:\n{self.log()}")
 
     def wait_status(self, pattern: str) -> str:
