@@ -181,15 +181,16 @@ while os.path.exists(f"/proc/{worker}/exe"):
 """
 
 
-def test_a_worker_that_the_kernel_kills_for_memory_costs_no_more_than_a_smaller_batch(service, long):
+def test_a_worker_that_the_kernel_kills_for_memory_costs_no_more_than_a_smaller_batch(service, tmp_path):
     """Under MemoryMax=; the service stays up."""
     service.configure({"transcribe": 'batch_size = 2\ntemperatures = [0]\nlanguage = "en"'})
     service.drop_in("[Service]\nMemoryMax=800M\nMemorySwapMax=0\n")
-    worker, pid, box = begin(service, long), service.pid, service.box
+    speech.encode(tmp_path / "longer.flac", speech.compose(seconds=240, language="en", seed=11).audio)
+    worker, pid, box = begin(service, tmp_path / "longer.flac"), service.pid, service.box
     box.write(f"/proc/{worker}/oom_score_adj", "1000")
     mount = "/sys/fs/cgroup/memory" if box.path("/sys/fs/cgroup/memory").is_dir() else "/sys/fs/cgroup"
     box.run("/usr/bin/python3", "-c", HOG, f"{mount}/system.slice/sttd.service", str(worker))
-    assert service.wait_job("done").batch_size == 1
+    assert service.wait_job("running", resumes=1).batch_size == 1
     assert "killed by the kernel's OOM killer" in service.log()
     assert (service.pid, service.show("ActiveState")) == (pid, "active")
 
