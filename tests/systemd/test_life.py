@@ -195,15 +195,19 @@ def test_a_worker_that_the_kernel_kills_for_memory_costs_no_more_than_a_smaller_
     assert (service.pid, service.show("ActiveState")) == (pid, "active")
 
 
+NEWER = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version = 99')"
+
+
 def test_it_waits_longer_from_failure_to_failure_and_never_gives_up(service):
-    """A ledger that cannot be opened: 1 s, then 2 s more, ...; once it is mended, a person's start does not wait."""
-    service.box.write(f"{service.state}/ledger.db", "this is no database" * 100)
-    service.box.do("chown", "sttd:sttd", f"{service.state}/ledger.db")
-    service.box.run("systemctl", "start", "--no-block", "sttd")
+    """A ledger of a newer sttd: 1 s, then 2 s more, ...; once it is mended, a person's start does not wait."""
+    box, ledger = service.box, f"{service.state}/ledger.db"
+    box.do("/usr/bin/python3", "-c", NEWER, ledger)
+    box.do("chown", "sttd:sttd", ledger)
+    box.run("systemctl", "start", "--no-block", "sttd")
     service.wait_log("started 2 times in a row and ended soon: waits 2 s")
     service.wait_status("waits 2 s")
-    service.box.run("systemctl", "stop", "sttd")
-    service.box.do("rm", f"{service.state}/ledger.db")
+    box.run("systemctl", "stop", "sttd")
+    box.do("rm", ledger)
     service.start()
     assert service.log().count("waits 2 s before") == 1
 
