@@ -6,6 +6,7 @@ Precedence: `--set section.key=value` over `STTD_SECTION__KEY` over the file ove
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +150,21 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """What is removed by age and size: nothing, unless it is said here. Never what a job that waits or runs needs."""
+
+    archive_age: float = key(math.inf, "Transcribed sources are removed after this long.", "duration", endless=True)
+    archive_size: float = key(math.inf, 'The oldest go where all of them take more, such as "200G".', "size")
+    failed_age: float = key(
+        math.inf, "Sources that could not be transcribed are removed after this.", "duration", endless=True
+    )
+    failed_size: float = key(math.inf, "The oldest go where all of them take more.", "size")
+    ledger_age: float = key(
+        math.inf, "Jobs are forgotten this long after their end; their transcripts stay.", "duration", endless=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     max_gap: float = key(3600.0, "A longer hole in a recording is taken for a broken time stamp.", "duration")
     max_audio: float = key(172800.0, "A longer recording ends in failed/.", "duration", positive=True)
@@ -170,6 +186,7 @@ class Config:
     transcribe: Transcribe = field(default_factory=Transcribe)
     memory: Memory = field(default_factory=Memory)
     output: Output = field(default_factory=Output)
+    retention: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
 

@@ -1,4 +1,4 @@
-"""Durations as systemd writes them. Checked against `systemd-analyze timespan`; see systemd.time(7)."""
+"""Durations and sizes as systemd writes them. Checked against `systemd-analyze timespan`; see systemd.time(7)."""
 
 from __future__ import annotations
 
@@ -61,3 +61,33 @@ def spoken_duration(seconds: float) -> str:
     else:
         count, unit = seconds, "second"
     return f"{count:g} {unit}" + ("" if count == 1 else "s")
+
+
+_BYTES = {"": 1, "B": 1, **{unit: 1024**power for power, unit in enumerate("KMGTPE", 1)}}
+_SIZE = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,6})?)\s*([BKMGTPE]?)\s*")
+
+
+def parse_size(text: str) -> float:
+    """Bytes in a size as in systemd's `MemoryMax=` (systemd.resource-control(5)): `200G`, `512M`, `infinity`. K is 1024.
+
+    Raises:
+        ValueError: the text is no size; the message says what one looks like.
+    """
+    if text.strip() == "infinity":
+        return float("inf")
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a size; write for example 512M, 200G or infinity")
+    return float(round(float(match[1]) * _BYTES[match[2]]))
+
+
+def format_size(size: float) -> str:
+    """A size with the largest unit that says it exactly. `parse_size` reads it back."""
+    if size == float("inf"):
+        return "infinity"
+    count, unit = round(size), ""
+    for larger in "KMGTPE":
+        if count == 0 or count % 1024:
+            break
+        count, unit = count // 1024, larger
+    return f"{count}{unit}"

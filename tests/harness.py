@@ -31,14 +31,14 @@ QUICK = {
 }
 
 
-def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Wait until `condition` is true, and return what it gave."""
+def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE, pause: float = 0.02) -> Any:
+    """Wait until `condition` is true, and return what it gave. A condition that costs something is asked less often."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
     raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
 
 

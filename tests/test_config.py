@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -308,6 +309,7 @@ def some(kind: str, rules) -> st.SearchStrategy:
         "path": st.just(Path()),
         "duration": micros,
         "durations": st.lists(micros, min_size=1, max_size=4).map(tuple),
+        "size": st.one_of(st.just(math.inf), st.integers(0, 2**53).map(float)),
         "bool": st.booleans(),
         "int": st.integers(rules.get("least", 0), rules.get("most", 10**6)),
         "auto": st.integers(0, 256),

@@ -37,6 +37,8 @@ def test_the_wheel_holds_unit_configuration_and_demo_model(wheel):
     names = set(wheel.namelist())
     assert {
         "sttd/share/systemd/sttd.service",
+        "sttd/share/systemd/drop-ins/gpu.conf",
+        "sttd/share/systemd/sttd.8",
         "sttd/share/etc/sttd.toml",
         "sttd/demo/model/model.bin",
         "sttd/demo/model/tokenizer.json",

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from hypothesis import given, strategies as st
 
-from sttd.units import format_duration, parse_duration, spoken_duration
+from sttd.units import format_duration, format_size, parse_duration, parse_size, spoken_duration
 
 SPANS = [
     *("30min", "1min 30s", "90", "5s 500ms", "2h", "1d 2h", "1M", "3w", "1y", "250ms", "10us", "1.5h", "2 hours"),
@@ -64,3 +64,36 @@ def test_a_duration_is_written_as_people_write_it(seconds, text):
 )
 def test_the_log_lines_speak_of_whole_minutes_or_seconds(seconds, words):
     assert spoken_duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("512", 512),
+        ("1K", 1024),
+        ("512M", 512 * 2**20),
+        ("200G", 200 * 2**30),
+        ("1.5T", 1.5 * 2**40),
+        ("7B", 7),
+    ],
+)
+def test_a_size_is_what_systemd_takes_it_for(text, size):
+    """systemd.resource-control(5), MemoryMax=: the suffixes are powers of 1024."""
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "big", "-1", "1 GB", "1e9", "G"])
+def test_what_is_no_size_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="512M, 200G"):
+        parse_size(text)
+
+
+@given(st.integers(0, 2**53))
+def test_a_size_survives_being_written(size):
+    assert parse_size(format_size(size)) == size
+
+
+@pytest.mark.parametrize(("size", "text"), [(2**30, "1G"), (1000, "1000"), (0, "0"), (math.inf, "infinity")])
+def test_a_size_is_written_with_the_largest_unit_that_says_it_exactly(size, text):
+    assert format_size(size) == text

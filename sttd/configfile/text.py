@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
+from collections.abc import Collection
 
 from sttd.config import Config
 from sttd.configfile.values import write
@@ -13,12 +14,15 @@ _HEADER = """\
 #
 # --set section.key=value on the command line and STTD_SECTION__KEY in the environment go before what is written here.
 # Durations are written as for systemd: 30s, 5min, 1h 30min. `sttd check-config` says whether all is right.
-# `systemctl reload sttd` takes changes over; those in [paths], [watch] and [log] need a restart.
+# `systemctl reload sttd` takes changes over; those in [paths] and [watch] need a restart.
 """
 
 
-def render(config: Config | None = None) -> str:
-    """`config` as TOML, with a sentence for each key; what is as the default has a # in front. `load` reads it back."""
+def render(config: Config | None = None, always: Collection[str] = ()) -> str:
+    """`config` as TOML, with a sentence for each key. `load` reads it back.
+
+    What is as the default has a # in front, but for the keys in `always`, written as `section.key`.
+    """
     config = config or Config()
     lines = [_HEADER]
     for section in dataclasses.fields(config):
@@ -26,7 +30,7 @@ def render(config: Config | None = None) -> str:
         chosen = getattr(config, section.name)
         for key in dataclasses.fields(chosen):
             value = getattr(chosen, key.name)
-            mark = "#" if value == key.default else ""
+            mark = "#" if value == key.default and f"{section.name}.{key.name}" not in always else ""
             lines += textwrap.wrap(key.metadata["help"], 118, initial_indent="# ", subsequent_indent="# ")
             lines.append(f"{mark}{key.name} = {write(value, key.metadata['kind'])}\n")
     return "\n".join(lines)

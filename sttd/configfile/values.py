@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sttd.configfile.languages import CODES
-from sttd.units import format_duration, parse_duration
+from sttd.units import format_duration, format_size, parse_duration, parse_size
 
 Rules = Mapping[str, Any]
 
@@ -202,6 +202,13 @@ def _suffix(value: Any, rules: Rules) -> str:
     return suffix
 
 
+def _size(value: Any, _rules: Rules) -> float:
+    """Bytes; infinite is no limit."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _must('a size such as "200G" or "512M"', value)
+    return parse_size(str(value))
+
+
 def _durations(value: Any, rules: Rules) -> tuple[float, ...]:
     items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
     if not isinstance(items, list) or not items:
@@ -213,6 +220,7 @@ _READERS: dict[str, Callable[[Any, Rules], Any]] = {
     "path": _path,
     "duration": _duration,
     "durations": _durations,
+    "size": _size,
     "bool": _bool,
     "int": _int,
     "auto": _auto,
@@ -235,6 +243,8 @@ def write(value: Any, kind: str) -> str:
             return _quoted(format_duration(value))
         case "durations":
             return _array(format_duration(each) for each in value)
+        case "size":
+            return _quoted(format_size(value))
         case "bool":
             return "true" if value else "false"
         case "auto":

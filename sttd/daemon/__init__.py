@@ -19,7 +19,7 @@ from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop, take_signals
 from sttd.daemon.opening import open_ledger
 from sttd.errors import LedgerCorrupt, LedgerError, NotConfigured
-from sttd.host import log
+from sttd.host import log, restarts
 from sttd.host.events import Kind, say
 from sttd.host.mounts import network_file_system
 from sttd.host.notify import Notifier
@@ -51,6 +51,7 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
     for warning in warnings(config):
         logger.warning(warning)
     notifier = Notifier()
+    restarts.wait_turn(notifier, os.environ)
     damage: LedgerCorrupt | None = None
     while True:
         try:
@@ -84,7 +85,9 @@ def _serve(
             inbox.start()
             context.ledger.set_fact("inbox mark", inbox.mark)
             say(Kind.DAEMON_START, f"sttd {__version__} watches {config.paths.inbox}", version=__version__)
-            return Loop(context, inputs, notifier).run(load_config, drain)
+            code = Loop(context, inputs, notifier).run(load_config, drain)
+            restarts.forget(os.environ)
+            return code
         finally:
             inbox.stop()
             context.pool.close(0.0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import queue
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,12 +16,13 @@ from types import FrameType
 from loguru import logger
 
 from sttd.config import Config
-from sttd.daemon import dispatch, filing, intake, requests, results
+from sttd.daemon import dispatch, filing, intake, requests, results, retention
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Finished
 from sttd.daemon.life import Life
 from sttd.daemon.schedule import Schedule
 from sttd.errors import ConfigError, LedgerCorrupt, LedgerError
+from sttd.host import log
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone, Own
@@ -29,6 +32,7 @@ from sttd.pool.deadlines import timed_out
 from sttd.text import printable
 
 MACHINE_CAUSES = (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE)
+NEED_RESTART = ("paths", "watch")  # sections of the configuration that locks, watches and jobs are bound to
 TICK = 1.0  # seconds: the longest that a request, or a job whose time has come, waits
 
 
@@ -149,6 +153,8 @@ class Loop:
             self._life.watch_memory()
         if due("memory log", settings.memory.log_interval, now):
             self._life.log_memory()
+        if due("retention", retention.INTERVAL, now) and not context.stopping:
+            retention.thin(context)
         dispatch.dispatch(context)
 
     def _record(self) -> None:
@@ -221,15 +227,26 @@ class Loop:
             text = f"the configuration is not changed, because the new one is bad: {error}"
             say(Kind.CONFIG_REFUSED, text, error=str(error))
         else:
-            fixed = {"paths", "watch", "log"}
-            for name in fixed:
-                if getattr(new, name) != getattr(old, name):
-                    logger.warning("[{}] has changed: it takes effect after a restart", name)
-            kept = {name: getattr(old, name) for name in fixed}
-            self._context.config = dataclasses.replace(new, **kept)
-            self._context.pool.limit(self._context.config.worker_count())
-            say(Kind.CONFIG_LOADED, "configuration loaded again")
+            self._take_over(old, new)
         self._notifier.ready()
+
+    def _take_over(self, old: Config, new: Config) -> None:
+        """What can change while the daemon runs does; the rest is named."""
+        for section in NEED_RESTART:
+            before, after = getattr(old, section), getattr(new, section)
+            names = [
+                each.name
+                for each in dataclasses.fields(before)
+                if getattr(before, each.name) != getattr(after, each.name)
+            ]
+            if names:
+                logger.warning("[{}] {} has changed: it takes effect after a restart", section, ", ".join(names))
+        config = dataclasses.replace(new, **{name: getattr(old, name) for name in NEED_RESTART})
+        self._context.config = config
+        self._context.pool.configure(config)
+        if config.log != old.log:
+            log.setup(config.log.level)
+        say(Kind.CONFIG_LOADED, "configuration loaded again")
 
     def _drained(self) -> bool:
         """Whether every file that is a job has ended, or waits for a machine that does not let it."""
@@ -273,10 +290,14 @@ class Loop:
 
 
 def take_signals(inputs: queue.SimpleQueue[Input]) -> None:
-    """SIGTERM, SIGINT and SIGHUP become inputs; the handler does nothing else."""
+    """SIGTERM, SIGINT and SIGHUP become inputs; the handler does nothing else.
+
+    On a terminal SIGHUP says that it was closed: that is the end of a daemon in the foreground, and no reload.
+    """
+    hangs_up = "NOTIFY_SOCKET" not in os.environ and sys.stdin is not None and sys.stdin.isatty()
 
     def handler(number: int, _frame: FrameType | None) -> None:
-        inputs.put(Signal(number))
+        inputs.put(Signal(signal.SIGTERM if number == signal.SIGHUP and hangs_up else number))
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ _CHECKED = 32 * 2**20
 
 def connect(path: Path) -> sqlite3.Connection:
     """To read and write: made where there is none, checked, migrated."""
+    _create(path)
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         require_ours(db)
@@ -29,6 +31,14 @@ def connect(path: Path) -> sqlite3.Connection:
         db.close()  # with its transaction, which would lock the next one out
         raise
     return db
+
+
+def _create(path: Path) -> None:
+    """The empty file, which the group may write where the umask lets it: SQLite itself would never say so."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o664))
+    except OSError as error:
+        raise LedgerError(f"ledger {path}: {error.strerror}. Is the disk full, or the folder not writable?") from error
 
 
 def connect_readonly(path: Path) -> sqlite3.Connection:

@@ -11,13 +11,14 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sttd.errors import LedgerError
 from sttd.job import Identity, Job, State
+from sttd.ledger import thinning
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.manifest import FACTS, Manifest, is_due, to_record
 from sttd.ledger.names import MANIFEST
@@ -229,6 +230,20 @@ class Ledger:
         with told(self.path):
             found = dict(self._db.execute("SELECT state, jobs FROM counts").fetchall())
         return {state: int(found.get(str(state), 0)) for state in State}
+
+    # retention
+
+    def needed_sources(self) -> set[str]:
+        with told(self.path):
+            return thinning.needed_sources(self._db)
+
+    def sources_removed(self, paths: Collection[str]) -> None:
+        with self.transaction():
+            thinning.sources_removed(self._db, paths)
+
+    def forget(self, before: float, limit: int) -> list[int]:
+        with self.transaction():
+            return thinning.forget(self._db, before, limit)
 
     # attempts
 

@@ -39,17 +39,15 @@ class LocalPool:
         clock: Callable[[], float] = time.monotonic,
         oom_kills: Callable[[], int] | None = None,
     ) -> None:
-        self._config = config
         self._worker = worker
         self._clock = clock
         self._oom_kills = oom_kills or functools.partial(death.oom_kills, death.oom_counter())
-        self._gpus = 0 if config.model.device == "cpu" else count_gpus()
-        self._limit = config.worker_count()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # a worker is gone
         self._seats: list[Seat] = []
         self._closed = False
         self._sink: Sink | None = None
+        self.configure(config)
 
     def start(self, sink: Sink) -> None:
         self._sink = sink
@@ -120,6 +118,11 @@ class LocalPool:
     def limit(self, workers: int) -> None:
         with self._lock:
             self._limit = max(1, workers)
+
+    def configure(self, config: Config) -> None:
+        gpus = 0 if config.model.device == "cpu" else count_gpus()
+        with self._lock:
+            self._config, self._gpus, self._limit = config, gpus, config.worker_count()
 
     def clean_up(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.part import Cause, Event, PartSpec
 
@@ -66,6 +67,9 @@ class WorkerPool(Protocol):
 
     def limit(self, workers: int) -> None:
         """Run at most so many parts from now on, one at least; those that run go on."""
+
+    def configure(self, config: Config) -> None:
+        """The configuration has changed. What a worker was told at its start ([memory] cleanup_...) counts for new ones."""
 
     def clean_up(self) -> None:
         """Ask all workers that have a part to give memory back after their next batch."""

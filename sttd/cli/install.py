@@ -1,0 +1,114 @@
+"""`install`: the service, its user and its folders on this machine; `--uninstall` takes all but the data away again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sttd.cli.options import given, shared
+from sttd.errors import SttdError, UsageError
+
+if TYPE_CHECKING:
+    from sttd.install.effects import Machine
+    from sttd.install.items import Item
+
+
+class NotRoot(SttdError):
+    """Only root may install."""
+
+
+def _drop_in_names() -> list[str]:
+    from sttd.install import share
+
+    return share.drop_ins()
+
+
+@click.command(short_help="Install the service: unit, user, folders.")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--uninstall", is_flag=True, help="Remove what was installed. Recordings, results and the ledger stay.")
+@click.option("--drop-in", "drop_ins", multiple=True, type=click.Choice(_drop_in_names()),
+              help="Also: an NVIDIA GPU, or an inbox that is a mount of its own.")  # fmt: skip
+@click.option("--instance", metavar="NAME", help="Also: folders and configuration of a second service, sttd@NAME.")
+@click.option("--destdir", metavar="DIR", default="/", type=click.Path(path_type=Path),
+              help="For packagers: write below DIR, and run nothing.")  # fmt: skip
+@shared
+def install(dry_run: bool, uninstall: bool, drop_ins: tuple[str, ...], instance: str | None, destdir: Path) -> None:
+    """Install this sttd as a service: units, user, folders, configuration, completion and man page.
+
+    It can be run again at any time, after an update too. A configuration that is there is never overwritten.
+    """
+    from sttd.install import effects, items, reach
+
+    words = given()
+    if words.config or words.root or words.sets:
+        raise UsageError(f"the service is configured in {items.CONFIGS}, not by the options of its installation")
+    if instance is not None and not items.is_instance(instance):
+        raise UsageError(f"--instance {instance}: choose a name of small letters, digits and _ that is not sttd")
+    machine = effects.Machine(destdir.absolute(), dry=dry_run, tell=_tell)
+    if machine.live and not dry_run and os.geteuid() != 0:
+        raise NotRoot("only root may do this: sudo " + click.get_current_context().command_path)
+    program = reach.program(machine.top)
+    if machine.live and not uninstall:
+        reach.require(program)
+    wanted = items.items(program, list(drop_ins or (_drop_in_names() if uninstall else ())), instance, _completions())
+    if uninstall:
+        _remove(machine, wanted)
+    else:
+        _install(machine, wanted, instance)
+
+
+def _install(machine: Machine, wanted: list[Item], instance: str | None) -> None:
+    from sttd.install import effects, items
+
+    for item in wanted:
+        machine.put(item)
+    machine.run("systemd-sysusers", str(items.SYSUSERS))
+    for path in (item.path for item in wanted if item.path.parent == items.TMPFILES):
+        machine.run("systemd-tmpfiles", "--create", str(path))
+    machine.run("journalctl", "--update-catalog")
+    if effects.systemd_runs():
+        machine.run("systemctl", "daemon-reload")
+    if machine.live:
+        name = "sttd" if instance is None else f"sttd@{instance}"
+        print("\nGo on with:")
+        print("  systemctl start sttd-models         fetches the configured model and its fallback")
+        print(f"  systemctl enable --now {name}")
+
+
+def _remove(machine: Machine, wanted: list[Item]) -> None:
+    from sttd.install import effects, items
+
+    more = items.left_by_instances(machine.top)
+    instances = effects.enabled_instances(machine, items.SYSTEM)
+    if machine.live and effects.systemd_runs():
+        machine.run("systemctl", "disable", "--now", "sttd.service", *instances)
+        machine.run("systemctl", "stop", "sttd-models.service", "sttd@*.service")
+    for item in [*wanted, *more]:
+        machine.take(item)
+    machine.run("journalctl", "--update-catalog")
+    if effects.systemd_runs():
+        machine.run("systemctl", "daemon-reload")
+    print("\nStays: /srv/sttd* and /var/lib/sttd* with all that is in them, and the user sttd, to whom it belongs.")
+
+
+def _completions() -> dict[str, str]:
+    """What click makes for each shell that it knows."""
+    from click.shell_completion import ShellComplete, get_completion_class
+
+    from sttd.cli.app import sttd
+    from sttd.install.items import COMPLETIONS
+
+    found = {}
+    for shell in COMPLETIONS:
+        kind = get_completion_class(shell)
+        assert kind is not None, shell
+        # not the class's own `source`: bash's looks for a bash on this machine first
+        found[shell] = ShellComplete.source(kind(sttd, {}, "sttd", "_STTD_COMPLETE")).rstrip() + "\n"
+    return found
+
+
+def _tell(what: str, path: str) -> None:
+    print(f"{what:<10} {path}")

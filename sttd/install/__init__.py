@@ -1,0 +1,1 @@
+"""What `sttd install` puts on a machine: which files, whether the service could run, and how they get there."""

@@ -1,0 +1,133 @@
+"""Writes and removes the files, and runs what systemd has to be told. A dry run tells the same and does nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sttd.errors import SttdError
+from sttd.install.items import Item, Kind
+
+Tell = Callable[[str, str], None]  # what happens, and to what
+
+
+class CommandFailed(SttdError):
+    """One of systemd's commands did not do its work."""
+
+
+class Machine:
+    """The file system below `top` (DESTDIR), where systemd is told of changes only if it is the running one's.
+
+    Args:
+        top: `/`, or the folder in which a package is put together.
+        dry: only tell.
+        tell: is told each step.
+    """
+
+    def __init__(self, top: Path, *, dry: bool, tell: Tell) -> None:
+        self.top = top
+        self._dry = dry
+        self._tell = tell
+
+    @property
+    def live(self) -> bool:
+        """Whether this is the machine itself and no package in the making."""
+        return self.top == Path("/")
+
+    def at(self, path: Path) -> Path:
+        return self.top / path.relative_to("/")
+
+    def put(self, item: Item) -> None:
+        """Make one file or link what it is to be."""
+        path = self.at(item.path)
+        if _is_as_wanted(path, item):
+            self._tell("unchanged", str(path))
+        elif item.kind is Kind.LINK and os.path.lexists(path) and not _is_dead_link(path):
+            self._tell("left alone, it is not ours", str(path))
+        elif item.kind is Kind.CONFIG and os.path.lexists(path):
+            self._tell("left as it is", str(path))
+            self.put(Item(item.path.with_name(item.path.name + ".new"), item.content))
+        else:
+            self._tell("replaced" if os.path.lexists(path) else "created", str(path))
+            if not self._dry:
+                _write(path, item)
+
+    def take(self, item: Item) -> None:
+        """Remove one file, if it is ours."""
+        path = self.at(item.path)
+        if not os.path.lexists(path):
+            return
+        if item.kind is not Kind.FILE and not _is_as_wanted(path, item):
+            self._tell("left, it is not as it was installed", str(path))
+            return
+        self.remove(path)
+
+    def remove(self, path: Path) -> None:
+        self._tell("removed", str(path))
+        if not self._dry:
+            path.unlink()
+            with contextlib.suppress(OSError):  # another file is in it, or it is systemd's
+                if path.parent.name.endswith(".d") or path.parent.name == "sttd":
+                    path.parent.rmdir()
+
+    def run(self, *words: str, missing_is_fine: bool = False) -> None:
+        """One of systemd's commands, on the machine itself alone.
+
+        Raises:
+            CommandFailed: it is not there, or ends with an error.
+        """
+        if not self.live:
+            return
+        if shutil.which(words[0]) is None and missing_is_fine:
+            return
+        self._tell("runs", " ".join(words))
+        if self._dry:
+            return
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise CommandFailed(
+                f"there is no {words[0]}: the service needs systemd (apt-get install systemd)"
+            ) from None
+        if done.returncode:
+            raise CommandFailed(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()}")
+
+
+def systemd_runs() -> bool:
+    """Whether systemd is PID 1 here (sd_booted(3))."""
+    return Path("/run/systemd/system").is_dir()
+
+
+def enabled_instances(machine: Machine, system: Path) -> Sequence[str]:
+    """The instances of the template that are started at boot, and those that run."""
+    found = {path.name for path in machine.at(system).glob("*.wants/sttd@*.service")}
+    return sorted(found)
+
+
+def _is_dead_link(path: Path) -> bool:
+    """A link of an sttd that is gone."""
+    return path.is_symlink() and not path.exists()
+
+
+def _is_as_wanted(path: Path, item: Item) -> bool:
+    if item.kind is Kind.LINK:
+        return path.is_symlink() and str(path.readlink()) == item.content
+    return path.is_file() and not path.is_symlink() and path.read_bytes() == item.content.encode()
+
+
+def _write(path: Path, item: Item) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sttd-", dir=path.parent) as scratch:
+        part = Path(scratch, "part")
+        if item.kind is Kind.LINK:
+            part.symlink_to(item.content)
+        else:
+            part.write_text(item.content, "utf-8")
+            part.chmod(0o644)
+        part.replace(path)

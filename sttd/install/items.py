@@ -1,0 +1,121 @@
+"""Which files an installation consists of. Pure but for reading what is shipped: nothing is written here."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sttd import configfile
+from sttd.config import Config, Paths
+from sttd.install import share
+
+SHIPPED = "/opt/sttd/bin/sttd"  # the program in the units as they are shipped
+UNITS = ("sttd.service", "sttd@.service", "sttd-models.service")
+SYSTEM = Path("/etc/systemd/system")
+SYSUSERS = Path("/usr/lib/sysusers.d/sttd.conf")
+TMPFILES = Path("/usr/lib/tmpfiles.d")
+CATALOGUES = Path("/usr/lib/systemd/catalog")
+CONFIGS = Path("/etc/sttd")
+COMMAND = Path("/usr/local/bin/sttd")
+MAN = Path("/usr/local/share/man/man8/sttd.8")
+COMPLETIONS = {  # click's shells, and where each looks for what an administrator has installed
+    "bash": Path("/usr/local/share/bash-completion/completions/sttd"),
+    "zsh": Path("/usr/local/share/zsh/site-functions/_sttd"),
+    "fish": Path("/usr/local/share/fish/vendor_completions.d/sttd.fish"),
+}
+
+
+class Kind(enum.Enum):
+    """What happens where another file has the name already."""
+
+    FILE = "it is ours, and replaced"
+    CONFIG = "it is a person's, and stays; ours goes beside it as `.new`"
+    LINK = "it stays, unless it is a link of ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    path: Path  # absolute; below DESTDIR where there is one
+    content: str  # of a file, or the target of a link
+    kind: Kind = Kind.FILE
+
+
+def items(program: list[str], drop_ins: list[str], instance: str | None, completions: dict[str, str]) -> list[Item]:
+    """Everything that is installed, in the order in which it is told.
+
+    Args:
+        program: the words that run sttd, with an absolute path first.
+        drop_ins: names, as `share.drop_ins` gives them.
+        instance: of `sttd@.service`, whose configuration and folders are made too.
+        completions: scripts by shell.
+    """
+    found = [Item(SYSTEM / unit, unit_text(unit, program)) for unit in UNITS]
+    found += [_drop_in(name, unit) for name in drop_ins for unit in _takers(name, instance)]
+    found += [Item(SYSUSERS, share.text("sttd.sysusers")), Item(TMPFILES / "sttd.conf", share.text("sttd.tmpfiles"))]
+    found += [Item(CONFIGS / "sttd.toml", config_text("sttd"), Kind.CONFIG)]
+    if instance is not None:
+        found += [Item(TMPFILES / f"sttd@{instance}.conf", _instance_folders(instance))]
+        found += [Item(CONFIGS / f"{instance}.toml", config_text(f"sttd-{instance}"), Kind.CONFIG)]
+    found += [Item(CATALOGUES / path.name, path.read_text("utf-8")) for path in share.catalogues()]
+    found += [Item(COMPLETIONS[shell], script) for shell, script in completions.items()]
+    found += [Item(MAN, share.text("sttd.8"))]
+    if len(program) == 1 and program[0] != str(COMMAND):
+        found += [Item(COMMAND, program[0], Kind.LINK)]
+    return found
+
+
+def unit_text(unit: str, program: list[str]) -> str:
+    """A unit that runs this sttd (systemd.service(5), COMMAND LINES)."""
+    return share.text(unit).replace(SHIPPED, " ".join(map(_quoted, program)))
+
+
+def _quoted(word: str) -> str:
+    word = word.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
+    if re.search(r"[\s\"';]", word):
+        return '"' + word.replace('"', '\\"') + '"'
+    return word
+
+
+def _takers(name: str, instance: str | None) -> list[str]:
+    """The units that a drop-in is for: the mount of an inbox is one service's own affair, a GPU is everyone's."""
+    if name == "inbox-mount":
+        return ["sttd.service" if instance is None else f"sttd@{instance}.service"]
+    return ["sttd.service", "sttd@.service"]
+
+
+def _drop_in(name: str, unit: str) -> Item:
+    text = share.text(f"drop-ins/{name}.conf")
+    instance = re.fullmatch(r"sttd@(.+)\.service", unit)
+    if instance:
+        text = text.replace("/srv/sttd", f"/srv/sttd-{instance[1]}")
+    return Item(SYSTEM / f"{unit}.d" / f"{name}.conf", text)
+
+
+def _instance_folders(instance: str) -> str:
+    text = share.text("sttd.tmpfiles")
+    return text.replace("/srv/sttd", f"/srv/sttd-{instance}").replace("/var/lib/sttd", f"/var/lib/sttd-{instance}")
+
+
+def config_text(folder: str) -> str:
+    """The configuration with the service's folders in it, so that a command finds the ledger without systemd's help."""
+    paths = Paths(root=Path("/srv", folder), state=Path("/var/lib", folder))
+    return configfile.render(dataclasses.replace(Config(), paths=paths), always=("paths.root", "paths.state"))
+
+
+def is_instance(name: str) -> bool:
+    """Whether it can be an instance: a word that is a file name everywhere, and needs no escape in a unit's name."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9_]{0,30}", name) is not None and name != "sttd"
+
+
+def left_by_instances(top: Path) -> list[Item]:
+    """What was installed for instances below `top`; their configurations are a person's where they were changed."""
+    found = []
+    for path in sorted((top / TMPFILES.relative_to("/")).glob("sttd@*.conf")):
+        instance = path.stem.removeprefix("sttd@")
+        found += [Item(TMPFILES / path.name, ""), _drop_in("inbox-mount", f"sttd@{instance}.service")]
+        found += [Item(CONFIGS / f"{instance}.toml", config_text(f"sttd-{instance}"), Kind.CONFIG)]
+    news = sorted((top / CONFIGS.relative_to("/")).glob("*.toml.new"))
+    return found + [Item(CONFIGS / path.name, "") for path in news]

@@ -1,0 +1,71 @@
+"""Sources that were filed away are thinned by age and size, where the configuration says so.
+
+The age of a file is the time since it was put there or last touched in any way (st_ctime): its modification time is the
+recording's own, which may be years back. What is hidden is on its way, and no business of ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+GRACE = 3600.0  # seconds; what came within them may not yet be in the ledger, and always stays
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    path: str
+    size: int  # bytes
+    since: float  # UTC seconds since the epoch
+
+
+def surplus(files: Iterable[Kept], now: float, age: float, size: float, needed: Collection[str]) -> list[Kept]:
+    """The files to be removed, oldest first.
+
+    Args:
+        files: all of one folder.
+        now: UTC seconds since the epoch.
+        age: seconds; what is older goes. Infinite: nothing does.
+        size: bytes; where all of them take more, the oldest go. Infinite: none does.
+        needed: paths that a job still wants; they stay, and count for the size.
+    """
+    rest = sorted(files, key=lambda file: file.since)
+    total = sum(file.size for file in rest)
+    chosen = []
+    for file in rest:
+        if file.path in needed or now - file.since < GRACE:
+            continue
+        if now - file.since > age or total > size:
+            chosen.append(file)
+            total -= file.size
+    return chosen
+
+
+def walk(folder: str) -> list[Kept]:
+    """Every file below `folder`. Raises OSError where the folder itself cannot be read."""
+    os.scandir(folder).close()  # os.walk would find nothing in one that is away
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = os.path.join(place, name)
+            with contextlib.suppress(FileNotFoundError):  # somebody took it away meanwhile
+                seen = os.lstat(path)
+                if stat.S_ISREG(seen.st_mode) and not name.startswith("."):
+                    found.append(Kept(path, seen.st_size, seen.st_ctime))
+    return found
+
+
+def remove(files: Iterable[Kept]) -> list[Kept]:
+    """Remove those that are still as they were seen; returns them."""
+    removed = []
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            seen = os.lstat(file.path)
+            if (seen.st_size, seen.st_ctime) == (file.size, file.since):
+                os.unlink(file.path)
+                removed.append(file)
+    return removed

@@ -1,0 +1,158 @@
+"""`sttd install`, as far as no systemd is needed: into a folder, as a packager does, and without doing anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sttd import configfile
+from sttd.cli.app import main
+from sttd.install import items, reach, share
+
+
+@pytest.fixture
+def install(tmp_path, capsys):
+    """One `sttd install` below `tmp_path`; what it told."""
+
+    def run(*words: str, code: int = 0) -> list[str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["install", "--destdir", str(tmp_path), *words])
+        captured = capsys.readouterr()
+        assert int(ended.value.code or 0) == code, captured.err
+        return (captured.err if code else captured.out).splitlines()
+
+    return run
+
+
+def files(top: Path) -> set[str]:
+    return {f"/{path.relative_to(top)}" for path in top.rglob("*") if not path.is_dir() or path.is_symlink()}
+
+
+def test_every_file_is_told_and_none_is_written_twice(install, tmp_path):
+    told = {line.split()[-1].removeprefix(str(tmp_path)) for line in install()}
+    assert told == files(tmp_path)
+    assert {line.split()[0] for line in install()} == {"unchanged"}
+
+
+def test_a_dry_run_tells_the_same_and_does_nothing(install, tmp_path):
+    told = install("--dry-run")
+    assert files(tmp_path) == set()
+    assert told == install()
+
+
+def test_a_configuration_is_never_overwritten(install, tmp_path):
+    install()
+    config = tmp_path / "etc/sttd/sttd.toml"
+    ours = config.read_text()
+    config.write_text("[pool]\nworkers = 2\n")
+    install()
+    assert config.read_text() == "[pool]\nworkers = 2\n"
+    assert config.with_name("sttd.toml.new").read_text() == ours
+
+
+def test_an_uninstallation_leaves_a_configuration_that_was_changed_and_nothing_else(install, tmp_path):
+    install("--drop-in", "gpu", "--instance", "meeting")
+    (tmp_path / "etc/sttd/meeting.toml").write_text("# mine\n")
+    install()
+    install("--uninstall")
+    assert files(tmp_path) == {"/etc/sttd/meeting.toml"}
+
+
+def test_somebody_elses_command_is_left_alone(install, tmp_path):
+    command = tmp_path / "usr/local/bin/sttd"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\n")
+    install()
+    install("--uninstall")
+    assert command.read_text() == "#!/bin/sh\n"
+
+
+def test_the_configuration_names_the_folders_of_the_service(tmp_path):
+    """So that `sttd status` finds the ledger without systemd's $STATE_DIRECTORY."""
+    path = tmp_path / "sttd.toml"
+    path.write_text(items.config_text("sttd-meeting"))
+    paths = configfile.load(path, environ={}).paths
+    assert (paths.inbox, paths.state) == (Path("/srv/sttd-meeting/inbox"), Path("/var/lib/sttd-meeting"))
+
+
+@pytest.mark.parametrize("name", ["sttd", "../x", "a/b", "", "Meeting", "a b", "x@y", "-x"])
+def test_an_instance_has_a_plain_name(install, name, tmp_path):
+    assert "choose a name" in install("--instance", name, code=2)[0]
+    assert files(tmp_path) == set()
+
+
+def test_a_configuration_on_the_command_line_is_refused_not_ignored(install, tmp_path):
+    assert "/etc/sttd" in install("--set", "pool.workers=2", code=2)[0]
+    assert files(tmp_path) == set()
+
+
+def test_a_unit_runs_this_sttd_however_its_path_is_spelt():
+    """systemd.service(5): % and $ are doubled, blanks are quoted."""
+    text = items.unit_text("sttd.service", ["/opt/my sttd/100%/$x/bin/python", "-m", "sttd"])
+    assert 'ExecStart="/opt/my sttd/100%%/$$x/bin/python" -m sttd --config /etc/sttd/sttd.toml run\n' in text
+    assert items.SHIPPED not in text
+
+
+@pytest.mark.parametrize("shell", items.COMPLETIONS)
+def test_each_shell_gets_its_completion(install, tmp_path, shell):
+    install()
+    text = (tmp_path / items.COMPLETIONS[shell].relative_to("/")).read_text()
+    assert "_STTD_COMPLETE" in text
+
+
+def test_the_completion_of_bash_completes(install, tmp_path):
+    """Asked by a real bash, which runs this sttd."""
+    install()
+    script = tmp_path / items.COMPLETIONS["bash"].relative_to("/")
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "sttd"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m sttd "$@"\n')
+    command.chmod(0o755)
+    ask = f'source {script}; COMP_WORDS=(sttd che); COMP_CWORD=1; _sttd_completion sttd; echo "${{COMPREPLY[@]}}"'
+    environ = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", ask], env=environ, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["check-config"], done.stderr
+
+
+def test_what_the_service_cannot_read_is_named_with_the_folder_that_is_in_the_way(tmp_path):
+    assert reach.problem(Path("/usr/bin/env")) is None
+    assert "ProtectHome=" in str(reach.problem(Path("/root/x/bin/python")))
+    assert "PrivateTmp=" in str(reach.problem(tmp_path / "bin" / "sttd"))
+
+
+def test_closed_folders_and_links_into_them_are_seen(tmp_path, monkeypatch):
+    """The modes for all others count, on every step of the way, also behind links."""
+    monkeypatch.setattr(reach, "HIDDEN", {})
+    for folder in [tmp_path, *tmp_path.parents]:
+        if folder.stat().st_mode & 0o001 == 0:
+            folder.chmod(folder.stat().st_mode | 0o011)  # pytest's own
+    (tmp_path / "closed").mkdir(mode=0o750)
+    (tmp_path / "closed" / "python").write_text("")
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "python").symlink_to("../closed/python")
+    (tmp_path / "secret").write_text("")
+    (tmp_path / "secret").chmod(0o640)
+    assert f"{tmp_path}/closed is closed to other users (mode 0750)" in str(reach.problem(tmp_path / "venv" / "python"))
+    assert "may not be read by other users (mode 0640)" in str(reach.problem(tmp_path / "secret"))
+    (tmp_path / "closed").chmod(0o755)
+    assert reach.problem(tmp_path / "venv" / "python") is None
+
+
+def test_a_python_that_the_service_cannot_read_ends_it_with_what_to_do(tmp_path):
+    """This one lies in a folder that the service does not see."""
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [python, "-m", "sttd", "install", "--dry-run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{python}: the service has a folder of its own there (PrivateTmp=)" in done.stderr
+    assert "virtual environment of /usr/bin/python3 in /opt/sttd" in done.stderr
+
+
+def test_drop_ins_are_found_in_the_checkout_and_named():
+    assert share.drop_ins() == ["gpu", "inbox-mount"]

@@ -1,0 +1,104 @@
+"""What is old goes only where the configuration says so, and nothing that a job still needs."""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import time
+
+import pytest
+
+from sttd.config import Config, Paths, Retention
+from sttd.daemon import retention
+from sttd.daemon.context import Context
+from sttd.daemon.errands import Errands
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
+from sttd.pool.deadlines import Deadlines
+from tests import speech
+
+DAY = 86_400.0
+
+
+class Inbox:
+    """The thinning asks only whether there is one."""
+
+
+@pytest.fixture
+def context(tmp_path):
+    """The daemon's own parts, ten days after its folders were filled."""
+    folders = {name: tmp_path / name for name in ("inbox", "transcripts", "archive", "failed", "state")}
+    for folder in folders.values():
+        folder.mkdir()
+    ledger = Ledger.open(folders["state"] / "ledger.db")
+    inputs: queue.SimpleQueue = queue.SimpleQueue()
+    yield Context(
+        config=Config(paths=Paths(root=tmp_path, **folders)), ledger=ledger, pool=None, inbox=Inbox(),
+        errands=Errands(inputs.put), deadlines=Deadlines(), utc=lambda: time.time() + 10 * DAY,
+    ), inputs  # fmt: skip
+    ledger.close()
+
+
+def done(ledger: Ledger, path, now: float):
+    """A job whose source was archived."""
+    path.write_bytes(b"x" * 100)
+    job = ledger.update(ledger.add(path.name, Identity(100, 1), now), state=State.RUNNING)
+    job = ledger.update(job, state=State.COMMITTING, plan={})
+    return ledger.update(job, state=State.DONE, plan=None, location=str(path), finished_at=now)
+
+
+def thin(context, inputs, **settings) -> None:
+    """Once, with all that follows from it."""
+    context.config = dataclasses.replace(context.config, retention=Retention(**settings))
+    retention.thin(context)
+    while context.errands.under_way:
+        context.errands.settle(inputs.get(timeout=30))
+
+
+def test_old_sources_go_and_their_jobs_say_so_but_one_that_is_done_again_keeps_its_own(context, tmp_path):
+    context, inputs = context
+    gone, kept = (done(context.ledger, tmp_path / "archive" / name, time.time()) for name in ("a.mp3", "b.mp3"))
+    context.ledger.add("b.mp3", Identity(100, 1), time.time(), redo_of=kept.id, location=kept.location)
+    (tmp_path / "failed" / "c.mp3").write_bytes(b"x")
+    thin(context, inputs)
+    assert (tmp_path / "archive" / "a.mp3").exists()
+    thin(context, inputs, archive_age=9 * DAY)
+    assert [path.name for path in (tmp_path / "archive").iterdir()] == ["b.mp3"]
+    assert [context.ledger.get(job.id).location for job in (gone, kept)] == ["", kept.location]
+    assert (tmp_path / "failed" / "c.mp3").exists()
+    thin(context, inputs, failed_age=9 * DAY)
+    assert not (tmp_path / "failed" / "c.mp3").exists()
+
+
+def test_jobs_are_forgotten_with_their_checkpoints_and_their_sources_stay(context, tmp_path):
+    context, inputs = context
+    job = done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
+    checkpoint = tmp_path / "state" / "work" / str(job.id) / "0.jsonl"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    thin(context, inputs, ledger_age=11 * DAY)
+    assert checkpoint.exists()
+    thin(context, inputs, ledger_age=9 * DAY)
+    assert context.ledger.jobs() == []
+    assert not checkpoint.parent.exists()
+    assert (tmp_path / "archive" / "a.mp3").exists()
+
+
+def test_an_archive_that_is_away_changes_nothing(context, tmp_path):
+    context, inputs = context
+    job = done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
+    (tmp_path / "archive").rename(tmp_path / "elsewhere")
+    thin(context, inputs, archive_age=DAY)
+    assert context.ledger.get(job.id) == job
+
+
+def test_a_daemon_that_is_told_to_forgets_at_its_start_and_takes_the_file_again(make_daemon):
+    """The same recording dropped once more is a job of its own, not a copy of one that nobody remembers."""
+    first = make_daemon()
+    speech.encode(first.inbox / "talk.flac", speech.compose(["english"]).audio)
+    assert first.drain() == 0
+    second = make_daemon({"retention.ledger_age": "0s"})
+    assert second.drain() == 0
+    assert second.jobs() == []
+    assert (second.archive / "talk.flac").exists()
+    assert any("1 job forgotten" in line for line in second.log)
