@@ -84,6 +84,7 @@ def publish(context: Context, job: Job) -> None:
         _tell_done(done, filed)
         context.filing.pop(job.id, None)
         context.trouble.pop("outbox", None)
+        look_again(context, job)
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
         _forget_checkpoint(context, done)
@@ -106,6 +107,7 @@ def give_up(context: Context, job: Job) -> None:
     def then(location: str | None) -> None:
         context.ledger.update(context.ledger.get(job.id), plan=None, location=location or job.location)
         context.filing.pop(job.id, None)
+        look_again(context, job)
         release_twins(context, job.id)
 
     def failed(error: OSError | SttdError) -> None:
@@ -136,6 +138,12 @@ def release_twins(context: Context, job_id: int) -> None:
     with context.ledger.transaction():
         for twin in context.ledger.waiting_for(job_id):
             context.ledger.update(twin, copy_of=None)
+
+
+def look_again(context: Context, job: Job) -> None:
+    """A new file may have come under the name before the job ended, and was not taken for one then."""
+    if context.inbox is not None and job.location is None:
+        context.inbox.forget(job.source)
 
 
 def _not_copied(context: Context, job_id: int) -> None:

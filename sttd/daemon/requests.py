@@ -56,6 +56,11 @@ def retry(context: Context, job: Job) -> None:
     if job.state not in RETRIED or job.plan is not None:
         logger.warning("job {}: it is {}, which cannot be tried again", job.id, job.state)
         return
+    latest = context.ledger.latest(job.source)
+    if not job.location and latest is not None and latest.id != job.id:
+        words = "job {}: {} is another file by now, which job {} is about; nothing is left to be tried again"
+        logger.warning(words, job.id, printable(job.source), latest.id)
+        return
     now = context.utc()
     changes = {"attempts": 0, "not_before": 0.0, "error": None, "cause": None, "finished_at": None, "copy_of": None}
     context.ledger.update(job, state=State.QUEUED, queued_at=now, location=job.location or None, **changes)

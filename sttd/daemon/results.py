@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 
 from loguru import logger
@@ -104,6 +105,9 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None) -
         started_anew(context, running)
         return
     decision = decide(context, running, cause)
+    if cause is Cause.GONE and running.job.location is not None:
+        # archived, failed or named by a person: no inbox will tell of it, and nobody need wait for it
+        decision = dataclasses.replace(decision, state=State.FAILED)
     shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
     with context.ledger.transaction():
         job = book(context, running, cause, error)
@@ -122,6 +126,9 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None) -
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
     forget(context, running)
+    if cause is Cause.GONE and context.inbox is not None and job.location is None:
+        # the inbox may have told so while the worker had it; it looks again, and tells again
+        context.inbox.expect([job.source])
     if shared:
         name = "model" if cause is Cause.NO_MODEL else "machine"
         context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
@@ -129,6 +136,7 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None) -
     if job.state is State.FAILED:
         filing.give_up(context, job)
     elif job.state is not State.QUEUED:
+        filing.look_again(context, job)
         filing.release_twins(context, job.id)
 
 

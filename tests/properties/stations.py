@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,28 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.known: set[str] = set()
+        self.told: dict[str, Identity] = {}
 
     def forget(self, rel: str) -> None:
         self.known.discard(rel)
+        self.told.pop(rel, None)
+
+    def news(self) -> dict[str, Identity]:
+        """What was not told yet: each version is told once, until it is forgotten or gone."""
+        files = self.files()
+        news = {rel: identity for rel, identity in files.items() if self.told.get(rel) != identity}
+        self.told.update(news)
+        self.known.update(news)
+        return news
+
+    def lost(self) -> list[str]:
+        lost = sorted(self.known - self.files().keys())
+        for rel in lost:
+            self.forget(rel)
+        return lost
+
+    def expect(self, rels: Iterable[str]) -> None:
+        self.known.update(rels)
 
     def files(self) -> dict[str, Identity]:
         found = {}
@@ -136,14 +155,12 @@ class Stations:
         self.start()
 
     def look(self) -> None:
-        files = self.inbox.files()
-        self.inbox.known.update(files)
-        if files:
-            intake.found(self.context, Found(tuple(files.items())))
+        news = self.inbox.news()
+        if news:
+            intake.found(self.context, Found(tuple(news.items())))
 
     def miss(self) -> None:
-        lost = sorted(self.inbox.known - self.inbox.files().keys())
-        self.inbox.known.difference_update(lost)
+        lost = self.inbox.lost()
         if lost:
             intake.gone(self.context, Gone(tuple(lost)))
 

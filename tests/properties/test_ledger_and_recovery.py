@@ -46,9 +46,9 @@ class Life(RuleBasedStateMachine):
 
     # what people do
 
-    @rule(name=st.sampled_from(NAMES), content=st.sampled_from(["one", "two"]))
-    def write(self, name, content):
-        """A new file, or a new version over the old one, by rename as rsync does."""
+    @rule(name=st.sampled_from(NAMES), content=st.sampled_from(["one", "two"]), steps=st.integers(0, 6))
+    def write(self, name, content, steps):
+        """A new file, or a new version over the old one, by rename as rsync does; and it may come a long way at once."""
         path, part = self.stations.inbox.root / name, self.root / "part"
         self.leave(name)
         self.number += 1
@@ -57,13 +57,20 @@ class Life(RuleBasedStateMachine):
         os.utime(part, ns=(time, time))
         part.rename(path)
         self.appear(name, time, content)
+        if steps:
+            self.stations.look()
+            self.stations.tick(1.0)
+        for attempt in list(self.stations.pool.attempts.values()):
+            self.advance(attempt, steps - 1)
 
-    @rule(name=st.sampled_from(NAMES))
-    def take_away(self, name):
+    @rule(name=st.sampled_from(NAMES), noticed=st.booleans())
+    def take_away(self, name, noticed):
         path = self.stations.inbox.root / name
         if path.exists():
             self.leave(name)
             self.taken[name] = path.rename(self.root / f"taken-{name}")
+            if noticed:
+                self.stations.miss()
 
     @rule(name=st.sampled_from(NAMES))
     def put_back(self, name):
@@ -71,6 +78,13 @@ class Life(RuleBasedStateMachine):
         if name in self.taken and not path.exists():
             back = self.taken.pop(name).rename(path)
             self.appear(name, back.stat().st_mtime_ns, back.read_text())
+
+    @rule(folder=st.sampled_from(["archive", "failed"]), pick=picks)
+    def throw_away(self, folder, pick):
+        """What lies in the archive, or among the failed, is a person's to delete."""
+        found = sorted(path for path in (self.root / folder).iterdir() if path.suffix != ".json")
+        if found:
+            found[pick % len(found)].unlink()
 
     def leave(self, name):
         path = self.stations.inbox.root / name
@@ -105,7 +119,9 @@ class Life(RuleBasedStateMachine):
     @rule(pick=picks, steps=st.integers(1, CHUNKS + 2))
     @precondition(lambda self: self.stations.pool.attempts)
     def work(self, pick, steps):
-        attempt = self.attempt(pick)
+        self.advance(self.attempt(pick), steps)
+
+    def advance(self, attempt, steps):
         for _ in range(steps):
             if self.stations.pool.attempts.get(attempt.spec.part_id) is attempt:
                 self.stations.step(attempt)
@@ -169,7 +185,7 @@ class Life(RuleBasedStateMachine):
         """Nobody disturbs any more: everything comes to its end, and every version that stayed has one."""
         stations = self.stations
         stations.context.ledger.ask("resume", None, stations.now)
-        for _ in range(60):
+        for _ in range(16):
             stations.look()
             stations.miss()
             stations.tick(1000.0)
@@ -210,4 +226,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(words.percent(60), stateful_step_count=40)
+TestLife.settings = settings(words.percent(100), stateful_step_count=40)

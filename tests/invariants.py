@@ -1,0 +1,184 @@
+"""What must be true of sttd's folders after any trouble, once a daemon has drained them.
+
+It knows the folders, the ledger and the outputs, and nothing of what was done to them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from sttd.job import Job, State
+from sttd.ledger import Ledger
+from sttd.ledger.checkpoint import unseal
+
+LOCK = ".sttd.lock"  # what sttd leaves in the inbox for good
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What becomes of one recording in a run that nobody disturbs."""
+
+    sha256: str  # of the source
+    segments: tuple[tuple[float, str], ...] | None  # start and text; None: it fails
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Of one `sttd --root`, whatever is mounted where."""
+
+    root: Path
+
+    def __getattr__(self, name: str) -> Path:
+        return self.root / name
+
+    def jobs(self) -> list[Job]:
+        if not (self.state / "ledger.db").exists():
+            return []
+        ledger = Ledger.open(self.state / "ledger.db")
+        try:
+            return ledger.jobs(newest=False)
+        finally:
+            ledger.close()
+
+
+def expected(folders: Folders) -> dict[str, Expected]:
+    """By source: what an undisturbed run has left in `folders`."""
+    found = {}
+    for job in folders.jobs():
+        digest = hashlib.sha256(Path(job.location or "").read_bytes()).hexdigest()
+        found[job.source] = Expected(digest, segments(job) if job.state is State.DONE else None)
+    return found
+
+
+def segments(job: Job) -> tuple[tuple[float, str], ...]:
+    return tuple((each["start"], each["text"]) for each in result(job)["segments"])
+
+
+def result(job: Job) -> dict[str, Any]:
+    path = next(path for path in job.outputs if path.endswith(".json"))
+    value = json.loads(Path(path).read_bytes())
+    assert isinstance(value, dict)
+    return value
+
+
+def begun(folders: Folders) -> dict[str, tuple[int, int]]:
+    """Jobs with chunks in their checkpoint that are still to be finished: their attempts and resumes so far.
+
+    To be asked after a kill and handed to `problems`: no further attempt at such a job may start from its beginning.
+    It opens the ledger and so changes its files: before a restart give it a copy.
+    """
+    return {
+        job.source: (job.attempt, job.resumes)
+        for job in folders.jobs()
+        if job.state in (State.QUEUED, State.RUNNING) and _chunks(folders.state / "work" / str(job.id) / "0.jsonl")
+    }
+
+
+def _chunks(path: Path) -> int:
+    if not path.exists():
+        return 0
+    good = [unseal(line) for line in path.read_bytes().splitlines(keepends=True)]
+    whole = good.index(None) if None in good else len(good)
+    return max(0, whole - 1)
+
+
+def problems(folders: Folders, sources: Mapping[str, Expected], begun: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Every broken promise in words; [] where all are kept."""
+    return list(_problems(folders, sources, begun))
+
+
+def _problems(folders: Folders, sources: Mapping[str, Expected], begun: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    jobs = folders.jobs()
+    if sorted(job.source for job in jobs) != sorted(sources):
+        yield f"not one job for each source: {[job.source for job in jobs]}"
+        return
+    for job in jobs:
+        wanted = sources[job.source]
+        yield from of_result(job, wanted) if wanted.segments is not None else _of_failure(folders, job, wanted)
+        attempts, resumes = begun.get(job.source, (job.attempt, 0))
+        if job.attempt > attempts and job.resumes <= resumes:
+            yield f"{job.source}: transcribed from its beginning, though chunks of it were there"
+    yield from of_files(folders, jobs)
+    for process in processes(folders.root):
+        yield f"a process is left: {process}"
+
+
+def of_result(job: Job, wanted: Expected) -> Iterator[str]:
+    if job.state is not State.DONE or job.plan is not None:
+        yield f"{job.source}: is {job.state}, not done ({job.error})"
+        return
+    broken = [path for path in job.outputs if not Path(path).is_file()]
+    if broken or not job.outputs:
+        yield f"{job.source}: results are missing: {broken or 'all'}"
+        return
+    if segments(job) != wanted.segments:
+        yield f"{job.source}: says {segments(job)}, an undisturbed run {wanted.segments}"
+    if result(job)["source"]["sha256"] != wanted.sha256:
+        yield f"{job.source}: its result names another source"
+    said = " ".join(text.strip() for _, text in wanted.segments or ())
+    for path in job.outputs:
+        if path.endswith(".txt") and " ".join(Path(path).read_text("utf-8").split()) != " ".join(said.split()):
+            yield f"{path}: half written"
+        if stat.S_IMODE(Path(path).stat().st_mode) != 0o640:
+            yield f"{path}: its mode is {Path(path).stat().st_mode:o}"
+    yield from _of_source(job, wanted)
+
+
+def _of_failure(folders: Folders, job: Job, wanted: Expected) -> Iterator[str]:
+    if job.state is not State.FAILED or job.plan is not None or not job.error:
+        yield f"{job.source}: is {job.state}, not failed with words"
+        return
+    yield from _of_source(job, wanted)
+    record = Path(f"{job.location}.error.json")
+    try:
+        if json.loads(record.read_bytes())["job"] != job.id:
+            yield f"{record}: of another job"
+    except (OSError, ValueError, KeyError) as error:
+        yield f"{record}: {error!r}"
+
+
+def _of_source(job: Job, wanted: Expected) -> Iterator[str]:
+    """The recording itself lies where the ledger says, whole."""
+    path = Path(job.location or "")
+    if not path.is_file():
+        yield f"{job.source}: the source is lost: not at {job.location!r}"
+    elif hashlib.sha256(path.read_bytes()).hexdigest() != wanted.sha256:
+        yield f"{job.source}: {path} is not what was dropped"
+
+
+def of_files(folders: Folders, jobs: list[Job]) -> Iterator[str]:
+    """Nothing lies anywhere that no job knows: no second result, no staging folder, no half copy, no private name."""
+    known = {path for job in jobs for path in (*job.outputs, job.location) if path}
+    known |= {f"{job.location}.error.json" for job in jobs if job.state is State.FAILED}
+    known.add(str(folders.inbox / LOCK))
+    for name in ("inbox", "transcripts", "archive", "failed"):
+        for path in (folders.root / name).rglob("*"):
+            if ".sttd-" in path.name or (not path.is_dir() and str(path) not in known):
+                yield f"left behind: {path}"
+    kept = {str(job.id) for job in jobs if job.state is State.FAILED}
+    work = folders.state / "work"
+    left = set(os.listdir(work)) - kept if work.is_dir() else set()
+    if left:
+        yield f"checkpoints are left: {sorted(left)}"
+
+
+def processes(root: Path) -> list[str]:
+    """Processes that were started for `root`: it is in their command line or their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = [*process.cmdline(), *process.environ().values()]
+            if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE and str(root) in words:
+                found.append(f"{process.pid}: {' '.join(process.cmdline())[:100]}")
+        except psutil.Error:  # it ended meanwhile, or is another user's
+            continue
+    return found
