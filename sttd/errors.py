@@ -35,5 +35,9 @@ class UsageError(SttdError):
     exit_code = 2
 
 
+class SourceChanged(SttdError):
+    """The source is another version than the one that was transcribed: its job starts anew."""
+
+
 class LedgerError(SttdError):
     """The ledger cannot be opened, read or written; the machine's fault, never a job's."""

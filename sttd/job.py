@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,10 @@ class Identity:
 
     size: int  # bytes
     mtime_ns: int
+
+    @classmethod
+    def of(cls, seen: os.stat_result) -> Identity:
+        return cls(seen.st_size, seen.st_mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,11 @@ def jobs(state: str | None, limit: int | None, as_json: bool) -> None:
     """The jobs, newest last."""
     tables = is_terminal() and not as_json
     most = limit or (LATEST if tables else -1)
-    with access.reading(given().load()) as ledger:
+    config = given().load()
+    if as_json and not access.has_ledger(config):
+        print("[]")  # as in `status`: a program need not wait for the first start
+        return
+    with access.reading(config) as ledger:
         if tables:
             _table(ledger.jobs(figures.states(state), most), state, _total(ledger, figures.states(state)))
             return

@@ -84,9 +84,7 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
     with _stations(config, inputs) as context:
         recover(context)
         for file in files:
-            seen = file.stat()
-            identity = Identity(seen.st_size, seen.st_mtime_ns)
-            context.ledger.add(file.name, identity, context.utc(), location=os.path.abspath(file))  # noqa: PTH100
+            context.ledger.add(file.name, Identity.of(file.stat()), context.utc(), location=os.path.abspath(file))  # noqa: PTH100
         take_signals(inputs)
         context.pool.start(inputs.put)
         try:

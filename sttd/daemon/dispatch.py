@@ -12,11 +12,13 @@ from loguru import logger
 from sttd.daemon import filing
 from sttd.daemon.context import Context, Running
 from sttd.errors import SttdError
-from sttd.job import Job, State
+from sttd.job import Identity, Job, State
 from sttd.ledger import Checkpoint
 from sttd.ledger.checkpoint import options_key
+from sttd.ledger.fresh import fresh
 from sttd.part import ModelSpec, Options, PartSpec
-from sttd.pool.deadlines import clamp_not_before
+from sttd.pool.deadlines import liveness_limit
+from sttd.pool.policy import JITTER
 from sttd.text import printable
 
 
@@ -120,7 +122,7 @@ def submit(context: Context, job: Job, lane: str) -> None:
     )
     running = Running(job, part, checkpoint, lane, context.clock())
     context.running[part.part_id] = running
-    context.deadlines.waiting(part.part_id, running.submitted, 2 * spec.load_timeout + 60)
+    context.deadlines.waiting(part.part_id, running.submitted, liveness_limit(spec.load_timeout))
     context.pool.submit(part)
     words = f"resumes at {resume.sample / 16000:.0f} s" if resume.index else "starts"
     logger.info("job {}: {} {}, attempt {}", job.id, printable(job.source), words, job.attempt)
@@ -163,11 +165,11 @@ def counts_as_twin(other: Job, job: Job, key: str) -> bool:
 
 def hash_contents(context: Context, job: Job, unknown: list[Job]) -> None:
     """Hash the contents of `unknown` off the loop; `job` is looked at again afterwards."""
-    paths = {each.id: source_path(context, each) for each in unknown}
+    sources = {each.id: (source_path(context, each), each.identity) for each in unknown}
     context.hashing.add(job.id)
 
     def work() -> dict[int, str | None]:
-        return {number: content_hash(path) for number, path in paths.items()}
+        return {number: content_hash(path, identity) for number, (path, identity) in sources.items()}
 
     def then(hashes: dict[int, str | None]) -> None:
         with context.ledger.transaction():
@@ -181,22 +183,41 @@ def hash_contents(context: Context, job: Job, unknown: list[Job]) -> None:
 
     def failed(error: OSError | SttdError) -> None:
         logger.warning("job {}: its content could not be compared: {}", job.id, error)
-        then(dict.fromkeys(paths))
+        then(dict.fromkeys(sources))
 
     context.errands.post(work, then, failed)
 
 
-def content_hash(path: str) -> str | None:
-    """SHA-256 of a file, or None where it cannot be read."""
+def content_hash(path: str, identity: Identity) -> str | None:
+    """SHA-256 of a version of a file; None where it cannot be read, or another version is there before or afterwards."""
     try:
         with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            if Identity.of(os.fstat(file.fileno())) != identity:
+                return None
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return digest if Identity.of(os.fstat(file.fileno())) == identity else None
     except OSError:
         return None
 
 
-def waits_too_long(context: Context, job: Job) -> Job:
-    """Clamp a stored waiting time after the clock was set back."""
-    longest = max(*context.config.pool.retry_waits, context.config.pool.machine_wait) * 1.5
-    not_before = clamp_not_before(job.not_before, context.utc(), longest)
-    return job if not_before == job.not_before else context.ledger.update(job, not_before=not_before)
+def start_anew(context: Context, job: Job) -> Job:
+    """The source is not what was queued: the job is about the file as it is now, once it has settled."""
+    try:
+        # the stat may be made here: a worker, or an errand, has just looked at the file, so that its mount answers
+        identity = Identity.of(os.stat(source_path(context, job)))  # noqa: PTH116
+    except OSError:
+        identity = job.identity  # the inbox will tell that it is gone
+    now = context.utc()
+    changes = fresh(identity) | {"not_before": now + context.config.settle(), "queued_at": now, "options_key": None}
+    logger.info("job {}: {} has changed and starts again as it is now", job.id, printable(job.source))
+    return context.ledger.update(job, state=State.QUEUED, **changes)
+
+
+def clamp_waits(context: Context) -> None:
+    """No job waits longer than the longest wait there is, whatever became of the clock since it was stored."""
+    pool, watch = context.config.pool, context.config.watch
+    longest = max(*pool.retry_waits, pool.machine_wait) * (1 + JITTER) + watch.settle
+    if context.ledger.clamp_waits(context.utc() + longest):
+        logger.warning(
+            "the clock was set back: jobs that waited for a time now far away wait {:.0f} s at most", longest
+        )

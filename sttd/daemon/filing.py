@@ -7,6 +7,7 @@ its checkpoint holds everything; after it the plan in the ledger says what is to
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from loguru import logger
@@ -14,11 +15,12 @@ from loguru import logger
 from sttd import outbox
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
-from sttd.errors import SttdError
+from sttd.errors import SourceChanged, SttdError
 from sttd.job import Job, State
 from sttd.part import Cause
 from sttd.text import printable
 
+COPIED = ("audio_seconds", "chunks", "progress", "language_probability", "model", "requested_model")
 STAGING = float("inf")  # no next try while an errand is under way
 
 
@@ -33,26 +35,36 @@ def begin(context: Context, job: Job, warnings: tuple[str, ...]) -> None:
 def copy(context: Context, job: Job, original: Job) -> None:
     """Make the results of a job out of those of a finished one with the same content."""
     source = dispatch.source_path(context, job)
-    _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source))
+    known = {name: getattr(original, name) for name in COPIED}
+    _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source), **known)
 
 
-def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None]) -> None:
+def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None], **known: Any) -> None:
+    """Do the `work` of staging, then publish; `known` goes into the ledger with the promise."""
     context.filing[job.id] = STAGING
 
     def then(plan: outbox.Plan | None) -> None:
         if plan is None:
             _not_copied(context, job.id)
             return
-        changes = {"sha256": plan.sha256, "language": plan.language}
+        changes = known | {"sha256": plan.sha256, "language": plan.language}
         promised = context.ledger.update(
             context.ledger.get(job.id), state=State.COMMITTING, plan=plan.to_json(), **changes
         )
         publish(context, promised)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "results cannot be written", error)
         current = context.ledger.get(job.id)
-        context.ledger.update(current, state=State.QUEUED, cause=Cause.MACHINE, error=str(error))
+        if isinstance(error, SourceChanged):
+            dispatch.start_anew(context, current)
+            _forget_checkpoint(context, current)
+        elif isinstance(error, FileNotFoundError) and error.filename == dispatch.source_path(context, job):
+            # the next attempt would tell so too; the inbox makes sure whether it is really gone
+            context.ledger.update(current, state=State.QUEUED, cause=Cause.GONE, error="the file is not there any more")
+            look_for(context, current)
+        else:
+            _held_up(context, job, "results cannot be written", error)
+            context.ledger.update(current, state=State.QUEUED, cause=Cause.MACHINE, error=str(error))
         context.filing.pop(job.id, None)
 
     context.errands.post(work, then, failed)
@@ -84,13 +96,14 @@ def publish(context: Context, job: Job) -> None:
         _tell_done(done, filed)
         context.filing.pop(job.id, None)
         context.trouble.pop("outbox", None)
+        context.trouble.pop(_folder(plan.source), None)
         look_again(context, job)
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
         _forget_checkpoint(context, done)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "results cannot be put in place", error)
+        _held_up(context, job, "results cannot be put in place", error, plan.source)
         context.filing[job.id] = context.clock() + context.config.pool.machine_wait
 
     context.errands.post(work, then, failed)
@@ -107,11 +120,12 @@ def give_up(context: Context, job: Job) -> None:
     def then(location: str | None) -> None:
         context.ledger.update(context.ledger.get(job.id), plan=None, location=location or job.location)
         context.filing.pop(job.id, None)
+        context.trouble.pop(_folder(source), None)
         look_again(context, job)
         release_twins(context, job.id)
 
     def failed(error: OSError | SttdError) -> None:
-        _held_up(context, job, "a failed source cannot be put aside", error)
+        _held_up(context, job, "a failed source cannot be put aside", error, source)
         context.filing[job.id] = context.clock() + context.config.pool.machine_wait
         context.failed_now -= 1
 
@@ -140,6 +154,12 @@ def release_twins(context: Context, job_id: int) -> None:
             context.ledger.update(twin, copy_of=None)
 
 
+def look_for(context: Context, job: Job) -> None:
+    """A source is not there. The inbox may have told so while the job ran: it makes sure again, and tells again."""
+    if context.inbox is not None and job.location is None:
+        context.inbox.expect([job.source])
+
+
 def look_again(context: Context, job: Job) -> None:
     """A new file may have come under the name before the job ended, and was not taken for one then."""
     if context.inbox is not None and job.location is None:
@@ -152,10 +172,22 @@ def _not_copied(context: Context, job_id: int) -> None:
     context.filing.pop(job_id, None)
 
 
-def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError) -> None:
+def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError, source: str | None = None) -> None:
+    """Say once what is wrong. Nothing starts meanwhile, unless it is only that sttd may not move this `source` away."""
+    folder = _folder(source or "")
+    if source and isinstance(error, PermissionError) and _folder(error.filename or "") == folder:
+        remedy = f"sttd may not move files out of {folder} (mkdir with a umask of 022?): chmod g+w it"
+        if folder not in context.trouble:
+            logger.error("job {}: {}: {}; it is tried again", job.id, printable(job.source), printable(remedy))
+        context.say(folder, printable(remedy), 0.0)
+        return
     if "outbox" not in context.trouble:
         logger.error("job {}: {}: {}; it is tried again", job.id, what, printable(str(error)))
     context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait)
+
+
+def _folder(path: str) -> str:
+    return str(Path(path).parent)
 
 
 def _tell_done(job: Job, filed: outbox.Filed) -> None:

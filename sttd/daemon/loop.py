@@ -124,6 +124,7 @@ class Loop:
             context.pool.tick(now)
         if due("sweep", settings.pool.sweep_interval, now):
             self._sweep(now)
+            dispatch.clamp_waits(context)
         if due("tick", TICK, now):
             context.deadlines.tick(now, TICK)
             self._requests()

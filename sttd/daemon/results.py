@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import os
 
 from loguru import logger
 
 from sttd.daemon import dispatch, filing
 from sttd.daemon.context import Context, Running
-from sttd.job import Identity, Job, State
-from sttd.ledger.fresh import fresh
+from sttd.job import Job, State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.pool.policy import Verdict, verdict
 from sttd.text import printable
@@ -38,6 +35,9 @@ def handle(context: Context, event: Event) -> None:
             ended(context, running, event.cause or Cause.SLICE, None)
         case Failed():
             ended(context, running, event.cause, event.error)
+        case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
+            hold_model(context, running.spec.model.name, event.error)
+            ended(context, running, Cause.NO_MODEL, event.error, all_wait=False)
         case Lost():
             ended(context, running, event.cause, running.why or event.error)
 
@@ -56,10 +56,20 @@ def started(context: Context, running: Running, event: Started) -> None:
     context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
     context.trouble.pop("model", None)
     if event.fallback_reason and not running.spec.model.hold:
-        hold = now + context.config.model.retry_after
-        context.model_holds[event.requested_model] = (hold, event.fallback_reason)
+        hold_model(context, event.requested_model, event.fallback_reason)
         words = "job {}: model {} is used instead of {}: {}"
         logger.warning(words, running.job.id, event.model, printable(event.requested_model), event.fallback_reason)
+
+
+def hold_model(context: Context, name: str, reason: str) -> None:
+    """Later workers go straight to the fallback, until it is time to try the model again."""
+    context.model_holds[name] = (context.clock() + context.config.model.retry_after, reason)
+
+
+def may_fall_back(running: Running) -> bool:
+    """Whether the load of the asked model may be what its worker died of: then the fallback is still to be tried."""
+    spec = running.spec.model
+    return not spec.hold and spec.fallback not in ("", spec.name)
 
 
 def chunks(context: Context, running: Running, event: Chunks) -> None:
@@ -99,24 +109,27 @@ def finished(context: Context, running: Running, event: Done) -> None:
     filing.begin(context, job, event.warnings)
 
 
-def ended(context: Context, running: Running, cause: Cause, error: str | None) -> None:
-    """An attempt ended without a transcript: what follows says the policy."""
+def ended(context: Context, running: Running, cause: Cause, error: str | None, *, all_wait: bool = True) -> None:
+    """An attempt ended without a transcript: what follows says the policy.
+
+    `all_wait`: where the machine is at fault, nothing starts for a while.
+    """
     if cause is Cause.CHANGED:
         started_anew(context, running)
         return
+    if cause is Cause.GONE and running.job.location is not None:  # no inbox will tell what becomes of it
+        where = printable(running.job.location)
+        cause, error = Cause.BAD_FILE, f"{where} is not there any more: put it back, then `sttd retry {running.job.id}`"
     decision = decide(context, running, cause)
-    if cause is Cause.GONE and running.job.location is not None:
-        # archived, failed or named by a person: no inbox will tell of it, and nobody need wait for it
-        decision = dataclasses.replace(decision, state=State.FAILED)
     shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
+    at_once = shared or not all_wait  # where everybody is held up together, nobody need wait for itself
     with context.ledger.transaction():
         job = book(context, running, cause, error)
         job = context.ledger.update(
             job,
             state=decision.state,
             attempts=job.attempts + decision.spend_attempt,
-            # where everybody is held up together, nobody need wait for itself
-            not_before=0.0 if shared else decision.not_before,
+            not_before=0.0 if at_once else decision.not_before,
             batch_size=decision.batch_size,
             device=decision.device,
             queued_at=context.utc(),
@@ -126,10 +139,9 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None) -
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
     forget(context, running)
-    if cause is Cause.GONE and context.inbox is not None and job.location is None:
-        # the inbox may have told so while the worker had it; it looks again, and tells again
-        context.inbox.expect([job.source])
-    if shared:
+    if cause is Cause.GONE:
+        filing.look_for(context, job)
+    if shared and all_wait:
         name = "model" if cause is Cause.NO_MODEL else "machine"
         context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
     tell(context, job, running, cause, decision)
@@ -177,22 +189,12 @@ def forget(context: Context, running: Running) -> None:
 
 
 def started_anew(context: Context, running: Running) -> None:
-    """The source is not what was queued: the job is about the file as it is now, once it has settled."""
-    path = dispatch.source_path(context, running.job)
-    try:
-        seen = os.stat(path)  # noqa: PTH116 - the worker has just looked at it: the mount answers
-        identity = Identity(seen.st_size, seen.st_mtime_ns)
-    except OSError:
-        identity = running.job.identity  # the inbox will tell that it is gone
-    wait = context.utc() + context.config.settle()
-    changes = fresh(identity) | {"not_before": wait, "queued_at": context.utc(), "options_key": None}
+    """The source is not what was queued."""
     with context.ledger.transaction():
-        job = book(context, running, Cause.CHANGED, running.why or "the file has changed")
-        job = context.ledger.update(job, state=State.QUEUED, **changes)
+        dispatch.start_anew(context, book(context, running, Cause.CHANGED, running.why or "the file has changed"))
     forget(context, running)
     with contextlib.suppress(OSError):  # its header names another version of the file, so that it would not count
         running.checkpoint.remove()
-    logger.info("job {}: {} has changed and starts again as it is now", job.id, printable(job.source))
 
 
 def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict) -> None:

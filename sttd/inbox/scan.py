@@ -64,7 +64,7 @@ class Scan:
                 if seen is None:
                     continue
                 if stat.S_ISREG(seen.st_mode):
-                    yield start + name, Identity(seen.st_size, seen.st_mtime_ns)
+                    yield start + name, Identity.of(seen)
                     continue
                 why = Why.SPECIAL
             self.ignored[why] += 1
@@ -118,4 +118,4 @@ def look(root: str, rel: str) -> Identity | None:
         if error.errno in _VANISHED:
             return None
         raise
-    return Identity(seen.st_size, seen.st_mtime_ns) if stat.S_ISREG(seen.st_mode) else None
+    return Identity.of(seen) if stat.S_ISREG(seen.st_mode) else None

@@ -139,13 +139,11 @@ class Ledger:
         found = self._all(f"{_SELECT} WHERE {_LANES[lane]} LIMIT ?", (now, len(passed) + 1))
         return next((job for job in found if job.id not in passed), None)
 
-    def next_time(self) -> float | None:
-        """The earliest `not_before` of the jobs that wait; None where nobody waits."""
-        with _told(self.path):
-            row = self._db.execute(
-                "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND copy_of IS NULL"
-            ).fetchone()
-        return None if row[0] is None else float(row[0])
+    def clamp_waits(self, latest: float) -> int:
+        """Let no job wait beyond `latest` (UTC seconds): the clock may have been set back since. Returns how many would have."""
+        with self.transaction():
+            query = "UPDATE jobs SET not_before = ? WHERE state = 'queued' AND not_before > ?"
+            return self._db.execute(query, (latest, latest)).rowcount
 
     def same_size(self, job: Job) -> list[Job]:
         """Other jobs of the same size that have or will have a result, finished ones first."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sttd.config import Config
-from sttd.errors import SttdError
+from sttd.errors import SourceChanged
 from sttd.job import Job
 from sttd.outbox import files, names
 from sttd.outbox.formats import FORMATS
@@ -25,7 +25,7 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
     """Write the results of a job; nothing of them is to be seen yet.
 
     Raises:
-        SttdError: the source is another version by now; the job is to start anew.
+        SourceChanged: it is another version by now; the job is to start anew.
         OSError: they cannot be written, or the source cannot be read.
     """
     require_same(job, source)
@@ -62,10 +62,10 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
 
 
 def require_same(job: Job, source: str) -> None:
-    """Make sure that the source is still what was transcribed. Raises SttdError."""
+    """Make sure that the source is still what was transcribed. Raises SourceChanged."""
     seen = os.lstat(source)
     if (seen.st_size, seen.st_mtime_ns) != (job.size, job.mtime_ns):
-        raise SttdError("the file has changed since it was transcribed: it starts again as it is now")
+        raise SourceChanged("the file has changed since it was transcribed: it starts again as it is now")
 
 
 def fate(job: Job, config: Config) -> str:

@@ -71,8 +71,3 @@ def liveness_limit(load_timeout: float) -> float:
 def timed_out(limit: float) -> str:
     """The log line that operators search for, word for word."""
     return f"⏰ Job timed out after {int(limit) if limit == int(limit) else limit} seconds"
-
-
-def clamp_not_before(not_before: float, now: float, longest: float) -> float:
-    """A stored UTC time, no later than the longest wait there is from `now` on: the clock may have been set back."""
-    return min(not_before, now + longest)

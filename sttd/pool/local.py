@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from typing import Any
 
 from loguru import logger
@@ -100,6 +101,8 @@ class LocalPool:
                 seat.ordered = seat.ordered or Cause.SHUTDOWN
                 seat.kill_at = min(seat.kill_at, now)
         self._wait(2 * _LAST)
+        # multiprocessing's helper process would outlive us by a moment, and systemd would log that it had to kill it
+        resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public end
 
     def workers(self) -> list[WorkerView]:
         with self._lock:

@@ -31,6 +31,7 @@ def test_status_before_the_first_start(tmp_path, process):
     assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None}
     assert set(status["jobs"].values()) == {0}
     assert status["workers"] == []
+    assert json.loads(process("--root", str(tmp_path / "new"), "jobs", "--json").stdout) == []
     done = process("--root", str(tmp_path / "new"), "status")
     assert done.returncode == 1
     assert re.fullmatch(r"sttd: there is no ledger at .*: start the daemon .*\n", done.stderr)

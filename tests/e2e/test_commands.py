@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
-from sttd.job import State
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
 from tests import speech
 from tests.harness import wait_for
 
@@ -78,6 +80,32 @@ def test_redo_makes_a_new_job_from_the_archived_source(make_daemon):
     assert (daemon.transcripts / "english.en.txt").is_file()
     assert (daemon.transcripts / "english (2).en.txt").is_file()
     assert [path.name for path in daemon.archive.iterdir()] == ["english.flac"]
+
+
+def test_redo_of_a_source_that_is_gone_ends_in_words(make_daemon):
+    """No inbox tells of it, so that it would be tried for ever."""
+    daemon = make_daemon()
+    speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    assert daemon.drain() == 0
+    assert daemon.sttd("redo", "1").returncode == 0
+    (daemon.archive / "english.flac").unlink()
+    assert daemon.drain() == 1
+    job = daemon.job(2)
+    assert job.state is State.FAILED
+    assert "not there any more" in (job.error or "")
+
+
+def test_a_wait_that_the_clock_made_endless_is_cut_short(make_daemon):
+    """It was set back by a year since the wait was stored."""
+    daemon = make_daemon({"pool.machine_wait": "100ms"})
+    speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    daemon.state.mkdir()
+    ledger = Ledger.open(daemon.state / "ledger.db")
+    seen = Identity.of((daemon.inbox / "english.flac").stat())
+    ledger.add("english.flac", seen, time.time(), not_before=time.time() + 365 * 86400)
+    ledger.close()
+    assert daemon.drain() == 0
+    assert any("clock was set back" in line for line in daemon.log)
 
 
 def test_paused_nothing_starts_until_resumed(make_daemon):

@@ -93,6 +93,8 @@ def test_equal_content_is_transcribed_once_and_copied(make_daemon):
         assert daemon.result(f"{name}.flac", "en")["source"]["name"] == f"{name}.flac"
         assert (daemon.archive / f"{name}.flac").is_file()
     assert sum(job.attempt for job in daemon.jobs()) == 1
+    known = {(job.audio_seconds, job.chunks, job.language, job.model, job.requested_model) for job in daemon.jobs()}
+    assert len(known) == 1, "the ledger knows the same of copies"
 
 
 MOUNTED = """

@@ -99,12 +99,15 @@ def test_sigkill_of_the_daemon_leaves_no_process_and_the_next_start_goes_on(make
 
 
 def test_sigterm_ends_with_0_and_the_job_queued_with_its_checkpoint(make_daemon, recording):
-    """SIGTERM in mid-job: exit 0, the job waits with what is done."""
+    """SIGTERM in mid-job: exit 0, the job waits with what is done, and no process outlives the daemon."""
     daemon = make_daemon(SLOW)
     speech.encode(daemon.inbox / "long.flac", recording.audio)
     daemon.start()
     wait_for(daemon.checkpoint, "a chunk is checkpointed")
-    assert daemon.stop() == 0
+    family = psutil.Process(daemon.process.pid).children(recursive=True)
+    daemon.process.terminate()
+    assert daemon.process.wait(60) == 0
+    assert not [each for each in family if each.is_running()]
     job = daemon.job()
     assert job.state is State.QUEUED
     assert job.attempts == 0

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sttd.job import State
@@ -111,4 +112,18 @@ def test_the_primary_is_tried_again_by_a_later_worker(make_daemon, tmp_path):
         if daemon.wait_state(State.DONE, number).model == str(folder):
             break
         assert number < 20, "the primary is never tried again"
+    assert daemon.stop() == 0
+
+
+def test_a_worker_that_dies_of_a_load_makes_way_for_the_fallback(make_daemon, hanging):
+    """Killed by the kernel for want of memory, say: the same load again would end the same way."""
+    daemon = make_daemon({"model.name": str(hanging), "model.fallback": "demo", "pool.machine_wait": "1h"})
+    drop(daemon)
+    daemon.start()
+    loading = lambda: [each["pid"] for each in daemon.json("status")["workers"] if each["state"] == "loading"]  # noqa: E731
+    (worker,) = wait_for(loading, "a worker loads the model")
+    psutil.Process(worker).kill()
+    daemon.wait_state(State.DONE)
+    assert_fallback(daemon, "died while it loaded the model")
+    assert daemon.job().attempts == 0
     assert daemon.stop() == 0

@@ -242,3 +242,13 @@ def test_a_held_lock_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(AlreadyRunning, match="stop it, or choose another folder"):
         Lock(tmp_path / "lock", "the state folder")
     lock.release()
+
+
+def test_no_queued_job_waits_beyond_the_clamp(ledger):
+    """The others keep their times."""
+    far, near, ended = (ledger.add(name, SOUND, 1.0) for name in ("far.mp3", "near.mp3", "ended.mp3"))
+    ledger.update(far, not_before=9e9)
+    ledger.update(near, not_before=50.0)
+    ledger.update(ended, not_before=9e9, state=State.CANCELLED)
+    assert ledger.clamp_waits(100.0) == 1
+    assert [ledger.get(job.id).not_before for job in (far, near, ended)] == [100.0, 50.0, 9e9]

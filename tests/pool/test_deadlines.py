@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sttd.pool.deadlines import Deadlines, clamp_not_before, liveness_limit, timed_out
+from sttd.pool.deadlines import Deadlines, liveness_limit, timed_out
 
 
 def ticked(clocks: Deadlines, start: int, end: int) -> None:
@@ -75,12 +75,6 @@ def test_keys_that_are_unknown_are_no_error():
 @pytest.mark.parametrize(("limit", "words"), [(1800.0, "1800"), (5.0, "5"), (2.5, "2.5"), (1_000_000.0, "1000000")])
 def test_the_line_that_operators_search_for(limit, words):
     assert timed_out(limit) == f"⏰ Job timed out after {words} seconds"
-
-
-def test_a_wait_that_was_stored_before_the_clock_was_set_back_is_clamped():
-    assert clamp_not_before(5000.0, 1000.0, 600.0) == 1600.0
-    assert clamp_not_before(1100.0, 1000.0, 600.0) == 1100.0
-    assert clamp_not_before(0.0, 1000.0, 600.0) == 0.0
 
 
 def test_two_loads_fit_into_the_time_of_silence():

@@ -171,15 +171,19 @@ def told(harm: Harm, writers: list[Writer], jobs: list[Job], disturbed_for: floa
     files = acts["dropped"] + acts["copied"]
     states = Counter(job.state for job in jobs)
     rss, fds = medians(life.rss), medians(life.files)
-    lines = [
-        f"soak: {files} files, {sum(harm.acts.values())} kills and stops, {sum(job.resumes for job in jobs)} resumes; "
-        + f"{disturbed_for:.0f} s disturbed, {whole - disturbed_for:.0f} s more until all had ended",
-        f"  writers: {', '.join(f'{name} {count}' for name, count in sorted(acts.items()))}",
-        f"  harm: {', '.join(f'{name} {count}' for name, count in sorted(harm.acts.items()))}",
-        f"  jobs: {', '.join(f'{name} {count}' for name, count in sorted(states.items()))}",
-        f"  {sum(job.copy_of is not None for job in jobs)} copies, {sum(job.attempt for job in jobs)} attempts, "
-        + f"{sum(job.attempts for job in jobs)} of them spent",
-        f"  the daemon's longest life: {len(life.rss)} s, {rss[0] / 2**20:.1f} -> {rss[1] / 2**20:.1f} MiB, "
-        + f"{fds[0]:.0f} -> {fds[1]:.0f} open files (medians of its first and last third)",
-    ]
-    return "\n".join(lines)
+    written = ", ".join(f"{name} {count}" for name, count in sorted(acts.items()))
+    harmed = ", ".join(f"{name} {count}" for name, count in sorted(harm.acts.items()))
+    ended = ", ".join(f"{name} {count}" for name, count in sorted(states.items()))
+    copies, attempts, spent, resumes = (
+        sum(map(figure, jobs))
+        for figure in (lambda job: job.copy_of is not None, lambda job: job.attempt, lambda job: job.attempts,
+                       lambda job: job.resumes)
+    )  # fmt: skip
+    return f"""\
+soak: {files} files, {sum(harm.acts.values())} kills and stops, {resumes} resumes, {whole:.0f} seconds
+  of them {disturbed_for:.0f} s disturbed; seed {SEED}
+  writers: {written}
+  harm: {harmed}
+  jobs: {ended}; {copies} copies, {attempts} attempts, {spent} of them spent
+  the daemon's longest life: {len(life.rss)} s, {rss[0] / 2**20:.1f} -> {rss[1] / 2**20:.1f} MiB, {fds[0]:.0f} -> {fds[1]:.0f} open files
+  (medians of its first and last third)"""

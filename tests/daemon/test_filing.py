@@ -1,0 +1,124 @@
+"""From a whole transcript to staged files, over a real ledger and real files."""
+
+from __future__ import annotations
+
+import os
+import queue
+import tempfile
+from pathlib import Path
+
+import pytest
+from loguru import logger
+
+from sttd.configfile import load
+from sttd.daemon import dispatch, filing
+from sttd.daemon.context import Context
+from sttd.daemon.errands import Errands
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
+from sttd.part import Cause
+from sttd.pool.deadlines import Deadlines
+from sttd.pool.local import LocalPool
+from tests.unprivileged import as_nobody
+
+
+@pytest.fixture
+def stations(tmp_path: Path):
+    """A context whose pool is never started, and the queue of its errands."""
+    config = load(None, root=tmp_path, sets=["model.name=demo"], environ={})
+    for folder in ("inbox", "state"):
+        (tmp_path / folder).mkdir()
+    ledger = Ledger.open(tmp_path / "state" / "ledger.db")
+    inputs: queue.SimpleQueue = queue.SimpleQueue()
+    yield Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Deadlines()), inputs
+    ledger.close()
+
+
+def transcribed(context: Context):
+    """A job whose worker has said that it is done."""
+    path = context.config.paths.inbox / "talk.flac"
+    path.write_bytes(b"as it was")
+    job = context.ledger.add("talk.flac", Identity.of(path.stat()), context.utc())
+    job = context.ledger.update(job, state=State.RUNNING, attempt=1, options_key=dispatch.key_of(context, job))
+    return path, job
+
+
+def stage(context: Context, inputs: queue.SimpleQueue, job):
+    """Begin to file it, and take the errand's outcome."""
+    filing.begin(context, job, ())
+    context.errands.settle(inputs.get(timeout=30))
+    return context.ledger.get(job.id)
+
+
+def test_a_source_that_changed_after_its_transcript_starts_again_and_holds_nobody_up(stations):
+    context, inputs = stations
+    path, job = transcribed(context)
+    path.write_bytes(b"as it is now")
+    job = stage(context, inputs, job)
+    assert job.state is State.QUEUED
+    assert job.identity == Identity.of(path.stat())
+    assert not context.held()
+    assert not context.filing
+
+
+def test_a_source_that_is_gone_after_its_transcript_waits_for_the_inbox_to_say_so(stations):
+    context, inputs = stations
+    path, job = transcribed(context)
+    path.unlink()
+    job = stage(context, inputs, job)
+    assert (job.state, job.cause) == (State.QUEUED, Cause.GONE)
+    assert not context.held()
+
+
+def test_a_full_disk_holds_up_everybody_and_is_said(stations):
+    """The machine's fault: no attempt is spent."""
+    context, inputs = stations
+    _, job = transcribed(context)
+    context.config.paths.transcripts.write_text("a file where the folder should be")
+    job = stage(context, inputs, job)
+    assert (job.state, job.cause, job.attempts) == (State.QUEUED, Cause.MACHINE, 0)
+    assert context.held()
+    assert "results cannot be written" in context.trouble["outbox"].text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_folder_that_nothing_may_be_moved_out_of_holds_up_its_own_jobs_alone():
+    """Made with a umask of 022, as people do. The results are there, and the status says what to do."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o777)
+        theirs = root / "inbox" / "theirs"
+        theirs.mkdir(parents=True)
+        theirs.parent.chmod(0o777)
+        (theirs / "talk.flac").write_bytes(b"speech")
+        done = as_nobody(lambda: _file_away(root))
+    assert done.err == ""
+    remedy = f"sttd may not move files out of {theirs} (mkdir with a umask of 022?): chmod g+w it"
+    assert done.out.splitlines() == ["committing", "held: False", remedy, "['talk.und.txt']"]
+
+
+def _file_away(root: Path) -> None:
+    config = load(None, root=root, sets=["model.name=demo", "output.formats=txt"], environ={})
+    config.paths.state.mkdir()
+    inputs: queue.SimpleQueue = queue.SimpleQueue()
+    ledger = Ledger.open(config.paths.state / "ledger.db")
+    context = Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Deadlines())
+    logger.remove()
+    job = ledger.add("theirs/talk.flac", Identity.of((root / "inbox/theirs/talk.flac").stat()), context.utc())
+    job = ledger.update(job, state=State.RUNNING, attempt=1, options_key=dispatch.key_of(context, job))
+    stage(context, inputs, job)
+    context.errands.settle(inputs.get(timeout=30))  # the publishing
+    print(ledger.get(job.id).state)
+    print("held:", context.held())
+    print(*[trouble.text for trouble in context.trouble.values()])
+    print([path.name for path in (root / "transcripts" / "theirs").iterdir()])
+
+
+def test_only_the_queued_version_of_a_file_is_hashed(tmp_path):
+    """A hash of another one would give its transcript to the wrong recording."""
+    path = tmp_path / "talk.flac"
+    path.write_bytes(b"as it was")
+    before = Identity.of(path.stat())
+    assert dispatch.content_hash(str(path), before)
+    os.utime(path, ns=(0, 0))
+    assert dispatch.content_hash(str(path), before) is None
