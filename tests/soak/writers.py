@@ -56,7 +56,8 @@ class Writer:
                 return
 
     def _new(self) -> tuple[Path, bytes]:
-        base = self._draw.choice(self.bases[:-2]) if self._draw.random() < 0.98 else self._draw.choice(self.bases[-2:])
+        kind = self._draw.choices(["clip", "quiet", "long"], [60, 39, 1])[0]
+        base = self._draw.choice([each for each in self.bases if each.stem.startswith(kind)])
         return base, variant(base, self._draw)
 
     def _name(self, suffix: str) -> str:
