@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from sttd.pool.deadlines import Deadlines, clamp_not_before
+from sttd.pool.deadlines import Deadlines
 from tests.properties import words
 
 EXPECTED = 1.0  # seconds between two ticks
@@ -71,11 +71,3 @@ def test_whoever_runs_on_is_found_out_at_the_first_tick_after_its_limit(limit, t
         elif number > start:
             deadlines.alive("a", now)
             assert bool(deadlines.overdue(now)) == (now - begin > limit)
-
-
-@given(st.floats(0, 1e10), st.floats(0, 1e10), st.floats(0, 1e6))
-def test_no_stored_time_lies_further_ahead_than_the_longest_wait(stored, now, longest):
-    """A clock that was set back by years holds no job up; a time that is right stays as it is."""
-    clamped = clamp_not_before(stored, now, longest)
-    assert clamped <= now + longest
-    assert clamped == stored or stored > now + longest
