@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -48,12 +49,12 @@ def test_the_wheel_holds_unit_configuration_and_demo_model(wheel):
     assert wheel.read("sttd/share/systemd/sttd.service") == (PROJECT / "systemd" / "sttd.service").read_bytes()
 
 
-def test_the_wheel_holds_no_tests_no_caches_and_every_module(wheel):
+def test_the_wheel_holds_no_tests_no_caches_and_every_file_of_the_package(wheel):
     names = set(wheel.namelist())
     assert all(name.startswith(("sttd/", f"sttd-{sttd.__version__}.dist-info/")) for name in names)
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
-    modules = {str(path.relative_to(PROJECT)) for path in (PROJECT / "sttd").rglob("*.py")}
-    assert modules <= names
+    files = [path for path in (PROJECT / "sttd").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert {str(path.relative_to(PROJECT)) for path in files} <= names
 
 
 def test_the_wheel_is_small_enough_to_travel(wheel):
@@ -89,6 +90,38 @@ def test_the_sdist_holds_tests_and_documents(dist):
         names = {name.partition("/")[2] for name in file.getnames()}
     assert {"README.md", "CHANGELOG.md", "LICENSE", "tests/test_packaging.py", "tests/demo_model/train.py"} <= names
     assert not [name for name in names if "__pycache__" in name]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
+def test_an_empty_environment_needs_nothing_else(dist, tmp_path, kind):
+    """Installed from the wheel or the sdist alone, with what these name: the demo hears both languages.
+
+    Takes a few minutes: most of it is the installation of 430 MB.
+    """
+    (archive,) = dist.glob(kind)
+    environ = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STTD_", "VIRTUAL_"))
+    }
+
+    def run(*words: str | Path) -> str:
+        done = subprocess.run(
+            words, cwd=tmp_path, env=environ, capture_output=True, encoding="utf-8", timeout=600, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run(sys.executable, "-m", "venv", tmp_path / "venv")
+    binaries = tmp_path / "venv" / "bin"
+    run(binaries / "pip", "install", "--quiet", archive)
+    run(binaries / "pip", "check")
+    assert run(binaries / "sttd", "--version").split() == ["sttd", sttd.__version__]
+    run(binaries / "sttd", "--root", tmp_path / "root", "check-config")
+    assert str(tmp_path / "venv") in run(binaries / "sttd", "model", "path", "demo")
+    said = run(binaries / "sttd", "demo", "--root", tmp_path / "demo")
+    assert "hello world" in said
+    assert "สวัสดี" in said
 
 
 def test_the_changelog_tells_of_this_version():

@@ -94,7 +94,10 @@ def _outcome(words: Sequence[str] | None) -> int:
 
 
 def _say(problems: Sequence[str], code: int) -> int:
-    """One line a problem on standard error."""
+    """One line a problem on standard error; where that is the journal's, as the error that it is."""
+    from sttd.host.log import is_journal
+
+    mark = "<3>" if is_journal(2, os.environ) else ""
     for problem in problems:
-        print(f"sttd: {sentence(' '.join(problem.split()))}", file=sys.stderr)
+        print(f"{mark}sttd: {sentence(' '.join(problem.split()))}", file=sys.stderr)
     return code

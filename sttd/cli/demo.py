@@ -138,7 +138,7 @@ def _report(config: Config, root: Path, jobs: tuple[Job, ...]) -> None:
         for output in job.outputs:
             print(f"    {printable(output)}")
     print(f"\nThe sources lie in {printable(str(config.paths.archive))}")
-    print("The demo model knows a short list of words; a real one: `sttd model list`.")
+    print("The demo model knows a short list of words; a real one: `sttd model pull`.")
     print(f"All of it is in {printable(str(root))}: look at it, and delete it when you like.")
 
 

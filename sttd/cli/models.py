@@ -1,98 +1,62 @@
-"""`model list`: which models are on this machine. Only folders are looked at; faster-whisper is not imported."""
+"""`sttd model`: which models are here, how they come here, and whether they work. Heavy libraries only where needed."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from sttd.cli.look import is_terminal
 from sttd.cli.options import given, shared
 from sttd.cli.plain import size
+from sttd.errors import UsageError
+from sttd.hub import cache
+from sttd.hub.names import SIZES, canonical, repository
 from sttd.text import printable
 
-# faster_whisper.utils._MODELS of 1.2: the sizes that are known by name, and where they come from
-SIZES = {
-    **{size: f"Systran/faster-whisper-{size}" for size in (
-        "tiny tiny.en base base.en small small.en medium medium.en large-v1 large-v2 large-v3"
-    ).split()},
-    **{f"distil-{size}": f"Systran/faster-distil-whisper-{size}" for size in "small.en medium.en large-v2 large-v3".split()},
-    "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
-    "large-v3-turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
-}  # fmt: skip
-ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
-DEMO = Path(__file__).resolve().parent.parent / "demo" / "model"
-NEEDED = ("model.bin", "config.json", "tokenizer.json")
-VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+if TYPE_CHECKING:
+    from sttd.hub.pull import Show
+
+PLACES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A model folder on this machine."""
-
-    name: str  # as `model.name` takes it
-    folder: Path
-    size: int  # bytes
-    missing: tuple[str, ...]  # files that a load would look for in vain
+def place() -> Path:
+    """Where models lie: as the environment says, else the service's where this is its configuration, else the user's."""
+    state = given().service_state()
+    if state is not None and not any(os.environ.get(name) for name in PLACES):
+        return cache.cache({"HF_HOME": str(state / "huggingface")})  # as HF_HOME= in the unit
+    return cache.cache(os.environ)
 
 
-def cache(environ: Mapping[str, str]) -> Path:
-    """Where huggingface_hub keeps what it downloads (its environment variables page)."""
-    home = environ.get("XDG_CACHE_HOME") or "~/.cache"
-    hub = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
-    return Path(hub or Path(environ.get("HF_HOME") or f"{home}/huggingface", "hub")).expanduser()
-
-
-def scan(hub: Path) -> Iterator[Found]:
-    """The Whisper models in a cache of the layout `models--OWNER--NAME/snapshots/REVISION`, by name.
-
-    The revision that `refs/main` names is the one that is used; a cache without it counts the newest. What holds
-    neither weights nor the name of a known size is some other program's.
-    """
-    known = {repository: size for size, repository in SIZES.items()}
-    for folder in sorted(hub.glob("models--*--*")):
-        repository = "/".join(folder.name.split("--")[1:])
-        snapshot = _snapshot(folder)
-        if snapshot is not None and (repository in known or (snapshot / "model.bin").exists()):
-            yield look(known.get(repository, repository), snapshot)
-
-
-def _snapshot(folder: Path) -> Path | None:
-    revisions = sorted(folder.glob("snapshots/*"), key=lambda one: one.stat().st_mtime)
-    try:
-        named = folder / "snapshots" / (folder / "refs" / "main").read_text("utf-8").strip()
-    except (OSError, UnicodeError):
-        return revisions[-1] if revisions else None
-    return named if named in revisions else None
-
-
-def look(name: str, folder: Path) -> Found:
-    """What a model folder holds, and lacks."""
-    files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
-    missing = [needed for needed in NEEDED if not files.get(needed)]
-    if not any(files.get(vocabulary) for vocabulary in VOCABULARIES):
-        missing.append(" or ".join(VOCABULARIES))
-    return Found(name, folder, sum(files.values()), tuple(missing))
+def configured() -> dict[str, str]:
+    """Key and model of those that the configuration names."""
+    model = given().load().model
+    return {key: name for key, name in (("model.name", model.name), ("model.fallback", model.fallback)) if name}
 
 
 @click.group()
 @shared
 def model() -> None:
-    """Models: which ones are here."""
+    """Models: which ones are here, download, try out.
+
+    They lie where huggingface_hub has them (HF_HOME, HF_HUB_CACHE); with the service's configuration,
+    /etc/sttd/sttd.toml, in /var/lib/sttd/huggingface.
+    """
 
 
 @model.command("list")
 @shared
 def list_() -> None:
     """The models on this machine, and the sizes that are known by name."""
-    settings = given().load().model
-    hub = cache(os.environ)
-    found = [look("demo", DEMO), *scan(hub)]
-    wanted = {"model.name": settings.name, "model.fallback": settings.fallback}
+    wanted, hub = configured(), place()
+    found = [cache.look("demo", cache.DEMO), *cache.scan(hub)]
     found += [
-        look(name, Path(name)) for name in dict.fromkeys(wanted.values()) if name != "demo" and Path(name).is_dir()
+        cache.look(name, Path(name))
+        for name in dict.fromkeys(wanted.values())
+        if name != "demo" and Path(name).is_dir()
     ]
     width = max(len(printable(one.name)) for one in found)
     for one in found:
@@ -101,12 +65,82 @@ def list_() -> None:
         print(f"{printable(one.name):<{width}}  {size(one.size):>9}  {state}" + (f"  ({roles})" if roles else ""))
     here = {one.name for one in found}
     print(f"\nknown by name, not in {printable(str(hub))}:\n  {' '.join(name for name in SIZES if name not in here)}")
-    absent = [f"{key} = {name}" for key, name in wanted.items() if name and canonical(name) not in here]
+    absent = [f"{key} = {name}" for key, name in wanted.items() if canonical(name) not in here]
     if absent:
         print(f"\nconfigured, but not on this machine: {', '.join(map(printable, absent))}")
 
 
-def canonical(name: str) -> str:
-    """The name under which a model is listed: `turbo` and its hub name are both `large-v3-turbo`."""
-    known = {repository: size for size, repository in SIZES.items()}
-    return known.get(name, ALIASES.get(name, name))
+@model.command()
+@click.argument("name", required=False)
+@shared
+def path(name: str | None) -> None:
+    """The folder that a worker loads for NAME; without NAME for the configured model."""
+    print(printable(str(cache.find(name or configured()["model.name"], place()).folder)))
+
+
+@model.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@shared
+def pull(names: tuple[str, ...]) -> None:
+    """Download models: sizes, or OWNER/NAME of the hub. Without NAME: the configured one and its fallback.
+
+    Only what is missing, damaged or newer is downloaded, and an interrupted download goes on where it stopped. What came
+    is compared with the sizes and hashes of the hub. HF_ENDPOINT, HF_TOKEN and HTTPS_PROXY count.
+
+    For the service, as root: `sttd model pull`. The files belong to the owner of /var/lib/sttd then, and a worker takes
+    them for its next load.
+    """
+    wanted = _wanted(names)
+    if not wanted:
+        return
+    with contextlib.ExitStack() as stack:
+        if is_terminal():
+            from sttd.cli.bars import Bars
+
+            show: Show = stack.enter_context(Bars())
+        else:
+            from sttd.cli.pulling import Lines
+
+            show = Lines()
+        _pull(wanted, show)
+
+
+def _pull(wanted: dict[str, str], show: Show) -> None:
+    from sttd.hub.session import pull_all
+
+    show.say("asks the hub for " + ", ".join(wanted))
+    for name, pulled in pull_all(wanted, place(), show):
+        came = f"{pulled.fetched} files came" if pulled.fetched else "nothing was missing"
+        show.say(f"{name} is whole ({came}): {pulled.folder}")
+
+
+def _wanted(names: tuple[str, ...]) -> dict[str, str]:
+    """Name and repository of each model to pull."""
+    for name in names:
+        if name == "demo" or cache.is_folder(name):
+            raise UsageError(f"{name!r} is on this machine: there is nothing to pull")
+    wanted: dict[str, str] = {}
+    for name in names or configured().values():
+        if name == "demo" or cache.is_folder(name):
+            print(f"{printable(name)} is on this machine")
+        else:
+            wanted.setdefault(repository(name), name)
+    return {name: where for where, name in wanted.items()}
+
+
+@model.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@shared
+def verify(names: tuple[str, ...]) -> int:
+    """Load models as a worker does, and let them hear the spoken samples of the demo.
+
+    Without NAME: the configured model and its fallback. Ends with 1 where one cannot be loaded within model.load_timeout,
+    or hears nothing.
+    """
+    from sttd.cli import trial
+
+    config, hub = given().load(), place()
+    well = True
+    for name in dict.fromkeys(names or configured().values()):
+        well &= trial.trial(config, name, hub)
+    return 0 if well else 1

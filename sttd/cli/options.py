@@ -41,10 +41,15 @@ class Given:
 
         return configfile.load(self.file(), self.root, (*self.sets, *more), self._environ())
 
+    def service_state(self) -> Path | None:
+        """The service's state folder, where its configuration is the one that counts."""
+        return SERVICE_STATE if self.file() == INSTALLED and os.path.lexists(SERVICE_STATE) else None
+
     def _environ(self) -> Mapping[str, str]:
         """The environment; with the service's configuration its state folder too, so that commands find its ledger."""
-        if self.file() == INSTALLED and "STATE_DIRECTORY" not in os.environ and os.path.lexists(SERVICE_STATE):
-            return {**os.environ, "STATE_DIRECTORY": str(SERVICE_STATE)}
+        state = self.service_state()
+        if state is not None and "STATE_DIRECTORY" not in os.environ:
+            return {**os.environ, "STATE_DIRECTORY": str(state)}
         return os.environ
 
 

@@ -19,6 +19,7 @@ from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop, take_signals
 from sttd.errors import NotConfigured
 from sttd.host import log
+from sttd.host.events import Kind, say
 from sttd.host.mounts import network_file_system
 from sttd.host.notify import Notifier
 from sttd.inbox import Inbox
@@ -65,12 +66,12 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
             context.pool.start(inputs.put)
             inbox.start()
             context.ledger.set_fact("inbox mark", inbox.mark)
-            logger.info("sttd {} watches {}", __version__, config.paths.inbox)
+            say(Kind.DAEMON_START, f"sttd {__version__} watches {config.paths.inbox}", version=__version__)
             return Loop(context, inputs, notifier).run(load_config, drain)
         finally:
             inbox.stop()
             context.pool.close(0.0)
-            logger.info("stopped")
+            say(Kind.DAEMON_STOP, "stopped")
 
 
 def transcribe(files: Sequence[Path], config: Config) -> int:
@@ -144,7 +145,8 @@ def recover(context: Context) -> None:
         for job in ledger.jobs([State.RUNNING], newest=False):
             ledger.end_attempt(job, context.utc(), Cause.SHUTDOWN, "the daemon ended", None)
             ledger.update(job, state=State.QUEUED, queued_at=context.utc())
-            logger.info("job {}: was running when the daemon ended; queued again", job.id)
+            text = f"job {job.id}: was running when the daemon ended; queued again"
+            say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=job.attempt)
     unfinished = ledger.unfinished()
     outbox.clean(context.config, {job.id for job in unfinished})
     for job in unfinished:

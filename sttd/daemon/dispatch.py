@@ -7,11 +7,10 @@ import hashlib
 import os
 from pathlib import Path
 
-from loguru import logger
-
 from sttd.daemon import filing
 from sttd.daemon.context import Context, Running
 from sttd.errors import SttdError
+from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, State
 from sttd.ledger import Checkpoint
 from sttd.ledger.checkpoint import options_key
@@ -19,6 +18,7 @@ from sttd.ledger.fresh import fresh
 from sttd.part import ModelSpec, Options, PartSpec
 from sttd.pool.deadlines import liveness_limit
 from sttd.pool.policy import JITTER
+from sttd.sparse import is_unwritten
 from sttd.text import printable
 
 
@@ -90,7 +90,8 @@ def submit(context: Context, job: Job, lane: str) -> None:
         resume = checkpoint.resume()
     except OSError as error:
         context.say("checkpoint", f"checkpoints cannot be read: {error}", context.config.pool.machine_wait)
-        logger.error("job {}: its checkpoint cannot be read: {}", job.id, error)
+        text = f"job {job.id}: its checkpoint cannot be read: {error}"
+        say(Kind.CHECKPOINT_TROUBLE, text, job, error=str(error))
         return
     now = context.utc()
     ledger = context.ledger
@@ -124,8 +125,21 @@ def submit(context: Context, job: Job, lane: str) -> None:
     context.running[part.part_id] = running
     context.deadlines.waiting(part.part_id, running.submitted, liveness_limit(spec.load_timeout))
     context.pool.submit(part)
-    words = f"resumes at {resume.sample / 16000:.0f} s" if resume.index else "starts"
-    logger.info("job {}: {} {}, attempt {}", job.id, printable(job.source), words, job.attempt)
+    # known from here on, so that a load that fails can be told of with its worker
+    running.pid = next((view.pid for view in context.pool.workers() if view.part_id == part.part_id), None)
+    _say_started(running)
+
+
+def _say_started(running: Running) -> None:
+    job, spec = running.job, running.spec
+    place = spec.resume_from / 16000
+    words = f"resumes at {place:.0f} s" if spec.next_index else "starts"
+    say(
+        Kind.JOB_RESUMED if spec.next_index else Kind.JOB_STARTED,
+        f"job {job.id}: {printable(job.source)} {words}, attempt {job.attempt}", job,
+        worker=running.pid, attempt=job.attempt, resume_at=place, requested_model=spec.model.name,
+        batch_size=spec.options.batch_size,
+    )  # fmt: skip
 
 
 def known_content(context: Context, job: Job) -> bool:
@@ -148,7 +162,6 @@ def known_content(context: Context, job: Job) -> bool:
     if twin is None or not job.sha256:
         return False
     context.ledger.update(job, copy_of=twin.id, options_key=key)
-    logger.info("job {}: {} has the content of job {} and gets its result", job.id, printable(job.source), twin.id)
     if twin.state is State.DONE:
         filing.copy(context, job, twin)
     return True
@@ -182,17 +195,20 @@ def hash_contents(context: Context, job: Job, unknown: list[Job]) -> None:
         context.hashing.discard(job.id)
 
     def failed(error: OSError | SttdError) -> None:
-        logger.warning("job {}: its content could not be compared: {}", job.id, error)
+        say(Kind.REMARK, f"job {job.id}: its content could not be compared: {error}", job, error=str(error))
         then(dict.fromkeys(sources))
 
     context.errands.post(work, then, failed)
 
 
 def content_hash(path: str, identity: Identity) -> str | None:
-    """SHA-256 of a version of a file; None where it cannot be read, or another version is there before or afterwards."""
+    """SHA-256 of a version of a file.
+
+    None: it cannot be read, is another version before or afterwards, or would be read for hours for nothing.
+    """
     try:
         with Path(path).open("rb") as file:
-            if Identity.of(os.fstat(file.fileno())) != identity:
+            if Identity.of(os.fstat(file.fileno())) != identity or is_unwritten(file.fileno()):
                 return None
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return digest if Identity.of(os.fstat(file.fileno())) == identity else None
@@ -209,7 +225,7 @@ def start_anew(context: Context, job: Job) -> Job:
         identity = job.identity  # the inbox will tell that it is gone
     now = context.utc()
     changes = fresh(identity) | {"not_before": now + context.config.settle(), "queued_at": now, "options_key": None}
-    logger.info("job {}: {} has changed and starts again as it is now", job.id, printable(job.source))
+    say(Kind.JOB_CHANGED, f"job {job.id}: {printable(job.source)} has changed and starts again as it is now", job)
     return context.ledger.update(job, state=State.QUEUED, **changes)
 
 
@@ -218,6 +234,5 @@ def clamp_waits(context: Context) -> None:
     pool, watch = context.config.pool, context.config.watch
     longest = max(*pool.retry_waits, pool.machine_wait) * (1 + JITTER) + watch.settle
     if context.ledger.clamp_waits(context.utc() + longest):
-        logger.warning(
-            "the clock was set back: jobs that waited for a time now far away wait {:.0f} s at most", longest
-        )
+        text = f"the clock was set back: jobs that waited for a time now far away wait {longest:.0f} s at most"
+        say(Kind.CLOCK_SET_BACK, text, wait=longest)

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from loguru import logger
-
 from sttd import outbox
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
 from sttd.errors import SourceChanged, SttdError
+from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.part import Cause
 from sttd.text import printable
@@ -35,6 +34,8 @@ def begin(context: Context, job: Job, warnings: tuple[str, ...]) -> None:
 def copy(context: Context, job: Job, original: Job) -> None:
     """Make the results of a job out of those of a finished one with the same content."""
     source = dispatch.source_path(context, job)
+    text = f"job {job.id}: {printable(job.source)} has the content of job {original.id} and gets its result"
+    say(Kind.JOB_COPIED, text, job, copy_of=original.id)
     known = {name: getattr(original, name) for name in COPIED}
     _stage(context, job, lambda: outbox.stage_copy(job, original, context.config, source), **known)
 
@@ -178,11 +179,13 @@ def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError, 
     if source and isinstance(error, PermissionError) and _folder(error.filename or "") == folder:
         remedy = f"sttd may not move files out of {folder} (mkdir with a umask of 022?): chmod g+w it"
         if folder not in context.trouble:
-            logger.error("job {}: {}: {}; it is tried again", job.id, printable(job.source), printable(remedy))
+            text = f"job {job.id}: {printable(job.source)}: {printable(remedy)}; it is tried again"
+            say(Kind.RESULT_TROUBLE, text, job, error=remedy)
         context.say(folder, printable(remedy), 0.0)
         return
     if "outbox" not in context.trouble:
-        logger.error("job {}: {}: {}; it is tried again", job.id, what, printable(str(error)))
+        text = f"job {job.id}: {what}: {printable(str(error))}; it is tried again"
+        say(Kind.RESULT_TROUBLE, text, job, error=str(error))
     context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait)
 
 
@@ -191,19 +194,24 @@ def _folder(path: str) -> str:
 
 
 def _tell_done(job: Job, filed: outbox.Filed) -> None:
-    words = "job {}: {} is done: {:.1f} s of audio, language {}, model {}, {} chunks"
-    if job.fallback_reason:
-        words += f" (fallback: {job.fallback_reason})"
-    figures: list[Any] = [job.audio_seconds or 0.0, job.language, job.model, job.chunks]
-    logger.success(words, job.id, printable(job.source), *figures)
+    name, audio = printable(job.source), job.audio_seconds or 0.0
+    text = (
+        f"job {job.id}: {name} is done: {audio:.1f} s of audio, language {job.language}, model {job.model}, "
+        f"{job.chunks} chunks" + (f" (fallback: {job.fallback_reason})" if job.fallback_reason else "")
+    )
+    say(
+        Kind.JOB_DONE, text, job,
+        audio_seconds=audio, seconds=job.service, waited=(job.finished_at or 0.0) - job.created_at, chunks=job.chunks,
+        language=job.language, model=job.model, requested_model=job.requested_model,
+        fallback_reason=job.fallback_reason, attempts=job.attempts, resumes=job.resumes,
+    )  # fmt: skip
     if filed.changed:
-        logger.warning(
-            "job {}: {} has changed since; it stays in the inbox as a new job", job.id, printable(job.source)
-        )
+        say(Kind.JOB_CHANGED, f"job {job.id}: {name} has changed since; it stays in the inbox as a new job", job)
 
 
 def _forget_checkpoint(context: Context, job: Job) -> None:
     try:
         dispatch.checkpoint_of(context, job).remove()
     except OSError as error:
-        logger.warning("job {}: its checkpoint cannot be removed: {}", job.id, error)
+        text = f"job {job.id}: its checkpoint cannot be removed: {error}"
+        say(Kind.CHECKPOINT_TROUBLE, text, job, level="WARNING", error=str(error))

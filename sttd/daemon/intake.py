@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 
-from loguru import logger
-
+from sttd.daemon import filing
 from sttd.daemon.context import Context
+from sttd.host.events import Kind, say
 from sttd.inbox import Away, Found, Gone
 from sttd.job import Identity, Job, State
 from sttd.ledger.fresh import fresh
@@ -68,13 +68,18 @@ def found(context: Context, event: Found) -> None:
                 if latest is not None:
                     ledger.update(latest, location="")  # what it was about is no longer there
                 job = ledger.add(source, identity, now)
-                logger.info("job {}: {} is queued ({} bytes)", job.id, printable(source), identity.size)
+                text = f"job {job.id}: {printable(source)} is queued ({identity.size} bytes)"
+                say(Kind.JOB_QUEUED, text, job, size=identity.size)
             elif arrival is Arrival.CHANGED:
                 ledger.update(latest, **fresh(identity))
-                logger.info("job {}: {} has changed and is taken as it is now", latest.id, printable(source))
+                say(
+                    Kind.JOB_CHANGED,
+                    f"job {latest.id}: {printable(source)} has changed and is taken as it is now",
+                    latest,
+                )
             elif arrival is Arrival.BACK:
                 ledger.update(latest, state=State.QUEUED, queued_at=now, not_before=0.0, error=None, cause=None)
-                logger.info("job {}: {} is back and queued again", latest.id, printable(source))
+                say(Kind.JOB_QUEUED, f"job {latest.id}: {printable(source)} is back and queued again", latest)
             elif arrival is Arrival.RESTART:
                 restart.append((latest, identity))
     for job, _ in restart:
@@ -93,7 +98,8 @@ def gone(context: Context, event: Gone) -> None:
             if latest.state is State.QUEUED:
                 error = "the file is gone from the inbox; put it back and it is queued again"
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)
-                logger.warning("job {}: {} is gone from the inbox", latest.id, printable(source))
+                filing.release_twins(context, latest.id)
+                say(Kind.JOB_VANISHED, f"job {latest.id}: {printable(source)} is gone from the inbox", latest)
             elif latest.state in (State.CANCELLED, State.DONE):
                 # should it come back, it is a new job
                 ledger.update(latest, location="")
@@ -103,9 +109,9 @@ def away(context: Context, event: Away) -> None:
     """The inbox cannot be looked at, or can be again."""
     if event.reason is None:
         context.trouble.pop("inbox", None)
-        logger.info("the inbox is back")
+        say(Kind.INBOX_BACK, "the inbox is back")
     else:
-        logger.error("the inbox is away: {}; what waits goes on waiting", event.reason)
+        say(Kind.INBOX_AWAY, f"the inbox is away: {event.reason}; what waits goes on waiting", error=event.reason)
         context.say("inbox", f"inbox away: {event.reason}", 0.0)
 
 

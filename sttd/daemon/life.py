@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from loguru import logger
-
 from sttd import __version__
 from sttd.daemon.context import Context
 from sttd.host import memory
+from sttd.host.events import Kind, say
 from sttd.host.memory import Level
 from sttd.host.notify import Notifier
 from sttd.job import State
@@ -27,6 +26,7 @@ class Life:
         self._status = ""
         self.level = Level.NORMAL
         self._percent = 0.0
+        self._asked: tuple[str, int] | None = None  # the attempt that was last asked to give its memory back
 
     def introduce(self) -> None:
         """Who we are, for `sttd status`."""
@@ -94,18 +94,27 @@ class Life:
         before, self._percent = self.level, use.percent
         self.level = memory.level(use.percent, settings.moderate, settings.high, settings.critical, before)
         if self.level is not before:
-            word = "rises to" if self.level > before else "falls to"
-            logger.log(
-                "WARNING" if self.level > before else "INFO",
-                "memory {} {}: {:.1f} % of {:.0f} MiB used", word, self.level, use.percent, use.limit / 2**20,
+            rises = self.level > before
+            figures = f"{use.percent:.1f} % of {use.limit / 2**20:.0f} MiB used"
+            say(
+                Kind.MEMORY_RISES if rises else Kind.MEMORY_FALLS,
+                f"memory {'rises' if rises else 'falls'} to {self.level}: {figures}",
+                memory_level=str(self.level), memory_before=str(before), memory_percent=use.percent,
+                memory_used=use.used, memory_limit=use.limit,
             )  # fmt: skip
         self._act()
 
     def log_memory(self) -> None:
         use = memory.usage()
         workers = sum(view.rss for view in self._context.pool.workers())
-        words = "memory: {:.1f} % of {:.0f} MiB used, workers {:.0f} MiB, daemon {:.0f} MiB, level {}"
-        logger.info(words, use.percent, use.limit / 2**20, workers / 2**20, memory.rss() / 2**20, self.level)
+        daemon = memory.rss()
+        say(
+            Kind.MEMORY,
+            f"memory: {use.percent:.1f} % of {use.limit / 2**20:.0f} MiB used, workers {workers / 2**20:.0f} MiB, "
+            f"daemon {daemon / 2**20:.0f} MiB, level {self.level}",
+            memory_level=str(self.level), memory_percent=use.percent, memory_used=use.used, memory_limit=use.limit,
+            memory_workers=workers, memory_daemon=daemon,
+        )  # fmt: skip
 
     def _act(self) -> None:
         context, pool = self._context, self._context.pool
@@ -128,5 +137,9 @@ class Life:
             return  # one always may: the memory may be somebody else's
         largest = max(busy, key=lambda view: view.rss)
         running = context.running[largest.part_id or ""]
-        logger.warning("memory is critical: worker {} ({:.0f} MiB) is asked to stop", largest.pid, largest.rss / 2**20)
+        attempt = (running.spec.part_id, running.spec.attempt)
+        if attempt != self._asked:  # it is asked again at each look, and told of once
+            self._asked = attempt
+            text = f"memory is critical: worker {largest.pid} ({largest.rss / 2**20:.0f} MiB) is asked to stop"
+            say(Kind.MEMORY_SHRINKS, text, running.job, worker=largest.pid, memory_worker=largest.rss)
         pool.stop(running.spec.part_id, running.spec.attempt, Cause.MEMORY)

@@ -19,6 +19,7 @@ from sttd.daemon.errands import Finished
 from sttd.daemon.life import Life
 from sttd.daemon.schedule import Schedule
 from sttd.errors import ConfigError, LedgerError
+from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone
 from sttd.job import State
@@ -68,7 +69,7 @@ class Loop:
             try:
                 self._round()
                 if self._context.trouble.pop("ledger", None):
-                    logger.info("the ledger can be written again")
+                    say(Kind.LEDGER_BACK, "the ledger can be written again")
                 if self._closed and not self._context.errands.under_way and not self._context.running:
                     return self._exit_code()
                 if drain and not self._context.stopping and self._drained():
@@ -153,7 +154,12 @@ class Loop:
             running = context.running[part_id]
             if running.why is None:
                 running.why = timed_out(limit)
-                logger.error("job {}: {}: {}", running.job.id, printable(running.job.source), running.why)
+                text = f"job {running.job.id}: {printable(running.job.source)}: {running.why}"
+                say(
+                    Kind.JOB_TIMEOUT, text, running.job,
+                    worker=running.pid, cause=Cause.TIMEOUT, seconds=limit, attempt=running.spec.attempt,
+                    audio_done=running.done,
+                )  # fmt: skip
             context.pool.kill(part_id, running.spec.attempt, Cause.TIMEOUT)
 
     def _signal(self, number: int) -> None:
@@ -168,7 +174,7 @@ class Loop:
 
     def stop(self, why: str) -> None:
         """Nothing new starts; running jobs stop at their next checkpoint and are queued again."""
-        logger.info("stopping: {}", why)
+        say(Kind.DAEMON_STOPPING, f"stopping: {why}")
         self._context.stopping = True
         self._notifier.stopping()
         if self._context.inbox is not None:
@@ -191,7 +197,8 @@ class Loop:
         try:
             new = self._load_config()
         except ConfigError as error:
-            logger.error("the configuration is not changed, because the new one is bad: {}", error)
+            text = f"the configuration is not changed, because the new one is bad: {error}"
+            say(Kind.CONFIG_REFUSED, text, error=str(error))
         else:
             fixed = {"paths", "watch", "log"}
             for name in fixed:
@@ -200,7 +207,7 @@ class Loop:
             kept = {name: getattr(old, name) for name in fixed}
             self._context.config = dataclasses.replace(new, **kept)
             self._context.pool.limit(self._context.config.worker_count())
-            logger.info("configuration loaded again")
+            say(Kind.CONFIG_LOADED, "configuration loaded again")
         self._notifier.ready()
 
     def _drained(self) -> bool:
@@ -223,7 +230,7 @@ class Loop:
         """The ledger cannot be written: say it once, wait, try again. Nothing is lost: the input is kept."""
         context = self._context
         if "ledger" not in context.trouble:
-            logger.critical("{}; nothing starts until it can be written again", error)
+            say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until it can be written again", error=str(error))
         context.say("ledger", str(error), TICK)
         self._notifier.status(f"waiting: {error}")
         self._notifier.watchdog()

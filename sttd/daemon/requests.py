@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from loguru import logger
-
 from sttd.daemon import filing
 from sttd.daemon.context import Context
 from sttd.daemon.intake import stop_running
 from sttd.errors import LedgerError
+from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, Overrides, State
 from sttd.ledger import Request
 from sttd.part import Cause
@@ -29,7 +28,10 @@ def take(context: Context) -> None:
 def act(context: Context, request: Request) -> None:
     if request.kind in ("pause", "resume"):
         context.ledger.set_fact("paused", request.kind == "pause")
-        logger.info("paused: running jobs end, no other starts" if request.kind == "pause" else "resumed")
+        if request.kind == "pause":
+            say(Kind.QUEUE_PAUSED, "paused: running jobs end, no other starts")
+        else:
+            say(Kind.QUEUE_RESUMED, "resumed")
         return
     if request.kind == "retry-failed":
         for job in context.ledger.jobs([State.FAILED], newest=False):
@@ -38,7 +40,7 @@ def act(context: Context, request: Request) -> None:
     try:
         job = context.ledger.get(request.job or 0)
     except LedgerError as error:
-        logger.warning("{} {}: {}", request.kind, request.job, error)
+        say(Kind.REQUEST_REFUSED, f"{printable(request.kind)} {request.job}: {error}")
         return
     match request.kind:
         case "retry":
@@ -48,13 +50,13 @@ def act(context: Context, request: Request) -> None:
         case "redo":
             redo(context, job, Overrides(request.arguments.get("model"), request.arguments.get("language")))
         case _:
-            logger.warning("request {} is not known to this version", printable(request.kind))
+            say(Kind.REQUEST_REFUSED, f"request {printable(request.kind)} is not known to this version", job)
 
 
 def retry(context: Context, job: Job) -> None:
     """Queue an ended job again, with all of its attempts, from its checkpoint."""
     if job.state not in RETRIED or job.plan is not None:
-        logger.warning("job {}: it is {}, which cannot be tried again", job.id, job.state)
+        say(Kind.REQUEST_REFUSED, f"job {job.id}: it is {job.state}, which cannot be tried again", job)
         return
     latest = context.ledger.latest(job.source)
     if not job.location and latest is not None and latest.id != job.id:
@@ -64,7 +66,7 @@ def retry(context: Context, job: Job) -> None:
     now = context.utc()
     changes = {"attempts": 0, "not_before": 0.0, "error": None, "cause": None, "finished_at": None, "copy_of": None}
     context.ledger.update(job, state=State.QUEUED, queued_at=now, location=job.location or None, **changes)
-    logger.info("job {}: {} is queued again", job.id, printable(job.source))
+    say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again", job)
 
 
 def cancel(context: Context, job: Job) -> None:
@@ -74,23 +76,23 @@ def cancel(context: Context, job: Job) -> None:
             job, state=State.CANCELLED, cause=Cause.CANCELLED, copy_of=None, finished_at=context.utc()
         )
         filing.release_twins(context, job.id)
-        logger.info("job {}: {} is cancelled", job.id, printable(job.source))
+        say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
     elif job.state is State.RUNNING:
         stop_running(context, job.id, Cause.CANCELLED, "cancelled")
     else:
-        logger.warning("job {}: it is {}, which cannot be cancelled", job.id, job.state)
+        say(Kind.REQUEST_REFUSED, f"job {job.id}: it is {job.state}, which cannot be cancelled", job)
 
 
 def redo(context: Context, job: Job, overrides: Overrides) -> None:
     """A new job from the source of a finished one, with another model or language; the old result stays."""
     if job.state is not State.DONE or job.location == "":
-        logger.warning(
-            "job {}: it is {} and its source is not kept, so that it cannot be done again", job.id, job.state
-        )
+        text = f"job {job.id}: it is {job.state} and its source is not kept, so that it cannot be done again"
+        say(Kind.REQUEST_REFUSED, text, job)
         return
     new = context.ledger.add(
         job.source, Identity(job.size, job.mtime_ns), context.utc(),
         location=job.location, redo_of=job.id, sha256=job.sha256, overrides=overrides,
     )  # fmt: skip
     words = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(overrides).items() if value)
-    logger.info("job {}: {} is done again ({})", new.id, printable(job.source), words or "as configured")
+    text = f"job {new.id}: {printable(job.source)} is done again ({printable(words) or 'as configured'})"
+    say(Kind.JOB_QUEUED, text, new, redo_of=job.id)

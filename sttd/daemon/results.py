@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from loguru import logger
-
 from sttd.daemon import dispatch, filing
 from sttd.daemon.context import Context, Running
+from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.pool.policy import Verdict, verdict
@@ -28,7 +27,8 @@ def handle(context: Context, event: Event) -> None:
         case Chunks():
             chunks(context, running, event)
         case Notice():
-            logger.log(event.level, "job {}: {}", running.job.id, printable(event.text))
+            text = f"job {running.job.id}: {printable(event.text)}"
+            say(Kind.of(event.event), text, running.job, level=event.level, worker=running.pid)
         case Done(resume_at=None):
             finished(context, running, event)
         case Done():
@@ -36,9 +36,11 @@ def handle(context: Context, event: Event) -> None:
         case Failed():
             ended(context, running, event.cause, event.error)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
+            lost(running, event)
             hold_model(context, running.spec.model.name, event.error)
             ended(context, running, Cause.NO_MODEL, event.error, all_wait=False)
         case Lost():
+            lost(running, event)
             ended(context, running, event.cause, running.why or event.error)
 
 
@@ -57,8 +59,18 @@ def started(context: Context, running: Running, event: Started) -> None:
     context.trouble.pop("model", None)
     if event.fallback_reason and not running.spec.model.hold:
         hold_model(context, event.requested_model, event.fallback_reason)
-        words = "job {}: model {} is used instead of {}: {}"
-        logger.warning(words, running.job.id, event.model, printable(event.requested_model), event.fallback_reason)
+        instead = f"is used instead of {printable(event.requested_model)}: {event.fallback_reason}"
+        _say_model(Kind.MODEL_REPLACED, running, event, instead)
+    elif event.load_seconds:
+        _say_model(Kind.MODEL_LOADED, running, event, f"is ready after {event.load_seconds:.1f} s")
+
+
+def _say_model(kind: Kind, running: Running, event: Started, words: str) -> None:
+    say(
+        kind, f"job {running.job.id}: model {printable(event.model)} {words}", running.job,
+        worker=event.pid, model=event.model, requested_model=event.requested_model,
+        fallback_reason=event.fallback_reason or None, seconds=event.load_seconds,
+    )  # fmt: skip
 
 
 def hold_model(context: Context, name: str, reason: str) -> None:
@@ -77,7 +89,8 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     try:
         running.checkpoint.append(event.chunks)
     except OSError as error:
-        logger.error("job {}: its checkpoint cannot be written: {}", running.job.id, error)
+        text = f"job {running.job.id}: its checkpoint cannot be written: {error}"
+        say(Kind.CHECKPOINT_TROUBLE, text, running.job, worker=running.pid, error=str(error))
         running.why = f"the checkpoint cannot be written: {error}"
         context.pool.kill(event.part_id, event.attempt, Cause.MACHINE)
         return
@@ -197,18 +210,35 @@ def started_anew(context: Context, running: Running) -> None:
         running.checkpoint.remove()
 
 
+def lost(running: Running, event: Lost) -> None:
+    """One line about a worker that is gone; what becomes of its job follows."""
+    ordered = running.why is not None or event.cause in (Cause.TIMEOUT, Cause.CANCELLED, Cause.SHUTDOWN)
+    kind = Kind.WORKER_OOM if event.cause is Cause.OOM else Kind.WORKER_KILLED if ordered else Kind.WORKER_DIED
+    name = "worker" if running.pid is None else f"worker {running.pid}"
+    say(
+        kind, f"job {running.job.id}: {name}: {printable(event.error)}", running.job,
+        worker=running.pid, cause=event.cause, exit_code=event.exitcode,
+    )  # fmt: skip
+
+
 def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict) -> None:
     """One line about the end of an attempt."""
-    error = job.error
-    name = printable(job.source)
+    head, error = f"job {job.id}: {printable(job.source)}", printable(job.error or "")
     where = f"{running.done:.0f} s of it are done"
+    wait: float | None = None
     if cause in (Cause.SLICE, Cause.ASKED, Cause.SHUTDOWN, Cause.MEMORY):
-        logger.info("job {}: {} stops ({}); {}, queued again", job.id, name, cause, where)
+        kind, text = Kind.JOB_STOPPED, f"{head} stops ({cause}); {where}, queued again"
     elif cause is Cause.CANCELLED:
-        logger.info("job {}: {} is cancelled", job.id, name)
+        kind, text = Kind.JOB_CANCELLED, f"{head} is cancelled"
     elif decision.state is State.FAILED:
-        logger.error("job {}: {} failed: {}", job.id, name, printable(error or str(cause)))
+        kind, text = Kind.JOB_FAILED, f"{head} failed: {error or cause}"
     else:
-        wait = max(0.0, decision.not_before - context.utc())
-        words = "job {}: {}: {} ({}); {}, queued again, next try in {:.0f} s"
-        logger.warning(words, job.id, name, cause, printable(error or "no reason given"), where, wait)
+        kind, wait = Kind.JOB_WAITS if decision.machine else Kind.JOB_RETRY, decision.not_before - context.utc()
+        wait = max(0.0, wait)
+        text = f"{head}: {cause} ({error or 'no reason given'}); {where}, queued again, next try in {wait:.0f} s"
+    say(
+        kind, text, job,
+        worker=running.pid, cause=cause, error=job.error, attempt=job.attempt, attempts=job.attempts,
+        resumes=job.resumes, audio_done=running.done, seconds=job.service, wait=wait,
+        batch_size=decision.batch_size, device=decision.device,
+    )  # fmt: skip

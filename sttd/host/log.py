@@ -8,36 +8,39 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
+from sttd.host import journal
+
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-# the journal's numbers, see sd-daemon(3)
-_PRIORITIES = {"TRACE": 7, "DEBUG": 7, "INFO": 6, "SUCCESS": 5, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 _COLOURS = {"TRACE": "2", "DEBUG": "2", "SUCCESS": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 # What could begin a line of its own, drive a terminal, or not be encoded. Names are escaped further, and before, by
 # `text.printable`; a backslash is left alone here, or theirs would be doubled.
 _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def setup(level: str, fd: int | None = None, environ: Mapping[str, str] = os.environ) -> None:
+def setup(
+    level: str, fd: int | None = None, environ: Mapping[str, str] = os.environ, native: Path = journal.SOCKET
+) -> None:
     """Send every record of at least `level` to `fd` (standard error), and nowhere else.
 
-    On a terminal: time, level and text in colours. Where `fd` is the journal's: a `<6>` that gives the priority, and the
-    text. Else plain lines with time and level.
+    On a terminal: time, level and text in colours. Where `fd` is the journal's: to journald at `native`, with fields. Else
+    plain lines with time and level.
     """
     fd = sys.stderr.fileno() if fd is None else fd
     logger.remove()
+    sink = journal.Journal(fd, text, native) if is_journal(fd, environ) else Sink(fd, layout_for(fd, environ))
     # the sink makes its own lines; no variables' values in tracebacks: they may be secrets
-    logger.add(
-        Sink(fd, layout_for(fd, environ)), level=level, format=_nothing, enqueue=False, backtrace=False, diagnose=False
-    )
+    logger.add(sink, level=level, format=_nothing, enqueue=False, backtrace=False, diagnose=False)
 
 
 def _nothing(_record: Record) -> str:
@@ -46,8 +49,6 @@ def _nothing(_record: Record) -> str:
 
 def layout_for(fd: int, environ: Mapping[str, str]) -> Callable[[Record], str]:
     """How the lines look for what `fd` is."""
-    if is_journal(fd, environ):
-        return journal_line
     if os.isatty(fd) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb":
         return colour_line
     return plain_line
@@ -59,7 +60,7 @@ def is_journal(fd: int, environ: Mapping[str, str]) -> bool:
         seen = os.fstat(fd)
     except OSError:  # closed
         return False
-    return environ.get("JOURNAL_STREAM") == f"{seen.st_dev}:{seen.st_ino}"
+    return stat.S_ISSOCK(seen.st_mode) and environ.get("JOURNAL_STREAM") == f"{seen.st_dev}:{seen.st_ino}"
 
 
 def plain_line(record: Record) -> str:
@@ -70,10 +71,6 @@ def colour_line(record: Record) -> str:
     line = f"{record['time']:HH:mm:ss} {record['level'].name:<8} {text(record)}"
     colour = _COLOURS.get(record["level"].name)
     return f"\x1b[{colour}m{line}\x1b[0m" if colour else line
-
-
-def journal_line(record: Record) -> str:
-    return f"<{_PRIORITIES.get(record['level'].name, 6)}>{text(record)}"
 
 
 def text(record: Record) -> str:

@@ -9,8 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 
-from loguru import logger
-
+from sttd.host.events import Kind, say
 from sttd.inbox.events import BATCH, Away, Event, Found, Gone
 from sttd.inbox.mail import Mail, News
 from sttd.inbox.place import Place, Standing
@@ -212,12 +211,14 @@ class Looks:
         now = {folder: error.strerror or str(error) for folder, error in errors.items()}
         for folder, why in now.items():
             if folder and self._refused.get(folder) != why:
-                logger.warning(
-                    "the folder {} in the inbox cannot be read ({}): nothing in it is found; give the user that sttd "
-                    "runs as the right to read it", printable(folder), why,
-                )  # fmt: skip
+                text = (
+                    f"the folder {printable(folder)} in the inbox cannot be read ({why}): nothing in it is found; give "
+                    f"the user that sttd runs as the right to read it"
+                )
+                say(Kind.INBOX_REFUSED, text, source=os.fsencode(folder), error=why)
         for folder in self._refused.keys() - now.keys() - {""}:
-            logger.info("the folder {} in the inbox can be read again", printable(folder))
+            text = f"the folder {printable(folder)} in the inbox can be read again"
+            say(Kind.INBOX_BACK, text, source=os.fsencode(folder))
         if "" in now:
             self._say(f"{self._root} cannot be read: {now['']}")
         self._refused = now

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from loguru import logger
 from watchdog.events import (
     DirCreatedEvent,
     DirDeletedEvent,
@@ -30,6 +29,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyFullEmitter
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
+from sttd.host.events import Kind, say
 from sttd.inbox.mail import Mailbox, News
 
 RETRY = 60.0  # seconds before a watch that could not be set up is tried again
@@ -125,7 +125,7 @@ class Watch:
         if self._observer is not None:
             if self._observer.is_working():
                 return False
-            logger.warning("the watch on the inbox had died; it is set up again")
+            say(Kind.INBOX_UNWATCHED, "the watch on the inbox had died; it is set up again")
             self.stop()
         if now < self._not_before:
             return False
@@ -136,7 +136,7 @@ class Watch:
             self._complain(_remedy(error))
             return False
         if self._said:
-            logger.info("the inbox is watched again")
+            say(Kind.INBOX_BACK, "the inbox is watched again")
         self._said = ""
         return True
 
@@ -155,10 +155,11 @@ class Watch:
         limit = _limit("max_user_watches")
         crowded = self.works and limit is not None and folders > limit
         if crowded and not self._crowded:
-            logger.warning(
-                "the inbox has {} folders and the kernel watches {} for each user: the others are only looked through "
-                "by rescans; raise the limit: sysctl fs.inotify.max_user_watches={}", folders, limit, folders * 2,
-            )  # fmt: skip
+            say(
+                Kind.INBOX_UNWATCHED,
+                f"the inbox has {folders} folders and the kernel watches {limit} for each user: the others are only "
+                f"looked through by rescans; raise the limit: sysctl fs.inotify.max_user_watches={folders * 2}",
+            )
         self._crowded = crowded
 
     def _observe(self) -> _Observer:
@@ -176,7 +177,7 @@ class Watch:
 
     def _complain(self, what: str) -> None:
         if what != self._said:
-            logger.warning("the inbox is not watched, rescans alone find its files: {}", what)
+            say(Kind.INBOX_UNWATCHED, f"the inbox is not watched, rescans alone find its files: {what}", error=what)
         self._said = what
 
 

@@ -26,8 +26,14 @@ def _text(value: str | None) -> str | None:
     return None if value is None else value.encode("utf-8", "backslashreplace").decode()
 
 
+def _wide(value: int) -> int | bytes:
+    """SQLite's integers end with 64 bits: a time of change behind the year 2262 in nanoseconds is kept as its digits."""
+    return value if -(2**63) <= value < 2**63 else str(value).encode()
+
+
 _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "source": _path,
+    "mtime_ns": _wide,
     "location": _path,
     "state": str,
     "overrides": _overrides,
@@ -38,6 +44,7 @@ _TO_ROW: dict[str, Callable[[Any], Any]] = {
 }
 _FROM_ROW: dict[str, Callable[[Any], Any]] = {
     "source": os.fsdecode,
+    "mtime_ns": int,
     "location": lambda value: None if value is None else os.fsdecode(value),
     "state": State,
     "overrides": lambda value: Overrides(**json.loads(value)),

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from multiprocessing import resource_tracker
 from typing import Any
 
-from loguru import logger
-
 from sttd.config import Config
+from sttd.host.events import Kind, say
 from sttd.part import ENDS, Cause, Event, Lost, PartSpec
 from sttd.pool import child, death, roster
 from sttd.pool.gpus import count_gpus, gpu_for
@@ -198,7 +197,8 @@ class LocalPool:
         if lost is not None:
             self._tell(lost)
         elif not expected:
-            logger.warning("worker {} ended while it was idle: {}", seat.process.pid, death.spoken(end.exitcode))
+            text = f"worker {seat.process.pid} ended while it was idle: {death.spoken(end.exitcode)}"
+            say(Kind.WORKER_DIED, text, worker=seat.process.pid, exit_code=end.exitcode)
         self._remove(seat)
 
     def _give_up(self, seat: Seat, cause: Cause, error: str) -> None:
@@ -256,7 +256,8 @@ class LocalPool:
         for seat in due:
             seat.process.signal(signal.SIGKILL)
         for seat in hopeless:
-            logger.error("worker {}: {}", seat.process.pid, death.spoken(None))
+            pid = seat.process.pid
+            say(Kind.WORKER_STUCK, f"worker {pid}: {death.spoken(None)}", worker=pid)
             self._give_up(seat, seat.ordered or Cause.CRASH, f"the worker was given up: {death.spoken(None)}")
 
     def _wind_up(self, seat: Seat) -> None:

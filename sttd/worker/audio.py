@@ -17,7 +17,7 @@ from av.audio.frame import AudioFrame
 from av.container import InputContainer
 
 from sttd.part import SAMPLE_RATE, Cause, Options
-from sttd.worker import tracks
+from sttd.worker import riff, tracks
 from sttd.worker.errors import PartFailed
 from sttd.worker.resample import Mono16k
 from sttd.worker.source_file import SourceFile
@@ -41,6 +41,7 @@ _DEAD_END = 64  # errors of the container in a row, without a packet between the
 _LOUDEST = 16.0  # full scale is 1; what is beyond this is damage, and would make the features infinite
 _LEAST_RATE = 64  # bytes a second; no coding of speech needs less, so a header that says so is broken
 _WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
+_REMEDY = "play it, and copy or export it again"
 
 
 def open_recording(path: str, size: int, mtime_ns: int, options: Options) -> Stream:
@@ -52,8 +53,9 @@ def open_recording(path: str, size: int, mtime_ns: int, options: Options) -> Str
     """
     file = SourceFile(path, size, mtime_ns)
     try:
+        missing = _missing_bytes(file)
         container = _open_container(file)
-        stream = Stream(file, container, tracks.choose(container.streams.audio, options), options)
+        stream = Stream(file, container, tracks.choose(container.streams.audio, options), options, missing)
         if stream.duration is not None and options.max_audio < stream.duration < size / _LEAST_RATE:
             raise _too_long(options)
     except PartFailed:
@@ -67,15 +69,25 @@ def _open_container(file: SourceFile) -> InputContainer:
         return av.open(file, mode="r", options=_OPTIONS, metadata_errors="ignore", buffer_size=_BUFFER)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         file.check_read()
-        text = "this is no recording that can be read; it is damaged, incomplete, or of another kind"
-        raise PartFailed(Cause.BAD_FILE, text) from error
+        text = "this is no recording that can be read: it is damaged, incomplete, or of another kind"
+        raise PartFailed(Cause.BAD_FILE, f"{text}; {_REMEDY}") from error
+
+
+def _missing_bytes(file: SourceFile) -> int:
+    try:
+        missing = riff.missing_bytes(file)
+        file.seek(0)
+    except OSError:
+        file.check_read()
+        raise
+    return missing
 
 
 class Stream:
     """An open recording; read once, from the beginning. A context manager that closes it."""
 
-    def __init__(self, file: SourceFile, container: InputContainer, track: Any, options: Options) -> None:
-        self.duration = _duration(container, track)  # seconds, as the container says; None where it does not
+    def __init__(self, file: SourceFile, container: InputContainer, track: Any, options: Options, missing: int) -> None:
+        self.duration = _duration(container, track, missing)  # seconds, as the file says; None where it does not
         self._file, self._container, self._track, self._options = file, container, track, options
         self._begin = (container.start_time or 0) / av.time_base  # seconds
         self._stamped = container.format.name not in _COUNTED
@@ -217,9 +229,10 @@ class Stream:
     def _end(self, samples: int) -> None:
         self._file.check_identity()  # a recorder that went on writing
         if not samples:
-            text = "there is no sound in the file: "
-            text += f"all {self._damaged} packets are damaged" if self._damaged else "its audio track is empty"
-            raise PartFailed(Cause.BAD_FILE, text)
+            text = "its audio track is empty, or it is of another kind than its name says"
+            if self._damaged:
+                text = f"nothing of it can be decoded ({self._damaged} damaged packets)"
+            raise PartFailed(Cause.BAD_FILE, f"there is no sound in the file: {text}; {_REMEDY}")
         self._seconds = samples / SAMPLE_RATE
 
     def _ends_early(self) -> bool:
@@ -237,8 +250,13 @@ class Stream:
         return np.clip(np.nan_to_num(block, nan=0.0), -_LOUDEST, _LOUDEST)
 
 
-def _duration(container: InputContainer, track: Any) -> float | None:
-    """Seconds from the container's beginning to the end of the track where it says, else of the longest track."""
+def _duration(container: InputContainer, track: Any, missing: int) -> float | None:
+    """Seconds from the container's beginning to the end of the track where it says, else of the longest track.
+
+    `missing`: bytes of sound that the head promises and FFmpeg does not count.
+    """
+    if missing and container.format.name == "wav" and container.duration and container.size:
+        return container.duration / av.time_base * (container.size + missing) / container.size
     if track.duration is not None and track.time_base is not None:
         late = float((track.start_time or 0) * track.time_base) - (container.start_time or 0) / av.time_base
         return float(track.duration * track.time_base) + max(0.0, late)

@@ -12,6 +12,7 @@ import stat
 from pathlib import PurePath
 
 from sttd.part import Cause
+from sttd.sparse import is_unwritten
 from sttd.worker.errors import PartFailed
 
 _GONE = {errno.ENOENT, errno.ENOTDIR}
@@ -95,7 +96,10 @@ class SourceFile:
         if not stat.S_ISREG(kind.st_mode):
             raise PartFailed(Cause.BAD_FILE, "this is not a regular file")
         if kind.st_size == 0 == self._identity[0]:
-            raise PartFailed(Cause.BAD_FILE, "the file is empty")
+            raise PartFailed(Cause.BAD_FILE, "the file is empty; copy it again")
+        if is_unwritten(self._fd):
+            text = f"the file is mostly holes ({kind.st_blocks // 2048} of {kind.st_size // 2**20} MiB were written)"
+            raise PartFailed(Cause.BAD_FILE, f"{text}: an unfinished copy or download; copy it again")
 
 
 def _suffix(path: str) -> str:

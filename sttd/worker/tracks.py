@@ -42,7 +42,9 @@ def choose(tracks: Sequence[Any], options: Options) -> Any:
         PartFailed: BAD_FILE; there is none, or none that can be decoded.
     """
     if not tracks:
-        raise PartFailed(Cause.BAD_FILE, "there is no sound in the file: it has no audio track")
+        raise PartFailed(
+            Cause.BAD_FILE, "there is no sound in the file: it has no audio track; export it with its sound"
+        )
     decodable = [track for track in tracks if track.codec_context is not None]
     if not decodable:
         raise PartFailed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -180,3 +181,18 @@ def test_transcribe_refuses_what_is_no_file(sttd, tmp_path):
         done = sttd("transcribe", str(name))
         assert done.code == 2
         assert str(name) in done.err
+
+
+def test_under_systemd_a_complaint_is_an_error_of_the_journal(tmp_path):
+    """A service that does not start for its configuration says why at the priority of an error; elsewhere there is no mark."""
+    command = [sys.executable, "-m", "sttd", "--root", str(tmp_path), "--set", "pool.wrokers=1", "run"]
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        seen = os.fstat(writer.fileno())
+        journal = os.environ | {"JOURNAL_STREAM": f"{seen.st_dev}:{seen.st_ino}"}
+        done = subprocess.run(command, stderr=writer, env=journal, timeout=60, check=False)
+        assert done.returncode == 2
+        line = reader.recv(10_000).decode()
+        assert line.startswith("<3>sttd: ")
+    plain = subprocess.run(command, capture_output=True, text=True, env=journal, timeout=60, check=False)
+    assert plain.stderr == line.removeprefix("<3>")

@@ -132,3 +132,22 @@ def test_an_old_version_is_not_tried_again_in_place_of_the_file_that_has_its_nam
     stations.tick(0.0)
     drain(stations)
     assert states(stations) == [(1, State.VANISHED), (2, State.DONE)]
+
+
+def test_a_twin_of_a_file_that_is_gone_is_transcribed_itself(stations):
+    """It waited for the result of a file with the same content; when that vanishes, nothing is left to wait for."""
+    path = write(stations, 1)
+    begin(stations)
+    write(stations, 1, "b.mp3")
+    stations.look()
+    for _ in range(3):
+        stations.tick(0.0)
+        while stations.errands.posted:
+            stations.errands.do(and_tell=True)
+    assert stations.context.ledger.get(2).copy_of == 1
+    path.unlink()
+    drain(stations)
+    assert [(job.source, job.state) for job in stations.context.ledger.jobs(newest=False)] == [
+        ("a.mp3", State.VANISHED),
+        ("b.mp3", State.DONE),
+    ]

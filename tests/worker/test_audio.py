@@ -162,7 +162,7 @@ def test_damage_in_the_middle_costs_little(tmp_path, said, kind):
         assert "damaged packets were left out, the first at 0:00:0" in warnings[0]
 
 
-@pytest.mark.parametrize("kind", ["mp3", "webm", "flac", "m4a", "mkv"])
+@pytest.mark.parametrize("kind", ["mp3", "webm", "flac", "m4a", "mkv", "wav"])
 def test_a_file_that_was_cut_off_keeps_what_is_there_and_says_so(tmp_path, said, kind):
     path = speech.encode(tmp_path / f"x.{kind}", said.audio, fragmented=kind == "m4a")
     data = path.read_bytes()
@@ -215,9 +215,9 @@ def test_no_sound_in_the_track_is_said(tmp_path):
     with wave.open(str(tmp_path / "x.wav"), "wb") as file:
         file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
     failed = failure(tmp_path / "x.wav")
-    assert (failed.cause, failed.message) == (
-        Cause.BAD_FILE,
-        "there is no sound in the file: its audio track is empty",
+    assert failed.cause is Cause.BAD_FILE
+    assert failed.message.startswith(
+        "there is no sound in the file: its audio track is empty, or it is of another kind"
     )
 
 
@@ -269,7 +269,7 @@ def test_an_empty_file_is_said(tmp_path):
     (tmp_path / "x.mp3").touch()
     assert (failure(tmp_path / "x.mp3").cause, failure(tmp_path / "x.mp3").message) == (
         Cause.BAD_FILE,
-        "the file is empty",
+        "the file is empty; copy it again",
     )
 
 

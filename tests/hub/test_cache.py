@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sttd.cli.models import cache, look, scan
+from sttd.cli import options
+from sttd.cli.app import main
+from sttd.cli.models import PLACES
+from sttd.hub.cache import DEMO, cache, look, scan
 
 FILES = {"model.bin": "x" * 2000, "config.json": "{}", "tokenizer.json": "{}", "vocabulary.txt": "a"}
 
@@ -38,11 +41,12 @@ def test_cached_models_are_found_by_the_names_that_the_configuration_takes(tmp_p
 
 
 def test_the_revision_in_use_counts(tmp_path):
-    """An old snapshot beside it does not; one that a broken download names but lacks is no model."""
+    """An old snapshot beside it does not; one that is named and lacks, or is here and not named, is no model to a worker."""
     cached(tmp_path, "Systran/faster-whisper-base", "old", "new", without="tokenizer.json")
     cached(tmp_path, "Systran/faster-whisper-base", "new", "new")
     assert [(one.folder.name, one.missing) for one in scan(tmp_path)] == [("new", ())]
     cached(tmp_path, "Systran/faster-whisper-tiny", "old", "gone")
+    cached(tmp_path, "Systran/faster-whisper-small", "only", None)
     assert [one.name for one in scan(tmp_path)] == ["base"]
 
 
@@ -68,6 +72,7 @@ def test_the_cache_is_where_huggingface_hub_has_it():
     assert cache({}) == home
     assert cache({"HF_HOME": "/hf"}) == Path("/hf/hub")
     assert cache({"HF_HUB_CACHE": "/hub", "HF_HOME": "/hf"}) == Path("/hub")
+    assert cache({"HF_HOME": "$HOME/hf"}) == Path.home() / "hf" / "hub"
     assert cache({"XDG_CACHE_HOME": "/xdg"}) == Path("/xdg/huggingface/hub")
     assert Path(constants.HF_HUB_CACHE).name == "hub"
 
@@ -75,25 +80,55 @@ def test_the_cache_is_where_huggingface_hub_has_it():
 def test_sizes_are_those_that_faster_whisper_knows():
     from faster_whisper.utils import _MODELS
 
-    from sttd.cli.models import ALIASES, SIZES
+    from sttd.hub.names import ALIASES, SIZES
 
     assert SIZES | {alias: SIZES[size] for alias, size in ALIASES.items()} == _MODELS
 
 
-def test_the_list_says_what_is_configured_and_whether_it_is_here(sttd, tmp_path, monkeypatch):
-    hub = tmp_path / "hub"
-    hub.mkdir()
-    monkeypatch.setenv("HF_HUB_CACHE", str(hub))
-    cached(hub, "mobiuslabsgmbh/faster-whisper-large-v3-turbo")
-    done = sttd("model", "list", "--set", "model.name=turbo", "--set", "model.fallback=base")
-    assert done.code == 0, done.err
-    assert any(line.startswith("demo") for line in done.out.splitlines())
-    turbo = next(line for line in done.out.splitlines() if line.startswith("large-v3-turbo"))
+def test_the_list_says_what_is_configured_and_whether_it_is_here(machine):
+    machine.hub.mkdir()
+    cached(machine.hub, "mobiuslabsgmbh/faster-whisper-large-v3-turbo")
+    done = machine.sttd("list", "--set", "model.name=turbo", "--set", "model.fallback=base")
+    assert done.returncode == 0, done.stderr
+    assert any(line.startswith("demo") for line in done.stdout.splitlines())
+    turbo = next(line for line in done.stdout.splitlines() if line.startswith("large-v3-turbo"))
     assert turbo.endswith("(model.name)")
-    assert "configured, but not on this machine: model.fallback = base" in done.out
+    assert "configured, but not on this machine: model.fallback = base" in done.stdout
+
+
+def test_with_the_services_configuration_its_models_count(tmp_path, monkeypatch, capsys):
+    """So that root pulls with two words for the service. The environment goes before that, as everywhere."""
+    installed, state = tmp_path / "sttd.toml", tmp_path / "state"
+    installed.write_text("")
+    cached(state / "huggingface" / "hub", "Systran/faster-whisper-small")
+    cached(tmp_path / "mine", "Systran/faster-whisper-small", "def", "def")
+    monkeypatch.setattr(options, "INSTALLED", installed)
+    monkeypatch.setattr(options, "SERVICE_STATE", state)
+    for name in PLACES:
+        monkeypatch.delenv(name, raising=False)
+
+    def path() -> str:
+        with pytest.raises(SystemExit):
+            main(["model", "path"])
+        return capsys.readouterr().out.strip()
+
+    assert path() == str(state / "huggingface/hub/models--Systran--faster-whisper-small/snapshots/abc")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "mine"))
+    assert path().endswith("/def")
+
+
+def test_the_unit_looks_where_root_pulls_to():
+    unit = Path(__file__).parent.parent.parent / "systemd" / "sttd.service"
+    assert f"HF_HOME={options.SERVICE_STATE}/huggingface " in unit.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["small", "./model", "/nowhere/model", "someone/thai-whisper-ct2"])
+def test_what_is_not_here_is_said(machine, name):
+    done = machine.sttd("path", name)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert ("sttd model pull" in done.stderr) == (name[0] not in "./")
 
 
 def test_the_demo_model_is_whole():
-    from sttd.cli.models import DEMO
-
     assert look("demo", DEMO).missing == ()

@@ -1,0 +1,104 @@
+"""The models that are on this machine, found by looking at folders."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sttd.errors import SttdError
+from sttd.hub.names import SIZES, canonical, repository
+
+DEMO = Path(__file__).resolve().parent.parent / "demo" / "model"
+NEEDED = ("model.bin", "config.json", "tokenizer.json")
+VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+# faster_whisper.utils.download_model: what a model consists of, and what a worker looks for in the cache
+FILES = re.compile(r"config\.json|preprocessor_config\.json|model\.bin|tokenizer\.json|vocabulary\.[^/]*")
+
+
+class NotHere(SttdError):
+    """A model is not on this machine, or only by half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model folder on this machine."""
+
+    name: str  # as `model.name` takes it
+    folder: Path
+    size: int  # bytes
+    missing: tuple[str, ...]  # files that a load would look for in vain
+
+
+def cache(environ: Mapping[str, str]) -> Path:
+    """Where huggingface_hub keeps what it downloads (its environment variables page)."""
+    home = environ.get("XDG_CACHE_HOME") or "~/.cache"
+    hub = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
+    place = hub or os.path.join(environ.get("HF_HOME") or f"{home}/huggingface", "hub")  # noqa: PTH118 - as it does
+    return Path(os.path.expandvars(place)).expanduser()
+
+
+def storage(hub: Path, repository: str) -> Path:
+    """The folder of a repository in the cache: `blobs`, `refs` and `snapshots` are below it."""
+    return hub / f"models--{repository.replace('/', '--')}"
+
+
+def scan(hub: Path) -> Iterator[Found]:
+    """The Whisper models in a cache of the layout `models--OWNER--NAME/snapshots/REVISION`, by name.
+
+    The revision that `refs/main` names is the one that a worker uses; without it nothing is found there. What holds
+    neither weights nor the name of a known size is some other program's.
+    """
+    for folder in sorted(hub.glob("models--*--*")):
+        name = "/".join(folder.name.split("--")[1:])
+        snapshot = current(folder)
+        if snapshot is not None and (name in SIZES.values() or (snapshot / "model.bin").exists()):
+            yield look(canonical(name), snapshot)
+
+
+def current(folder: Path) -> Path | None:
+    """The snapshot that a worker uses, if there is one."""
+    try:
+        revision = (folder / "refs" / "main").read_text("utf-8").strip()
+    except (OSError, UnicodeError):
+        return None
+    snapshot = folder / "snapshots" / revision
+    return snapshot if revision and snapshot.is_dir() else None
+
+
+def look(name: str, folder: Path) -> Found:
+    """What a model folder holds, and lacks."""
+    files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    missing = [needed for needed in NEEDED if not files.get(needed)]
+    if not any(files.get(vocabulary) for vocabulary in VOCABULARIES):
+        missing.append(" or ".join(VOCABULARIES))
+    return Found(name, folder, sum(files.values()), tuple(missing))
+
+
+def find(name: str, hub: Path) -> Found:
+    """The folder that a worker loads for `name`.
+
+    Raises:
+        NotHere: there is none, or it lacks a file.
+        UsageError: there can be none of that name.
+    """
+    if name == "demo" or is_folder(name):
+        folder: Path | None = DEMO if name == "demo" else Path(name)
+    else:
+        folder = current(storage(hub, repository(name)))
+    if folder is None:
+        raise NotHere(f"{name!r} is not in {hub}; get it with: sttd model pull {name}")
+    found = look(name, folder)
+    if found.missing:
+        raise NotHere(f"{name!r} in {folder} is incomplete: no {', no '.join(found.missing)}")
+    return found
+
+
+def is_folder(name: str) -> bool:
+    """Whether `model.name` is a folder, and no name of the hub: as a worker sees it."""
+    try:
+        return name.startswith(("/", "./", "../")) or (name != "" and Path(name).is_dir())
+    except OSError:  # longer than a path can be
+        return False

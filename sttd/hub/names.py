@@ -1,0 +1,48 @@
+"""What a model can be called: a size, an alias, or a repository of the hub; pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from sttd.errors import UsageError
+
+# faster_whisper.utils._MODELS of 1.2: the sizes that are known by name, and where they come from
+SIZES = {
+    **{size: f"Systran/faster-whisper-{size}" for size in (
+        "tiny tiny.en base base.en small small.en medium medium.en large-v1 large-v2 large-v3"
+    ).split()},
+    **{f"distil-{size}": f"Systran/faster-distil-whisper-{size}" for size in "small.en medium.en large-v2 large-v3".split()},
+    "distil-large-v3.5": "distil-whisper/distil-large-v3.5-ct2",
+    "large-v3-turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+}  # fmt: skip
+ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
+# huggingface_hub.utils.validate_repo_id: an owner and a name, of at most 96 characters together
+_REPOSITORY = re.compile(r"(?=.{1,96}\Z)(?!.*(?:--|\.\.))[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*(?<![.-])", re.ASCII)
+
+
+def canonical(name: str) -> str:
+    """The name under which a model is listed: `turbo` and its hub name are both `large-v3-turbo`."""
+    known = {repository: size for size, repository in SIZES.items()}
+    return known.get(name, ALIASES.get(name, name))
+
+
+def repository(name: str) -> str:
+    """Where a model comes from.
+
+    Raises:
+        UsageError: the hub can have nothing of that name; the nearest that is known is named.
+    """
+    found = SIZES.get(canonical(name))
+    if found is None and _REPOSITORY.fullmatch(name):
+        return name
+    if found is None:
+        raise UsageError(f"{name!r} is neither a size nor OWNER/NAME of the hub{nearest(name)}")
+    return found
+
+
+def nearest(name: str) -> str:
+    """`; did you mean ...?` where a known name is like it, else nothing."""
+    known = [*SIZES, *ALIASES, *SIZES.values()]
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,48 @@
+"""Root pulls models for the service: as the one who owns the cache, so that the service can read them."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterable
+from pathlib import Path
+
+from sttd.errors import NotConfigured
+
+_READ_AND_LIST = 0o050  # the group's
+
+
+def become_owner(folder: Path, needed: Iterable[str]) -> None:
+    """Root becomes the owner of `folder`, or of the nearest folder above it that exists; others stay who they are.
+
+    Files that root made and gave away would be made in a folder that somebody else may rearrange meanwhile; made by
+    that one himself they can do no harm. Whoever it is: what is made from now on can be read by the group.
+
+    Args:
+        folder: where files will be made.
+        needed: files of this Python that its user must be able to read.
+
+    Raises:
+        NotConfigured: the owner cannot read this Python.
+    """
+    umask = os.umask(0o077)
+    os.umask(umask & ~_READ_AND_LIST)
+    if os.geteuid() != 0:
+        return
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    owner = existing.stat()
+    if owner.st_uid == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner.st_uid).pw_name
+        os.initgroups(name, owner.st_gid)
+    except KeyError:
+        name = str(owner.st_uid)
+        os.setgroups([])
+    os.setgid(owner.st_gid)
+    os.setuid(owner.st_uid)
+    for file in needed:
+        if not os.access(file, os.R_OK):
+            raise NotConfigured(
+                f"{existing} belongs to user {name}, who cannot read {file}: install sttd where everybody can, as in /opt"
+            )

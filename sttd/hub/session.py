@@ -1,0 +1,38 @@
+"""Several models, one after the other, as the owner of the cache; and the HTTP library's remarks on the way."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import huggingface_hub
+
+from sttd.hub.owner import become_owner
+from sttd.hub.pull import Pulled, Show, pull
+from sttd.hub.remote import Hub
+
+
+class _Remarks(logging.Handler):
+    """huggingface_hub logs each interruption that it overcomes."""
+
+    def __init__(self, show: Show) -> None:
+        super().__init__(logging.WARNING)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show.say(record.getMessage())
+
+
+def pull_all(wanted: Mapping[str, str], place: Path, show: Show) -> Iterator[tuple[str, Pulled]]:
+    """Download the models `wanted` (name and repository of each) into the cache at `place`; each as it is complete.
+
+    Raises: see `pull` and `become_owner`.
+    """
+    log = logging.getLogger("huggingface_hub")
+    log.handlers, log.propagate = [_Remarks(show)], False
+    hub = Hub()
+    become_owner(place, (os.__file__, huggingface_hub.__file__))
+    for name, repository in wanted.items():
+        yield name, pull(name, repository, place, hub, show)

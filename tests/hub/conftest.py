@@ -1,0 +1,67 @@
+"""A stand-in for the hub, and `sttd model` in processes of their own that know no other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.hub.standin import REPOSITORY, StandIn
+
+PATIENT = {"HF_HUB_DOWNLOAD_TIMEOUT": "100"}  # seconds without a byte
+
+
+class Machine(NamedTuple):
+    """A cache, and commands over it."""
+
+    home: Path
+    environ: dict[str, str]
+
+    @property
+    def hub(self) -> Path:
+        return self.home / "hub"
+
+    @property
+    def storage(self) -> Path:
+        return self.hub / f"models--{REPOSITORY.replace('/', '--')}"
+
+    @property
+    def snapshot(self) -> Path:
+        return self.storage / "snapshots" / ("1" * 40)
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "sttd", "--root", str(self.home), "model", *words]
+
+    def sttd(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words),
+            env=self.environ | environ,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=280,
+            check=False,
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*words), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+        )
+
+
+@pytest.fixture
+def standin():
+    server = StandIn()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def machine(standin, tmp_path) -> Machine:
+    """A machine whose only hub is the stand-in, and on which nothing else of the hub is set."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    environ |= {"HF_HOME": str(tmp_path), "HF_ENDPOINT": standin.url, "NO_PROXY": "127.0.0.1,localhost", **PATIENT}
+    return Machine(tmp_path, environ)
