@@ -60,8 +60,8 @@ def retry(context: Context, job: Job) -> None:
         return
     latest = context.ledger.latest(job.source)
     if not job.location and latest is not None and latest.id != job.id:
-        words = "job {}: {} is another file by now, which job {} is about; nothing is left to be tried again"
-        logger.warning(words, job.id, printable(job.source), latest.id)
+        text = f"job {job.id}: {printable(job.source)} is another file by now, which job {latest.id} is about"
+        say(Kind.REQUEST_REFUSED, text, job)
         return
     now = context.utc()
     changes = {"attempts": 0, "not_before": 0.0, "error": None, "cause": None, "finished_at": None, "copy_of": None}

@@ -24,6 +24,7 @@ from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.part import Cause, Chunk, Chunks, Done, Failed, Lost, PartSpec, Segment, Started
 from sttd.pool.deadlines import Deadlines
+from sttd.pool.protocol import WorkerView
 
 CHUNKS = 3  # windows of each recording
 SLOTS = 2
@@ -47,6 +48,9 @@ class Pool:
 
     def free_slots(self) -> int:
         return SLOTS - len(self.attempts)
+
+    def workers(self) -> list[WorkerView]:
+        return []
 
     def submit(self, part: PartSpec) -> None:
         assert part.part_id not in self.attempts, "two workers have one part"
