@@ -41,3 +41,7 @@ class SourceChanged(SttdError):
 
 class LedgerError(SttdError):
     """The ledger cannot be opened, read or written; the machine's fault, never a job's."""
+
+
+class LedgerCorrupt(LedgerError):
+    """The ledger is damaged, or another program's database: it is to be set aside and rebuilt."""

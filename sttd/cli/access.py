@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttd.errors import LedgerError, SttdError
+from sttd.ledger.names import LEDGER, LOCK
 from sttd.lock import is_held
 
 if TYPE_CHECKING:
     from sttd.config import Config
     from sttd.ledger import Ledger
-
-LEDGER = "ledger.db"
-LOCK = "lock"
 
 
 class NotAllowed(SttdError):
@@ -53,6 +51,14 @@ def has_ledger(config: Config) -> bool:
     except PermissionError:
         raise refusal(path, os.R_OK) from None
     return True
+
+
+def trouble(config: Config) -> list[str]:
+    """What the daemon could not write into a ledger for which there is no room."""
+    with contextlib.suppress(OSError):
+        if os.statvfs(config.paths.state).f_bavail == 0:
+            return [f"the file system of {config.paths.state} is full"]
+    return []
 
 
 @contextlib.contextmanager

@@ -50,7 +50,9 @@ def _status(config: Config) -> dict[str, Any]:
     if not access.has_ledger(config):
         return figures.status(None, running=access.is_running(config))
     with access.reading(config) as ledger:
-        return figures.status(ledger, access.is_running(config))
+        found = figures.status(ledger, access.is_running(config))
+    found["trouble"] += access.trouble(config)
+    return found
 
 
 def _print_status(found: dict[str, Any], as_json: bool) -> None:
@@ -106,7 +108,7 @@ def jobs(state: str | None, limit: int | None, as_json: bool) -> None:
 def _in_order(ledger: Ledger, states: tuple[State, ...], limit: int) -> Iterator[Job]:
     """The newest `limit` jobs, oldest first."""
     if limit < 0:
-        return iter(ledger.jobs(states, newest=False))
+        return ledger.each(states)
     return reversed(ledger.jobs(states, limit))
 
 

@@ -17,23 +17,21 @@ from sttd.daemon import filing
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop, take_signals
-from sttd.errors import NotConfigured
+from sttd.daemon.opening import open_ledger
+from sttd.errors import LedgerCorrupt, NotConfigured
 from sttd.host import log
 from sttd.host.events import Kind, say
 from sttd.host.mounts import network_file_system
 from sttd.host.notify import Notifier
 from sttd.inbox import Inbox
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import LOCK
 from sttd.lock import Lock
 from sttd.part import Cause
 from sttd.pool.deadlines import Deadlines
 from sttd.pool.local import LocalPool
 
 __all__ = ["run", "transcribe"]
-
-LEDGER = "ledger.db"
-LOCK = "lock"
 
 
 def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> int:
@@ -47,21 +45,40 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
     Raises:
         NotConfigured: a folder is missing, not writable, or not fit for its purpose.
         AlreadyRunning: another daemon holds the state folder or the inbox.
-        LedgerError: the ledger cannot be opened.
+        LedgerError: the ledger cannot be opened, or is damaged for the second time.
     """
     log.setup(config.log.level)
     for warning in warnings(config):
         logger.warning(warning)
     notifier = Notifier()
+    damage: LedgerCorrupt | None = None
+    while True:
+        try:
+            return _serve(config, notifier, load_config, drain=drain, damage=damage)
+        except LedgerCorrupt as error:
+            if damage is not None:  # made anew once already: it is the disk that is damaged
+                raise
+            damage = error
+
+
+def _serve(
+    config: Config,
+    notifier: Notifier,
+    load_config: Callable[[], Config],
+    *,
+    drain: bool,
+    damage: LedgerCorrupt | None,
+) -> int:
+    """One life of the daemon, with one ledger. Raises LedgerCorrupt where another one is needed."""
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
-    with _stations(config, inputs) as context:
-        waiting = [job for job in context.ledger.jobs([State.QUEUED, State.RUNNING]) if job.location is None]
+    with _stations(config, inputs, notifier, damage) as context:
+        waiting = next(context.ledger.waiting_sources(), None) is not None
         # jobs wait for files of the inbox that the run before had; where none waits, any folder will do
         inbox = Inbox(config, inputs.put, context.ledger.fact("inbox mark") if waiting else None)
         context.inbox = inbox
         recover(context)
         try:
-            inbox.expect(job.source for job in waiting)
+            inbox.expect(context.ledger.waiting_sources())
             take_signals(inputs)
             context.pool.start(inputs.put)
             inbox.start()
@@ -82,25 +99,28 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
     """
     log.setup(config.log.level)
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
-    with _stations(config, inputs) as context:
+    notifier = Notifier()
+    with _stations(config, inputs, notifier) as context:
         recover(context)
         for file in files:
             context.ledger.add(file.name, Identity.of(file.stat()), context.utc(), location=os.path.abspath(file))  # noqa: PTH100
         take_signals(inputs)
         context.pool.start(inputs.put)
         try:
-            return Loop(context, inputs, Notifier()).run(lambda: config, drain=True)
+            return Loop(context, inputs, notifier).run(lambda: config, drain=True)
         finally:
             context.pool.close(0.0)
 
 
 @contextlib.contextmanager
-def _stations(config: Config, inputs: queue.SimpleQueue[Input]) -> Iterator[Context]:
+def _stations(
+    config: Config, inputs: queue.SimpleQueue[Input], notifier: Notifier, damage: LedgerCorrupt | None = None
+) -> Iterator[Context]:
     """Folders made, state locked, ledger opened; all undone at the end."""
     make_folders(config)
     lock = Lock(config.paths.state / LOCK, "the state folder")
     try:
-        ledger = Ledger.open(config.paths.state / LEDGER)
+        ledger = open_ledger(config, notifier, damage)
         try:
             yield Context(
                 config=config,
@@ -129,13 +149,18 @@ def make_folders(config: Config) -> None:
                 f"sttd runs as, or set another folder"
             ) from error
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise NotConfigured(f"[paths] {name}: {folder} is not writable: chown it to the user that sttd runs as")
+            remedy = "mount it writable" if _is_read_only(folder) else "chown it to the user that sttd runs as"
+            raise NotConfigured(f"[paths] {name}: {folder} is not writable: {remedy}")
     kind = network_file_system(paths.state)
     if kind is not None:
         raise NotConfigured(
             f"[paths] state: {paths.state} lies on a network file system ({kind}), where SQLite cannot keep its "
             f"promises: set paths.state to a folder on a local disk"
         )
+
+
+def _is_read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def recover(context: Context) -> None:
@@ -151,10 +176,9 @@ def recover(context: Context) -> None:
     outbox.clean(context.config, {job.id for job in unfinished})
     for job in unfinished:
         filing.finish(context, job)
-    for job in ledger.jobs([State.QUEUED], newest=False):
-        if job.copy_of is not None:
-            original = ledger.get(job.copy_of)
-            if original.state is State.DONE:
-                filing.copy(context, job, original)
-            elif original.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
-                ledger.update(job, copy_of=None)
+    for job in ledger.copies():
+        original = ledger.get(job.copy_of or 0)
+        if original.state is State.DONE:
+            filing.copy(context, job, original)
+        elif original.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
+            ledger.update(job, copy_of=None)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sttd.config import Config
 from sttd.daemon.errands import Errands
+from sttd.host.events import Kind, say
 from sttd.inbox import Inbox
 from sttd.job import Job
 from sttd.ledger import Checkpoint, Ledger
@@ -35,6 +36,7 @@ class Running:
     total: float | None = None
     unsaved: dict[str, Any] = field(default_factory=dict)  # changes of the job for its next ledger write
     why: str | None = None  # why it was killed, in words
+    torn: bool = False  # a chunk could not be checkpointed: what comes after it leads to no result
 
 
 @dataclass(slots=True)
@@ -67,9 +69,20 @@ class Context:
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False
 
-    def say(self, name: str, text: str, wait: float) -> None:
-        """Note what holds work up, for the status; nothing new starts for `wait` seconds."""
-        self.trouble[name] = Trouble(text, self.clock() + wait)
+    def say(self, name: str, text: str, wait: float) -> bool:
+        """Note what is wrong, for the status; nothing new starts for `wait` seconds.
+
+        Returns:
+            Whether it is news, which is worth a line in the log.
+        """
+        before, self.trouble[name] = self.trouble.get(name), Trouble(text, self.clock() + wait)
+        return before is None
+
+    def over(self, name: str, kind: Kind = Kind.REMARK) -> None:
+        """What was wrong no longer is."""
+        before = self.trouble.pop(name, None)
+        if before is not None:
+            say(kind, f"over: {before.text}", level="INFO")
 
     def held(self) -> bool:
         """Whether some trouble keeps jobs from starting now."""

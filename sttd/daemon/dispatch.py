@@ -6,13 +6,14 @@ import dataclasses
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from sttd.daemon import filing
 from sttd.daemon.context import Context, Running
 from sttd.errors import SttdError
 from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, State
-from sttd.ledger import Checkpoint
+from sttd.ledger import WORK, Checkpoint, Resume
 from sttd.ledger.checkpoint import options_key
 from sttd.ledger.fresh import fresh
 from sttd.part import ModelSpec, Options, PartSpec
@@ -78,21 +79,22 @@ def key_of(context: Context, job: Job) -> str:
 
 
 def checkpoint_of(context: Context, job: Job) -> Checkpoint:
-    return Checkpoint(context.config.paths.state / "work", job, job.options_key or key_of(context, job))
+    return Checkpoint(context.config.paths.state / WORK, job, job.options_key or key_of(context, job))
 
 
 def submit(context: Context, job: Job, lane: str) -> None:
     """One attempt at one job."""
     spec, options = wanted(context, job)
     key = options_key(options, spec.name)
-    checkpoint = Checkpoint(context.config.paths.state / "work", job, key)
+    checkpoint = Checkpoint(context.config.paths.state / WORK, job, key)
     try:
         resume = checkpoint.resume()
     except OSError as error:
-        context.say("checkpoint", f"checkpoints cannot be read: {error}", context.config.pool.machine_wait)
-        text = f"job {job.id}: its checkpoint cannot be read: {error}"
-        say(Kind.CHECKPOINT_TROUBLE, text, job, error=str(error))
+        if context.say("checkpoint", f"checkpoints cannot be read: {error}", context.config.pool.machine_wait):
+            text = f"job {job.id}: its checkpoint cannot be read: {error}"
+            say(Kind.CHECKPOINT_TROUBLE, text, job, error=str(error))
         return
+    context.over("checkpoint")
     now = context.utc()
     ledger = context.ledger
     with ledger.transaction():
@@ -102,12 +104,33 @@ def submit(context: Context, job: Job, lane: str) -> None:
             attempt=job.attempt + 1,
             resumes=job.resumes + (resume.index > 0),
             chunks=resume.index,
+            progress=resume.sample / 16_000,
             started_at=now,
             options_key=key,
             requested_model=spec.name,
+            **heard(job, resume),
         )
         ledger.begin_attempt(job, now)
-    part = PartSpec(
+    part = orders(context, job, spec, options, resume)
+    running = Running(job, part, checkpoint, lane, context.clock())
+    context.running[part.part_id] = running
+    context.deadlines.waiting(part.part_id, running.submitted, liveness_limit(spec.load_timeout))
+    context.pool.submit(part)
+    # known from here on, so that a load that fails can be told of with its worker
+    running.pid = next((view.pid for view in context.pool.workers() if view.part_id == part.part_id), None)
+    _say_started(running)
+
+
+def heard(job: Job, resume: Resume) -> dict[str, Any]:
+    """The checkpoint may know what the ledger does not: that was made anew, or missed the end of a chunk's writing."""
+    if job.language is not None or resume.language is None:
+        return {}
+    return {"language": resume.language, "language_probability": resume.language_probability}
+
+
+def orders(context: Context, job: Job, spec: ModelSpec, options: Options, resume: Resume) -> PartSpec:
+    """What the worker is told."""
+    return PartSpec(
         part_id=f"{job.id}.0",
         attempt=job.attempt,
         source=source_path(context, job),
@@ -121,13 +144,6 @@ def submit(context: Context, job: Job, lane: str) -> None:
         language_probability=resume.language_probability,
         budget=context.config.pool.job_timeout,
     )
-    running = Running(job, part, checkpoint, lane, context.clock())
-    context.running[part.part_id] = running
-    context.deadlines.waiting(part.part_id, running.submitted, liveness_limit(spec.load_timeout))
-    context.pool.submit(part)
-    # known from here on, so that a load that fails can be told of with its worker
-    running.pid = next((view.pid for view in context.pool.workers() if view.part_id == part.part_id), None)
-    _say_started(running)
 
 
 def _say_started(running: Running) -> None:

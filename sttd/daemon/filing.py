@@ -96,8 +96,8 @@ def publish(context: Context, job: Job) -> None:
             )
         _tell_done(done, filed)
         context.filing.pop(job.id, None)
-        context.trouble.pop("outbox", None)
-        context.trouble.pop(_folder(plan.source), None)
+        context.over("outbox")
+        context.over(_folder(plan.source))
         look_again(context, job)
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
@@ -178,15 +178,13 @@ def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError, 
     folder = _folder(source or "")
     if source and isinstance(error, PermissionError) and _folder(error.filename or "") == folder:
         remedy = f"sttd may not move files out of {folder} (mkdir with a umask of 022?): chmod g+w it"
-        if folder not in context.trouble:
+        if context.say(folder, printable(remedy), 0.0):
             text = f"job {job.id}: {printable(job.source)}: {printable(remedy)}; it is tried again"
             say(Kind.RESULT_TROUBLE, text, job, error=remedy)
-        context.say(folder, printable(remedy), 0.0)
         return
-    if "outbox" not in context.trouble:
+    if context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait):
         text = f"job {job.id}: {what}: {printable(str(error))}; it is tried again"
         say(Kind.RESULT_TROUBLE, text, job, error=str(error))
-    context.say("outbox", f"{what}: {printable(str(error))}", context.config.pool.machine_wait)
 
 
 def _folder(path: str) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import queue
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
@@ -18,7 +19,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.errands import Finished
 from sttd.daemon.life import Life
 from sttd.daemon.schedule import Schedule
-from sttd.errors import ConfigError, LedgerError
+from sttd.errors import ConfigError, LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone
@@ -41,6 +42,7 @@ class Closed:
     """The pool has ended every worker."""
 
 
+NEED_NO_LEDGER = (Signal, Closed, Away, Started, Progress, Chunks, Notice)
 Input = Found | Gone | Away | Event | Finished | Signal | Closed
 
 
@@ -54,7 +56,7 @@ class Loop:
         self._life = Life(context, notifier)
         self._schedule = Schedule(context.clock())
         self._ticked = context.clock()
-        self._again: Input | None = None  # an input that the ledger could not take
+        self._waiting: deque[Input] = deque()  # inputs that the ledger could not take yet, oldest first
         self._data_version = -1
         self._closing = False
         self._closed = False
@@ -68,31 +70,36 @@ class Loop:
         while True:
             try:
                 self._round()
-                if self._context.trouble.pop("ledger", None):
-                    say(Kind.LEDGER_BACK, "the ledger can be written again")
+                self._context.over("ledger", Kind.LEDGER_BACK)
+                self._context.over("system", Kind.LEDGER_BACK)
                 if self._closed and not self._context.errands.under_way and not self._context.running:
                     return self._exit_code()
                 if drain and not self._context.stopping and self._drained():
                     self._drained_out = True
                     self.stop("every file has come to its end")
-            except LedgerError as error:
-                self._ledger_trouble(error)
+            except LedgerCorrupt:
+                raise
+            except (LedgerError, OSError) as error:
+                if self._closed:
+                    text = f"{error}; the next start finds what could not be noted"
+                    say(Kind.LEDGER_TROUBLE, text, error=str(error))
+                    return 1
+                self._trouble("ledger" if isinstance(error, LedgerError) else "system", error)
 
     def _round(self) -> None:
         """One input, then what is due."""
-        event = self._next()
-        if event is not None:
-            self._again = event
-            self._handle(event)
-            self._again = None
+        if not self._waiting:
+            event = self._next(self._schedule.wait(self._context.clock(), TICK))
+            if event is not None:
+                self._waiting.append(event)
+        if self._waiting:
+            self._handle(self._waiting[0])
+            self._waiting.popleft()
         overdue = self._context.clock() - self._ticked >= TICK  # inputs without end must not keep the rest waiting
-        if overdue or self._inputs.empty():
+        if overdue or (self._inputs.empty() and not self._waiting):
             self._tick()
 
-    def _next(self) -> Input | None:
-        if self._again is not None:
-            return self._again
-        wait = self._schedule.wait(self._context.clock(), TICK)
+    def _next(self, wait: float) -> Input | None:
         try:
             return self._inputs.get(timeout=wait) if wait > 0 else self._inputs.get_nowait()
         except queue.Empty:
@@ -130,6 +137,7 @@ class Loop:
             context.deadlines.tick(now, TICK)
             self._requests()
             results.save(context)
+            self._record()
             filing.retry(context)
             self._notifier.watchdog()
             self._life.tell()
@@ -140,6 +148,17 @@ class Loop:
         if due("memory log", settings.memory.log_interval, now):
             self._life.log_memory()
         dispatch.dispatch(context)
+
+    def _record(self) -> None:
+        """Whether the manifest keeps up with the ledger, which goes on without it."""
+        try:
+            self._context.ledger.record()
+        except OSError as error:
+            if self._context.say("manifest", f"the manifest cannot be written: {error}", 0.0):
+                text = f"the manifest cannot be written: {error}; work goes on, it is tried again"
+                say(Kind.LEDGER_TROUBLE, text, level="ERROR", error=str(error))
+        else:
+            self._context.over("manifest")
 
     def _requests(self) -> None:
         version = self._context.ledger.changed_elsewhere()
@@ -215,7 +234,7 @@ class Loop:
         context = self._context
         if context.running or context.hashing or context.errands.under_way:
             return False
-        if (context.inbox is not None and not context.inbox.idle()) or not self._inputs.empty():
+        if (context.inbox is not None and not context.inbox.idle()) or not self._inputs.empty() or self._waiting:
             return False
         waiting = context.ledger.counts()[State.QUEUED]
         return not waiting or context.held() or context.ledger.only_waits_for(MACHINE_CAUSES)
@@ -226,15 +245,29 @@ class Loop:
         unfinished = counts[State.QUEUED] + counts[State.COMMITTING]
         return 1 if self._drained_out and (self._context.failed_now or unfinished) else 0
 
-    def _ledger_trouble(self, error: LedgerError) -> None:
-        """The ledger cannot be written: say it once, wait, try again. Nothing is lost: the input is kept."""
+    def _trouble(self, name: str, error: LedgerError | OSError) -> None:
+        """The ledger cannot be written, or the system gives no more files: say it once, and try again in a while.
+
+        Nothing is lost: inputs are kept. What needs no ledger goes on: chunks are checkpointed, signals are obeyed,
+        kills are followed up. The rest is little: nothing starts, so that each running part has one end left, and the
+        inbox tells of each file once.
+        """
         context = self._context
-        if "ledger" not in context.trouble:
-            say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until it can be written again", error=str(error))
-        context.say("ledger", str(error), TICK)
-        self._notifier.status(f"waiting: {error}")
+        if context.say(name, str(error), TICK):
+            say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until that is over", error=str(error))
+            self._notifier.status(f"waiting: {error}")
         self._notifier.watchdog()
-        threading.Event().wait(TICK)
+        if context.stopping:
+            self._notifier.extend_timeout(30)
+        end = context.clock() + TICK
+        while (now := context.clock()) < end:
+            event = self._next(end - now)
+            if isinstance(event, NEED_NO_LEDGER):
+                self._handle(event)
+            elif event is not None:
+                self._waiting.append(event)
+        if not self._closing:
+            context.pool.tick(context.clock())
 
 
 def take_signals(inputs: queue.SimpleQueue[Input]) -> None:

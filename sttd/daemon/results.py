@@ -18,6 +18,11 @@ def handle(context: Context, event: Event) -> None:
     running = context.running.get(event.part_id)
     if running is None or running.spec.attempt != event.attempt:
         return
+    if running.torn and isinstance(event, Chunks | Done | Failed):
+        # sent before the kill could reach it: a result made of the chunks that there are would lack some
+        if not isinstance(event, Chunks):
+            ended(context, running, Cause.MACHINE, running.why)
+        return
     match event:
         case Started():
             started(context, running, event)
@@ -56,7 +61,7 @@ def started(context: Context, running: Running, event: Started) -> None:
         "audio_seconds": event.audio_seconds,
     }
     context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
-    context.trouble.pop("model", None)
+    context.over("model")
     if event.fallback_reason and not running.spec.model.hold:
         hold_model(context, event.requested_model, event.fallback_reason)
         instead = f"is used instead of {printable(event.requested_model)}: {event.fallback_reason}"
@@ -89,11 +94,11 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     try:
         running.checkpoint.append(event.chunks)
     except OSError as error:
-        text = f"job {running.job.id}: its checkpoint cannot be written: {error}"
-        say(Kind.CHECKPOINT_TROUBLE, text, running.job, worker=running.pid, error=str(error))
-        running.why = f"the checkpoint cannot be written: {error}"
+        running.torn, running.why = True, f"the checkpoint cannot be written: {error}"
         context.pool.kill(event.part_id, event.attempt, Cause.MACHINE)
         return
+    context.over("machine")
+    context.over("checkpoint")
     last = event.chunks[-1]
     running.progressed = True
     running.done = last.end / 16_000
@@ -115,6 +120,7 @@ def save(context: Context) -> None:
 
 def finished(context: Context, running: Running, event: Done) -> None:
     """The transcript is whole: its files are next. Until they are staged the ledger says `running`."""
+    context.over("machine")
     done = {"audio_seconds": event.audio_seconds, "progress": event.audio_seconds}
     with context.ledger.transaction():
         job = context.ledger.update(book(context, running, None, None), **done)
@@ -152,12 +158,13 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
     forget(context, running)
+    known = (running.job.cause, running.job.error) == (cause, error)
     if cause is Cause.GONE:
         filing.look_for(context, job)
     if shared and all_wait:
         name = "model" if cause is Cause.NO_MODEL else "machine"
-        context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
-    tell(context, job, running, cause, decision)
+        known = not context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
+    tell(context, job, running, cause, decision, known=known)
     if job.state is State.FAILED:
         filing.give_up(context, job)
     elif job.state is not State.QUEUED:
@@ -221,8 +228,8 @@ def lost(running: Running, event: Lost) -> None:
     )  # fmt: skip
 
 
-def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict) -> None:
-    """One line about the end of an attempt."""
+def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict, *, known: bool) -> None:
+    """One line about the end of an attempt; none to speak of where what it says is `known`."""
     head, error = f"job {job.id}: {printable(job.source)}", printable(job.error or "")
     where = f"{running.done:.0f} s of it are done"
     wait: float | None = None
@@ -237,7 +244,7 @@ def tell(context: Context, job: Job, running: Running, cause: Cause, decision: V
         wait = max(0.0, wait)
         text = f"{head}: {cause} ({error or 'no reason given'}); {where}, queued again, next try in {wait:.0f} s"
     say(
-        kind, text, job,
+        kind, text, job, level="DEBUG" if known and decision.machine else None,
         worker=running.pid, cause=cause, error=job.error, attempt=job.attempt, attempts=job.attempts,
         resumes=job.resumes, audio_done=running.done, seconds=job.service, wait=wait,
         batch_size=decision.batch_size, device=decision.device,

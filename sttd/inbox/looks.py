@@ -72,6 +72,8 @@ class Looks:
             self._tracker.forget(rel)
         self._wanted = self._wanted or mail.rescan
         now = self.beat = self._clock()
+        if mail.overflown and self._watch:
+            self._watch.lost(now)
         standing = self._place.look()
         if standing is Standing.AWAY:
             return self._leave(now)

@@ -26,6 +26,7 @@ class Mail:
 
     news: dict[str, News] = field(default_factory=dict)  # by path relative to the inbox
     rescan: bool = False  # events were lost, or whole folders moved
+    overflown: bool = False  # the kernel's queue was, so that nobody knows what was in it
     expected: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     kicks: int = 0  # how often a walk was asked for since the start
@@ -62,6 +63,10 @@ class Mailbox:
     def rescan(self) -> None:
         with self._wake():
             self._mail.rescan = True
+
+    def overflow(self) -> None:
+        with self._wake():
+            self._mail.overflown = self._mail.rescan = True
 
     def kick(self) -> None:
         with self._wake():

@@ -32,6 +32,7 @@ from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 from sttd.host.events import Kind, say
 from sttd.inbox.mail import Mailbox, News
 
+SAY_AGAIN = 600.0  # seconds between two lines about events that were lost
 RETRY = 60.0  # seconds before a watch that could not be set up is tried again
 JOIN = 2.0  # seconds that ending watchdog's threads may take; a dead mount may hold one of them for ever
 _LIMITS = Path("/proc/sys/fs/inotify")
@@ -115,6 +116,7 @@ class Watch:
         self._not_before = 0.0
         self._said = ""  # the latest complaint, so that it is made once
         self._crowded = False
+        self._overflow_said = -SAY_AGAIN
 
     @property
     def works(self) -> bool:
@@ -162,10 +164,23 @@ class Watch:
             )
         self._crowded = crowded
 
+    def lost(self, now: float) -> None:
+        """Say so, but not all the time, where events came faster than they could be read."""
+        if now - self._overflow_said < SAY_AGAIN:
+            return
+        self._overflow_said = now
+        limit = _limit("max_queued_events") or 0
+        say(
+            Kind.INBOX_UNWATCHED,
+            f"events of the inbox were lost, because the kernel's queue of {limit} overflowed: the whole inbox is "
+            "looked through; where that happens often: "
+            f"sysctl fs.inotify.max_queued_events={max(65536, limit * 4)}",
+        )
+
     def _observe(self) -> _Observer:
         # the real path: watchdog asks the kernel not to follow a symbolic link, not even one that is the inbox itself
         root = os.path.realpath(self._root)
-        observer = _Observer(_Reader(self._mailbox.rescan))
+        observer = _Observer(_Reader(self._mailbox.overflow))
         try:
             handler = _Handler(root, self._mailbox, self._wanted)
             observer.schedule(handler, root, recursive=True, event_filter=_EVENTS)

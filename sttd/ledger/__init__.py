@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sttd.ledger.names import LEDGER, LOCK, WORK
 from sttd.ledger.store import Ledger, Request
 
 if TYPE_CHECKING:
     from sttd.ledger.checkpoint import Checkpoint, Resume
 
-__all__ = ["Checkpoint", "Ledger", "Request", "Resume"]
+__all__ = ["LEDGER", "LOCK", "WORK", "Checkpoint", "Ledger", "Request", "Resume"]
 
 
 def __getattr__(name: str) -> Any:

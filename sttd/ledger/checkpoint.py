@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import hashlib
 import json
 import os
-import zlib
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from loguru import logger
+
 from sttd.job import Job
+from sttd.ledger.manifest import fsync_folder
+from sttd.ledger.seal import seal, unseal
 from sttd.part import Chunk, Options, Segment, Word
 
 _VERSION = 1
@@ -64,30 +69,53 @@ class Checkpoint:
 
     def append(self, chunks: Iterable[Chunk]) -> None:
         """Add chunks; after a return they survive a power cut."""
+        size = None
         try:
             file = self._file or self._open()
+            size = file.seek(0, os.SEEK_END)
             file.write(b"".join(seal(to_json(chunk)) for chunk in chunks))
             file.flush()
             os.fsync(file.fileno())
         except OSError:
             with contextlib.suppress(OSError):  # closing writes what is buffered, and fails for the same reason
-                self.close()  # so that the next one cuts off a torn line first
+                self.close()
+            with contextlib.suppress(OSError):  # what could not be synced may be there to see, and not on disk
+                if size is not None:
+                    os.truncate(self.path, size)
             raise
 
     def _open(self) -> BinaryIO:
         """Cut off what does not count, and stand ready to append."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        created = not self.path.exists()
         file = self.path.open("a+b")
         self._file = file
         _, size = self._scan(file)
+        if self._is_damaged(file, size):
+            self._set_aside()
         file.truncate(size)
         if size == 0:
             file.write(seal(self._header))
-        if created:
-            for folder in (self.path.parent, self.path.parent.parent):
-                _fsync_folder(folder)
+            for folder in (self.path.parent, self.path.parent.parent):  # it may have been made just now
+                fsync_folder(folder)
         return file
+
+    def _is_damaged(self, file: BinaryIO, size: int) -> bool:
+        """Whether what is to be cut off after `size` bytes is neither a line that a kill tore nor of other options."""
+        file.seek(size)
+        line = file.readline()
+        if size == 0:
+            return bool(line) and unseal(line) is None and line.endswith(b"\n")
+        return line.endswith(b"\n")
+
+    def _set_aside(self) -> None:
+        """Keep a copy of what no kill explains, beside the job's folder, and say so."""
+        stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside = self.path.parent.with_name(f"{self.path.parent.name}.jsonl.corrupt-{stamp}")
+        shutil.copyfile(self.path, aside)
+        logger.error(
+            "the checkpoint {} is damaged: it is set aside as {}, and its job goes on after the last whole line",
+            self.path, aside.name,
+        )  # fmt: skip
 
     def close(self) -> None:
         file, self._file = self._file, None
@@ -151,24 +179,6 @@ class Checkpoint:
             yield chunk, offset
 
 
-def seal(value: dict[str, Any]) -> bytes:
-    """A line with its end mark: the JSON, a tab, the CRC-32 of the JSON, a new line."""
-    body = json.dumps(value, separators=(",", ":")).encode("ascii")
-    return b"%s\t%08x\n" % (body, zlib.crc32(body))
-
-
-def unseal(line: bytes) -> dict[str, Any] | None:
-    """What `seal` wrote, or None for a line that is torn or altered."""
-    body, tab, mark = line.rpartition(b"\t")
-    if not tab or mark != b"%08x\n" % zlib.crc32(body):
-        return None
-    try:
-        value = json.loads(body)
-    except ValueError:  # a right mark over wrong JSON: written by something else
-        return None
-    return value if isinstance(value, dict) else None
-
-
 def to_json(chunk: Chunk) -> dict[str, Any]:
     return dataclasses.asdict(chunk)
 
@@ -183,11 +193,3 @@ def from_json(value: dict[str, Any]) -> Chunk | None:
         return Chunk(**{**value, "segments": segments})
     except (KeyError, TypeError):
         return None
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

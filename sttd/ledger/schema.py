@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from sttd.errors import LedgerError
+from sttd.errors import LedgerCorrupt, LedgerError
+
+APPLICATION = 1937011812  # "sttd", in the file's head: another program's database is told from a ledger
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -86,7 +88,42 @@ MIGRATIONS: tuple[str, ...] = (
         value TEXT NOT NULL            -- JSON
     ) WITHOUT ROWID;
     """,
+    """
+    -- jobs that are to be in the manifest and may not be yet: written in the transaction that changes them
+    CREATE TABLE unrecorded (job INTEGER PRIMARY KEY);
+    INSERT INTO unrecorded SELECT id FROM jobs WHERE state IN ('committing', 'done', 'failed', 'cancelled')
+        OR (state IN ('queued', 'running') AND location IS NOT NULL);
+    -- whose turn it is, and who may be a twin, are read from the indexes alone
+    DROP INDEX jobs_fresh;
+    DROP INDEX jobs_served;
+    DROP INDEX jobs_by_size;
+    CREATE INDEX jobs_fresh ON jobs (queued_at, id, not_before)
+        WHERE state = 'queued' AND service = 0 AND copy_of IS NULL;
+    CREATE INDEX jobs_served ON jobs (service, id, not_before)
+        WHERE state = 'queued' AND service > 0 AND copy_of IS NULL;
+    CREATE INDEX jobs_by_size ON jobs (size, state, id);
+    PRAGMA application_id = 1937011812;
+    """,
 )
+
+
+def require_ours(connection: sqlite3.Connection) -> None:
+    """Make sure that it is a ledger, or nothing yet.
+
+    Raises:
+        LedgerCorrupt: another program made it.
+    """
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application == APPLICATION or is_empty(connection):
+        return
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if application or not {"jobs", "attempts", "requests", "facts", "counts"} <= tables:
+        raise LedgerCorrupt("it is another program's database")
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether there is no table in it."""
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -12,7 +12,7 @@ from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
 
 from sttd.inbox import watch as watch_module
 from sttd.inbox.mail import Mailbox, News
-from sttd.inbox.watch import RETRY, Watch
+from sttd.inbox.watch import RETRY, SAY_AGAIN, Watch
 
 
 @pytest.fixture
@@ -55,7 +55,16 @@ def test_a_stopped_watch_leaves_no_thread(watch):
 def test_an_overflow_of_the_kernels_queue_asks_for_a_walk(watch, mailbox):
     watch.check(0.0)
     watch._observer.reader.handle_event(InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b""))
-    assert mailbox.take(0.0).rescan
+    mail = mailbox.take(0.0)
+    assert mail.rescan
+    assert mail.overflown
+
+
+def test_lost_events_are_said_with_the_remedy_and_not_all_the_time(watch, log):
+    for now in (0.0, 1.0, SAY_AGAIN - 1, SAY_AGAIN + 1):
+        watch.lost(now)
+    assert len(log) == 2
+    assert "sysctl fs.inotify.max_queued_events=" in log[0]
 
 
 def test_names_that_are_no_job_wake_nobody(watch, mailbox, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from loguru import logger
 
 from sttd.job import Job
 from sttd.ledger import Checkpoint, Resume
@@ -95,3 +96,35 @@ def test_nothing_is_left_after_remove(checkpoint, tmp_path):
     checkpoint.remove()
     assert not list(tmp_path.iterdir())
     checkpoint.remove()
+
+
+def test_damage_that_no_kill_explains_is_set_aside_and_said(checkpoint, tmp_path):
+    """A foreign line with whole ones behind it: a copy is kept, and the job goes on after the last good line."""
+    lines = []
+    number = logger.add(lambda message: lines.append(str(message)), format="{level} {message}")
+    checkpoint.append(CHUNKS)
+    checkpoint.close()
+    whole = checkpoint.path.read_bytes().splitlines(keepends=True)
+    damaged = b"".join([*whole[:2], b"foreign\n", *whole[2:]])
+    checkpoint.path.write_bytes(damaged)
+    checkpoint.append(CHUNKS[1:])
+    logger.remove(number)
+    assert list(checkpoint.chunks()) == CHUNKS
+    (aside,) = tmp_path.glob("7.jsonl.corrupt-*")
+    assert aside.read_bytes() == damaged
+    (line,) = lines
+    assert line.startswith("ERROR")
+    assert aside.name in line
+
+
+@pytest.mark.parametrize("options", ["key", "other"])
+def test_what_a_kill_tore_and_what_belongs_to_other_options_is_no_damage(checkpoint, tmp_path, options):
+    checkpoint.append(CHUNKS)
+    checkpoint.close()
+    with checkpoint.path.open("r+b") as file:
+        file.truncate(file.seek(0, 2) - 5)
+    other = Checkpoint(tmp_path, JOB, options)
+    other.append(CHUNKS[2:] if options == "key" else CHUNKS)
+    other.close()
+    assert list(other.chunks()) == CHUNKS
+    assert not list(tmp_path.glob("*corrupt*"))

@@ -21,7 +21,7 @@ from sttd.daemon.context import Context
 from sttd.errors import SttdError
 from sttd.inbox import Found, Gone
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import LEDGER, Ledger
 from sttd.part import Cause, Chunk, Chunks, Done, Failed, Lost, PartSpec, Segment, Started
 from sttd.pool.deadlines import Deadlines
 from sttd.pool.protocol import WorkerView
@@ -142,7 +142,7 @@ class Stations:
 
     def start(self) -> None:
         """As `run` does: the ledger, what waits, and what an earlier daemon left."""
-        ledger = Ledger.open(self.config.paths.state / daemon.LEDGER)
+        ledger = Ledger.open(self.config.paths.state / LEDGER)
         self.pool, self.errands, self.inbox = Pool(), Drawer(), Folder(self.config.paths.inbox)
         clocks = {"clock": lambda: self.now, "utc": lambda: self.now, "random": lambda: 0.5}
         parts: dict[str, Any] = {"pool": self.pool, "errands": self.errands, "inbox": self.inbox}

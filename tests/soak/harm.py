@@ -6,6 +6,7 @@ import contextlib
 import random
 import signal
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -16,8 +17,10 @@ from tests.harness import Daemon
 
 @dataclass
 class Life:
-    """Samples of one daemon process, one a second."""
+    """Samples of one daemon process, about one a second: those with all workers there, each of which costs some files."""
 
+    began: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
     rss: list[int] = field(default_factory=list)  # bytes
     files: list[int] = field(default_factory=list)  # open ones
     threads: list[int] = field(default_factory=list)
@@ -26,8 +29,9 @@ class Life:
 class Harm:
     """Kills and stops at random; its own thread. After `calm` the daemon is left alone, so that one life is long."""
 
-    def __init__(self, daemon: Daemon, seed: int) -> None:
+    def __init__(self, daemon: Daemon, workers: int, seed: int) -> None:
         self.daemon = daemon
+        self.workers = workers
         self.acts: Counter[str] = Counter()
         self.lives: list[Life] = []
         self._draw = random.Random(seed)
@@ -52,6 +56,9 @@ class Harm:
     def _sample(self) -> None:
         assert self.daemon.process is not None
         process, life = psutil.Process(self.daemon.process.pid), self.lives[-1]
+        life.seconds = time.monotonic() - life.began
+        if len(self.daemon.children()) != self.workers:
+            return
         life.rss.append(process.memory_info().rss)
         life.files.append(process.num_fds())
         life.threads.append(process.num_threads())

@@ -23,11 +23,12 @@ SECONDS = float(os.environ.get("STTD_SOAK_SECONDS", "600"))
 SEED = int(os.environ.get("STTD_SOAK_SEED", "1"))
 FILES = round(2000 * SECONDS / 600)
 WRITERS = 4
+WORKERS = 2
 LIVELY = 0.4  # of the time in which the daemon itself is killed too
 # nothing left to chance in what is heard, and every window a checkpoint
 HEARING = {"transcribe.batch_size": "1", "transcribe.temperatures": "0"}
 SETTINGS = HEARING | {
-    "pool.workers": "2",
+    "pool.workers": str(WORKERS),
     "pool.job_timeout": "20s",
     "pool.sweep_interval": "1s",
     "pool.kill_grace": "1s",
@@ -69,7 +70,7 @@ def undisturbed(root: Path, made: list[Path]) -> dict[str, tuple[tuple[float, st
 
 def disturbed(daemon: Daemon, writers: list[Writer]) -> Harm:
     """Writers and harm at once, until every file is dropped and the time is over."""
-    harm, calm, stop = Harm(daemon, SEED), threading.Event(), threading.Event()
+    harm, calm, stop = Harm(daemon, WORKERS, SEED), threading.Event(), threading.Event()
     errors: list[BaseException] = []
 
     def run() -> None:
@@ -144,7 +145,7 @@ def of_job(job: Job, left: Left | None, heard: dict[str, tuple[tuple[float, str]
 
 
 def longest(harm: Harm) -> Life:
-    return max(harm.lives, key=lambda life: len(life.rss))
+    return max(harm.lives, key=lambda life: life.seconds)
 
 
 def growth(life: Life) -> Iterator[str]:
@@ -185,5 +186,5 @@ soak: {files} files, {sum(harm.acts.values())} kills and stops, {resumes} resume
   writers: {written}
   harm: {harmed}
   jobs: {ended}; {copies} copies, {attempts} attempts, {spent} of them spent
-  the daemon's longest life: {len(life.rss)} s, {rss[0] / 2**20:.1f} -> {rss[1] / 2**20:.1f} MiB, {fds[0]:.0f} -> {fds[1]:.0f} open files
+  the daemon's longest life: {life.seconds:.0f} s, {rss[0] / 2**20:.1f} -> {rss[1] / 2**20:.1f} MiB, {fds[0]:.0f} -> {fds[1]:.0f} open files
   (medians of its first and last third)"""

@@ -1,0 +1,6 @@
+"""What lies in the state folder."""
+
+LEDGER = "ledger.db"
+LOCK = "lock"  # held by the daemon
+MANIFEST = "manifest.jsonl"
+WORK = "work"  # a folder of checkpoints, one folder a job

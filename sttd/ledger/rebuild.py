@@ -1,0 +1,142 @@
+"""A ledger that is damaged or lost is set aside, and made anew from the manifest and the checkpoints.
+
+What waits in the inbox is found by the inbox. The new ledger appears whole, under its name, or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import itertools
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sttd.job import Job, State
+from sttd.ledger import manifest
+from sttd.ledger.connect import connect, told
+from sttd.ledger.manifest import Manifest, fsync_folder
+from sttd.ledger.names import MANIFEST
+from sttd.ledger.rows import COLUMNS, to_row
+from sttd.ledger.schema import is_empty
+from sttd.ledger.seal import unseal
+
+_BATCH = 5000  # lines in a transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What came of it, for the log."""
+
+    counts: dict[State, int]
+    bad_lines: int  # of the manifest
+
+
+def set_aside(path: Path, now: float) -> Path:
+    """Give a ledger that is no good a name that says so, its WAL with it; returns the name. Nothing is deleted."""
+    stamp = dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    names = (
+        f"{path.name}.corrupt-{stamp}{mark}" for mark in itertools.chain([""], (f".{n}" for n in itertools.count(2)))
+    )
+    aside = next(found for name in names if not os.path.lexists(found := path.with_name(name)))
+    for suffix in ("-wal", ""):  # the ledger last: while it is there a start that was killed sets it aside again
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # an index of the WAL, made anew whenever it is needed
+    fsync_folder(path.parent)
+    return aside
+
+
+def is_lost(path: Path, work: Path) -> bool:
+    """Whether there is no ledger, or an empty one, although jobs have left traces."""
+    if not path.with_name(MANIFEST).exists() and next(work.glob("*/0.jsonl"), None) is None:
+        return False
+    if not path.exists() or not path.stat().st_size:
+        return True
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as db:  # opening it tells
+        return is_empty(db)
+    return False
+
+
+def rebuild(path: Path, work: Path, alive: Callable[[], None]) -> Rebuilt:
+    """Make the ledger anew; `alive` is called every second or so, because a million jobs take minutes.
+
+    Raises:
+        LedgerError, OSError: it cannot be written.
+    """
+    new = path.with_name(f"{path.name}.new")
+    _remove(new)
+    with told(new), contextlib.closing(connect(new)) as db:
+        bad = _take_manifest(db, Manifest(path.with_name(MANIFEST)), alive)
+        with _transaction(db):
+            for job in sorted(_begun(work), key=lambda job: -job.id):  # the newest job of a source is the one
+                if (
+                    db.execute(
+                        "SELECT 1 FROM jobs WHERE source = ? AND id >= ?", (os.fsencode(job.source), job.id)
+                    ).fetchone()
+                    is None
+                ):
+                    _put(db, "INSERT OR IGNORE", job)
+            # a row that was replaced has been counted twice
+            db.execute("DELETE FROM counts")
+            db.execute("INSERT INTO counts SELECT state, count(*) FROM jobs GROUP BY state")
+        counts = {State(state): jobs for state, jobs in db.execute("SELECT state, jobs FROM counts")}
+    _remove(path)  # one that is empty
+    new.rename(path)  # closed: the WAL is in it
+    fsync_folder(path.parent)
+    return Rebuilt(counts, bad)
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """No matter if it is killed: what is half made is made anew."""
+    db.execute("BEGIN")
+    yield
+    db.execute("COMMIT")
+
+
+def _take_manifest(db: sqlite3.Connection, source: Manifest, alive: Callable[[], None]) -> int:
+    """The last line of each job counts; returns how many lines are no good."""
+    bad = 0
+    records = source.records()
+    while batch := list(itertools.islice(records, _BATCH)):
+        alive()
+        with _transaction(db):
+            for record in batch:
+                job = None if record is None else manifest.from_record(record)
+                if job is not None:
+                    _put(db, "INSERT OR REPLACE", job)
+                elif record is not None and record.get("fact") in manifest.FACTS:
+                    db.execute(
+                        "INSERT OR REPLACE INTO facts VALUES (?, ?)", (record["fact"], json.dumps(record.get("value")))
+                    )
+                else:
+                    bad += 1
+    return bad
+
+
+def _put(db: sqlite3.Connection, verb: str, job: Job) -> None:
+    values = to_row({name: getattr(job, name) for name in COLUMNS})
+    db.execute(
+        f"{verb} INTO jobs ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", tuple(values.values())
+    )
+
+
+def _begun(work: Path) -> Iterator[Job]:
+    """The jobs that have a checkpoint: its head says what it is about."""
+    for path in work.glob("*/0.jsonl"):
+        with contextlib.suppress(OSError, KeyError, TypeError, ValueError), path.open("rb") as file:
+            head: dict[str, Any] = unseal(file.readline()) or {}
+            created = float(head["created_at"])
+            job = Job(int(head["job"]), str(head["source"]), int(head["size"]), int(head["mtime_ns"]))
+            if str(job.id) == path.parent.name:
+                yield job.evolve(created_at=created, queued_at=created, options_key=str(head["options"]))

@@ -1,0 +1,25 @@
+"""A line of JSON with an end mark: what is torn, altered or foreign is told from what was written whole."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+
+def seal(value: dict[str, Any]) -> bytes:
+    """A line with its end mark: the JSON, a tab, the CRC-32 of the JSON, a new line."""
+    body = json.dumps(value, separators=(",", ":")).encode("ascii")
+    return b"%s\t%08x\n" % (body, zlib.crc32(body))
+
+
+def unseal(line: bytes) -> dict[str, Any] | None:
+    """What `seal` wrote, or None for a line that is torn or altered."""
+    body, tab, mark = line.rpartition(b"\t")
+    if not tab or mark != b"%08x\n" % zlib.crc32(body):
+        return None
+    try:
+        value = json.loads(body)
+    except ValueError:  # a right mark over wrong JSON: written by something else
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,47 @@
+"""A million jobs: every query is answered from an index, none reads or sorts the whole table."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
+
+QUERIES = {
+    "whose turn, new ones": lambda ledger, job: ledger.next_job("fresh", 5.0),
+    "whose turn, the others": lambda ledger, job: ledger.next_job("served", 5.0),
+    "twins": lambda ledger, job: ledger.same_size(job),
+    "by source": lambda ledger, job: ledger.latest("a.mp3"),
+    "by number": lambda ledger, job: ledger.get(job.id),
+    "counts": lambda ledger, job: ledger.counts(),
+    "copies": lambda ledger, job: ledger.copies(),
+    "waiting for a twin": lambda ledger, job: ledger.waiting_for(job.id),
+    "half filed": lambda ledger, job: ledger.unfinished(),
+    "sources that jobs wait for": lambda ledger, job: list(ledger.waiting_sources()),
+    "running at the start": lambda ledger, job: ledger.jobs([State.RUNNING], newest=False),
+    "a table": lambda ledger, job: ledger.jobs([State.DONE], 100),
+    "a list": lambda ledger, job: list(ledger.each()),
+    "a list of one state": lambda ledger, job: list(ledger.each([State.DONE])),
+    "a new job": lambda ledger, job: ledger.add("b.mp3", Identity(1, 1), 1.0),
+    "a step": lambda ledger, job: ledger.update(job, state=State.RUNNING),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_is_answered_from_an_index(tmp_path, name):
+    with contextlib.closing(Ledger.open(tmp_path / "ledger.db")) as ledger:
+        job = ledger.add("a.mp3", Identity(1, 1), 1.0)
+        seen: list[str] = []
+        ledger._db.set_trace_callback(seen.append)
+        QUERIES[name](ledger, job)
+        ledger._db.set_trace_callback(None)
+        asked = [
+            query for query in seen if query.startswith(("SELECT", "UPDATE", "INSERT", "DELETE")) and "jobs" in query
+        ]
+        assert asked or name == "counts"
+        for query in asked:
+            plan = [row[3] for row in ledger._db.execute(f"EXPLAIN QUERY PLAN {query}")]
+            assert not [line for line in plan if "TEMP B-TREE" in line], (query, plan)
+            assert not [line for line in plan if line.startswith("SCAN jobs") and "INDEX" not in line], (query, plan)
