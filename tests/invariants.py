@@ -103,16 +103,16 @@ def _problems(folders: Folders, sources: Mapping[str, Expected], begun: Mapping[
         return
     for job in jobs:
         wanted = sources[job.source]
-        yield from _of_result(job, wanted) if wanted.segments is not None else _of_failure(folders, job, wanted)
+        yield from of_result(job, wanted) if wanted.segments is not None else _of_failure(folders, job, wanted)
         attempts, resumes = begun.get(job.source, (job.attempt, 0))
         if job.attempt > attempts and job.resumes <= resumes:
             yield f"{job.source}: transcribed from its beginning, though chunks of it were there"
-    yield from _of_files(folders, jobs)
+    yield from of_files(folders, jobs)
     for process in processes(folders.root):
         yield f"a process is left: {process}"
 
 
-def _of_result(job: Job, wanted: Expected) -> Iterator[str]:
+def of_result(job: Job, wanted: Expected) -> Iterator[str]:
     if job.state is not State.DONE or job.plan is not None:
         yield f"{job.source}: is {job.state}, not done ({job.error})"
         return
@@ -155,7 +155,7 @@ def _of_source(job: Job, wanted: Expected) -> Iterator[str]:
         yield f"{job.source}: {path} is not what was dropped"
 
 
-def _of_files(folders: Folders, jobs: list[Job]) -> Iterator[str]:
+def of_files(folders: Folders, jobs: list[Job]) -> Iterator[str]:
     """Nothing lies anywhere that no job knows: no second result, no staging folder, no half copy, no private name."""
     known = {path for job in jobs for path in (*job.outputs, job.location) if path}
     known |= {f"{job.location}.error.json" for job in jobs if job.state is State.FAILED}

@@ -63,6 +63,7 @@ def _stage(context: Context, job: Job, work: Callable[[], outbox.Plan | None], *
         elif isinstance(error, FileNotFoundError) and error.filename == dispatch.source_path(context, job):
             # the next attempt would tell so too; the inbox makes sure whether it is really gone
             context.ledger.update(current, state=State.QUEUED, cause=Cause.GONE, error="the file is not there any more")
+            look_for(context, current)
         else:
             _held_up(context, job, "results cannot be written", error)
             context.ledger.update(current, state=State.QUEUED, cause=Cause.MACHINE, error=str(error))
@@ -102,6 +103,7 @@ def publish(context: Context, job: Job) -> None:
         context.filing.pop(job.id, None)
         context.over("outbox")
         context.over(_folder(plan.source))
+        look_again(context, job)
         for twin in context.ledger.waiting_for(job.id):
             copy(context, twin, done)
         forget_checkpoint(context, done)
@@ -128,6 +130,7 @@ def give_up(context: Context, job: Job) -> None:
         context.ledger.update(context.ledger.get(job.id), plan=None, location=location or job.location)
         context.filing.pop(job.id, None)
         context.trouble.pop(_folder(source), None)
+        look_again(context, job)
         release_twins(context, job.id)
 
     def failed(error: OSError | SttdError) -> None:
@@ -187,6 +190,18 @@ def release_twins(context: Context, job_id: int) -> None:
     with context.ledger.transaction():
         for twin in context.ledger.waiting_for(job_id):
             context.ledger.update(twin, copy_of=None)
+
+
+def look_for(context: Context, job: Job) -> None:
+    """A source is not there. The inbox may have told so while the job ran: it makes sure again, and tells again."""
+    if context.inbox is not None and job.location is None:
+        context.inbox.expect([job.source])
+
+
+def look_again(context: Context, job: Job) -> None:
+    """A new file may have come under the name before the job ended, and was not taken for one then."""
+    if context.inbox is not None and job.location is None:
+        context.inbox.forget(job.source)
 
 
 def _not_copied(context: Context, job_id: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 
+from sttd.daemon import filing
 from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
 from sttd.inbox import Away, Found, Gone
@@ -27,20 +28,20 @@ def judge(latest: Job | None, found: Identity, *, in_inbox: bool) -> Arrival:
     """What a settled file means, given the newest job of its path.
 
     Args:
-        latest: that job, if there was one.
+        latest: that job, if there was one; it is about the file in the inbox, and not one that lies elsewhere.
         found: the file as it is now.
         in_inbox: the job's source was left in the inbox when it ended, so that finding it says nothing.
     """
     if latest is None:
         return Arrival.NEW
     same = latest.identity == found
-    if latest.state is State.COMMITTING:
-        # while it is being filed away the file may be seen once more; a new version is found by the filing itself
+    if latest.plan is not None:
+        # while it is being filed away, or put aside, the file may be seen once more; the inbox tells again afterwards
         return Arrival.KNOWN
     if latest.state is State.QUEUED:
-        return Arrival.KNOWN if same or latest.location else Arrival.CHANGED
+        return Arrival.KNOWN if same else Arrival.CHANGED
     if latest.state is State.RUNNING:
-        return Arrival.KNOWN if same or latest.location else Arrival.RESTART
+        return Arrival.KNOWN if same else Arrival.RESTART
     if latest.state is State.VANISHED:
         return Arrival.BACK if same else Arrival.NEW
     return Arrival.KNOWN if same and in_inbox else Arrival.NEW
@@ -64,6 +65,8 @@ def found(context: Context, event: Found) -> None:
             in_inbox = latest is not None and left_in_inbox(latest, keep)
             arrival = judge(latest, identity, in_inbox=in_inbox)
             if arrival is Arrival.NEW or latest is None:
+                if latest is not None:
+                    ledger.update(latest, location="")  # what it was about is no longer there
                 job = ledger.add(source, identity, now)
                 text = f"job {job.id}: {printable(source)} is queued ({identity.size} bytes)"
                 say(Kind.JOB_QUEUED, text, job, size=identity.size)
@@ -90,11 +93,12 @@ def gone(context: Context, event: Gone) -> None:
     with ledger.transaction():
         for source in event.files:
             latest = ledger.latest(source)
-            if latest is None or latest.location is not None:
+            if latest is None:
                 continue
             if latest.state is State.QUEUED:
                 error = "the file is gone from the inbox; put it back and it is queued again"
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)
+                filing.release_twins(context, latest.id)
                 say(Kind.JOB_VANISHED, f"job {latest.id}: {printable(source)} is gone from the inbox", latest)
             elif latest.state in (State.CANCELLED, State.DONE):
                 # should it come back, it is a new job

@@ -58,6 +58,11 @@ def retry(context: Context, job: Job) -> None:
     if job.state not in RETRIED or job.plan is not None:
         say(Kind.REQUEST_REFUSED, f"job {job.id}: it is {job.state}, which cannot be tried again", job)
         return
+    latest = context.ledger.latest(job.source)
+    if not job.location and latest is not None and latest.id != job.id:
+        text = f"job {job.id}: {printable(job.source)} is another file by now, which job {latest.id} is about"
+        say(Kind.REQUEST_REFUSED, text, job)
+        return
     now = context.utc()
     changes = {"attempts": 0, "not_before": 0.0, "error": None, "cause": None, "finished_at": None, "copy_of": None}
     context.ledger.update(job, state=State.QUEUED, queued_at=now, location=job.location or None, **changes)

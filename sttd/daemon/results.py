@@ -159,9 +159,8 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
         )
     forget(context, running)
     known = (running.job.cause, running.job.error) == (cause, error)
-    if cause is Cause.GONE and context.inbox is not None:
-        # the inbox may have told it while the job ran, when that meant nothing: it is to be looked for again
-        context.inbox.expect([job.source])
+    if cause is Cause.GONE:
+        filing.look_for(context, job)
     if shared and all_wait:
         name = "model" if cause is Cause.NO_MODEL else "machine"
         known = not context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
@@ -169,6 +168,7 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
     if job.state is State.FAILED:
         filing.give_up(context, job)
     elif job.state is not State.QUEUED:
+        filing.look_again(context, job)
         filing.release_twins(context, job.id)
 
 

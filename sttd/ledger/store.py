@@ -166,8 +166,9 @@ class Ledger:
         return self._all(f"{_SELECT}{where} ORDER BY id {order} LIMIT ?", (*map(str, states), limit))
 
     def latest(self, source: str) -> Job | None:
-        """The newest job of a path below the inbox."""
-        return self._first(f"{_SELECT} WHERE source = ? ORDER BY id DESC LIMIT 1", (os.fsencode(source),))
+        """The newest job about the file of a path below the inbox; not one whose source was filed away, or fetched back."""
+        where = "WHERE source = ? AND location IS NULL ORDER BY id DESC LIMIT 1"
+        return self._first(f"{_SELECT} {where}", (os.fsencode(source),))
 
     def next_job(self, lane: str, now: float, skip: Iterable[int] = ()) -> Job | None:
         """The job of a lane (see `fair`) whose turn it is. Its index is named: SQLite would rather sort all that wait."""

@@ -1,0 +1,230 @@
+"""A daemon without threads: its own ledger, intake, results, requests and filing over real files, one step at a time.
+
+The pool and the errands are the two places where the real one waits for others. Here they stand still until a test
+says what happens next, so that everything can happen in any order, and a crash between any two steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sttd import daemon
+from sttd.config import Config, Model, Output, Paths
+from sttd.daemon import dispatch, filing, intake, requests, results
+from sttd.daemon.context import Context
+from sttd.errors import SttdError
+from sttd.inbox import Found, Gone
+from sttd.job import Identity, State
+from sttd.ledger import LEDGER, Ledger
+from sttd.part import Cause, Chunk, Chunks, Done, Failed, Lost, PartSpec, Segment, Started
+from sttd.pool.deadlines import Deadlines
+from sttd.pool.protocol import WorkerView
+
+CHUNKS = 3  # windows of each recording
+SLOTS = 2
+
+
+@dataclass
+class Attempt:
+    """A worker's: what it reads is read when it opens the file, as a real one holds the file open."""
+
+    spec: PartSpec
+    content: str | None = None
+    sent: int = 0
+    killed: Cause | None = None
+
+
+class Pool:
+    """Takes parts, and says nothing by itself."""
+
+    def __init__(self) -> None:
+        self.attempts: dict[str, Attempt] = {}
+
+    def free_slots(self) -> int:
+        return SLOTS - len(self.attempts)
+
+    def workers(self) -> list[WorkerView]:
+        return []
+
+    def submit(self, part: PartSpec) -> None:
+        assert part.part_id not in self.attempts, "two workers have one part"
+        self.attempts[part.part_id] = Attempt(part, sent=part.next_index)
+
+    def kill(self, part_id: str, attempt: int, reason: Cause) -> None:
+        found = self.attempts.get(part_id)
+        if found is not None and found.spec.attempt == attempt:
+            found.killed = reason
+
+
+class Drawer:
+    """File work that is done when its turn comes."""
+
+    def __init__(self) -> None:
+        self.posted: deque[tuple[Callable[[], Any], Callable[[Any], None], Callable[[Any], None]]] = deque()
+
+    def post(self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[Any], None]) -> None:
+        self.posted.append((work, then, failed))
+
+    def do(self, *, and_tell: bool) -> None:
+        """The oldest errand; without `and_tell` the daemon dies before it hears of it."""
+        work, then, failed = self.posted.popleft()
+        try:
+            value = work()
+        except (OSError, SttdError) as error:
+            if and_tell:
+                failed(error)
+        else:
+            if and_tell:
+                then(value)
+
+
+class Folder:
+    """The inbox as far as the daemon asks it: what was told, and what was taken away on purpose."""
+
+    away = None
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.known: set[str] = set()
+        self.told: dict[str, Identity] = {}
+
+    def forget(self, rel: str) -> None:
+        self.known.discard(rel)
+        self.told.pop(rel, None)
+
+    def news(self) -> dict[str, Identity]:
+        """What was not told yet: each version is told once, until it is forgotten or gone."""
+        files = self.files()
+        news = {rel: identity for rel, identity in files.items() if self.told.get(rel) != identity}
+        self.told.update(news)
+        self.known.update(news)
+        return news
+
+    def lost(self) -> list[str]:
+        lost = sorted(self.known - self.files().keys())
+        for rel in lost:
+            self.forget(rel)
+        return lost
+
+    def expect(self, rels: Iterable[str]) -> None:
+        self.known.update(rels)
+
+    def files(self) -> dict[str, Identity]:
+        found = {}
+        for entry in os.scandir(self.root):
+            if not entry.name.startswith("."):
+                seen = entry.stat()
+                found[entry.name] = Identity(seen.st_size, seen.st_mtime_ns)
+        return found
+
+
+class Stations:
+    """The daemon's steps. `now` is its one clock."""
+
+    def __init__(self, root: Path, fate: str) -> None:
+        paths = {name: root / name for name in ("inbox", "transcripts", "archive", "failed", "state")}
+        self.config = Config(
+            paths=Paths(root=root, **paths),
+            output=Output(formats=("txt", "json"), source=fate),
+            model=Model(name="demo"),
+        )
+        daemon.make_folders(self.config)
+        (paths["inbox"] / ".sttd.lock").touch()
+        self.now = 1e9
+        self.context: Any = None
+        self.start()
+
+    def start(self) -> None:
+        """As `run` does: the ledger, what waits, and what an earlier daemon left."""
+        ledger = Ledger.open(self.config.paths.state / LEDGER)
+        self.pool, self.errands, self.inbox = Pool(), Drawer(), Folder(self.config.paths.inbox)
+        clocks = {"clock": lambda: self.now, "utc": lambda: self.now, "random": lambda: 0.5}
+        parts: dict[str, Any] = {"pool": self.pool, "errands": self.errands, "inbox": self.inbox}
+        self.context = Context(config=self.config, ledger=ledger, deadlines=Deadlines(), **parts, **clocks)
+        waiting = [job for job in ledger.jobs([State.QUEUED, State.RUNNING]) if job.location is None]
+        daemon.recover(self.context)
+        self.inbox.known.update(job.source for job in waiting)
+
+    def crash(self, *, halfway: bool) -> None:
+        """Nothing is said to anybody; `halfway`: an errand was done of which the ledger never heard."""
+        if halfway and self.errands.posted:
+            self.errands.do(and_tell=False)
+        self.context.ledger.close()
+        self.start()
+
+    def look(self) -> None:
+        news = self.inbox.news()
+        if news:
+            intake.found(self.context, Found(tuple(news.items())))
+
+    def miss(self) -> None:
+        lost = self.inbox.lost()
+        if lost:
+            intake.gone(self.context, Gone(tuple(lost)))
+
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+        requests.take(self.context)
+        results.save(self.context)
+        filing.retry(self.context)
+        dispatch.dispatch(self.context)
+
+    def step(self, attempt: Attempt) -> None:
+        """What a sound worker does next: open, a window, another, and the end."""
+        carried: dict[str, Any] = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+        if attempt.killed is not None:
+            self.end(attempt, attempt.killed)
+        elif attempt.content is None:
+            self._open(attempt, carried)
+        elif attempt.sent < CHUNKS:
+            results.handle(self.context, Chunks(chunks=(self._chunk(attempt),), **carried))
+            attempt.sent += 1
+        else:
+            del self.pool.attempts[attempt.spec.part_id]
+            results.handle(self.context, Done(audio_seconds=float(CHUNKS), **carried))
+
+    def _open(self, attempt: Attempt, carried: dict[str, Any]) -> None:
+        path = Path(attempt.spec.source)
+        try:
+            seen = path.stat()
+        except FileNotFoundError:
+            self.end(attempt, Cause.GONE)
+            return
+        if (seen.st_size, seen.st_mtime_ns) != (attempt.spec.size, attempt.spec.mtime_ns):
+            self.end(attempt, Cause.CHANGED)
+            return
+        attempt.content = path.read_text()
+        figures = {"pid": 1, "model": "demo", "requested_model": "demo", "fallback_reason": "", "stuck": False}
+        event = Started(**figures, load_seconds=0.0, audio_seconds=float(CHUNKS), **carried)
+        results.handle(self.context, event)
+
+    def _chunk(self, attempt: Attempt) -> Chunk:
+        index = attempt.sent
+        said = Segment(float(index), index + 1.0, f"{attempt.content} {index}", -0.1, 1.0, 0.0, 0.0, "en")
+        return Chunk(index, index * 16_000, (index + 1) * 16_000, (said,), "en", 0.9, "demo")
+
+    def end(self, attempt: Attempt, cause: Cause) -> None:
+        """The attempt ends with a cause, in the way that a pool tells it."""
+        carried: dict[str, Any] = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+        del self.pool.attempts[attempt.spec.part_id]
+        if cause in (Cause.SLICE, Cause.ASKED, Cause.MEMORY) and attempt.content is not None:
+            event: Any = Done(resume_at=attempt.sent * 16_000, cause=cause, **carried)
+        elif cause in (Cause.TIMEOUT, Cause.CANCELLED, Cause.SHUTDOWN, Cause.CRASH, Cause.OOM) or attempt.killed:
+            event = Lost(cause=cause, error="it died", **carried)
+        else:
+            event = Failed(cause=cause, error="it went wrong", retriable=True, **carried)
+        results.handle(self.context, event)
+
+    def stale(self, attempt: Attempt) -> None:
+        """A worker that was thought dead says something: it has an old number."""
+        old = dataclasses.replace(attempt.spec, attempt=attempt.spec.attempt - 1)
+        carried: dict[str, Any] = {"part_id": old.part_id, "attempt": old.attempt}
+        late = Chunk(attempt.sent, attempt.sent * 16_000, (attempt.sent + 1) * 16_000, (), "und", 0.0, "demo")
+        results.handle(self.context, Chunks(chunks=(late,), **carried))
+        results.handle(self.context, Done(audio_seconds=1.0, **carried))
