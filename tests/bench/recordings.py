@@ -19,7 +19,7 @@ Said = Sequence[tuple[str, list[str]]]  # (language, words) of each file
 
 _BLOCK = 600  # seconds that are composed at once
 _WORST = 0.35  # error rate above which a contender did not do the work; the demo model's own is about 0.2
-_LOST = 0.03  # by so much one contender may be worse than the best
+_LOST = 0.06  # by so much one contender may be worse than the best
 
 
 @dataclass(frozen=True)
