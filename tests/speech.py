@@ -255,15 +255,15 @@ def _put(container, stream, frames, rate: int, written: int, delay: float, gaps)
 def error_rate(said: Sequence[str] | str, heard: Sequence[str] | str, language: str = "en") -> float:
     """Edits by what was said: words for English, characters without spaces for Thai (as the demo model's README)."""
     left, right = _units(said, language), _units(heard, language)
-    row = list(range(len(right) + 1))
-    for number, unit in enumerate(left, 1):
-        previous, row[0] = row[0], number
-        for column, other in enumerate(right, 1):
-            previous, row[column] = (
-                row[column],
-                min(row[column] + 1, row[column - 1] + 1, previous + (unit != other)),
-            )
-    return row[-1] / max(1, len(left))
+    numbers = {unit: number for number, unit in enumerate({*left, *right})}
+    other = np.array([numbers[unit] for unit in right], np.int64)
+    places = np.arange(len(right) + 1)
+    row = places.copy()  # edits from what was said so far to each beginning of what was heard
+    for unit in left:
+        step = row + 1
+        step[1:] = np.minimum(step[1:], row[:-1] + (other != numbers[unit]))
+        row = np.minimum.accumulate(step - places) + places  # insertions
+    return int(row[-1]) / max(1, len(left))
 
 
 def _units(text: Sequence[str] | str, language: str) -> Sequence[str]:

@@ -24,7 +24,8 @@ from sttd.inbox.watch import Watch
 
 STUCK = 30.0  # seconds without a sign of life in mid-round after which the inbox is said not to answer
 PATIENCE = 5.0  # seconds that `start` waits for the folder, and `stop` for the thread
-PAUSE = 0.05  # seconds between two rounds: a copy under way makes thousands of events
+PAUSE = 0.05  # seconds between two rounds at most: a copy under way makes thousands of events
+FIRST_PAUSE = 0.002  # after a quiet; a clip that is written at once settles from its last byte on, not 50 ms later
 
 
 class Inbox:
@@ -143,11 +144,13 @@ class Inbox:
             self._looks.close()
 
     def _rounds(self) -> None:
-        due = self._clock()
+        due, pause = self._clock(), FIRST_PAUSE
         while True:
-            mail = self._mailbox.take(due - self._clock())
+            asked = self._clock()
+            mail = self._mailbox.take(due - asked)
             if mail.stop:
                 return
+            pause = next_pause(pause, self._clock() - asked)
             try:
                 due = self._looks.round(mail)
             except Exception:  # noqa: BLE001 - a bug must cost one round, not the intake of all files to come
@@ -155,4 +158,9 @@ class Inbox:
                 self._mailbox.rescan()
                 due = self._clock() + RECHECK
                 self._stopping.wait(RECHECK)
-            self._stopping.wait(PAUSE)
+            self._stopping.wait(pause)
+
+
+def next_pause(pause: float, quiet: float) -> float:
+    """Seconds to pause after a round, given the pause before it and how long nothing came since: doubled in a bustle."""
+    return FIRST_PAUSE if quiet > PAUSE else min(PAUSE, 2 * pause)

@@ -17,7 +17,7 @@ from typing import Any
 
 from sttd.part import Chunk, Options
 from sttd.worker.generate import Generator, Heard
-from sttd.worker.items import Item, Prepared, stack
+from sttd.worker.items import Item, Prepared, encode
 from sttd.worker.judge import Layout, Piece
 from sttd.worker.languages import Languages
 from sttd.worker.model import LoadedModel
@@ -100,7 +100,7 @@ class Decoder:
 
     def _round(self, items: Sequence[Item], parts: Sequence[_Window]) -> list[Item]:
         """Decode items together: what was said goes to their windows, what is still owed is returned."""
-        encoded = self._whisper.encode(stack(items))
+        encoded = encode(self._whisper, items)
         self._languages.assign(items, encoded)
         results = self._generator.listen(items, encoded)
         for (heard, layout), times in zip(results, self._times(encoded, results, parts), strict=True):

@@ -1,6 +1,10 @@
-"""Measurements, run on demand. Each prints ratios of figures taken side by side in one run on one machine.
+"""Measurements, run on demand: sttd and its peers side by side, on the same files, model, cores and beam.
 
-python -m tests.bench.clips       60 short clips against a plain loop over WhisperModel.transcribe
-python -m tests.bench.memory      a worker's peak memory on 3 h against 10 min
-python -m tests.bench.parent      the daemon's memory, idle processor time, and time until READY
+python -m tests.bench                         all rows, written to tests/bench/RESULTS.md
+python -m tests.bench --rows 1,3 --scale 0.1  some rows at a tenth of their size: printed, not written
+
+One row group alone, printed: python -m tests.bench.clips (rows 1 and 2), .long (3, 4 and 7), .memory (5 and 6), .latency (8)
+and .overhead (12). And python -m tests.bench.parent: the daemon's memory, idle processor time, and time until READY.
+
+Needs `pip install '.[test,bench]'`. A contender whose text is not what is said ends the bench, and nothing is written.
 """

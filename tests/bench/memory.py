@@ -1,58 +1,81 @@
-"""A worker's peak memory on a 3 h recording, as a multiple of that on a 10 min one. The text at the end of both is checked."""
+"""Rows 5 and 6: the peak memory of the daemon and its workers on 6 h against 10 min, and against faster-whisper's on 6 h.
+
+The peak is the sum of each process's own highest resident size, which is never less than what they had together.
+faster-whisper decodes the whole recording and its features first, so that its peak is behind it at its first segment.
+"""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import subprocess
 import tempfile
 from pathlib import Path
 
-import numpy as np
+import psutil
 
-from tests import speech
-from tests.harness import Daemon, wait_for
+from tests.bench import contenders, random_model, recordings
+from tests.bench.side_by_side import Bench, Figure, Row, alone
+from tests.harness import Daemon
 
-
-def peak(root: Path, seconds: float) -> tuple[float, float]:
-    """Peak resident MiB of the worker on a recording of `seconds`, and the error rate of its last ten minutes."""
-    daemon = Daemon(root, {"transcribe.language": "en", "model.cpu_threads": "2", "pool.job_timeout": "1h"})
-    block = speech.compose(seconds=600, language="en", seed=1)
-    # the same ten minutes over and over, so that what was said is known
-    repeats = round(seconds / 600)
-    speech.encode(daemon.inbox / "long.flac", np.tile(block.audio, repeats))
-    daemon.start("--drain")
-    (worker,) = wait_for(daemon.children, "the worker runs")
-    highest = 0.0
-    assert daemon.process is not None
-    while daemon.process.poll() is None and worker.is_running():
-        try:
-            status = Path(f"/proc/{worker.pid}/status").read_text()
-        except OSError:
-            break
-        marks = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-        highest = max([highest, *(int(mark) / 1024 for mark in marks)])
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            daemon.process.wait(0.2)
-    assert daemon.wait(600) == 0, daemon.log[-5:]
-    # the last ten minutes: what is lost on the way would show there
-    last = [each["text"] for each in daemon.result("long.flac", "en")["segments"] if each["start"] >= seconds - 600]
-    return highest, speech.error_rate(block.said(), " ".join(last), "en")
+_SHORT = 600.0  # seconds
+_LOOK = 0.2  # seconds between two looks
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--hours", type=float, default=3.0)
-    args = parser.parse_args()
+def rows(bench: Bench, wanted: set[int]) -> list[Row]:
+    long = recordings.long(bench.cache, bench.seconds(6 * 3600))
+    mine, my_text = ours(long)
+    print(f"  sttd on {long.seconds:.0f} s: {mine:.0f} MiB", flush=True)
+    hours = f"{long.seconds / 3600:.2g} h"
+    found = []
+    if 5 in wanted:
+        short = recordings.long(bench.cache, _SHORT)
+        least, short_text = ours(short)
+        print(f"  sttd on {short.seconds:.0f} s: {least:.0f} MiB", flush=True)
+        _require_words(long, my_text)
+        _require_words(short, short_text)
+        what = f"peak memory of daemon and worker, demo: on {hours} ÷ on 10 min"
+        notes = f"{mine:.0f} MiB, {least:.0f} MiB"
+        found.append(Row(5, what, Figure.of([mine / least]), 1.05, 1.02, ".3f", notes))
+    if 6 in wanted:
+        theirs = contenders.plain_loop(long.files, random_model.folder("demo"), only_first=True).peak
+        what = f"the same on {hours} ÷ faster-whisper's"
+        found.append(Row(6, what, Figure.of([mine / theirs]), 0.15, notes=f"{mine:.0f} MiB, {theirs:.0f} MiB"))
+    return found
+
+
+def ours(heard: recordings.Heard) -> tuple[float, str]:
+    """Peak MiB of daemon and worker together, and the transcript."""
     with tempfile.TemporaryDirectory() as folder:
-        short, short_error = peak(Path(folder) / "short", 600)
-        long, long_error = peak(Path(folder) / "long", args.hours * 3600)
-    print(f"10 min: peak {short:.0f} MiB, error {short_error:.2%}")
-    print(f"{args.hours:g} h: peak {long:.0f} MiB, error {long_error:.2%}")
-    print(f"peak memory of a worker, {args.hours:g} h / 10 min = {long / short:.3f}")
-    if abs(long_error - short_error) > 0.03:
-        raise SystemExit("the texts differ in quality: the figures do not count")
+        daemon = Daemon(Path(folder), {"model.cpu_threads": str(contenders.CORES), "pool.job_timeout": "12h"})
+        contenders.put(heard.files, daemon.inbox)
+        daemon.start("--drain")
+        assert daemon.process is not None
+        peaks: dict[int, float] = {}
+        while daemon.process.poll() is None:
+            for pid, peak in _peaks(daemon.process.pid).items():
+                peaks[pid] = max(peak, peaks.get(pid, 0.0))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                daemon.process.wait(_LOOK)
+        assert daemon.wait(60) == 0, daemon.log[-5:]
+        return sum(peaks.values()), daemon.text(heard.files[0].name, "en")
+
+
+def _peaks(pid: int) -> dict[int, float]:
+    """The highest resident MiB so far of a process and of all below it."""
+    found = {}
+    with contextlib.suppress(psutil.NoSuchProcess, OSError):
+        parent = psutil.Process(pid)
+        for process in [parent, *parent.children(recursive=True)]:
+            status = Path(f"/proc/{process.pid}/status").read_text("ascii", "replace")
+            marks = [int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM")]
+            found[process.pid] = max(marks, default=0.0)
+    return found
+
+
+def _require_words(heard: recordings.Heard, text: str) -> None:
+    """What is lost on the way would show in the last ten minutes as well as in the first: all is compared."""
+    recordings.checker(heard.said, "demo")("sttd", contenders.Outcome(0.0, [("en", text)]))
 
 
 if __name__ == "__main__":
-    main()
+    alone(rows, {5, 6})

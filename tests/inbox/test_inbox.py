@@ -506,3 +506,11 @@ def test_a_read_only_inbox_is_refused_with_the_remedy(root):
 def test_where_the_kernel_gives_no_watch_rescans_do_the_work_and_the_log_says_how_to_raise_the_limit(root, what):
     done = in_namespace(script(LIMITED.replace("{what}", what), root), "--user", "--map-root-user")
     assert "as it should be" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_quiet_inbox_answers_at_once_and_a_bustle_is_looked_at_now_and_then():
+    """The pauses between rounds double while events keep coming, up to a bound, and start short after a quiet."""
+    pauses = [inbox_module.PAUSE]
+    for quiet in (60.0, 0.0, 0.001, 0.0, 0.04, 0.0, 0.0, 0.0, 60.0):
+        pauses.append(inbox_module.next_pause(pauses[-1], quiet))
+    assert pauses[1:] == [0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05, 0.05, 0.002]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import types
 from collections.abc import Sequence
 
@@ -13,7 +16,7 @@ from faster_whisper import BatchedInferencePipeline
 from sttd.part import Chunk, ModelSpec, Options
 from sttd.worker import LoadedModel, PartFailed, load
 from sttd.worker.decode import Decoder
-from sttd.worker.items import prepare
+from sttd.worker.items import Item, encode, prepare, stack
 from sttd.worker.languages import Languages
 from sttd.worker.voice import Voices, max_length
 from sttd.worker.windows import Window
@@ -276,3 +279,28 @@ def test_the_token_limit_is_what_ctranslate2_makes_of_it(tokens, prompt):
     length = max_length(prompt, tokens)
     assert min(length // 2, length - (prompt - 1)) == tokens
     assert length <= 448
+
+
+def test_windows_are_encoded_one_by_one_to_what_the_encoder_makes_of_them_together(model):
+    """On a CPU the encoder never sees two windows at once, and the batch that the decoder gets is the same to the bit."""
+    features = [
+        prepare(model.whisper, Window(0, 0, RATE, ((0, RATE),), speech.sample(f"clip0{n}"))).features for n in range(3)
+    ]
+    items = [Item(index, 0, found) for index, found in enumerate(features)]
+    sizes = []
+    whisper = types.SimpleNamespace(
+        model=model.whisper.model, encode=lambda batch: sizes.append(len(batch)) or model.whisper.encode(batch)
+    )
+    one_by_one = np.asarray(encode(whisper, items))
+    assert sizes == [1, 1, 1]
+    assert np.array_equal(one_by_one, np.asarray(model.whisper.encode(stack(items))))
+
+
+def test_a_worker_has_no_threads_that_wait_for_matrices():
+    """numpy's BLAS starts no threads in a worker: they would spin between one window's features and the next."""
+    code = "import os, sttd.worker; print(len(os.listdir('/proc/self/task')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+        env={name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"},
+    )  # fmt: skip
+    assert done.stdout == "1\n"

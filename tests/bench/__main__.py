@@ -1,0 +1,63 @@
+"""Every measure of the table, by its row; and the table, with the machine that it was made on."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from tests.bench.side_by_side import Row, add_options, bench
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+# a module has `rows(bench, wanted)`; those that are measured alone have none here
+MODULES = {"clips": {1, 2}, "long": {3, 4, 7}, "memory": {5, 6}, "latency": {8}, "overhead": {12}}
+PACKAGES = ("faster-whisper", "ctranslate2", "whisper-ctranslate2", "onnxruntime", "numpy", "av")
+_HEAD = ["row", "measure", "measured", "must", "beyond", "verdict", "behind it"]
+
+
+def main() -> None:
+    parser = add_options(argparse.ArgumentParser(description="sttd and its peers side by side"))
+    parser.add_argument("--rows", default="", help="such as 1,3; all where not given")
+    args = parser.parse_args()
+    everything = set().union(*MODULES.values())
+    wanted = {int(row) for row in args.rows.split(",") if row} or everything
+    if wanted - everything:
+        parser.error(f"there are rows {sorted(everything)}")
+    started, found = time.monotonic(), []
+    for name, rows in MODULES.items():
+        if wanted & rows:
+            found += importlib.import_module(f"tests.bench.{name}").rows(bench(args), wanted & rows)
+    text = report(sorted(found, key=lambda row: row.number), time.monotonic() - started)
+    print(text)
+    if wanted == everything and args.scale == 1:
+        RESULTS.write_text(text, encoding="utf-8")
+
+
+def report(rows: list[Row], seconds: float) -> str:
+    table = [_HEAD, ["---"] * len(_HEAD), *(row.cells() for row in rows)]
+    lines = ["| " + " | ".join(cells) + " |" for cells in table]
+    return "\n".join(["# sttd beside its peers", "", machine(seconds), "", *lines, ""])
+
+
+def machine(seconds: float) -> str:
+    info = Path("/proc/cpuinfo").read_text("utf-8")
+    model = next((line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
+    flags = next((line for line in info.splitlines() if line.startswith("flags")), "").split()
+    vectors = " ".join(flag for flag in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if flag in flags)
+    memory = psutil.virtual_memory().total / 2**30
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"`python -m tests.bench`, {time.strftime('%Y-%m-%d')}, {seconds / 60:.0f} min. {model} ({vectors}), "
+        f"{os.cpu_count()} cores, {memory:.0f} GiB; Linux {platform.release()}, Python {platform.python_version()}; {packages}. "
+        "Medians of interleaved runs with their spread; each contender's text was checked."
+    )
+
+
+if __name__ == "__main__":
+    main()
