@@ -40,7 +40,8 @@ class Harm:
         self._begin()
         wait = self._draw.uniform(1, 4)
         while not stop.wait(1.0):
-            self._sample()
+            with contextlib.suppress(psutil.NoSuchProcess):  # a worker that ends in this moment
+                self._sample()
             wait -= 1.0
             if wait <= 0:
                 acts = [self._kill_worker, self._stop_worker, self._end_worker]
