@@ -18,8 +18,8 @@ from tests.bench.side_by_side import Outcome, WrongText
 Said = Sequence[tuple[str, list[str]]]  # (language, words) of each file
 
 _BLOCK = 600  # seconds that are composed at once
-_WORST = 0.35  # error rate above which a contender did not do the work; the demo model's own is about 0.2
-_LOST = 0.06  # by so much one contender may be worse than the best
+_WORST = 0.4  # error rate above which a contender did not do the work; the demo model's own is about 0.22
+_LOST = 0.03  # by so much sttd may be worse than the best of the others
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,20 @@ def checker(said: Said, model: str) -> Callable[[str, Outcome], str]:
 
 
 class _Words:
-    """The error rate: never above a bound, and never far above the best of the others."""
+    """The error rate: nobody's above a bound, and sttd's never far above the best. A peer may lose more words than sttd."""
 
     def __init__(self, said: Said) -> None:
         self._said = said
-        self._best = 1.0
+        self._ours: list[float] = []
+        self._theirs: list[float] = []
 
     def __call__(self, name: str, outcome: Outcome) -> str:
         rate = errors(self._said, outcome)
-        if rate > min(_WORST, self._best + _LOST):
-            raise WrongText(f"{name}: {rate:.1%} of the words are wrong, of another contender's {self._best:.1%}")
-        self._best = min(self._best, rate)
+        (self._ours if name == "sttd" else self._theirs).append(rate)
+        if rate > _WORST:
+            raise WrongText(f"{name}: {rate:.1%} of the words are wrong")
+        if self._theirs and max(self._ours, default=0.0) > min(self._theirs) + _LOST:
+            raise WrongText(f"sttd: {max(self._ours):.1%} of the words are wrong, of a peer's {min(self._theirs):.1%}")
         return f"{rate:.2%} wrong"
 
 
