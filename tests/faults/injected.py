@@ -16,7 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sttd.configfile import load
 from sttd.job import State
+from sttd.outbox.names import private
+from sttd.outbox.stage import staging_name
 from tests import speech
 from tests.harness import Daemon, wait_for
 
@@ -29,7 +32,7 @@ CLIPS = ("clip01", "clip04", "clip06")
 class Step:
     name: str
     call: str  # as strace knows it
-    path: str  # below the root; {n} is the job, {name} its source
+    path: str  # below the root; {n} is the job, {name} its source, {staging} its folder of results, {private} its other name
     said: str = "status"  # where it must be said; "log": it is one file's trouble; "": nothing is held up by it
 
 
@@ -45,13 +48,13 @@ STEPS = (
     Step("checkpoint: write", "write", "state/work/{n}/0.jsonl"),
     Step("checkpoint: sync", "fsync", "state/work/{n}/0.jsonl"),
     Step("checkpoint: remove", "unlink", "state/work/{n}/0.jsonl", ""),
-    Step("results: folder", "mkdir", "transcripts/.sttd-staging/{n}"),
-    Step("results: open", "openat", "transcripts/.sttd-staging/{n}/txt"),
-    Step("results: write", "write", "transcripts/.sttd-staging/{n}/txt"),
-    Step("results: sync", "fsync", "transcripts/.sttd-staging/{n}/txt"),
-    Step("results: link", "linkat", "transcripts/.sttd-staging/{n}/txt"),
+    Step("results: folder", "mkdir", "transcripts/.sttd-staging/{staging}"),
+    Step("results: open", "openat", "transcripts/.sttd-staging/{staging}/txt"),
+    Step("results: write", "write", "transcripts/.sttd-staging/{staging}/txt"),
+    Step("results: sync", "fsync", "transcripts/.sttd-staging/{staging}/txt"),
+    Step("results: rename", "renameat2", "transcripts/.sttd-staging/{staging}/txt"),
     Step("source: take", "rename", "inbox/{name}"),
-    Step("source: archive", "linkat", "inbox/.sttd-{n}.filing"),
+    Step("source: archive", "renameat2", "inbox/{private}"),
 )
 
 
@@ -128,7 +131,9 @@ class Bench:
         daemon, clip = self.daemon, CLIPS[self.jobs % len(CLIPS)]
         number, name = self.jobs + 1, f"f{self.jobs + 1}.flac"
         lines, words = len(daemon.log), len(self.manager.heard)
-        with self.failing(step.call, error, daemon.root / step.path.format(n=number, name=name)):
+        staging = staging_name(load(None, root=daemon.root, environ={}), number)
+        path = step.path.format(n=number, name=name, staging=staging, private=private(number, name))
+        with self.failing(step.call, error, daemon.root / path):
             self.drop(name, clip)
             wait_for(self.injected, "a call has failed")
             if step.said:

@@ -6,12 +6,10 @@ import gzip
 import io
 import sqlite3
 import struct
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -49,8 +47,8 @@ def _tar() -> bytes:
 
 
 def _elf() -> bytes:
-    with Path(sys.executable).open("rb") as file:
-        return file.read(200_000)
+    code = bytes.fromhex("554889e54883ec10897dfc488975f08b45fc83c0015dc3") * 2_000
+    return b"\x7fELF\x02\x01\x01" + bytes(57) + code + b".text\0.data\0.symtab\0"
 
 
 def _sqlite() -> bytes:

@@ -76,7 +76,7 @@ def test_a_file_that_is_deleted_while_it_is_read_has_vanished(make_daemon):
     assert job.attempts == 0
     assert daemon.stop() == 0
     assert not list(daemon.transcripts.glob("talk*"))
-    assert not any((daemon.transcripts / ".sttd-staging").iterdir())
+    assert not (daemon.transcripts / ".sttd-staging").exists()
 
 
 def test_a_file_that_is_cut_off_while_it_is_read_is_taken_as_it_is_now(make_daemon):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import site
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,9 +33,11 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         library = next(box.path("/opt/sttd/lib").glob("python3.*")) / "site-packages"
         # dependencies, and pip with what builds a wheel, come from the Python that runs the tests: there is no network here
         (library / "tests.pth").write_text("\n".join(site.getsitepackages()))
+        # a copy: the checkout may lie below /tmp, which is another one in there
+        shutil.copytree(PROJECT, box.path("/opt/checkout"), ignore=shutil.ignore_patterns(".*", "tests"))
         box.do(
             "/opt/sttd/bin/python", "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation",
-            "--ignore-installed", "--root-user-action=ignore", PROJECT,
+            "--ignore-installed", "--root-user-action=ignore", "/opt/checkout",
         )  # fmt: skip
         for name in ("alice", "bob"):
             box.do("useradd", "--create-home", "--user-group", name)

@@ -301,13 +301,13 @@ def test_a_file_that_is_gone_is_said(tmp_path):
         assert caught.value.cause is Cause.GONE
 
 
-def test_only_a_regular_file_is_opened(tmp_path, said):
+def test_only_a_regular_file_is_opened(tmp_path, said, monkeypatch):
     path = speech.encode(tmp_path / "real.flac", said.audio)
     os.mkfifo(tmp_path / "fifo.mp3")
     (tmp_path / "folder.mp3").mkdir()
     (tmp_path / "link.mp3").symlink_to(path)
     with socket.socket(socket.AF_UNIX) as server:
-        os.chdir(tmp_path)
+        monkeypatch.chdir(tmp_path)
         server.bind("socket.mp3")
         causes = [failure(Path(f"{name}.mp3").absolute()).cause for name in ("fifo", "folder", "socket", "link")]
     assert causes == [Cause.BAD_FILE, Cause.BAD_FILE, Cause.BAD_FILE, Cause.CHANGED]
