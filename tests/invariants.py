@@ -164,7 +164,8 @@ def of_files(folders: Folders, jobs: list[Job]) -> Iterator[str]:
         for path in (folders.root / name).rglob("*"):
             if ".sttd-" in path.name or (not path.is_dir() and str(path) not in known):
                 yield f"left behind: {path}"
-    kept = {str(job.id) for job in jobs if job.state is State.FAILED}
+    # tried again, or back in the inbox, these go on from what is there
+    kept = {str(job.id) for job in jobs if job.state in (State.FAILED, State.CANCELLED, State.VANISHED)}
     work = folders.state / "work"
     left = set(os.listdir(work)) - kept if work.is_dir() else set()
     if left:

@@ -46,6 +46,7 @@ def values(field: dataclasses.Field):
         "path": filled.filter(lambda text: ".." not in text).map(lambda text: f"/{field.name}/{text}"),
         "duration": st.just(float("inf")) | micros if rules.get("endless") else micros,
         "durations": st.lists(micros, min_size=1, max_size=4),
+        "size": st.just("infinity") | st.integers(0, 2**53),
         "bool": st.booleans(),
         "int": whole,
         "auto": st.just("auto") | whole,

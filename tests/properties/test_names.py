@@ -64,7 +64,7 @@ def planned(root: Path, number: int, source: str, language: str, suffixes: list[
     }
     return Plan(
         job=number, name=source, language=language, sha256="", size=0, mtime_ns=0, source="", fate="keep", location=None,
-        inbox="", archive="", folder=str(root), staging=str(staging), hashes=hashes,
+        inbox="", archive="", folder=str(root), staging=str(staging), young=False, hashes=hashes,
     )  # fmt: skip
 
 
