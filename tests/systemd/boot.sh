@@ -1,8 +1,8 @@
 #!/bin/bash
 # A systemd as PID 1 over a throw-away copy of this machine's file system. Started by box.py, in namespaces of its own and in
-# a cgroup of its own. $1: an empty folder.
+# a cgroup of its own. $1: an empty folder; $2: the packages that are to be seen in /opt/library.
 set -euo pipefail
-layer=$1
+layer=$1 library=$2
 cgroups=$(awk '{ for (i = 7; i <= NF; i++) if ($i == "-") { split($(i + 3), o, ","); print $5, $(i + 1), $(i + 3) } }' /proc/self/mountinfo |
   awk '$1 ~ "^/sys/fs/cgroup" && ($2 == "cgroup" || $2 == "cgroup2")')
 
@@ -27,6 +27,8 @@ else
 fi
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
+mkdir -p "$root/opt/library"
+mount --bind -o ro "$library" "$root/opt/library"
 mkdir -p "$root/run/lock" "$root/var/log/journal" "$root/put_old"
 # what is enabled on this machine has no business in the box
 rm -rf "$root"/etc/systemd/system/*.wants "$root/etc/fstab"

@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from tests.harness import wait_for
 
+LIBRARY = next(iter(site.getsitepackages()))  # of the Python that runs the tests
 BOOT = Path(__file__).with_name("boot.sh")
 CGROUPS = Path("/sys/fs/cgroup")
 PROGRAMS = ("/lib/systemd/systemd", "unshare", "nsenter", "dbus-daemon", "systemctl", "journalctl", "runuser")
@@ -63,7 +65,7 @@ class Box:
         # whatever ends the tests ends the box
         spaces = "setpriv --pdeathsig=KILL unshare --kill-child --mount --pid --fork --uts --ipc --cgroup"
         self._outer = subprocess.Popen(
-            ["/bin/bash", "-ec", f'{enter}exec {spaces} /bin/bash "$@"', "box", BOOT, layer],
+            ["/bin/bash", "-ec", f'{enter}exec {spaces} /bin/bash "$@"', "box", BOOT, layer, LIBRARY],
             stdin=subprocess.DEVNULL, stdout=self._console, stderr=self._console,
         )  # fmt: skip
         self.pid = wait_for(self._booting, f"systemd starts; {layer.parent}/console says why not", 20)
