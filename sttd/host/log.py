@@ -6,6 +6,7 @@ that may be killed (loguru's `enqueue=True` would). A log that cannot be written
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from sttd.host import journal
+from sttd.text import printable
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -41,6 +43,16 @@ def setup(
     sink = journal.Journal(fd, text, native) if is_journal(fd, environ) else Sink(fd, layout_for(fd, environ))
     # the sink makes its own lines; no variables' values in tracebacks: they may be secrets
     logger.add(sink, level=level, format=_nothing, enqueue=False, backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_Forward()], level=logging.WARNING, force=True)
+
+
+class _Forward(logging.Handler):
+    """What libraries say through the standard library becomes our lines: it would go to standard error as it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # watchdog complains of its own ending; of what matters sttd tells itself
+        level = "DEBUG" if record.name.startswith("watchdog") else record.levelname
+        logger.log(level, "{}: {}", record.name, printable(record.getMessage()))
 
 
 def _nothing(_record: Record) -> str:

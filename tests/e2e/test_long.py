@@ -57,7 +57,7 @@ def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, 
 @pytest.mark.timeout(400)
 def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon, tmp_path):
     """Killed without progress: the batch is halved, and the job ends with its text."""
-    recording = speech.compose(seconds=200, language="en", seed=4)
+    recording = speech.compose(seconds=140, language="en", seed=4)
     quiet = make_daemon({"transcribe.batch_size": "1"}, root=tmp_path / "one by one")
     speech.encode(quiet.inbox / "long.flac", recording.audio)
     assert quiet.drain(200) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import select
@@ -15,8 +16,10 @@ from sttd.host import log
 
 @pytest.fixture(autouse=True)
 def _restore():
+    handlers = logging.root.handlers[:]
     yield
     logger.remove()
+    logging.root.handlers[:] = handlers
 
 
 @pytest.fixture
@@ -120,3 +123,12 @@ def test_a_terminal_gets_colours_unless_it_is_told_not_to():
     finally:
         os.close(leader)
         os.close(follower)
+
+
+def test_what_libraries_say_is_our_line(pipe):
+    """With its time and level, on one line; what watchdog says of itself is for those who look for faults."""
+    log.setup("INFO", pipe[1], {})
+    logging.getLogger("a.library").warning("odd name %s", "a\nb")
+    logging.getLogger("watchdog.observers.inotify").error("called when the thread is inactive")
+    (line,) = os.read(pipe[0], 1000).decode().splitlines()
+    assert line[20:] == "WARNING  a.library: odd name a\\x0ab"
