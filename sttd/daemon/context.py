@@ -65,6 +65,7 @@ class Context:
     unmatched: set[int] = field(default_factory=set)  # jobs that a copy was not possible for
     trouble: dict[str, Trouble] = field(default_factory=dict)
     model_holds: dict[str, tuple[float, str]] = field(default_factory=dict)  # model: not before (monotonic), why
+    model_said: set[str] = field(default_factory=set)  # why there is no model, as the log has it already
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False

@@ -32,8 +32,7 @@ def handle(context: Context, event: Event) -> None:
         case Chunks():
             chunks(context, running, event)
         case Notice():
-            text = f"job {running.job.id}: {printable(event.text)}"
-            say(Kind.of(event.event), text, running.job, level=event.level, worker=running.pid)
+            notice(context, running, event)
         case Done(resume_at=None):
             finished(context, running, event)
         case Done():
@@ -49,6 +48,15 @@ def handle(context: Context, event: Event) -> None:
             ended(context, running, event.cause, running.why or event.error)
 
 
+def notice(context: Context, running: Running, event: Notice) -> None:
+    """What a worker wants to be logged. Why there is no model is said once until there is one, not at every try."""
+    kind, level = Kind.of(event.event), event.level
+    if kind in (Kind.MODEL_ERROR, Kind.MODEL_FALLBACK):
+        level = "DEBUG" if event.text in context.model_said else level
+        context.model_said.add(event.text)
+    say(kind, f"job {running.job.id}: {printable(event.text)}", running.job, level=level, worker=running.pid)
+
+
 def started(context: Context, running: Running, event: Started) -> None:
     """The model is ready: from here on the part's time is charged."""
     now = context.clock()
@@ -62,6 +70,7 @@ def started(context: Context, running: Running, event: Started) -> None:
     }
     context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
     context.over("model")
+    context.model_said.clear()
     if event.fallback_reason and not running.spec.model.hold:
         hold_model(context, event.requested_model, event.fallback_reason)
         instead = f"is used instead of {printable(event.requested_model)}: {event.fallback_reason}"
