@@ -20,7 +20,7 @@ TOP = Path(sttd.__file__).parent
 STATIONS = {"inbox", "ledger", "pool", "worker", "outbox"}
 HEAVY = {"numpy", "av", "faster_whisper", "ctranslate2", "onnxruntime", "huggingface_hub", "tokenizers", "torch"}
 # what else a part of the project may import of the project, beside itself; a part is a package or a module below sttd
-SHARED = {"config", "errors", "job", "lock", "part", "sparse", "text", "units", ""}
+SHARED = {"config", "errors", "job", "lock", "part", "sparse", "sync", "text", "units", ""}
 MAY = {
     "worker": {"errors", "part", "sparse", "units", ""},
     "inbox": SHARED | {"host"},
@@ -30,13 +30,14 @@ MAY = {
     "host": {"errors", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host"},
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger"},
-    "hub": {"errors", "lock", "demo"},
+    "hub": {"errors", "lock", "demo", "sync"},
     "install": {"config", "configfile", "errors", ""},
     "configfile": {"config", "errors", "part", "units", ""},
     "config": {"part"},
     "job": {"part", "errors"},
     "lock": {"errors"},
     "sparse": set(),
+    "sync": set(),
     "demo": {""},
     "__main__": {"cli"},
 }

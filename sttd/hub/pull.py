@@ -22,6 +22,7 @@ from sttd.errors import AlreadyRunning, SttdError
 from sttd.hub.cache import NEEDED, VOCABULARIES, current, look, storage
 from sttd.hub.remote import Hub, HubError, Listing, RemoteFile, Unreachable
 from sttd.lock import Lock
+from sttd.sync import fsync_folder
 
 _BLOCK = 2**20  # bytes
 _SHA256, _SHA1 = 64, 40  # hexadecimal digits
@@ -213,21 +214,12 @@ def _publish(home: Path, listing: Listing) -> Path:
         made.symlink_to(target)
         made.replace(link)
     for changed in (home / "blobs", folder, folder.parent):
-        _sync(changed)
+        fsync_folder(changed)
     made = home / ".pull" / "main"
     with made.open("w", encoding="utf-8") as reference:
         reference.write(listing.revision)
         reference.flush()
         os.fsync(reference.fileno())
     made.replace(home / "refs" / "main")
-    _sync(home / "refs")
+    fsync_folder(home / "refs")
     return folder
-
-
-def _sync(folder: Path) -> None:
-    """What was renamed into a folder is on the disk then; see fsync(2)."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

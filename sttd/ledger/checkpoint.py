@@ -22,9 +22,9 @@ from typing import Any, BinaryIO
 from loguru import logger
 
 from sttd.job import Job
-from sttd.ledger.manifest import fsync_folder
 from sttd.ledger.seal import seal, unseal
 from sttd.part import Chunk, Options, Segment, Word
+from sttd.sync import fsync_folder
 
 _VERSION = 1
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from sttd.job import ENDED, Job, Overrides, State
 from sttd.ledger.seal import seal, unseal
+from sttd.sync import fsync_folder
 
 FACTS = frozenset({"paused", "inbox mark"})  # single values that must outlive the ledger
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}
@@ -102,11 +103,3 @@ def _write(file: io.FileIO, data: bytes) -> None:
     """All of it: a disk that fills up takes a part, and refuses only the next one."""
     while data:
         data = data[file.write(data) or 0 :]
-
-
-def fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,6 +11,7 @@ from pathlib import Path
 from sttd.errors import SttdError
 from sttd.outbox import files, names
 from sttd.outbox.plan import Plan
+from sttd.sync import fsync_folder
 
 INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
 RECORD = ".error.json"  # behind the name of a source in failed/
@@ -48,7 +49,7 @@ def publish(plan: Plan) -> tuple[str, ...]:
             _take_back(plan, number)
             number += 1
             continue
-        files.fsync_folder(plan.folder)
+        fsync_folder(plan.folder)
         files.remove_tree(plan.staging)
         return outputs
 
@@ -118,13 +119,13 @@ def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
         if not _is_same(plan, plan.source):
             return Filed(outputs, None, changed=True)
         os.rename(plan.source, private)
-        files.fsync_folder(os.path.dirname(plan.source))
+        fsync_folder(os.path.dirname(plan.source))
     if not _is_same(plan, private):
         _put_back(private, plan.source)
         return Filed(outputs, None, changed=True)
     if plan.fate == "delete":
         os.unlink(private)
-        files.fsync_folder(os.path.dirname(private))
+        fsync_folder(os.path.dirname(private))
         location = ""
     else:
         location = archive(private, plan.archive, plan.name)
@@ -203,5 +204,5 @@ def _put_back(private: str, source: str) -> str:
         files.rename_new(private, source)
     except FileExistsError:
         return archive(private, os.path.dirname(source), os.path.basename(source))
-    files.fsync_folder(os.path.dirname(source))
+    fsync_folder(os.path.dirname(source))
     return source

@@ -11,6 +11,7 @@ from sttd.config import Config
 from sttd.job import Job
 from sttd.outbox import files, names
 from sttd.outbox.commit import RECORD, archive, require_inbox
+from sttd.sync import fsync_folder
 
 
 def file_failure(job: Job, config: Config, source: str) -> str | None:
@@ -41,7 +42,7 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
     files.write_whole(part, lambda file: print(text, end="", file=file))
     _place_record(part, path, job.id)
-    files.fsync_folder(folder)
+    fsync_folder(folder)
     return location
 
 

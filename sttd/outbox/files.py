@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sttd import sparse
+from sttd.sync import fsync_folder
 
 RESULT_MODE = 0o640
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -66,14 +67,6 @@ def write_whole(path: str, write: Callable[[TextIO], None]) -> str:
 def content_hash(path: str) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def fsync_folder(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def rename_new(source: str, target: str) -> None:

@@ -19,6 +19,7 @@ from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.meta import Meta
 from sttd.outbox.plan import Plan
 from sttd.part import Segment
+from sttd.sync import fsync_folder
 
 STAGING = ".sttd-staging"
 _TICK = 2.0  # seconds: the coarsest clock of a file system, vfat's
@@ -74,7 +75,7 @@ def _write(
         write = FORMATS[suffix].write
         path = os.path.join(staging, suffix)
         hashes[suffix] = files.write_whole(path, lambda file, write=write: write(file, meta, iter(segments())))  # type: ignore[misc]
-    files.fsync_folder(staging)
+    fsync_folder(staging)
     return hashes
 
 
