@@ -16,8 +16,9 @@ from sttd.configfile import warnings
 from sttd.daemon import filing
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
-from sttd.daemon.loop import Input, Loop, take_signals
+from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
+from sttd.daemon.signals import take_signals
 from sttd.errors import LedgerCorrupt, LedgerError, NotConfigured
 from sttd.host import log, restarts
 from sttd.host.events import Kind, say
@@ -80,7 +81,7 @@ def _serve(
         recover(context)
         try:
             inbox.expect(context.ledger.waiting_sources())
-            take_signals(inputs)
+            take_signals(inputs.put)
             context.pool.start(inputs.put)
             inbox.start()
             context.ledger.set_fact("inbox mark", inbox.mark)
@@ -107,7 +108,7 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
         recover(context)
         for file in files:
             context.ledger.add(file.name, Identity.of(file.stat()), context.utc(), location=os.path.abspath(file))  # noqa: PTH100
-        take_signals(inputs)
+        take_signals(inputs.put)
         context.pool.start(inputs.put)
         try:
             return Loop(context, inputs, notifier).run(lambda: config, drain=True)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import queue
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
 
 from loguru import logger
 
@@ -21,6 +18,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.errands import Finished
 from sttd.daemon.life import Life
 from sttd.daemon.schedule import Schedule
+from sttd.daemon.signals import Signal
 from sttd.errors import ConfigError, LedgerCorrupt, LedgerError
 from sttd.host import log
 from sttd.host.events import Kind, say
@@ -34,11 +32,6 @@ from sttd.text import printable
 MACHINE_CAUSES = (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE)
 NEED_RESTART = ("paths", "watch")  # sections of the configuration that locks, watches and jobs are bound to
 TICK = 1.0  # seconds: the longest that a request, or a job whose time has come, waits
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,17 +280,3 @@ class Loop:
                 self._waiting.append(event)
         if not self._closing:
             context.pool.tick(context.clock())
-
-
-def take_signals(inputs: queue.SimpleQueue[Input]) -> None:
-    """SIGTERM, SIGINT and SIGHUP become inputs; the handler does nothing else.
-
-    On a terminal SIGHUP says that it was closed: that is the end of a daemon in the foreground, and no reload.
-    """
-    hangs_up = "NOTIFY_SOCKET" not in os.environ and sys.stdin is not None and sys.stdin.isatty()
-
-    def handler(number: int, _frame: FrameType | None) -> None:
-        inputs.put(Signal(signal.SIGTERM if number == signal.SIGHUP and hangs_up else number))
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, handler)
