@@ -89,7 +89,7 @@ def test_a_batch_is_no_more_wrong_than_window_by_window(model, language):
     assert ours < 0.35
 
 
-@pytest.mark.parametrize(("gap", "prompt"), [(0.0, False), (0.25, True)])
+@pytest.mark.parametrize(("gap", "prompt"), [pytest.param(0.0, False, marks=pytest.mark.slow), (0.25, True)])
 def test_the_last_words_of_dense_thai_are_there_where_the_batched_path_loses_them(model, gap, prompt):
     """Every window reaches the token limit; a prompt of 44 words leaves no more than that."""
     windows = [dense(seed, gap) for seed in range(4)]
