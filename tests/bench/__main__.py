@@ -7,7 +7,7 @@ import importlib
 import os
 import platform
 import time
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 
 import psutil
@@ -16,7 +16,7 @@ from tests.bench.side_by_side import Row, add_options, bench
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 # a module has `rows(bench, wanted)`; those that are measured alone have none here
-MODULES = {"clips": {1, 2}, "long": {3, 4, 7}, "memory": {5, 6}, "latency": {8}, "overhead": {12}}
+MODULES = {"clips": {1, 2}, "long": {3, 4, 7}, "memory": {5, 6}, "latency": {8}, "scale": {9, 10, 11}, "overhead": {12}}
 PACKAGES = ("faster-whisper", "ctranslate2", "whisper-ctranslate2", "onnxruntime", "numpy", "av")
 _HEAD = ["row", "measure", "measured", "must", "beyond", "verdict", "behind it"]
 
@@ -51,7 +51,8 @@ def machine(seconds: float) -> str:
     flags = next((line for line in info.splitlines() if line.startswith("flags")), "").split()
     vectors = " ".join(flag for flag in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if flag in flags)
     memory = psutil.virtual_memory().total / 2**30
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    versions = {found.name: found.version for found in distributions()}
+    packages = ", ".join(f"{name} {versions[name]}" for name in PACKAGES if name in versions)
     return (
         f"`python -m tests.bench`, {time.strftime('%Y-%m-%d')}, {seconds / 60:.0f} min. {model} ({vectors}), "
         f"{os.cpu_count()} cores, {memory:.0f} GiB; Linux {platform.release()}, Python {platform.python_version()}; {packages}. "

@@ -52,7 +52,7 @@ def ours(heard: recordings.Heard) -> tuple[float, str]:
         assert daemon.process is not None
         peaks: dict[int, float] = {}
         while daemon.process.poll() is None:
-            for pid, peak in _peaks(daemon.process.pid).items():
+            for pid, peak in peaks(daemon.process.pid).items():
                 peaks[pid] = max(peak, peaks.get(pid, 0.0))
             with contextlib.suppress(subprocess.TimeoutExpired):
                 daemon.process.wait(_LOOK)
@@ -60,7 +60,7 @@ def ours(heard: recordings.Heard) -> tuple[float, str]:
         return sum(peaks.values()), daemon.text(heard.files[0].name, "en")
 
 
-def _peaks(pid: int) -> dict[int, float]:
+def peaks(pid: int) -> dict[int, float]:
     """The highest resident MiB so far of a process and of all below it."""
     found = {}
     with contextlib.suppress(psutil.NoSuchProcess, OSError):

@@ -18,21 +18,26 @@ from tests.harness import Daemon
 IDLE = 20.0  # seconds over which idleness is measured
 
 
+def started(daemon: Daemon) -> tuple[subprocess.Popen[bytes], float]:
+    """The daemon's process once it is ready, and the seconds that it took to READY=1."""
+    address = daemon.root / "notify"
+    address.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+        notices.bind(str(address))
+        notices.settimeout(30)
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            daemon.command("run"), stderr=subprocess.DEVNULL, env=os.environ | {"NOTIFY_SOCKET": str(address)}
+        )
+        while b"READY=1" not in notices.recv(4096):
+            pass
+        return process, time.perf_counter() - began
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        daemon = Daemon(root, {"watch.settle": "1s"})
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
-            notices.bind(str(root / "notify"))
-            notices.settimeout(30)
-            started = time.perf_counter()
-            process = subprocess.Popen(
-                daemon.command("run"), stderr=subprocess.DEVNULL,
-                env=os.environ | {"NOTIFY_SOCKET": str(root / "notify")},
-            )  # fmt: skip
-            while b"READY=1" not in notices.recv(4096):
-                pass
-            ready = time.perf_counter() - started
+        daemon = Daemon(Path(folder), {"watch.settle": "1s"})
+        process, ready = started(daemon)
         try:
             parent = psutil.Process(process.pid)
             speech.encode(daemon.inbox / "clip.flac", speech.sample("clip00"))

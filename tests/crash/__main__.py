@@ -9,6 +9,7 @@ import pickle
 import queue
 import random
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -119,6 +120,7 @@ def main() -> int:
         print(reason)
         return 2
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="sttd-crash-") as folder:
         case.make_sources(Path(folder) / "template")
         walk = Walk(Path(folder), args.lanes)
