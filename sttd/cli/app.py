@@ -12,6 +12,7 @@ import click
 from sttd import __version__
 from sttd.cli.options import shared
 from sttd.errors import ConfigError, SttdError
+from sttd.host.stream import is_journal
 from sttd.text import sentence
 
 INTERRUPTED = 130  # as a shell tells it: 128 + SIGINT
@@ -96,8 +97,6 @@ def _outcome(words: Sequence[str] | None) -> int:
 
 def _say(problems: Sequence[str], code: int) -> int:
     """One line a problem on standard error; where that is the journal's, as the error that it is."""
-    from sttd.host.log import is_journal
-
     mark = "<3>" if is_journal(2, os.environ) else ""
     for problem in problems:
         print(f"{mark}sttd: {sentence(' '.join(problem.split()))}", file=sys.stderr)

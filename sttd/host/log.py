@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import stat
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from sttd.host import journal
+from sttd.host.stream import is_journal
 from sttd.text import printable
 
 if TYPE_CHECKING:
@@ -64,15 +64,6 @@ def layout_for(fd: int, environ: Mapping[str, str]) -> Callable[[Record], str]:
     if os.isatty(fd) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb":
         return colour_line
     return plain_line
-
-
-def is_journal(fd: int, environ: Mapping[str, str]) -> bool:
-    """Whether `fd` is the stream that systemd opened to the journal (systemd.exec(5), JOURNAL_STREAM)."""
-    try:
-        seen = os.fstat(fd)
-    except OSError:  # closed
-        return False
-    return stat.S_ISSOCK(seen.st_mode) and environ.get("JOURNAL_STREAM") == f"{seen.st_dev}:{seen.st_ino}"
 
 
 def plain_line(record: Record) -> str:
