@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from loguru import Message, Record
 
 _COLOURS = {"TRACE": "2", "DEBUG": "2", "SUCCESS": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
+# loguru's names; a library's level between them goes by its number
+_LEVELS = {number: logging.getLevelName(number) for number in (10, 20, 30, 40, 50)}
 # What could begin a line of its own, drive a terminal, or not be encoded. Names are escaped further, and before, by
 # `text.printable`; a backslash is left alone here, or theirs would be doubled.
 _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -51,8 +53,12 @@ class _Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         # watchdog complains of its own ending; of what matters sttd tells itself
-        level = "DEBUG" if record.name.startswith("watchdog") else record.levelname
-        logger.log(level, "{}: {}", record.name, printable(record.getMessage()))
+        level = "DEBUG" if record.name.startswith("watchdog") else _LEVELS.get(record.levelno, record.levelno)
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # arguments that do not fit, which must not end a library's thread
+            text = f"{record.msg} {record.args}"
+        logger.log(level, "{}: {}", record.name, printable(text))
 
 
 def _nothing(_record: Record) -> str:

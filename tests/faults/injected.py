@@ -115,7 +115,11 @@ class Bench:
             yield
         finally:
             tracer.send_signal(signal.SIGINT)
-            tracer.wait(30)
+            try:
+                tracer.wait(10)
+            except subprocess.TimeoutExpired:  # it waits now and then for a thread that ended meanwhile; killed, it lets go
+                tracer.kill()
+                tracer.wait(10)
             tracer.stderr.close()
 
     @staticmethod

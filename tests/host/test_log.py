@@ -132,3 +132,13 @@ def test_what_libraries_say_is_our_line(pipe):
     logging.getLogger("watchdog.observers.inotify").error("called when the thread is inactive")
     (line,) = os.read(pipe[0], 1000).decode().splitlines()
     assert line[20:] == "WARNING  a.library: odd name a\\x0ab"
+
+
+def test_a_librarys_own_level_and_arguments_that_do_not_fit_end_nothing(pipe):
+    log.setup("INFO", pipe[1], {})
+    logging.addLevelName(35, "NOTICE OF ITS OWN")
+    logging.getLogger("a.library").log(35, "odd")
+    logging.getLogger("a.library").warning("%d of them", "many")
+    first, second = os.read(pipe[0], 1000).decode().splitlines()
+    assert first.endswith("a.library: odd")
+    assert second.endswith("WARNING  a.library: %d of them ('many',)")
