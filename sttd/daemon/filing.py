@@ -6,6 +6,7 @@ its checkpoint holds everything; after it the plan in the ledger says what is to
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,7 +214,8 @@ def _not_copied(context: Context, job_id: int) -> None:
 def _held_up(context: Context, job: Job, what: str, error: OSError | SttdError, source: str | None = None) -> None:
     """Say once what is wrong. Nothing starts meanwhile, unless it is only that sttd may not move this `source` away."""
     folder = _folder(source or "")
-    if source and isinstance(error, PermissionError) and _folder(error.filename or "") == folder:
+    # looked at here: an errand has just failed there, so that its mount answers; a rename does not tell which end refused
+    if source and isinstance(error, PermissionError) and not os.access(folder, os.W_OK | os.X_OK):
         remedy = f"sttd may not move files out of {folder} (mkdir with a umask of 022?): chmod g+w it"
         if context.say(folder, printable(remedy), 0.0):
             text = f"job {job.id}: {printable(job.source)}: {printable(remedy)}; it is tried again"

@@ -97,6 +97,23 @@ def test_a_folder_that_nothing_may_be_moved_out_of_holds_up_its_own_jobs_alone()
     assert done.out.splitlines() == ["committing", "held: False", remedy, "['talk.und.txt']"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_an_archive_that_nothing_may_be_moved_into_is_not_said_to_be_the_inbox():
+    """It would be the same for every job: nothing starts meanwhile, and the words name the archive."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        (root / "inbox" / "theirs").mkdir(parents=True)
+        for folder in (root, root / "inbox", root / "inbox" / "theirs"):
+            folder.chmod(0o777)
+        (root / "archive" / "theirs").mkdir(parents=True, mode=0o755)
+        (root / "inbox" / "theirs" / "talk.flac").write_bytes(b"speech")
+        done = as_nobody(lambda: _file_away(root))
+    state, held, words, _ = done.out.splitlines()
+    assert (state, held) == ("committing", "held: True")
+    assert str(root / "archive" / "theirs") in words
+    assert "chmod" not in words
+
+
 def _file_away(root: Path) -> None:
     config = load(None, root=root, sets=["model.name=demo", "output.formats=txt"], environ={})
     config.paths.state.mkdir()
