@@ -50,14 +50,14 @@ def ours(heard: recordings.Heard) -> tuple[float, str]:
         contenders.put(heard.files, daemon.inbox)
         daemon.start("--drain")
         assert daemon.process is not None
-        peaks: dict[int, float] = {}
+        highest: dict[int, float] = {}
         while daemon.process.poll() is None:
             for pid, peak in peaks(daemon.process.pid).items():
-                peaks[pid] = max(peak, peaks.get(pid, 0.0))
+                highest[pid] = max(peak, highest.get(pid, 0.0))
             with contextlib.suppress(subprocess.TimeoutExpired):
                 daemon.process.wait(_LOOK)
         assert daemon.wait(60) == 0, daemon.log[-5:]
-        return sum(peaks.values()), daemon.text(heard.files[0].name, "en")
+        return sum(highest.values()), daemon.text(heard.files[0].name, "en")
 
 
 def peaks(pid: int) -> dict[int, float]:
