@@ -38,6 +38,12 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
         daemon.close()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a fifth of a process's time goes by in waiting for daemons, kills and deadlines."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What a long test has measured, also where it ran in another process."""
     for reports in terminalreporter.stats.values():
