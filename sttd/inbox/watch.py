@@ -28,12 +28,14 @@ from watchdog.events import (
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyFullEmitter
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from sttd.host.events import Kind, say
 from sttd.inbox.mail import Mailbox, News
 
 SAY_AGAIN = 600.0  # seconds between two lines about events that were lost
 RETRY = 60.0  # seconds before a watch that could not be set up is tried again
+PAIR = 0.05  # seconds that a file which left may wait for the news of where it went
 JOIN = 2.0  # seconds that ending watchdog's threads may take; a dead mount may hold one of them for ever
 _LIMITS = Path("/proc/sys/fs/inotify")
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -41,6 +43,11 @@ _EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileClosedEvent, FileDeletedEvent,
     DirCreatedEvent, DirMovedEvent, DirDeletedEvent,
 ]  # fmt: skip
+
+# watchdog holds back all events behind a file that left, for half a second, in case it was only renamed. Each source that is
+# archived is such a file: a clip that was dropped behind it would settle half a second late. The kernel tells both halves of a
+# rename at once, and where they are torn apart all the same a rescan puts it right
+InotifyMoveEventGrouper.delay = PAIR
 
 
 class _Reader(InotifyFD):

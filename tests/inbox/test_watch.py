@@ -9,10 +9,11 @@ import time
 import pytest
 from loguru import logger
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from sttd.inbox import watch as watch_module
 from sttd.inbox.mail import Mailbox, News
-from sttd.inbox.watch import RETRY, SAY_AGAIN, Watch
+from sttd.inbox.watch import PAIR, RETRY, SAY_AGAIN, Watch
 
 
 @pytest.fixture
@@ -39,6 +40,11 @@ def test_a_watch_is_set_up_once(watch):
     assert watch.check(0.0)
     assert watch.works
     assert not watch.check(1.0)
+
+
+def test_what_comes_behind_a_file_that_left_is_held_back_only_as_long_as_we_say():
+    """By itself watchdog would make each clip wait for half a second behind the source that was archived before it."""
+    assert InotifyMoveEventGrouper()._queue.delay == PAIR
 
 
 def test_a_stopped_watch_leaves_no_thread(watch):
