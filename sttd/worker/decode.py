@@ -72,6 +72,11 @@ class Decoder:
         self.remarks: list[str] = [remark for remark in (voices.remark, self._languages.remark) if remark]
         self._generator = Generator(model.whisper, voices, options)
 
+    @property
+    def settled(self) -> bool:
+        """Whether batches can be decoded side by side: none has to wait for the language that another one tells."""
+        return self._languages.settled
+
     def decode(self, batch: Sequence[Prepared]) -> tuple[Chunk, ...]:
         """The chunks of a batch of windows, in order.
 

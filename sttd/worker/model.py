@@ -56,6 +56,11 @@ class LoadedModel:
     load_seconds: float  # of all tries together; `run_part` sets it to 0 once it has told it
     suppressed: list[int] | None = field(default=None, repr=False)  # tokens; see decode.py
 
+    @property
+    def lanes(self) -> int:
+        """Batches that can be in the model at once."""
+        return int(self.whisper.model.num_workers)
+
 
 @dataclass(frozen=True, slots=True)
 class _Try:
@@ -220,12 +225,15 @@ def _read(folder: Path, spec: ModelSpec) -> Any:
     device = spec.device
     if device == "auto":
         device = "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+    # two batches at a time, each with half of the cores: see lanes.py. They share the weights
+    lanes = 2 if device == "cpu" and spec.cpu_threads > 1 else 1
     whisper = WhisperModel(
         str(folder),
         device=device,
         device_index=spec.device_index if device == "cuda" else 0,
         compute_type=spec.compute_type,
-        cpu_threads=spec.cpu_threads,
+        cpu_threads=spec.cpu_threads // lanes,
+        num_workers=lanes,
         local_files_only=True,
     )
     bands = whisper.feature_extractor.mel_filters.shape[0]

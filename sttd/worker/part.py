@@ -8,19 +8,20 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Notice, PartSpec, Progress, Started
-from sttd.worker.audio import Stream, open_recording
+from sttd.part import SAMPLE_RATE, Cause, Chunk, Chunks, Done, Event, Failed, Notice, PartSpec, Progress, Started
+from sttd.worker.audio import open_recording
 from sttd.worker.decode import Decoder
 from sttd.worker.errors import PartFailed
 from sttd.worker.items import Prepared, prepare
+from sttd.worker.lanes import Lanes
 from sttd.worker.model import LoadedModel, is_gpu_memory
 from sttd.worker.prefetch import Prefetch
 from sttd.worker.windows import windows
 
-_AHEAD = 1  # batches that wait while one is in the model and one is being made
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
 # the machine's fault: no space, no quota, no memory, no file handles
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
@@ -46,7 +47,7 @@ class _Ended:
     warnings: tuple[str, ...]
 
 
-_Ahead = _Wound | _Ready | _Ended | tuple[Prepared, ...]
+_Ahead = _Wound | _Ready | _Ended | Future[tuple[Chunk, ...]]
 
 
 def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
@@ -78,7 +79,10 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
     decoder = Decoder(model, spec.options, spec.language, spec.language_probability)
     total: float | None = None
     told = time.monotonic()
-    with Prefetch[_Ahead](lambda put: _produce(spec, model, put), _AHEAD) as ahead:
+    with (
+        Lanes(decoder, model.lanes, spec.options.batch_size) as lanes,
+        Prefetch[_Ahead](lambda put: _produce(spec, model, lanes, put), depth=lanes.count) as ahead,
+    ):
         for thing in ahead:
             match thing:
                 case _Wound(done):
@@ -90,7 +94,7 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
                 case _Ended(samples, warnings):
                     yield Done(audio_seconds=samples / SAMPLE_RATE, warnings=warnings, **carried)
                 case batch:
-                    chunks = decoder.decode(batch)
+                    chunks = batch.result()
                     yield Chunks(chunks=chunks, **carried)
                     if time.monotonic() - told >= _PROGRESS_INTERVAL:
                         told = time.monotonic()
@@ -111,32 +115,26 @@ def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: d
     )
 
 
-def _produce(spec: PartSpec, model: LoadedModel, put: Callable[[_Ahead], None]) -> None:
-    """Everything before the model; in the prefetch thread."""
+def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, put: Callable[[_Ahead], None]) -> None:
+    """From the recording into the lanes; in the prefetch thread."""
     with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options) as stream:
         # a generator, which must be closed before its stream is
         blocks: Any = stream.blocks(spec.resume_from, spec.end, on_wind=lambda done: put(_Wound(done)))
         with contextlib.closing(blocks):
-            samples = _cut(spec, model, stream, blocks, put)
-        put(_Ended(samples, tuple(stream.warnings)))
+            first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
+            put(_Ready(stream.duration))
+            end = spec.resume_from
+            for batch in _batches(spec, model, itertools.chain(first, blocks), lanes.share):
+                end = batch[-1].window.end
+                put(lanes.decode(batch))
+        put(_Ended(end, tuple(stream.warnings)))
 
 
-def _cut(
-    spec: PartSpec, model: LoadedModel, stream: Stream, blocks: Iterator[tuple[int, Any]], put: Callable[[_Ahead], None]
-) -> int:
-    """Windows with features, a batch at a time; the sample after the last."""
-    first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
-    put(_Ready(stream.duration))
-    end = spec.resume_from
-    batch: list[Prepared] = []
-    for window in windows(
-        itertools.chain(first, blocks), spec.resume_from, spec.next_index, spec.options.vad_threshold
-    ):
-        end = window.end
-        batch.append(prepare(model.whisper, window))
-        if len(batch) >= spec.options.batch_size:
-            put(tuple(batch))
-            batch = []
-    if batch:
-        put(tuple(batch))
-    return end
+def _batches(
+    spec: PartSpec, model: LoadedModel, blocks: Iterator[tuple[int, Any]], size: int
+) -> Iterator[tuple[Prepared, ...]]:
+    """Windows with features, `size` at a time."""
+    cut = windows(blocks, spec.resume_from, spec.next_index, spec.options.vad_threshold)
+    prepared = (prepare(model.whisper, window) for window in cut)
+    while batch := tuple(itertools.islice(prepared, size)):
+        yield batch

@@ -1,0 +1,49 @@
+"""Batches through the model side by side: each in a lane of its own, their chunks handed on in order.
+
+A CPU is filled better by two batches on half of its cores each than by one on all of them: the encoder hardly cares, and
+the decoder gains next to nothing from a second thread (tests/bench/LOG.md has the figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import Self
+
+from sttd.part import Chunk
+from sttd.worker.decode import Decoder
+from sttd.worker.items import Prepared
+
+
+class Lanes:
+    """Threads that decode. A context manager: leaving it drops what has not begun, and waits for nothing.
+
+    Args:
+        decoder: of the part.
+        most: lanes that the model has.
+        together: windows that may be in the model at once; the lanes share them out.
+    """
+
+    def __init__(self, decoder: Decoder, most: int, together: int) -> None:
+        self.count = max(1, min(most, together))
+        self.share = max(1, -(-together // self.count))  # windows of one batch
+        self._decoder = decoder
+        self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="lane")
+        self._latest: Future[tuple[Chunk, ...]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # a batch that is in the model cannot be called back: nobody reads it, and the next attempt decodes it again
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def decode(self, batch: Sequence[Prepared]) -> Future[tuple[Chunk, ...]]:
+        """Put a batch behind those before it. Until the language is known it waits for them: they tell it, in order."""
+        if self._latest is not None and not self._decoder.settled:
+            wait([self._latest])
+        self._latest = self._threads.submit(self._decoder.decode, batch)
+        return self._latest

@@ -1,0 +1,100 @@
+"""Batches side by side: at the same time, in order, and one by one until the language is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import pytest
+
+from sttd.part import Chunks, Done, ModelSpec, Options, PartSpec
+from sttd.worker import load, run_part
+from sttd.worker.lanes import Lanes
+from tests import speech
+
+PATIENCE = 30.0
+
+
+class Scripted:
+    """A decoder whose batches are functions."""
+
+    def __init__(self, settled: bool = True) -> None:
+        self.settled = settled
+
+    def decode(self, batch):
+        return batch()
+
+
+def test_two_batches_are_in_the_model_at_once_and_come_back_in_order():
+    both = threading.Barrier(2)
+    second = threading.Event()
+
+    def slow():
+        both.wait(PATIENCE)
+        assert second.wait(PATIENCE)
+        return "first"
+
+    def quick():
+        both.wait(PATIENCE)
+        second.set()
+        return "second"
+
+    with Lanes(Scripted(), 2, 8) as lanes:
+        waiting = [lanes.decode(slow), lanes.decode(quick)]
+        assert [each.result(PATIENCE) for each in waiting] == ["first", "second"]
+
+
+def test_until_the_language_is_known_a_batch_waits_for_the_one_before():
+    decoder = Scripted(settled=False)
+    done = []
+
+    def settle():
+        done.append("first")
+        decoder.settled = True
+
+    with Lanes(decoder, 2, 8) as lanes:
+        lanes.decode(settle)
+        lanes.decode(lambda: done.append("second")).result(PATIENCE)
+    assert done == ["first", "second"]
+
+
+def test_leaving_waits_for_nothing_and_begins_nothing_new():
+    go, begun = threading.Event(), []
+    with Lanes(Scripted(), 1, 8) as lanes:
+        in_the_model = lanes.decode(lambda: go.wait(PATIENCE))
+        behind = lanes.decode(lambda: begun.append(1))
+    assert behind.cancelled()
+    assert not in_the_model.done()
+    go.set()
+    assert in_the_model.result(PATIENCE)
+    assert not begun
+
+
+@pytest.mark.parametrize(
+    ("most", "together", "count", "share"), [(1, 8, 1, 8), (2, 8, 2, 4), (2, 7, 2, 4), (2, 1, 1, 1), (2, 0, 1, 1)]
+)
+def test_the_windows_of_a_batch_are_shared_out(most, together, count, share):
+    """At a batch of one, every window is a checkpoint and nothing else is in the model."""
+    lanes = Lanes(Scripted(), most, together)
+    assert (lanes.count, lanes.share) == (count, share)
+
+
+def test_two_threads_hear_what_one_hears(tmp_path):
+    """The same chunks, whether a CPU's threads are two lanes or one."""
+    recording = speech.encode(tmp_path / "talk.flac", speech.compose(seconds=150, language="en", seed=5).audio)
+    seen = recording.stat()
+    heard = []
+    for threads, lanes in ((1, 1), (2, 2)):
+        spec = ModelSpec(name="demo", fallback="", device="cpu", cpu_threads=threads)
+        model = load(spec, lambda *_: None)
+        assert model.lanes == lanes
+        part = PartSpec(
+            part_id="1.0", attempt=1, source=str(recording), size=seen.st_size, mtime_ns=seen.st_mtime_ns, model=spec,
+            options=dataclasses.replace(Options(), temperatures=(0.0,), batch_size=4),
+        )  # fmt: skip
+        events = list(run_part(part, model))
+        assert isinstance(events[-1], Done)
+        heard.append([chunk for event in events if isinstance(event, Chunks) for chunk in event.chunks])
+    assert [chunk.index for chunk in heard[1]] == list(range(len(heard[1])))
+    assert [(c.start, c.end) for c in heard[1]] == [(c.start, c.end) for c in heard[0]]
+    assert [[s.text for s in c.segments] for c in heard[1]] == [[s.text for s in c.segments] for c in heard[0]]
