@@ -33,16 +33,16 @@ def main() -> None:
     for name, rows in MODULES.items():
         if wanted & rows:
             found += importlib.import_module(f"tests.bench.{name}").rows(bench(args), wanted & rows)
-    text = report(sorted(found, key=lambda row: row.number), time.monotonic() - started)
+            print(table(found), flush=True)  # an hour's figures are not lost with the last of them
+    text = "\n".join(["# sttd beside its peers", "", machine(time.monotonic() - started), "", table(found), ""])
     print(text)
     if wanted == everything and args.scale == 1:
         RESULTS.write_text(text, encoding="utf-8")
 
 
-def report(rows: list[Row], seconds: float) -> str:
-    table = [_HEAD, ["---"] * len(_HEAD), *(row.cells() for row in rows)]
-    lines = ["| " + " | ".join(cells) + " |" for cells in table]
-    return "\n".join(["# sttd beside its peers", "", machine(seconds), "", *lines, ""])
+def table(rows: list[Row]) -> str:
+    cells = [_HEAD, ["---"] * len(_HEAD), *(row.cells() for row in sorted(rows, key=lambda row: row.number))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
 
 
 def machine(seconds: float) -> str:

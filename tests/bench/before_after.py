@@ -1,5 +1,7 @@
 """The same work under the settings that sttd replaces and under its own: what the longer times change.
 
+python -m tests.bench.before_after
+
 Real processes on a machine made slow (`slow_worker`): a load of the model takes 1 to 4 minutes, a job 2 to 45, each
 window leaves garbage behind. All durations, the settings' too, are scaled by one factor. Both columns run on sttd, which
 resumes what it kills: on a system that starts killed jobs again from nothing the left column would be worse.
@@ -25,7 +27,7 @@ from tests.harness import Daemon
 
 MINUTES = (2, 45, 3, 20, 4, 12, 2, 8)  # of each job, on one worker
 SPAN = 60.0  # minutes after which the finished jobs are counted
-WINDOW = 24.0  # seconds of speech, about what fits into a window
+SPEECH = 48.0  # seconds that take a minute: about what fits into two windows (slow_worker.WINDOW)
 BEFORE = {
     "model.load_timeout": 2.0, "pool.job_timeout": 10.0, "pool.sweep_interval": 0.5,
     "memory.cleanup_cooldown": 0.5, "memory.check_cooldown": 1 / 6, "memory.log_interval": 5.0,
@@ -77,10 +79,10 @@ class Outcome:
 
 
 def record(folder: Path) -> None:
-    """A recording of as many windows as its job takes minutes, in no order of length."""
+    """A recording for each job, of as many windows as take its minutes, in no order of length."""
     folder.mkdir()
     for number, minutes in enumerate(MINUTES):
-        audio = speech.compose(seconds=minutes * WINDOW, language="en", pauses=(0.3, 0.7), seed=number).audio
+        audio = speech.compose(seconds=minutes * SPEECH, language="en", pauses=(0.3, 0.7), seed=number).audio
         speech.encode(folder / f"{number:02}.flac", audio)
 
 

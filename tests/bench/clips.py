@@ -38,7 +38,7 @@ def _against_a_loop(bench: Bench, clips: recordings.Heard, model, name: str, wha
             "loop": lambda: contenders.plain_loop(clips.files, model),
         },
         recordings.checker(clips.said, name),
-    ).run(bench.runs if name == "demo" else min(3, bench.runs))
+    ).run(bench.runs)
     notes = turns.seconds("sttd", "loop")
     return Row(
         1, f"{what}: time ÷ loop over `WhisperModel.transcribe`", turns.ratio("sttd", "loop"), 0.75, 0.55, notes=notes

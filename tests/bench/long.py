@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench import contenders, random_model, recordings
 from tests.bench.side_by_side import Bench, Figure, Row, Turns, alone
 
-_SHARE = {"demo": 1.0, "base": 1 / 24, "small": 1 / 48}  # of 2 h
+_SHARE = {"demo": 1.0, "base": 1 / 12, "small": 1 / 24}  # of 2 h
 _BATCHES = (4, 8, 16)
 
 
@@ -38,7 +38,7 @@ def _times(bench: Bench, wanted: set[int], name: str) -> list[Row]:
     turns = Turns(
         {key: run for key, run in everyone.items() if key not in left_out}, recordings.checker(heard.said, name)
     )
-    turns.run(min(3, bench.runs))
+    turns.run(bench.runs)
     what = f"one recording of {heard.seconds / 60:.0f} min, {name}: time ÷ faster-whisper"
     bounds = {"sequential": (3, f"{what}, sequential", 0.6, 0.4)}
     bounds[f"batched by {batch}"] = (4, f"{what}, batched by {batch} (its best)", 1.0, 0.8)
@@ -67,7 +67,7 @@ def _words(bench: Bench) -> Row:
             "batched": lambda: contenders.batched(heard.files, model, 8),
         },
         lambda _, outcome: f"{recordings.errors(heard.said, outcome):.2%} wrong",  # the row itself is the judgement
-    ).run(min(3, bench.runs))
+    ).run(bench.runs)
     rates = {key: [100 * recordings.errors(heard.said, o) for o in turns.outcomes[key]] for key in turns.contenders}
     figure = Figure.of([mine - min(others) for mine, *others in zip(*rates.values(), strict=True)])
     notes = ", ".join(f"{key} {Figure.of(values).middle:.2f} %" for key, values in rates.items())

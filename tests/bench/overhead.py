@@ -67,6 +67,7 @@ class _Kept:
     def __init__(self, whisper: Any, answers: deque[Any] | None = None) -> None:
         self._whisper, self._answers = whisper, answers
         self.kept: deque[Any] = deque()
+        self._encoded: dict[tuple[int, ...], Any] = {}  # one of each shape: megabytes, and nobody looks into them again
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(self._whisper, name)
@@ -77,7 +78,7 @@ class _Kept:
             if self._answers is not None:
                 return self._answers.popleft()
             answer = real(*args, **named)
-            self.kept.append(None if name == "encode" else answer)  # megabytes, which nobody looks into
+            self.kept.append(self._encoded.setdefault(tuple(answer.shape), answer) if name == "encode" else answer)
             return answer
 
         return call
@@ -89,7 +90,7 @@ def main() -> None:
 
     path = Path(sys.argv[1])
     seen = path.stat()
-    spec = ModelSpec(name=str(random_model.DEMO), fallback="", cpu_threads=contenders.CORES)
+    spec = ModelSpec(name=str(random_model.DEMO), fallback="", cpu_threads=1)  # one lane: the answers come in order
     model = load(spec, lambda *words: None)
     part = PartSpec(
         part_id="1.0", attempt=1, source=str(path), size=seen.st_size, mtime_ns=seen.st_mtime_ns, model=spec,

@@ -18,7 +18,7 @@ class Bench:
     runs: int = 5
     scale: float = 1.0  # of lengths and counts: below 1 the figures are only a try
     cache: Path = CACHE  # recordings and models that are made once
-    models: tuple[str, ...] = ("demo", "base")
+    models: tuple[str, ...] = ("demo", "base", "small")
 
     def count(self, full: int, least: int = 2) -> int:
         return max(least, round(full * self.scale))
@@ -119,7 +119,9 @@ def add_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=Bench.runs, help="interleaved runs; the median counts")
     parser.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of the clips and of the lengths")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where models and recordings are kept")
-    parser.add_argument("--models", default="demo,base", help="demo, base, small; the last two have random weights")
+    parser.add_argument(
+        "--models", default="demo,base,small", help="demo, base, small; the last two have random weights"
+    )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""sttd's own worker on a slow machine: loads that take minutes, windows that take one, memory that swings.
+"""sttd's own worker on a slow machine: loads that take minutes, windows that take half a one, memory that swings.
 
 Everything is real but the time: `SCALE` seconds are a minute. Which load takes how long is told by a counter in
 `FOLDER`, so that two runs meet the same loads in the same order; clean-ups are timed into a file there.
@@ -22,6 +22,7 @@ __all__ = ["Cleaner", "LoadedModel", "NoModel", "PartFailed", "load", "run_part"
 SCALE = float(os.environ["STTD_BENCH_SCALE"])  # seconds that stand for a minute
 FOLDER = Path(os.environ["STTD_BENCH_FOLDER"])
 LOADS = (1.0, 3.0, 1.5, 2.5, 1.2, 4.0, 1.1, 3.5)  # minutes that a load of the asked model takes, in turn
+WINDOW = 0.5  # minutes that a window takes
 FALLBACK = 0.5  # minutes that a load of the small fallback takes
 GARBAGE = 6  # MiB in a cycle of references that each window leaves behind
 
@@ -53,14 +54,14 @@ def timed_clean_up() -> int:
 
 
 def run_part(spec: PartSpec, loaded: LoadedModel) -> Iterator[Event]:
-    """The true part; a batch takes a minute for each of its windows."""
+    """The true part; a batch takes half a minute for each of its windows."""
     began = time.monotonic()
     for event in worker.run_part(spec, loaded):
         if isinstance(event, Chunks):
             for _ in event.chunks:
                 ring: list[Any] = [bytearray(GARBAGE << 20)]
                 ring.append(ring)
-            time.sleep(max(0.0, SCALE * len(event.chunks) - (time.monotonic() - began)))
+            time.sleep(max(0.0, SCALE * WINDOW * len(event.chunks) - (time.monotonic() - began)))
             began = time.monotonic()
         yield event
 
