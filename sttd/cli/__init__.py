@@ -8,6 +8,10 @@ from __future__ import annotations
 
 def main() -> None:
     """The console script."""
+    import gc
+
+    # by default there is a search after 700 new objects: dozens while modules are imported, which make no garbage
+    gc.set_threshold(10_000)
     from sttd.cli.app import main as run
 
     run()

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +46,8 @@ def transcribe(files: Sequence[Path], output: Path | None, model: str | None) ->
         _check_file(file)
     more = [] if model is None else [f"model.name={model}"]
     config = given().load(more)
+    import tempfile
+
     from sttd import daemon
 
     with tempfile.TemporaryDirectory(prefix="sttd-", ignore_cleanup_errors=True) as scratch:

@@ -56,45 +56,52 @@ def left_in_inbox(job: Job, keep: bool) -> bool:
 
 def found(context: Context, event: Found) -> None:
     """Settled files: queue them, all in one transaction."""
-    ledger, now = context.ledger, context.utc()
-    keep = context.config.output.source == "keep"
-    restart: list[tuple[Job, Identity]] = []
-    with ledger.transaction():
+    restart: list[Job] = []
+    with context.ledger.transaction():
+        latest = context.ledger.latest_of([source for source, _ in event.files])
         for source, identity in event.files:
-            latest = ledger.latest(source)
-            in_inbox = latest is not None and left_in_inbox(latest, keep)
-            arrival = judge(latest, identity, in_inbox=in_inbox)
-            if arrival is Arrival.NEW or latest is None:
-                if latest is not None:
-                    ledger.update(latest, location="")  # what it was about is no longer there
-                job = ledger.add(source, identity, now)
-                text = f"job {job.id}: {printable(source)} is queued ({identity.size} bytes)"
-                say(Kind.JOB_QUEUED, text, job, size=identity.size)
-            elif arrival is Arrival.CHANGED:
-                ledger.update(latest, **fresh(identity))
-                say(
-                    Kind.JOB_CHANGED,
-                    f"job {latest.id}: {printable(source)} has changed and is taken as it is now",
-                    latest,
-                )
-            elif arrival is Arrival.BACK:
-                ledger.update(latest, state=State.QUEUED, queued_at=now, not_before=0.0, error=None, cause=None)
-                say(Kind.JOB_QUEUED, f"job {latest.id}: {printable(source)} is back and queued again", latest)
+            before = latest.get(source)
+            in_inbox = before is not None and left_in_inbox(before, context.config.output.source == "keep")
+            arrival = judge(before, identity, in_inbox=in_inbox)
+            if arrival is Arrival.NEW or before is None:
+                latest[source] = _add(context, before, source, identity)  # it may be told of twice in one event
             elif arrival is Arrival.RESTART:
-                restart.append((latest, identity))
-    for job, _ in restart:
+                restart.append(before)
+            elif arrival is not Arrival.KNOWN:
+                latest[source] = _take_up(context, before, identity, arrival)
+    for job in restart:
         # the end of the attempt looks at the file and queues the job with what it finds
         stop_running(context, job.id, Cause.CHANGED, "the file has changed")
+
+
+def _add(context: Context, before: Job | None, source: str, identity: Identity) -> Job:
+    """A new job; what the one `before` was about is no longer there."""
+    if before is not None:
+        context.ledger.update(before, location="")
+    job = context.ledger.add(source, identity, context.utc())
+    text = f"job {job.id}: {printable(source)} is queued ({identity.size} bytes)"
+    say(Kind.JOB_QUEUED, text, job, size=identity.size)
+    return job
+
+
+def _take_up(context: Context, job: Job, identity: Identity, arrival: Arrival) -> Job:
+    """A job that is there already, about the file as it is now, or queued again because it is back."""
+    if arrival is Arrival.CHANGED:
+        job = context.ledger.update(job, **fresh(identity))
+        text = f"job {job.id}: {printable(job.source)} has changed and is taken as it is now"
+        say(Kind.JOB_CHANGED, text, job)
+    else:
+        again = {"queued_at": context.utc(), "not_before": 0.0, "error": None, "cause": None}
+        job = context.ledger.update(job, state=State.QUEUED, **again)
+        say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is back and queued again", job)
+    return job
 
 
 def gone(context: Context, event: Gone) -> None:
     """Sources that are no longer there, as the inbox made sure."""
     ledger, now = context.ledger, context.utc()
     with ledger.transaction():
-        for source in event.files:
-            latest = ledger.latest(source)
-            if latest is None:
-                continue
+        for source, latest in ledger.latest_of(event.files).items():
             if latest.state is State.QUEUED:
                 error = "the file is gone from the inbox; put it back and it is queued again"
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)

@@ -73,7 +73,8 @@ def layout_for(fd: int, environ: Mapping[str, str]) -> Callable[[Record], str]:
 
 
 def plain_line(record: Record) -> str:
-    return f"{record['time']:YYYY-MM-DD HH:mm:ss} {record['level'].name:<8} {text(record)}"
+    # not loguru's own format of times, which takes as long as the rest of the line: a flood of files is a flood of lines
+    return f"{record['time'].isoformat(' ')[:19]} {record['level'].name:<8} {text(record)}"
 
 
 def colour_line(record: Record) -> str:

@@ -36,4 +36,4 @@ class Own:
 
 
 Event = Found | Gone | Away | Own
-BATCH = 500  # files in one Found or Gone: one transaction of the ledger
+BATCH = 1000  # files in one Found or Gone: one transaction of the ledger

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sttd.ledger.names import LEDGER, LOCK, WORK
-from sttd.ledger.store import Ledger, Request
+from sttd.ledger.questions import Request
+from sttd.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from sttd.ledger.checkpoint import Checkpoint, Resume

@@ -73,3 +73,8 @@ def from_row(row: tuple[Any, ...]) -> Job:
     """The job of a row that was selected with `COLUMNS`."""
     pairs = zip(COLUMNS, row, strict=True)
     return Job(**{name: _FROM_ROW[name](value) if name in _FROM_ROW else value for name, value in pairs})
+
+
+_BARE = Job(0, "", 0, 0)
+# the columns of a new job that may not be NULL, for `add` to put over what it knows
+NEW = to_row({name: value for name in COLUMNS if name != "id" and (value := getattr(_BARE, name)) is not None})

@@ -142,6 +142,19 @@ def test_what_only_looks_imports_little(process, ledger):
     assert done.stderr == "[]\n"
 
 
+def test_garbage_is_hardly_searched_for_while_a_command_is_imported():
+    """By default it is, some 25 times, for nothing."""
+    code = (
+        "import gc, sys\nfrom sttd.cli import main\nsys.argv[1:] = ['status', '--help']\n"
+        "def searches(): return sum(each['collections'] for each in gc.get_stats())\n"
+        "before = searches()\n"
+        "try:\n main()\n"
+        "finally:\n print(searches() - before, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert int(done.stderr) < 5
+
+
 @pytest.mark.parametrize("jobs", [1, 3000])
 def test_a_reader_that_goes_away_is_told_nothing(ledger, jobs):
     """`sttd jobs | true`: no traceback, no message, whether all of it is still in the buffer or not."""

@@ -22,18 +22,6 @@ from sttd.pool.local import LocalPool
 from tests.unprivileged import as_nobody
 
 
-@pytest.fixture
-def stations(tmp_path: Path):
-    """A context whose pool is never started, and the queue of its errands."""
-    config = load(None, root=tmp_path, sets=["model.name=demo"], environ={})
-    for folder in ("inbox", "state"):
-        (tmp_path / folder).mkdir()
-    ledger = Ledger.open(tmp_path / "state" / "ledger.db")
-    inputs: queue.SimpleQueue = queue.SimpleQueue()
-    yield Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Deadlines()), inputs
-    ledger.close()
-
-
 def transcribed(context: Context):
     """A job whose worker has said that it is done."""
     path = context.config.paths.inbox / "talk.flac"

@@ -41,7 +41,7 @@ def test_what_came_while_the_kernels_queue_overflowed_is_found(make_daemon):
     assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize("files", [2_000, pytest.param(50_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("files", [6_000, pytest.param(50_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
 def test_a_folder_of_many_files_that_is_moved_in_becomes_as_many_jobs(make_daemon, files):
     """All of them, once, also over a kill in the midst of it."""
     daemon = make_daemon(NO_RESCAN)
@@ -58,6 +58,7 @@ def test_a_folder_of_many_files_that_is_moved_in_becomes_as_many_jobs(make_daemo
     daemon.process.kill()
     daemon.wait()
     daemon.start()
+    wait_for(lambda: sum("watches" in line for line in daemon.log) == 2, "it takes signals again")
     wait_for(lambda: queued(daemon) == files, "all are queued", 300)
     assert len({job.source for job in daemon.jobs()}) == len(daemon.jobs()) == files
     assert daemon.stop() == 0

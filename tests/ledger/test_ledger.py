@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from sttd.errors import AlreadyRunning, LedgerError
-from sttd.job import ENDED, TRANSITIONS, Identity, State
+from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
 from sttd.ledger import Ledger, schema
 from sttd.ledger.fair import Lanes
 from sttd.lock import Lock, is_held
@@ -43,6 +43,30 @@ def test_a_job_comes_back_as_it_was_stored(ledger):
     assert ledger.get(job.id).plan == {"to": name}
     assert ledger.get(job.id).location == name
     assert ledger.latest(name) is None, "its source lies elsewhere: the file in the inbox is another one"
+
+
+def test_a_new_job_is_what_the_ledger_has_of_it(ledger):
+    """It is not read back: what it is not told of must be the same in the row and in the value."""
+    bare = ledger.add("a.mp3", SOUND, 10.0)
+    redo = ledger.add(
+        "a.mp3", Identity(1, 2**63), 20.0,
+        location="/archive/a.mp3", redo_of=bare.id, sha256="0" * 64, overrides=Overrides("base", "th"),
+    )  # fmt: skip
+    assert ledger.jobs(newest=False) == [bare, redo]
+    assert (bare.state, bare.created_at, bare.queued_at) == (State.QUEUED, 10.0, 10.0)
+
+
+def test_of_many_paths_each_has_its_newest_job(ledger):
+    """More paths than one question holds, in bytes that are no text; none for a source that lies elsewhere."""
+    names = [os.fsdecode(b"%d \xff.mp3" % number) for number in range(1200)]
+    with ledger.transaction():
+        jobs = [ledger.add(name, SOUND, 1.0) for name in names]
+        newer = {name: ledger.add(name, SOUND, 2.0) for name in names[::100]}
+        ledger.update(jobs[1], location="/archive/1.mp3")
+    expected = dict(zip(names, jobs, strict=True)) | newer
+    del expected[names[1]]
+    assert ledger.latest_of([*names, "other.mp3"]) == expected
+    assert ledger.latest_of([]) == {}
 
 
 @pytest.mark.parametrize("before", list(State))

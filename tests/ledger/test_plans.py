@@ -14,6 +14,7 @@ QUERIES = {
     "whose turn, the others": lambda ledger, job: ledger.next_job("served", 5.0),
     "twins": lambda ledger, job: ledger.same_size(job),
     "by source": lambda ledger, job: ledger.latest("a.mp3"),
+    "by many sources": lambda ledger, job: ledger.latest_of([f"{number}.mp3" for number in range(600)]),
     "by number": lambda ledger, job: ledger.get(job.id),
     "counts": lambda ledger, job: ledger.counts(),
     "copies": lambda ledger, job: ledger.copies(),

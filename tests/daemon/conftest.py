@@ -1,0 +1,27 @@
+"""A daemon's stations without its loop."""
+
+from __future__ import annotations
+
+import queue
+from pathlib import Path
+
+import pytest
+
+from sttd.configfile import load
+from sttd.daemon.context import Context
+from sttd.daemon.errands import Errands
+from sttd.ledger import Ledger
+from sttd.pool.deadlines import Deadlines
+from sttd.pool.local import LocalPool
+
+
+@pytest.fixture
+def stations(tmp_path: Path):
+    """A context whose pool is never started, and the queue of its errands."""
+    config = load(None, root=tmp_path, sets=["model.name=demo"], environ={})
+    for folder in ("inbox", "state"):
+        (tmp_path / folder).mkdir()
+    ledger = Ledger.open(tmp_path / "state" / "ledger.db")
+    inputs: queue.SimpleQueue = queue.SimpleQueue()
+    yield Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Deadlines()), inputs
+    ledger.close()

@@ -1,0 +1,67 @@
+"""From settled files to jobs, over a real ledger."""
+
+from __future__ import annotations
+
+import pytest
+from loguru import logger
+
+from sttd.daemon import intake
+from sttd.inbox import Found, Gone
+from sttd.inbox.events import BATCH
+from sttd.job import Identity, State
+
+OLD, NEW = Identity(100, 1), Identity(200, 2)
+
+
+@pytest.fixture
+def facts():
+    """What the log was told beside the lines: (the event's word, its fields)."""
+    told = []
+    handler = logger.add(lambda message: told.append(message.record["extra"]["facts"]), level="INFO", format="")
+    yield told
+    logger.remove(handler)
+
+
+def test_each_of_a_flood_of_files_is_a_job_with_a_line_of_its_own(stations, facts):
+    """`journalctl STTD_JOB=42` begins where job 42 was queued, however many came with it."""
+    context, _ = stations
+    names = [f"{number}.mp3" for number in range(BATCH)]
+    intake.found(context, Found(tuple((name, Identity(number, 7)) for number, name in enumerate(names))))
+    jobs = context.ledger.jobs(newest=False)
+    assert [(job.source, job.size, job.state) for job in jobs] == [
+        (name, number, State.QUEUED) for number, name in enumerate(names)
+    ]
+    assert [(fact.kind.word, fact.fields["job"], fact.fields["source"], fact.fields["size"]) for fact in facts] == [
+        ("job-queued", job.id, job.source.encode(), job.size) for job in jobs
+    ]
+
+
+@pytest.mark.parametrize("then", [OLD, NEW])
+def test_a_file_that_one_event_tells_of_twice_is_one_job_about_the_file_as_it_is_now(stations, then):
+    context, _ = stations
+    intake.found(context, Found((("a.mp3", OLD), ("b.mp3", OLD), ("a.mp3", then))))
+    assert [(job.source, job.identity) for job in context.ledger.jobs(newest=False)] == [
+        ("a.mp3", then),
+        ("b.mp3", OLD),
+    ]
+
+
+def test_files_are_told_apart_from_those_that_are_known_within_one_event(stations):
+    """New, known, changed, back, and new under the name of one that was given up."""
+    context, _ = stations
+    names = ("known.mp3", "changed.mp3", "back.mp3", "again.mp3")
+    intake.found(context, Found(tuple((name, OLD) for name in names)))
+    intake.gone(context, Gone(("back.mp3", "nobody.mp3")))
+    failed = context.ledger.latest("again.mp3")
+    context.ledger.update(failed, state=State.FAILED)
+    now = (("known.mp3", OLD), ("changed.mp3", NEW), ("back.mp3", OLD), ("again.mp3", NEW), ("new.mp3", NEW))
+    intake.found(context, Found(now))
+    jobs = context.ledger.jobs(newest=False)
+    assert [(job.source, job.identity, job.state, job.location) for job in jobs] == [
+        ("known.mp3", OLD, State.QUEUED, None),
+        ("changed.mp3", NEW, State.QUEUED, None),
+        ("back.mp3", OLD, State.QUEUED, None),
+        ("again.mp3", OLD, State.FAILED, ""),
+        ("again.mp3", NEW, State.QUEUED, None),
+        ("new.mp3", NEW, State.QUEUED, None),
+    ]
