@@ -7,7 +7,7 @@ import errno
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,6 @@ from sttd.worker.model import LoadedModel, is_gpu_memory
 from sttd.worker.prefetch import Prefetch
 from sttd.worker.windows import windows
 
-_AHEAD = 1  # batches that wait while one is in the model and one is being made
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
 # the machine's fault: no space, no quota, no memory, no file handles
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
@@ -46,7 +45,7 @@ class _Ended:
     warnings: tuple[str, ...]
 
 
-_Ahead = _Wound | _Ready | _Ended | tuple[Prepared, ...]
+_Ahead = _Wound | _Ready | _Ended | Prepared
 
 
 def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
@@ -78,8 +77,10 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
     decoder = Decoder(model, spec.options, spec.language, spec.language_probability)
     total: float | None = None
     told = time.monotonic()
-    with Prefetch[_Ahead](lambda put: _produce(spec, model, put), _AHEAD) as ahead:
-        for thing in ahead:
+    size = max(1, spec.options.batch_size)
+    # one batch waits while one is in the model: windows, and not batches of them, so that memory is at its highest soon
+    with Prefetch[_Ahead](lambda put: _produce(spec, model, put), size) as ahead:
+        for thing in _batched(ahead, size):
             match thing:
                 case _Wound(done):
                     yield Progress(done=done, total=total, **carried)
@@ -95,6 +96,21 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
                     if time.monotonic() - told >= _PROGRESS_INTERVAL:
                         told = time.monotonic()
                         yield Progress(done=chunks[-1].end / SAMPLE_RATE, total=total, **carried)
+
+
+def _batched(ahead: Iterable[_Ahead], size: int) -> Iterator[_Wound | _Ready | _Ended | tuple[Prepared, ...]]:
+    """Windows by `size`, and fewer before anything else; the rest as it comes."""
+    batch: list[Prepared] = []
+    for thing in ahead:
+        if isinstance(thing, Prepared):
+            batch.append(thing)
+            if len(batch) < size:
+                continue
+        if batch:
+            yield tuple(batch)
+            batch = []
+        if not isinstance(thing, Prepared):
+            yield thing
 
 
 def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: dict[str, Any]) -> Started:
@@ -124,19 +140,13 @@ def _produce(spec: PartSpec, model: LoadedModel, put: Callable[[_Ahead], None]) 
 def _cut(
     spec: PartSpec, model: LoadedModel, stream: Stream, blocks: Iterator[tuple[int, Any]], put: Callable[[_Ahead], None]
 ) -> int:
-    """Windows with features, a batch at a time; the sample after the last."""
+    """Windows with features; the sample after the last."""
     first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
     put(_Ready(stream.duration))
     end = spec.resume_from
-    batch: list[Prepared] = []
     for window in windows(
         itertools.chain(first, blocks), spec.resume_from, spec.next_index, spec.options.vad_threshold
     ):
         end = window.end
-        batch.append(prepare(model.whisper, window))
-        if len(batch) >= spec.options.batch_size:
-            put(tuple(batch))
-            batch = []
-    if batch:
-        put(tuple(batch))
+        put(prepare(model.whisper, window))
     return end
