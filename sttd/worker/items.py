@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ctranslate2
@@ -11,18 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from sttd.part import SAMPLE_RATE
+from sttd.worker.features import Features, log_mel
+from sttd.worker.heap import beside
 from sttd.worker.judge import FRAMES_PER_SECOND, LEVEL, Layout, is_hushed, quietest
 from sttd.worker.voice import Voice
 from sttd.worker.windows import Window
 
-Features = npt.NDArray[np.float32]  # bands by frames
 FRAMES = 3000  # that the encoder takes at once: 30 s
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FRAMES_PER_SECOND
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A window with its features; none where the window is silent."""
+    """A window with its features, and without its samples; no features where the window is silent."""
 
     window: Window
     features: Features | None
@@ -32,8 +33,8 @@ def prepare(whisper: Any, window: Window) -> Prepared:
     """Compute a window's features (a hundred frames a second); called in the prefetch thread."""
     if len(window.audio) < _SAMPLES_PER_FRAME:
         return Prepared(window, None)
-    features = whisper.feature_extractor(window.audio)[..., :-1]  # the last frame is of padding alone
-    return Prepared(window, features[..., :FRAMES])
+    features = log_mel(whisper.feature_extractor, window.audio)[..., :-1]  # the last frame is of padding alone
+    return Prepared(replace(window, audio=window.audio[:0].copy()), beside(features[..., :FRAMES]))
 
 
 @dataclass

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import ctranslate2
+import numpy as np
 
 from sttd.worker.judge import FRAMES_PER_SECOND, Piece
 from sttd.worker.voice import Voice
@@ -51,15 +54,30 @@ def time_words(whisper: Any, encoded: Any, lines: Sequence[Line]) -> list[list[T
         lines: one an item.
     """
     timed = [[untimed(piece) for piece in line.pieces] for line in lines]
-    for voice in {line.voice.language: line.voice for line in lines if line.pieces}.values():
-        segments = [_segments(index, line, voice) for index, line in enumerate(lines)]
-        whisper.add_word_timestamps(
-            segments, voice.tokenizer, encoded, [line.frames for line in lines], _PREPENDED, _APPENDED, 0.0
-        )
-        for index, line in enumerate(lines):
-            if line.pieces and line.voice is voice:
-                timed[index] = [_read(segment, _base(index), line.frames) for segment in segments[index]]
+    for voice, indices, outputs in _groups(whisper, encoded, lines):
+        segments = [_segments(index, lines[index], voice) for index in indices]
+        frames = [lines[index].frames for index in indices]
+        whisper.add_word_timestamps(segments, voice.tokenizer, outputs, frames, _PREPENDED, _APPENDED, 0.0)
+        for index, found in zip(indices, segments, strict=True):
+            if lines[index].pieces and lines[index].voice is voice:
+                timed[index] = [_read(segment, _base(index), lines[index].frames) for segment in found]
     return timed
+
+
+def _groups(whisper: Any, encoded: Any, lines: Sequence[Line]) -> Iterator[tuple[Voice, Sequence[int], Any]]:
+    """What is aligned together: a voice, indices of lines, and the encoder's output for these.
+
+    The alignment holds the probabilities of the whole vocabulary for each token of a text, 0.2 MB a token, and those of a
+    batch are as many as its longest text has for each item. On a CPU it is one item at a time, and only one with text.
+    """
+    spoken = [index for index, line in enumerate(lines) if line.pieces]
+    if whisper.model.device == "cpu" and encoded.dtype == ctranslate2.DataType.float32:  # see items.encode
+        outputs = np.asarray(encoded)
+        for index in spoken:
+            yield lines[index].voice, [index], ctranslate2.StorageView.from_array(outputs[index : index + 1])
+    else:
+        for voice in {lines[index].voice.language: lines[index].voice for index in spoken}.values():
+            yield voice, range(len(lines)), encoded
 
 
 def _base(index: int) -> float:

@@ -1,0 +1,22 @@
+"""Where a worker's memory lies, so that hours of it need no more than minutes.
+
+malloc's heap is cut up by what lives longer than its neighbours: the gaps between are free, yet resident, and too small for
+the model's next matrix. How large that gets is chance, and the longer a recording, the worse its worst moment.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+
+def beside(array: Array) -> Array:
+    """A copy that lies beside the heap, in pages of its own that go back to the system with it: for what lives long."""
+    pages = mmap.mmap(-1, max(1, array.nbytes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    copy = np.frombuffer(pages, np.float32, array.size).reshape(array.shape)
+    copy[:] = array
+    return copy
