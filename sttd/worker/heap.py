@@ -6,6 +6,7 @@ the model's next matrix. How large that gets is chance, and the longer a recordi
 
 from __future__ import annotations
 
+import math
 import mmap
 
 import numpy as np
@@ -14,9 +15,15 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32]
 
 
+def room(*shape: int) -> Array:
+    """An array beside the heap, in pages of its own that go back to the system with it: for what is large and lives long."""
+    size = math.prod(shape)
+    pages = mmap.mmap(-1, max(1, 4 * size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, np.float32, size).reshape(shape)
+
+
 def beside(array: Array) -> Array:
-    """A copy that lies beside the heap, in pages of its own that go back to the system with it: for what lives long."""
-    pages = mmap.mmap(-1, max(1, array.nbytes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    copy = np.frombuffer(pages, np.float32, array.size).reshape(array.shape)
+    """A copy that lies there."""
+    copy = room(*array.shape)
     copy[:] = array
     return copy

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sttd.part import SAMPLE_RATE
 from sttd.worker.features import Features, log_mel
-from sttd.worker.heap import beside
+from sttd.worker.heap import beside, room
 from sttd.worker.judge import FRAMES_PER_SECOND, LEVEL, Layout, is_hushed, quietest
 from sttd.worker.voice import Voice
 from sttd.worker.windows import Window
@@ -89,7 +89,7 @@ def encode(whisper: Any, items: Sequence[Item]) -> Any:
     first = whisper.encode(stack(items[:1]))
     if first.dtype != ctranslate2.DataType.float32:  # numpy has no bfloat16
         return whisper.encode(stack(items))
-    together = np.empty((len(items), *first.shape[1:]), np.float32)
+    together = room(len(items), *first.shape[1:])
     together[0] = np.asarray(first)[0]
     for index in range(1, len(items)):
         together[index] = np.asarray(whisper.encode(stack(items[index : index + 1])))[0]

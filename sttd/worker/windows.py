@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sttd.worker.cutting import FRAME, Bounds, Cut, Cutter
+from sttd.worker.heap import beside, room
 from sttd.worker.vad import Array, Silero, SpeechDetector
 
 _GROUP = 32  # frames (1 s) heard at once; more is hardly quicker, and what lies behind a cut is heard in vain
@@ -105,14 +106,14 @@ class _Buffer:
 
     def drop(self, count: int) -> None:
         """Forget the first `count` samples, and the room they took."""
-        self._held = self._held[count : self._size].copy()
+        self._held = beside(self._held[count : self._size])
         self._size -= count
         self.start += count
 
     def _append(self, block: Array) -> None:
         size = self._size + len(block)
         if size > len(self._held):
-            grown = np.empty(max(size, 2 * len(self._held)), np.float32)
+            grown = room(max(size, 2 * len(self._held)))
             grown[: self._size] = self.samples
             self._held = grown
         self._held[self._size : size] = block
