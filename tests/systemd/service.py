@@ -173,7 +173,7 @@ class Service:
             text = self.show("StatusText")
             return text if re.search(pattern, text) else None
 
-        return wait_for(shown, f"the status line says {pattern!r}", pause=0.2)  # type: ignore[no-any-return]
+        return wait_for(shown, f"the status line says {pattern!r}")  # type: ignore[no-any-return]
 
     def text(self, name: str, user: str = "alice") -> str:
         """A result, as somebody of the group reads it."""

@@ -166,7 +166,7 @@ def test_a_worker_that_hangs_is_not_the_daemons_death(service, long):
     service.drop_in("[Service]\nWatchdogSec=1\n")
     worker, pid = begin(service, long), service.pid
     hung = int(service.show("WatchdogTimestampMonotonic"))
-    wait_for(lambda: int(service.show("WatchdogTimestampMonotonic")) > hung + 2_000_000, "it is fed for 2 s", pause=0.2)
+    wait_for(lambda: int(service.show("WatchdogTimestampMonotonic")) > hung + 2_000_000, "it is fed for 2 s")
     assert (service.pid, service.show("NRestarts")) == (pid, "0")
     assert service.workers() == [worker]
 
@@ -239,11 +239,11 @@ def test_a_boot_waits_for_an_inbox_on_a_mount_that_comes_late(service):
     box.do("systemctl", "daemon-reload")
     try:
         box.do("systemctl", "start", "--no-block", "sttd")
-        wait_for(lambda: box.show("disk.service", "ActiveState") == "activating", "the disk is waited for", pause=0.2)
+        wait_for(lambda: box.show("disk.service", "ActiveState") == "activating", "the disk is waited for")
         assert service.show("ActiveState") == "inactive"
         assert not box.path("/srv/sttd/inbox/.sttd.lock").exists()
         box.do("sh", "-c", "echo >/run/disk")
-        wait_for(lambda: service.show("ActiveState") == "active", "it starts then", pause=0.2)
+        wait_for(lambda: service.show("ActiveState") == "active", "it starts then")
         service.drop(speech.SAMPLES / "english.flac", "talk.flac")
         service.wait_job("done")
         # another file system: the source was copied to the archive, and is gone from the inbox
