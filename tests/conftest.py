@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from loguru import logger
 
 from tests.harness import Daemon
 
@@ -47,6 +48,15 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     yield make
     for daemon in made:
         daemon.close()
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """The lines that the log gets: level and message."""
+    lines: list[str] = []
+    number = logger.add(lambda message: lines.append(str(message)), format="{level} {message}")
+    yield lines
+    logger.remove(number)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,20 +7,11 @@ import threading
 import time
 
 import pytest
-from loguru import logger
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
 
 from sttd.inbox import watch as watch_module
 from sttd.inbox.mail import Mailbox, News
 from sttd.inbox.watch import RETRY, SAY_AGAIN, Watch
-
-
-@pytest.fixture
-def log():
-    lines = []
-    number = logger.add(lambda message: lines.append(str(message)), format="{level} {message}")
-    yield lines
-    logger.remove(number)
 
 
 @pytest.fixture
