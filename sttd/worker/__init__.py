@@ -10,9 +10,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # prepared, another worker) a window through `base` then took up to eight times the processor time
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from sttd.worker import pages
 from sttd.worker.cleanup import Cleaner
 from sttd.worker.errors import PartFailed
 from sttd.worker.model import LoadedModel, NoModel, load
 from sttd.worker.part import run_part
 
 __all__ = ["Cleaner", "LoadedModel", "NoModel", "PartFailed", "load", "run_part"]
+
+pages.keep()  # before there are threads
