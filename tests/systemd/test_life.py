@@ -26,16 +26,14 @@ def texts() -> set[str]:
     return set()
 
 
-def begin(service: Service, long) -> int:
+def begin(service: Service, long, name: str = "long.flac") -> int:
     """The service in the middle of a job, however slow the test is: its worker is stopped behind a first chunk.
 
     Returns the worker's process id.
     """
     service.start()
-    service.drop(long, "long.flac")
-    service.wait_chunks()
-    (worker,) = service.workers()
-    service.box.do("kill", "-STOP", str(worker))
+    service.drop(long, name)
+    worker = service.stop_worker()
     assert service.jobs()[0].state == "running"
     return worker
 
@@ -64,8 +62,7 @@ def test_it_is_ready_before_any_model_is_loaded(service):
 
 def test_the_status_line_tells_names_of_any_script(service, long):
     service.configure(SLOW)
-    service.start()
-    service.drop(long, "การประชุม.flac")
+    begin(service, long, "การประชุม.flac")
     assert service.wait_status("1 running").startswith("1 running (การประชุม.flac), 0 queued")
     assert "การประชุม.flac" in service.box.do("systemctl", "status", "sttd")
 
