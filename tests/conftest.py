@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from loguru import logger
 
 from tests.harness import Daemon
+
+# the suite starts sttd several hundred times: what Python has compiled is kept, also where the environment says otherwise
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+# before numpy is imported, here and in what is started here. In a worker it is so by itself (sttd/worker/__init__.py)
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# a shell's `pytest &` is started with SIGINT ignored, and so would be all that is started here, to be interrupted
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # scripts in processes of their own find this checkout, and the tests' own modules
 os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
@@ -36,6 +48,15 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     yield make
     for daemon in made:
         daemon.close()
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """The lines that the log gets: level and message."""
+    lines: list[str] = []
+    number = logger.add(lambda message: lines.append(str(message)), format="{level} {message}")
+    yield lines
+    logger.remove(number)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -31,14 +31,17 @@ QUICK = {
 }
 
 
-def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE, pause: float = 0.02) -> Any:
-    """Wait until `condition` is true, and return what it gave. A condition that costs something is asked less often."""
+def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE, pause: float | None = None) -> Any:
+    """Wait until `condition` is true, and return what it gave.
+
+    `pause`: seconds from one look to the next; None: 0.02, and more where a look takes long, as that of a command does.
+    """
     end = time.monotonic() + patience
-    while time.monotonic() < end:
+    while (asked := time.monotonic()) < end:
         value = condition()
         if value:
             return value
-        time.sleep(pause)
+        time.sleep(max(0.02, min(0.5, 4 * (time.monotonic() - asked))) if pause is None else pause)
     raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
 
 

@@ -11,26 +11,23 @@ from sttd.job import State
 from tests import speech
 
 
-@pytest.fixture(scope="module")
-def half_hour():
-    return speech.compose(seconds=1800, language="en", seed=7, pauses=(2.0, 6.0))
-
-
 @pytest.mark.timeout(400)
-def test_thirty_minutes_keep_every_word_in_order_and_its_time(make_daemon, half_hour, tmp_path):
-    """30 minutes are no more wrong than WhisperModel.transcribe has ten of them; cue times within 0.5 s."""
-    daemon = make_daemon({"model.cpu_threads": "2"})
-    speech.encode(daemon.inbox / "long.flac", half_hour.audio)
+@pytest.mark.parametrize("minutes", [10, pytest.param(30, marks=pytest.mark.slow)])
+def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, minutes):
+    """It is no more wrong than WhisperModel.transcribe has five minutes; cue times within 0.5 s."""
+    recording = speech.compose(seconds=60 * minutes, language="en", seed=7, pauses=(2.0, 6.0))
+    daemon = make_daemon()
+    speech.encode(daemon.inbox / "long.flac", recording.audio)
     assert daemon.drain(200) == 0
     job = daemon.job()
-    assert job.chunks > 15
-    ours = speech.error_rate(half_hour.said(), daemon.text("long.flac", "en"), "en")
+    assert job.chunks > 8  # more than a batch
+    ours = speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en")
     assert ours < peer_rate(speech.compose(seconds=300, language="en", seed=7)) + 0.03
-    starts = [phrase.start for phrase in half_hour.phrases]
+    starts = [phrase.start for phrase in recording.phrases]
     cues = cue_starts((daemon.transcripts / f"long.{job.language}.vtt").read_text(encoding="utf-8"))
     assert cues == sorted(cues)
     # a phrase may be told in two cues: each begins where something is being said
-    spans = [(phrase.start - 0.5, phrase.end + 0.5) for phrase in half_hour.phrases]
+    spans = [(phrase.start - 0.5, phrase.end + 0.5) for phrase in recording.phrases]
     stray = [cue for cue in cues if not any(first <= cue <= last for first, last in spans)]
     assert len(stray) <= 0.01 * len(cues), stray[:10]
     missed = [start for start in starts if min(abs(cue - start) for cue in cues) > 0.5]
@@ -40,16 +37,16 @@ def test_thirty_minutes_keep_every_word_in_order_and_its_time(make_daemon, half_
 @pytest.mark.timeout(400)
 def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, tmp_path):
     """Slice by slice, each stopping at a batch's end, the text is that of a run without the limit."""
-    recording = speech.compose(seconds=200, language="en", seed=3)
+    recording = speech.compose(seconds=110, language="en", seed=3)
     # one window at a time: in batches of other sizes CTranslate2's sums differ in their last digits
     certain = {"transcribe.batch_size": "1", "transcribe.temperatures": "0"}
     whole = make_daemon(certain, root=tmp_path / "whole")
-    short = {"pool.job_timeout": "200ms", "pool.sweep_interval": "1h"}
+    short = {"pool.job_timeout": "10ms", "pool.sweep_interval": "1h"}  # less than any window takes
     sliced = make_daemon(certain | short, root=tmp_path / "sliced")
     for daemon in (whole, sliced):
         speech.encode(daemon.inbox / "long.flac", recording.audio)
         assert daemon.drain(200) == 0
-    assert sliced.job().resumes >= 2
+    assert sliced.job().resumes >= sliced.job().chunks - 1 >= 2
     assert sliced.job().attempts == 0
     assert sliced.result("long.flac", "en")["segments"] == whole.result("long.flac", "en")["segments"]
 
@@ -63,7 +60,7 @@ def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon
     assert quiet.drain(200) == 0
     limit = 3 * quiet.job().service / quiet.job().chunks  # three windows' time on this machine, as busy as it is
     daemon = make_daemon({
-        "transcribe.batch_size": "16", "pool.job_timeout": f"{limit:.3f}s", "pool.sweep_interval": "20ms",
+        "transcribe.batch_size": "8", "pool.job_timeout": f"{limit:.3f}s", "pool.sweep_interval": "20ms",
         "pool.kill_grace": "0s", "pool.attempts": "100",
     }, root=tmp_path / "batches")  # fmt: skip
     speech.encode(daemon.inbox / "long.flac", recording.audio)
@@ -71,7 +68,7 @@ def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon
     job = daemon.job()
     assert job.state is State.DONE
     assert job.batch_size is not None
-    assert job.batch_size < 16
+    assert job.batch_size < 8
     assert any("⏰ Job timed out after" in line for line in daemon.log)
     assert speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en") < 0.35
 
@@ -86,6 +83,6 @@ def cue_starts(text: str) -> list[float]:
 
 def peer_rate(recording) -> float:
     """How wrong WhisperModel.transcribe is, without its own text as a prompt, in which the demo model gets lost."""
-    model = WhisperModel(str(speech.SAMPLES.parent / "model"), device="cpu", compute_type="default", cpu_threads=2)
+    model = WhisperModel(str(speech.SAMPLES.parent / "model"), device="cpu", compute_type="default", cpu_threads=1)
     segments, _ = model.transcribe(recording.audio, condition_on_previous_text=False)
     return speech.error_rate(recording.said(), " ".join(segment.text for segment in segments), "en")

@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import pytest
-from loguru import logger
 
 from sttd.config import Config, Paths, Watch as Settings
 from sttd.errors import AlreadyRunning, NotConfigured
@@ -88,14 +87,6 @@ def live(root):
     for each in made:
         each.inbox.stop()
         assert not each.inbox._thread.is_alive()
-
-
-@pytest.fixture
-def log():
-    lines = []
-    number = logger.add(lambda message: lines.append(str(message)), format="{level} {message}", level="DEBUG")
-    yield lines
-    logger.remove(number)
 
 
 def test_files_are_found_by_events_without_waiting_for_a_walk(live, root, tmp_path):

@@ -7,21 +7,12 @@ import threading
 import time
 
 import pytest
-from loguru import logger
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from sttd.inbox import watch as watch_module
 from sttd.inbox.mail import Mailbox, News
 from sttd.inbox.watch import PAIR, RETRY, SAY_AGAIN, Watch
-
-
-@pytest.fixture
-def log():
-    lines = []
-    number = logger.add(lambda message: lines.append(str(message)), format="{level} {message}")
-    yield lines
-    logger.remove(number)
 
 
 @pytest.fixture

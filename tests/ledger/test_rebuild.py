@@ -7,7 +7,6 @@ import dataclasses
 import sqlite3
 
 import pytest
-from loguru import logger
 
 from sttd.config import Config
 from sttd.daemon.opening import open_ledger
@@ -25,14 +24,6 @@ NAME = "sub/\udcff\n.mp3"
 def config(tmp_path):
     config = Config()
     return dataclasses.replace(config, paths=dataclasses.replace(config.paths, state=tmp_path))
-
-
-@pytest.fixture
-def log():
-    lines = []
-    number = logger.add(lambda message: lines.append(str(message)), format="{level} {message}")
-    yield lines
-    logger.remove(number)
 
 
 def live(ledger, work):

@@ -175,6 +175,17 @@ class Stations:
         filing.retry(self.context)
         dispatch.dispatch(self.context)
 
+    def go_on(self) -> None:
+        """All that is due, and all that is under way to its end, with nobody to disturb it."""
+        self.look()
+        self.miss()
+        self.tick(1000.0)
+        for attempt in list(self.pool.attempts.values()):
+            while self.pool.attempts.get(attempt.spec.part_id) is attempt:
+                self.step(attempt)
+        while self.errands.posted:
+            self.errands.do(and_tell=True)
+
     def step(self, attempt: Attempt) -> None:
         """What a sound worker does next: open, a window, another, and the end."""
         carried: dict[str, Any] = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}

@@ -44,14 +44,7 @@ def begin(stations: Stations, steps: int = 1) -> None:
 
 def drain(stations: Stations) -> None:
     for _ in range(6):
-        stations.look()
-        stations.miss()
-        stations.tick(1000.0)
-        for attempt in list(stations.pool.attempts.values()):
-            while stations.pool.attempts.get(attempt.spec.part_id) is attempt:
-                stations.step(attempt)
-        while stations.errands.posted:
-            stations.errands.do(and_tell=True)
+        stations.go_on()
 
 
 def ask(stations: Stations, kind: str, job: int) -> None:

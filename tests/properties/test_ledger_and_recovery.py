@@ -186,14 +186,7 @@ class Life(RuleBasedStateMachine):
         stations = self.stations
         stations.context.ledger.ask("resume", None, stations.now)
         for _ in range(16):
-            stations.look()
-            stations.miss()
-            stations.tick(1000.0)
-            for attempt in list(stations.pool.attempts.values()):
-                while stations.pool.attempts.get(attempt.spec.part_id) is attempt:
-                    stations.step(attempt)
-            while stations.errands.posted:
-                stations.errands.do(and_tell=True)
+            stations.go_on()
             self.one_job_for_one_file()
             self.done_stays_done()
         self.no_version_has_two_results()

@@ -6,6 +6,7 @@ What happens inside is gone when it is closed. Its files are to be seen under `b
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shlex
 import shutil
@@ -27,6 +28,7 @@ ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 PYTHON = "/usr/bin/python3"  # one that the service can read
 
 
+@functools.cache
 def why_not() -> str | None:
     """Why no systemd can be booted here; None: it can."""
     if os.geteuid() != 0:

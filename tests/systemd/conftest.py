@@ -15,12 +15,10 @@ PROJECT = Path(__file__).parent.parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reason = None
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.systemd)
-            reason = reason or why_not() or ""
-            if reason and "box" in getattr(item, "fixturenames", ()):
+            if (reason := why_not()) and "box" in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 

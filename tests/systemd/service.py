@@ -49,6 +49,20 @@ for line in sys.stdin:
     print(json.dumps(rows), flush=True)
 """  # a process that stays: to start a Python for each look would cost the two cores more than the service does
 
+STOP = """
+import os, pathlib, signal, sys, time
+for line in sys.stdin:
+    daemon, checkpoint = line.split()
+    end, chunks = time.monotonic() + 60, pathlib.Path(checkpoint)
+    while not (chunks.exists() and chunks.read_bytes().count(b"\\n") > 1):
+        assert time.monotonic() < end, "no chunk"
+        time.sleep(0.002)
+    for child in pathlib.Path(f"/proc/{daemon}/task/{daemon}/children").read_text().split():
+        if b"spawn_main" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes():
+            os.kill(int(child), signal.SIGSTOP)
+            print(child, flush=True)
+"""  # inside, where it is not kept waiting while the worker goes on
+
 
 class Service:
     """`sttd.service`, or an instance of `sttd@.service` with folders of its own."""
@@ -131,9 +145,9 @@ class Service:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.jobs()}\n{self.log()}") from None
 
-    def wait_chunks(self) -> None:
-        """Until the job has a checkpoint that is worth something."""
-        wait_for(self.checkpointed, "the job has a chunk")
+    def stop_worker(self) -> int:
+        """Stop the one worker, with SIGSTOP, behind the first chunk of the first job; its process id."""
+        return int(self.box.ask(STOP, f"{self.pid} {self.state}/work/1/0.jsonl"))
 
     def checkpointed(self) -> int:
         """Chunks in the checkpoint of the first job now."""
@@ -173,7 +187,7 @@ class Service:
             text = self.show("StatusText")
             return text if re.search(pattern, text) else None
 
-        return wait_for(shown, f"the status line says {pattern!r}", pause=0.2)  # type: ignore[no-any-return]
+        return wait_for(shown, f"the status line says {pattern!r}")  # type: ignore[no-any-return]
 
     def text(self, name: str, user: str = "alice") -> str:
         """A result, as somebody of the group reads it."""

@@ -26,16 +26,14 @@ def texts() -> set[str]:
     return set()
 
 
-def begin(service: Service, long) -> int:
+def begin(service: Service, long, name: str = "long.flac") -> int:
     """The service in the middle of a job, however slow the test is: its worker is stopped behind a first chunk.
 
     Returns the worker's process id.
     """
     service.start()
-    service.drop(long, "long.flac")
-    service.wait_chunks()
-    (worker,) = service.workers()
-    service.box.do("kill", "-STOP", str(worker))
+    service.drop(long, name)
+    worker = service.stop_worker()
     assert service.jobs()[0].state == "running"
     return worker
 
@@ -64,8 +62,7 @@ def test_it_is_ready_before_any_model_is_loaded(service):
 
 def test_the_status_line_tells_names_of_any_script(service, long):
     service.configure(SLOW)
-    service.start()
-    service.drop(long, "การประชุม.flac")
+    begin(service, long, "การประชุม.flac")
     assert service.wait_status("1 running").startswith("1 running (การประชุม.flac), 0 queued")
     assert "การประชุม.flac" in service.box.do("systemctl", "status", "sttd")
 
@@ -166,7 +163,7 @@ def test_a_worker_that_hangs_is_not_the_daemons_death(service, long):
     service.drop_in("[Service]\nWatchdogSec=1\n")
     worker, pid = begin(service, long), service.pid
     hung = int(service.show("WatchdogTimestampMonotonic"))
-    wait_for(lambda: int(service.show("WatchdogTimestampMonotonic")) > hung + 2_000_000, "it is fed for 2 s", pause=0.2)
+    wait_for(lambda: int(service.show("WatchdogTimestampMonotonic")) > hung + 2_000_000, "it is fed for 2 s")
     assert (service.pid, service.show("NRestarts")) == (pid, "0")
     assert service.workers() == [worker]
 
@@ -239,11 +236,11 @@ def test_a_boot_waits_for_an_inbox_on_a_mount_that_comes_late(service):
     box.do("systemctl", "daemon-reload")
     try:
         box.do("systemctl", "start", "--no-block", "sttd")
-        wait_for(lambda: box.show("disk.service", "ActiveState") == "activating", "the disk is waited for", pause=0.2)
+        wait_for(lambda: box.show("disk.service", "ActiveState") == "activating", "the disk is waited for")
         assert service.show("ActiveState") == "inactive"
         assert not box.path("/srv/sttd/inbox/.sttd.lock").exists()
         box.do("sh", "-c", "echo >/run/disk")
-        wait_for(lambda: service.show("ActiveState") == "active", "it starts then", pause=0.2)
+        wait_for(lambda: service.show("ActiveState") == "active", "it starts then")
         service.drop(speech.SAMPLES / "english.flac", "talk.flac")
         service.wait_job("done")
         # another file system: the source was copied to the archive, and is gone from the inbox

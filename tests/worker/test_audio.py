@@ -47,7 +47,7 @@ def decode(path, first=0, **options):
 
 def lag(heard, said):
     """Samples by which `heard` is late, and how alike the two are then (1: the same)."""
-    size = 2 * max(len(heard), len(said))
+    size = 1 << (2 * max(len(heard), len(said))).bit_length()  # a power of two is transformed quickest
     a, b = np.fft.rfft(heard, size), np.fft.rfft(said, size)
     match = np.fft.irfft(a * b.conj(), size)
     at = int(match.argmax())

