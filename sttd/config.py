@@ -63,7 +63,12 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    workers: int = key(0, "Worker processes. auto: one per GPU, else by cores and memory.", "auto", most=256)
+    workers: int = key(
+        0,
+        "Worker processes. auto: one per GPU, else by cores and memory. Many short clips: one a core.",
+        "auto",
+        most=256,
+    )
     job_timeout: float = key(
         1800.0,
         "How long one worker may spend on one job before it is killed; the job resumes.",
@@ -101,7 +106,9 @@ class Model:
         choices=("default", "auto", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16",
                  "bfloat16", "float32"),
     )  # fmt: skip
-    cpu_threads: int = key(0, "Threads of one worker. auto: the cores shared out.", "auto", most=256)
+    cpu_threads: int = key(
+        0, "Threads of one worker, for two batches side by side. auto: the cores shared out.", "auto", most=256
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,9 @@ class Transcribe:
     task: str = key(
         "transcribe", "transcribe, or translate (into English).", "choice", choices=("transcribe", "translate")
     )
-    batch_size: int = key(8, "Windows that go through the model together.", "int", least=1, most=128)
+    batch_size: int = key(
+        8, "Windows in the model at once; on a CPU two batches of half as many, side by side.", "int", least=1, most=128
+    )
     beam_size: int = key(5, "Beam size.", "int", least=1, most=32)
     temperatures: tuple[float, ...] = key(
         (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
