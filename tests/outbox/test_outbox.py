@@ -9,7 +9,9 @@ import signal
 import time
 from pathlib import Path
 
+import pysubs2
 import pytest
+import webvtt
 from hypothesis import given, strategies as st
 
 from sttd import outbox
@@ -71,7 +73,6 @@ def test_subtitles_are_whole_cues_in_order():
 
 
 def test_other_readers_agree():
-    pysubs2, webvtt = pytest.importorskip("pysubs2"), pytest.importorskip("webvtt")
     assert [(e.start, e.end) for e in pysubs2.SSAFile.from_string(written("srt"))] == [(500, 59000), (59000, 59001)]
     assert len(webvtt.from_string(written("vtt"))) == 2
 
