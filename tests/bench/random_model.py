@@ -31,7 +31,7 @@ WORDS = 60  # tokens of text a window: what 30 s of English with pauses have
 _END_STAMP = 1500  # <|30.00|>: the window is written down to its end
 _VOCABULARY = 51_865
 _CONTEXT = 448
-_STEER = 12.0  # length of a position's vector; tokens' are about 1 long, what random layers add is a few
+_STEER = 24.0  # length of a position's vector; tokens' are about 1 long, what random layers add is a few (in `small`, 12 were too short)
 _SPREAD = 0.02  # standard deviation of weights, as Whisper was initialised
 
 
