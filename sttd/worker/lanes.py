@@ -6,7 +6,8 @@ the decoder gains next to nothing from a second thread (tests/bench/LOG.md has t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Self
@@ -27,7 +28,7 @@ class Lanes:
 
     def __init__(self, decoder: Decoder, most: int, together: int) -> None:
         self.count = max(1, min(most, together))
-        self.share = max(1, -(-together // self.count))  # windows of one batch
+        self._share = max(1, -(-together // self.count))
         self._decoder = decoder
         self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="lane")
         self._latest: Future[tuple[Chunk, ...]] | None = None
@@ -40,6 +41,14 @@ class Lanes:
     ) -> None:
         # a batch that is in the model cannot be called back: nobody reads it, and the next attempt decodes it again
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def shares(self) -> Iterator[int]:
+        """How many windows each batch is to have, one after the other.
+
+        Side by side the first ones are small, so that a recording of few windows fills all lanes: 1, 1, 2, 4, 4, ...
+        """
+        growing = (2**step for step in itertools.count()) if self.count > 1 else itertools.repeat(self._share)
+        return (min(self._share, size) for size in itertools.chain([1] if self.count > 1 else [], growing))
 
     def decode(self, batch: Sequence[Prepared]) -> Future[tuple[Chunk, ...]]:
         """Put a batch behind those before it. Until the language is known it waits for them: they tell it, in order."""

@@ -124,17 +124,17 @@ def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, put: Callable[[_A
             first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
             put(_Ready(stream.duration))
             end = spec.resume_from
-            for batch in _batches(spec, model, itertools.chain(first, blocks), lanes.share):
+            for batch in _batches(spec, model, itertools.chain(first, blocks), lanes.shares()):
                 end = batch[-1].window.end
                 put(lanes.decode(batch))
         put(_Ended(end, tuple(stream.warnings)))
 
 
 def _batches(
-    spec: PartSpec, model: LoadedModel, blocks: Iterator[tuple[int, Any]], size: int
+    spec: PartSpec, model: LoadedModel, blocks: Iterator[tuple[int, Any]], sizes: Iterator[int]
 ) -> Iterator[tuple[Prepared, ...]]:
-    """Windows with features, `size` at a time."""
+    """Windows with features, as many at a time as `sizes` says."""
     cut = windows(blocks, spec.resume_from, spec.next_index, spec.options.vad_threshold)
     prepared = (prepare(model.whisper, window) for window in cut)
-    while batch := tuple(itertools.islice(prepared, size)):
+    while batch := tuple(itertools.islice(prepared, next(sizes))):
         yield batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 
 import pytest
@@ -71,12 +72,20 @@ def test_leaving_waits_for_nothing_and_begins_nothing_new():
 
 
 @pytest.mark.parametrize(
-    ("most", "together", "count", "share"), [(1, 8, 1, 8), (2, 8, 2, 4), (2, 7, 2, 4), (2, 1, 1, 1), (2, 0, 1, 1)]
+    ("most", "together", "count", "shares"),
+    [
+        (1, 8, 1, [8, 8, 8, 8, 8]),
+        (2, 8, 2, [1, 1, 2, 4, 4]),
+        (2, 5, 2, [1, 1, 2, 3, 3]),
+        (2, 1, 1, [1, 1, 1, 1, 1]),
+        (2, 0, 1, [1, 1, 1, 1, 1]),
+    ],
 )
-def test_the_windows_of_a_batch_are_shared_out(most, together, count, share):
-    """At a batch of one, every window is a checkpoint and nothing else is in the model."""
+def test_the_windows_of_a_batch_are_shared_out(most, together, count, shares):
+    """At a batch of one, every window is a checkpoint and nothing else is in the model; three windows fill two lanes."""
     lanes = Lanes(Scripted(), most, together)
-    assert (lanes.count, lanes.share) == (count, share)
+    assert lanes.count == count
+    assert list(itertools.islice(lanes.shares(), 5)) == shares
 
 
 def test_two_threads_hear_what_one_hears(tmp_path):
