@@ -47,8 +47,10 @@ class Lanes:
 
         Side by side the first ones are small, so that a recording of few windows fills all lanes: 1, 1, 2, 4, 4, ...
         """
-        growing = (2**step for step in itertools.count()) if self.count > 1 else itertools.repeat(self._share)
-        return (min(self._share, size) for size in itertools.chain([1] if self.count > 1 else [], growing))
+        if self.count == 1:
+            return itertools.repeat(self._share)
+        doubled = itertools.accumulate(itertools.repeat(0), lambda size, _: min(self._share, 2 * size), initial=1)
+        return itertools.chain([1], doubled)
 
     def decode(self, batch: Sequence[Prepared]) -> Future[tuple[Chunk, ...]]:
         """Put a batch behind those before it. Until the language is known it waits for them: they tell it, in order."""
