@@ -34,7 +34,7 @@ def rows(bench: Bench, wanted: set[int]) -> list[Row]:
         _require_words(long, my_text)
         _require_words(short, short_text)
         what = f"peak memory of daemon and worker, demo: on {hours} ÷ on 10 min"
-        notes = f"{mine:.0f} MiB, {least:.0f} MiB"
+        notes = f"{mine:.0f} MiB, {least:.0f} MiB; what lies in the heap: `python -m tests.bench.heap`, LOG.md"
         found.append(Row(5, what, Figure.of([mine / least]), 1.05, 1.02, ".3f", notes))
     if 6 in wanted:
         theirs = contenders.plain_loop(long.files, random_model.folder("demo"), only_first=True).peak
