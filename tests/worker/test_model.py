@@ -78,7 +78,8 @@ def test_a_name_that_was_not_downloaded_says_how_it_is_and_never_asks_the_hub(na
 
 
 @pytest.mark.parametrize("name", ["smol", "a/b/c", "../x/..", "x" * 300 + "/y"])
-def test_what_is_no_model_name_is_refused(name, tmp_path):
+def test_what_is_no_model_name_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no neighbour happens to be called x
     with pytest.raises(NoModel):
         resolve(name, tmp_path)
 
