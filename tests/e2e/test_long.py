@@ -42,7 +42,11 @@ def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, 
     certain = {"transcribe.batch_size": "1", "transcribe.temperatures": "0"}
     whole = make_daemon(certain, root=tmp_path / "whole")
     short = {"pool.job_timeout": "10ms", "pool.sweep_interval": "1h"}  # less than any window takes
-    sliced = make_daemon(certain | short, root=tmp_path / "sliced")
+    lanes = {
+        "transcribe.batch_size": "2",
+        "model.cpu_threads": "2",
+    }  # two windows side by side, of which one is dropped
+    sliced = make_daemon(certain | short | lanes, root=tmp_path / "sliced")
     for daemon in (whole, sliced):
         speech.encode(daemon.inbox / "long.flac", recording.audio)
         assert daemon.drain(200) == 0

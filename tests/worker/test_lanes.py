@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import threading
+import time
 
+import numpy as np
 import pytest
 
 from sttd.part import Chunks, Done, ModelSpec, Options, PartSpec
-from sttd.worker import load, run_part
+from sttd.worker import load, part, run_part
+from sttd.worker.items import prepare
 from sttd.worker.lanes import Lanes
+from sttd.worker.windows import Window
 from tests import speech
+from tests.harness import wait_for
 
 PATIENCE = 30.0
+RATE = speech.RATE
 
 
 class Scripted:
@@ -97,13 +104,43 @@ def test_two_threads_hear_what_one_hears(tmp_path):
         spec = ModelSpec(name="demo", fallback="", device="cpu", cpu_threads=threads)
         model = load(spec, lambda *_: None)
         assert model.lanes == lanes
-        part = PartSpec(
+        order = PartSpec(
             part_id="1.0", attempt=1, source=str(recording), size=seen.st_size, mtime_ns=seen.st_mtime_ns, model=spec,
             options=dataclasses.replace(Options(), temperatures=(0.0,), batch_size=4),
         )  # fmt: skip
-        events = list(run_part(part, model))
+        events = list(run_part(order, model))
         assert isinstance(events[-1], Done)
         heard.append([chunk for event in events if isinstance(event, Chunks) for chunk in event.chunks])
     assert [chunk.index for chunk in heard[1]] == list(range(len(heard[1])))
     assert [(c.start, c.end) for c in heard[1]] == [(c.start, c.end) for c in heard[0]]
     assert [[s.text for s in c.segments] for c in heard[1]] == [[s.text for s in c.segments] for c in heard[0]]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_waits_for_the_model_is_bounded(monkeypatch, tmp_path, threads):
+    """A batch with the consumer, as many in wait as there are lanes, and the one that is being put there."""
+    made = []
+
+    def endless(*_):
+        for index in itertools.count():
+            yield Window(index, index * RATE, (index + 1) * RATE, (), np.zeros(0, np.float32))
+
+    def prepared(whisper, window):
+        made.append(window)
+        return prepare(whisper, window)
+
+    monkeypatch.setattr(part, "windows", endless)
+    monkeypatch.setattr(part, "prepare", prepared)
+    path = speech.encode(tmp_path / "a.wav", speech.sample("english"))
+    seen = path.stat()
+    spec = ModelSpec(name="demo", fallback="", device="cpu", cpu_threads=threads)
+    order = PartSpec(
+        part_id="1.0", attempt=1, source=str(path), size=seen.st_size, mtime_ns=seen.st_mtime_ns, model=spec,
+        options=Options(batch_size=4, language="en"),
+    )  # fmt: skip
+    most = {1: 4 + 4 + 4, 2: 1 + (1 + 2) + 2}[threads]  # windows
+    with contextlib.closing(run_part(order, load(spec, lambda *_: None))) as events:
+        next(event for event in events if isinstance(event, Chunks))
+        wait_for(lambda: len(made) >= most, "the room is full")
+        time.sleep(0.1)
+        assert len(made) == most
