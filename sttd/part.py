@@ -105,7 +105,7 @@ class Chunk:
 
 
 class Cause(enum.StrEnum):
-    """Why an attempt ended other than with a transcript. `pool/policy.py` says what follows from each."""
+    """Why an attempt ended other than with a transcript. `rules/policy.py` says what follows from each."""
 
     SLICE = "slice"  # the worker's budget is used up; it stopped at a batch's end
     ASKED = "asked"  # the worker was asked to stop (shutdown, memory) and did at a batch's end

@@ -1,7 +1,8 @@
 """Who may import whom (DESIGN, section 3): read from the code, and seen in a process that imports it.
 
 inbox/ ──> ledger/ ──> pool/ ──> worker/ ──> outbox/      stations: none knows another
-daemon/ knows them all; cli/ reads the ledger; host/ is what the machine tells and is told
+daemon/ knows them all; rules/ are its decisions; fs/ has the steps on files that stations share;
+cli/ reads the ledger; host/ is what the machine tells and is told
 """
 
 from __future__ import annotations
@@ -20,29 +21,28 @@ TOP = Path(sttd.__file__).parent
 STATIONS = {"inbox", "ledger", "pool", "worker", "outbox"}
 HEAVY = {"numpy", "av", "faster_whisper", "ctranslate2", "onnxruntime", "huggingface_hub", "tokenizers", "torch"}
 # what else a part of the project may import of the project, beside itself; a part is a package or a module below sttd
-SHARED = {"config", "errors", "job", "lock", "part", "sparse", "sync", "text", "units", ""}
+SHARED = {"config", "errors", "fs", "job", "part", "text", "units", ""}
 MAY = {
-    "worker": {"errors", "part", "sparse", "units", ""},
+    "worker": {"errors", "fs", "part", "units", ""},
+    "rules": {"job", "part"},
+    "fs": {"errors"},
     "inbox": SHARED | {"host"},
     "ledger": SHARED,
     "pool": SHARED | {"host"},
     "outbox": SHARED | {"host"},
     "host": {"errors", "job", "text", "units", ""},
-    "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host"},
+    "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "rules"},
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger"},
-    "hub": {"errors", "lock", "demo", "sync"},
+    "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
     "configfile": {"config", "errors", "part", "units", ""},
     "config": {"part"},
     "job": {"part", "errors"},
-    "lock": {"errors"},
-    "sparse": set(),
-    "sync": set(),
     "demo": {""},
     "__main__": {"cli"},
 }
 MODELS = {"sttd.hub.remote", "sttd.hub.session"}  # speak to the hub, for `sttd model pull` alone
-CHILD = "sttd.pool.child"  # the code of the child process, which alone runs the worker
+CHILD = "sttd.pool.local.child"  # the code of the child process, which alone runs the worker
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -62,7 +62,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def part_of(name: str) -> str:
-    """The part of the project that a name of it lies in: `sttd.pool.child.main` -> `pool`; "" for sttd's own."""
+    """The part of the project that a name of it lies in: `sttd.pool.local.child.main` -> `pool`; "" for sttd's own."""
     words = name.split(".")
     exists = len(words) > 1 and ((TOP / words[1]).is_dir() or (TOP / f"{words[1]}.py").exists())
     return words[1] if exists else ""
@@ -91,7 +91,8 @@ def test_every_part_of_the_project_has_its_rule():
 
 
 @pytest.mark.parametrize(
-    "name", ["sttd.daemon", "sttd.cli", "sttd.cli.app", "sttd.cli.models", "sttd.pool.local", "sttd.pool.child"]
+    "name",
+    ["sttd.daemon", "sttd.cli", "sttd.cli.app", "sttd.cli.models", "sttd.pool.local.pool", "sttd.pool.local.child"],
 )
 def test_a_process_that_imports_it_has_no_heavy_library(name):
     code = f"import sys, {name}; print(*sorted({{each.split('.')[0] for each in sys.modules}}))"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttd.errors import LedgerError, SttdError
+from sttd.fs.lock import is_held
 from sttd.ledger.names import LEDGER, LOCK
-from sttd.lock import is_held
 
 if TYPE_CHECKING:
     from sttd.config import Config

@@ -20,17 +20,17 @@ from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
 from sttd.daemon.signals import take_signals
 from sttd.errors import LedgerCorrupt, LedgerError, NotConfigured
+from sttd.fs.lock import Lock
+from sttd.fs.mounts import network_file_system
 from sttd.host import log, restarts
 from sttd.host.events import Kind, say
-from sttd.host.mounts import network_file_system
 from sttd.host.notify import Notifier
 from sttd.inbox import Inbox
 from sttd.job import Identity, State
 from sttd.ledger import LOCK
-from sttd.lock import Lock
 from sttd.part import Cause
-from sttd.pool.deadlines import Deadlines
-from sttd.pool.local import LocalPool
+from sttd.pool.local.pool import LocalPool
+from sttd.rules.deadlines import Deadlines
 
 __all__ = ["run", "transcribe"]
 

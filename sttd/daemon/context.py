@@ -14,10 +14,10 @@ from sttd.host.events import Kind, say
 from sttd.inbox import Inbox
 from sttd.job import Job
 from sttd.ledger import Checkpoint, Ledger
-from sttd.ledger.fair import Lanes
 from sttd.part import PartSpec
 from sttd.pool import WorkerPool
-from sttd.pool.deadlines import Deadlines
+from sttd.rules.deadlines import Deadlines
+from sttd.rules.fairness import Lanes
 
 
 @dataclass(slots=True)

@@ -11,15 +11,15 @@ from typing import Any
 from sttd.daemon import filing
 from sttd.daemon.context import Context, Running
 from sttd.errors import SttdError
+from sttd.fs.sparse import is_unwritten
 from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, State
 from sttd.ledger import WORK, Checkpoint, Resume
 from sttd.ledger.checkpoint import options_key
 from sttd.ledger.fresh import fresh
 from sttd.part import ModelSpec, Options, PartSpec
-from sttd.pool.deadlines import liveness_limit
-from sttd.pool.policy import JITTER
-from sttd.sparse import is_unwritten
+from sttd.rules.deadlines import liveness_limit
+from sttd.rules.policy import JITTER
 from sttd.text import printable
 
 

@@ -17,7 +17,6 @@ from sttd.daemon import dispatch, filing, intake, requests, results, retention
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Finished
 from sttd.daemon.life import Life
-from sttd.daemon.schedule import Schedule
 from sttd.daemon.signals import Signal
 from sttd.errors import ConfigError, LedgerCorrupt, LedgerError
 from sttd.host import log
@@ -26,7 +25,8 @@ from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone, Own
 from sttd.job import State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
-from sttd.pool.deadlines import timed_out
+from sttd.rules.deadlines import timed_out
+from sttd.rules.due import Schedule
 from sttd.text import printable
 
 MACHINE_CAUSES = (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE)

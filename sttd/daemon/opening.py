@@ -11,7 +11,7 @@ from sttd.errors import LedgerCorrupt
 from sttd.host.notify import Notifier
 from sttd.job import State
 from sttd.ledger import LEDGER, WORK, Ledger
-from sttd.ledger.rebuild import is_lost, rebuild, set_aside
+from sttd.ledger.manifest.rebuild import is_lost, rebuild, set_aside
 from sttd.text import printable
 
 

@@ -9,7 +9,7 @@ from sttd.daemon.context import Context, Running
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
-from sttd.pool.policy import Verdict, verdict
+from sttd.rules.policy import Verdict, verdict
 from sttd.text import printable
 
 

@@ -9,7 +9,8 @@ from loguru import logger
 from sttd.config import Retention
 from sttd.daemon.context import Context
 from sttd.errors import SttdError
-from sttd.outbox import files, retention
+from sttd.fs import moves
+from sttd.outbox import retention
 from sttd.outbox.retention import Kept
 
 INTERVAL = 600.0  # seconds
@@ -38,7 +39,7 @@ def _forget_jobs(context: Context) -> None:
 
     def remove() -> None:
         for number in forgotten:  # a checkpoint that nobody will resume from
-            files.remove_tree(os.path.join(work, str(number)))  # noqa: PTH118 - as the outbox takes it
+            moves.remove_tree(os.path.join(work, str(number)))  # noqa: PTH118 - as the outbox takes it
 
     context.errands.post(remove, lambda _: None, _trouble)
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from sttd.errors import AlreadyRunning, SttdError
+from sttd.fs.lock import Lock
+from sttd.fs.sync import fsync_folder
 from sttd.hub.cache import NEEDED, VOCABULARIES, current, look, storage
 from sttd.hub.remote import Hub, HubError, Listing, RemoteFile, Unreachable
-from sttd.lock import Lock
-from sttd.sync import fsync_folder
 
 _BLOCK = 2**20  # bytes
 _SHA256, _SHA1 = 64, 40  # hexadecimal digits

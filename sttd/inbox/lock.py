@@ -18,8 +18,8 @@ import uuid
 from pathlib import Path
 
 from sttd.errors import NotConfigured
+from sttd.fs.lock import Lock
 from sttd.inbox.rules import OWN
-from sttd.lock import Lock
 
 LOCK = f"{OWN}.lock"
 _MARK = re.compile(r"[0-9a-f]{32}")

@@ -21,10 +21,10 @@ from typing import Any, BinaryIO
 
 from loguru import logger
 
+from sttd.fs.sync import fsync_folder
 from sttd.job import Job
 from sttd.ledger.seal import seal, unseal
 from sttd.part import Chunk, Options, Segment, Word
-from sttd.sync import fsync_folder
 
 _VERSION = 1
 

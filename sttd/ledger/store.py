@@ -18,7 +18,7 @@ from sttd.errors import LedgerError
 from sttd.job import Identity, Job
 from sttd.ledger import thinning
 from sttd.ledger.connect import check, connect, connect_readonly, told
-from sttd.ledger.manifest import FACTS, Manifest, is_due, to_record
+from sttd.ledger.manifest.log import FACTS, Manifest, is_due, to_record
 from sttd.ledger.names import MANIFEST
 from sttd.ledger.questions import Questions
 from sttd.ledger.rows import NEW, to_row

@@ -1,9 +1,9 @@
 """The outbox: results appear whole or not at all, and sources are filed away."""
 
+from sttd.fs.moves import make_folder
 from sttd.outbox.clean import clean, tidy
 from sttd.outbox.commit import Filed, Unkept, file_source, publish, put_back
 from sttd.outbox.failure import file_failure
-from sttd.outbox.files import make_folder
 from sttd.outbox.meta import Meta
 from sttd.outbox.names import of_private
 from sttd.outbox.plan import Plan

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from sttd.config import Config
 from sttd.errors import SttdError
+from sttd.fs import moves
 from sttd.job import Job, State
-from sttd.outbox import commit, failure, files
+from sttd.outbox import commit, failure
 from sttd.outbox.plan import Plan
 from sttd.outbox.stage import staging_folder, staging_name
 
@@ -27,7 +28,7 @@ def clean(config: Config, unfinished: Collection[Job]) -> None:
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(staging):
             if name.startswith(own) and name not in live:
-                files.remove_tree(os.path.join(staging, name))
+                moves.remove_tree(os.path.join(staging, name))
     for job in unfinished:
         with contextlib.suppress(OSError, SttdError):  # told when the job's files are moved
             _forget_parts(config, job)
@@ -43,9 +44,9 @@ def _forget_parts(config: Config, job: Job) -> None:
     if job.state is State.FAILED:
         folder = failure.folder_of(job, config)
         Path(failure.part_of(job, folder)).unlink(missing_ok=True)
-        files.forget_copy(os.path.join(config.paths.inbox, job.source), folder)
+        moves.forget_copy(os.path.join(config.paths.inbox, job.source), folder)
         return
     plan = Plan.from_json(job.plan or {})
-    files.forget_copy(commit.private_path(plan), plan.archive)
+    moves.forget_copy(commit.private_path(plan), plan.archive)
     for suffix in plan.hashes:
-        files.forget_copy(os.path.join(plan.staging, suffix), plan.folder)
+        moves.forget_copy(os.path.join(plan.staging, suffix), plan.folder)

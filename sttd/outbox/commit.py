@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sttd.errors import SttdError
-from sttd.outbox import files, names
+from sttd.fs import moves
+from sttd.fs.digest import digest
+from sttd.fs.sync import fsync_folder
+from sttd.outbox import names
 from sttd.outbox.plan import Plan
-from sttd.sync import fsync_folder
 
 INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
 RECORD = ".error.json"  # behind the name of a source in failed/
@@ -38,7 +40,7 @@ def publish(plan: Plan) -> tuple[str, ...]:
     """
     if not os.path.isdir(plan.staging):
         return _published_before(plan)
-    files.make_folder(plan.folder)
+    moves.make_folder(plan.folder)
     number = 1
     while not _is_free(plan, number):
         number += 1
@@ -50,7 +52,7 @@ def publish(plan: Plan) -> tuple[str, ...]:
             number += 1
             continue
         fsync_folder(plan.folder)
-        files.remove_tree(plan.staging)
+        moves.remove_tree(plan.staging)
         return outputs
 
 
@@ -74,7 +76,7 @@ def _is_ours(plan: Plan, suffix: str, path: str) -> bool:
     staged = os.path.join(plan.staging, suffix)
     if os.path.exists(staged):
         return os.path.exists(path) and os.path.samefile(staged, path)
-    return os.path.isfile(path) and files.content_hash(path) == plan.hashes[suffix]
+    return os.path.isfile(path) and digest(path) == plan.hashes[suffix]
 
 
 def _is_free(plan: Plan, number: int) -> bool:
@@ -92,7 +94,7 @@ def _place(plan: Plan, suffix: str, number: int) -> str:
     if os.path.lexists(target) and os.path.samefile(staged, target):  # killed between link and unlink
         os.unlink(staged)
     else:
-        files.move_new(staged, target)  # a folder of the transcripts may be another mount
+        moves.move_new(staged, target)  # a folder of the transcripts may be another mount
     return target
 
 
@@ -100,7 +102,7 @@ def _take_back(plan: Plan, number: int) -> None:
     for suffix in plan.hashes:
         target, staged = _target(plan, suffix, number), os.path.join(plan.staging, suffix)
         if not os.path.exists(staged) and _is_ours(plan, suffix, target):
-            files.move_new(target, staged)
+            moves.move_new(target, staged)
 
 
 def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
@@ -137,12 +139,12 @@ def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
 
 def archive(path: str, folder: str, name: str) -> str:
     """Move a file into `folder` under the first name that is free; returns its path."""
-    files.make_folder(folder)
+    moves.make_folder(folder)
     number = 1
     while True:
         target = os.path.join(folder, names.numbered(names.split(name)[1], number))
         try:
-            files.move_new(path, target)
+            moves.move_new(path, target)
         except FileExistsError:
             number += 1
         else:
@@ -182,7 +184,7 @@ def _is_same(plan: Plan, path: str) -> bool:
     seen = os.lstat(path)
     if not stat.S_ISREG(seen.st_mode) or (seen.st_size, seen.st_mtime_ns) != (plan.size, plan.mtime_ns):
         return False
-    return not plan.young or files.content_hash(path) == plan.sha256
+    return not plan.young or digest(path) == plan.sha256
 
 
 def private_path(plan: Plan) -> str:
@@ -201,7 +203,7 @@ def put_back(path: str) -> str | None:
 def _put_back(private: str, source: str) -> str:
     """Its old name, or where a newer file has that by now, the next one that is free; returns its path."""
     try:
-        files.rename_new(private, source)
+        moves.rename_new(private, source)
     except FileExistsError:
         return archive(private, os.path.dirname(source), os.path.basename(source))
     fsync_folder(os.path.dirname(source))

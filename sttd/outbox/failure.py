@@ -8,10 +8,11 @@ import os
 from pathlib import Path
 
 from sttd.config import Config
+from sttd.fs import moves
+from sttd.fs.sync import fsync_folder
 from sttd.job import Job
-from sttd.outbox import files, names
+from sttd.outbox import names
 from sttd.outbox.commit import RECORD, archive, require_inbox
-from sttd.sync import fsync_folder
 
 
 def file_failure(job: Job, config: Config, source: str) -> str | None:
@@ -35,12 +36,12 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
         "attempts": job.attempts,
         "retry": f"sttd retry {job.id}",
     }
-    files.make_folder(folder)
+    moves.make_folder(folder)
     base = os.path.basename(location or job.source)
     path = os.path.join(folder, names.fit(base, RECORD))
     part = part_of(job, folder)
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-    files.write_whole(part, lambda file: print(text, end="", file=file))
+    moves.write_whole(part, lambda file: print(text, end="", file=file))
     _place_record(part, path, job.id)
     fsync_folder(folder)
     return location

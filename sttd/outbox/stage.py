@@ -12,14 +12,16 @@ from pathlib import Path
 
 from sttd.config import Config
 from sttd.errors import SourceChanged
+from sttd.fs import moves
+from sttd.fs.digest import digest
+from sttd.fs.sync import fsync_folder
 from sttd.job import Job
-from sttd.outbox import files, names
+from sttd.outbox import names
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.meta import Meta
 from sttd.outbox.plan import Plan
 from sttd.part import Segment
-from sttd.sync import fsync_folder
 
 STAGING = ".sttd-staging"
 _TICK = 2.0  # seconds: the coarsest clock of a file system, vfat's
@@ -34,22 +36,22 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
     """
     require_same(job, source)
     young = job.mtime_ns > (time.time() - _TICK) * 1e9
-    digest = job.sha256 or files.content_hash(source)
+    sha256 = job.sha256 or digest(source)
     require_same(job, source)  # a hash of another version would give its transcript to the wrong recording
-    meta = dataclasses.replace(meta, sha256=digest)
+    meta = dataclasses.replace(meta, sha256=sha256)
     staging = os.path.join(staging_folder(config), staging_name(config, job.id))
     try:
         hashes = _write(staging, config.output.formats, meta, segments)
     except OSError:
         with contextlib.suppress(OSError):
-            files.remove_tree(staging)  # a disk that is full needs its room
+            moves.remove_tree(staging)  # a disk that is full needs its room
         raise
     below = os.path.join(*names.split(job.source)[0], "")
     return Plan(
         job=job.id,
         name=job.source,
         language=meta.language,
-        sha256=digest,
+        sha256=sha256,
         size=job.size,
         mtime_ns=job.mtime_ns,
         source=source,
@@ -68,13 +70,13 @@ def _write(
     staging: str, formats: Iterable[str], meta: Meta, segments: Callable[[], Iterable[Segment]]
 ) -> dict[str, str]:
     """Returns the hashes by suffix."""
-    files.remove_tree(staging)
-    files.make_folder(staging)
+    moves.remove_tree(staging)
+    moves.make_folder(staging)
     hashes = {}
     for suffix in formats:
         write = FORMATS[suffix].write
         path = os.path.join(staging, suffix)
-        hashes[suffix] = files.write_whole(path, lambda file, write=write: write(file, meta, iter(segments())))  # type: ignore[misc]
+        hashes[suffix] = moves.write_whole(path, lambda file, write=write: write(file, meta, iter(segments())))  # type: ignore[misc]
     fsync_folder(staging)
     return hashes
 

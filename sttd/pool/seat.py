@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Started
-from sttd.pool.death import Death, judge
-from sttd.pool.process import WorkerProcess
+from sttd.pool.local.death import Death, judge
+from sttd.pool.local.process import WorkerProcess
 from sttd.pool.wire import Took, WireError
 
 # after these what the process has in memory, on the GPU or stuck in a thread is not to be trusted any more

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from sttd.part import Chunk
-from sttd.worker.decode import Decoder
-from sttd.worker.items import Prepared
+from sttd.worker.decoding.decoder import Decoder
+from sttd.worker.decoding.items import Prepared
 
 
 class Lanes:

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sttd.part import SAMPLE_RATE, Cause, Chunk, Chunks, Done, Event, Failed, Notice, PartSpec, Progress, Started
-from sttd.worker.audio import open_recording
-from sttd.worker.decode import Decoder
+from sttd.worker.audio.recording import open_recording
+from sttd.worker.decoding.decoder import Decoder
+from sttd.worker.decoding.items import Prepared, prepare
 from sttd.worker.errors import PartFailed
-from sttd.worker.items import Prepared, prepare
 from sttd.worker.lanes import Lanes
 from sttd.worker.model import LoadedModel, is_gpu_memory
 from sttd.worker.prefetch import Prefetch
-from sttd.worker.windows import windows
+from sttd.worker.speech.windows import windows
 
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
 # the machine's fault: no space, no quota, no memory, no file handles

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from sttd.cli.app import main
+from sttd.fs.lock import Lock
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
-from sttd.lock import Lock
 
 SOUND = Identity(12_345_678, 1)
 THAI = "บันทึกการประชุม.mp3"

@@ -11,8 +11,8 @@ from sttd.configfile import load
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.ledger import Ledger
-from sttd.pool.deadlines import Deadlines
-from sttd.pool.local import LocalPool
+from sttd.pool.local.pool import LocalPool
+from sttd.rules.deadlines import Deadlines
 
 
 @pytest.fixture

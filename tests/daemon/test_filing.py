@@ -17,8 +17,8 @@ from sttd.daemon.errands import Errands
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.part import Cause
-from sttd.pool.deadlines import Deadlines
-from sttd.pool.local import LocalPool
+from sttd.pool.local.pool import LocalPool
+from sttd.rules.deadlines import Deadlines
 from tests.unprivileged import as_nobody
 
 

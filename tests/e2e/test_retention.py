@@ -14,7 +14,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
-from sttd.pool.deadlines import Deadlines
+from sttd.rules.deadlines import Deadlines
 from tests import speech
 
 DAY = 86_400.0

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from sttd.host.mounts import file_system, network_file_system, type_of
+from sttd.fs.mounts import file_system, network_file_system, type_of
 
 TABLE = """\
 22 27 0:21 / /proc rw,relatime - proc proc rw

@@ -41,7 +41,7 @@ _TRACE = [
     "-e",
     "signal=none",
 ]
-# how a worker opens a recording, and nothing else is opened (sttd/worker/source_file.py)
+# how a worker opens a recording, and nothing else is opened (sttd/worker/audio/source_file.py)
 _AS_SOURCE = {"O_RDONLY", "O_NOCTTY", "O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC"}
 
 

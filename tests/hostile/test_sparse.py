@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sttd import sparse
 from sttd.daemon.dispatch import content_hash
+from sttd.fs import moves, sparse
 from sttd.job import Identity
-from sttd.outbox import files
 
 TERABYTE = 2**40
 
@@ -50,7 +49,7 @@ def test_a_terabyte_of_holes_moves_to_another_file_system_at_once_and_stays_spar
         if os.stat(other).st_dev == tmp_path.stat().st_dev:
             pytest.skip("one file system")
         source, target = made(tmp_path / "a", TERABYTE, 2**30, TERABYTE - 2**20), Path(other, "b")
-        files.move_new(str(source), str(target))
+        moves.move_new(str(source), str(target))
         assert not source.exists()
         assert target.stat().st_size == TERABYTE
         assert target.stat().st_blocks * 512 < 2**23
@@ -64,9 +63,9 @@ def test_a_terabyte_of_holes_moves_to_another_file_system_at_once_and_stays_spar
 def test_a_copy_that_differs_in_one_byte_is_told_from_its_source(tmp_path, place):
     """In what is data in both, or a hole in one of them."""
     one, other = (made(tmp_path / name, TERABYTE, 0, 2**20) for name in "ab")
-    assert files._same_data(str(one), str(other))
+    assert moves._same_data(str(one), str(other))
     with other.open("r+b") as file:
         file.seek(place)
         file.write(b"x")
-    assert not files._same_data(str(one), str(other))
-    assert not files._same_data(str(other), str(one))
+    assert not moves._same_data(str(one), str(other))
+    assert not moves._same_data(str(other), str(one))

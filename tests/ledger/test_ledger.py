@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from sttd.errors import AlreadyRunning, LedgerError
+from sttd.fs.lock import Lock, is_held
 from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
 from sttd.ledger import Ledger, schema
-from sttd.ledger.fair import Lanes
-from sttd.lock import Lock, is_held
+from sttd.rules.fairness import Lanes
 from tests.unprivileged import as_nobody
 
 SOUND = Identity(1000, 5)

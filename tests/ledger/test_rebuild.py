@@ -14,7 +14,7 @@ from sttd.errors import LedgerCorrupt
 from sttd.host.notify import Notifier
 from sttd.job import Identity, Overrides, State
 from sttd.ledger import Checkpoint, Ledger
-from sttd.ledger.manifest import Manifest
+from sttd.ledger.manifest.log import Manifest
 from sttd.part import Chunk
 
 NAME = "sub/\udcff\n.mp3"

@@ -15,9 +15,10 @@ import pytest
 
 from sttd import outbox
 from sttd.errors import SttdError
+from sttd.fs import moves
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
-from sttd.outbox import files, names
+from sttd.outbox import names
 from tests import speech
 from tests.outbox.test_outbox import files_in, make, stage
 
@@ -28,7 +29,7 @@ def other():
     folder = Path("/dev/shm") / f"sttd-{os.getpid()}-{time.monotonic_ns()}"
     folder.mkdir()
     yield folder
-    files.remove_tree(str(folder))
+    moves.remove_tree(str(folder))
 
 
 def test_a_stranded_source_gets_its_name_back_and_is_a_job_again(make_daemon):
@@ -119,7 +120,7 @@ def test_clean_removes_the_half_copies_of_a_promise(tmp_path, other):
     plan = stage(config, job, source)
     private = Path(source.parent, names.private(1, "talk.mp3"))
     (other / "sub").mkdir()
-    part = Path(files._part(str(private), str(other / "sub" / "talk.mp3")))
+    part = Path(moves._part(str(private), str(other / "sub" / "talk.mp3")))
     part.write_bytes(b"half")
     outbox.clean(config, [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
     assert not part.exists()
@@ -134,8 +135,8 @@ def test_folders_have_the_rights_of_the_folder_above(tmp_path):
     (tmp_path / "plain").chmod(0o775)
     before = os.umask(0o007)
     try:
-        files.make_folder(str(tmp_path / "group" / "a" / "b"))
-        files.make_folder(str(tmp_path / "plain" / "a"))
+        moves.make_folder(str(tmp_path / "group" / "a" / "b"))
+        moves.make_folder(str(tmp_path / "plain" / "a"))
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "group/a/b").stat().st_mode) == 0o2750
@@ -157,13 +158,13 @@ def test_a_copy_to_another_file_system_keeps_mode_and_time_but_no_setuid(tmp_pat
     source.write_bytes(b"sound")
     source.chmod(0o6754)
     os.utime(source, ns=(1_000_000_007, 2_000_000_009))
-    files.move_new(str(source), str(other / "talk.mp3"))
+    moves.move_new(str(source), str(other / "talk.mp3"))
     seen = (other / "talk.mp3").stat()
     assert (stat.S_IMODE(seen.st_mode), seen.st_mtime_ns) == (0o754, 2_000_000_009)
     assert not source.exists()
 
 
-@pytest.mark.parametrize("way", [files.rename_new, files._rename_linked])
+@pytest.mark.parametrize("way", [moves.rename_new, moves._rename_linked])
 def test_a_rename_replaces_nobody(tmp_path, way):
     """In one step where the file system can, in two where it has hard links."""
     (tmp_path / "a").write_text("a")
@@ -173,13 +174,13 @@ def test_a_rename_replaces_nobody(tmp_path, way):
     way(str(tmp_path / "a"), str(tmp_path / "c"))
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"b": "b", "c": "a"}
     os.link(tmp_path / "c", tmp_path / "d")  # killed between the two steps
-    files.rename_new(str(tmp_path / "c"), str(tmp_path / "d"))
+    moves.rename_new(str(tmp_path / "c"), str(tmp_path / "d"))
     assert sorted(os.listdir(tmp_path)) == ["b", "d"]
 
 
 def test_this_file_system_renames_in_one_step(tmp_path):
     (tmp_path / "a").touch()
-    if not files._rename_noreplace(str(tmp_path / "a"), str(tmp_path / "b")):
+    if not moves._rename_noreplace(str(tmp_path / "a"), str(tmp_path / "b")):
         pytest.skip("the file system of the tests knows no RENAME_NOREPLACE")
     assert os.listdir(tmp_path) == ["b"]
 

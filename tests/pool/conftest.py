@@ -14,7 +14,7 @@ import pytest
 
 from sttd.config import Config
 from sttd.part import ENDS, Event, ModelSpec, Options, PartSpec
-from sttd.pool.local import LocalPool
+from sttd.pool.local.pool import LocalPool
 
 SCRIPTED = "tests.pool.scripted"
 PATIENCE = 30.0  # seconds; every wait ends with its event

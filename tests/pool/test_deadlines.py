@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sttd.pool.deadlines import Deadlines, liveness_limit, timed_out
+from sttd.rules.deadlines import Deadlines, liveness_limit, timed_out
 
 
 def ticked(clocks: Deadlines, start: int, end: int) -> None:

@@ -104,7 +104,7 @@ def test_no_process_to_be_had_ends_the_attempt_and_raises_nothing(rig, monkeypat
 
     told = rig()
     with monkeypatch.context() as patch:
-        patch.setattr("sttd.pool.process._spawn", refuse)
+        patch.setattr("sttd.pool.local.process._spawn", refuse)
         descriptors = len(os.listdir("/proc/self/fd"))
         end = told.run("1.0", "started")
         assert len(os.listdir("/proc/self/fd")) == descriptors
@@ -224,7 +224,7 @@ def test_one_that_even_sigkill_does_not_end_is_given_up(rig, monkeypatch):
     told.submit("1.0", "started hang")
     pid = told.seen("1.0", Started).pid
     with monkeypatch.context() as patch:
-        patch.setattr("sttd.pool.process.WorkerProcess.signal", lambda process, number: None)
+        patch.setattr("sttd.pool.local.process.WorkerProcess.signal", lambda process, number: None)
         told.pool.kill("1.0", 1, Cause.TIMEOUT)
         told.pool.tick(time.monotonic())
         told.pool.tick(time.monotonic() + 11)

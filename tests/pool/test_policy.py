@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from sttd.job import Job, State, can_step
 from sttd.part import Cause
-from sttd.pool.policy import RULES, Verdict, verdict
+from sttd.rules.policy import RULES, Verdict, verdict
 
 NOW = 1_700_000_000.0
 

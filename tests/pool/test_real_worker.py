@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sttd.part import ENDS, Cause, Chunks, Done, Failed, ModelSpec, Options, PartSpec, Started
-from sttd.pool.child import WORKER
+from sttd.pool.local.child import WORKER
 from tests import speech
 
 

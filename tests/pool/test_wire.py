@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sttd.part import Cause, Chunk, Chunks, Done, ModelSpec, Options, PartSpec, Segment, Word
-from sttd.pool.death import Death, judge, oom_counter, oom_kills, spoken
-from sttd.pool.gpus import count_gpus, gpu_for
+from sttd.pool.local.death import Death, judge, oom_counter, oom_kills, spoken
+from sttd.pool.local.gpus import count_gpus, gpu_for
 from sttd.pool.wire import MOST, Clean, Decoder, Do, Exit, Stop, WireError, encode
 
 SEGMENT = Segment(0.0, 1.0, "สวัสดี", -0.1, 1.0, 0.0, 0.0, "th", (Word(0.0, 1.0, "สวัสดี", 0.9),))

@@ -196,7 +196,7 @@ def test_clean_ups_come_by_count_over_jobs_or_when_asked_and_are_told(rig, tmp_p
 
 
 def test_each_worker_sees_a_gpu_of_its_own(rig, monkeypatch, tmp_path):
-    monkeypatch.setattr("sttd.pool.local.count_gpus", lambda: 2)
+    monkeypatch.setattr("sttd.pool.local.pool.count_gpus", lambda: 2)
     told = rig(workers=2)
     for number in (1, 2):
         told.submit(f"{number}.0", f"env gate:{tmp_path / 'go'} done")
@@ -306,7 +306,7 @@ def test_no_worker_outlives_a_daemon_that_is_killed(tmp_path):
 
 def test_the_parent_imports_nothing_of_the_workers():
     code = (
-        "import sttd.pool.local, sttd.pool.policy, sttd.pool.deadlines, sys; "
+        "import sttd.pool.local.pool, sttd.rules.policy, sttd.rules.deadlines, sys; "
         "print({'numpy', 'av', 'faster_whisper', 'ctranslate2', 'onnxruntime', 'huggingface_hub', 'sttd.worker'} "
         "& set(sys.modules))"
     )

@@ -23,8 +23,8 @@ from sttd.inbox import Found, Gone
 from sttd.job import Identity, State
 from sttd.ledger import LEDGER, Ledger
 from sttd.part import Cause, Chunk, Chunks, Done, Failed, Lost, PartSpec, Segment, Started
-from sttd.pool.deadlines import Deadlines
 from sttd.pool.protocol import WorkerView
+from sttd.rules.deadlines import Deadlines
 
 CHUNKS = 3  # windows of each recording
 SLOTS = 2

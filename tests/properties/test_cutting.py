@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, strategies as st
 
 from sttd.part import SAMPLE_RATE
-from sttd.worker.cutting import END_SILENCE, FRAME, PAD, Bounds, Cut, Cutter
-from sttd.worker.windows import windows
+from sttd.worker.speech.cutting import END_SILENCE, FRAME, PAD, Bounds, Cut, Cutter
+from sttd.worker.speech.windows import windows
 from tests.properties import words
 
 MODEL_WINDOW = 30 * SAMPLE_RATE  # what Whisper takes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from sttd.pool.deadlines import Deadlines
+from sttd.rules.deadlines import Deadlines
 from tests.properties import words
 
 EXPECTED = 1.0  # seconds between two ticks

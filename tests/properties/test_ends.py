@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from sttd.job import ENDED, Job, State, can_step
 from sttd.part import Cause
-from sttd.pool.policy import JITTER, RULES, verdict
+from sttd.rules.policy import JITTER, RULES, verdict
 
 # nobody's fault, or not the job's: they may come without end, and spend nothing
 FREE = [Cause.SLICE, Cause.ASKED, Cause.MEMORY, Cause.SHUTDOWN, Cause.CHANGED]

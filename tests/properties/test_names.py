@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hypothesis import given, strategies as st
 
-from sttd.outbox import Plan, files, names, publish
+from sttd.fs import moves
+from sttd.outbox import Plan, names, publish
 from sttd.outbox.commit import RECORD, archive
 from sttd.outbox.formats import FORMATS
 from tests.properties import words
@@ -59,7 +60,7 @@ def planned(root: Path, number: int, source: str, language: str, suffixes: list[
     staging = root / ".sttd-staging" / str(number)
     staging.mkdir(parents=True)
     hashes = {
-        suffix: files.write_whole(str(staging / suffix), lambda file, suffix=suffix: print(number, suffix, file=file))
+        suffix: moves.write_whole(str(staging / suffix), lambda file, suffix=suffix: print(number, suffix, file=file))
         for suffix in suffixes
     }
     return Plan(

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from sttd.part import SAMPLE_RATE, Cause, Options
-from sttd.worker.audio import open_recording
+from sttd.worker.audio.recording import open_recording
+from sttd.worker.audio.timeline import Timeline
 from sttd.worker.errors import PartFailed
-from sttd.worker.timeline import Timeline
 from tests import speech
 
 KINDS = ["wav", "mp3", "m4a", "ogg", "flac", "webm", "mp4", "mkv", "mov", "aac", "ts"]
@@ -87,7 +87,7 @@ def test_a_span_of_the_recording_ends_where_it_is_told_to(tmp_path, said):
 
 def test_winding_forward_is_told_of_once_a_second_at_most(tmp_path, said, monkeypatch):
     path, clock, told = speech.encode(tmp_path / "x.flac", said.audio), itertools.count(0, 0.3), []
-    monkeypatch.setattr("sttd.worker.audio.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("sttd.worker.audio.recording.time", SimpleNamespace(monotonic=lambda: next(clock)))
     with open_it(path) as stream:
         next(stream.blocks(10 * SAMPLE_RATE, on_wind=told.append))
     assert told == sorted(told)
@@ -357,7 +357,7 @@ def test_memory_does_not_depend_on_the_length(tmp_path):
         speech.encode(tmp_path / "long.mka", np.tile(audio, 10), gaps=[(300, 3000)]),
     ]
     script = (
-        "import os, resource, sys\nfrom sttd.part import Options\nfrom sttd.worker.audio import open_recording\n"
+        "import os, resource, sys\nfrom sttd.part import Options\nfrom sttd.worker.audio.recording import open_recording\n"
         "s = os.stat(sys.argv[1])\nstream = open_recording(sys.argv[1], s.st_size, s.st_mtime_ns, Options())\n"
         "count = sum(len(block) for _, block in stream.blocks())\n"
         "print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

@@ -15,11 +15,11 @@ from faster_whisper import BatchedInferencePipeline
 
 from sttd.part import Chunk, ModelSpec, Options
 from sttd.worker import LoadedModel, PartFailed, load
-from sttd.worker.decode import Decoder
-from sttd.worker.items import Item, encode, prepare, stack
-from sttd.worker.languages import Languages
-from sttd.worker.voice import Voices, max_length
-from sttd.worker.windows import Window
+from sttd.worker.decoding.decoder import Decoder
+from sttd.worker.decoding.items import Item, encode, prepare, stack
+from sttd.worker.decoding.languages import Languages
+from sttd.worker.decoding.voice import Voices, max_length
+from sttd.worker.speech.windows import Window
 from tests import speech
 
 RATE = speech.RATE

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from sttd.worker.features import log_mel
+from sttd.worker.decoding.features import log_mel
 from tests import speech
 
 

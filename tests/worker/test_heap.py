@@ -9,8 +9,8 @@ import pytest
 
 from sttd.part import ModelSpec
 from sttd.worker import heap, load
-from sttd.worker.items import prepare
-from sttd.worker.windows import Window
+from sttd.worker.decoding.items import prepare
+from sttd.worker.speech.windows import Window
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 from faster_whisper import WhisperModel
 from hypothesis import given, strategies as st
 
-from sttd.worker import judge
-from sttd.worker.judge import Limits, Piece, Score, Verdict, lay_out
-from sttd.worker.places import Places
+from sttd.worker.decoding import judge
+from sttd.worker.decoding.judge import Limits, Piece, Score, Verdict, lay_out
+from sttd.worker.decoding.places import Places
 
 LIMITS = Limits(compression_ratio=2.4, log_prob=-1.0, no_speech=0.6)
 B = 50364  # <|0.00|>

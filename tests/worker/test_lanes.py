@@ -13,9 +13,9 @@ import pytest
 
 from sttd.part import Chunks, Done, ModelSpec, Options, PartSpec
 from sttd.worker import load, part, run_part
-from sttd.worker.items import prepare
+from sttd.worker.decoding.items import prepare
 from sttd.worker.lanes import Lanes
-from sttd.worker.windows import Window
+from sttd.worker.speech.windows import Window
 from tests import speech
 from tests.harness import wait_for
 

@@ -33,7 +33,7 @@ from sttd.part import (
     Started,
 )
 from sttd.worker import LoadedModel, load, run_part
-from sttd.worker.decode import Decoder
+from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.prefetch import Closed, Prefetch
 from tests import speech
 
@@ -139,7 +139,7 @@ def test_a_resume_at_the_very_end_is_done(model, short):
 
 
 def test_winding_forward_is_told_before_the_start(model, long, monkeypatch):
-    monkeypatch.setattr("sttd.worker.audio._WIND_INTERVAL", 0.0)
+    monkeypatch.setattr("sttd.worker.audio.recording._WIND_INTERVAL", 0.0)
     events = run(order(long, resume_from=100 * RATE, next_index=3), model)
     kinds = [type(event) for event in events]
     wound = [event.done for event in events[: kinds.index(Started)]]
@@ -237,7 +237,7 @@ def test_closing_it_after_a_batch_ends_its_thread_and_closes_the_file(model, lon
 
 
 def test_closing_it_while_it_winds_forward_ends_its_thread(model, long, monkeypatch):
-    monkeypatch.setattr("sttd.worker.audio._WIND_INTERVAL", 0.0)
+    monkeypatch.setattr("sttd.worker.audio.recording._WIND_INTERVAL", 0.0)
     events = run_part(order(long, resume_from=139 * RATE, next_index=4), model)
     assert isinstance(next(iter(events)), Progress)
     events.close()

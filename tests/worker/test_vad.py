@@ -3,8 +3,8 @@
 import numpy as np
 from faster_whisper.vad import get_vad_model
 
-from sttd.worker.cutting import FRAME
-from sttd.worker.vad import Silero
+from sttd.worker.speech.cutting import FRAME
+from sttd.worker.speech.vad import Silero
 from tests import speech
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from sttd.part import SAMPLE_RATE
-from sttd.worker.cutting import FRAME, PAD, Bounds
-from sttd.worker.windows import Window, windows
+from sttd.worker.speech.cutting import FRAME, PAD, Bounds
+from sttd.worker.speech.windows import Window, windows
 from tests import speech
 
 LIMIT = Bounds().speech

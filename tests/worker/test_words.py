@@ -7,11 +7,11 @@ import pytest
 
 from sttd.part import ModelSpec, Options
 from sttd.worker import load
-from sttd.worker.items import Item, encode, prepare
-from sttd.worker.judge import Piece
-from sttd.worker.voice import Voices
-from sttd.worker.windows import Window
-from sttd.worker.words import Line, time_words
+from sttd.worker.decoding.items import Item, encode, prepare
+from sttd.worker.decoding.judge import Piece
+from sttd.worker.decoding.voice import Voices
+from sttd.worker.decoding.words import Line, time_words
+from sttd.worker.speech.windows import Window
 from tests import speech
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 from faster_whisper.utils import get_assets_path
 
-from sttd.worker.cutting import FRAME
+from sttd.worker.speech.cutting import FRAME
 
 _CONTEXT = 64  # samples of the frame before, put in front of each frame
 _STATE = (1, 1, 128)  # of h and of c

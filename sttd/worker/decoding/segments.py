@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from sttd.part import Segment, Word
-from sttd.worker.generate import Heard
-from sttd.worker.judge import FRAMES_PER_SECOND, Piece
-from sttd.worker.places import Places
-from sttd.worker.words import Timed, untimed
+from sttd.worker.decoding.generate import Heard
+from sttd.worker.decoding.judge import FRAMES_PER_SECOND, Piece
+from sttd.worker.decoding.places import Places
+from sttd.worker.decoding.words import Timed, untimed
 
 _LEAST = 0.1  # seconds that a segment keeps whose time stamps lie behind the end of the audio
 

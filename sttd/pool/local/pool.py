@@ -14,9 +14,10 @@ from typing import Any
 from sttd.config import Config
 from sttd.host.events import Kind, say
 from sttd.part import ENDS, Cause, Event, Lost, PartSpec
-from sttd.pool import child, death, roster
-from sttd.pool.gpus import count_gpus, gpu_for
-from sttd.pool.process import Ears, WorkerProcess
+from sttd.pool import roster
+from sttd.pool.local import child, death
+from sttd.pool.local.gpus import count_gpus, gpu_for
+from sttd.pool.local.process import Ears, WorkerProcess
 from sttd.pool.protocol import PoolFull, Sink, WorkerView
 from sttd.pool.seat import Seat
 from sttd.pool.wire import Clean, Do, Exit, Stop

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import struct
 
-from sttd.worker.source_file import SourceFile
+from sttd.worker.audio.source_file import SourceFile
 
 _CHUNKS = 64  # looked at before the sound; recorders write a handful
 _STREAMED = (

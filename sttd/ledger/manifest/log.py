@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sttd.fs.sync import fsync_folder
 from sttd.job import ENDED, Job, Overrides, State
 from sttd.ledger.seal import seal, unseal
-from sttd.sync import fsync_folder
 
 FACTS = frozenset({"paused", "inbox mark"})  # single values that must outlive the ledger
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}

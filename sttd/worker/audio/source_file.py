@@ -11,8 +11,8 @@ import os
 import stat
 from pathlib import PurePath
 
+from sttd.fs.sparse import is_unwritten
 from sttd.part import Cause
-from sttd.sparse import is_unwritten
 from sttd.worker.errors import PartFailed
 
 _GONE = {errno.ENOENT, errno.ENOTDIR}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sttd.part import Cause, Options
+from sttd.worker.decoding.items import Item
+from sttd.worker.decoding.voice import Voice, Voices
 from sttd.worker.errors import PartFailed
-from sttd.worker.items import Item
-from sttd.worker.voice import Voice, Voices
 
 
 class Languages:

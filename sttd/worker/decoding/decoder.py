@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sttd.part import Chunk, Options
-from sttd.worker.generate import Generator, Heard
-from sttd.worker.items import Item, Prepared, encode
-from sttd.worker.judge import Layout, Piece
-from sttd.worker.languages import Languages
+from sttd.worker.decoding.generate import Generator, Heard
+from sttd.worker.decoding.items import Item, Prepared, encode
+from sttd.worker.decoding.judge import Layout, Piece
+from sttd.worker.decoding.languages import Languages
+from sttd.worker.decoding.places import Places
+from sttd.worker.decoding.segments import bridges, says, segments
+from sttd.worker.decoding.voice import Voices
+from sttd.worker.decoding.words import Line, Timed, time_words, untimed
 from sttd.worker.model import LoadedModel
-from sttd.worker.places import Places
-from sttd.worker.segments import bridges, says, segments
-from sttd.worker.voice import Voices
-from sttd.worker.windows import Window
-from sttd.worker.words import Line, Timed, time_words, untimed
+from sttd.worker.speech.windows import Window
 
 NOTHING = "und"  # the language of silence
 

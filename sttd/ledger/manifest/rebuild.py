@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sttd.fs.sync import fsync_folder
 from sttd.job import Job, State
-from sttd.ledger import manifest
 from sttd.ledger.connect import connect, told
-from sttd.ledger.manifest import Manifest
+from sttd.ledger.manifest import log as manifest
+from sttd.ledger.manifest.log import Manifest
 from sttd.ledger.names import MANIFEST
 from sttd.ledger.rows import COLUMNS, to_row
 from sttd.ledger.schema import is_empty
 from sttd.ledger.seal import unseal
-from sttd.sync import fsync_folder
 
 _BATCH = 5000  # lines in a transaction
 

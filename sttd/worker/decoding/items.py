@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sttd.part import SAMPLE_RATE
-from sttd.worker.features import Features, log_mel
+from sttd.worker.decoding.features import Features, log_mel
+from sttd.worker.decoding.judge import FRAMES_PER_SECOND, LEVEL, Layout, is_hushed, quietest
+from sttd.worker.decoding.voice import Voice
 from sttd.worker.heap import beside, room
-from sttd.worker.judge import FRAMES_PER_SECOND, LEVEL, Layout, is_hushed, quietest
-from sttd.worker.voice import Voice
-from sttd.worker.windows import Window
+from sttd.worker.speech.windows import Window
 
 FRAMES = 3000  # that the encoder takes at once: 30 s
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FRAMES_PER_SECOND

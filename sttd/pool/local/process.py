@@ -20,8 +20,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from sttd.pool import child
-from sttd.pool.death import Death
+from sttd.pool.local import child
+from sttd.pool.local.death import Death
 from sttd.pool.wire import Decoder, Order, WireError, encode
 
 _CONTEXT = multiprocessing.get_context("spawn")  # fork fails with CUDA and with watchdog's threads

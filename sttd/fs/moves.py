@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from sttd import sparse
-from sttd.sync import fsync_folder
+from sttd.fs import sparse
+from sttd.fs.digest import digest
+from sttd.fs.sync import fsync_folder
 
 RESULT_MODE = 0o640
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -61,12 +62,7 @@ def write_whole(path: str, write: Callable[[TextIO], None]) -> str:
         write(file)
         file.flush()
         os.fsync(file.fileno())
-    return content_hash(path)
-
-
-def content_hash(path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest(path)
 
 
 def rename_new(source: str, target: str) -> None:

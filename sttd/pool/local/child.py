@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Loaded, Notice, PartSpec, Progress, Started, serves
-from sttd.pool.ties import tie
+from sttd.pool.local.ties import tie
 from sttd.pool.wire import Clean, Decoder, Do, Exit, Order, Stop, Took, encode
 
 WORKER = "sttd.worker"

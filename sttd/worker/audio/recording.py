@@ -17,11 +17,11 @@ from av.audio.frame import AudioFrame
 from av.container import InputContainer
 
 from sttd.part import SAMPLE_RATE, Cause, Options
-from sttd.worker import riff, tracks
+from sttd.worker.audio import riff, tracks
+from sttd.worker.audio.resample import Mono16k
+from sttd.worker.audio.source_file import SourceFile
+from sttd.worker.audio.timeline import Timeline
 from sttd.worker.errors import PartFailed
-from sttd.worker.resample import Mono16k
-from sttd.worker.source_file import SourceFile
-from sttd.worker.timeline import Timeline
 
 Array = npt.NDArray[np.float32]
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sttd.worker.cutting import FRAME, Bounds, Cut, Cutter
 from sttd.worker.heap import beside, room
-from sttd.worker.vad import Array, Silero, SpeechDetector
+from sttd.worker.speech.cutting import FRAME, Bounds, Cut, Cutter
+from sttd.worker.speech.vad import Array, Silero, SpeechDetector
 
 _GROUP = 32  # frames (1 s) heard at once; more is hardly quicker, and what lies behind a cut is heard in vain
 _BOUNDS = Bounds()

@@ -9,10 +9,10 @@ from typing import Any
 from faster_whisper.transcribe import TranscriptionOptions, get_compression_ratio
 
 from sttd.part import Options
-from sttd.worker import judge
-from sttd.worker.items import Item, stack
-from sttd.worker.judge import Layout, Limits, Score, Verdict
-from sttd.worker.voice import Voice, Voices, max_length, most_tokens
+from sttd.worker.decoding import judge
+from sttd.worker.decoding.items import Item, stack
+from sttd.worker.decoding.judge import Layout, Limits, Score, Verdict
+from sttd.worker.decoding.voice import Voice, Voices, max_length, most_tokens
 
 # faster-whisper's defaults
 _BEST_OF = 5  # candidates at a temperature above 0

@@ -9,8 +9,8 @@ from typing import Any
 import ctranslate2
 import numpy as np
 
-from sttd.worker.judge import FRAMES_PER_SECOND, Piece
-from sttd.worker.voice import Voice
+from sttd.worker.decoding.judge import FRAMES_PER_SECOND, Piece
+from sttd.worker.decoding.voice import Voice
 
 SECONDS_PER_TIMESTAMP = 0.02
 # faster-whisper shortens a segment's first word by where the segment before it ended, and takes the items of a batch for

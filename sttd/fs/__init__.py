@@ -1,0 +1,1 @@
+"""Steps on a file system that all stations use."""
