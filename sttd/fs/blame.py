@@ -1,0 +1,50 @@
+"""Whose fault an error of a file system is: the machine's, that of a name, or that of one file alone.
+
+The three are answered differently. The machine's faults meet every job, so that work waits until they are over. A name
+that a file system refuses is changed until it fits. A file that may not be touched holds up nobody but its own job.
+See errno(3), and the ERRORS sections of open(2), rename(2) and write(2).
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+
+
+class Blame(enum.StrEnum):
+    """Whose fault an OSError is."""
+
+    MACHINE = "machine"  # a disk, mount or server, or the process's limits: others meet it too; it passes
+    NAME = "name"  # the file system knows no such name, or something else has it: another name will do
+    FILE = "file"  # this one file, or the folder that it lies in: other jobs are not concerned
+
+
+_MACHINE = frozenset(
+    {
+        # the disk is full, read-only or broken
+        errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EREMOTEIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA,
+        # the device, mount or server behind it is away
+        errno.ENODEV, errno.ENXIO, errno.ENOMEDIUM, errno.ENOTCONN, errno.ESTALE, errno.ESHUTDOWN, errno.EREMCHG,
+        errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNREFUSED,
+        errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ECOMM, errno.EPROTO, errno.ENOLINK, errno.EKEYEXPIRED,
+        errno.EKEYREVOKED, errno.ENOKEY,
+        # this process, or the whole system, has no more of something
+        errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN, errno.EINTR, errno.ENOLCK,
+    }
+)  # fmt: skip
+_NAME = frozenset(
+    {errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST}
+)
+
+
+def blame(error: OSError) -> Blame:
+    """Whose fault it is that a step on files failed.
+
+    What is not known counts as the fault of the file: its job waits, and all others go on. If it is met by every file,
+    every job waits by itself. ENOENT is a fact, not a fault: whoever looked knows whether the file should be there.
+    """
+    if error.errno in _MACHINE:
+        return Blame.MACHINE
+    if error.errno in _NAME:
+        return Blame.NAME
+    return Blame.FILE
