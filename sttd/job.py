@@ -100,7 +100,7 @@ class Job:
     redo_of: int | None = None
     copy_of: int | None = None  # the finished job whose result this one shares, or the twin that it waits for
     outputs: tuple[str, ...] = ()  # absolute paths
-    plan: dict[str, Any] | None = None  # what `committing` has promised; see outbox/commit.py
+    plan: dict[str, Any] | None = None  # what `committing` has promised; see outbox/plan.py
 
     @property
     def identity(self) -> Identity:

@@ -2,11 +2,12 @@
 
 from sttd.fs.moves import make_folder
 from sttd.outbox.clean import clean, tidy
-from sttd.outbox.commit import Filed, Unkept, file_source, publish, put_back
 from sttd.outbox.failure import file_failure
 from sttd.outbox.meta import Meta
 from sttd.outbox.names import of_private
 from sttd.outbox.plan import Plan
+from sttd.outbox.publish import Unkept, publish
+from sttd.outbox.source import Filed, file_source, put_back
 from sttd.outbox.stage import stage, stage_copy
 
 __all__ = [

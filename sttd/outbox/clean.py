@@ -15,7 +15,7 @@ from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.fs import moves
 from sttd.job import Job, State
-from sttd.outbox import commit, failure
+from sttd.outbox import failure, source
 from sttd.outbox.plan import Plan
 from sttd.outbox.stage import staging_folder, staging_name
 
@@ -47,6 +47,6 @@ def _forget_parts(config: Config, job: Job) -> None:
         moves.forget_copy(os.path.join(config.paths.inbox, job.source), folder)
         return
     plan = Plan.from_json(job.plan or {})
-    moves.forget_copy(commit.private_path(plan), plan.archive)
+    moves.forget_copy(source.private_path(plan), plan.archive)
     for suffix in plan.hashes:
         moves.forget_copy(os.path.join(plan.staging, suffix), plan.folder)

@@ -12,7 +12,7 @@ from sttd.fs import moves
 from sttd.fs.sync import fsync_folder
 from sttd.job import Job
 from sttd.outbox import names
-from sttd.outbox.commit import RECORD, archive, require_inbox
+from sttd.outbox.source import RECORD, archive, require_inbox
 
 
 def file_failure(job: Job, config: Config, source: str) -> str | None:

@@ -33,7 +33,7 @@ class Meta:
     resumes: int
     chunks: int
     warnings: tuple[str, ...] = ()
-    sha256: str | None = None  # of the source; `commit.stage` fills it in
+    sha256: str | None = None  # of the source; `stage` fills it in
     copy_of: int | None = None  # the job that did the work, where this one has the same content
     version: str = __version__
 

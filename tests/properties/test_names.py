@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 
 from sttd.fs import moves
 from sttd.outbox import Plan, names, publish
-from sttd.outbox.commit import RECORD, archive
 from sttd.outbox.formats import FORMATS
+from sttd.outbox.source import RECORD, archive
 from tests.properties import words
 
 # short ones of few letters, so that they collide; long ones that are cut to the same beginning; and any
