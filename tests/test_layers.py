@@ -11,6 +11,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,12 @@ def part_of(name: str) -> str:
     return words[1] if exists else ""
 
 
+def needed(path: Path) -> set[str]:
+    """The modules of sttd that a file imports, at its top, in a function or for type checkers alone."""
+    names = (name if name in MODULES else name.rpartition(".")[0] for name in imported(path))
+    return {name for name in names if name in MODULES}
+
+
 MODULES = dict(modules())
 
 
@@ -98,6 +105,16 @@ def test_a_process_that_imports_it_has_no_heavy_library(name):
     code = f"import sys, {name}; print(*sorted({{each.split('.')[0] for each in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & (HEAVY | {"rich"})
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Each module can be read, moved and tested after those that it needs: imports have an order."""
+    needs = {name: needed(path) - {name} for name, path in MODULES.items()}
+    needs["sttd.daemon.dispatch"].discard("sttd.daemon.filing")  # goes with the flows of the daemon, each a module
+    try:
+        tuple(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        pytest.fail("a circle of imports: " + " <- ".join(error.args[1]))
 
 
 def test_the_rules_catch_what_they_are_for(tmp_path):

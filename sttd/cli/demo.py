@@ -9,15 +9,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from sttd.cli import access
-from sttd.cli.look import is_terminal
 from sttd.cli.options import Given, given, shared
+from sttd.cli.progress import Picture, look
+from sttd.cli.screen import is_terminal
 from sttd.errors import SttdError, UsageError
-from sttd.job import ENDED, Job, State
+from sttd.job import Job, State
 from sttd.text import printable, sentence
 
 if TYPE_CHECKING:
@@ -28,16 +29,6 @@ SPOKEN = {"english.flac": "English", "thai.flac": "Thai"}
 SETTINGS = ("model.name=demo", "model.fallback=", "watch.settle=0s", "watch.settle_closed=0s")
 REFRESH = 0.1  # seconds
 LAST_LINES = 12  # of the daemon's log, where it fails
-
-
-class Picture(NamedTuple):
-    """How far the demo is."""
-
-    jobs: tuple[Job, ...]
-    progress: dict[int, float | None]  # 0 to 1 of the jobs that a worker has
-
-    def finished(self) -> bool:
-        return len(self.jobs) == len(SPOKEN) and all(job.state in ENDED for job in self.jobs)
 
 
 @click.command(short_help="Two spoken samples through the whole path.")
@@ -89,17 +80,6 @@ def _prepare(config: Config) -> int:
         shutil.copyfile(SAMPLES / name, inbox / f".{name}")
         (inbox / f".{name}").rename(inbox / name)
     return before
-
-
-def look(config: Config, before: int) -> Picture:
-    """The jobs of this demo, which are newer than number `before`, and how far they are."""
-    if not access.has_ledger(config):
-        return Picture((), {})
-    with access.reading(config) as ledger:
-        jobs = tuple(job for job in ledger.jobs(newest=False) if job.id > before)
-        live: dict[str, Any] = ledger.fact("live", {})
-    workers = [worker for worker in live.get("workers", []) if worker["job"] is not None]
-    return Picture(jobs, {worker["job"]: worker["progress"] for worker in workers})
 
 
 def _follow(config: Config, before: int, daemon: subprocess.Popen[bytes]) -> None:

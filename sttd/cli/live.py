@@ -14,7 +14,7 @@ from sttd.cli import plain, term
 from sttd.job import ENDED, State
 
 if TYPE_CHECKING:
-    from sttd.cli.demo import Picture
+    from sttd.cli.progress import Picture
 
 
 def watch(look: Callable[[], dict[str, Any]], refresh: float) -> None:

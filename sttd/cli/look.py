@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import click
 
 from sttd.cli import access, figures, plain
 from sttd.cli.options import given, shared
+from sttd.cli.screen import is_terminal
 from sttd.errors import LedgerError, UsageError
 from sttd.job import Job, State
 
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 
 REFRESH = 1.0  # seconds; the daemon tells its figures as often
 LATEST = 100  # jobs that a terminal shows where no --limit is given
-
-
-def is_terminal() -> bool:
-    """Whether a person looks at standard output, on a screen that can do more than print lines."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 @click.command()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli.look import is_terminal
 from sttd.cli.options import given, shared
 from sttd.cli.plain import size
+from sttd.cli.screen import is_terminal
 from sttd.errors import UsageError
 from sttd.hub import cache
 from sttd.hub.names import SIZES, canonical, repository
