@@ -39,6 +39,17 @@ class SourceChanged(SttdError):
     """The source is another version than the one that was transcribed: its job starts anew."""
 
 
+class NoSuchJob(SttdError):
+    """The ledger has no job of this number. A fact, not a trouble: nothing is held up for it, nothing is tried again."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no job {number}: `sttd jobs` lists them")
+
+
+class Stale(SttdError):
+    """The job is not, or no longer, as a step expected it. What to do next is decided anew, from its row."""
+
+
 class LedgerError(SttdError):
     """The ledger cannot be opened, read or written; the machine's fault, never a job's."""
 

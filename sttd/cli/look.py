@@ -12,7 +12,7 @@ import click
 from sttd.cli import access, figures, plain
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
-from sttd.errors import LedgerError, UsageError
+from sttd.errors import NoSuchJob, UsageError
 from sttd.job import Job, State
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def find(ledger: Ledger, number: int) -> Job:
     """
     try:
         return ledger.get(number)
-    except LedgerError:
+    except NoSuchJob:
         newest = ledger.jobs(limit=1)
         known = f"the newest is {newest[0].id}" if newest else "there are none yet"
         raise UsageError(f"there is no job {number}: {known}; `sttd jobs` lists them") from None

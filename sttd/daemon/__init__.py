@@ -19,7 +19,7 @@ from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
 from sttd.daemon.signals import take_signals
-from sttd.errors import LedgerCorrupt, LedgerError, NotConfigured
+from sttd.errors import LedgerCorrupt, NoSuchJob, NotConfigured
 from sttd.fs.lock import Lock
 from sttd.fs.mounts import network_file_system
 from sttd.host import log, restarts
@@ -194,7 +194,7 @@ def forget_checkpoints(context: Context) -> None:
     """Remove those of jobs that are done: their daemon was killed before it came to that."""
     work = context.config.paths.state / "work"
     for path in work.iterdir() if work.is_dir() else ():
-        with contextlib.suppress(LedgerError, ValueError):  # nobody's: not ours to remove
+        with contextlib.suppress(NoSuchJob, ValueError):  # nobody's: not ours to remove
             job = context.ledger.get(int(path.name))
             if job.state is State.DONE:
                 filing.forget_checkpoint(context, job)

@@ -7,7 +7,7 @@ import dataclasses
 from sttd.daemon import filing
 from sttd.daemon.context import Context
 from sttd.daemon.intake import stop_running
-from sttd.errors import LedgerError
+from sttd.errors import NoSuchJob
 from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, Overrides, State
 from sttd.ledger import Request
@@ -39,7 +39,7 @@ def act(context: Context, request: Request) -> None:
         return
     try:
         job = context.ledger.get(request.job or 0)
-    except LedgerError as error:
+    except NoSuchJob as error:
         say(Kind.REQUEST_REFUSED, f"{printable(request.kind)} {request.job}: {error}")
         return
     match request.kind:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sttd.errors import LedgerError
+from sttd.errors import NoSuchJob
 from sttd.job import Job, State
 from sttd.ledger.connect import told
 from sttd.ledger.rows import COLUMNS, from_row
@@ -39,10 +39,15 @@ class Questions:
         self.path = path
         self._db = connection
 
+    def find(self, job_id: int) -> Job | None:
+        """The job of this number, if there is one."""
+        return self._first(f"{_SELECT} WHERE id = ?", (job_id,))
+
     def get(self, job_id: int) -> Job:
-        job = self._first(f"{_SELECT} WHERE id = ?", (job_id,))
+        """The job of this number. Raises NoSuchJob where there is none."""
+        job = self.find(job_id)
         if job is None:
-            raise LedgerError(f"there is no job {job_id}: `sttd jobs` lists them")
+            raise NoSuchJob(job_id)
         return job
 
     def jobs(self, states: Sequence[State] = (), limit: int = -1, newest: bool = True) -> list[Job]:

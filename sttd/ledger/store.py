@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sttd.errors import LedgerError
+from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
 from sttd.ledger import thinning
 from sttd.ledger.connect import check, connect, connect_readonly, told
@@ -100,7 +100,8 @@ class Ledger(Questions):
         with told(self.path):
             jobs = [job for (job,) in self._db.execute("SELECT job FROM unrecorded ORDER BY job")]
         for start in range(0, len(jobs), 1000):
-            self._manifest.append(to_record(self.get(job)) for job in jobs[start : start + 1000])
+            rows = filter(None, map(self.find, jobs[start : start + 1000]))  # one that is forgotten is owed no line
+            self._manifest.append(map(to_record, rows))
         if self._facts:
             self._manifest.append({"fact": name, "value": value} for name, value in self._facts.items())
         self._owed, self._facts, self._recorded = False, {}, jobs
@@ -126,12 +127,25 @@ class Ledger(Questions):
         return added
 
     def update(self, job: Job, **changes: Any) -> Job:
-        """Store `changes`, if the step exists. Raises ValueError where it does not."""
-        after = job.evolve(**changes)
+        """Store `changes`, where the row is still in the state and the attempt that `job` is in; returns the row as it is then.
+
+        Raises:
+            NoSuchJob: the row is gone.
+            Stale: the row has gone on meanwhile; nothing is stored.
+            ValueError: the step does not exist in `job.TRANSITIONS`.
+        """
+        job.evolve(**changes)
         values = to_row(changes)
         marks = ", ".join(f"{name} = ?" for name in values)
+        expected = (job.id, str(job.state), job.attempt)
         with self.transaction():
-            self._db.execute(f"UPDATE jobs SET {marks} WHERE id = ?", (*values.values(), job.id))
+            step = f"UPDATE jobs SET {marks} WHERE id = ? AND state = ? AND attempt = ?"
+            stored = self._db.execute(step, (*values.values(), *expected)).rowcount == 1
+            after = self.get(job.id)
+            if not stored:
+                raise Stale(
+                    f"job {job.id} is {after.state}, attempt {after.attempt}, not {job.state}, attempt {job.attempt}"
+                )
             self._note(job, after, changes)
         return after
 

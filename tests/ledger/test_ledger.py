@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sttd.errors import AlreadyRunning, LedgerError
+from sttd.errors import AlreadyRunning, LedgerError, NoSuchJob, Stale
 from sttd.fs.lock import Lock, is_held
 from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
 from sttd.ledger import Ledger, schema
@@ -277,3 +277,47 @@ def test_no_queued_job_waits_beyond_the_clamp(ledger):
     ledger.update(ended, not_before=9e9, state=State.CANCELLED)
     assert ledger.clamp_waits(100.0) == 1
     assert [ledger.get(job.id).not_before for job in (far, near, ended)] == [100.0, 50.0, 9e9]
+
+
+def test_a_step_is_checked_against_the_row_as_it_is(tmp_path):
+    """What was known of a job may be old: another step came first, and the later one changes nothing."""
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    queued = ledger.add("a.mp3", Identity(1, 1), 0.0)
+    ledger.update(queued, state=State.VANISHED)
+    with pytest.raises(Stale, match="is vanished"):
+        ledger.update(queued, state=State.RUNNING, error="never stored")
+    assert (ledger.get(1).state, ledger.get(1).error) == (State.VANISHED, None)
+    ledger.close()
+
+
+def test_a_step_gives_the_row_back_with_all_that_others_stored_in_it(tmp_path):
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    before = ledger.add("a.mp3", Identity(1, 1), 0.0)
+    ledger.update(before, sha256="abc")
+    assert ledger.update(before, state=State.RUNNING).sha256 == "abc"
+    ledger.close()
+
+
+def test_a_job_that_is_not_there_is_a_fact_and_no_trouble_of_the_machine(tmp_path):
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    job = ledger.add("a.mp3", Identity(1, 1), 0.0, state=State.DONE, finished_at=0.0, location="/x")
+    assert ledger.forget(1.0, 10) == [1]
+    for step in (lambda: ledger.get(1), lambda: ledger.update(job, error="late")):
+        with pytest.raises(NoSuchJob, match="there is no job 1") as caught:
+            step()
+        assert not isinstance(caught.value, LedgerError)
+    ledger.close()
+
+
+def test_a_job_that_is_forgotten_is_owed_no_line_in_the_manifest(tmp_path):
+    """The manifest could not be written for a while; the start after that must not fail for a job that is gone since."""
+    (tmp_path / "manifest.jsonl").mkdir()
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    ledger.add("a.mp3", Identity(1, 1), 0.0, state=State.DONE, finished_at=0.0, location="/x")
+    assert ledger.forget(1.0, 10) == [1]
+    ledger.close()
+    (tmp_path / "manifest.jsonl").rmdir()
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    ledger.record()
+    ledger.add("b.mp3", Identity(1, 1), 0.0)
+    ledger.close()
