@@ -40,7 +40,7 @@ def demo() -> int:
     root = words.root or Path(tempfile.mkdtemp(prefix="sttd-demo-"))
     config = Given(words.config, root, settings).load()
     before = _prepare(config)
-    command = [sys.executable, "-m", "sttd", *([] if words.config is None else ["--config", str(words.config)])]
+    command = [sys.executable, "-P", "-m", "sttd", *([] if words.config is None else ["--config", str(words.config)])]
     command += ["--root", str(root), *(word for one in settings for word in ("--set", one)), "run", "--drain"]
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log) as daemon:
         try:

@@ -58,7 +58,7 @@ def _run(orders: dict[str, Any], patience: float | None) -> tuple[list[dict[str,
         subprocess.TimeoutExpired: it took longer than `patience` seconds, and was killed.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "sttd.worker.verify"],
+        [sys.executable, "-P", "-m", "sttd.worker.verify"],
         input=json.dumps(orders), capture_output=True, text=True, errors="replace", timeout=patience, check=False,
         env=os.environ | {"PYTHONIOENCODING": "utf-8"}, encoding="utf-8",
     )  # fmt: skip

@@ -27,7 +27,7 @@ def program(top: Path) -> list[str]:
     script = python.parent / "sttd"
     path = script if script.is_file() else python
     installed = Path("/", path.relative_to(top)) if path.is_relative_to(top) else path
-    return [str(installed)] if path == script else [str(installed), "-m", "sttd"]
+    return [str(installed)] if path == script else [str(installed), "-P", "-m", "sttd"]
 
 
 def needed(words: list[str]) -> list[Path]:

@@ -6,9 +6,6 @@ in a thread that is waited for only so long. CTranslate2 gives up the GIL while 
 
 from __future__ import annotations
 
-import json
-import os
-import stat
 import threading
 import time
 from collections.abc import Callable
@@ -17,34 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-# before huggingface_hub is imported, which reads it once
-os.environ["HF_HUB_OFFLINE"] = "1"
-# onnxruntime (the VAD) would write a device id below ~/.cache, to report it
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
 import ctranslate2
-from faster_whisper import WhisperModel, download_model
+from faster_whisper import WhisperModel
 
-from sttd.errors import SttdError
 from sttd.part import Loaded, ModelSpec
 from sttd.units import spoken_duration
+from sttd.worker.errors import NoModel, one_line
+from sttd.worker.folder import REPAIR, preflight, resolve
 
 Notify = Callable[[str, str, str], None]  # level, text, event: see part.Notice
 
-DEMO = Path(__file__).resolve().parent.parent / "demo" / "model"
-_NEEDED = ("config.json", "tokenizer.json")
-_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 # what CTranslate2, the file system and a lack of memory raise while a model is read; std::length_error of a damaged
 # model.bin comes as ValueError
 _LOAD_ERRORS = (RuntimeError, ValueError, OSError, MemoryError)
-
-
-class NoModel(SttdError):
-    """Neither the model nor its fallback can be used: the machine's fault, never the recording's."""
-
-    def __init__(self, message: str, *, gpu_memory: bool = False) -> None:
-        super().__init__(message)
-        self.gpu_memory = gpu_memory  # one of the loads failed for want of it
 
 
 @dataclass
@@ -70,76 +52,6 @@ class _Try:
     reason: str = ""
     timed_out: bool = False
     gpu_memory: bool = False
-
-
-def resolve(name: str, cache: Path | None = None) -> Path:
-    """The folder of a model on this machine.
-
-    Args:
-        name: "demo", a folder, a size such as "small", or a hub name such as "Systran/faster-whisper-small".
-        cache: where downloaded models lie; None: huggingface_hub's place (HF_HOME, HF_HUB_CACHE).
-
-    Raises:
-        NoModel: it is not here; the message says how it comes here.
-    """
-    if name == "demo":
-        return DEMO
-    try:
-        if name and Path(name).is_dir():
-            return Path(name)
-    except OSError as error:  # not reachable, or longer than a path can be
-        raise NoModel(f"the model {name!r} cannot be looked up: {_one_line(error)}") from None
-    if name.startswith(("/", "./", "../", "~")) or name in {"", ".", ".."}:
-        raise NoModel(f"no folder {name!r}; set model.name to a folder that holds a CTranslate2 Whisper model")
-    try:
-        return Path(download_model(name, local_files_only=True, cache_dir=None if cache is None else str(cache)))
-    except FileNotFoundError:  # huggingface_hub's LocalEntryNotFoundError
-        raise NoModel(f"{name!r} is not on this machine; get it with: sttd model pull {name}") from None
-    except ValueError as error:  # no size, or nothing that could be a hub name
-        raise NoModel(f"{name!r} is no model: {_one_line(error)}") from None
-    except OSError as error:
-        raise NoModel(f"the model cache cannot be read: {_one_line(error)}") from None
-
-
-def preflight(folder: Path) -> None:
-    """Look whether `folder` holds what a load needs, without reading the weights.
-
-    A missing tokenizer.json would make faster-whisper ask the hub. model.bin may be anything but empty or a folder (a
-    pipe, say): the load has its own clock.
-
-    Raises:
-        NoModel: something is missing or damaged.
-    """
-    if not _is_there(folder / "model.bin", pipe=True):
-        raise NoModel(f"{str(folder)!r} has no model.bin, or an empty one: {_REPAIR}")
-    for name in _NEEDED:
-        if not _is_there(folder / name):
-            raise NoModel(f"{str(folder)!r} has no {name}, or an empty one: {_REPAIR}")
-    if not any(_is_there(folder / name) for name in _VOCABULARIES):
-        raise NoModel(f"{str(folder)!r} has neither {' nor '.join(_VOCABULARIES)}: {_REPAIR}")
-    for name in ("config.json", "preprocessor_config.json"):
-        _check_json(folder / name)
-
-
-_REPAIR = "get the model again with `sttd model pull`, or convert it again"
-
-
-def _is_there(path: Path, *, pipe: bool = False) -> bool:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):  # missing, a dangling link, not readable, or no path at all
-        return False
-    return found.st_size > 0 if stat.S_ISREG(found.st_mode) else pipe and stat.S_ISFIFO(found.st_mode)
-
-
-def _check_json(path: Path) -> None:
-    """faster-whisper only warns of a damaged preprocessor_config.json, and goes on with features of the wrong size."""
-    try:
-        json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return  # the one that may be missing; config.json was looked for before
-    except (OSError, ValueError) as error:
-        raise NoModel(f"{str(path)!r} is damaged ({_one_line(error)}): {_REPAIR}") from None
 
 
 def load(spec: ModelSpec, notify: Notify, cache: Path | None = None) -> LoadedModel:
@@ -194,8 +106,8 @@ def _try_one(name: str, spec: ModelSpec, notify: Notify, cache: Path | None) -> 
     if not isinstance(problem, _LOAD_ERRORS) and type(problem) is not Exception:
         raise problem
     gpu_memory = is_gpu_memory(problem)
-    reason = f"load failed: {'CUDA out of memory' if gpu_memory else _one_line(problem)}"
-    notify("ERROR", f"Model {name!r} cannot be loaded from {str(folder)!r}: {_one_line(problem)}", "model-error")
+    reason = f"load failed: {'CUDA out of memory' if gpu_memory else one_line(problem)}"
+    notify("ERROR", f"Model {name!r} cannot be loaded from {str(folder)!r}: {one_line(problem)}", "model-error")
     return _Try(reason=reason, gpu_memory=gpu_memory)
 
 
@@ -239,7 +151,7 @@ def _read(folder: Path, spec: ModelSpec) -> Any:
     bands = whisper.feature_extractor.mel_filters.shape[0]
     if bands != whisper.model.n_mels:
         raise ValueError(
-            f"the model wants {whisper.model.n_mels} mel bands, preprocessor_config.json makes {bands}: {_REPAIR}"
+            f"the model wants {whisper.model.n_mels} mel bands, preprocessor_config.json makes {bands}: {REPAIR}"
         )
     return whisper
 
@@ -250,7 +162,3 @@ def is_gpu_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and (
         ("cuda" in text and "out of memory" in text) or "cublas_status_alloc_failed" in text
     )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

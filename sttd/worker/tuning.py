@@ -1,6 +1,7 @@
 """What the libraries of a worker must be told before they are loaded. Imported before any of them.
 
-Each line says what it answers; tests/bench/LOG.md has the figures. What a person has set in the environment stays.
+Each line says what it answers; tests/bench/LOG.md has the figures. What a person has set in the environment stays, but for
+what keeps a worker off the network.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _MALLOC = {"ARENA_MAX": (-8, 1), "MMAP_MAX_": (-4, 0), "TRIM_THRESHOLD_": (-1, _
 
 
 def tune() -> None:
-    """Set up numpy, OpenMP and malloc for a worker."""
+    """Set up numpy, OpenMP, malloc, huggingface_hub and onnxruntime for a worker."""
     # numpy's matrices (the features) are small, and a pool of threads that wait for the next one spinning took twice the
     # processor time that the features themselves need
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -22,6 +23,10 @@ def tune() -> None:
     # that loaded the model has ended; with anything else at work on the cores (the next batch being prepared, another
     # worker) a window through `base` then took up to eight times the processor time
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # a worker never downloads; huggingface_hub reads this once, when it is imported
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    # onnxruntime (the VAD) would write a device id below ~/.cache, to report it
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     _keep_memory()
 
 

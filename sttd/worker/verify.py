@@ -1,6 +1,6 @@
 """A model tried out as a worker uses it: loaded against the clock, and given recordings to hear.
 
-    python -m sttd.worker.verify <orders
+    python -P -m sttd.worker.verify <orders
 
 `orders` is one JSON object: `model` (fields of ModelSpec), `cache` (folder), `samples` (paths). On standard output comes
 a JSON object a line: {"loaded": ...}, then {"heard": ...} for each sample; or {"problem": "..."}, and that is the last.
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sttd.part import SAMPLE_RATE, Chunk, Chunks, Failed, ModelSpec, Options, PartSpec
-from sttd.worker.model import LoadedModel, NoModel, load
+from sttd.worker.errors import NoModel
+from sttd.worker.model import LoadedModel, load
 from sttd.worker.part import run_part
 
 

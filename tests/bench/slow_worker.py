@@ -16,6 +16,7 @@ from typing import Any
 from sttd import worker
 from sttd.part import Chunks, Event, PartSpec
 from sttd.worker import LoadedModel, NoModel, PartFailed, cleanup, load, model
+from sttd.worker.folder import DEMO
 
 __all__ = ["Cleaner", "LoadedModel", "NoModel", "PartFailed", "load", "run_part"]
 
@@ -32,7 +33,7 @@ _clean_up = cleanup.clean_up
 
 def slow_read(folder: Path, spec: Any) -> Any:
     """The true load, after the time that the disk of the slow machine takes."""
-    time.sleep(SCALE * (FALLBACK if folder == model.DEMO else LOADS[count("loads") % len(LOADS)]))
+    time.sleep(SCALE * (FALLBACK if folder == DEMO else LOADS[count("loads") % len(LOADS)]))
     return _read(folder, spec)
 
 

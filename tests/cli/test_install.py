@@ -92,8 +92,8 @@ def test_a_configuration_on_the_command_line_is_refused_not_ignored(install, tmp
 
 def test_a_unit_runs_this_sttd_however_its_path_is_spelt():
     """systemd.service(5): % and $ are doubled, blanks are quoted."""
-    text = items.unit_text("sttd.service", ["/opt/my sttd/100%/$x/bin/python", "-m", "sttd"])
-    assert 'ExecStart="/opt/my sttd/100%%/$$x/bin/python" -m sttd --config /etc/sttd/sttd.toml run\n' in text
+    text = items.unit_text("sttd.service", ["/opt/my sttd/100%/$x/bin/python", "-P", "-m", "sttd"])
+    assert 'ExecStart="/opt/my sttd/100%%/$$x/bin/python" -P -m sttd --config /etc/sttd/sttd.toml run\n' in text
     assert items.SHIPPED not in text
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sttd.worker.model import NoModel, resolve
+from sttd.worker.errors import NoModel
+from sttd.worker.folder import resolve
 from tests.harness import wait_for
 from tests.hub.standin import MODEL, REPOSITORY
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sttd.part import ModelSpec
-from sttd.worker.model import DEMO, NoModel, is_gpu_memory, load, preflight, resolve
+from sttd.worker.errors import NoModel
+from sttd.worker.folder import DEMO, preflight, resolve
+from sttd.worker.model import is_gpu_memory, load
+from tests.unprivileged import as_nobody
 
 
 class Notes(list):
@@ -33,6 +38,14 @@ def notes() -> Notes:
 def folder(tmp_path: Path) -> Path:
     """A model folder that a test may damage."""
     return Path(shutil.copytree(DEMO, tmp_path / "model"))
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that other users can reach; pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 @pytest.fixture
@@ -223,3 +236,41 @@ def test_a_gpu_that_is_not_there_is_a_failed_load_not_a_crash(notes):
 )
 def test_a_lack_of_gpu_memory_is_told_from_other_errors(error, expected):
     assert is_gpu_memory(error) is expected
+
+
+@pytest.mark.parametrize("name", ["small", "Systran/faster-whisper-tiny"])
+def test_a_bare_name_is_never_a_folder_of_the_current_folder(name, tmp_path, folder, monkeypatch):
+    """In an inbox anybody may make a folder called small."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, tmp_path / name)
+    with pytest.raises(NoModel, match=f"sttd model pull {name}"):
+        resolve(name, tmp_path / "cache")
+    assert resolve(f"./{name}", tmp_path / "cache") == Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.parametrize("closed", ["", "model.bin", "config.json", "tokenizer.json"])
+def test_a_model_that_may_not_be_read_is_not_called_damaged(public, closed):
+    folder = Path(shutil.copytree(DEMO, public / "model"))
+    (folder / closed).chmod(0)
+    try:
+        done = as_nobody(lambda: preflight(resolve(str(folder))))
+    finally:
+        (folder / closed).chmod(0o755)
+    assert "user nobody may not read" in done.err
+    assert "chmod" in done.err
+    assert "pull" not in done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_a_cache_that_may_not_be_read_is_not_called_empty(public):
+    cache = public / "cache"
+    entry = cache / "models--Systran--faster-whisper-tiny"
+    shutil.copytree(DEMO, entry / "snapshots" / "abc")
+    (entry / "refs").mkdir()
+    (entry / "refs" / "main").write_text("abc")
+    for closed in (cache, entry, entry / "snapshots"):
+        closed.chmod(0o700)
+        done = as_nobody(lambda: resolve("tiny", cache))
+        closed.chmod(0o755)
+        assert "user nobody may not read" in done.err, closed

@@ -1,0 +1,142 @@
+"""The folder of a model on this machine: found by its name, and looked over before it is loaded.
+
+Nothing here may reach the network: a name is looked for in the local cache alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from faster_whisper import download_model
+from faster_whisper.utils import _MODELS as SIZES
+from huggingface_hub import constants
+
+from sttd.worker.errors import NoModel, one_line
+
+DEMO = Path(__file__).resolve().parent.parent / "demo" / "model"
+REPAIR = "get the model again with `sttd model pull`, or convert it again"
+_NEEDED = ("config.json", "tokenizer.json")
+_VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
+
+
+def resolve(name: str, cache: Path | None = None) -> Path:
+    """The folder of a model on this machine.
+
+    A folder is what begins as a path does. A bare name is never one of the current folder, which may be an inbox.
+
+    Args:
+        name: "demo", a folder, a size such as "small", or a hub name such as "Systran/faster-whisper-small".
+        cache: where downloaded models lie; None: huggingface_hub's place (HF_HOME, HF_HUB_CACHE).
+
+    Raises:
+        NoModel: it is not here; the message says how it comes here.
+    """
+    if name == "demo":
+        return DEMO
+    if name.startswith(("/", "./", "../", "~")) or name in {"", ".", ".."}:
+        return _folder(name)
+    try:
+        return Path(download_model(name, local_files_only=True, cache_dir=None if cache is None else str(cache)))
+    except FileNotFoundError:  # huggingface_hub's LocalEntryNotFoundError
+        _check_cache(name, Path(constants.HF_HUB_CACHE) if cache is None else cache)
+        raise NoModel(f"{name!r} is not on this machine; get it with: sttd model pull {name}") from None
+    except ValueError as error:  # no size, or nothing that could be a hub name
+        raise NoModel(f"{name!r} is no model: {one_line(error)}") from None
+    except OSError as error:
+        raise NoModel(f"the model cache cannot be read: {one_line(error)}") from None
+
+
+def _folder(name: str) -> Path:
+    try:
+        kind = Path(name).stat().st_mode if name else 0
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        kind = 0
+    except PermissionError:
+        raise _closed(Path(name)) from None
+    except OSError as error:  # not reachable, or longer than a path can be
+        raise NoModel(f"the model {name!r} cannot be looked up: {one_line(error)}") from None
+    if not stat.S_ISDIR(kind):
+        raise NoModel(f"no folder {name!r}; set model.name to a folder that holds a CTranslate2 Whisper model")
+    return Path(name)
+
+
+def preflight(folder: Path) -> None:
+    """Look whether `folder` holds what a load needs, without reading the weights.
+
+    A missing tokenizer.json would make faster-whisper ask the hub. model.bin may be anything but empty or a folder (a
+    pipe, say): the load has its own clock.
+
+    Raises:
+        NoModel: something is missing or damaged.
+    """
+    if not _is_there(folder / "model.bin", pipe=True):
+        raise NoModel(f"{str(folder)!r} has no model.bin, or an empty one: {REPAIR}")
+    for name in _NEEDED:
+        if not _is_there(folder / name):
+            raise NoModel(f"{str(folder)!r} has no {name}, or an empty one: {REPAIR}")
+    if not any(_is_there(folder / name) for name in _VOCABULARIES):
+        raise NoModel(f"{str(folder)!r} has neither {' nor '.join(_VOCABULARIES)}: {REPAIR}")
+    for name in ("config.json", "preprocessor_config.json"):
+        _check_json(folder / name)
+
+
+def _check_cache(name: str, cache: Path) -> None:
+    """Whether `name` was not found because it may not be seen: huggingface_hub takes what is closed for absent.
+
+    Raises:
+        NoModel: it is so.
+    """
+    entry = cache / f"models--{SIZES.get(name, name).replace('/', '--')}"
+    for path in (entry, entry / "refs" / "main", entry / "snapshots"):
+        try:
+            path.stat()
+        except PermissionError:
+            raise _closed(path.parent) from None
+        except OSError:
+            return
+        if not os.access(path, os.R_OK):
+            raise _closed(path)
+
+
+def _is_there(path: Path, *, pipe: bool = False) -> bool:
+    try:
+        found = path.stat()
+    except PermissionError:
+        raise _closed(path) from None
+    except (OSError, ValueError):  # missing, a dangling link, or no path at all
+        return False
+    if found.st_size and not os.access(path, os.R_OK):
+        raise _closed(path)
+    return found.st_size > 0 if stat.S_ISREG(found.st_mode) else pipe and stat.S_ISFIFO(found.st_mode)
+
+
+def _closed(path: Path) -> NoModel:
+    """The files may be whole: what is wrong are their modes, or those of a folder above."""
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = str(os.geteuid())
+    return NoModel(
+        f"user {user} may not read {str(path)!r}: open it and the folders above it to that user"
+        f" (as root: chmod -R a+rX FOLDER; namei -l {path} shows which one is closed)"
+    )
+
+
+def _check_json(path: Path) -> None:
+    """faster-whisper only warns of a damaged preprocessor_config.json, and goes on with features of the wrong size."""
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return  # the one that may be missing; config.json was looked for before
+    except PermissionError:
+        raise _closed(path) from None
+    except OSError as error:
+        raise NoModel(
+            f"{str(path)!r} cannot be read ({one_line(error)}): look at its disk, and at journalctl -k"
+        ) from None
+    except ValueError as error:
+        raise NoModel(f"{str(path)!r} is damaged ({one_line(error)}): {REPAIR}") from None
