@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sttd.part import ModelSpec, Options
 
 
+SHORTEST = 1.0  # second: what is done again and again must leave the daemon, the disk and the log in peace meanwhile
+
+
 def key(default: Any, help: str, kind: str, **rules: Any) -> Any:
     """A configuration key: its default, the sentence that `etc/sttd.toml` prints, and how its value is read.
 
@@ -45,7 +48,7 @@ class Watch:
         0.5, "The same where its writer is known to have closed it or renamed it in.", "duration"
     )
     rescan_interval: float = key(
-        60.0, "How often the whole inbox is looked through for what no event told of.", "duration", positive=True
+        60.0, "How often the whole inbox is looked through for what no event told of.", "duration", least=SHORTEST
     )
     polling: bool = key(
         False, "For file systems without events (NFS, SMB): look, do not listen; settle is then 60 s.", "bool"
@@ -76,7 +79,7 @@ class Pool:
         positive=True,
         endless=True,
     )
-    sweep_interval: float = key(60.0, "How often workers that are over it are looked for.", "duration", positive=True)
+    sweep_interval: float = key(60.0, "How often workers that are over it are looked for.", "duration", least=SHORTEST)
     kill_grace: float = key(10.0, "Between SIGTERM and SIGKILL.", "duration")
     stop_grace: float = key(
         30.0, "How long running jobs may take to reach a checkpoint when the daemon stops.", "duration"
@@ -86,7 +89,10 @@ class Pool:
         (30.0, 120.0, 600.0), "Waits before the second, third, ... attempt; the last one repeats.", "durations"
     )
     machine_wait: float = key(
-        30.0, "Wait before the next try where the machine is at fault (no model, disk full).", "duration", positive=True
+        30.0,
+        "Wait before the next try where the machine is at fault (no model, disk full).",
+        "duration",
+        least=SHORTEST,
     )
     jobs_per_worker: int = key(100, "A worker is replaced after this many jobs.", "int", least=1)
     idle_ttl: float = key(
@@ -139,8 +145,8 @@ class Transcribe:
 class Memory:
     cleanup_every_chunks: int = key(50, "Chunks between two clean-ups in a worker.", "int", least=1)
     cleanup_cooldown: float = key(60.0, "Never clean up twice within this.", "duration")
-    check_cooldown: float = key(30.0, "Never read the memory figures twice within this.", "duration")
-    log_interval: float = key(600.0, "How often memory figures go to the journal.", "duration", positive=True)
+    check_cooldown: float = key(30.0, "Never read the memory figures twice within this.", "duration", least=SHORTEST)
+    log_interval: float = key(600.0, "How often memory figures go to the journal.", "duration", least=SHORTEST)
     moderate: float = key(80.0, "Clean up at the next chunk above this.", "percent")
     high: float = key(90.0, "No further job starts above this while one runs.", "percent")
     critical: float = key(95.0, "The largest worker stops at its next checkpoint above this.", "percent")

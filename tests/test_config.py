@@ -141,7 +141,12 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
         ("[pool]\nworkers = 1000", '[pool] workers: must be at most 256, not 1000 (or "auto")'),
         ("[pool]\nworkers = true", '[pool] workers: must be a whole number, not True (or "auto")'),
         ("[pool]\nattempts = 2.5", "[pool] attempts: must be a whole number, not 2.5"),
-        ('[pool]\nsweep_interval = "0s"', "[pool] sweep_interval: must be more than 0 s, not '0s'"),
+        ('[pool]\nsweep_interval = "0s"', "[pool] sweep_interval: must be at least 1s, not '0s'"),
+        ('[watch]\nrescan_interval = "1ms"', "[watch] rescan_interval: must be at least 1s, not '1ms'"),
+        ('[pool]\nmachine_wait = "1ms"', "[pool] machine_wait: must be at least 1s, not '1ms'"),
+        ("[memory]\ncheck_cooldown = 0", "[memory] check_cooldown: must be at least 1s, not 0"),
+        ("[memory]\nlog_interval = 0.5", "[memory] log_interval: must be at least 1s, not 0.5"),
+        ('[pool]\njob_timeout = "0s"', "[pool] job_timeout: must be more than 0 s, not '0s'"),
         ("[pool]\nkill_grace = -1", "[pool] kill_grace: must be 0 s or more, not -1"),
         ("[pool]\nkill_grace = nan", "[pool] kill_grace: must be at most 10 years, not nan"),
         ('[pool]\nkill_grace = "infinity"', "[pool] kill_grace: must be at most 10 years, not 'infinity'"),
@@ -307,7 +312,7 @@ def some(kind: str, rules) -> st.SearchStrategy:
     """Values that a key may have."""
     return {
         "path": st.just(Path()),
-        "duration": micros,
+        "duration": micros.map(lambda seconds: max(seconds, rules.get("least", 0.0))),
         "durations": st.lists(micros, min_size=1, max_size=4).map(tuple),
         "size": st.one_of(st.just(math.inf), st.integers(0, 2**53).map(float)),
         "bool": st.booleans(),

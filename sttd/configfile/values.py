@@ -116,6 +116,8 @@ def _duration(value: Any, rules: Rules) -> float:
         raise ValueError(f"must be at most 10 years, not {value!r}")
     if seconds < 0 or (rules.get("positive") and seconds == 0):
         raise ValueError(f"must be {'more than 0 s' if rules.get('positive') else '0 s or more'}, not {value!r}")
+    if seconds < rules.get("least", 0.0):
+        raise ValueError(f"must be at least {format_duration(rules['least'])}, not {value!r}")
     return round(seconds, 6)  # systemd's resolution
 
 

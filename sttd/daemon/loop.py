@@ -51,7 +51,7 @@ class Loop:
         self._inputs = inputs
         self._notifier = notifier
         self._life = Life(context, notifier)
-        self._schedule = Schedule(context.clock())
+        self._schedule = Schedule()
         self._ticked = context.clock()
         self._waiting: deque[Input] = deque()  # inputs that the ledger could not take yet, oldest first
         self._data_version = -1

@@ -6,17 +6,19 @@ from __future__ import annotations
 class Schedule:
     """Things that are done every so often. Times are seconds of one monotonic clock."""
 
-    def __init__(self, now: float) -> None:
-        self._start = now
-        self._due: dict[str, float] = {}
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[float, float]] = {}  # when it was done last, and the interval that counts now
 
     def due(self, name: str, interval: float, now: float) -> bool:
-        """Whether `name` is due; if so the next time is `interval` after `now`. First due at once."""
-        if now < self._due.get(name, self._start):
-            return False
-        self._due[name] = now + interval
-        return True
+        """Whether `name` is due: it was never done, or `interval` seconds ago at least. Then `now` is its last time.
+
+        The interval of this call counts, so that a reload which makes it shorter or longer is in force at once.
+        """
+        last, _ = self._last.get(name, (now - interval, 0.0))
+        due = now - last >= interval
+        self._last[name] = (now if due else last, interval)
+        return due
 
     def wait(self, now: float, longest: float) -> float:
-        """Seconds until the next thing is due."""
-        return max(0.0, min([longest, *(time - now for time in self._due.values())]))
+        """Seconds until the next thing is due, and at most `longest`."""
+        return max(0.0, min([longest, *(last + interval - now for last, interval in self._last.values())]))

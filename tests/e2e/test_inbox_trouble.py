@@ -63,7 +63,7 @@ def test_a_source_that_changes_in_mid_job_starts_again_as_it_is_now(make_daemon)
 
 def test_a_source_that_is_gone_vanishes_and_comes_back_as_a_job(make_daemon):
     """Two looks make sure; what comes back is queued again."""
-    daemon = make_daemon({"watch.rescan_interval": "300ms"})
+    daemon = make_daemon({"watch.rescan_interval": "1s"})
     path = speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
     daemon.state.mkdir()
     daemon.start()
@@ -107,7 +107,7 @@ from tests.harness import Daemon, wait_for
 root = pathlib.Path({root!r})
 disk = root / "disk"
 disk.mkdir()
-daemon = Daemon(root, {{"watch.rescan_interval": "200ms", "transcribe.batch_size": "1"}})
+daemon = Daemon(root, {{"watch.rescan_interval": "1s", "transcribe.batch_size": "1"}})
 mount = ["mount", "--bind", str(disk), str(daemon.inbox)]
 subprocess.run(mount, check=True)
 speech.encode(daemon.inbox / "a.flac", speech.sample("english"))

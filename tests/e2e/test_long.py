@@ -58,13 +58,14 @@ def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, 
 @pytest.mark.timeout(400)
 def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon, tmp_path):
     """Killed without progress: the batch is halved, and the job ends with its text."""
-    recording = speech.compose(seconds=140, language="en", seed=4)
-    quiet = make_daemon({"transcribe.batch_size": "1"}, root=tmp_path / "one by one")
+    recording = speech.compose(seconds=100, language="en", seed=4)
+    slow = {"transcribe.beam_size": "32"}  # so that a batch lasts longer than the shortest sweep
+    quiet = make_daemon(slow | {"transcribe.batch_size": "1"}, root=tmp_path / "one by one")
     speech.encode(quiet.inbox / "long.flac", recording.audio)
     assert quiet.drain(200) == 0
-    limit = 3 * quiet.job().service / quiet.job().chunks  # three windows' time on this machine, as busy as it is
-    daemon = make_daemon({
-        "transcribe.batch_size": "8", "pool.job_timeout": f"{limit:.3f}s", "pool.sweep_interval": "20ms",
+    limit = 2 * quiet.job().service / quiet.job().chunks  # two windows' time on this machine, as busy as it is
+    daemon = make_daemon(slow | {
+        "transcribe.batch_size": "8", "pool.job_timeout": f"{limit:.3f}s", "pool.sweep_interval": "1s",
         "pool.kill_grace": "0s", "pool.attempts": "100",
     }, root=tmp_path / "batches")  # fmt: skip
     speech.encode(daemon.inbox / "long.flac", recording.audio)

@@ -74,7 +74,7 @@ def test_a_damaged_folder_falls_back_at_once(make_daemon, tmp_path):
 def test_without_any_usable_model_the_job_waits_and_a_model_that_appears_is_used(make_daemon, tmp_path):
     """No attempt is spent, the daemon lives, says so once however often it tries, and needs no restart."""
     folder = tmp_path / "later"
-    daemon = make_daemon({"model.name": str(folder), "pool.machine_wait": "200ms"})
+    daemon = make_daemon({"model.name": str(folder), "pool.machine_wait": "1s"})
     drop(daemon)
     daemon.start()
     daemon.wait_log("later")

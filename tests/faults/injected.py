@@ -83,7 +83,7 @@ class Bench:
         self.manager = Manager(root / "notify")
         os.environ["NOTIFY_SOCKET"] = str(root / "notify")
         try:
-            settings = {"pool.machine_wait": "500ms", "watch.dedupe": "no", "log.level": "info"}
+            settings = {"pool.machine_wait": "1s", "watch.dedupe": "no", "log.level": "info"}
             self.daemon = make(settings, root=root) if make is not Daemon else Daemon(root, settings)
             self.daemon.start()
             self.daemon.wait_log("watches")

@@ -16,7 +16,7 @@ from tests import speech
 from tests.harness import Daemon, wait_for
 
 root = pathlib.Path({root!r})
-daemon = Daemon(root, {{"pool.machine_wait": "500ms", "transcribe.batch_size": "1"}})
+daemon = Daemon(root, {{"pool.machine_wait": "1s", "transcribe.batch_size": "1"}})
 FULL = ("No space left", "disk is full", "disk I/O error")
 for folder in (daemon.state, daemon.transcripts):
     folder.mkdir()

@@ -66,7 +66,7 @@ def test_a_folder_of_many_files_that_is_moved_in_becomes_as_many_jobs(make_daemo
 
 def test_an_inbox_that_is_replaced_or_deleted_while_it_runs_loses_no_job(make_daemon):
     """What waits goes on waiting, and that is said; the folder that comes back has its files, a new one is taken."""
-    daemon = make_daemon({"watch.rescan_interval": "200ms"})
+    daemon = make_daemon({"watch.rescan_interval": "1s"})
     daemon.start()
     daemon.wait_log("watches")
     daemon.sttd("pause")

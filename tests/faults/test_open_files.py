@@ -13,9 +13,9 @@ from tests import speech
 from tests.harness import wait_for
 
 SETTINGS = {
-    "pool.machine_wait": "500ms",
+    "pool.machine_wait": "1s",
     "memory.check_cooldown": "1s",
-    "watch.rescan_interval": "500ms",
+    "watch.rescan_interval": "1s",
     "watch.dedupe": "no",
 }
 

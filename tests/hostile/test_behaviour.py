@@ -11,7 +11,7 @@ from sttd.part import Cause
 from tests import speech
 from tests.harness import Daemon, wait_for
 
-SLOW = {"transcribe.batch_size": "1", "pool.machine_wait": "0.2s", "watch.rescan_interval": "300ms"}
+SLOW = {"transcribe.batch_size": "1", "pool.machine_wait": "1s", "watch.rescan_interval": "1s"}
 # root reads what it may not, unless these are taken from it
 _WITHOUT = "-dac_override,-dac_read_search"
 

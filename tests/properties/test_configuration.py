@@ -40,11 +40,12 @@ def accepted(strategy, kind, rules):
 def values(field: dataclasses.Field):
     """Values that a key may have, by its kind."""
     rules, kind = field.metadata, field.metadata["kind"]
-    whole = st.integers(rules.get("least", 0), rules.get("most", 10**9))
+    whole = st.integers(int(rules.get("least", 0)), rules.get("most", 10**9))
+    lasting = micros.map(lambda seconds: max(seconds, rules.get("least", 0.0)))
     choices = st.sampled_from(rules.get("choices", ("",)))
     found = {
         "path": filled.filter(lambda text: ".." not in text).map(lambda text: f"/{field.name}/{text}"),
-        "duration": st.just(float("inf")) | micros if rules.get("endless") else micros,
+        "duration": st.just(float("inf")) | lasting if rules.get("endless") else lasting,
         "durations": st.lists(micros, min_size=1, max_size=4),
         "size": st.just("infinity") | st.integers(0, 2**53),
         "bool": st.booleans(),
