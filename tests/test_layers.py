@@ -36,7 +36,7 @@ MAY = {
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
-    "configfile": {"config", "errors", "part", "units", ""},
+    "configfile": {"config", "errors", "fs", "part", "units", ""},
     "config": {"part"},
     "job": {"part", "errors"},
     "demo": {""},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,14 @@ import click
 from sttd.cli.options import given, shared
 from sttd.cli.plain import size
 from sttd.cli.screen import is_terminal
-from sttd.errors import UsageError
+from sttd.errors import SttdError, UsageError
+from sttd.fs.patience import answers
 from sttd.hub import cache
 from sttd.hub.names import SIZES, canonical, repository
 from sttd.text import printable
 
 if TYPE_CHECKING:
+    from sttd.config import Config
     from sttd.hub.pull import Show
 
 PLACES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME")
@@ -35,6 +38,28 @@ def configured() -> dict[str, str]:
     """Key and model of those that the configuration names."""
     model = given().load().model
     return {key: name for key, name in (("model.name", model.name), ("model.fallback", model.fallback)) if name}
+
+
+def absent(config: Config) -> dict[str, str]:
+    """The configured models that a worker would look for in vain: `model` or `fallback`, and a sentence that says so.
+
+    A model may lie on a share: one that does not answer is absent too.
+    """
+    named = {"model": config.model.name, "fallback": config.model.fallback}
+    hub = place()
+    found = answers({what: functools.partial(_missing, name, hub) for what, name in named.items() if name})
+    silence = "its folder does not answer (a network share whose server is away?)"
+    problems = {what: found.get(what, silence) for what, name in named.items() if name}
+    keys = {"model": "name", "fallback": "fallback"}
+    return {what: f"[model] {keys[what]}: {problem}" for what, problem in problems.items() if problem}
+
+
+def _missing(name: str, hub: Path) -> str:
+    try:
+        cache.find(name, hub)
+    except (SttdError, OSError) as error:
+        return str(error)
+    return ""
 
 
 @click.group()

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli import access
+from sttd.cli import access, models
 from sttd.cli.options import given, shared
-from sttd.errors import UsageError
-from sttd.text import printable
+from sttd.errors import ConfigError, UsageError
+from sttd.text import printable, sentence
 
 if TYPE_CHECKING:
     from sttd.config import Config
@@ -31,7 +31,11 @@ def run(model: str | None, drain: bool) -> int:
     more = [] if model is None else [f"model.name={model}"]
     config = words.load(more)
     from sttd import daemon
+    from sttd.configfile import folders
 
+    looked = folders.look(config)
+    if looked.problems:
+        raise ConfigError(looked.problems)
     return daemon.run(config, load_config=lambda: words.load(more), drain=drain)
 
 
@@ -87,13 +91,21 @@ def _check_file(file: Path) -> None:
 @click.command("check-config")
 @shared
 def check_config() -> None:
-    """Read the configuration and say what is wrong with it."""
+    """Read the configuration and say what is wrong with it.
+
+    Models that are not on this machine and folders that do not answer are warned of: the configuration may be right.
+    """
     words = given()
     config = words.load()
-    from sttd.configfile import warnings
+    from sttd.configfile import folders, warnings
 
-    for warning in warnings(config):
-        print(f"sttd: warning: {warning}", file=sys.stderr)
+    looked = folders.look(config)
+    if looked.problems:
+        raise ConfigError(looked.problems)
+    absent = models.absent(config)
+    for warning in [*warnings(config), *looked.silent, *absent.values()]:
+        print(f"sttd: warning: {sentence(warning)}", file=sys.stderr)
     source = words.file()
     where = "the defaults" if source is None else printable(str(source))
-    print(f"{where}: good; inbox {printable(str(config.paths.inbox))}, model {printable(config.model.name)}")
+    verdict = f"no mistakes, but its {' and '.join(absent)} cannot be used" if absent else "good"
+    print(f"{where}: {verdict}; inbox {printable(str(config.paths.inbox))}, model {printable(config.model.name)}")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sttd.config import Config, usable_cores
 from sttd.units import format_duration
 
+FOLDERS = ("inbox", "transcripts", "archive", "failed", "state")
 Relation = tuple[frozenset[str], str]  # the keys that it is about, and the sentence
 
 
 def errors(config: Config) -> Iterator[Relation]:
     """Each relation that does not hold. The paths must be resolved."""
-    yield from _paths(config)
+    folders = {name: getattr(config.paths, name) for name in FOLDERS}
+    yield from overlaps(folders, folders)  # as they are written: `folders.look` sees through links
     memory = config.memory
     if not memory.moderate < memory.high < memory.critical:
         figures = f"{memory.moderate:g} %, {memory.high:g} %, {memory.critical:g} %"
@@ -29,11 +30,14 @@ def errors(config: Config) -> Iterator[Relation]:
         yield frozenset({"transcribe.language", "transcribe.languages"}), sentence
 
 
-def _paths(config: Config) -> Iterator[Relation]:
-    """Results inside the inbox would be taken for recordings, and two folders in one would mix."""
-    paths = {name: getattr(config.paths, name) for name in ("inbox", "transcripts", "archive", "failed", "state")}
-    real = {name: Path(os.path.realpath(path)) for name, path in paths.items()}
-    for one, other in itertools.combinations(paths, 2):
+def overlaps(paths: Mapping[str, Path], real: Mapping[str, Path]) -> Iterator[Relation]:
+    """Results inside the inbox would be taken for recordings, and two folders in one would mix.
+
+    Args:
+        paths: the folders as they are configured, by name.
+        real: where they lie; one that is missing is compared with no other.
+    """
+    for one, other in itertools.combinations((name for name in FOLDERS if name in real), 2):
         keys = frozenset({f"paths.{one}", f"paths.{other}", "paths.root"})
         if real[one] == real[other]:
             yield keys, f"[paths] {one} and {other} are the same folder ({paths[one]}): give each its own"

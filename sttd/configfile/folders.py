@@ -1,0 +1,33 @@
+"""The folders of the configuration as they lie on the disk: links seen through, and shares that do not answer."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sttd.config import Config
+from sttd.configfile.relations import FOLDERS, overlaps
+from sttd.fs.patience import PATIENCE, answers
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look at the folders found."""
+
+    problems: list[str]  # folders that are one and the same, or lie within each other, by a link
+    silent: list[str]  # a sentence for each that did not answer
+
+
+def look(config: Config, patience: float = PATIENCE) -> Looked:
+    """Look at each folder for at most `patience` seconds. `load` itself touches none: a command must not hang on a share."""
+    paths = {name: getattr(config.paths, name) for name in FOLDERS}
+    real = answers({name: functools.partial(os.path.realpath, path) for name, path in paths.items()}, patience)
+    silent = [
+        f"[paths] {name}: {path} does not answer: its file system hangs (a network share whose server is away?)"
+        for name, path in paths.items()
+        if name not in real
+    ]
+    resolved = {name: Path(path) for name, path in real.items()}
+    return Looked([sentence for _, sentence in overlaps(paths, resolved)], silent)

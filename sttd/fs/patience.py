@@ -1,0 +1,59 @@
+"""Questions to a file system that may never answer: a share whose server is gone blocks whoever touches it.
+
+Each question is asked in a child process. A thread would not do: where the kernel waits for the server of a FUSE mount,
+no signal ends the wait, and a process with such a thread does not end either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+PATIENCE = 3.0  # seconds; a disk that has to spin up answers within them, a person still waits for them
+
+
+def answers(questions: Mapping[str, Callable[[], Any]], patience: float = PATIENCE) -> dict[str, Any]:
+    """What the questions gave, those that were answered within `patience` seconds. All are asked at once.
+
+    Must be called while the process has no second thread: it forks.
+
+    Args:
+        questions: each returns what JSON can hold. One that raises counts as not answered.
+        patience: seconds, for all of them together.
+    """
+    found: dict[str, Any] = {}
+    children = {name: _ask(question) for name, question in questions.items()}
+    with selectors.DefaultSelector() as waiting:
+        for name, (_, pipe) in children.items():
+            waiting.register(pipe, selectors.EVENT_READ, name)
+        end = time.monotonic() + patience
+        while waiting.get_map() and (left := end - time.monotonic()) > 0:
+            for key, _ in waiting.select(left):
+                waiting.unregister(key.fileobj)
+                with contextlib.suppress(ValueError), open(key.fd, "rb", closefd=False) as answer:
+                    found[key.data] = json.load(answer)
+    for pid, handle in children.values():
+        os.close(handle)
+        os.kill(pid, signal.SIGKILL)  # not reaped yet, so that the number is still its own
+        os.waitpid(pid, os.WNOHANG)  # what cannot die is left behind
+    return found
+
+
+def _ask(question: Callable[[], Any]) -> tuple[int, int]:
+    """The child process that answers, and the end of a pipe from which its answer is read."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return pid, reading
+    try:
+        with open(writing, "w", encoding="ascii") as pipe:
+            json.dump(question(), pipe)
+    finally:
+        os._exit(0)
