@@ -47,6 +47,11 @@ class Watch:
     settle_closed: float = key(
         0.5, "The same where its writer is known to have closed it or renamed it in.", "duration"
     )
+    patience: float = key(
+        900.0,
+        "A file that is being written is taken when nothing more was heard of its writer for this long.",
+        "duration",
+    )
     rescan_interval: float = key(
         60.0, "How often the whole inbox is looked through for what no event told of.", "duration", least=SHORTEST
     )

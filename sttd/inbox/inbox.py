@@ -51,7 +51,7 @@ class Inbox:
         self._mailbox = Mailbox()
         self._place = Place(root, mark)
         rules = Rules(watch.suffixes)
-        self._tracker = Tracker(config.settle(), watch.settle_closed)
+        self._tracker = Tracker(config.settle(), watch.settle_closed, watch.patience)
         watcher = None if watch.polling else Watch(root, self._mailbox, lambda rel: rules.path(rel) is None)
         self._looks = Looks(
             place=self._place,

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from sttd.host.events import Kind, say
 from sttd.inbox.events import BATCH, Away, Event, Found, Gone, Own
-from sttd.inbox.mail import Mail, News
+from sttd.inbox.mail import Mail
+from sttd.inbox.news import News
 from sttd.inbox.place import Place, Standing
 from sttd.inbox.rules import Rules, Why
 from sttd.inbox.scan import Scan, look
@@ -72,6 +73,8 @@ class Looks:
             self._tracker.forget(rel)
         self._wanted = self._wanted or mail.rescan
         now = self.beat = self._clock()
+        if mail.lost:
+            self._tracker.lose_writers()
         if mail.overflown and self._watch:
             self._watch.lost(now)
         standing = self._place.look()
@@ -86,6 +89,7 @@ class Looks:
         if not home:
             self._say(self._place.reason)
         if self._watch and self._watch.check(now):
+            self._tracker.lose_writers()
             self._wanted = True
         self._hear(mail.news, home)
         for rel in self._tracker.due(now):
@@ -111,14 +115,10 @@ class Looks:
     def _hear(self, news: dict[str, News], home: bool) -> None:
         """Events: a reason to look at a file, and what they know of its writer."""
         for rel, word in news.items():
-            now = self._clock()
-            if word is News.WRITTEN and not self._tracker.written(rel, now):
-                continue
-            if word is not News.LEFT and self._tracker.is_restless(rel, now):
-                continue
-            self._look(rel, home, final=word is News.FINAL)
+            if self._tracker.hear(rel, word, self._clock()):
+                self._look(rel, home, word)
 
-    def _look(self, rel: str, home: bool, *, final: bool = False) -> None:
+    def _look(self, rel: str, home: bool, news: News | None = None) -> None:
         now = self.beat = self._clock()
         try:
             identity = look(self._root, rel)
@@ -126,7 +126,7 @@ class Looks:
             self._tracker.doubt(rel, now)  # its folder is said to be unreadable by the next walk
             return
         if identity is not None:
-            if self._tracker.see(rel, identity, now, final=final):
+            if self._tracker.see(rel, identity, now, news):
                 self._find(rel, identity)
         elif not home or self._is_below_lost_mount(rel):
             self._tracker.drop(rel)
@@ -143,12 +143,13 @@ class Looks:
     def _walk(self, home: bool) -> None:
         """Look through the whole inbox."""
         begin = self._clock()
+        at_start = self._walk_ended < 0
         self._wanted = False
         scan, seen = Scan(self._root, self._rules), set()
         for rel, identity in scan:
             self.beat = self._clock()
             seen.add(rel)
-            if self._tracker.see(rel, identity, self.beat):
+            if self._tracker.see(rel, identity, self.beat, at_start=at_start):
                 self._find(rel, identity)
         missing = [] if scan.errors else [rel for rel in self._tracker.known() if rel not in seen]
         self._mounts.update(scan.mounts)

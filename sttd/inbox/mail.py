@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from sttd.inbox.news import News
+
 LIMIT = 20_000  # files with news at a time; beyond that a walk through the whole inbox is cheaper than the list
-
-
-class News(enum.Enum):
-    """What an event said of a file; only the latest word counts."""
-
-    NEW = "it appeared"
-    WRITTEN = "its content changes"
-    FINAL = "its writer closed it, or renamed it in"
-    LEFT = "it was deleted or moved away"
 
 
 @dataclass(slots=True)
@@ -26,7 +18,8 @@ class Mail:
 
     news: dict[str, News] = field(default_factory=dict)  # by path relative to the inbox
     rescan: bool = False  # events were lost, or whole folders moved
-    overflown: bool = False  # the kernel's queue was, so that nobody knows what was in it
+    lost: bool = False  # events were lost: nobody knows whose writer has closed it meanwhile
+    overflown: bool = False  # they were lost because the kernel's queue overflowed
     expected: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     kicks: int = 0  # how often a walk was asked for since the start
@@ -58,7 +51,7 @@ class Mailbox:
                 self._mail.news[rel] = news
             else:
                 self._mail.news.clear()
-                self._mail.rescan = True
+                self._mail.lost = self._mail.rescan = True
 
     def rescan(self) -> None:
         with self._wake():
@@ -66,7 +59,7 @@ class Mailbox:
 
     def overflow(self) -> None:
         with self._wake():
-            self._mail.overflown = self._mail.rescan = True
+            self._mail.overflown = self._mail.lost = self._mail.rescan = True
 
     def kick(self) -> None:
         with self._wake():

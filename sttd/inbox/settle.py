@@ -4,8 +4,15 @@ The rule: a file has settled when its size and its modification time have not ch
 least two looks. Then the edge cases:
 
 - `settle` 0 takes a file at first sight.
-- Where an event says that the writer closed the file or renamed it in (`final`), `settle_closed` is enough. A later
+- Where the latest event says that the writer closed the file or renamed it in, `settle_closed` is enough. A later
   change, or word that it is being written, takes this back.
+- Where the latest event says that the file is being written, its writer still holds it open: a recorder that pauses, an
+  upload that stalls. It has settled `patience` seconds after that event, because a close may go unheard (a writer on
+  another host). A file that was created and is empty is being written. One that was created and holds data may be a
+  hard link, which nobody closes: until it is written to, nothing is known of its writer.
+- An empty file is probably about to be written: it settles after `EMPTY` seconds. One that lay there at the start is
+  taken like any other.
+- A queue of events that overflowed may have held the close: what was being written then is judged by its looks alone.
 - Only differences count. A modification time in the future or in 1970 is as good as any; the clock that measures
   the quiet is the caller's monotonic one.
 - A file that was told and is unchanged is not told again. One that changed, or was replaced under its name, settles
@@ -19,15 +26,26 @@ least two looks. Then the edge cases:
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from sttd.inbox.news import News
 from sttd.job import Identity
 
 SLOWEST = 600.0  # seconds: the longest quiet asked of a file that keeps changing (unless `settle` is longer)
 SHORTEST = 1.0  # seconds: where waits must grow or two looks differ, and `settle` is 0
+EMPTY = 300.0  # seconds that an empty file may take to get its first byte (`patience` where that is shorter)
 _WORD = (1 << 64) - 1
+
+
+class _Writer(enum.Enum):
+    """What the events say of a file's writer."""
+
+    UNKNOWN = enum.auto()
+    AT_WORK = enum.auto()
+    DONE = enum.auto()
 
 
 @dataclass(slots=True)
@@ -37,7 +55,13 @@ class _Settling:
     version: int  # as `_pack`ed
     since: float  # of the first look that found it so
     due: float  # of the next look
-    final: bool
+    writer: _Writer
+    heard: float  # of the latest event that said that it is being written
+    at_start: bool  # it lay there when the watch began
+
+    @property
+    def is_empty(self) -> bool:
+        return self.version >> 64 == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +75,10 @@ class _Unrest:
 class Tracker:
     """What is known of each file. 100,000 told ones take some 20 MB: a path and a number each."""
 
-    def __init__(self, settle: float, settle_closed: float) -> None:
+    def __init__(self, settle: float, settle_closed: float, patience: float) -> None:
         self._settle = settle
         self._closed = min(settle, settle_closed)
+        self._patience = patience
         self._gap = max(settle, SHORTEST)  # between the two looks that make a file gone
         self._settling: dict[str, _Settling] = {}
         self._told: dict[str, int] = {}  # as `_pack`ed
@@ -86,35 +111,58 @@ class Tracker:
         for table in (self._settling, self._told, self._unrest, self._absent):
             table.pop(rel, None)
 
-    def see(self, rel: str, identity: Identity, now: float, *, final: bool = False) -> bool:
-        """A look found the file so. True: it has settled, and is to be told now."""
+    def see(
+        self, rel: str, identity: Identity, now: float, news: News | None = None, *, at_start: bool = False
+    ) -> bool:
+        """A look found the file so. True: it has settled, and is to be told now.
+
+        Args:
+            rel: the file.
+            identity: as it is.
+            now: when.
+            news: the event that the look was made for; None: none, and what is known of its writer stays.
+            at_start: nothing can be known of its writer, because the watch had not begun.
+        """
         self._absent.pop(rel, None)
         version = _pack(identity)
         if self._told.get(rel) == version:
             return False
         entry = self._settling.get(rel)
+        writer = _writer(news, identity, entry)
         if entry is None or entry.version != version:
-            return self._changed(rel, version, now, final=final)
-        entry.final = entry.final or final
-        due = entry.since + self._wait(rel, entry)
-        if now >= due:  # the same sum as in `due`: rounded otherwise, it could be due and never have settled
-            return self._tell(rel, version)
-        self._set_due(entry, due)
-        return False
+            heard = now if entry is None or news is not None else entry.heard
+            changed = _Settling(version, now, now, writer or _Writer.UNKNOWN, heard, at_start)
+            return self._changed(rel, changed, now)
+        if writer is not None:
+            entry.writer, entry.heard = writer, now
+        return self._tell_if_due(rel, entry, now)
 
-    def written(self, rel: str, now: float) -> bool:
-        """An event says that it is being written, so it is not closed after all. True: it is worth a look."""
+    def hear(self, rel: str, news: News, now: float) -> bool:
+        """An event of a file. True: it is worth a look, for which `see` is to know of it too."""
         entry = self._settling.get(rel)
-        if entry is None:
+        if entry is None or news is News.LEFT:
             return True
-        entry.final = False
-        self._set_due(entry, max(entry.due, entry.since + self._wait(rel, entry), now))
-        return False
+        if news is News.WRITTEN:
+            entry.writer, entry.heard = _Writer.AT_WORK, now
+        elif self._is_restless(rel):
+            if news is News.FINAL:
+                entry.writer = _Writer.DONE
+        else:
+            return True
+        self._set_due(entry, max(now, self._settles_at(rel, entry)))
+        return news is not News.WRITTEN and entry.due <= now
 
-    def is_restless(self, rel: str, now: float) -> bool:
-        """It keeps changing and is not due yet: events about it are no reason to look."""
-        entry, unrest = self._settling.get(rel), self._unrest.get(rel)
-        return entry is not None and unrest is not None and unrest.changes > 1 and now < entry.due
+    def lose_writers(self) -> None:
+        """Events were lost, the news that a writer has closed its file perhaps among them."""
+        for rel, entry in self._settling.items():
+            if entry.writer is _Writer.AT_WORK:
+                entry.writer = _Writer.UNKNOWN
+                self._set_due(entry, self._settles_at(rel, entry))
+
+    def _is_restless(self, rel: str) -> bool:
+        """Whether it keeps changing: events about it are no reason to look before it is due."""
+        unrest = self._unrest.get(rel)
+        return unrest is not None and unrest.changes > 1
 
     def miss(self, rel: str, now: float) -> bool:
         """A look did not find it. True: it is known, and gone now that the second look says so too."""
@@ -134,7 +182,7 @@ class Tracker:
         self._absent.pop(rel, None)
         entry = self._settling.get(rel)
         if entry is not None:
-            self._set_due(entry, now + max(self._wait(rel, entry), SHORTEST))
+            self._set_due(entry, now + max(self._quiet(rel, entry), SHORTEST))
 
     def drop(self, rel: str) -> None:
         """A file that was never told is not there (any more)."""
@@ -161,7 +209,7 @@ class Tracker:
         """Nothing is to be looked at before this time (`due` may still find nothing then); infinity: nothing at all."""
         return self._next if self.settling else math.inf
 
-    def _changed(self, rel: str, version: int, now: float, *, final: bool) -> bool:
+    def _changed(self, rel: str, entry: _Settling, now: float) -> bool:
         """It is new, or not as it was: the quiet starts here."""
         unrest = self._unrest.get(rel)
         was_told = self._told.pop(rel, None) is not None
@@ -170,23 +218,31 @@ class Tracker:
                 self._unrest[rel] = _Unrest(1, now)
         else:
             self._unrest[rel] = _Unrest(unrest.changes + 1, now)
-        entry = _Settling(version, now, now, final)
-        wait = self._wait(rel, entry)
-        if wait == 0:
-            return self._tell(rel, version)
         self._settling[rel] = entry
-        self._set_due(entry, now + wait)
-        return False
+        return self._tell_if_due(rel, entry, now)
 
-    def _tell(self, rel: str, version: int) -> bool:
+    def _tell_if_due(self, rel: str, entry: _Settling, now: float) -> bool:
+        due = self._settles_at(rel, entry)
+        if now < due:  # the same sum as in `due`: rounded otherwise, it could be due and never have settled
+            self._set_due(entry, due)
+            return False
         self._settling.pop(rel, None)
         self._expected.discard(rel)
-        self._told[rel] = version
+        self._told[rel] = entry.version
         return True
 
-    def _wait(self, rel: str, entry: _Settling) -> float:
-        """Seconds of quiet asked of it."""
-        base = self._closed if entry.final else self._settle
+    def _settles_at(self, rel: str, entry: _Settling) -> float:
+        """From when on it counts as settled, if it stays as it is and nothing more is heard of it."""
+        at = entry.since + self._quiet(rel, entry)
+        if entry.writer is _Writer.AT_WORK:
+            return max(at, entry.heard + self._patience)
+        if entry.is_empty and not entry.at_start:
+            return max(at, entry.since + min(EMPTY, self._patience))
+        return at
+
+    def _quiet(self, rel: str, entry: _Settling) -> float:
+        """Seconds of quiet asked of it, whatever its writer does."""
+        base = self._closed if entry.writer is _Writer.DONE else self._settle
         unrest = self._unrest.get(rel)
         if unrest is None or unrest.changes <= 1:
             return base
@@ -201,3 +257,15 @@ class Tracker:
 def _pack(identity: Identity) -> int:
     """An identity as one number, only ever compared: a third of the memory of the object."""
     return identity.size << 64 | identity.mtime_ns & _WORD
+
+
+def _writer(news: News | None, identity: Identity, before: _Settling | None) -> _Writer | None:
+    """What is known of a file's writer after a look that was made for `news`; None: as before the look."""
+    if news is None:
+        # written without a word of it, so that the word that its writer had closed it is old
+        changed = before is not None and before.version != _pack(identity)
+        return before.writer if before is not None and changed and before.writer is _Writer.AT_WORK else None
+    if news is News.FINAL:
+        return _Writer.DONE
+    at_work = news is News.WRITTEN or (news is News.NEW and identity.size == 0)
+    return _Writer.AT_WORK if at_work else _Writer.UNKNOWN

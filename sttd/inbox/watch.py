@@ -31,7 +31,8 @@ from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from sttd.host.events import Kind, say
-from sttd.inbox.mail import Mailbox, News
+from sttd.inbox.mail import LIMIT, Mailbox
+from sttd.inbox.news import News
 
 SAY_AGAIN = 600.0  # seconds between two lines about events that were lost
 RETRY = 60.0  # seconds before a watch that could not be set up is tried again
@@ -86,27 +87,39 @@ class _Handler(FileSystemEventHandler):
         self._start = root.rstrip("/") + "/"
         self._mailbox = mailbox
         self._wanted = wanted
+        self._open: set[str] = set()  # files that were written and not yet closed, under whatever name
 
     def dispatch(self, event: FileSystemEvent) -> None:
         if event.is_directory:
             # a folder that came may have been filled before it was watched; one that left takes all its files along
             self._mailbox.rescan()
             return
+        source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path)
         match event:
             case FileMovedEvent():
-                self._put(event.src_path, News.LEFT)
-                self._put(event.dest_path, News.FINAL)
+                # a recorder may rename its file while it goes on writing: what is open stays open under its new name
+                news = News.WRITTEN if source in self._open else News.FINAL
+                self._put(source, News.LEFT)
+                self._put(target, news)
             case FileClosedEvent():
-                self._put(event.src_path, News.FINAL)
+                self._put(source, News.FINAL)
             case FileCreatedEvent():
-                self._put(event.src_path, News.NEW)
+                self._put(source, News.NEW)
             case FileModifiedEvent():
-                self._put(event.src_path, News.WRITTEN)
+                self._put(source, News.WRITTEN)
             case FileDeletedEvent():
-                self._put(event.src_path, News.LEFT)
+                self._put(source, News.LEFT)
 
-    def _put(self, path: bytes | str, news: News) -> None:
-        name = os.fsdecode(path)
+    def lost(self) -> None:
+        """The kernel's queue overflowed; called by the thread that reads it."""
+        self._open.clear()
+        self._mailbox.overflow()
+
+    def _put(self, name: str, news: News) -> None:
+        if news is not News.WRITTEN:
+            self._open.discard(name)
+        elif len(self._open) < LIMIT:
+            self._open.add(name)
         rel = name.removeprefix(self._start)
         if rel != name and self._wanted(rel):
             self._mailbox.put(rel, news)
@@ -187,9 +200,9 @@ class Watch:
     def _observe(self) -> _Observer:
         # the real path: watchdog asks the kernel not to follow a symbolic link, not even one that is the inbox itself
         root = os.path.realpath(self._root)
-        observer = _Observer(_Reader(self._mailbox.overflow))
+        handler = _Handler(root, self._mailbox, self._wanted)
+        observer = _Observer(_Reader(handler.lost))
         try:
-            handler = _Handler(root, self._mailbox, self._wanted)
             observer.schedule(handler, root, recursive=True, event_filter=_EVENTS)
             observer.start()
         except BaseException:

@@ -17,7 +17,8 @@ import pytest
 from sttd.config import Config, Paths, Watch as Settings
 from sttd.errors import AlreadyRunning, NotConfigured
 from sttd.inbox import Away, Found, Gone, Inbox, inbox as inbox_module, place as place_module, scan as scan_module
-from sttd.inbox.mail import LIMIT, Mailbox, News
+from sttd.inbox.mail import LIMIT, Mailbox
+from sttd.inbox.news import News
 from tests.inbox.test_scan import HOSTILE
 
 PATIENCE = 20.0
@@ -133,6 +134,32 @@ def test_a_file_that_is_still_being_written_is_found_when_its_writer_closes_it(l
             time.sleep(0.01)
         assert not box.inbox.idle()
     box.until(lambda: box.found == ["a.wav"], "it is found")
+
+
+def test_a_writer_that_pauses_is_waited_for_and_one_that_nobody_closes_only_for_the_patience(live, root, tmp_path):
+    """A hard link has no writer: it is found after `settle`, when the paused recording had been quiet for longer."""
+    box = live(settle=0.2, patience=600.0).start()
+    box.until_idle()
+    (tmp_path / "other.wav").write_bytes(b"x")
+    with (root / "paused.wav").open("wb", buffering=0) as recorder, (root / "empty.wav").open("wb"):
+        recorder.write(b"x")
+        (root / "link.wav").hardlink_to(tmp_path / "other.wav")
+        box.until(lambda: box.found, "the link is found")
+        (root / "second.wav").hardlink_to(tmp_path / "other.wav")
+        box.until(lambda: len(box.found) == 2, "the second link is found")
+        assert box.found == ["link.wav", "second.wav"]
+        recorder.write(b"x")
+    box.until(lambda: "paused.wav" in box.found, "the recording is found when it is closed")
+    assert "empty.wav" not in box.found
+
+
+def test_a_close_that_is_not_heard_costs_the_patience(live, root, tmp_path):
+    box = live(settle=0.05, patience=0.5).start()
+    box.until_idle()
+    (root / "a.wav").write_bytes(b"x")
+    box.until(lambda: box.found == ["a.wav"], "it is found")
+    os.truncate(root / "a.wav", 2)
+    box.until(lambda: box.found == ["a.wav", "a.wav"], "it is found again")
 
 
 def test_deleted_and_moved_away_files_are_gone_by_events(live, root, tmp_path):

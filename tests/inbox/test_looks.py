@@ -12,7 +12,8 @@ import pytest
 from sttd.inbox import looks as looks_module
 from sttd.inbox.events import BATCH, Away, Found, Gone
 from sttd.inbox.looks import QUICK, RECHECK, Looks
-from sttd.inbox.mail import Mail, News
+from sttd.inbox.mail import Mail
+from sttd.inbox.news import News
 from sttd.inbox.place import Place
 from sttd.inbox.rules import Rules
 from sttd.inbox.settle import Tracker
@@ -27,7 +28,7 @@ class Box:
         place = Place(root, mark)
         place.claim()
         self.place = place
-        self.tracker = Tracker(settle, 0.5)
+        self.tracker = Tracker(settle, 0.5, 900.0)
         self.looks = Looks(
             place=place, rules=Rules(["wav"]), tracker=self.tracker, watch=watch,
             sink=self.told.append, clock=lambda: self.now, rescan_interval=rescan,
@@ -122,6 +123,32 @@ def test_an_event_that_a_file_was_closed_makes_the_short_time_enough(make):
     assert box.found() == ["a.wav"]
 
 
+def test_a_paused_writer_is_waited_for_until_events_are_lost(make):
+    """A close may have been among them: from there on its looks alone count."""
+    box = make()
+    box.turn(1)
+    box.put("a.wav")
+    box.round(news={"a.wav": News.WRITTEN})
+    box.turn(500)
+    assert box.found() == []
+    assert not box.looks.is_quiet
+    box.round(lost=True)
+    box.turn(5)
+    assert box.found() == ["a.wav"]
+
+
+def test_an_empty_file_that_comes_without_an_event_is_waited_for(make):
+    box = make()
+    box.put("old.wav", b"")
+    box.turn(6)
+    assert box.found() == ["old.wav"], "it lay there at the start"
+    box.put("new.wav", b"")
+    box.turn(200)
+    assert box.found() == []
+    box.turn(200)
+    assert box.found() == ["new.wav"]
+
+
 def test_found_comes_in_batches(make):
     box = make(settle=0.0)
     for number in range(BATCH + 3):
@@ -202,7 +229,7 @@ def test_an_inbox_that_is_missing_is_said_once_and_changes_nothing(make, tmp_pat
     (reason,) = box.away()
     assert "missing" in reason
     assert not box.looks.is_quiet
-    (tmp_path / "elsewhere" / "new.wav").touch()
+    (tmp_path / "elsewhere" / "new.wav").write_bytes(b"x")
     (tmp_path / "elsewhere").rename(box.root)
     box.turn(RECHECK + 6)
     assert box.away() == [None]

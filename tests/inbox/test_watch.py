@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 
@@ -11,7 +12,8 @@ from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from sttd.inbox import watch as watch_module
-from sttd.inbox.mail import Mailbox, News
+from sttd.inbox.mail import Mailbox
+from sttd.inbox.news import News
 from sttd.inbox.watch import PAIR, RETRY, SAY_AGAIN, Watch
 
 
@@ -84,6 +86,57 @@ def test_reading_a_file_makes_no_news(watch, mailbox, tmp_path):
     while "b.wav" not in news:
         news |= mailbox.take(10.0).news
     assert news.keys() == {"b.wav"}
+
+
+def news_until(mailbox, rel):
+    """All news up to and with those of `rel`, in the order of their coming."""
+    news = []
+    while rel not in dict(news):
+        news += mailbox.take(10.0).news.items()
+    return news
+
+
+def test_changes_of_mode_time_and_links_are_no_word_of_a_writer(watch, mailbox, tmp_path):
+    """Nobody closes the file after them, so that it would be waited for."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"x")
+    watch.check(0.0)
+    path.chmod(0o600)
+    os.utime(path, (1, 1))
+    (tmp_path / "a.txt").hardlink_to(path)
+    (tmp_path / "b.wav").write_bytes(b"x")
+    assert dict(news_until(mailbox, "b.wav")).keys() == {"b.wav"}
+
+
+def test_a_hard_link_appears_and_is_not_written(watch, mailbox, tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"x")
+    watch.check(0.0)
+    (tmp_path / "a.wav").hardlink_to(tmp_path / "a.txt")
+    assert news_until(mailbox, "a.wav") == [("a.wav", News.NEW)]
+
+
+def test_what_is_renamed_while_it_is_open_is_still_being_written(watch, mailbox, tmp_path):
+    """A recorder that renames its file and goes on, from a name that is no job as well."""
+    watch.check(0.0)
+    with (tmp_path / "a.part").open("wb", buffering=0) as first, (tmp_path / "b.wav").open("wb", buffering=0) as second:
+        first.write(b"x")
+        second.write(b"x")
+        (tmp_path / "a.part").rename(tmp_path / "a.wav")
+        (tmp_path / "b.wav").rename(tmp_path / "c.wav")
+        news = dict(news_until(mailbox, "c.wav"))
+        assert (news["a.wav"], news["b.wav"], news["c.wav"]) == (News.WRITTEN, News.LEFT, News.WRITTEN)
+    assert dict(news_until(mailbox, "c.wav"))["c.wav"] is News.FINAL
+
+
+def test_after_an_overflow_nobody_is_known_to_have_a_file_open(watch, mailbox, tmp_path):
+    watch.check(0.0)
+    with (tmp_path / "a.wav").open("wb", buffering=0) as writer:
+        writer.write(b"x")
+        news_until(mailbox, "a.wav")
+        watch._observer.reader.handle_event(InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b""))
+        assert mailbox.take(0.0).lost
+        (tmp_path / "a.wav").rename(tmp_path / "b.wav")
+        assert dict(news_until(mailbox, "b.wav"))["b.wav"] is News.FINAL
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, strategies as st
 
+from sttd.inbox.news import News
 from sttd.inbox.settle import SHORTEST, SLOWEST, Tracker
 from sttd.job import Identity
 
@@ -13,10 +14,13 @@ from sttd.job import Identity
 pauses = st.integers(0, 80).map(lambda eighths: eighths / 8)
 waits = st.sampled_from([0.0, 0.5, 2.0, 5.0])
 versions = st.integers(0, 2)
+PATIENCE = 32.0
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("see"), pauses, versions, st.booleans()),
-        st.tuples(st.sampled_from(["miss", "doubt", "written", "forget", "away"]), pauses, st.none(), st.none()),
+        st.tuples(st.just("see"), pauses, versions, st.sampled_from([None, *News])),
+        st.tuples(
+            st.sampled_from(["miss", "doubt", "written", "lost", "forget", "away"]), pauses, st.none(), st.none()
+        ),
     ),
     max_size=60,
 )
@@ -32,7 +36,8 @@ class History:
 
     version: int | None = None
     since: float = 0.0
-    final: bool = False  # the last word of its writer was that it is closed
+    news: News | None = None  # the last word of its writer
+    heard: float = 0.0  # when it was that it is at work
     told: int | None = None
     missed: float | None = None  # the first of the looks in succession that did not find it
     log: list[str] = field(default_factory=list)
@@ -41,19 +46,24 @@ class History:
 @given(steps, waits, waits)
 def test_what_is_told_has_been_quiet_and_what_is_gone_was_missed_twice(steps, settle, closed):
     """No version is told before its quiet, or twice without a change between; nothing is gone at one look."""
-    tracker, now, seen = Tracker(settle, closed), 0.0, History()
-    for step, pause, version, final in steps:
+    tracker, now, seen = Tracker(settle, closed, PATIENCE), 0.0, History()
+    for step, pause, version, news in steps:
         now += pause
         match step:
             case "see":
                 if version != seen.version:
-                    seen.version, seen.since, seen.final = version, now, final
-                seen.final, seen.missed = seen.final or final, None
+                    # one that was known to be closed and changes all the same has a writer that nothing is known of
+                    seen.news = seen.news if seen.news is News.WRITTEN else None
+                    seen.version, seen.since = version, now
+                if news is not None:
+                    seen.news, seen.heard = news, now
+                seen.missed = None
                 if version != seen.told:
                     seen.told = None
-                if tracker.see("a", identity_of(version), now, final=final):
+                if tracker.see("a", identity_of(version), now, news):
                     assert seen.told is None, "told twice"
-                    assert now - seen.since >= (min(settle, closed) if seen.final else settle)
+                    assert now - seen.since >= (min(settle, closed) if seen.news is News.FINAL else settle)
+                    assert seen.news is not News.WRITTEN or now - seen.heard >= PATIENCE, "its writer is at work"
                     seen.told = version
             case "miss":
                 known = tracker.is_known("a")
@@ -65,8 +75,11 @@ def test_what_is_told_has_been_quiet_and_what_is_gone_was_missed_twice(steps, se
                 elif not known:
                     seen = History()
             case "written":
-                tracker.written("a", now)
-                seen.final = False
+                if not tracker.hear("a", News.WRITTEN, now):
+                    seen.news, seen.heard = News.WRITTEN, now
+            case "lost":
+                tracker.lose_writers()
+                seen.news = None if seen.news is News.WRITTEN else seen.news
             case "forget":
                 tracker.forget("a")
                 seen = History()
@@ -81,13 +94,13 @@ def test_what_is_told_has_been_quiet_and_what_is_gone_was_missed_twice(steps, se
 @given(steps, waits, waits)
 def test_a_file_that_stays_is_told_in_the_end_and_one_that_left_is_gone_in_the_end(steps, settle, closed):
     """Whatever came before: who looks whenever something is due needs few looks, and never waits over the longest quiet."""
-    tracker, now, last, told = Tracker(settle, closed), 0.0, None, None
-    for step, pause, version, final in steps:
+    tracker, now, last, told = Tracker(settle, closed, PATIENCE), 0.0, None, None
+    for step, pause, version, news in steps:
         now += pause
         match step:
             case "see":
                 last = version
-                if tracker.see("a", identity_of(version), now, final=final):
+                if tracker.see("a", identity_of(version), now, news):
                     told = version
             case "miss":
                 last = None
@@ -96,7 +109,9 @@ def test_a_file_that_stays_is_told_in_the_end_and_one_that_left_is_gone_in_the_e
                 tracker.forget("a")
                 told = last = None
             case "written":
-                tracker.written("a", now)
+                tracker.hear("a", News.WRITTEN, now)
+            case "lost":
+                tracker.lose_writers()
             case "doubt":
                 tracker.doubt("a", now)
             case "away":
@@ -122,7 +137,7 @@ def test_a_file_that_stays_is_told_in_the_end_and_one_that_left_is_gone_in_the_e
 @given(st.lists(pauses.map(lambda pause: pause + 0.125), min_size=3, max_size=40))
 def test_one_that_keeps_changing_after_it_was_told_is_told_less_and_less_often(pauses):
     """Looked at only when due, a file that changes before every look after its first telling is never told again."""
-    tracker, now, told = Tracker(0.5, 0.5), 0.0, 0
+    tracker, now, told = Tracker(0.5, 0.5, PATIENCE), 0.0, 0
     tracker.see("a", Identity(1, 0), now)
     told += tracker.see("a", Identity(1, 0), now + 0.5)
     for number, pause in enumerate(pauses, 1):

@@ -1,0 +1,29 @@
+"""Recordings whose writers are still at work."""
+
+from __future__ import annotations
+
+from sttd.job import State
+from tests import speech
+from tests.harness import wait_for
+
+
+def test_a_recorder_that_pauses_with_its_file_open_gets_one_transcript_of_the_whole(make_daemon):
+    """It pauses for longer than `settle`, while another recording is transcribed; an empty open file waits meanwhile."""
+    daemon = make_daemon({"watch.settle": "0.3s"}).start()
+    daemon.wait_log("watches")
+    whole = speech.encode(daemon.root / "whole.wav", speech.sample("english")).read_bytes()
+    other = speech.encode(daemon.root / "other.flac", speech.sample("clip01"))
+    recorder = (daemon.inbox / "paused.wav").open("wb", buffering=0)
+    late = (daemon.inbox / "late.wav").open("wb", buffering=0)
+    with recorder, late:
+        recorder.write(whole[: len(whole) // 2])
+        (daemon.inbox / "link.flac").hardlink_to(other)  # has no writer: settles after the recorder's pause has begun
+        assert daemon.wait_state(State.DONE).source == "link.flac"
+        assert len(daemon.jobs()) == 1
+        recorder.write(whole[len(whole) // 2 :])
+        late.write(other.read_bytes())
+    wait_for(lambda: [job.state for job in daemon.jobs()] == [State.DONE] * 3, "all are done")
+    assert speech.says(daemon.text("paused.wav", "en"), "english")
+    assert speech.says(daemon.text("late.wav", "en"), "clip01")
+    assert daemon.stop() == 0
+    assert not any(daemon.failed.iterdir())
