@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from sttd.job import Job, State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, live
 from sttd.part import Chunk
 
 PATIENCE = 60.0  # seconds that a wait may last on a slow machine; every wait ends with its event
@@ -116,6 +116,12 @@ class Daemon:
             yield ledger
         finally:
             ledger.close()
+
+    def live(self) -> dict[str, Any]:
+        """The figures that the daemon wrote last."""
+        with self.ledger() as ledger:
+            about = ledger.fact("daemon", {})
+        return live.read(Path(about["live"]), about["pid"])
 
     def jobs(self) -> list[Job]:
         if not (self.state / "ledger.db").exists():

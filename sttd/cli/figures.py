@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sttd.job import Job, State
+from sttd.ledger import live
 
 if TYPE_CHECKING:
     from sttd.ledger import Ledger
@@ -20,18 +22,24 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     `since` is in UTC seconds since the epoch, `done` and `total` are seconds of audio, `progress` is 0 to 1.
     """
     daemon = ledger.fact("daemon", {}) if ledger and running else {}
-    live = ledger.fact("live", {}) if ledger and running else {}
-    memory = live.get("memory", {})
+    now = live_figures(ledger) if ledger and running else {}
+    memory = now.get("memory", {})
     return {
         "daemon": {"running": running, "pid": daemon.get("pid"), "since": daemon.get("since"),
                    "version": daemon.get("version")},
         "jobs": _counts(ledger),
-        "workers": [_worker(worker) for worker in live.get("workers", [])],
+        "workers": [_worker(worker) for worker in now.get("workers", [])],
         "memory": {"percent": memory.get("percent"), "level": memory.get("level")},
         "paused": bool(ledger.fact("paused", default=False)) if ledger else False,
-        "inbox": {"ignored": {}, "settling": 0, "away": None} | live.get("inbox", {}),
-        "trouble": live.get("trouble", []),
+        "inbox": {"ignored": {}, "settling": 0, "away": None} | now.get("inbox", {}),
+        "trouble": now.get("trouble", []),
     }  # fmt: skip
+
+
+def live_figures(ledger: Ledger) -> dict[str, Any]:
+    """What the daemon that wrote the ledger does now; to be asked only where one runs."""
+    daemon = ledger.fact("daemon", {})
+    return live.read(Path(daemon["live"]), daemon["pid"]) if "live" in daemon else {}
 
 
 def _counts(ledger: Ledger | None) -> dict[str, int]:

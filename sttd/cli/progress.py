@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sttd.cli import access
+from sttd.cli import access, figures
 from sttd.job import Job
 
 if TYPE_CHECKING:
@@ -26,6 +26,6 @@ def look(config: Config, before: int = 0) -> Picture:
         return Picture()
     with access.reading(config) as ledger:
         jobs = tuple(job for job in ledger.jobs(newest=False) if job.id > before)
-        live: dict[str, Any] = ledger.fact("live", {})
-    workers = [worker for worker in live.get("workers", []) if worker["job"] is not None]
+        workers = figures.live_figures(ledger).get("workers", [])
+    workers = [worker for worker in workers if worker["job"] is not None]
     return Picture(jobs, {worker["job"]: worker["progress"] for worker in workers})

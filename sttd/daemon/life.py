@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -12,6 +13,7 @@ from sttd.host.events import Kind, say
 from sttd.host.memory import Level
 from sttd.host.notify import Notifier
 from sttd.job import State
+from sttd.ledger import live
 from sttd.part import Cause
 from sttd.text import printable
 
@@ -24,21 +26,25 @@ class Life:
         self._notifier = notifier
         self._live: dict[str, Any] = {}
         self._status = ""
+        state = context.config.paths.state
+        # `sttd transcribe` has no inbox: another daemon's runtime folder may be in its environment
+        self._live_path = live.path_of(state) if context.inbox is not None else live.path_of(state, {})
         self.level = Level.NORMAL
-        self._percent = 0.0
+        self._percent = 0.0  # of the memory; moves by a point at least, so that an idle daemon writes nothing
         self._asked: tuple[str, int] | None = None  # the attempt that was last asked to give its memory back
 
     def introduce(self) -> None:
-        """Who we are, for `sttd status`."""
-        now = self._context.utc()
-        self._context.ledger.set_fact("daemon", {"pid": os.getpid(), "since": now, "version": __version__})
+        """Who we are, and where our figures are, for `sttd status`."""
+        about = {"pid": os.getpid(), "since": self._context.utc(), "version": __version__}
+        self._context.ledger.set_fact("daemon", about | {"live": str(self._live_path)})
 
     def tell(self) -> None:
-        """Store the live figures, and the status line for systemd."""
-        live = self.figures()
-        if live != self._live:
-            self._context.ledger.set_fact("live", live)
-            self._live = live
+        """Write the live figures, and the status line for systemd."""
+        figures = self.figures()
+        if figures != self._live:
+            with contextlib.suppress(OSError):  # the folder cannot be written: nothing is shown
+                live.write(self._live_path, figures)
+            self._live = figures
         status = self.status()
         if status != self._status:
             self._notifier.status(status)
@@ -91,7 +97,9 @@ class Life:
         """Look at the memory figures, and act on a level that was crossed."""
         settings = self._context.config.memory
         use = memory.usage()
-        before, self._percent = self.level, use.percent
+        before = self.level
+        if abs(use.percent - self._percent) >= 1.0:
+            self._percent = use.percent
         self.level = memory.level(use.percent, settings.moderate, settings.high, settings.critical, before)
         if self.level is not before:
             rises = self.level > before

@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from sttd.cli.app import main
 from sttd.fs.lock import Lock
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, live
 
 SOUND = Identity(12_345_678, 1)
 THAI = "บันทึกการประชุม.mp3"
@@ -45,9 +45,20 @@ def ledger(root: Path):
 def daemon(root: Path, ledger: Ledger):
     """To every command a daemon runs here: its lock is held, and its facts are told."""
     lock = Lock(root / "state" / "lock", "the state folder")
-    ledger.set_fact("daemon", {"pid": os.getpid(), "since": 1_000_000.0, "version": "0.1.0"})
+    about = {
+        "pid": os.getpid(),
+        "since": 1_000_000.0,
+        "version": "0.1.0",
+        "live": str(live.path_of(root / "state", {})),
+    }
+    ledger.set_fact("daemon", about)
     yield
     lock.release()
+
+
+def lives(ledger: Ledger, figures: dict[str, Any]) -> None:
+    """The daemon of the fixture writes its live figures."""
+    live.write(live.path_of(ledger.path.parent, {}), figures)
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
 
 from sttd.job import State
-from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished
+from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
 
 LIVE = {
     "workers": [
@@ -40,7 +41,7 @@ def test_status_before_the_first_start(tmp_path, process):
 
 def test_status_of_a_daemon_that_runs(sttd, ledger, daemon):
     """The keys of the contract come first, in its order."""
-    ledger.set_fact("live", LIVE)
+    lives(ledger, LIVE)
     ledger.update(ledger.add(THAI, SOUND, 1.0), state=State.RUNNING)
     status = json.loads(sttd("status", "--json").out)
     assert list(status)[:4] == ["daemon", "jobs", "workers", "memory"]
@@ -55,8 +56,9 @@ def test_status_of_a_daemon_that_runs(sttd, ledger, daemon):
 
 def test_what_a_daemon_that_is_gone_said_last_is_not_shown(sttd, ledger):
     """Its workers are gone too, and its memory is given back."""
-    ledger.set_fact("daemon", {"pid": 1, "since": 1.0, "version": "0.1.0"})
-    ledger.set_fact("live", LIVE)
+    about = {"pid": os.getpid(), "since": 1.0, "version": "0.1.0"}
+    ledger.set_fact("daemon", about | {"live": str(ledger.path.with_name("live.json"))})
+    lives(ledger, LIVE)
     status = json.loads(sttd("status", "--json").out)
     assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None}
     assert status["workers"] == []
@@ -64,7 +66,7 @@ def test_what_a_daemon_that_is_gone_said_last_is_not_shown(sttd, ledger):
 
 
 def test_status_in_a_pipe_is_plain_and_stays_in_its_columns(process, ledger, daemon):
-    ledger.set_fact("live", LIVE)
+    lives(ledger, LIVE)
     lines = process("status", env={"FORCE_COLOR": "1", "PATH": "/bin"}).stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["daemon", "jobs", "memory", "inbox", "worker", "worker", "trouble"]
     assert all(line[9] != " " and line[8] == " " for line in lines)

@@ -18,7 +18,7 @@ import pytest
 from rich.cells import cell_len
 
 from sttd.job import State
-from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished
+from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
 from tests.cli.test_look import LIVE
 
 COLOUR = re.compile(r"\x1b\[[\d;]*3\dm")
@@ -77,7 +77,7 @@ def busy(ledger, daemon):
     failed(ledger, HOSTILE, "the file holds no audio, and this sentence is long enough to need a second line")
     ledger.update(ledger.add("Q3 [final].mp3", SOUND, 1.0), state=State.RUNNING)
     ledger.add("long/" + "very-" * 30 + "long.flac", SOUND, 1.0)
-    ledger.set_fact("live", LIVE)
+    lives(ledger, LIVE)
 
 
 def test_a_terminal_has_colours_and_a_bar_a_worker(show, busy):
@@ -122,7 +122,7 @@ def test_watch_follows_the_ledger_until_ctrl_c(root, ledger, busy):
     screen = Screen(root, 100, "status", "--watch")
     screen.read("36%")
     workers = [LIVE["workers"][0] | {"progress": 0.77}]
-    ledger.set_fact("live", LIVE | {"workers": workers})
+    lives(ledger, LIVE | {"workers": workers})
     assert "77%" in screen.read("77%")
     screen.process.send_signal(signal.SIGINT)
     screen.read()

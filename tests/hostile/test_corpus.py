@@ -113,8 +113,7 @@ def test_what_is_no_recording_stays_where_it_is_and_is_counted(run):
     left = of(Fate.LEFT)
     for case in left:
         assert os.path.lexists(run.daemon.inbox / case.name), case
-    with run.daemon.ledger() as ledger:
-        counted = ledger.fact("live", {})["inbox"]["ignored"]
+    counted = run.daemon.live()["inbox"]["ignored"]
     words = Counter(case.says for case in left if case.says)
     assert {why: sum(count for said, count in counted.items() if why in said) for why in words} == words
 
