@@ -187,6 +187,7 @@ class Failed(Message):
     cause: Cause
     error: str
     retriable: bool
+    spoilt: bool = False  # something in the process has gone wrong for good: it is to have no further part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ class Seat:
             self.part, self.idle_since = None, now
             self.jobs += 1
             stuck = self.loaded is not None and self.loaded.stuck
-            self.spoilt = stuck or (isinstance(message, Failed) and message.cause in _SPOILT)
+            self.spoilt = stuck or (isinstance(message, Failed) and (message.spoilt or message.cause in _SPOILT))
         elif isinstance(message, Started):
             self.started = True
         event: Event = message

@@ -7,19 +7,20 @@ import errno
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from sttd.part import SAMPLE_RATE, Cause, Chunk, Chunks, Done, Event, Failed, Notice, PartSpec, Progress, Started
-from sttd.worker.audio.recording import open_recording
+from sttd.worker import bounds
+from sttd.worker.audio.opening import open_recording
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import Prepared, prepare
 from sttd.worker.errors import PartFailed
 from sttd.worker.lanes import Lanes
 from sttd.worker.model import LoadedModel, is_gpu_memory
-from sttd.worker.prefetch import Prefetch
+from sttd.worker.prefetch import Prefetch, Stuck
 from sttd.worker.speech.windows import windows
 
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
@@ -63,6 +64,8 @@ def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
         yield from _transcribe(spec, model, carried)
     except PartFailed as error:
         yield Failed(cause=error.cause, error=error.message, retriable=error.retriable, **carried)
+    except Stuck:
+        yield Failed(cause=Cause.BAD_FILE, error=bounds.ENDLESS, retriable=False, spoilt=True, **carried)
     except (RuntimeError, ValueError, OSError, MemoryError) as error:  # CTranslate2's, onnxruntime's, the system's
         yield Failed(cause=_cause(error), error=f"{type(error).__name__}: {error}", retriable=True, **carried)
 
@@ -70,7 +73,9 @@ def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
 def _cause(error: Exception) -> Cause:
     if is_gpu_memory(error):
         return Cause.GPU_MEMORY
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _MACHINE):
+    if isinstance(error, MemoryError):  # a limit on the process, not the kernel's killer; a smaller batch answers both
+        return Cause.OOM
+    if isinstance(error, OSError) and error.errno in _MACHINE:
         return Cause.MACHINE
     return Cause.ERROR
 
@@ -81,7 +86,7 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
     told = time.monotonic()
     with (
         Lanes(decoder, model.lanes, spec.options.batch_size) as lanes,
-        Prefetch[_Ahead](lambda put: _produce(spec, model, lanes, put), depth=lanes.count) as ahead,
+        Prefetch[_Ahead](lambda ahead: _produce(spec, model, lanes, ahead), lanes.count, bounds.COMPUTING) as ahead,
     ):
         for thing in ahead:
             match thing:
@@ -115,19 +120,24 @@ def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: d
     )
 
 
-def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, put: Callable[[_Ahead], None]) -> None:
+def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, ahead: Prefetch[_Ahead]) -> None:
     """From the recording into the lanes; in the prefetch thread."""
-    with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options) as stream:
-        # a generator, which must be closed before its stream is
-        blocks: Any = stream.blocks(spec.resume_from, spec.end, on_wind=lambda done: put(_Wound(done)))
-        with contextlib.closing(blocks):
-            first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
-            put(_Ready(stream.duration))
-            end = spec.resume_from
-            for batch in _batches(spec, model, itertools.chain(first, blocks), lanes.shares()):
-                end = batch[-1].window.end
-                put(lanes.decode(batch))
-        put(_Ended(end, tuple(stream.warnings)))
+    with contextlib.ExitStack() as scarce:
+        scarce.enter_context(bounds.memory())
+        with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options) as stream:
+            # a generator, which must be closed before its stream is
+            blocks: Any = stream.blocks(
+                spec.resume_from, spec.end, on_wind=lambda done: ahead.put(_Wound(done)), on_packet=ahead.alive
+            )
+            with contextlib.closing(blocks):
+                first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
+                scarce.close()
+                ahead.put(_Ready(stream.duration))
+                end = spec.resume_from
+                for batch in _batches(spec, model, itertools.chain(first, blocks), lanes.shares()):
+                    end = batch[-1].window.end
+                    ahead.put(lanes.decode(batch))
+            ahead.put(_Ended(end, tuple(stream.warnings)))
 
 
 def _batches(

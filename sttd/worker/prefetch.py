@@ -6,7 +6,9 @@ is raised in the consumer.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -14,6 +16,7 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
+_LOOK = 1.0  # seconds between two looks at what the thread has computed
 _JOIN = 5.0  # seconds to wait for the thread at the end; one that hangs in a dead mount's read is left behind
 
 
@@ -21,12 +24,25 @@ class Closed(BaseException):
     """Ends the producing thread from within `put`; no Exception, so that no producer takes it for a trouble of its own."""
 
 
-class Prefetch(Generic[T]):
-    """Iterates over what `produce(put)` puts, at most `depth` things ahead. A context manager: leaving it ends the thread."""
+class Stuck(Exception):
+    """The thread computes without end, in a library that nothing can call back: its process must not be used any more."""
 
-    def __init__(self, produce: Callable[[Callable[[T], None]], None], depth: int) -> None:
+
+class Prefetch(Generic[T]):
+    """Iterates over what `produce` puts, at most `depth` things ahead. A context manager: leaving it ends the thread.
+
+    Args:
+        produce: runs in the thread, with this object to `put` things into.
+        depth: things that may wait to be taken.
+        patience: seconds of processor time that the thread may take between two calls of `alive` or `put`.
+    """
+
+    def __init__(self, produce: Callable[[Prefetch[T]], None], depth: int, patience: float = math.inf) -> None:
         self._produce = produce
         self._depth = depth
+        self._patience = patience
+        self._clock: int | None = None  # of the thread's processor time
+        self._alive_at = 0.0  # on it
         self._ready: deque[T] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -45,12 +61,19 @@ class Prefetch(Generic[T]):
             self._closed = True
             self._ready.clear()
             self._changed.notify_all()
-        self._thread.join(_JOIN)
+        if kind is not Stuck:
+            self._thread.join(_JOIN)
 
     def __iter__(self) -> Iterator[T]:
+        """The things in order.
+
+        Raises:
+            Stuck: see there. Else what `produce` raised.
+        """
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._ready or self._ended)
+                while not self._changed.wait_for(lambda: self._ready or self._ended, _LOOK):
+                    self._check()
                 if not self._ready:
                     break
                 thing = self._ready.popleft()
@@ -58,6 +81,14 @@ class Prefetch(Generic[T]):
             yield thing
         if self._error is not None:
             raise self._error
+
+    def alive(self) -> None:
+        """Called by the producer, in its thread: it has come further."""
+        self._alive_at = time.thread_time()
+
+    def _check(self) -> None:
+        if self._clock is not None and time.clock_gettime(self._clock) - self._alive_at > self._patience:
+            raise Stuck
 
     def put(self, thing: T) -> None:
         """Called by the producer, in its thread; waits for room.
@@ -70,12 +101,14 @@ class Prefetch(Generic[T]):
             if self._closed:
                 raise Closed
             self._ready.append(thing)
+            self.alive()
             self._changed.notify_all()
 
     def _run(self) -> None:
         error: BaseException | None = None
+        self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
-            self._produce(self.put)
+            self._produce(self)
         except Closed:
             pass
         except BaseException as raised:  # noqa: BLE001 - crosses over to the consumer

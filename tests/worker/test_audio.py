@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from sttd.part import SAMPLE_RATE, Cause, Options
-from sttd.worker.audio.recording import open_recording
+from sttd.worker.audio.opening import open_recording
 from sttd.worker.audio.timeline import Timeline
 from sttd.worker.errors import PartFailed
 from tests import speech
@@ -357,7 +357,7 @@ def test_memory_does_not_depend_on_the_length(tmp_path):
         speech.encode(tmp_path / "long.mka", np.tile(audio, 10), gaps=[(300, 3000)]),
     ]
     script = (
-        "import os, resource, sys\nfrom sttd.part import Options\nfrom sttd.worker.audio.recording import open_recording\n"
+        "import os, resource, sys\nfrom sttd.part import Options\nfrom sttd.worker.audio.opening import open_recording\n"
         "s = os.stat(sys.argv[1])\nstream = open_recording(sys.argv[1], s.st_size, s.st_mtime_ns, Options())\n"
         "count = sum(len(block) for _, block in stream.blocks())\n"
         "print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

@@ -34,7 +34,7 @@ from sttd.part import (
 )
 from sttd.worker import LoadedModel, load, run_part
 from sttd.worker.decoding.decoder import Decoder
-from sttd.worker.prefetch import Closed, Prefetch
+from sttd.worker.prefetch import Closed, Prefetch, Stuck
 from tests import speech
 
 RATE = speech.RATE
@@ -204,7 +204,7 @@ def test_a_bad_file_a_gone_one_and_a_changed_one_fail_with_their_causes(model, s
     [
         (RuntimeError("CUDA failed with error out of memory"), Cause.GPU_MEMORY),
         (RuntimeError("something in the model"), Cause.ERROR),
-        (MemoryError(), Cause.MACHINE),
+        (MemoryError(), Cause.OOM),
         (OSError(errno.ENOSPC, "No space left on device"), Cause.MACHINE),
     ],
 )
@@ -248,12 +248,12 @@ def test_prefetch_works_ahead_no_further_than_its_depth():
     made: list[int] = []
     waits = threading.Event()
 
-    def produce(put) -> None:
+    def produce(ahead: Prefetch[int]) -> None:
         for number in range(10):
             made.append(number)
             if number == 3:
                 waits.set()
-            put(number)
+            ahead.put(number)
 
     with Prefetch(produce, 2) as ahead:
         things: Iterator[int] = iter(ahead)
@@ -265,8 +265,8 @@ def test_prefetch_works_ahead_no_further_than_its_depth():
 
 
 def test_an_error_of_the_producer_reaches_the_consumer_after_what_was_made_before():
-    def produce(put) -> None:
-        put(1)
+    def produce(ahead: Prefetch[int]) -> None:
+        ahead.put(1)
         raise OSError("broken")
 
     got = []
@@ -278,11 +278,11 @@ def test_an_error_of_the_producer_reaches_the_consumer_after_what_was_made_befor
 def test_leaving_prefetch_ends_a_producer_that_waits_for_room_and_lets_it_clean_up():
     cleaned = threading.Event()
 
-    def produce(put) -> None:
+    def produce(ahead: Prefetch[int]) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(cleaned.set)
             for number in range(100):
-                put(number)
+                ahead.put(number)
 
     with Prefetch(produce, 1) as ahead:
         assert next(iter(ahead)) == 0
@@ -290,3 +290,30 @@ def test_leaving_prefetch_ends_a_producer_that_waits_for_room_and_lets_it_clean_
     assert not prefetchers()
     with pytest.raises(Closed):
         ahead.put(1)
+
+
+def test_a_producer_that_computes_without_end_is_told_from_one_that_waits_or_comes_on():
+    """Processor time counts, not the clock: a mount that hangs is no fault of the recording's."""
+
+    def produce(ahead: Prefetch[int]) -> None:
+        while not computes.is_set():
+            time.sleep(0.05)
+        for _ in range(3):
+            spin(0.2)
+            ahead.alive()
+        ahead.put(1)
+        spin(60, until=over)
+
+    def spin(seconds: float, until: threading.Event | None = None) -> None:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end and not (until and until.is_set()):
+            pass
+
+    computes, over = threading.Event(), threading.Event()
+    with Prefetch(produce, 1, patience=0.4) as ahead:
+        things = iter(ahead)
+        threading.Timer(1.5, computes.set).start()
+        assert next(things) == 1
+        with pytest.raises(Stuck):
+            next(things)
+        over.set()

@@ -17,7 +17,7 @@ from av.audio.frame import AudioFrame
 from av.container import InputContainer
 
 from sttd.part import SAMPLE_RATE, Cause, Options
-from sttd.worker.audio import riff, tracks
+from sttd.worker.audio import rates
 from sttd.worker.audio.resample import Mono16k
 from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.audio.timeline import Timeline
@@ -25,62 +25,15 @@ from sttd.worker.errors import PartFailed
 
 Array = npt.NDArray[np.float32]
 
-# What FFmpeg may take a file for, and that it may open nothing else for it: a playlist, a concat script or a
-# subtitle dressed as a recording is refused
-_FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,dtshd,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,tta,truehd,w64,wav,wv"
-)
-_OPTIONS = {"protocol_whitelist": "", "format_whitelist": _FORMATS}
 _ESTIMATED = {"aac", "ac3", "amr", "dts", "dtshd", "eac3", "mpeg", "mpegts", "truehd"}  # FFmpeg guesses their duration
 # These have no time stamps: FFmpeg counts, and wrongly where the sample rate changes. `container.format.name`s
 _COUNTED = _ESTIMATED - {"mpeg", "mpegts"} | set("aiff ape au avi caf mp3 tta w64 wav wv".split())
-_BUFFER = 256 * 1024  # bytes read at once
 _BLOCK = SAMPLE_RATE  # samples of a block at least
 _WIND_INTERVAL = 1.0  # seconds between two reports
 _DEAD_END = 64  # errors of the container in a row, without a packet between them
 _LOUDEST = 16.0  # full scale is 1; what is beyond this is damage, and would make the features infinite
-_LEAST_RATE = 64  # bytes a second; no coding of speech needs less, so a header that says so is broken
 _WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
-_REMEDY = "play it, and copy or export it again"
-
-
-def open_recording(path: str, size: int, mtime_ns: int, options: Options) -> Stream:
-    """Open a recording that was queued with this size and time of last change.
-
-    Raises:
-        PartFailed: GONE, CHANGED, UNREADABLE or MACHINE, see `SourceFile`; BAD_FILE where it is no recording, has no
-            sound, or is longer than `options.max_audio`. The message is a sentence for a person, without the name.
-    """
-    file = SourceFile(path, size, mtime_ns)
-    try:
-        missing = _missing_bytes(file)
-        container = _open_container(file)
-        stream = Stream(file, container, tracks.choose(container.streams.audio, options), options, missing)
-        if stream.duration is not None and options.max_audio < stream.duration < size / _LEAST_RATE:
-            raise _too_long(options)
-    except PartFailed:
-        file.close()
-        raise
-    return stream
-
-
-def _open_container(file: SourceFile) -> InputContainer:
-    try:
-        return av.open(file, mode="r", options=_OPTIONS, metadata_errors="ignore", buffer_size=_BUFFER)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        file.check_read()
-        text = "this is no recording that can be read: it is damaged, incomplete, or of another kind"
-        raise PartFailed(Cause.BAD_FILE, f"{text}; {_REMEDY}") from error
-
-
-def _missing_bytes(file: SourceFile) -> int:
-    try:
-        missing = riff.missing_bytes(file)
-        file.seek(0)
-    except OSError:
-        file.check_read()
-        raise
-    return missing
+REMEDY = "play it, and copy or export it again"
 
 
 class Stream:
@@ -94,6 +47,7 @@ class Stream:
         self._wraps = container.format.name in {"mpegts", "mpeg"}
         self._timeline = Timeline(options.max_gap)
         self._mono = Mono16k()
+        self._on_packet: Callable[[], None] | None = None
         self._damaged = 0  # packets
         self._first_damage = 0.0  # seconds
         self._not_numbers = 0  # samples
@@ -130,18 +84,23 @@ class Stream:
         return found
 
     def blocks(
-        self, first_sample: int = 0, end: int | None = None, on_wind: Callable[[float], None] | None = None
+        self,
+        first_sample: int = 0,
+        end: int | None = None,
+        on_wind: Callable[[float], None] | None = None,
+        on_packet: Callable[[], None] | None = None,
     ) -> Iterator[tuple[int, Array]]:
         """The sound as (position, samples): float32, 16 kHz, mono, without a gap, from `first_sample` to before `end`.
 
         Everything before is decoded too and dropped, so that the same samples come at the same positions whatever
         `first_sample` is; a seek would not give that for most kinds. `on_wind` hears of it once a second at most:
-        the seconds of audio done.
+        the seconds of audio done. `on_packet` is called for each packet: FFmpeg has come further.
 
         Raises:
             PartFailed: BAD_FILE, UNREADABLE or CHANGED, when that shows.
         """
         wound = time.monotonic()
+        self._on_packet = on_packet
         for position, block in self._whole_blocks():
             if end is not None and position >= end:
                 return
@@ -161,7 +120,7 @@ class Stream:
             held.append(samples)
             size += len(samples)
             if position + size > self._options.max_audio * SAMPLE_RATE:
-                raise _too_long(self._options)
+                raise too_long(self._options)
             if size >= _BLOCK:
                 yield position, np.concatenate(held)
                 position, size, held = position + size, 0, []
@@ -199,10 +158,16 @@ class Stream:
                 frames = packet.decode()
             except av.error.EOFError:  # the decoder was flushed already
                 return
+            except MemoryError:
+                raise
             except av.error.FFmpegError:
                 self._count_damage()
                 continue
-            yield from (frame for frame in frames if frame.samples)
+            for frame in frames:
+                if not rates.possible(frame.sample_rate):  # the head of a frame is damaged
+                    self._count_damage()
+                elif frame.samples:
+                    yield frame
         self._file.check_read()
 
     def _packets(self) -> Iterator[Any]:
@@ -212,8 +177,12 @@ class Stream:
             try:
                 for packet in self._container.demux(self._track):
                     errors = 0
+                    if self._on_packet is not None:
+                        self._on_packet()
                     yield packet
                 return
+            except MemoryError:
+                raise
             except (av.error.FFmpegError, OSError) as error:
                 self._file.check_read()
                 if not isinstance(error, av.error.FFmpegError):
@@ -232,7 +201,7 @@ class Stream:
             text = "its audio track is empty, or it is of another kind than its name says"
             if self._damaged:
                 text = f"nothing of it can be decoded ({self._damaged} damaged packets)"
-            raise PartFailed(Cause.BAD_FILE, f"there is no sound in the file: {text}; {_REMEDY}")
+            raise PartFailed(Cause.BAD_FILE, f"there is no sound in the file: {text}; {REMEDY}")
         self._seconds = samples / SAMPLE_RATE
 
     def _ends_early(self) -> bool:
@@ -263,7 +232,7 @@ def _duration(container: InputContainer, track: Any, missing: int) -> float | No
     return container.duration / av.time_base if container.duration is not None else None
 
 
-def _too_long(options: Options) -> PartFailed:
+def too_long(options: Options) -> PartFailed:
     text = f"the recording is longer than limits.max_audio ({_clock(options.max_audio)}); split it, or raise the limit"
     return PartFailed(Cause.BAD_FILE, text)
 

@@ -50,8 +50,8 @@ class Mono16k:
         self._given += frame.samples
         frame.pts = None  # the fifo and the filter would hold against it what `Timeline` has settled
         self._waiting.write(frame)
-        if self._waiting.samples >= _TOGETHER:
-            yield from self._resample(self._waiting.read())
+        while self._waiting.samples >= _TOGETHER:  # one frame may hold millions
+            yield from self._resample(self._waiting.read(_TOGETHER))
 
     def finish(self) -> Iterator[Array]:
         """What is waiting, and what the filter has kept back."""

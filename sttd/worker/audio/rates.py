@@ -1,0 +1,25 @@
+"""Which sample rates a recording can have. What is beyond asks for gigabytes of silence, or for a filter of hours."""
+
+from __future__ import annotations
+
+from sttd.part import Cause
+from sttd.worker.errors import PartFailed
+
+LOWEST, HIGHEST = 1_000, 768_000  # Hz; telephones have 8,000, the best converters that are sold 768,000
+
+
+def possible(rate: int) -> bool:
+    return LOWEST <= rate <= HIGHEST
+
+
+def check(rate: int | None) -> None:
+    """Look at what the file says of its track; None or 0: it does not say.
+
+    Raises:
+        PartFailed: BAD_FILE.
+    """
+    if rate and not possible(rate):
+        text = (
+            f"its sample rate is {rate:,} Hz, and no recording has that: the file is damaged, or was converted wrongly"
+        )
+        raise PartFailed(Cause.BAD_FILE, f"{text}; export it again, with 16,000 to 48,000 Hz")
