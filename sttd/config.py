@@ -180,7 +180,10 @@ class Retention:
     )
     failed_size: float = key(math.inf, "The oldest go where all of them take more.", "size")
     ledger_age: float = key(
-        math.inf, "Jobs are forgotten this long after their end; their transcripts stay.", "duration", endless=True
+        math.inf,
+        "Jobs are forgotten this long after their end, with their names in the state folder; transcripts stay.",
+        "duration",
+        endless=True,
     )
 
 

@@ -42,14 +42,18 @@ def can_step(before: State, after: State) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells one version of a file from another: never device or inode, which change on NFS and btrfs."""
+    """What tells one version of a file from another: never device or inode, which change on NFS and btrfs.
+
+    The owner (a user number; -1: not known) comes along, and tells nothing apart.
+    """
 
     size: int  # bytes
     mtime_ns: int
+    owner: int = field(default=-1, compare=False)
 
     @classmethod
     def of(cls, seen: os.stat_result) -> Identity:
-        return cls(seen.st_size, seen.st_mtime_ns)
+        return cls(seen.st_size, seen.st_mtime_ns, seen.st_uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Job:
     source: str  # relative to the inbox; names the results. Absolute for `sttd transcribe`
     size: int  # bytes
     mtime_ns: int
+    owner: int = -1  # user number of the source's owner, among whom the workers' time is shared; -1: not known
     state: State = State.QUEUED
     created_at: float = 0.0
     queued_at: float = 0.0  # since when it waits
@@ -104,7 +109,7 @@ class Job:
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.size, self.mtime_ns)
+        return Identity(self.size, self.mtime_ns, self.owner)
 
     def evolve(self, **changes: Any) -> Job:
         """A copy with `changes`.

@@ -17,7 +17,7 @@ from sttd.ledger import Checkpoint, Ledger
 from sttd.part import PartSpec
 from sttd.pool import WorkerPool
 from sttd.rules.deadlines import Deadlines
-from sttd.rules.fairness import Lanes
+from sttd.rules.fairness import Turn, Turns
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Running:
     job: Job
     spec: PartSpec
     checkpoint: Checkpoint
-    lane: str
+    turn: Turn  # whose worker time it is
     submitted: float  # monotonic seconds
     started: float | None = None  # when the model was ready
     pid: int | None = None
@@ -59,7 +59,7 @@ class Context:
     utc: Callable[[], float] = time.time  # seconds since the epoch; what is stored
     random: Callable[[], float] = random.random
     running: dict[str, Running] = field(default_factory=dict)  # by part id
-    lanes: Lanes = field(default_factory=Lanes)
+    turns: Turns = field(default_factory=Turns)
     hashing: set[int] = field(default_factory=set)  # jobs whose content is being looked at
     filing: dict[int, float] = field(default_factory=dict)  # jobs whose files are put in place: next try (monotonic)
     unmatched: set[int] = field(default_factory=set)  # jobs that a copy was not possible for

@@ -19,8 +19,11 @@ from sttd.ledger.checkpoint import options_key
 from sttd.ledger.fresh import fresh
 from sttd.part import ModelSpec, Options, PartSpec
 from sttd.rules.deadlines import liveness_limit
+from sttd.rules.fairness import Lane
 from sttd.rules.policy import JITTER
 from sttd.text import printable
+
+LONGEST_SLICE = 3600.0  # seconds, where `pool.job_timeout` is longer or infinite
 
 
 def dispatch(context: Context) -> None:
@@ -43,14 +46,19 @@ def may_start(context: Context) -> bool:
     return not (context.busy_only and context.running)
 
 
-def pick(context: Context) -> tuple[str, Job] | None:
+def pick(context: Context) -> tuple[Lane, Job] | None:
     """The next job, and the lane it comes from."""
     now = context.utc()
-    for lane in context.lanes.order():
-        job = context.ledger.next_job(lane, now, context.hashing)
+    for owner, lane in context.turns.order(context.ledger.waiting_owners(), slice_of(context)):
+        job = context.ledger.next_job(owner, lane, now, context.hashing)
         if job is not None:
             return lane, job
     return None
+
+
+def slice_of(context: Context) -> float:
+    """Seconds that a worker spends on one job before it is another one's turn; the most that fairness makes up for."""
+    return min(context.config.pool.job_timeout, LONGEST_SLICE)
 
 
 def source_path(context: Context, job: Job) -> str:
@@ -82,7 +90,7 @@ def checkpoint_of(context: Context, job: Job) -> Checkpoint:
     return Checkpoint(context.config.paths.state / WORK, job, job.options_key or key_of(context, job))
 
 
-def submit(context: Context, job: Job, lane: str) -> None:
+def submit(context: Context, job: Job, lane: Lane) -> None:
     """One attempt at one job."""
     spec, options = wanted(context, job)
     key = options_key(options, spec.name)
@@ -112,7 +120,8 @@ def submit(context: Context, job: Job, lane: str) -> None:
         )
         ledger.begin_attempt(job, now)
     part = orders(context, job, spec, options, resume)
-    running = Running(job, part, checkpoint, lane, context.clock())
+    turn = context.turns.begin(job.owner, lane, slice_of(context))
+    running = Running(job, part, checkpoint, turn, context.clock())
     context.running[part.part_id] = running
     context.deadlines.waiting(part.part_id, running.submitted, liveness_limit(spec.load_timeout))
     context.pool.submit(part)

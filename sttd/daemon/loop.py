@@ -51,6 +51,7 @@ class Loop:
         self._inputs = inputs
         self._notifier = notifier
         self._life = Life(context, notifier)
+        self._upkeep = retention.Upkeep(context)
         self._schedule = Schedule()
         self._ticked = context.clock()
         self._waiting: deque[Input] = deque()  # inputs that the ledger could not take yet, oldest first
@@ -147,7 +148,7 @@ class Loop:
         if due("memory log", settings.memory.log_interval, now):
             self._life.log_memory()
         if due("retention", retention.INTERVAL, now) and not context.stopping:
-            retention.thin(context)
+            self._upkeep.begin()
         dispatch.dispatch(context)
 
     def _record(self) -> None:

@@ -9,7 +9,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.intake import stop_running
 from sttd.errors import NoSuchJob
 from sttd.host.events import Kind, say
-from sttd.job import Identity, Job, Overrides, State
+from sttd.job import Job, Overrides, State
 from sttd.ledger import Request
 from sttd.part import Cause
 from sttd.text import printable
@@ -90,7 +90,7 @@ def redo(context: Context, job: Job, overrides: Overrides) -> None:
         say(Kind.REQUEST_REFUSED, text, job)
         return
     new = context.ledger.add(
-        job.source, Identity(job.size, job.mtime_ns), context.utc(),
+        job.source, job.identity, context.utc(),
         location=job.location, redo_of=job.id, sha256=job.sha256, overrides=overrides,
     )  # fmt: skip
     words = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(overrides).items() if value)

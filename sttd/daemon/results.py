@@ -201,7 +201,7 @@ def book(context: Context, running: Running, cause: Cause | None, error: str | N
     """Store the worker's time and the attempt's end; returns the job as the ledger has it."""
     seconds = context.clock() - (running.started or context.clock())
     with context.ledger.transaction():
-        # never 0: who has had a worker is in the other lane
+        # service > 0 puts a job into the `served` lane; a job that had a worker must not count as fresh
         job = context.ledger.update(running.job, service=running.job.service + max(seconds, 1e-6), **running.unsaved)
         context.ledger.end_attempt(job, context.utc(), cause, error, running.pid)
     return job
@@ -210,7 +210,7 @@ def book(context: Context, running: Running, cause: Cause | None, error: str | N
 def forget(context: Context, running: Running) -> None:
     """The attempt is over: nothing of it stays in memory."""
     seconds = context.clock() - (running.started or context.clock())
-    context.lanes = context.lanes.charge(running.lane, seconds)
+    context.turns.end(running.turn, seconds)
     context.deadlines.remove(running.spec.part_id)
     del context.running[running.spec.part_id]
     with contextlib.suppress(OSError):  # what was not written was told when it failed

@@ -1,72 +1,200 @@
-"""Thins archive/, failed/ and the ledger, off the loop and now and then, and never what a job still needs."""
+"""Upkeep: what is old is removed from archive/, failed/ and the ledger, and the manifest is kept short.
+
+A round is a generator. What takes time it yields, to be done off the loop, and goes on with the result on the loop, where
+each step takes few jobs. Nothing that a job still needs is removed: the ledger is asked again in the step that removes.
+"""
 
 from __future__ import annotations
 
-import os
+import contextlib
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
 from sttd.config import Retention
+from sttd.daemon.compaction import Compaction
 from sttd.daemon.context import Context
-from sttd.errors import SttdError
+from sttd.errors import LedgerCorrupt, SttdError
 from sttd.fs import moves
+from sttd.job import State
+from sttd.ledger import WORK, Ledger
 from sttd.outbox import retention
-from sttd.outbox.retention import Kept
+from sttd.outbox.retention import Choice, Kept
+from sttd.rules.clock import DAY, WallClock
 
-INTERVAL = 600.0  # seconds
-ROWS = 1000  # at most at once: the loop waits for them
+INTERVAL = 600.0  # seconds between two rounds
+CLOCK = "clock"  # the fact: UTC seconds, as retention last believed them
+ROWS = 100  # jobs or files in one step on the loop
+FOUND = 10_000  # jobs that are looked for at once
 
-
-def thin(context: Context) -> None:
-    """Once; nothing happens where nothing is configured, and for `sttd transcribe`, whose folders go away anyway."""
-    if context.inbox is None or context.config.retention == Retention():
-        return
-    _forget_jobs(context)
-    limits, paths = context.config.retention, context.config.paths
-    _thin_folder(context, str(paths.archive), limits.archive_age, limits.archive_size)
-    _thin_folder(context, str(paths.failed), limits.failed_age, limits.failed_size)
+Steps = Generator[Callable[[], Any], Any, None]  # yields what is to be done off the loop
 
 
-def _forget_jobs(context: Context) -> None:
-    age = context.config.retention.ledger_age
-    if age == float("inf"):
-        return
-    forgotten = context.ledger.forget(context.utc() - age, ROWS)
-    if not forgotten:
-        return
-    logger.info("{} forgotten: ended longer ago than retention.ledger_age", counted(len(forgotten), "job"))
-    work = context.config.paths.state / "work"
-
-    def remove() -> None:
-        for number in forgotten:  # a checkpoint that nobody will resume from
-            moves.remove_tree(os.path.join(work, str(number)))  # noqa: PTH118 - as the outbox takes it
-
-    context.errands.post(remove, lambda _: None, _trouble)
+def boot_time() -> float:
+    """Seconds since the machine started, those of its sleep included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _thin_folder(context: Context, folder: str, age: float, size: float) -> None:
-    if age == size == float("inf"):
-        return
+class Upkeep:
+    """One round at a time."""
 
-    def then(found: list[Kept]) -> None:
-        chosen = retention.surplus(found, context.utc(), age, size, context.ledger.needed_sources())
-        if chosen:
+    def __init__(self, context: Context, boot: Callable[[], float] = boot_time) -> None:
+        self._context = context
+        self._boot = boot
+        self._round: Steps | None = None
+        self._compaction = Compaction(context)
+        self._clock: WallClock | None = None
+        self._walks: dict[
+            str, tuple[float, int]
+        ] = {}  # of a folder: when it is due (UTC), and ended jobs at the last one
+
+    def begin(self) -> None:
+        """Start a round; nothing happens while one is under way, and for `sttd transcribe`, whose folders go away anyway."""
+        if self._context.inbox is not None and self._round is None:
+            self._round = self._steps()
+            self._go_on(None)
+
+    def _go_on(self, result: Any) -> None:
+        self._advance(lambda steps: steps.send(result))
+
+    def _failed(self, error: OSError | SttdError) -> None:
+        self._advance(lambda steps: steps.throw(error))
+
+    def _advance(self, resume: Callable[[Steps], Callable[[], Any]]) -> None:
+        """On the loop: the next step, up to where something is to be done off it."""
+        steps = self._round
+        if steps is None or self._context.stopping:
+            self._round = None
+            return
+        try:
+            work = resume(steps)
+        except StopIteration:
+            self._round = None
+        except BaseException:
+            self._round = None
+            raise
+        else:
+            self._context.errands.post(work, self._go_on, self._failed)
+
+    def _steps(self) -> Steps:
+        limits, paths = self._context.config.retention, self._context.config.paths
+        if limits != Retention() and self._believes_clock():
+            yield from _tried(self._forget_jobs(limits.ledger_age))
+            yield from _tried(self._thin(str(paths.archive), limits.archive_age, limits.archive_size))
+            yield from _tried(self._thin(str(paths.failed), limits.failed_age, limits.failed_size))
+        yield from _tried(self._compaction.steps())
+
+    def _believes_clock(self) -> bool:
+        """Whether the clock may decide what is old. Says so once where it may not."""
+        ledger, now = self._context.ledger, self._context.utc()
+        if self._clock is None:
+            stored = ledger.fact(CLOCK)
+            newest = [] if stored is not None else ledger.jobs(limit=1)
+            times = [time for job in newest for time in (job.created_at, job.started_at, job.finished_at) if time]
+            self._clock = WallClock(float(max(times, default=now) if stored is None else stored), self._boot())
+        news, believed = self._clock.look(now, self._boot())
+        if news:
+            logger.warning(
+                "the clock is {:.1f} days ahead of the last time that is known to be right: nothing is removed as old "
+                "before it has been so for a day",
+                self._clock.ahead / DAY,
+            )
+        stored = ledger.fact(CLOCK)
+        if believed and (stored is None or not 0 <= now - stored < DAY / 2):
+            ledger.set_fact(CLOCK, now)
+        return believed
+
+    def _forget_jobs(self, age: float) -> Steps:
+        """Forget jobs with all that has their names: rows, lines of the manifest, checkpoints, damaged copies."""
+        if age == float("inf"):
+            return
+        context, ledger = self._context, self._context.ledger
+        before, total, state = context.utc() - age, 0, context.config.paths.state
+        while True:
+            found = yield lambda: _ask(ledger.path, lambda reader: reader.forgettable(before, FOUND))
+            gone = 0
+            for start in range(0, len(found), ROWS):
+                jobs = ledger.forget(found[start : start + ROWS], before, context.utc())
+                gone += len(jobs)
+                yield lambda jobs=jobs: _remove_checkpoints(state / WORK, jobs)  # type: ignore[misc]
+            total += gone
+            if len(found) < FOUND or not gone:
+                break
+        copies = yield lambda: remove_leftovers(ledger.path, state / WORK, before)
+        if total:
+            logger.info("{} forgotten: ended longer ago than retention.ledger_age", counted(total, "job"))
+        if copies:
+            logger.info("{} of what was damaged removed: older than retention.ledger_age", counted(copies, "copy"))
+
+    def _thin(self, folder: str, age: float, size: float) -> Steps:
+        """Remove old sources from a folder. It is looked through only when something in it may have become old."""
+        ledger, now, counts = self._context.ledger, self._context.utc(), self._context.ledger.counts()
+        ended = counts[State.DONE] + counts[State.FAILED] + ledger.forgotten
+        due, before = self._walks.get(folder, (now, ended))
+        if age == size == float("inf") or (now < due and (size == float("inf") or ended == before)):
+            return
+
+        def choose() -> Choice:
+            needed = _ask(ledger.path, Ledger.needed_sources)
+            return retention.choose(retention.walk(folder), now, age, size, needed)
+
+        choice = yield choose
+        removed: list[Kept] = []
+        for start in range(0, len(choice.surplus), ROWS):
+            some = choice.surplus[start : start + ROWS]
             # first of all nobody may ask for them any more
-            context.ledger.sources_removed({file.path for file in chosen})
-            context.errands.post(lambda: retention.remove(chosen), _tell, _trouble)
+            free = set(ledger.give_up_sources([file.path for file in some]))
+            removed += yield lambda some=some, free=free: retention.remove(file for file in some if file.path in free)  # type: ignore[misc]
+        self._walks[folder] = (choice.again, ended)
+        if removed:
+            figure = sum(file.size for file in removed) / 2**20
+            logger.info(
+                "{} removed from {}, as [retention] says: {:.1f} MiB", counted(len(removed), "file"), folder, figure
+            )
 
-    def _tell(removed: list[Kept]) -> None:
-        figure = sum(file.size for file in removed) / 2**20
-        logger.info(
-            "{} removed from {}, as [retention] says: {:.1f} MiB", counted(len(removed), "file"), folder, figure
-        )
 
-    context.errands.post(lambda: retention.walk(folder), then, _trouble)
+def _tried(steps: Steps) -> Steps:
+    """What one part of the round cannot do, the next round tries again; the other parts go on."""
+    try:
+        yield from steps
+    except LedgerCorrupt:
+        raise
+    except (OSError, SttdError) as error:
+        logger.warning("what is old cannot be removed: {}; it is tried again", error)
+
+
+def _ask(path: Path, question: Callable[[Ledger], Any]) -> Any:
+    """Ask the ledger off the loop, with a connection that only reads."""
+    with contextlib.closing(Ledger.open_readonly(path)) as reader:
+        return question(reader)
+
+
+def _remove_checkpoints(work: Path, jobs: list[int]) -> None:
+    for number in jobs:
+        moves.remove_tree(str(work / str(number)))
+
+
+def remove_leftovers(ledger: Path, work: Path, before: float) -> int:
+    """Remove what has names of forgotten jobs and no row says so: checkpoints whose daemon was killed before it came to
+    that, and damaged ledgers and checkpoints that were set aside. Returns how many of the latter, all older than `before`.
+    """
+    old = [path for path in [*work.glob("*"), *ledger.parent.glob(f"{ledger.name}.corrupt-*")] if _is_old(path, before)]
+    copies = [path for path in old if ".corrupt-" in path.name]
+    numbers = [int(path.name) for path in old if path.name.isdecimal()]
+    _remove_checkpoints(work, _ask(ledger, lambda reader: reader.missing(numbers)))
+    for path in copies:
+        path.unlink(missing_ok=True)
+    return len(copies)
+
+
+def _is_old(path: Path, before: float) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return path.lstat().st_mtime < before
+    return False
 
 
 def counted(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
-def _trouble(error: OSError | SttdError) -> None:
-    logger.warning("what is old cannot be removed: {}; it is tried again", error)
+    return f"{number} {what if number == 1 else f'{what[:-1]}ies' if what.endswith('y') else f'{what}s'}"

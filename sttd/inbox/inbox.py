@@ -123,7 +123,7 @@ class Inbox:
     @property
     def ignored(self) -> dict[str, int]:
         """How many files and folders are no jobs, by reason, as the latest walk saw it."""
-        return self._looks.ignored
+        return {str(why): count for why, count in self._looks.ignored.items()}
 
     @property
     def settling(self) -> int:

@@ -26,6 +26,7 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 16777216")
+        db.execute("PRAGMA secure_delete = ON")  # the names of jobs that were forgotten do not stay in free pages
         migrate(db)
     except (sqlite3.Error, LedgerError):
         db.close()  # with its transaction, which would lock the next one out

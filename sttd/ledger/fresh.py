@@ -12,6 +12,7 @@ def fresh(identity: Identity) -> dict[str, Any]:
     return {
         "size": identity.size,
         "mtime_ns": identity.mtime_ns,
+        "owner": identity.owner,
         "chunks": 0,
         "progress": 0.0,
         "audio_seconds": None,

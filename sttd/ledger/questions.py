@@ -12,13 +12,14 @@ from typing import Any
 
 from sttd.errors import NoSuchJob
 from sttd.job import Job, State
+from sttd.ledger import thinning
 from sttd.ledger.connect import told
 from sttd.ledger.rows import COLUMNS, from_row
 
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
-_LANES = {
-    "fresh": "state = 'queued' AND service = 0 AND copy_of IS NULL AND not_before <= ? ORDER BY queued_at, id",
-    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= ? ORDER BY service, id",
+_LANES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
+    "fresh": "state = 'queued' AND service = 0 AND copy_of IS NULL",
+    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL",
 }
 _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
 
@@ -70,11 +71,28 @@ class Questions:
             found |= {job.source: job for job in self._all(f"{_SELECT} WHERE id IN ({newest})", tuple(paths))}
         return found
 
-    def next_job(self, lane: str, now: float, skip: Iterable[int] = ()) -> Job | None:
-        """The job of a lane (see `fair`) whose turn it is. Its index is named: SQLite would rather sort all that wait."""
+    def waiting_owners(self) -> list[int]:
+        """The owners (user numbers) of waiting jobs, twins aside. One look-up in an index for each, however many wait."""
+        found: set[int] = set()
+        for lane, condition in _LANES.items():
+            least = f"SELECT min(owner) FROM jobs INDEXED BY jobs_{lane} WHERE {condition}"
+            query = f"""
+                WITH RECURSIVE owners (owner) AS (
+                    {least} UNION ALL SELECT ({least} AND owner > owners.owner) FROM owners WHERE owner IS NOT NULL
+                )
+                SELECT owner FROM owners WHERE owner IS NOT NULL
+            """
+            with told(self.path):
+                found.update(owner for (owner,) in self._db.execute(query))
+        return sorted(found)
+
+    def next_job(self, owner: int, lane: str, now: float, skip: Iterable[int] = ()) -> Job | None:
+        """The job of an owner and a lane (see `fairness`) that has waited longest. Its index is named: SQLite would rather
+        sort all that wait.
+        """
         passed = set(skip)
-        query = f"{_SELECT} INDEXED BY jobs_{lane} WHERE {_LANES[lane]} LIMIT ?"
-        found = self._all(query, (now, len(passed) + 1))
+        where = f"{_LANES[lane]} AND owner = ? AND not_before <= ? ORDER BY queued_at, id LIMIT ?"
+        found = self._all(f"{_SELECT} INDEXED BY jobs_{lane} WHERE {where}", (owner, now, len(passed) + 1))
         return next((job for job in found if job.id not in passed), None)
 
     def same_size(self, job: Job) -> list[Job]:
@@ -125,6 +143,20 @@ class Questions:
         with told(self.path):
             found = dict(self._db.execute("SELECT state, jobs FROM counts").fetchall())
         return {state: int(found.get(str(state), 0)) for state in State}
+
+    def forgettable(self, before: float, limit: int) -> list[int]:
+        """The jobs that ended first of those that ended before a time and may be forgotten: see `thinning`."""
+        with told(self.path):
+            return thinning.forgettable(self._db, before, limit)
+
+    def missing(self, jobs: Iterable[int]) -> list[int]:
+        """Those numbers that no job has."""
+        return [job for job in jobs if self.find(job) is None]
+
+    def needed_sources(self) -> set[str]:
+        """Where the sources lie, outside the inbox, that jobs want that have not ended."""
+        with told(self.path):
+            return thinning.needed_sources(self._db)
 
     def attempts(self, job_id: int) -> list[dict[str, Any]]:
         names = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error")

@@ -104,6 +104,32 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX jobs_by_size ON jobs (size, state, id);
     PRAGMA application_id = 1937011812;
     """,
+    """
+    -- the user number of the source's owner; -1: not known
+    ALTER TABLE jobs ADD COLUMN owner INTEGER NOT NULL DEFAULT -1;
+    -- whose turn it is: the oldest of each owner, for those that no worker had yet and for the others
+    DROP INDEX jobs_fresh;
+    DROP INDEX jobs_served;
+    CREATE INDEX jobs_fresh ON jobs (owner, queued_at, id, not_before)
+        WHERE state = 'queued' AND service = 0 AND copy_of IS NULL;
+    CREATE INDEX jobs_served ON jobs (owner, queued_at, id, not_before)
+        WHERE state = 'queued' AND service > 0 AND copy_of IS NULL;
+    -- retention: the jobs that it may forget, and who needs a file
+    CREATE INDEX jobs_ended ON jobs (finished_at, id)
+        WHERE finished_at IS NOT NULL AND (location IS NOT NULL OR state IN ('failed', 'vanished'));
+    CREATE INDEX jobs_by_location ON jobs (location) WHERE location IS NOT NULL;
+    CREATE INDEX jobs_redos ON jobs (redo_of) WHERE redo_of IS NOT NULL;
+    -- jobs that were forgotten so far may still be in the manifest: it is to say that they are gone
+    INSERT OR IGNORE INTO unrecorded
+        WITH RECURSIVE numbers (id) AS (
+            SELECT 1 UNION ALL SELECT id + 1 FROM numbers WHERE id < (SELECT max(seq) FROM sqlite_sequence)
+        )
+        SELECT id FROM numbers WHERE id <= (SELECT max(seq) FROM sqlite_sequence)
+        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = numbers.id);
+    INSERT OR IGNORE INTO facts
+        SELECT 'forgotten since', '0.0' FROM unrecorded
+        WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = unrecorded.job) LIMIT 1;
+    """,
 )
 
 

@@ -10,7 +10,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
 from sttd.ledger import thinning
 from sttd.ledger.connect import check, connect, connect_readonly, told
-from sttd.ledger.manifest.log import FACTS, Manifest, is_due, to_record
+from sttd.ledger.manifest.log import FACTS, Manifest, is_due, to_record, tombstone
 from sttd.ledger.names import MANIFEST
 from sttd.ledger.questions import Questions
 from sttd.ledger.rows import NEW, to_row
 
+_STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
 _MISSING = "there is no ledger at {}: has sttd run with this configuration?"
 
 
@@ -32,6 +33,7 @@ class Ledger(Questions):
     def __init__(self, path: Path, connection: sqlite3.Connection, manifest: Manifest | None = None) -> None:
         super().__init__(path, connection)
         self._manifest = manifest
+        self.forgotten = 0  # jobs, since it was opened
         self._owed = manifest is not None  # jobs wait for their line in the manifest, as far as is known
         self._facts: dict[str, Any] = {}  # that wait for theirs
         self._recorded: list[int] = []  # jobs that have theirs; the next transaction strikes them off
@@ -94,17 +96,41 @@ class Ledger(Questions):
             self.record()
 
     def record(self) -> None:
-        """Bring the manifest up to what was committed. Raises OSError: it cannot be written, and is tried again."""
+        """Bring the manifest up to what was committed; a long backlog takes several calls.
+
+        Raises:
+            OSError: it cannot be written, and is tried again.
+        """
         if self._manifest is None or not self._owed:
             return
+        known = len(self._recorded)
         with told(self.path):
-            jobs = [job for (job,) in self._db.execute("SELECT job FROM unrecorded ORDER BY job")]
-        for start in range(0, len(jobs), 1000):
-            rows = filter(None, map(self.find, jobs[start : start + 1000]))  # one that is forgotten is owed no line
-            self._manifest.append(map(to_record, rows))
-        if self._facts:
-            self._manifest.append({"fact": name, "value": value} for name, value in self._facts.items())
-        self._owed, self._facts, self._recorded = False, {}, jobs
+            owed = self._db.execute(
+                "SELECT job, EXISTS (SELECT 1 FROM jobs WHERE id = job) FROM unrecorded ORDER BY job LIMIT ?",
+                (known + _STEP,),
+            ).fetchall()
+        recorded = set(self._recorded)
+        kept = [job for job, exists in owed if exists and job not in recorded][:_LINES]
+        gone = [job for job, exists in owed if not exists and job not in recorded]
+        records = [to_record(job) for job in map(self.find, kept) if job is not None]
+        records += [tombstone(gone[start : start + _LINES]) for start in range(0, len(gone), _LINES)]
+        records += [{"fact": name, "value": value} for name, value in self._facts.items()]
+        if records:
+            self._manifest.append(records)
+        self._facts = {}
+        self._recorded += [*kept, *gone]
+        self._owed = len(self._recorded) < len(owed) or len(owed) == known + _STEP
+
+    @property
+    def manifest(self) -> Manifest:
+        """The daemon's: beside the ledger."""
+        assert self._manifest is not None, "opened to read, or for a command"
+        return self._manifest
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the manifest has all that it is to have."""
+        return not self._owed
 
     # jobs
 
@@ -114,6 +140,7 @@ class Ledger(Questions):
             "source": source,
             "size": identity.size,
             "mtime_ns": identity.mtime_ns,
+            "owner": identity.owner,
             "created_at": now,
             "queued_at": now,
         }
@@ -163,17 +190,21 @@ class Ledger(Questions):
 
     # retention
 
-    def needed_sources(self) -> set[str]:
-        with told(self.path):
-            return thinning.needed_sources(self._db)
-
-    def sources_removed(self, paths: Collection[str]) -> None:
+    def give_up_sources(self, paths: Sequence[str]) -> list[str]:
+        """Before files are removed: their jobs cannot be done again. Returns those that no job needs."""
         with self.transaction():
-            thinning.sources_removed(self._db, paths)
+            return thinning.give_up_sources(self._db, paths)
 
-    def forget(self, before: float, limit: int) -> list[int]:
+    def forget(self, jobs: Sequence[int], before: float, now: float) -> list[int]:
+        """Remove those of `jobs` that ended before a time and that nothing needs; returns them."""
         with self.transaction():
-            return thinning.forget(self._db, before, limit)
+            forgotten = thinning.forget(self._db, before, jobs)
+            if forgotten:
+                self.forgotten += len(forgotten)
+                self._owed = self._manifest is not None
+                if self.fact(thinning.FORGET) is None:
+                    self.set_fact(thinning.FORGET, now)
+        return forgotten
 
     # attempts
 

@@ -1,51 +1,86 @@
-"""What retention asks of the ledger: which files are still needed, and which jobs may be forgotten."""
+"""What retention asks of the ledger: which files are still needed, and which jobs may be forgotten.
+
+What takes time with a million jobs is asked off the loop, with a connection that only reads: `forgettable` and
+`needed_sources`. What changes something takes few jobs or files at once, and looks at each again.
+"""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from sttd.job import ENDED, State
 
+FORGET = "forgotten since"  # the fact: UTC seconds since when the manifest has had names of forgotten jobs
+
 _ENDED = "(" + ", ".join(f"'{state}'" for state in ENDED) + ")"
+_NOT_ENDED = "(" + ", ".join(f"'{state}'" for state in State if state not in ENDED) + ")"
 # whose source cannot lie in the inbox any more; of the others it must be known where it is
 _SOURCE_IS_GONE = f"('{State.FAILED}', '{State.VANISHED}')"
-_FORGOTTEN = f"""
-    WITH live AS (SELECT copy_of, redo_of FROM jobs WHERE state NOT IN {_ENDED}),
-    old AS (
-        SELECT id, source FROM jobs
-        WHERE state IN {_ENDED} AND finished_at < ? AND plan IS NULL
-        AND (location IS NOT NULL OR state IN {_SOURCE_IS_GONE})
-        AND id NOT IN (SELECT copy_of FROM live WHERE copy_of IS NOT NULL)
-        AND id NOT IN (SELECT redo_of FROM live WHERE redo_of IS NOT NULL)
+
+
+def _may_go(row: str) -> str:
+    """The condition that nothing needs the job of `row` any more. Its terms are those of the index `jobs_ended`."""
+    return f"""
+        {row}.finished_at IS NOT NULL AND ({row}.location IS NOT NULL OR {row}.state IN {_SOURCE_IS_GONE})
+        AND {row}.finished_at < :before AND {row}.state IN {_ENDED} AND {row}.plan IS NULL
+        AND NOT EXISTS (SELECT 1 FROM jobs WHERE copy_of = {row}.id AND state NOT IN {_ENDED})
+        AND NOT EXISTS (SELECT 1 FROM jobs WHERE redo_of = {row}.id AND state NOT IN {_ENDED})
+    """
+
+
+# an older job of the same path, which stays, would take the place of the newest one
+_FORGETTABLE = f"""
+    {_may_go("old")} AND (
+        EXISTS (SELECT 1 FROM jobs WHERE source = old.source AND id > old.id)
+        OR NOT EXISTS (
+            SELECT 1 FROM jobs AS older WHERE older.source = old.source AND older.id < old.id
+            AND NOT ({_may_go("older")})
+        )
     )
-    SELECT id FROM old WHERE EXISTS (SELECT 1 FROM jobs WHERE source = old.source AND id > old.id)
-    OR NOT EXISTS (SELECT 1 FROM jobs WHERE source = old.source AND id < old.id AND id NOT IN (SELECT id FROM old))
-    ORDER BY id LIMIT ?
 """
 
 
-def needed_sources(db: sqlite3.Connection) -> set[str]:
-    """Where the sources lie, outside the inbox, that jobs want that have not ended."""
-    rows = db.execute(f"SELECT location FROM jobs WHERE (plan IS NOT NULL OR state NOT IN {_ENDED}) AND location > x''")
-    return {os.fsdecode(row[0]) for row in rows}
-
-
-def sources_removed(db: sqlite3.Connection, paths: Collection[str]) -> None:
-    """Of ended jobs: they cannot be done again."""
-    wanted = set(map(os.fsencode, paths))
-    rows = db.execute(f"SELECT id, location FROM jobs WHERE location > x'' AND state IN {_ENDED}").fetchall()
-    db.executemany("UPDATE jobs SET location = x'' WHERE id = ?", [(number,) for number, at in rows if at in wanted])
-
-
-def forget(db: sqlite3.Connection, before: float, limit: int) -> list[int]:
-    """Remove jobs that ended before a time (UTC seconds), oldest first; returns their numbers.
+def forgettable(db: sqlite3.Connection, before: float, limit: int) -> list[int]:
+    """Jobs that ended before a time (UTC seconds) and may be forgotten; those that ended first come first.
 
     One whose source may still lie in the inbox stays, for it would come back as a new job; so does one that a job that
     has not ended is a copy of or does again, and one whose place an older job of the same path, which stays, would take.
     """
-    found = db.execute(_FORGOTTEN, (before, limit)).fetchall()
-    db.executemany("DELETE FROM attempts WHERE job = ?", found)
-    db.executemany("DELETE FROM jobs WHERE id = ?", found)
-    return [number for (number,) in found]
+    query = (
+        f"SELECT id FROM jobs AS old INDEXED BY jobs_ended WHERE {_FORGETTABLE} ORDER BY finished_at, id LIMIT :limit"
+    )
+    return [number for (number,) in db.execute(query, {"before": before, "limit": limit})]
+
+
+def forget(db: sqlite3.Connection, before: float, jobs: Sequence[int]) -> list[int]:
+    """Remove those of `jobs` that may still be forgotten; returns them. The manifest is owed word of each."""
+    query = f"SELECT id FROM jobs AS old WHERE id = :job AND {_FORGETTABLE}"
+    forgotten = []
+    for job in sorted(jobs):  # the older ones of a path first
+        if db.execute(query, {"job": job, "before": before}).fetchone() is None:
+            continue
+        db.execute("DELETE FROM attempts WHERE job = ?", (job,))
+        db.execute("DELETE FROM jobs WHERE id = ?", (job,))
+        db.execute("INSERT OR IGNORE INTO unrecorded VALUES (?)", (job,))
+        forgotten.append(job)
+    return forgotten
+
+
+def needed_sources(db: sqlite3.Connection) -> set[str]:
+    """Where the sources lie, outside the inbox, that jobs want that have not ended."""
+    query = f"""
+        SELECT location FROM jobs INDEXED BY jobs_by_state WHERE state IN {_NOT_ENDED} AND location > x''
+        UNION ALL SELECT location FROM jobs INDEXED BY jobs_planned WHERE plan IS NOT NULL AND location > x''
+    """
+    return {os.fsdecode(location) for (location,) in db.execute(query)}
+
+
+def give_up_sources(db: sqlite3.Connection, paths: Sequence[str]) -> list[str]:
+    """Note that files are to be removed, so that their jobs are not done again; returns those that no job needs."""
+    needed = f"SELECT 1 FROM jobs WHERE location = ? AND (plan IS NOT NULL OR state NOT IN {_ENDED})"
+    free = [path for path in paths if db.execute(needed, (os.fsencode(path),)).fetchone() is None]
+    gone = f"UPDATE jobs SET location = x'' WHERE location = ? AND state IN {_ENDED}"
+    db.executemany(gone, [(os.fsencode(path),) for path in free])
+    return free

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+LONGEST = 86_400.0  # seconds between two looks: somebody may have put files there
 GRACE = 3600.0  # seconds; what came within them may not yet be in the ledger, and always stays
 
 
@@ -22,8 +23,16 @@ class Kept:
     since: float  # UTC seconds since the epoch
 
 
-def surplus(files: Iterable[Kept], now: float, age: float, size: float, needed: Collection[str]) -> list[Kept]:
-    """The files to be removed, oldest first.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which files of a folder are to be removed, oldest first, and when (UTC seconds) it is worth looking again."""
+
+    surplus: list[Kept]
+    again: float
+
+
+def choose(files: Iterable[Kept], now: float, age: float, size: float, needed: Collection[str]) -> Choice:
+    """What is to be removed.
 
     Args:
         files: all of one folder.
@@ -34,14 +43,18 @@ def surplus(files: Iterable[Kept], now: float, age: float, size: float, needed: 
     """
     rest = sorted(files, key=lambda file: file.since)
     total = sum(file.size for file in rest)
-    chosen = []
+    chosen, again = [], now + LONGEST
     for file in rest:
+        is_old = now - file.since > age
+        if not is_old and total <= size:
+            again = min(again, file.since + max(age, GRACE))
+            break  # those that follow are younger still
         if file.path in needed or now - file.since < GRACE:
+            again = now + GRACE  # it may go by then
             continue
-        if now - file.since > age or total > size:
-            chosen.append(file)
-            total -= file.size
-    return chosen
+        chosen.append(file)
+        total -= file.size
+    return Choice(chosen, again)
 
 
 def walk(folder: str) -> list[Kept]:

@@ -1,28 +1,98 @@
-"""Whose turn is it? Worker time is shared between jobs that are new and jobs that had a slice already.
+"""Whose turn is it? Worker time is shared between the owners of files, and for each owner between two lanes.
 
-Stride scheduling over two lanes: the lane that has had less worker time is served next, so that neither a
-hundred thousand clips starve a long recording nor one long recording all clips. Within the lanes: the new ones
-by age, the others by the service they have had, least first.
+The lanes are `fresh`, jobs that no worker has had yet, and `served`, jobs that go on after a slice; in both the job that
+has waited longest is next. So neither a hundred thousand clips starve a long recording nor one long recording all clips,
+and a person who drops a hundred thousand files delays nobody but himself.
+
+It is stride scheduling: who has had least worker time is served next. The rules that keep every wait short:
+
+- Only differences count, and at most one slice of them. Who was alone for a week owes the others one slice, not a week;
+  who was away for a week is one slice ahead, not a week.
+- The expected time is charged when an attempt begins, and put right when it ends: else all free workers would go to the
+  same lane at once.
+- What is kept is little and may be lost: a restart begins with nobody owing anything.
+
+Waldspurger and Weihl, "Stride Scheduling" (MIT/LCS/TM-528, 1995), section 3.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Lane = Literal["fresh", "served"]
+LANES: tuple[Lane, ...] = get_args(Lane)
+MOST = 100  # owners that are remembered, beside those that wait
+_NEWER = 0.2  # weight of the newest attempt in the typical length of a lane's attempts
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
-    """Worker seconds that each lane has had since both had somebody waiting."""
+class Turn:
+    """Worker time that is charged to an owner and a lane."""
 
-    fresh: float = 0.0
-    served: float = 0.0
+    owner: int  # user number
+    lane: Lane
+    seconds: float = 0.0  # charged at the beginning
 
-    def order(self) -> tuple[str, str]:
-        """The lanes, the next one first; the other is taken where the first has nobody."""
-        return ("fresh", "served") if self.fresh <= self.served else ("served", "fresh")
 
-    def charge(self, lane: str, seconds: float) -> Lanes:
-        """`seconds` of worker time went to a job of `lane`."""
-        if lane == "fresh":
-            return Lanes(self.fresh + seconds, self.served)
-        return Lanes(self.fresh, self.served + seconds)
+@dataclass(slots=True)
+class _Account:
+    """Worker seconds beyond those of whoever has had least."""
+
+    total: float = 0.0
+    lanes: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(LANES, 0.0))
+
+
+class Turns:
+    """The accounts of the owners."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[int, _Account] = {}
+        self._typical: dict[Lane, float] = {}  # seconds of an attempt
+
+    def order(self, owners: Collection[int], most: float) -> list[tuple[int, Lane]]:
+        """Who is next, then who is if nobody waits there, and so on.
+
+        Args:
+            owners: those of whom a job waits, so that their time counts from here on.
+            most: seconds of one slice: larger differences are forgotten.
+        """
+        self._level(owners, most)
+        found = sorted(owners, key=lambda owner: (self._accounts[owner].total, owner))
+        return [(owner, lane) for owner in found for lane in self._lanes(owner)]
+
+    def begin(self, owner: int, lane: Lane, most: float) -> Turn:
+        """An attempt at a job begins. It is charged what the lane's attempts have taken lately, `most` at first."""
+        seconds = min(most, self._typical.get(lane, most))
+        self._charge(owner, lane, seconds)
+        return Turn(owner, lane, seconds)
+
+    def end(self, turn: Turn, seconds: float) -> None:
+        """The attempt took so many worker seconds."""
+        self._charge(turn.owner, turn.lane, seconds - turn.seconds)
+        before = self._typical.get(turn.lane, seconds)
+        self._typical[turn.lane] = before + _NEWER * (seconds - before)
+
+    def _charge(self, owner: int, lane: Lane, seconds: float) -> None:
+        account = self._accounts.setdefault(owner, _Account())
+        account.total += seconds
+        account.lanes[lane] += seconds
+
+    def _level(self, owners: Collection[int], most: float) -> None:
+        """Take from all accounts what the least of those that wait has, and forget what is more than `most` above it."""
+        for owner in owners:
+            self._accounts.setdefault(owner, _Account())
+        least = min((self._accounts[owner].total for owner in owners), default=0.0)
+        for account in self._accounts.values():
+            account.total = min(max(account.total - least, -most), most)
+            low = min(account.lanes.values())
+            account.lanes = {lane: min(seconds - low, most) for lane, seconds in account.lanes.items()}
+        if len(self._accounts) > MOST:
+            heaviest: Sequence[int] = sorted(self._accounts, key=lambda owner: self._accounts[owner].total)[-MOST:]
+            kept = {*heaviest, *owners}
+            self._accounts = {owner: account for owner, account in self._accounts.items() if owner in kept}
+
+    def _lanes(self, owner: int) -> list[Lane]:
+        account = self._accounts[owner]
+        return sorted(LANES, key=lambda lane: account.lanes[lane])

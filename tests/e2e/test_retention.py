@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import queue
 import time
 
@@ -13,7 +14,8 @@ from sttd.daemon import retention
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import Checkpoint, Ledger
+from sttd.part import Chunk
 from sttd.rules.deadlines import Deadlines
 from tests import speech
 
@@ -31,6 +33,7 @@ def context(tmp_path):
     for folder in folders.values():
         folder.mkdir()
     ledger = Ledger.open(folders["state"] / "ledger.db")
+    ledger.set_fact(retention.CLOCK, time.time() + 10 * DAY)
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     yield Context(
         config=Config(paths=Paths(root=tmp_path, **folders)), ledger=ledger, pool=None, inbox=Inbox(),
@@ -50,7 +53,8 @@ def done(ledger: Ledger, path, now: float):
 def thin(context, inputs, **settings) -> None:
     """Once, with all that follows from it."""
     context.config = dataclasses.replace(context.config, retention=Retention(**settings))
-    retention.thin(context)
+    upkeep = retention.Upkeep(context, boot=lambda: 0.0)
+    upkeep.begin()
     while context.errands.under_way:
         context.errands.settle(inputs.get(timeout=30))
 
@@ -82,6 +86,62 @@ def test_jobs_are_forgotten_with_their_checkpoints_and_their_sources_stay(contex
     assert context.ledger.jobs() == []
     assert not checkpoint.parent.exists()
     assert (tmp_path / "archive" / "a.mp3").exists()
+
+
+def test_nothing_of_the_name_of_a_forgotten_job_stays_in_the_state_folder(context, tmp_path):
+    """Rows, errors of attempts, manifest, WAL, checkpoints that a kill left, damaged ledgers and checkpoints set aside."""
+    context, inputs = context
+    state, then = tmp_path / "state", time.time() - DAY
+    kept = done(context.ledger, tmp_path / "archive" / "kept.mp3", time.time() + 9 * DAY)
+    for number in range(150):
+        job = done(context.ledger, tmp_path / "archive" / f"secret {number}.mp3", time.time())
+        context.ledger.begin_attempt(job, 1.0)
+        context.ledger.end_attempt(job, 2.0, "error", f"secret {number}.mp3 is bad", 1)
+        checkpoint = Checkpoint(state / "work", job, "key")
+        checkpoint.append([Chunk(0, 0, 160_000, (), "und", 0.0, "demo")])
+        checkpoint.close()
+    copies = [state / "ledger.db.corrupt-20240101T000000Z", state / "ledger.db.corrupt-20240101T000000Z-wal",
+              state / "work" / "7.jsonl.corrupt-20240101T000000Z", state / "work" / "99999" / "0.jsonl"]  # fmt: skip
+    for copy in copies:
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text("secret 7.mp3")
+        os.utime(copy, (then, then))
+        os.utime(copy.parent, (then, then))
+    assert holding(state, b"secret") != []
+    thin(context, inputs, ledger_age=5 * DAY)
+    assert context.ledger.jobs() == [kept]
+    assert holding(state, b"secret") == []
+    assert holding(state, b"kept.mp3") == ["ledger.db", "manifest.jsonl"]
+    assert {path.name for path in state.iterdir()} <= {
+        "ledger.db",
+        "ledger.db-shm",
+        "ledger.db-wal",
+        "manifest.jsonl",
+        "work",
+    }
+
+
+def holding(folder, word: bytes) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and word in path.read_bytes())
+
+
+def test_a_clock_far_ahead_of_what_is_known_removes_nothing_and_that_is_said(context, tmp_path, log):
+    context, inputs = context
+    context.ledger.set_fact(retention.CLOCK, time.time())  # ten days before what the clock says
+    done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
+    for _ in range(2):
+        thin(context, inputs, archive_age=DAY, ledger_age=DAY)
+    assert len(context.ledger.jobs()) == 1
+    assert (tmp_path / "archive" / "a.mp3").exists()
+    assert any("10.0 days ahead" in line for line in log)
+
+
+def test_a_ledger_that_no_version_before_looked_after_goes_by_its_newest_job(context, tmp_path, log):
+    context, inputs = context
+    context.ledger.set_fact(retention.CLOCK, None)
+    done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
+    thin(context, inputs, archive_age=DAY, ledger_age=DAY)
+    assert len(context.ledger.jobs()) == 1
 
 
 def test_an_archive_that_is_away_changes_nothing(context, tmp_path):

@@ -34,9 +34,16 @@ class History(RuleBasedStateMachine):
         self.ledger.close()
         shutil.rmtree(self.folder)
 
-    @rule(target=numbers, name=names, size=st.integers(0, 3), queued=times, service=st.sampled_from([0.0, 5.0, 9.0]))
-    def add(self, name, size, queued, service):
-        job = self.ledger.add(name, Identity(size, 2**62), queued, service=service)
+    @rule(
+        target=numbers,
+        name=names,
+        size=st.integers(0, 3),
+        queued=times,
+        service=st.sampled_from([0.0, 5.0, 9.0]),
+        owner=st.integers(-1, 2),
+    )
+    def add(self, name, size, queued, service, owner):
+        job = self.ledger.add(name, Identity(size, 2**62, owner), queued, service=service)
         assert job.id == len(self.jobs) + 1
         self.jobs[job.id] = job
         return job.id
@@ -71,13 +78,17 @@ class History(RuleBasedStateMachine):
     @rule(now=times)
     def whose_turn(self, now):
         waiting = [job for job in self.jobs.values() if job.state is State.QUEUED and job.not_before <= now]
-        fresh = sorted((job.queued_at, job.id) for job in waiting if not job.service)
-        served = sorted((job.service, job.id) for job in waiting if job.service)
-        for lane, order in (("fresh", fresh), ("served", served)):
-            turn = self.ledger.next_job(lane, now)
-            assert (turn and turn.id) == (order[0][1] if order else None)
-            second = self.ledger.next_job(lane, now, [number for _, number in order[:1]])
-            assert (second and second.id) == (order[1][1] if len(order) > 1 else None)
+        owners = {job.owner for job in self.jobs.values() if job.state is State.QUEUED}
+        assert self.ledger.waiting_owners() == sorted(owners)
+        for owner in owners:
+            own = [job for job in waiting if job.owner == owner]
+            fresh = sorted((job.queued_at, job.id) for job in own if not job.service)
+            served = sorted((job.queued_at, job.id) for job in own if job.service)
+            for lane, order in (("fresh", fresh), ("served", served)):
+                turn = self.ledger.next_job(owner, lane, now)
+                assert (turn and turn.id) == (order[0][1] if order else None)
+                second = self.ledger.next_job(owner, lane, now, [number for _, number in order[:1]])
+                assert (second and second.id) == (order[1][1] if len(order) > 1 else None)
 
     @invariant()
     def same(self):

@@ -19,7 +19,6 @@ from sttd.errors import AlreadyRunning, LedgerError, NoSuchJob, Stale
 from sttd.fs.lock import Lock, is_held
 from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
 from sttd.ledger import Ledger, schema
-from sttd.rules.fairness import Lanes
 from tests.unprivileged import as_nobody
 
 SOUND = Identity(1000, 5)
@@ -102,30 +101,22 @@ def test_a_transaction_is_whole_or_nothing(ledger):
     assert ledger.jobs() == []
 
 
-def test_each_lane_has_its_order(ledger):
-    """New ones by age, the others by the service they had; none before its time, none that waits for a twin."""
+def test_in_each_lane_of_an_owner_the_job_that_waits_longest_is_next(ledger):
+    """None before its time, none that waits for a twin; how much service a job has had changes nothing in its lane."""
     late = ledger.add("late.mp3", SOUND, 20.0)
     early = ledger.add("early.mp3", SOUND, 10.0)
     ledger.add("twin.mp3", SOUND, 1.0, copy_of=early.id)
     ledger.add("not-yet.mp3", SOUND, 1.0, not_before=99.0)
-    much = ledger.add("much.mp3", SOUND, 1.0, service=50.0)
+    other = ledger.add("other.mp3", Identity(SOUND.size, SOUND.mtime_ns, 1000), 5.0)
     little = ledger.add("little.mp3", SOUND, 2.0, service=5.0)
-    assert ledger.next_job("fresh", 30.0).id == early.id
-    assert ledger.next_job("fresh", 30.0, {early.id}).id == late.id
-    assert ledger.next_job("served", 30.0).id == little.id
-    assert ledger.next_job("served", 30.0, {little.id}).id == much.id
-    assert ledger.next_job("fresh", 30.0, {early.id, late.id}) is None
-
-
-def test_neither_clips_nor_a_long_recording_starve():
-    """A slice of half an hour is followed by half an hour of clips, and clips without end by a slice."""
-    lanes, served = Lanes(), []
-    for _ in range(2000):
-        lane = lanes.order()[0]
-        served.append(lane)
-        lanes = lanes.charge(lane, 3.0 if lane == "fresh" else 1800.0)
-    assert 2 <= served.count("served") <= 5
-    assert served.index("served") < 5
+    much = ledger.add("much.mp3", SOUND, 1.0, service=50.0)
+    assert ledger.waiting_owners() == [-1, 1000]
+    assert ledger.next_job(-1, "fresh", 30.0).id == early.id
+    assert ledger.next_job(-1, "fresh", 30.0, {early.id}).id == late.id
+    assert ledger.next_job(-1, "served", 30.0).id == much.id
+    assert ledger.next_job(-1, "served", 30.0, {much.id}).id == little.id
+    assert ledger.next_job(-1, "fresh", 30.0, {early.id, late.id}) is None
+    assert ledger.next_job(1000, "fresh", 30.0).id == other.id
 
 
 def test_requests_are_taken_in_order_and_once(ledger, tmp_path):
@@ -301,7 +292,7 @@ def test_a_step_gives_the_row_back_with_all_that_others_stored_in_it(tmp_path):
 def test_a_job_that_is_not_there_is_a_fact_and_no_trouble_of_the_machine(tmp_path):
     ledger = Ledger.open(tmp_path / "ledger.db")
     job = ledger.add("a.mp3", Identity(1, 1), 0.0, state=State.DONE, finished_at=0.0, location="/x")
-    assert ledger.forget(1.0, 10) == [1]
+    assert ledger.forget([1], 1.0, 1.0) == [1]
     for step in (lambda: ledger.get(1), lambda: ledger.update(job, error="late")):
         with pytest.raises(NoSuchJob, match="there is no job 1") as caught:
             step()
@@ -314,7 +305,7 @@ def test_a_job_that_is_forgotten_is_owed_no_line_in_the_manifest(tmp_path):
     (tmp_path / "manifest.jsonl").mkdir()
     ledger = Ledger.open(tmp_path / "ledger.db")
     ledger.add("a.mp3", Identity(1, 1), 0.0, state=State.DONE, finished_at=0.0, location="/x")
-    assert ledger.forget(1.0, 10) == [1]
+    assert ledger.forget([1], 1.0, 1.0) == [1]
     ledger.close()
     (tmp_path / "manifest.jsonl").rmdir()
     ledger = Ledger.open(tmp_path / "ledger.db")

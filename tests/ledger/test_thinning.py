@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 
 import pytest
 
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import Checkpoint, Ledger, schema
+from sttd.ledger.manifest.rebuild import rebuild
+from sttd.ledger.thinning import FORGET
+from sttd.part import Chunk
 
 ONE, TWO = Identity(10, 1), Identity(20, 2)
 OLD, NEW = 1000.0, 2000.0  # when jobs ended; what is before 1500 is forgotten
@@ -31,7 +36,7 @@ def ended(ledger, source, state=State.DONE, *, at=OLD, identity=ONE, **fields):
 
 
 def forget(ledger, limit=100):
-    return ledger.forget(1500.0, limit)
+    return ledger.forget(ledger.forgettable(1500.0, limit), 1500.0, NEW)
 
 
 def test_jobs_that_ended_long_ago_are_forgotten_with_their_attempts(ledger):
@@ -110,9 +115,96 @@ def test_the_sources_of_jobs_that_have_not_ended_are_needed(ledger):
 
 
 def test_a_job_whose_source_is_removed_says_so(ledger):
-    """So that it is not done again; one that waits for that file is left alone."""
+    """So that it is not done again; a file that a waiting job needs stays."""
     gone = ended(ledger, "a.mp3", location=ODD)
     other = ended(ledger, "b.mp3", location="/archive/b.mp3")
     waiting = ledger.add("a.mp3", ONE, 1.0, redo_of=gone.id, location=ODD)
-    ledger.sources_removed({ODD, "/archive/c.mp3"})
-    assert [ledger.get(job.id).location for job in (gone, other, waiting)] == ["", "/archive/b.mp3", ODD]
+    redo = ledger.add("b.mp3", ONE, 1.0, redo_of=other.id, location="/archive/b.mp3")
+    assert ledger.give_up_sources([ODD]) == []
+    ledger.update(waiting, state=State.CANCELLED)
+    assert ledger.give_up_sources([ODD, "/archive/b.mp3", "/archive/c.mp3"]) == [ODD, "/archive/c.mp3"]
+    assert [ledger.get(job.id).location for job in (gone, other, waiting, redo)] == [
+        "",
+        "/archive/b.mp3",
+        "",
+        "/archive/b.mp3",
+    ]
+
+
+def test_a_forgotten_job_does_not_come_back_with_a_ledger_that_is_made_anew(tmp_path):
+    """Its line stays in the manifest until that is rewritten; one with a checkpoint that nobody removed is gone as well."""
+    path, work = tmp_path / "ledger.db", tmp_path / "work"
+    with contextlib.closing(Ledger.open(path)) as opened:
+        old = ended(opened, "a.mp3", location="/archive/a.mp3")
+        new = ended(opened, "b.mp3", location="/archive/b.mp3", at=NEW)
+        Checkpoint(work, old, "key").append([Chunk(0, 0, 160_000, (), "und", 0.0, "demo")])
+        assert forget(opened) == [old.id]
+    path.unlink()
+    rebuild(path, work, lambda: None)
+    with contextlib.closing(Ledger.open(path)) as opened:
+        assert [job.id for job in opened.jobs()] == [new.id]
+        assert opened.fact(FORGET) is not None
+
+
+def test_what_the_manifest_is_owed_of_a_forgotten_job_is_that_it_is_gone(tmp_path):
+    """It could not be written for a while; the start after that goes well, and the manifest says so in the end."""
+    path, manifest = tmp_path / "ledger.db", tmp_path / "manifest.jsonl"
+    with contextlib.closing(Ledger.open(path)) as opened:
+        old, new = ended(opened, "a.mp3", location="/archive/a.mp3"), ended(opened, "b.mp3", location="", at=NEW)
+        aside = manifest.rename(tmp_path / "aside")
+        opened.manifest.close()
+        manifest.mkdir()
+        opened.update(old, error="changed")
+        assert forget(opened) == [old.id]
+    with contextlib.closing(Ledger.open(path)) as opened:
+        with pytest.raises(IsADirectoryError):
+            opened.record()
+        assert not opened.is_recorded
+        manifest.rmdir()
+        aside.rename(manifest)
+        opened.add("c.mp3", ONE, 1.0)
+        assert opened.is_recorded
+    path.unlink()
+    rebuild(path, tmp_path / "work", lambda: None)
+    with contextlib.closing(Ledger.open(path)) as opened:
+        assert [job.id for job in opened.jobs()] == [new.id]
+
+
+def test_a_long_backlog_of_the_manifest_is_written_in_steps(tmp_path):
+    """20,000 jobs that the manifest missed do not hold the loop: each step takes a few hundred."""
+    with contextlib.closing(Ledger.open(tmp_path / "ledger.db")) as opened:
+        (tmp_path / "manifest.jsonl").mkdir()
+        with opened.transaction():
+            for number in range(1200):
+                opened.add(f"{number}.mp3", ONE, 1.0, state=State.DONE)
+        (tmp_path / "manifest.jsonl").rmdir()
+        sizes = [0]
+        while not opened.is_recorded:
+            opened.record()
+            sizes.append(opened.manifest.size())
+        assert len(sizes) == 4
+        assert len(list(opened.manifest.records())) == 1200
+
+
+def test_jobs_that_an_earlier_version_forgot_are_gone_from_the_manifest_too(tmp_path):
+    """That version wrote no word of it: what is missing among the numbers is told when the ledger is migrated."""
+    path = tmp_path / "ledger.db"
+    steps = schema.MIGRATIONS
+    with contextlib.closing(Ledger.open(path)) as opened:
+        kept = [ended(opened, f"{number}.mp3", location="") for number in range(4)]
+    with contextlib.closing(sqlite3.connect(path)) as db:  # as it was
+        db.executescript(
+            "DELETE FROM jobs WHERE id IN (1, 4); DROP INDEX jobs_fresh; DROP INDEX jobs_served; DROP INDEX jobs_ended;"
+            "DROP INDEX jobs_by_location; DROP INDEX jobs_redos; ALTER TABLE jobs DROP COLUMN owner; PRAGMA user_version = 2;"
+        )
+        db.executescript(
+            steps[1][steps[1].index("CREATE INDEX jobs_fresh") : steps[1].index("CREATE INDEX jobs_by_size")]
+        )
+    with contextlib.closing(Ledger.open(path)) as opened:
+        assert [job.owner for job in opened.jobs()] == [-1, -1]
+        assert opened.fact(FORGET) == 0.0
+        opened.record()
+    path.unlink()
+    rebuild(path, tmp_path / "work", lambda: None)
+    with contextlib.closing(Ledger.open(path)) as opened:
+        assert [job.id for job in opened.jobs(newest=False)] == [kept[1].id, kept[2].id]

@@ -8,7 +8,7 @@ import os
 import pytest
 from hypothesis import given, strategies as st
 
-from sttd.outbox.retention import GRACE, Kept, remove, surplus, walk
+from sttd.outbox.retention import GRACE, LONGEST, Kept, choose, remove, walk
 
 NOW = 1_000_000.0
 DAY = 86_400.0
@@ -21,30 +21,38 @@ def kept(name: str, days: float, size: int = 10) -> Kept:
 FILES = [kept("new", 1), kept("old", 9), kept("older", 30), kept("fresh", 0.01)]
 
 
-def names(chosen) -> list[str]:
-    return [file.path for file in chosen]
+def names(choice) -> list[str]:
+    return [file.path for file in choice.surplus]
 
 
 def test_nothing_goes_where_nothing_is_configured():
-    assert surplus(FILES, NOW, math.inf, math.inf, ()) == []
+    assert names(choose(FILES, NOW, math.inf, math.inf, ())) == []
 
 
 def test_what_is_older_goes_oldest_first():
-    assert names(surplus(FILES, NOW, 7 * DAY, math.inf, ())) == ["older", "old"]
+    assert names(choose(FILES, NOW, 7 * DAY, math.inf, ())) == ["older", "old"]
 
 
 def test_the_oldest_go_until_the_rest_fits():
-    assert names(surplus(FILES, NOW, math.inf, 25, ())) == ["older", "old"]
-    assert names(surplus(FILES, NOW, math.inf, 40, ())) == []
+    assert names(choose(FILES, NOW, math.inf, 25, ())) == ["older", "old"]
+    assert names(choose(FILES, NOW, math.inf, 40, ())) == []
 
 
 def test_what_a_job_needs_stays_and_counts_for_the_size():
-    assert names(surplus(FILES, NOW, 7 * DAY, 25, {"older"})) == ["old", "new"]
+    assert names(choose(FILES, NOW, 7 * DAY, 25, {"older"})) == ["old", "new"]
 
 
 def test_what_has_just_come_stays():
     """It may not be in the ledger yet."""
-    assert names(surplus(FILES, NOW, 0, 0, ())) == ["older", "old", "new"]
+    assert names(choose(FILES, NOW, 0, 0, ())) == ["older", "old", "new"]
+
+
+def test_a_folder_is_looked_through_again_when_its_next_file_is_too_old():
+    """Not before, and once a day at least; what a job needs may be free in an hour."""
+    assert choose(FILES, NOW, 7 * DAY, math.inf, ()).again == NOW + LONGEST
+    assert choose(FILES, NOW, 1.25 * DAY, math.inf, ()).again == NOW + 0.25 * DAY
+    assert choose(FILES, NOW, 7 * DAY, math.inf, {"old"}).again == NOW + GRACE
+    assert choose([], NOW, 7 * DAY, 5, ()).again == NOW + LONGEST
 
 
 ages = st.one_of(st.just(math.inf), st.floats(0, 100 * DAY))
@@ -54,7 +62,8 @@ files = st.lists(st.builds(Kept, st.text("abc", min_size=1), st.integers(0, 100)
 @given(files, ages, st.one_of(st.just(math.inf), st.floats(0, 500)), st.sets(st.text("abc", min_size=1), max_size=4))
 def test_whatever_is_there_only_what_may_go_goes(found, age, size, needed):
     """All that is over the age goes; over the size no more than must; what is needed or fresh never does."""
-    chosen = surplus(found, NOW, age, size, needed)
+    choice = choose(found, NOW, age, size, needed)
+    chosen = choice.surplus
     may = [file for file in found if file.path not in needed and NOW - file.since >= GRACE]
     assert all(file in may for file in chosen)
     assert all(file in chosen for file in may if NOW - file.since > age)
@@ -62,6 +71,9 @@ def test_whatever_is_there_only_what_may_go_goes(found, age, size, needed):
     young = [file for file in chosen if NOW - file.since <= age]
     assert rest <= size or len(chosen) == len(may)
     assert not young or rest + young[-1].size > size
+    left = [file for file in found if file not in chosen and file.path not in needed]
+    assert NOW < choice.again <= NOW + LONGEST
+    assert not [file for file in left if GRACE <= choice.again - 1 - file.since > age]
 
 
 def test_only_regular_files_that_are_not_hidden_are_seen(tmp_path):

@@ -1,9 +1,15 @@
-"""The manifest: what a ledger that is lost could not be rebuilt from without it, a line for each outcome.
+"""The manifest: an append-only log of what a lost ledger could not be rebuilt from without it.
 
-A source that waits lies in the inbox and is found again; a job that was begun has its checkpoint. Neither tells that
-a source was done (`output.source = "keep"` leaves it where it is), given up or cancelled, where it was archived, or
-what a commit under way has promised. So after the ledger has such a thing it is appended here, fsynced. The last line
-of a job counts. Waiting files cost nothing, however many they are.
+A source that waits lies in the inbox and is found again; a job that was begun has its checkpoint. Neither says that a
+source was done (`output.source = "keep"` leaves it where it is), given up or cancelled, where it was archived, or
+what a commit under way has promised. So once the ledger has such a change it is appended here, and fsynced:
+
+- `{"job": {...}}`: a job as it is now. The last line of a job counts.
+- `{"forgotten": [1, 2]}`: jobs that retention removed. Their earlier lines no longer count.
+- `{"fact": name, "value": value}`: a single value of the ledger.
+- `{"highest": 7}`: job numbers up to this one have been given away (written by compaction.py).
+
+Files that only wait cost nothing here, however many they are.
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ import contextlib
 import dataclasses
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +28,9 @@ from sttd.ledger.seal import seal, unseal
 
 FACTS = frozenset({"paused", "inbox mark"})  # single values that must outlive the ledger
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}
+_BARE = Job(0, "", 0, 0)
 _SHOWN = {"state", "plan", "location", "outputs"}
+_SAMPLE = 65_536  # bytes
 
 
 def is_due(before: Job | None, after: Job, changes: Iterable[str]) -> bool:
@@ -37,11 +45,19 @@ def is_due(before: Job | None, after: Job, changes: Iterable[str]) -> bool:
 
 
 def to_record(job: Job) -> dict[str, Any]:
-    """What differs from a bare job, as JSON holds it. Lone surrogates survive as escapes."""
-    values = {name: getattr(job, name) for name in _FIELDS}
-    values["state"], values["outputs"] = str(job.state), list(job.outputs)
-    values["overrides"] = {name: value for name, value in dataclasses.asdict(job.overrides).items() if value}
-    return {"job": {name: value for name, value in values.items() if value not in (None, [], {}, 0)}}
+    """What differs from a bare job, as JSON holds it; the number first. Lone surrogates survive as escapes."""
+    values = {name: value for name in _FIELDS if (value := getattr(job, name)) != getattr(_BARE, name)}
+    values["state"] = str(job.state)
+    if "outputs" in values:
+        values["outputs"] = list(job.outputs)
+    if "overrides" in values:
+        values["overrides"] = {name: value for name, value in dataclasses.asdict(job.overrides).items() if value}
+    return {"job": values}
+
+
+def tombstone(jobs: Sequence[int]) -> dict[str, Any]:
+    """The line that says that jobs were forgotten."""
+    return {"forgotten": list(jobs)}
 
 
 def from_record(record: dict[str, Any]) -> Job | None:
@@ -69,21 +85,44 @@ class Manifest:
         """Add lines; after a return they survive a power cut. After an error some may be there all the same."""
         try:
             file = self._file or self._open()
-            _write(file, b"".join(map(seal, records)))
+            write_all(file, b"".join(map(seal, records)))
             os.fsync(file.fileno())
         except OSError:
             self.close()
             raise
 
     def _open(self) -> io.FileIO:
-        created = not self.path.exists()
-        file = io.FileIO(self.path, "a+", opener=lambda path, flags: os.open(path, flags, 0o640))
+        file = create(self.path)
+        try:
+            fsync_folder(self.path.parent)  # it may be new here: just created, or put in place by a compaction
+            if (size := file.seek(0, os.SEEK_END)) and os.pread(file.fileno(), 1, size - 1) != b"\n":
+                write_all(file, b"\n")  # a torn line ends here, and costs only itself
+        except OSError:
+            file.close()
+            raise
         self._file = file
-        if created:
-            fsync_folder(self.path.parent)
-        elif (size := file.seek(0, os.SEEK_END)) and os.pread(file.fileno(), 1, size - 1) != b"\n":
-            _write(file, b"\n")  # a torn line ends here, and costs only itself
         return file
+
+    def size(self) -> int:
+        """Bytes."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.path.stat().st_size
+        return 0
+
+    def mean_line(self) -> float:
+        """Bytes of a line, on average over the newest ones; 0 where there is none."""
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _SAMPLE))
+            sample = file.read()
+            return len(sample) / max(1, sample.count(b"\n"))
+        return 0.0
+
+    def replace(self, beside: Path) -> None:
+        """Put a rewritten manifest in place: whole, and on disk. The next line is appended to it."""
+        self.close()
+        beside.replace(self.path)
+        self._open()
 
     def close(self) -> None:
         file, self._file = self._file, None
@@ -99,7 +138,12 @@ class Manifest:
                     yield unseal(line)
 
 
-def _write(file: io.FileIO, data: bytes) -> None:
+def create(path: Path) -> io.FileIO:
+    """To append to, readable by the group."""
+    return io.FileIO(path, "a+", opener=lambda path, flags: os.open(path, flags, 0o640))
+
+
+def write_all(file: io.FileIO, data: bytes) -> None:
     """All of it: a disk that fills up takes a part, and refuses only the next one."""
     while data:
         data = data[file.write(data) or 0 :]

@@ -25,6 +25,7 @@ from sttd.ledger.names import MANIFEST
 from sttd.ledger.rows import COLUMNS, to_row
 from sttd.ledger.schema import is_empty
 from sttd.ledger.seal import unseal
+from sttd.ledger.thinning import FORGET
 
 _BATCH = 5000  # lines in a transaction
 
@@ -73,14 +74,12 @@ def rebuild(path: Path, work: Path, alive: Callable[[], None]) -> Rebuilt:
     _remove(new)
     with told(new), contextlib.closing(connect(new)) as db:
         bad = _take_manifest(db, Manifest(path.with_name(MANIFEST)), alive)
+        known = """
+            SELECT 1 FROM jobs WHERE source = ? AND id >= ? UNION ALL SELECT 1 FROM forgotten WHERE job = ?
+        """
         with _transaction(db):
             for job in sorted(_begun(work), key=lambda job: -job.id):  # the newest job of a source is the one
-                if (
-                    db.execute(
-                        "SELECT 1 FROM jobs WHERE source = ? AND id >= ?", (os.fsencode(job.source), job.id)
-                    ).fetchone()
-                    is None
-                ):
+                if db.execute(known, (os.fsencode(job.source), job.id, job.id)).fetchone() is None:
                     _put(db, "INSERT OR IGNORE", job)
             # a row that was replaced has been counted twice
             db.execute("DELETE FROM counts")
@@ -106,23 +105,42 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _take_manifest(db: sqlite3.Connection, source: Manifest, alive: Callable[[], None]) -> int:
-    """The last line of each job counts; returns how many lines are no good."""
+    """The last line of each job counts; returns how many lines are no good. Jobs that were forgotten go to `forgotten`."""
     bad = 0
     records = source.records()
+    db.execute("CREATE TEMP TABLE forgotten (job INTEGER PRIMARY KEY)")
     while batch := list(itertools.islice(records, _BATCH)):
         alive()
         with _transaction(db):
-            for record in batch:
-                job = None if record is None else manifest.from_record(record)
-                if job is not None:
-                    _put(db, "INSERT OR REPLACE", job)
-                elif record is not None and record.get("fact") in manifest.FACTS:
-                    db.execute(
-                        "INSERT OR REPLACE INTO facts VALUES (?, ?)", (record["fact"], json.dumps(record.get("value")))
-                    )
-                else:
-                    bad += 1
+            bad += sum(not _take(db, record) for record in batch)
     return bad
+
+
+def _take(db: sqlite3.Connection, record: dict[str, Any] | None) -> bool:
+    """One line. False: it is no good."""
+    match record:
+        case {"job": {}} if record and (job := manifest.from_record(record)) is not None:
+            _put(db, "INSERT OR REPLACE", job)
+        case {"forgotten": [*jobs]} if all(isinstance(job, int) for job in jobs):
+            db.executemany("DELETE FROM jobs WHERE id = ?", [(job,) for job in jobs])
+            db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?)", [(job,) for job in jobs])
+            _reserve(db, max(jobs, default=0))
+            db.execute(
+                "INSERT OR REPLACE INTO facts VALUES (?, '0.0')", (FORGET,)
+            )  # their names are to go from the manifest
+        case {"highest": int(number)}:
+            _reserve(db, number)
+        case {"fact": str(name), "value": value} if name in manifest.FACTS:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+        case _:
+            return False
+    return True
+
+
+def _reserve(db: sqlite3.Connection, number: int) -> None:
+    """No new job gets this number or a lower one (https://sqlite.org/autoinc.html)."""
+    if db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'jobs'", (number,)).rowcount == 0:
+        db.execute("INSERT INTO sqlite_sequence VALUES ('jobs', ?)", (number,))
 
 
 def _put(db: sqlite3.Connection, verb: str, job: Job) -> None:
