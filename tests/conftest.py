@@ -59,6 +59,20 @@ def log() -> Iterator[list[str]]:
     logger.remove(number)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips", action="store_true", help="fail where a test is skipped: nothing that one needs is missing"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With --no-skips a run in which a test was skipped has failed. The summary names the test and the reason."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and reporter.stats.get("skipped") and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a fifth of a process's time goes by in waiting for daemons, kills and deadlines."""
@@ -66,7 +80,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What a long test has measured, also where it ran in another process."""
+    """What a long test has measured, also where it ran in another process; and why --no-skips fails."""
+    if terminalreporter.config.getoption("--no-skips") and terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line("--no-skips: the skipped tests count as failed", red=True)
     for reports in terminalreporter.stats.values():
         for report in reports:
             for name, value in getattr(report, "user_properties", ()):

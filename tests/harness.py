@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from sttd.job import Job, State
 from sttd.ledger import Ledger, live
 from sttd.part import Chunk
 
-PATIENCE = 60.0  # seconds that a wait may last on a slow machine; every wait ends with its event
+# seconds that a wait for one event may last. Every wait ends with its event: the limit ends one that is in vain, on a machine
+# ten times slower than ours too. A whole run of a daemon has three times as long
+PATIENCE = 300.0
 QUICK = {
     "model.name": "demo",
     "model.fallback": "",
@@ -43,6 +46,16 @@ def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE
             return value
         time.sleep(max(0.02, min(0.5, 4 * (time.monotonic() - asked))) if pause is None else pause)
     raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that a daemon may be putting its own files into at the same time."""
+
+    def removed() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    wait_for(removed, f"{folder} is removed")
 
 
 class Daemon:
@@ -76,14 +89,14 @@ class Daemon:
         for line in process.stderr:
             self.log.append(line.rstrip("\n"))
 
-    def drain(self, patience: float = PATIENCE) -> int:
+    def drain(self) -> int:
         """Run until every file has come to its end; returns the exit code."""
-        return self.start("--drain").wait(patience)
+        return self.start("--drain").wait(3 * PATIENCE)
 
     def wait(self, patience: float = PATIENCE) -> int:
         assert self.process is not None
         code = self.process.wait(patience)
-        self._reader.join(10)
+        self._reader.join(PATIENCE)
         return code
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -132,9 +145,16 @@ class Daemon:
     def job(self, number: int = 1) -> Job:
         return next(job for job in self.jobs() if job.id == number)
 
+    def _ended(self) -> bool:
+        """Whether the daemon has ended, and all that it said is in the log."""
+        return self.process is not None and self.process.poll() is not None and not self._reader.is_alive()
+
     def wait_state(self, state: State, number: int = 1, patience: float = PATIENCE) -> Job:
         def reached() -> Job | None:
-            return next((job for job in self.jobs() if job.id == number and job.state is state), None)
+            ended = self._ended()
+            found = next((job for job in self.jobs() if job.id == number and job.state is state), None)
+            assert found or not ended, f"the daemon ended, and job {number} is not {state}"
+            return found
 
         try:
             return wait_for(reached, f"job {number} is {state}", patience)  # type: ignore[no-any-return]
@@ -143,7 +163,10 @@ class Daemon:
 
     def wait_log(self, text: str, patience: float = PATIENCE) -> str:
         def found() -> str | None:
-            return next((line for line in self.log if text in line), None)
+            ended = self._ended()
+            line = next((line for line in self.log if text in line), None)
+            assert line or not ended, f"the daemon ended, and the log does not say {text!r}"
+            return line
 
         try:
             return wait_for(found, f"the log says {text!r}", patience)  # type: ignore[no-any-return]
@@ -174,4 +197,4 @@ class Daemon:
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)

@@ -19,6 +19,7 @@ import psutil
 from sttd.job import Job, State
 from sttd.ledger import Ledger
 from sttd.ledger.checkpoint import unseal
+from tests.harness import PATIENCE
 
 LOCK = ".sttd.lock"  # what sttd leaves in the inbox for good
 
@@ -172,7 +173,7 @@ def of_files(folders: Folders, jobs: list[Job]) -> Iterator[str]:
         yield f"checkpoints are left: {sorted(left)}"
 
 
-def processes(root: Path, patience: float = 20.0) -> list[str]:
+def processes(root: Path, patience: float = PATIENCE) -> list[str]:
     """Processes that were started for `root` and do not end: it is in their command line or their environment."""
     found = []
     for process in psutil.process_iter():

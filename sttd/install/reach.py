@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import sttd
@@ -54,12 +55,14 @@ def problem(path: Path) -> str | None:
     return None
 
 
-def _steps(path: Path) -> list[Path]:
-    """The path, and what each link on the way leads to."""
-    found = [path]
-    while len(found) < 40 and (link := _first_link(found[-1])) is not None:  # the kernel's own limit is 40
-        found.append(link)
-    return found
+def _steps(path: Path) -> Iterator[Path]:
+    """The path, and what each link on the way leads to; one by one, because we ourselves may not look below a hidden one."""
+    step: Path | None = path
+    for _ in range(40):  # the kernel's own limit
+        if step is None:
+            return
+        yield step
+        step = _first_link(step)
 
 
 def _first_link(path: Path) -> Path | None:

@@ -14,6 +14,7 @@ from sttd.cli.app import main
 from sttd.fs.lock import Lock
 from sttd.job import Identity, State
 from sttd.ledger import Ledger, live
+from tests.harness import PATIENCE
 
 SOUND = Identity(12_345_678, 1)
 THAI = "บันทึกการประชุม.mp3"
@@ -81,7 +82,7 @@ def process(root: Path):
     def run(*words: str, **options) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "sttd", "--root", str(root), *words]
         options = {"encoding": "utf-8"} | options
-        return subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
+        return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False, **options)
 
     return run
 

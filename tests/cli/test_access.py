@@ -17,12 +17,13 @@ from sttd.cli.app import main
 from sttd.job import State
 from sttd.ledger import Ledger
 from tests.cli.conftest import SOUND
+from tests.machine import needs_root
 from tests.unprivileged import Outcome, as_nobody
 
 # a group that is there on every Linux, and that neither root's processes nor nobody's are in
 OTHERS = "games"
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes on another user's rights")
+pytestmark = needs_root
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from sttd.cli.app import COMMANDS
 from sttd.cli.options import Given
 from sttd.job import Identity
 from tests.cli.conftest import THAI, finished
+from tests.harness import PATIENCE
 
 # what a command that only looks has no need of; each costs from 5 to 500 ms
 HEAVY = {
@@ -165,7 +166,7 @@ def test_a_reader_that_goes_away_is_told_nothing(ledger, jobs):
     os.close(reading)
     command = [sys.executable, "-m", "sttd", "--root", str(ledger.path.parent.parent), "jobs"]
     with os.fdopen(writing) as pipe:
-        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
     assert done.stderr == ""
     assert done.returncode == 1
 
@@ -203,9 +204,9 @@ def test_under_systemd_a_complaint_is_an_error_of_the_journal(tmp_path):
     with reader, writer:
         seen = os.fstat(writer.fileno())
         journal = os.environ | {"JOURNAL_STREAM": f"{seen.st_dev}:{seen.st_ino}"}
-        done = subprocess.run(command, stderr=writer, env=journal, timeout=60, check=False)
+        done = subprocess.run(command, stderr=writer, env=journal, timeout=PATIENCE, check=False)
         assert done.returncode == 2
         line = reader.recv(10_000).decode()
         assert line.startswith("<3>sttd: ")
-    plain = subprocess.run(command, capture_output=True, text=True, env=journal, timeout=60, check=False)
+    plain = subprocess.run(command, capture_output=True, text=True, env=journal, timeout=PATIENCE, check=False)
     assert plain.stderr == line.removeprefix("<3>")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import speech
+from tests.harness import PATIENCE
 
 OURS = Path(__file__).parent.parent.parent
 DEPENDENCIES = (
@@ -47,7 +48,9 @@ def typed(tmp_path: Path):
         environ = os.environ | {"POISONED": str(log), "PYTHONPATH": str(OURS), "TMPDIR": str(tmp_path)}
         environ |= {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
         command = [sys.executable, *python, *by, *words]
-        done = subprocess.run(command, cwd=here, env=environ, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(
+            command, cwd=here, env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
         assert done.returncode == code, done.stderr
         return log.read_text().splitlines() if log.exists() else []
 

@@ -10,6 +10,7 @@ import pytest
 
 from sttd.fs.patience import answers
 from tests.cli.conftest import failed, finished
+from tests.harness import PATIENCE
 from tests.shares import hanging
 
 COMMANDS = (
@@ -37,7 +38,7 @@ def test_every_command_answers_while_the_folders_hang(root, ledger, tmp_path):
             )
             for words in COMMANDS
         }
-        told = {words: process.communicate(timeout=50) for words, process in running.items()}
+        told = {words: process.communicate(timeout=PATIENCE) for words, process in running.items()}
     for words, process in running.items():
         assert process.returncode == 0 or words[0] == "status", (words, told[words])
     assert all("Traceback" not in errors for _, errors in told.values())

@@ -20,6 +20,7 @@ from rich.cells import cell_len
 from sttd.job import State
 from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
 from tests.cli.test_look import LIVE
+from tests.harness import PATIENCE
 
 COLOUR = re.compile(r"\x1b\[[\d;]*3\dm")
 ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
@@ -39,7 +40,7 @@ class Screen:
         os.close(end)
         self.seen = b""
 
-    def read(self, until: str | None = None, patience: float = 30.0) -> str:
+    def read(self, until: str | None = None, patience: float = PATIENCE) -> str:
         """What it shows up to its end, or up to a text."""
         end = time.monotonic() + patience
         while time.monotonic() < end and (until is None or until.encode() not in self.seen):
@@ -52,7 +53,7 @@ class Screen:
         return self.seen.decode()
 
     def close(self) -> int:
-        code = self.process.wait(10)
+        code = self.process.wait(PATIENCE)
         os.close(self.handle)
         return code
 
@@ -138,7 +139,7 @@ def test_watch_in_a_pipe_prints_what_changes(root, ledger, busy):
         ledger.add("new.mp3", SOUND, 1.0)
         assert '"queued": 2' in watching.stdout.readline()
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(10) == 0
+        assert watching.wait(PATIENCE) == 0
 
 
 def test_many_jobs_are_cut_to_the_newest_and_said(show, ledger):

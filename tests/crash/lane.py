@@ -16,6 +16,8 @@ from typing import Any
 
 from tests.crash import case
 from tests.crash.case import COLUMNS, MOUNTED, Outcome, Record, Scene
+from tests.harness import PATIENCE
+from tests.machine import no_trace
 
 
 def unshare() -> list[str]:
@@ -26,8 +28,8 @@ def unshare() -> list[str]:
 @functools.cache
 def why_not() -> str | None:
     """Why no lane can run here."""
-    if shutil.which("strace") is None:
-        return "strace is not installed"
+    if reason := no_trace():
+        return reason
     if shutil.which("unshare") is None:
         return "unshare (util-linux) is not installed"
     tried = subprocess.run(
@@ -64,7 +66,7 @@ class Lane:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            self._process.wait(5)
+            self._process.wait(PATIENCE / 10)
         except subprocess.TimeoutExpired:  # in mid-case, and not wanted any more
             self._process.kill()  # and with it everything in its namespace
             self._process.wait()

@@ -39,7 +39,6 @@ def lane(scene):
 
 
 @needs_lane
-@pytest.mark.timeout(300)  # five daemons one after the other
 def test_a_kill_or_a_power_cut_while_a_source_is_on_its_way_loses_nothing(lane, scene):
     """Over four file systems: killed with the source under its private name, and cut with three kinds of disk left."""
     assert lane.run("many", "both", PRIVATE, scene.expected) == FINE

@@ -7,7 +7,6 @@ import queue
 import tempfile
 from pathlib import Path
 
-import pytest
 from loguru import logger
 
 from sttd.configfile import load
@@ -19,6 +18,8 @@ from sttd.ledger import Ledger
 from sttd.part import Cause
 from sttd.pool.local.pool import LocalPool
 from sttd.rules.deadlines import Deadlines
+from tests.harness import PATIENCE
+from tests.machine import needs_root
 from tests.unprivileged import as_nobody
 
 
@@ -34,7 +35,7 @@ def transcribed(context: Context):
 def stage(context: Context, inputs: queue.SimpleQueue, job):
     """Begin to file it, and take the errand's outcome."""
     filing.begin(context, job, ())
-    context.errands.settle(inputs.get(timeout=30))
+    context.errands.settle(inputs.get(timeout=PATIENCE))
     return context.ledger.get(job.id)
 
 
@@ -69,7 +70,7 @@ def test_a_full_disk_holds_up_everybody_and_is_said(stations):
     assert "results cannot be written" in context.trouble["outbox"].text
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@needs_root
 def test_a_folder_that_nothing_may_be_moved_out_of_holds_up_its_own_jobs_alone():
     """Made with a umask of 022, as people do. The results are there, and the status says what to do."""
     with tempfile.TemporaryDirectory() as name:
@@ -85,7 +86,7 @@ def test_a_folder_that_nothing_may_be_moved_out_of_holds_up_its_own_jobs_alone()
     assert done.out.splitlines() == ["committing", "held: False", remedy, "['talk.und.txt']"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@needs_root
 def test_an_archive_that_nothing_may_be_moved_into_is_not_said_to_be_the_inbox():
     """It would be the same for every job: nothing starts meanwhile, and the words name the archive."""
     with tempfile.TemporaryDirectory() as name:
@@ -112,7 +113,7 @@ def _file_away(root: Path) -> None:
     job = ledger.add("theirs/talk.flac", Identity.of((root / "inbox/theirs/talk.flac").stat()), context.utc())
     job = ledger.update(job, state=State.RUNNING, attempt=1, options_key=dispatch.key_of(context, job))
     stage(context, inputs, job)
-    context.errands.settle(inputs.get(timeout=30))  # the publishing
+    context.errands.settle(inputs.get(timeout=PATIENCE))  # the publishing
     print(ledger.get(job.id).state)
     print("held:", context.held())
     print(*[trouble.text for trouble in context.trouble.values()])

@@ -10,7 +10,7 @@ import time
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from tests import speech
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 
 STATUS = {"daemon", "jobs", "workers", "memory"}
 JOB = {
@@ -149,7 +149,7 @@ def test_transcribe_in_the_foreground(make_daemon, tmp_path):
     out = tmp_path / "out"
     done = subprocess.run(
         [sys.executable, "-m", "sttd", "--set", "model.name=demo", "transcribe", str(source), "-o", str(out)],
-        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert source.exists()
@@ -161,7 +161,7 @@ def test_transcribe_in_the_foreground(make_daemon, tmp_path):
 def test_the_demo_prints_the_words_and_where_they_lie(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "sttd", "--root", str(tmp_path / "demo"), "demo"],
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "hello world" in done.stdout

@@ -7,7 +7,7 @@ import pty
 import signal
 import subprocess
 
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 
 
 def test_a_daemon_in_the_foreground_ends_with_its_terminal(make_daemon):
@@ -21,7 +21,7 @@ def test_a_daemon_in_the_foreground_ends_with_its_terminal(make_daemon):
     os.close(slave)
     wait_for(lambda: daemon.sttd("status").returncode == 0 and daemon.json("status")["daemon"]["running"], "it runs")
     process.send_signal(signal.SIGHUP)  # what closing the terminal sends
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
     os.close(master)
 
 

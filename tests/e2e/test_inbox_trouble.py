@@ -7,11 +7,10 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
 from sttd.job import State
 from tests import speech
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
+from tests.machine import needs_mounts
 
 SLOW = {"transcribe.batch_size": "1"}
 
@@ -134,13 +133,13 @@ print("mounted again")
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+@needs_mounts
 def test_an_inbox_unmounted_and_mounted_again_changes_nothing(tmp_path):
     """Jobs wait while it is away, and that is said; afterwards they run, and new files are seen."""
     here = os.getcwd()
     script = MOUNTED.format(here=here, root=str(tmp_path))
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", script],
-        capture_output=True, text=True, timeout=100, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert "mounted again" in done.stdout, done.stdout + done.stderr

@@ -11,7 +11,7 @@ import pytest
 
 from sttd.job import State
 from tests import speech
-from tests.harness import Daemon, wait_for
+from tests.harness import PATIENCE, Daemon, wait_for
 
 # every window a checkpoint, and nothing left to chance
 SLOW = {"transcribe.batch_size": "1", "transcribe.temperatures": "0"}
@@ -87,7 +87,7 @@ def test_sigkill_of_the_daemon_leaves_no_process_and_the_next_start_goes_on(make
     workers = daemon.children()
     assert workers
     daemon.stop(signal.SIGKILL)
-    psutil.wait_procs(workers, timeout=10)
+    psutil.wait_procs(workers, timeout=PATIENCE)
     assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
     before = daemon.checkpoint()
     daemon.start()
@@ -106,7 +106,7 @@ def test_sigterm_ends_with_0_and_the_job_queued_with_its_checkpoint(make_daemon,
     wait_for(daemon.checkpoint, "a chunk is checkpointed")
     family = psutil.Process(daemon.process.pid).children(recursive=True)
     daemon.process.terminate()
-    assert daemon.process.wait(60) == 0
+    assert daemon.process.wait(PATIENCE) == 0
     assert not [each for each in family if each.is_running()]
     job = daemon.job()
     assert job.state is State.QUEUED

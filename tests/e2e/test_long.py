@@ -11,14 +11,13 @@ from sttd.job import State
 from tests import speech
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("minutes", [10, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, minutes):
     """It is no more wrong than WhisperModel.transcribe has five minutes; cue times within 0.5 s."""
     recording = speech.compose(seconds=60 * minutes, language="en", seed=7, pauses=(2.0, 6.0))
     daemon = make_daemon()
     speech.encode(daemon.inbox / "long.flac", recording.audio)
-    assert daemon.drain(200) == 0
+    assert daemon.drain() == 0
     job = daemon.job()
     assert job.chunks > 8  # more than a batch
     ours = speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en")
@@ -34,7 +33,6 @@ def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, mi
     assert len(missed) <= 0.08 * len(starts), missed[:10]
 
 
-@pytest.mark.timeout(400)
 def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, tmp_path):
     """Slice by slice, each stopping at a batch's end, the text is that of a run without the limit."""
     recording = speech.compose(seconds=110, language="en", seed=3)
@@ -49,27 +47,26 @@ def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, 
     sliced = make_daemon(certain | short | lanes, root=tmp_path / "sliced")
     for daemon in (whole, sliced):
         speech.encode(daemon.inbox / "long.flac", recording.audio)
-        assert daemon.drain(200) == 0
+        assert daemon.drain() == 0
     assert sliced.job().resumes >= sliced.job().chunks - 1 >= 2
     assert sliced.job().attempts == 0
     assert sliced.result("long.flac", "en")["segments"] == whole.result("long.flac", "en")["segments"]
 
 
-@pytest.mark.timeout(400)
 def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon, tmp_path):
     """Killed without progress: the batch is halved, and the job ends with its text."""
     recording = speech.compose(seconds=100, language="en", seed=4)
     slow = {"transcribe.beam_size": "32"}  # so that a batch lasts longer than the shortest sweep
     quiet = make_daemon(slow | {"transcribe.batch_size": "1"}, root=tmp_path / "one by one")
     speech.encode(quiet.inbox / "long.flac", recording.audio)
-    assert quiet.drain(200) == 0
+    assert quiet.drain() == 0
     limit = 2 * quiet.job().service / quiet.job().chunks  # two windows' time on this machine, as busy as it is
     daemon = make_daemon(slow | {
         "transcribe.batch_size": "8", "pool.job_timeout": f"{limit:.3f}s", "pool.sweep_interval": "1s",
         "pool.kill_grace": "0s", "pool.attempts": "100",
     }, root=tmp_path / "batches")  # fmt: skip
     speech.encode(daemon.inbox / "long.flac", recording.audio)
-    assert daemon.drain(200) == 0
+    assert daemon.drain() == 0
     job = daemon.job()
     assert job.state is State.DONE
     assert job.batch_size is not None

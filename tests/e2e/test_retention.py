@@ -18,6 +18,7 @@ from sttd.ledger import Checkpoint, Ledger
 from sttd.part import Chunk
 from sttd.rules.deadlines import Deadlines
 from tests import speech
+from tests.harness import PATIENCE
 
 DAY = 86_400.0
 
@@ -56,7 +57,7 @@ def thin(context, inputs, **settings) -> None:
     upkeep = retention.Upkeep(context, boot=lambda: 0.0)
     upkeep.begin()
     while context.errands.under_way:
-        context.errands.settle(inputs.get(timeout=30))
+        context.errands.settle(inputs.get(timeout=PATIENCE))
 
 
 def test_old_sources_go_and_their_jobs_say_so_but_one_that_is_done_again_keeps_its_own(context, tmp_path):

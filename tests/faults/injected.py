@@ -21,7 +21,7 @@ from sttd.job import State
 from sttd.outbox.names import private
 from sttd.outbox.stage import staging_name
 from tests import speech
-from tests.harness import Daemon, wait_for
+from tests.harness import PATIENCE, Daemon, wait_for
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EMFILE", "ENOMEM")
 CALLS = 2  # how many calls of a thread fail
@@ -116,10 +116,10 @@ class Bench:
         finally:
             tracer.send_signal(signal.SIGINT)
             try:
-                tracer.wait(10)
+                tracer.wait(PATIENCE / 10)
             except subprocess.TimeoutExpired:
                 tracer.kill()  # seen once, for no reason that was found; those that it traces go on
-                tracer.wait(10)
+                tracer.wait(PATIENCE / 10)
             tracer.stderr.close()
 
     @staticmethod

@@ -8,12 +8,15 @@ import sys
 
 import pytest
 
+from tests.harness import PATIENCE
+from tests.machine import needs_mounts
+
 HEAD = """
 import pathlib, subprocess, sys
 sys.path.insert(0, {here!r})
 from sttd.job import State
 from tests import speech
-from tests.harness import Daemon, wait_for
+from tests.harness import PATIENCE, Daemon, wait_for
 
 root = pathlib.Path({root!r})
 daemon = Daemon(root, {{"pool.machine_wait": "1s", "transcribe.batch_size": "1"}})
@@ -124,11 +127,11 @@ def in_namespace(body, root):
     script = (HEAD + body).format(here=os.getcwd(), root=str(root))
     return subprocess.run(
         ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", script],
-        capture_output=True, text=True, timeout=110, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+@needs_mounts
 @pytest.mark.parametrize("which", BODIES)
 def test_a_disk_that_fills_up_holds_work_up_and_costs_nothing(tmp_path, which):
     """It is said once, no attempt is spent, and everything goes on by itself; a stop, and a start, are still obeyed."""
@@ -136,7 +139,7 @@ def test_a_disk_that_fills_up_holds_work_up_and_costs_nothing(tmp_path, which):
     assert "as it should be" in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+@needs_mounts
 def test_a_folder_that_cannot_be_written_at_the_start_is_refused_with_the_remedy(tmp_path):
     done = in_namespace(READ_ONLY, tmp_path)
     assert "as it should be" in done.stdout, done.stdout + done.stderr

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-
 import pytest
 
 from tests.faults.injected import ERRORS, STEPS, Bench
+from tests.machine import needs_trace
 
 QUICK = [("ledger: sync", "EIO"), ("checkpoint: write", "ENOSPC"), ("results: open", "EMFILE")]
 
 
-def can_trace():
-    """strace is there, and the machine lets one process look at another."""
-    if shutil.which("strace") is None:
-        return False
-    return not subprocess.run(["strace", "-o", "/dev/null", "true"], check=False, capture_output=True).returncode
-
-
-pytestmark = pytest.mark.skipif(not can_trace(), reason="needs strace, and the right to use it")
+pytestmark = needs_trace
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +20,6 @@ def bench(tmp_path_factory):
     bench.close()
 
 
-@pytest.mark.timeout(240)
 def test_an_error_at_a_durable_step_is_said_once_costs_no_attempt_and_is_over_by_itself(bench):
     steps = {step.name: step for step in STEPS}
     for name, error in QUICK:

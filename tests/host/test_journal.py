@@ -17,6 +17,7 @@ from loguru import logger
 from sttd.host import log
 from sttd.host.events import Kind, say
 from sttd.job import Job
+from tests.harness import PATIENCE
 
 
 class Journald:
@@ -30,7 +31,7 @@ class Journald:
 
     def read(self) -> dict[str, bytes]:
         """The next record. A large one comes as a sealed file."""
-        assert select.select([self.socket], [], [], 30)[0], "no record came"
+        assert select.select([self.socket], [], [], PATIENCE)[0], "no record came"
         data, ancillary, _, _ = self.socket.recvmsg(1 << 20, socket.CMSG_SPACE(4))
         for level, kind, what in ancillary:
             assert (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from sttd.host.notify import Notifier, watchdog_interval
+from tests.harness import PATIENCE
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def manager(tmp_path):
     """A socket as systemd has one, and the environment that names it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "notify"))
-        server.settimeout(5)
+        server.settimeout(PATIENCE)
         yield server, {"NOTIFY_SOCKET": str(tmp_path / "notify")}
 
 

@@ -1,4 +1,4 @@
-"""One run of the daemon over the whole corpus, under strace; what it left behind is read afterwards, by every test."""
+"""One run of the daemon over the whole corpus, under strace where there is one; every test reads what the run left behind."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 
 from sttd.job import Job
-from tests.harness import Daemon
+from tests.harness import PATIENCE, Daemon
 from tests.hostile import corpus
+from tests.machine import no_trace
 
 SETTINGS = {
     "pool.workers": "2",
@@ -71,15 +72,16 @@ class Run:
     def go(self) -> None:
         """Make the corpus, and let the daemon come to the end of it."""
         corpus.make(self.daemon.inbox, self.outside)
-        command = [*_TRACE, "-o", str(self.trace), *self.daemon.command("run", "--drain")]
+        tracing = [*_TRACE, "-o", str(self.trace)] if no_trace() is None else []
+        command = [*tracing, *self.daemon.command("run", "--drain")]
         with (self.root / "log").open("wb") as log:
             process = subprocess.Popen(command, stderr=log)
             try:
-                code = process.wait(400)
+                code = process.wait(3 * PATIENCE)
             except subprocess.TimeoutExpired:  # a file holds it up: the tests tell which
                 for child in psutil.Process(process.pid).children(recursive=True):
                     child.kill()
-                code = process.wait(30)
+                code = process.wait(3 * PATIENCE)
         (self.root / "code").write_text(str(code))
 
     @cached_property

@@ -18,8 +18,7 @@ from tests import speech
 from tests.hostile import corpus
 from tests.hostile.corpus import Case, Fate
 from tests.hostile.run import OWN_FILES, Run, own_folders
-
-pytestmark = pytest.mark.timeout(600)  # the run counts for the first test
+from tests.machine import needs_trace
 
 CASES = corpus.cases()
 REMEDIES = ("copy it again", "copy or export it again", "convert the file", "convert it", "split it", "export it with")
@@ -174,6 +173,7 @@ def test_programs_get_every_name_whole(run):
         assert run.daemon.json("show", str(job.id))["state"] == str(job.state)
 
 
+@needs_trace
 def test_no_process_opens_a_socket_or_starts_a_program(run):
     calls = Counter(call.name for call in run.calls)
     assert not {"socket", "connect", "bind"} & set(calls)
@@ -181,6 +181,7 @@ def test_no_process_opens_a_socket_or_starts_a_program(run):
     assert all(program.startswith(b"python") for program in programs), programs
 
 
+@needs_trace
 def test_each_recording_is_opened_once_by_a_worker_and_leads_to_no_other_file(run):
     """Every path that any process opened: the recordings, sttd's own folders, the interpreter and its libraries."""
     inbox = os.fsencode(run.daemon.inbox)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.harness import PATIENCE
 from tests.hub.standin import REPOSITORY, StandIn
 
 PATIENT = {"HF_HUB_DOWNLOAD_TIMEOUT": "100"}  # seconds without a byte
@@ -42,7 +43,7 @@ class Machine(NamedTuple):
             env=self.environ | environ,
             capture_output=True,
             encoding="utf-8",
-            timeout=280,
+            timeout=PATIENCE,
             check=False,
         )
 

@@ -12,9 +12,10 @@ import pytest
 
 from sttd.hub.owner import become_owner
 from tests.hub.conftest import Machine
+from tests.machine import needs_root
 from tests.unprivileged import NOBODY, as_nobody
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+pytestmark = needs_root
 
 
 def _readable(path: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from sttd.worker.errors import NoModel
 from sttd.worker.folder import resolve
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 from tests.hub.standin import MODEL, REPOSITORY
 
 MEGA = 2**20
@@ -101,9 +101,9 @@ def test_a_killed_pull_shows_nothing_and_the_next_one_goes_on(machine, standin):
 def test_ctrl_c_ends_a_pull_as_every_command(machine, standin):
     standin.hold_after = 3 * MEGA
     pull = machine.start("pull", "base")
-    assert standin.held.wait(60)
+    assert standin.held.wait(PATIENCE)
     pull.send_signal(signal.SIGINT)
-    said, _ = pull.communicate(timeout=60)
+    said, _ = pull.communicate(timeout=PATIENCE)
     assert pull.returncode == 130
     assert "Traceback" not in said
     assert is_absent(machine)

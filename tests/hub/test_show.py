@@ -8,7 +8,7 @@ from tests.cli.test_terminal import COLOUR, ESCAPE, Screen
 
 def test_a_terminal_gets_a_bar_for_each_file(machine):
     screen = Screen(machine.home, 100, "model", "pull", "base", **machine.environ | {"HF_HUB_OFFLINE": "0"})
-    seen = screen.read(patience=100)
+    seen = screen.read()
     assert screen.close() == 0, seen
     assert COLOUR.search(seen)
     plain = ESCAPE.sub("", seen)

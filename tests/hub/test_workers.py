@@ -8,6 +8,7 @@ import sys
 
 from sttd.job import State
 from tests import speech
+from tests.harness import PATIENCE
 from tests.hub.standin import MODEL, REPOSITORY
 
 
@@ -57,7 +58,7 @@ def test_what_runs_in_a_worker_could_not_call_it_either(machine, standin):
     )
     environ = machine.environ | {"HF_HUB_OFFLINE": "0"}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 1
     assert "LocalEntryNotFoundError" in done.stderr

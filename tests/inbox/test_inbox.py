@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 import resource
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,9 +18,9 @@ from sttd.errors import AlreadyRunning, NotConfigured
 from sttd.inbox import Away, Found, Gone, Inbox, inbox as inbox_module, place as place_module, scan as scan_module
 from sttd.inbox.mail import LIMIT, Mailbox
 from sttd.inbox.news import News
+from tests.harness import PATIENCE, remove_folder
 from tests.inbox.test_scan import HOSTILE
-
-PATIENCE = 20.0
+from tests.machine import needs_mounts, no_mounts
 
 
 class Live:
@@ -275,7 +274,7 @@ def test_an_inbox_that_is_deleted_and_made_again_is_watched_again(live, root):
     box = live(rescan_interval=0.2)
     (root / "a.wav").write_bytes(b"x")
     box.start().until_idle()
-    shutil.rmtree(root)
+    remove_folder(root)
     box.until(lambda: len(box.away) == 1, "it is away")
     root.mkdir()
     (root / "a.wav").write_bytes(b"x")
@@ -392,20 +391,11 @@ def in_namespace(script, *flags):
     """Run `script` in namespaces of its own, so that its mounts and limits end with it."""
     return subprocess.run(
         ["unshare", "--mount", "--propagation", "private", *flags, sys.executable, "-c", script],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 
-def can(*flags):
-    """Whether this machine lets us make such namespaces: it takes root, and not every container has it."""
-    try:
-        return os.geteuid() == 0 and not subprocess.run(["unshare", *flags, "true"], check=False).returncode
-    except FileNotFoundError:
-        return False
-
-
-needs_mounts = pytest.mark.skipif(not can("--mount"), reason="needs root and mount namespaces")
-needs_users = pytest.mark.skipif(not can("--mount", "--user", "--map-root-user"), reason="needs user namespaces")
+USERS = ("--user", "--map-root-user")
 HEAD = """
 import os, pathlib, subprocess, sys
 sys.path.insert(0, {here!r})
@@ -519,10 +509,10 @@ def test_a_read_only_inbox_is_refused_with_the_remedy(root):
     assert "read-only: mount it writable" in done.stdout
 
 
-@needs_users
+@pytest.mark.skipif(no_mounts(*USERS) is not None, reason=f"no user namespaces: {no_mounts(*USERS)}")
 @pytest.mark.parametrize("what", ["watches", "instances"])
 def test_where_the_kernel_gives_no_watch_rescans_do_the_work_and_the_log_says_how_to_raise_the_limit(root, what):
-    done = in_namespace(script(LIMITED.replace("{what}", what), root), "--user", "--map-root-user")
+    done = in_namespace(script(LIMITED.replace("{what}", what), root), *USERS)
     assert "as it should be" in done.stdout, done.stdout + done.stderr
 
 

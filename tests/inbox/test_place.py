@@ -12,6 +12,7 @@ import pytest
 from sttd.errors import AlreadyRunning, NotConfigured
 from sttd.inbox.lock import LOCK, Claim
 from sttd.inbox.place import Place, Standing
+from tests.harness import PATIENCE
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def root(tmp_path):
 def _hold(root, ready, done):
     claim = Claim(Path(root))
     ready.set()
-    done.wait(30)
+    done.wait(PATIENCE)
     claim.release()
 
 
@@ -35,7 +36,7 @@ def test_a_second_daemon_is_refused_with_a_clear_message(root):
     other = context.Process(target=_hold, args=(str(root), ready, done))
     other.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(PATIENCE)
         with pytest.raises(AlreadyRunning, match="another sttd holds the inbox"):
             Claim(root)
     finally:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
 from sttd.inbox.rules import Rules, Why
 from sttd.inbox.scan import Scan, look
 from sttd.job import Identity
+from tests.unprivileged import as_nobody
 
 RULES = Rules(["wav", "mp3"])
 HOSTILE = [
@@ -135,14 +138,23 @@ def test_a_path_that_is_too_long_for_the_kernel_is_counted_and_stops_nothing(tmp
     assert scan.ignored[Why.DEEP] == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_in_a_folder_without_the_right_to_search_is_unknown_not_absent(tmp_path):
-    make(tmp_path, "shut/a.wav")
-    (tmp_path / "shut").chmod(0o400)
-    _, scan = walk(tmp_path)
-    assert list(scan.errors) == ["shut"]
-    with pytest.raises(PermissionError):
-        look(str(tmp_path), "shut/a.wav")
+def test_a_file_in_a_folder_without_the_right_to_search_is_unknown_not_absent():
+    """Root may search every folder, so that it becomes nobody here."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are closed to other users
+        os.chmod(folder, 0o755)
+        make(Path(folder), "shut/a.wav")
+        (Path(folder) / "shut").chmod(0o444)
+
+        def search() -> None:
+            _, scan = walk(folder)
+            assert list(scan.errors) == ["shut"]
+            with pytest.raises(PermissionError):
+                look(folder, "shut/a.wav")
+
+        if os.geteuid() == 0:
+            assert as_nobody(search) == (0, "", "")
+        else:
+            search()
 
 
 def test_a_walk_holds_few_of_the_names_at_a_time(tmp_path):

@@ -15,6 +15,7 @@ from sttd.inbox import watch as watch_module
 from sttd.inbox.mail import Mailbox
 from sttd.inbox.news import News
 from sttd.inbox.watch import PAIR, RETRY, SAY_AGAIN, Watch
+from tests.harness import PATIENCE
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_a_stopped_watch_leaves_no_thread(watch):
     assert made
     watch.stop()
     for thread in made:
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -70,10 +71,10 @@ def test_names_that_are_no_job_wake_nobody(watch, mailbox, tmp_path):
     watch.check(0.0)
     (tmp_path / "a.part").write_bytes(b"x")
     (tmp_path / "a.part").rename(tmp_path / "a.wav")
-    mail = mailbox.take(10.0)
+    mail = mailbox.take(PATIENCE)
     assert mail.news == {"a.wav": News.FINAL}
     (tmp_path / "a.wav").rename(tmp_path / ".sttd-1")
-    mail = mailbox.take(10.0)
+    mail = mailbox.take(PATIENCE)
     assert mail.news == {"a.wav": News.LEFT}
 
 
@@ -84,7 +85,7 @@ def test_reading_a_file_makes_no_news(watch, mailbox, tmp_path):
     (tmp_path / "b.wav").write_bytes(b"x")
     news = {}
     while "b.wav" not in news:
-        news |= mailbox.take(10.0).news
+        news |= mailbox.take(PATIENCE).news
     assert news.keys() == {"b.wav"}
 
 
@@ -92,7 +93,7 @@ def news_until(mailbox, rel):
     """All news up to and with those of `rel`, in the order of their coming."""
     news = []
     while rel not in dict(news):
-        news += mailbox.take(10.0).news.items()
+        news += mailbox.take(PATIENCE).news.items()
     return news
 
 
@@ -169,12 +170,12 @@ def test_whichever_of_its_threads_dies_the_watch_is_set_up_again(watch, mailbox,
     observer = watch._observer
     thread = {"reader": observer.reader, "observer": observer, "emitter": next(iter(observer.emitters))}[part]
     thread.stop()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert watch.check(1.0)
     assert "had died" in log[0]
     (tmp_path / "a.wav").write_bytes(b"x")
-    end = time.monotonic() + 10
-    while "a.wav" not in mailbox.take(10.0).news:
+    end = time.monotonic() + PATIENCE
+    while "a.wav" not in mailbox.take(PATIENCE).news:
         assert time.monotonic() < end
 
 

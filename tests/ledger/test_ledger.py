@@ -19,6 +19,8 @@ from sttd.errors import AlreadyRunning, LedgerError, NoSuchJob, Stale
 from sttd.fs.lock import Lock, is_held
 from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
 from sttd.ledger import Ledger, schema
+from tests.harness import PATIENCE
+from tests.machine import needs_root
 from tests.unprivileged import as_nobody
 
 SOUND = Identity(1000, 5)
@@ -172,7 +174,7 @@ def open_folder():
     shutil.rmtree(folder)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
+@needs_root
 @pytest.mark.parametrize("end", ["runs", "killed", "closed"])
 def test_a_reader_needs_no_right_to_write(open_folder, end):
     """While the writer runs, after it was killed, and after it ended well."""
@@ -182,7 +184,7 @@ def test_a_reader_needs_no_right_to_write(open_folder, end):
         assert writer.stdout.readline() == b"written\n"
         if end == "killed":
             writer.send_signal(signal.SIGKILL)
-            writer.wait(10)
+            writer.wait(PATIENCE)
         elif end == "closed":
             writer.communicate(b"\n", 10)
         before = sorted(open_folder.iterdir())
@@ -192,12 +194,12 @@ def test_a_reader_needs_no_right_to_write(open_folder, end):
         assert sorted(open_folder.iterdir()) == before
     finally:
         writer.kill()
-        writer.wait(10)
+        writer.wait(PATIENCE)
         writer.stdin.close()
         writer.stdout.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
+@needs_root
 def test_a_reader_may_come_while_the_daemon_ends(open_folder):
     """The WAL file that it saw is gone when it opens the ledger, and what it would need is not for it to create."""
     path = open_folder / "ledger.db"

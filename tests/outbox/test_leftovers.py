@@ -20,6 +20,7 @@ from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.outbox import names
 from tests import speech
+from tests.machine import needs_root
 from tests.outbox.test_outbox import files_in, make, stage
 
 
@@ -143,9 +144,8 @@ def test_folders_have_the_rights_of_the_folder_above(tmp_path):
     assert stat.S_IMODE((tmp_path / "plain/a").stat().st_mode) == 0o775
 
 
+@needs_root
 def test_results_have_the_group_of_a_setgid_folder_and_mode_0640(tmp_path):
-    if os.geteuid():
-        pytest.skip("only root gives a folder to another group")
     config, job, source = make(tmp_path)
     os.chown(tmp_path / "transcripts", -1, 12345)
     (tmp_path / "transcripts").chmod(0o2750)

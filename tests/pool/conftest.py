@@ -15,9 +15,9 @@ import pytest
 from sttd.config import Config
 from sttd.part import ENDS, Event, ModelSpec, Options, PartSpec
 from sttd.pool.local.pool import LocalPool
+from tests.harness import PATIENCE
 
 SCRIPTED = "tests.pool.scripted"
-PATIENCE = 30.0  # seconds; every wait ends with its event
 
 
 def part(part_id: str, source: str, **changes) -> PartSpec:

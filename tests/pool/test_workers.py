@@ -16,6 +16,7 @@ import pytest
 from sttd.part import Cause, Chunks, Done, Lost, Notice, Started
 from sttd.pool import PoolFull
 from sttd.pool.wire import Clean
+from tests.harness import PATIENCE
 from tests.pool.conftest import worker_processes
 
 
@@ -220,7 +221,7 @@ def test_closing_asks_those_that_work_and_waits_for_them(rig, tmp_path):
     closing.start()
     assert told.end("2.0").cause is Cause.SHUTDOWN, "one that loads has nothing to lose"
     (tmp_path / "go").touch()
-    closing.join(10)
+    closing.join(PATIENCE)
     assert not closing.is_alive()
     assert told.of("1.0")[-1] == Done(part_id="1.0", attempt=1, resume_at=32000, cause=Cause.ASKED)
     assert worker_processes() == []
@@ -246,7 +247,7 @@ def test_a_second_close_shortens_the_grace_of_the_first(rig):
     first = threading.Thread(target=told.pool.close, args=(3600.0,))
     first.start()
     told.pool.close(0.0)
-    first.join(5)
+    first.join(PATIENCE)
     assert not first.is_alive()
     assert told.of("1.0")[-1].cause is Cause.SHUTDOWN
     told.pool.kill("1.0", 1, Cause.TIMEOUT)
@@ -297,7 +298,7 @@ def test_no_worker_outlives_a_daemon_that_is_killed(tmp_path):
         parent.kill()
         parent.wait()
         parent.stdout.close()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
     left = [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
     for each in left:
         each.kill()

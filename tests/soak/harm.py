@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from tests.harness import Daemon
+from tests.harness import PATIENCE, Daemon
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Harm:
     def _kill_daemon(self, _stop: threading.Event) -> None:
         workers = self.daemon.children()
         self.daemon.stop(signal.SIGKILL)
-        _, alive = psutil.wait_procs(workers, timeout=20)
+        _, alive = psutil.wait_procs(workers, timeout=PATIENCE)
         assert not alive, f"workers outlive their daemon: {alive}"
         self.acts["daemon killed"] += 1
         self._begin()

@@ -14,7 +14,7 @@ import pytest
 
 from sttd.job import Job, State
 from tests import invariants
-from tests.harness import Daemon, wait_for
+from tests.harness import PATIENCE, Daemon, wait_for
 from tests.soak.harm import Harm, Life
 from tests.soak.recordings import bases
 from tests.soak.writers import Left, Version, Writer, run_all
@@ -91,7 +91,7 @@ def disturbed(daemon: Daemon, writers: list[Writer]) -> Harm:
         stop.wait(SECONDS - (time.monotonic() - began))
     finally:
         stop.set()
-        harming.join(60)
+        harming.join(PATIENCE)
         if errors or harming.is_alive():
             daemon.close()
     assert not errors, errors

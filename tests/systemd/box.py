@@ -18,12 +18,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
+from tests.machine import no_mounts
 
 LIBRARY = next(iter(site.getsitepackages()))  # of the Python that runs the tests
 BOOT = Path(__file__).with_name("boot.sh")
 CGROUPS = Path("/sys/fs/cgroup")
-PROGRAMS = ("/lib/systemd/systemd", "unshare", "nsenter", "dbus-daemon", "systemctl", "journalctl", "runuser")
+PROGRAMS = (
+    "/lib/systemd/systemd",
+    "unshare",
+    "nsenter",
+    "dbus-daemon",
+    "systemctl",
+    "journalctl",
+    "setpriv",
+    "pgrep",
+    "useradd",
+)
 ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8")
 PYTHON = "/usr/bin/python3"  # one that the service can read
 
@@ -33,6 +44,8 @@ def why_not() -> str | None:
     """Why no systemd can be booted here; None: it can."""
     if os.geteuid() != 0:
         return "only root can boot a systemd"
+    if reason := no_mounts():
+        return reason
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     if missing:
         return f"there is no {', no '.join(missing)}"
@@ -70,7 +83,7 @@ class Box:
             ["/bin/bash", "-ec", f'{enter}exec {spaces} /bin/bash "$@"', "box", BOOT, layer, LIBRARY],
             stdin=subprocess.DEVNULL, stdout=self._console, stderr=self._console,
         )  # fmt: skip
-        self.pid = wait_for(self._booting, f"systemd starts; {layer.parent}/console says why not", 20)
+        self.pid = wait_for(self._booting, f"systemd starts; {layer.parent}/console says why not")
         self.root = Path(f"/proc/{self.pid}/root")
         wait_for(
             lambda: self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"), "it is up"
@@ -96,7 +109,13 @@ class Box:
             "LANG=C.UTF-8",
         ]
         return subprocess.run(
-            [*command, *map(str, words)], capture_output=True, text=text, timeout=90, check=False, cwd="/", **options
+            [*command, *map(str, words)],
+            capture_output=True,
+            text=text,
+            timeout=PATIENCE,
+            check=False,
+            cwd="/",
+            **options,
         )
 
     def _command(self, *words: str | Path) -> list[str]:
@@ -152,7 +171,7 @@ class Box:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)  # with PID 1 all others of its namespace die
         for process in (*self._helpers.values(), self._outer):
-            process.communicate(timeout=20)
+            process.communicate(timeout=PATIENCE)
         self._console.close()
         for cgroup in self._cgroups:
             _remove_cgroup(cgroup)
@@ -176,7 +195,7 @@ def _remove_cgroup(cgroup: Path) -> None:
             time.sleep(0.05)
         return not cgroup.exists()
 
-    wait_for(removed, f"{cgroup} is empty", 10)
+    wait_for(removed, f"{cgroup} is empty")
 
 
 @contextlib.contextmanager

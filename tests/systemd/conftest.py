@@ -37,6 +37,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
             "--ignore-installed", "--root-user-action=ignore", "/opt/checkout",
         )  # fmt: skip
         for name in ("alice", "bob"):
+            box.run("userdel", "--remove", name)  # this machine may have one of that name
             box.do("useradd", "--create-home", "--user-group", name)
         yield box
 

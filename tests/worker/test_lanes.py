@@ -17,9 +17,8 @@ from sttd.worker.decoding.items import prepare
 from sttd.worker.lanes import Lanes
 from sttd.worker.speech.windows import Window
 from tests import speech
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 
-PATIENCE = 30.0
 RATE = speech.RATE
 
 

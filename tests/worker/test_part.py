@@ -36,6 +36,7 @@ from sttd.worker import LoadedModel, load, run_part
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.prefetch import Closed, Prefetch, Stuck
 from tests import speech
+from tests.harness import PATIENCE
 
 RATE = speech.RATE
 SURE = Options(temperatures=(0.0,), beam_size=1)  # no random numbers, and quick
@@ -258,7 +259,7 @@ def test_prefetch_works_ahead_no_further_than_its_depth():
     with Prefetch(produce, 2) as ahead:
         things: Iterator[int] = iter(ahead)
         assert next(things) == 0
-        assert waits.wait(5)  # one taken, two ready, one in the hand
+        assert waits.wait(PATIENCE)  # one taken, two ready, one in the hand
         time.sleep(0.05)  # for what must not happen there is no event
         assert made == [0, 1, 2, 3]
         assert list(things) == list(range(1, 10))

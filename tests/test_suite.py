@@ -1,0 +1,70 @@
+"""What the suite asks of itself: no test depends on how fast this machine is, and no check is skipped unseen."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.harness import PATIENCE
+
+TESTS = Path(__file__).parent
+LIMITS = {"timeout", "patience"}  # keywords that limit a wait
+WAITS = {"wait", "join", "result", "communicate", "settimeout"}  # methods whose one argument does
+PAUSE = 1.0  # seconds; what waits for so little is a pause between two looks, and no limit
+
+SKIPPED = """
+import pytest
+
+def test_that_is_fine():
+    pass
+
+@pytest.mark.skip(reason="no strace")
+def test_that_is_skipped():
+    pass
+"""
+
+
+def limits(tree: ast.Module) -> Iterator[tuple[int, float]]:
+    """The lines and seconds of waits that are limited by a number."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        given = [keyword.value for keyword in call.keywords if keyword.arg in LIMITS]
+        if isinstance(call.func, ast.Attribute) and call.func.attr in WAITS and len(call.args) == 1:
+            given += call.args
+        for value in given:
+            if isinstance(value, ast.Constant) and isinstance(value.value, int | float):
+                yield call.lineno, value.value
+
+
+def test_no_wait_measures_the_machine():
+    """Its limit is PATIENCE, which a machine ten times slower than ours meets, or some of it or times it."""
+    short = [
+        f"{path.relative_to(TESTS)}:{line}: {seconds} s"
+        for path in sorted(TESTS.rglob("*.py"))
+        if path.relative_to(TESTS).parts[0] != "bench"  # which is there to measure
+        for line, seconds in limits(ast.parse(path.read_bytes()))
+        if PAUSE < seconds < PATIENCE
+    ]
+    assert short == []
+
+
+def test_a_skipped_test_fails_the_run_that_is_to_skip_none(tmp_path):
+    """As .ci/run asks for it, and over xdist's processes."""
+    (tmp_path / "test_it.py").write_text(SKIPPED)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "1",
+        str(tmp_path),
+    ]
+    done = subprocess.run([*command, "--no-skips"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "1 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 1
