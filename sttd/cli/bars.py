@@ -16,7 +16,7 @@ from rich.progress import (
 )
 
 from sttd.cli import term
-from sttd.text import sentence
+from sttd.text import printable, sentence
 
 
 class Bars:
@@ -43,7 +43,7 @@ class Bars:
         self._progress.stop()
 
     def begin(self, file: str, have: int, total: int) -> None:
-        self._task = self._progress.add_task(file, completed=have, total=total)
+        self._task = self._progress.add_task(printable(file), completed=have, total=total)
 
     def at(self, have: int) -> None:
         self._progress.update(self._task, completed=have)

@@ -123,7 +123,7 @@ def _report(config: Config, root: Path, jobs: tuple[Job, ...]) -> None:
 
 
 def _plain_heading(name: str, about: str) -> None:
-    print(f"\n{name} ({about})")
+    print(f"\n{printable(name)} ({sentence(about)})")
 
 
 def words_of(job: Job) -> str:

@@ -19,7 +19,7 @@ UNDER_WAY = (State.RUNNING, State.COMMITTING)
 def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     """The daemon, its queue, workers and memory; zeros and nulls where it does not run or never ran.
 
-    `since` is in UTC seconds since the epoch, `done` and `total` are seconds of audio, `progress` is 0 to 1.
+    `since` is in UTC seconds since the epoch; `done`, `total` and `resumed_at` are seconds of audio; `progress` is 0 to 1.
     """
     daemon = ledger.fact("daemon", {}) if ledger and running else {}
     now = live_figures(ledger) if ledger and running else {}
@@ -27,7 +27,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     return {
         "daemon": {"running": running, "pid": daemon.get("pid"), "since": daemon.get("since"),
                    "version": daemon.get("version")},
-        "jobs": _counts(ledger),
+        "jobs": counts(ledger),
         "workers": [_worker(worker) for worker in now.get("workers", [])],
         "memory": {"percent": memory.get("percent"), "level": memory.get("level")},
         "paused": bool(ledger.fact("paused", default=False)) if ledger else False,
@@ -42,7 +42,7 @@ def live_figures(ledger: Ledger) -> dict[str, Any]:
     return live.read(Path(daemon["live"]), daemon["pid"]) if "live" in daemon else {}
 
 
-def _counts(ledger: Ledger | None) -> dict[str, int]:
+def counts(ledger: Ledger | None) -> dict[str, int]:
     found = dict.fromkeys(State, 0) if ledger is None else ledger.counts()
     names = (State.QUEUED, State.RUNNING, State.DONE, State.FAILED, State.CANCELLED, State.VANISHED)
     counts = {str(name): found[name] for name in names}
@@ -51,7 +51,10 @@ def _counts(ledger: Ledger | None) -> dict[str, int]:
 
 
 def _worker(worker: dict[str, Any]) -> dict[str, Any]:
-    names = ("pid", "state", "job", "model", "progress", "source", "done", "total")
+    names = (
+        "pid", "state", "job", "model", "progress", "source", "done", "total",
+        "attempt", "resumed_at",
+    )  # fmt: skip
     return {name: worker.get(name) for name in names}
 
 
@@ -63,14 +66,18 @@ def states(name: str | None) -> tuple[State, ...]:
 
 
 def job(found: Job) -> dict[str, Any]:
-    """One job. Times are UTC seconds since the epoch, `progress` is in seconds of audio."""
+    """One job. Times are UTC seconds since the epoch, `progress` is in seconds of audio.
+
+    `error` and `cause` are about the present: while a worker has the job, what went wrong before is in `last_error`.
+    """
     names = (
         "id", "source", "state", "attempts", "resumes", "chunks", "audio_seconds", "language", "model",
         "requested_model", "fallback_reason", "error", "outputs",
         "progress", "cause", "size", "location", "created_at", "not_before", "started_at", "finished_at",
-        "redo_of", "copy_of",
+        "redo_of", "copy_of", "attempt",
     )  # fmt: skip
-    return {name: getattr(found, name) for name in names}
+    past = {"error": None, "cause": None} if found.state in UNDER_WAY else {}
+    return {name: getattr(found, name) for name in names} | past | {"last_error": found.error}
 
 
 def line(value: dict[str, Any]) -> str:

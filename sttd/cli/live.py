@@ -12,6 +12,7 @@ from rich.text import Text
 
 from sttd.cli import plain, term
 from sttd.job import ENDED, State
+from sttd.text import printable
 
 if TYPE_CHECKING:
     from sttd.cli.progress import Picture
@@ -40,11 +41,13 @@ def _bars(picture: Picture, names: Mapping[str, str], width: int) -> Table:
     for name in names:
         job = jobs.get(name)
         if job is None or job.state is State.QUEUED:
-            table.add_row(Text(name), term.progress(0.0, width), Text("waits", "dim"))
+            table.add_row(Text(printable(name)), term.progress(0.0, width), Text("waits", "dim"))
         elif job.state in ENDED:
-            table.add_row(Text(name), term.progress(1.0, width), Text(str(job.state), term.STYLES[job.state]))
+            table.add_row(
+                Text(printable(name)), term.progress(1.0, width), Text(str(job.state), term.STYLES[job.state])
+            )
         else:
             share = picture.progress.get(job.id) or None  # a bar that moves says more than one that stands at zero
             says = plain.percent(share) if share else "listens" if job.model else "model loads"
-            table.add_row(Text(name), term.progress(share, width), Text(says, "cyan"))
+            table.add_row(Text(printable(name)), term.progress(share, width), Text(says, "cyan"))
     return table

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sttd.cli import access, figures, plain
+from sttd.cli import about, access, figures, plain
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
 from sttd.errors import NoSuchJob, UsageError
@@ -141,19 +141,22 @@ def _table(found: list[Job], state: str | None, total: int) -> None:
 @shared
 def show(number: int, as_json: bool) -> None:
     """All about one job: where its files lie, how each attempt went."""
-    with access.reading(given().load()) as ledger:
+    config = given().load()
+    with access.reading(config) as ledger:
         job, attempts = find(ledger, number), ledger.attempts(number)
+        workers = figures.status(ledger, access.is_running(config))["workers"]
+    worker = next((each for each in workers if each["job"] == number), None)
     if as_json:
         print(figures.text(figures.job(job) | {"history": attempts}))
     elif is_terminal():
         from sttd.cli import term
 
-        term.console().print(term.show(job, attempts))
+        term.console().print(term.show(job, attempts, worker, time.time()))
     else:
-        for word, says in plain.job_facts(job):
+        for word, says in about.job_facts(job, worker, time.time()):
             print(f"{word:<11}  {says}")
         for attempt in attempts:
-            print(f"attempt      {plain.attempt_line(attempt)}")
+            print(f"attempt      {about.attempt_line(attempt)}")
 
 
 def find(ledger: Ledger, number: int) -> Job:

@@ -1,7 +1,11 @@
-"""Status and jobs as plain text: what pipes and files get. The columns stay where they are."""
+"""Status and jobs as plain text: what pipes and files get. The columns stay where they are.
+
+No field is trusted: each line is made harmless as a whole (`sentence`), whatever the ledger holds.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +17,7 @@ from sttd.units import format_duration
 
 def clock(seconds: float | None) -> str:
     """Audio time as a player shows it: `0:07`, `1:02:03`; `-` where it is not known."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return "-"
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -22,11 +26,18 @@ def clock(seconds: float | None) -> str:
 
 def moment(utc: float | None) -> str:
     """A time of day with its date, in the local zone."""
-    return "-" if utc is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(utc))
+    if utc is None:
+        return "-"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(utc))
+    except (OverflowError, ValueError, OSError):  # no year of a calendar
+        return f"{utc:g}"
 
 
 def span(seconds: float) -> str:
     """How long ago, in the two largest units: `2h 14min`."""
+    if not math.isfinite(seconds):
+        return "-"
     return " ".join(format_duration(max(0, int(seconds))).split()[:2])
 
 
@@ -47,7 +58,7 @@ def daemon(status: dict[str, Any], now: float) -> str:
     if about["since"] is None:
         return f"{word}, starting"
     lasted = span(now - about["since"])
-    return f"{word} since {moment(about['since'])} ({lasted}), pid {about['pid']}, version {about['version']}"
+    return sentence(f"{word} since {moment(about['since'])} ({lasted}), pid {about['pid']}, version {about['version']}")
 
 
 def counts(status: dict[str, Any]) -> str:
@@ -57,10 +68,14 @@ def counts(status: dict[str, Any]) -> str:
 def inbox(status: dict[str, Any]) -> str:
     """What the inbox holds beside jobs; "" where there is nothing to say."""
     found = status["inbox"]
-    words = [f"away: {sentence(found['away'])}"] if found["away"] else []
+    words = [f"away: {found['away']}"] if found["away"] else []
     words += [f"{found['settling']} settling"] if found["settling"] else []
-    words += [f"{count} ignored ({sentence(reason)})" for reason, count in sorted(found["ignored"].items())]
-    return ", ".join(words)
+    words += [f"{count} ignored ({reason})" for reason, count in sorted(found["ignored"].items())]
+    return sentence(", ".join(words))
+
+
+def memory(status: dict[str, Any]) -> str:
+    return sentence(f"{status['memory']['percent']:.1f} % ({status['memory']['level']})")
 
 
 def status_lines(status: dict[str, Any], now: float) -> Iterator[str]:
@@ -68,7 +83,7 @@ def status_lines(status: dict[str, Any], now: float) -> Iterator[str]:
     yield f"daemon   {daemon(status, now)}"
     yield f"jobs     {counts(status)}"
     if status["memory"]["percent"] is not None:
-        yield f"memory   {status['memory']['percent']:.1f} % ({status['memory']['level']})"
+        yield f"memory   {memory(status)}"
     if inbox(status):
         yield f"inbox    {inbox(status)}"
     for worker in status["workers"]:
@@ -81,8 +96,16 @@ def _worker(worker: dict[str, Any]) -> str:
     words = [f"{worker['pid']} {worker['state']}"]
     words += [f"model {printable(worker['model'])}"] if worker["model"] else []
     if worker["job"] is not None:
-        words.append(f"job {worker['job']} {percent(worker['progress'])} {printable(worker['source'] or '')}".rstrip())
-    return " ".join(words)
+        again = f" {attempt(worker)}" if (worker["attempt"] or 1) > 1 else ""
+        done = percent(worker["progress"])
+        words.append(f"job {worker['job']}{again} {done} {printable(worker['source'] or '')}".rstrip())
+    return sentence(" ".join(words))
+
+
+def attempt(worker: dict[str, Any]) -> str:
+    """Which attempt a worker is at, and where in the audio it began."""
+    resumed = f" from {clock(worker['resumed_at'])}" if worker["resumed_at"] else ""
+    return f"attempt {worker['attempt']}{resumed}"
 
 
 def percent(progress: float | None) -> str:
@@ -97,70 +120,19 @@ def done_part(job: Job) -> float | None:
 
 
 JOBS_HEAD = "    ID  STATE       DONE     AUDIO  LANG  MODEL             SOURCE"
+AT_WORK = (State.RUNNING, State.COMMITTING)
 
 
 def job_line(job: Job) -> str:
-    """One job; the source comes last, and after a tab (which no printed name holds) the error."""
-    language, model = job.language or "-", printable(job.model or "-")
+    """One job; the source comes last, and after a tab (which no printed name holds) what is wrong with it."""
+    language, model = printable(job.language or "-"), printable(job.model or "-")
     words = f"{job.id:>6}  {job.state:<10}  {percent(done_part(job)):>4}  {clock(job.audio_seconds):>8}  {language:<4}"
-    error = f"\t{sentence(job.error)}" if job.error else ""
+    error = f"\t{sentence(job.error)}" if job.error and job.state not in AT_WORK else ""
     return f"{words}  {model:<16}  {printable(job.source)}{error}"
 
 
-def job_facts(job: Job) -> Iterator[tuple[str, str]]:
-    """`sttd show`: all that is worth saying about a job, as a word and what it says."""
-    yield "job", str(job.id)
-    yield "source", printable(job.source)
-    yield "state", str(job.state)
-    if job.error:
-        yield "error", sentence(job.error)
-    if job.cause:
-        yield "cause", job.cause
-    yield "size", size(job.size)
-    if job.audio_seconds is not None:
-        yield "audio", f"{clock(job.audio_seconds)}, {percent(done_part(job))} done in {job.chunks} chunks"
-    if job.language:
-        known = "" if job.language_probability is None else f" ({job.language_probability:.0%})"
-        yield "language", f"{job.language}{known}"
-    if job.model or job.requested_model:
-        yield "model", printable(job.model or "not loaded yet")
-    if job.requested_model and job.requested_model != job.model:
-        yield "asked for", printable(job.requested_model)
-    if job.fallback_reason:
-        yield "fallback", sentence(job.fallback_reason)
-    yield "attempts", f"{job.attempts} spent, {job.attempt} started, {job.resumes} resumed from a checkpoint"
-    yield from _when(job)
-    yield from _kin(job)
-    if job.location:
-        yield "location", printable(job.location)
-    for output in job.outputs:
-        yield "output", printable(output)
-
-
-def _when(job: Job) -> Iterator[tuple[str, str]]:
-    yield "created", moment(job.created_at)
-    if job.started_at is not None:
-        yield "started", moment(job.started_at)
-    if job.state is State.QUEUED and job.not_before > 0:
-        yield "waits until", moment(job.not_before)
-    if job.finished_at is not None:
-        yield "finished", moment(job.finished_at)
-
-
-def _kin(job: Job) -> Iterator[tuple[str, str]]:
-    if job.overrides.model or job.overrides.language:
-        asked = {"model": job.overrides.model, "language": job.overrides.language}
-        yield "asked", printable(", ".join(f"{name} {value}" for name, value in asked.items() if value))
-    if job.redo_of is not None:
-        yield "redo of", f"job {job.redo_of}"
-    if job.copy_of is not None:
-        yield "same as", f"job {job.copy_of}"
-
-
-def attempt_line(attempt: dict[str, Any]) -> str:
-    """How one attempt went."""
-    ended = "under way" if attempt["ended_at"] is None else attempt["cause"] or "done"
-    lasted = "" if attempt["ended_at"] is None else f" after {span(attempt['ended_at'] - attempt['started_at'])}"
-    error = f": {sentence(attempt['error'])}" if attempt["error"] else ""
-    pid = "" if attempt["pid"] is None else f", pid {attempt['pid']}"
-    return f"{attempt['attempt']}  {moment(attempt['started_at'])}{pid}: {ended}{lasted}{error}"
+def remark(job: Job) -> str:
+    """What there is to say about a job in a list; "": nothing. While a worker has it, what went wrong before is past."""
+    if job.state is State.RUNNING:
+        return f"attempt {job.attempt} since {moment(job.started_at)}" if job.attempt > 1 else ""
+    return "" if job.state is State.COMMITTING else sentence(job.error or "")

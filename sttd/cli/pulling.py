@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sttd.cli.plain import percent, size
-from sttd.text import sentence
+from sttd.text import printable, sentence
 
 
 class Lines:
@@ -13,8 +13,8 @@ class Lines:
         self._file, self._total, self._tenth = "", 0, 0
 
     def begin(self, file: str, have: int, total: int) -> None:
-        self._file, self._total, self._tenth = file, total, 10 * have // max(1, total)
-        print(f"  {file}  {size(total)}" + (f", goes on at {size(have)}" if have else ""), flush=True)
+        self._file, self._total, self._tenth = printable(file), total, 10 * have // max(1, total)
+        print(f"  {self._file}  {size(total)}" + (f", goes on at {size(have)}" if have else ""), flush=True)
 
     def at(self, have: int) -> None:
         tenth = 10 * have // max(1, self._total)

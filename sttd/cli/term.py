@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sttd.cli import plain
+from sttd.cli import about, plain
 from sttd.job import Job, State
 from sttd.text import printable, sentence
 
@@ -45,8 +45,7 @@ def status(found: dict[str, Any], now: float, width: int) -> RenderableType:
     table.add_row("jobs", _counts(found["jobs"]))
     memory = found["memory"]
     if memory["percent"] is not None:
-        level = Text(memory["level"], LEVELS.get(memory["level"], "default"))
-        table.add_row("memory", Text.assemble(f"{memory['percent']:.1f} % ", level))
+        table.add_row("memory", Text(plain.memory(found), LEVELS.get(memory["level"], "default")))
     if plain.inbox(found):
         table.add_row("inbox", Text(plain.inbox(found), "red" if found["inbox"]["away"] else "default"))
     for trouble in found["trouble"]:
@@ -90,7 +89,7 @@ def _work(worker: dict[str, Any], bar: int) -> list[RenderableType]:
     """What a worker does: the recording, a bar, a figure."""
     name = _name(worker["source"] or "")
     if worker["job"] is None or worker["progress"] is None:
-        return [name, Text(worker["state"], "dim" if worker["job"] is None else "cyan"), Text()]
+        return [name, Text(sentence(worker["state"]), "dim" if worker["job"] is None else "cyan"), Text()]
     return [name, progress(worker["progress"], bar), Text(plain.percent(worker["progress"]))]
 
 
@@ -118,7 +117,7 @@ def jobs(found: list[Job], width: int) -> Table:
         if wide:
             style = "yellow" if job.fallback_reason else "default"
             model = Text(printable(job.model or "-"), style)
-            cells += [Text(plain.clock(job.audio_seconds)), Text(job.language or "-"), model]
+            cells += [Text(plain.clock(job.audio_seconds)), Text(printable(job.language or "-")), model]
         table.add_row(*cells)
     return table
 
@@ -129,23 +128,26 @@ def _name(source: str) -> Text:
 
 
 def _recording(job: Job) -> RenderableType:
-    """The name, and below it, wrapped, what went wrong."""
-    if not job.error:
+    """The name, and below it, wrapped, what there is to say."""
+    remark = plain.remark(job)
+    if not remark:
         return _name(job.source)
-    return Group(_name(job.source), Text(sentence(job.error), "red" if job.state is State.FAILED else "yellow"))
+    style = {State.FAILED: "red", State.RUNNING: "cyan"}.get(job.state, "yellow")
+    return Group(_name(job.source), Text(remark, style))
 
 
-def show(job: Job, attempts: list[dict[str, Any]]) -> Table:
-    """All about one job."""
+def show(job: Job, attempts: list[dict[str, Any]], worker: dict[str, Any] | None, now: float) -> Table:
+    """All about one job. What went wrong is red where it is how the job ended, and dim where a new attempt goes on."""
     table = facts()
-    for word, says in plain.job_facts(job):
-        style = {"state": STYLES[job.state], "error": "red", "fallback": "yellow"}.get(word, "default")
-        table.add_row(word, Text(says, style))
+    past = "yellow" if job.state is State.QUEUED else "dim"
+    styles = {"state": STYLES[job.state], "error": "red", "last error": past, "fallback": "yellow"}
+    for word, says in about.job_facts(job, worker, now):
+        table.add_row(word, Text(says, styles.get(word, "default")))
     for attempt in attempts:
-        table.add_row("attempt", Text(plain.attempt_line(attempt)))
+        table.add_row("attempt", Text(about.attempt_line(attempt)))
     return table
 
 
-def heading(name: str, about: str) -> None:
+def heading(name: str, more: str) -> None:
     """The name of a recording, and something about it."""
-    console().print(Text.assemble("\n", (printable(name), "bold green"), (f"  {about}", "dim")))
+    console().print(Text.assemble("\n", (printable(name), "bold green"), (f"  {sentence(more)}", "dim")))

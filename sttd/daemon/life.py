@@ -68,7 +68,8 @@ class Life:
     def _worker(self, pid: int | None, state: str, part_id: str | None, model: str | None) -> dict[str, Any]:
         running = self._context.running.get(part_id or "")
         if running is None:
-            figures: dict[str, Any] = {"job": None, "source": None, "progress": None, "done": 0.0, "total": None}
+            nothing = ("job", "source", "progress", "total", "attempt", "resumed_at")
+            figures: dict[str, Any] = dict.fromkeys(nothing) | {"done": 0.0}
         else:
             total = running.total
             figures = {
@@ -77,6 +78,8 @@ class Life:
                 "progress": round(min(1.0, running.done / total), 4) if total else None,
                 "done": round(running.done, 1),
                 "total": round(total, 1) if total else None,
+                "attempt": running.spec.attempt,
+                "resumed_at": round(running.spec.resume_from / 16_000, 1) if running.spec.next_index else None,
             }
         return {"pid": pid, "state": str(state), "model": model, **figures}
 

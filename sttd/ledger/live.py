@@ -33,7 +33,7 @@ def write(path: Path, figures: Mapping[str, Any]) -> None:
     Raises:
         OSError: not even that is possible.
     """
-    new = path.with_name(f".{NAME}.{os.getpid()}")
+    new = path.with_name(f".{NAME}.new")
     try:
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from sttd.job import State
+from sttd.text import printable
 from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
 
 LIVE = {
@@ -147,3 +148,47 @@ def test_a_job_that_does_not_exist_is_a_usage_error(sttd, ledger, command):
     assert done.code == 2
     assert "there is no job 17: the newest is 1" in done.err
     assert ledger.take_requests() == []
+
+
+FORGED = "\x1b[2J\x1b[31m\nsttd: all is well\u202e\x9b"
+
+
+@pytest.mark.parametrize("words", [["jobs"], ["show", "1"], ["status"], ["retry", "1"], ["cancel", "1"], ["redo", "1"]])
+def test_a_forged_ledger_forges_no_line_and_no_colour(sttd, ledger, daemon, words, monkeypatch):
+    """Every column that holds text holds escape sequences; they are shown as what they are."""
+    monkeypatch.setattr("sttd.cli.ask.PATIENCE", 0.0)
+    finished(ledger, "a.mp3")
+    table = {name: kind for _, name, kind, *_ in ledger._db.execute("PRAGMA table_info(jobs)")}
+    kept = {"state", "overrides", "outputs", "plan", "source", "location"}
+    values = {name: FORGED for name, kind in table.items() if kind == "TEXT" and name not in kept}
+    values |= {"source": FORGED.encode(), "outputs": json.dumps([FORGED]), "overrides": json.dumps({"model": FORGED})}
+    assert {"error", "model", "language", "fallback_reason", "cause"} <= set(values)
+    marks = ", ".join(f"{name} = ?" for name in values)
+    ledger._db.execute(f"UPDATE jobs SET {marks}", tuple(values.values()))
+    ledger._db.execute("UPDATE attempts SET cause = ?, error = ?", (FORGED, FORGED))
+    worker = dict.fromkeys(("state", "model", "source"), FORGED) | LIVE["workers"][0]
+    lives(ledger, LIVE | {"workers": [worker | {"job": 1}], "trouble": [FORGED], "inbox": {"away": FORGED}})
+    done = sttd(*words)
+    for line in (done.out + done.err).splitlines():
+        assert all(character in "\t\\" or printable(character) == character for character in line), line
+        assert not line.startswith("sttd: all is well")
+
+
+def test_a_job_that_a_worker_has_is_told_of_as_it_is_now(sttd, ledger, daemon):
+    """What its last attempt died of is past: it is named as that, and no longer as the job's error."""
+    job = ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.RUNNING, attempt=1, started_at=1_000_000.0)
+    job = ledger.update(job, state=State.QUEUED, error="killed by SIGKILL", cause="crash", audio_seconds=900.0)
+    (waiting,) = json.loads(sttd("jobs", "--json").out)
+    assert waiting["error"] == "killed by SIGKILL"
+    ledger.update(job, state=State.RUNNING, attempt=2, started_at=1_000_100.0)
+    worker = LIVE["workers"][0] | {"job": job.id, "attempt": 2, "resumed_at": 300.0}
+    lives(ledger, LIVE | {"workers": [worker]})
+    (running,) = json.loads(sttd("jobs", "--json").out)
+    assert (running["error"], running["cause"], running["attempt"]) == (None, None, 2)
+    assert running["last_error"] == "killed by SIGKILL"
+    assert "SIGKILL" not in sttd("jobs").out
+    shown = dict(line.split("  ", 1) for line in sttd("show", "1").out.splitlines())
+    assert shown["state"].strip().startswith("running: attempt 2 from 5:00, since ")
+    assert shown["last error"].strip() == "killed by SIGKILL"
+    assert "error" not in shown
+    assert "job 1 attempt 2 from 5:00 36%" in sttd("status").out

@@ -1,0 +1,91 @@
+"""`sttd show`: all that is worth saying about one job, as words and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sttd.cli.plain import AT_WORK, attempt, clock, done_part, moment, percent, size, span
+from sttd.job import Job, State
+from sttd.text import printable, sentence
+
+
+def job_facts(job: Job, worker: dict[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
+    """The facts in the order in which they are read; each is one harmless line.
+
+    Args:
+        job: the job.
+        worker: the worker that has it, see `figures.status`.
+        now: UTC seconds.
+    """
+    return ((word, sentence(says)) for word, says in _facts(job, worker, now))
+
+
+def _facts(job: Job, worker: dict[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
+    yield "job", str(job.id)
+    yield "source", printable(job.source)
+    yield "state", standing(job, worker, now)
+    if job.error:
+        yield "last error" if job.state in (*AT_WORK, State.QUEUED) else "error", job.error
+    if job.cause and job.state not in AT_WORK:
+        yield "cause", job.cause
+    yield "size", size(job.size)
+    if job.audio_seconds is not None:
+        yield "audio", f"{clock(job.audio_seconds)}, {percent(done_part(job))} done in {job.chunks} chunks"
+    if job.language:
+        known = "" if job.language_probability is None else f" ({job.language_probability:.0%})"
+        yield "language", f"{job.language}{known}"
+    if job.model or job.requested_model:
+        yield "model", printable(job.model or "not loaded yet")
+    if job.requested_model and job.requested_model != job.model:
+        yield "asked for", printable(job.requested_model)
+    if job.fallback_reason:
+        yield "fallback", job.fallback_reason
+    yield "attempts", f"{job.attempts} spent, {job.attempt} started, {job.resumes} resumed from a checkpoint"
+    yield from _when(job)
+    yield from _kin(job)
+    if job.location:
+        yield "location", printable(job.location)
+    for output in job.outputs:
+        yield "output", printable(output)
+
+
+def standing(job: Job, worker: dict[str, Any] | None, now: float) -> str:
+    """What becomes of the job at present."""
+    if job.state is State.RUNNING:
+        which = f"attempt {job.attempt}" if worker is None else attempt(worker)
+        return f"running: {which}, since {moment(job.started_at)} ({span(now - (job.started_at or now))})"
+    if job.state is State.COMMITTING:
+        return "committing: transcribed, its files are being put in place"
+    if job.state is State.QUEUED and job.copy_of is not None:
+        return f"queued: gets the result of job {job.copy_of}, whose content is the same"
+    if job.state is State.QUEUED and job.not_before > now:
+        return f"queued: next try at {moment(job.not_before)}"
+    return str(job.state)
+
+
+def _when(job: Job) -> Iterator[tuple[str, str]]:
+    yield "created", moment(job.created_at)
+    if job.started_at is not None:
+        yield "started", moment(job.started_at)
+    if job.finished_at is not None:
+        yield "finished", moment(job.finished_at)
+
+
+def _kin(job: Job) -> Iterator[tuple[str, str]]:
+    if job.overrides.model or job.overrides.language:
+        asked = {"model": job.overrides.model, "language": job.overrides.language}
+        yield "asked", printable(", ".join(f"{name} {value}" for name, value in asked.items() if value))
+    if job.redo_of is not None:
+        yield "redo of", f"job {job.redo_of}"
+    if job.copy_of is not None:
+        yield "same as", f"job {job.copy_of}"
+
+
+def attempt_line(attempt: dict[str, Any]) -> str:
+    """How one attempt went."""
+    ended = "under way" if attempt["ended_at"] is None else attempt["cause"] or "done"
+    lasted = "" if attempt["ended_at"] is None else f" after {span(attempt['ended_at'] - attempt['started_at'])}"
+    error = f": {attempt['error']}" if attempt["error"] else ""
+    pid = "" if attempt["pid"] is None else f", pid {attempt['pid']}"
+    return sentence(f"{attempt['attempt']}  {moment(attempt['started_at'])}{pid}: {ended}{lasted}{error}")

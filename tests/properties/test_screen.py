@@ -1,0 +1,99 @@
+"""Whatever the ledger holds, a terminal gets harmless lines: no escape sequence, no forged line, no text that runs backwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import typing
+
+from hypothesis import given, strategies as st
+from rich.console import Console
+
+from sttd.cli import about, figures, plain, term
+from sttd.job import Job, Overrides, State
+from sttd.text import printable
+
+EVIL = [
+    "\x1b[31mred",
+    "two\nlines",
+    "\x9b2J",
+    "\u202etxt.exe",
+    "\udcff",
+    "tab\there",
+    "\r",
+    "\\x1b",
+    "a" * 200,
+    "ไทย",
+    "[bold]",
+]
+texts = st.text(st.characters(), max_size=12) | st.sampled_from(EVIL)
+floats = st.floats()
+VALUES = {
+    str: texts,
+    str | None: st.none() | texts,
+    int: st.integers(0, 2**63),
+    int | None: st.none() | st.integers(0, 2**63),
+    float: floats,
+    float | None: st.none() | floats,
+    bool: st.booleans(),
+    State: st.sampled_from(State),
+    Overrides: st.builds(Overrides, st.none() | texts, st.none() | texts),
+    tuple[str, ...]: st.lists(texts, max_size=3).map(tuple),
+    dict[str, typing.Any] | None: st.none(),
+}
+HINTS = typing.get_type_hints(Job)
+jobs = st.builds(Job, **{field.name: VALUES[HINTS[field.name]] for field in dataclasses.fields(Job)})
+attempts = st.fixed_dictionaries({
+    "attempt": st.integers(), "started_at": floats, "ended_at": st.none() | floats, "cause": st.none() | texts,
+    "error": st.none() | texts, "pid": st.none() | st.integers(), "model": st.none() | texts,
+})  # fmt: skip
+workers = st.fixed_dictionaries({
+    "pid": st.none() | st.integers(), "state": texts, "job": st.none() | st.integers(), "model": st.none() | texts,
+    "progress": st.none() | floats, "source": st.none() | texts, "done": floats, "total": st.none() | floats,
+    "attempt": st.none() | st.integers(0), "resumed_at": st.none() | floats,
+})  # fmt: skip
+statuses = st.fixed_dictionaries({
+    "daemon": st.fixed_dictionaries({
+        "running": st.booleans(), "pid": st.integers() | texts, "since": st.none() | floats, "version": texts,
+    }),
+    "jobs": st.just(figures.counts(None)),
+    "workers": st.lists(workers, max_size=3),
+    "memory": st.fixed_dictionaries({"percent": st.none() | floats, "level": texts}),
+    "paused": st.booleans(),
+    "inbox": st.fixed_dictionaries({
+        "ignored": st.dictionaries(texts, st.integers(), max_size=2), "settling": st.integers(), "away": st.none() | texts,
+    }),
+    "trouble": st.lists(texts, max_size=2),
+})  # fmt: skip
+
+
+def harmless(line: str) -> bool:
+    return all(character == "\\" or printable(character) == character for character in line)
+
+
+def drawn(picture) -> list[str]:
+    """What a terminal without colours gets."""
+    file = io.StringIO()
+    Console(file=file, markup=False, emoji=False, highlight=False, width=100).print(picture)
+    return file.getvalue().split("\n")
+
+
+@given(jobs)
+def test_every_field_of_a_job_in_a_list(job):
+    line = plain.job_line(job)
+    assert line.count("\t") <= 1
+    assert harmless(line.replace("\t", ""))
+    assert all(map(harmless, drawn(term.jobs([job], 100))))
+
+
+@given(jobs, st.none() | workers, st.lists(attempts, max_size=2))
+def test_every_field_of_a_job_and_of_its_attempts(job, worker, history):
+    facts = dict(about.job_facts(job, worker, 1e9))
+    assert all(map(harmless, (*facts, *facts.values(), *map(about.attempt_line, history))))
+    assert all(map(harmless, drawn(term.show(job, history, worker, 1e9))))
+
+
+@given(statuses)
+def test_every_field_of_the_status(status):
+    assert all(map(harmless, plain.status_lines(status, 1e9)))
+    assert all(map(harmless, drawn(term.status(status, 1e9, 100))))
