@@ -35,6 +35,7 @@ class Kind(enum.Enum):
     INBOX_AWAY = "inbox-away", "4227c31fb76644a891782c4569cc05e6", "ERROR"
     INBOX_BACK = "inbox-back", "750b73634ff847f9a0135651439bdb28", "INFO"
     INBOX_UNWATCHED = "inbox-unwatched", "c9bca4f19f264f379080af9117497643", "WARNING"
+    INBOX_IGNORED = "inbox-ignored", "3f268905031a48a0a556fac9f2c6bd2b", "INFO"
     INBOX_REFUSED = "inbox-refused", "f011bf9bf938474baee876c38c322530", "WARNING"
 
     JOB_QUEUED = "job-queued", "b93d78e3d1d542418ccbacf9e928ea2e", "INFO"  # by a new file, or again by a person

@@ -123,7 +123,7 @@ class Inbox:
     @property
     def ignored(self) -> dict[str, int]:
         """How many files and folders are no jobs, by reason, as the latest walk saw it."""
-        return {str(why): count for why, count in self._looks.ignored.items()}
+        return self._looks.ignored
 
     @property
     def settling(self) -> int:

@@ -6,15 +6,16 @@ It never waits: its thread does (inbox.py), and a test calls the rounds itself, 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable
 
 from sttd.host.events import Kind, say
+from sttd.inbox.doubtful import Doubtful
 from sttd.inbox.events import BATCH, Away, Event, Found, Gone, Own
+from sttd.inbox.ignored import Ignored
 from sttd.inbox.mail import Mail
 from sttd.inbox.news import News
 from sttd.inbox.place import Place, Standing
-from sttd.inbox.rules import Rules, Why
+from sttd.inbox.rules import Rules
 from sttd.inbox.scan import Scan, look
 from sttd.inbox.settle import Tracker
 from sttd.inbox.watch import Watch
@@ -23,6 +24,7 @@ from sttd.text import printable
 
 RECHECK = 5.0  # seconds between two looks for an inbox that is away
 QUICK = 10.0  # seconds between two walks, at most, where no events come
+NAMED = 50  # kinds of what is left alone that are named in the log; anybody can make up more suffixes
 SHARE = 5  # a walk that events ask for waits this many times the length of the one before: 100,000 files take a second
 
 
@@ -40,13 +42,15 @@ class Looks:
         clock: Callable[[], float],
         rescan_interval: float,
     ) -> None:
-        self.ignored: Counter[Why] = Counter()  # of the latest walk
+        self.ignored: dict[str, int] = {}  # by reason, of the latest walk
         self.away: str | None = None  # why the inbox is away, as it was told
         self.answered = -1  # the number of the latest kick that a walk has answered since
         self.beat = clock()  # when it was last seen to get on
         self._place = place
         self._root = str(place.root)
         self._rules = rules
+        self._doubtful = Doubtful(self._root)
+        self._named: set[str] = set()  # kinds of what is left alone, as the log has them
         self._tracker = tracker
         self._watch = watch
         self._sink = sink
@@ -157,7 +161,10 @@ class Looks:
             self._look(rel, home)
         if scan.own:
             self._sink(Own(tuple(scan.own)))
-        self.ignored = scan.ignored
+        for rel in self._doubtful.count(seen, scan.ignored):
+            self._tracker.forget(rel)
+            self._look(rel, home)
+        self._name_ignored(scan.ignored)
         self._say_refused(scan.errors)
         if not home and not scan.errors:
             self._place.adopt(used=bool(seen), missing=bool(missing))
@@ -189,6 +196,12 @@ class Looks:
         return False
 
     def _find(self, rel: str, identity: Identity) -> None:
+        """It has settled."""
+        known = self._doubtful.is_left(rel)
+        why = self._doubtful.why_not(rel)
+        if why is not None:
+            self._wanted = self._wanted or not known  # a walk counts and names it
+            return
         self._found.append((rel, identity))
         if len(self._found) >= BATCH:
             self._sink(Found(tuple(self._found)))
@@ -210,6 +223,14 @@ class Looks:
         if reason != self.away:
             self.away = reason
             self._sink(Away(reason))
+
+    def _name_ignored(self, ignored: Ignored) -> None:
+        """What is left alone, once for each kind."""
+        self.ignored = ignored.counts()
+        for left in ignored.kinds.values():
+            if left.words not in self._named and len(self._named) < NAMED:
+                self._named.add(left.words)
+                say(Kind.INBOX_IGNORED, left.line(), source=os.fsencode(left.example), files=left.count)
 
     def _say_refused(self, errors: dict[str, OSError]) -> None:
         """Folders that cannot be read, once for each change."""

@@ -78,10 +78,10 @@ class Mailbox:
             self._mail.stop = True
 
     def take(self, timeout: float) -> Mail:
-        """All that came; waits for it up to `timeout` seconds."""
+        """All that came; waits for it up to `timeout` seconds, which may be infinity."""
         with self._changed:
             self._busy = False
-            self._changed.wait_for(lambda: self._fresh, max(0.0, timeout))
+            self._changed.wait_for(lambda: self._fresh, min(max(0.0, timeout), threading.TIMEOUT_MAX))
             self._busy = True
             mail, self._mail = self._mail, Mail(kicks=self._mail.kicks, stop=self._mail.stop)
             self._fresh = mail.stop

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 
 OWN = ".sttd"  # what sttd itself puts into the inbox begins so: its lock, and sources on their way out
 
 AWAY = ".filing."  # in the names of the latter
 
-_UNFINISHED = frozenset({"part", "tmp", "crdownload", "filepart"})
-# Syncthing's, Synology's (thumbnails under the recording's own name), ext4's (no user may read it)
-_FOREIGN_FOLDERS = frozenset({"@eaDir", "lost+found"})
+# what programs call a file until it is whole: browsers, downloaders, torrents, sync apps, yt-dlp
+_UNFINISHED = frozenset(
+    """
+    part partial tmp temp crdownload download opdownload filepart dlpart fdmdownload dwnld dctmp xltd incomplete unfinished
+    !qb !ut !bt bc! jc! !sync aria2 ytdl
+    """.split()
+)
+_BUNDLES = (".download",)  # folders that a program calls so until the file in them is whole: Safari's downloads
+_UNPACKING = ("_UNPACK_", "_FAILED_")  # what the names of folders begin with in which an archive is unpacked: SABnzbd
+# In lower case. Recycle bins and snapshots of Windows, Synology, QNAP, Asustor, Buffalo, NetGear and of Samba's modules;
+# thumbnails under the recording's own name (@eaDir); what macOS, Windows and ext4 put beside people's files; NZBGet's
+# unpacking folder. Those that begin with a dot or `~` need no mention: .Trash-1000, .snapshot, .zfs, ~snapshot, .AppleDouble
+_FOREIGN_FOLDERS = frozenset(
+    {
+        "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "@eadir", "@sharebin", "@__thumb", "@.streams",
+        "$recycle.bin", "recycler", "recycled", "recycle.bin", "recycle bin", "trashbox", "network trash folder",
+        "system volume information", "temporary items", "thevolumesettingsfolder", "__macosx", "lost+found", "_unpack",
+    }
+)  # fmt: skip
+_FOREIGN_PATTERN = re.compile(r"found\.\d{3}|@gmt-[\d.-]+|#snapshot.*")  # chkdsk's finds; Samba's shadow copies
 
 
 class Why(enum.StrEnum):
@@ -19,10 +37,11 @@ class Why(enum.StrEnum):
 
     HIDDEN = "hidden"
     UNFINISHED = "unfinished copy or download"
-    FOREIGN = "folder of a sync app, a NAS or a file system"
+    FOREIGN = "recycle bin, snapshot or other folder of a NAS, a system or a sync app"
     LINK = "symbolic link"
     SPECIAL = "not a regular file"
     SUFFIX = "suffix not in watch.suffixes"
+    CONTENT = "no recording, by its first bytes"
     DEEP = "path too long"
 
 
@@ -46,9 +65,10 @@ class Rules:
         """Why nothing below a folder of this name is a job; None: it is looked into."""
         if name[:1] == ".":  # .stfolder, .stversions, .Trash-1000, .git
             return Why.HIDDEN
-        if name in _FOREIGN_FOLDERS:
-            return Why.FOREIGN
-        return Why.UNFINISHED if name[:1] == "~" else None
+        lower = name.lower()
+        if name[:1] == "~" or name.startswith(_UNPACKING) or lower.endswith(_BUNDLES):
+            return Why.UNFINISHED
+        return Why.FOREIGN if lower in _FOREIGN_FOLDERS or _FOREIGN_PATTERN.fullmatch(lower) else None
 
     def path(self, rel: str) -> Why | None:
         """The same for a path relative to the inbox: each folder of it counts, then the file's name."""

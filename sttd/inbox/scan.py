@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from sttd.inbox.ignored import Ignored
 from sttd.inbox.rules import AWAY, OWN, Rules, Why
 from sttd.job import Identity
 
@@ -24,7 +24,7 @@ class Scan:
 
     def __init__(self, root: str, rules: Rules) -> None:
         self.errors: dict[str, OSError] = {}  # by folder; "" is the inbox itself
-        self.ignored: Counter[Why] = Counter()
+        self.ignored = Ignored()
         self.mounts: dict[str, int] = {}  # folders on another file system than their parent, with its number
         self.folders = 0
         self.own: list[str] = []  # sources on their way out, or stranded there
@@ -70,14 +70,14 @@ class Scan:
                     yield start + name, Identity.of(seen)
                     continue
                 why = Why.SPECIAL
-            self.ignored[why] += 1
+            self.ignored.add(why, start + name)
 
     def _enter(self, folder: str, rel: str, device: int, entry: os.DirEntry[str]) -> None:
         if entry.name.startswith(OWN):
             return
         why = self._rules.folder(entry.name)
         if why is not None:
-            self.ignored[why] += 1
+            self.ignored.add(why, rel)
             return
         seen = self._stat(folder, entry)
         if seen is None:
@@ -98,7 +98,9 @@ class Scan:
 
     def _refused(self, folder: str, error: OSError) -> None:
         if error.errno == errno.ENAMETOOLONG:
-            self.ignored[Why.DEEP] += 1  # nothing below it was ever known, so the walk is as complete as it can be
+            self.ignored.add(
+                Why.DEEP, folder
+            )  # nothing below it was ever known, so the walk is as complete as it can be
         elif not folder or error.errno not in _VANISHED:
             self.errors.setdefault(folder, error)
 

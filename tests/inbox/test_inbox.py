@@ -231,7 +231,7 @@ def test_ignored_files_are_counted_by_reason(live, root):
     (root / "b.part").touch()
     box = live().start()
     box.until_idle()
-    assert box.inbox.ignored == {"suffix not in watch.suffixes": 1, "unfinished copy or download": 1}
+    assert box.inbox.ignored == {"suffix not in watch.suffixes: .txt": 1, "unfinished copy or download": 1}
     assert box.found == []
 
 

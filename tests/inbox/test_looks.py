@@ -30,7 +30,7 @@ class Box:
         self.place = place
         self.tracker = Tracker(settle, 0.5, 900.0)
         self.looks = Looks(
-            place=place, rules=Rules(["wav"]), tracker=self.tracker, watch=watch,
+            place=place, rules=Rules(["wav", "ts"]), tracker=self.tracker, watch=watch,
             sink=self.told.append, clock=lambda: self.now, rescan_interval=rescan,
         )  # fmt: skip
 
@@ -420,10 +420,62 @@ def test_what_is_ignored_is_counted_anew_by_each_walk(make):
     box = make()
     path = box.put("notes.txt")
     box.round()
-    assert dict(box.looks.ignored) == {"suffix not in watch.suffixes": 1}
+    assert box.looks.ignored == {"suffix not in watch.suffixes: .txt": 1}
     path.unlink()
     box.turn(QUICK + 1)
     assert not box.looks.ignored
+
+
+def test_what_is_no_recording_by_its_content_stays_is_counted_and_named_once(make, log):
+    box = make()
+    box.put("site/main.ts", b"export const x = 1\n")
+    box.put("real.ts", b"G" + bytes(187) + b"G" + bytes(187))
+    for name in ("notes.txt", "b.txt", "photo.jpg"):
+        box.put(name)
+    box.turn(6)
+    assert box.found() == ["real.ts"]
+    box.turn(100)
+    assert box.looks.is_quiet
+    assert box.looks.ignored == {
+        "suffix not in watch.suffixes: .txt": 2,
+        "suffix not in watch.suffixes: .jpg": 1,
+        "no recording, by its first bytes": 1,
+    }
+    assert len(log) == 3
+    assert any("photo.jpg (suffix not in watch.suffixes: .jpg)" in line and "watch.suffixes" in line for line in log)
+    assert any("site/main.ts" in line for line in log)
+    box.put("site/main.ts", b"G" + bytes(187) + b"G" + bytes(188))
+    box.turn(30)
+    assert box.found() == ["site/main.ts"]
+    box.turn(30)
+    assert "no recording, by its first bytes" not in box.looks.ignored
+
+
+def test_a_download_under_its_final_name_is_taken_when_its_notes_are_gone(make):
+    """aria2's notes beside it; Firefox's part beside an empty placeholder."""
+    box = make()
+    box.put("aria.wav")
+    notes = box.put("aria.wav.aria2")
+    box.put("fox.wav", b"")
+    part = box.put("fox.Xy12.wav.part")
+    box.turn(1000)
+    assert box.found() == []
+    assert box.looks.is_quiet
+    notes.unlink()
+    part.rename(box.root / "fox.wav")
+    box.turn(100)
+    assert sorted(box.found()) == ["aria.wav", "fox.wav"]
+    assert box.gone() == []
+
+
+def test_a_flood_of_suffixes_is_counted_together(make, log):
+    box = make()
+    for number in range(300):
+        box.put(f"a.s{number}")
+    box.round()
+    assert len(box.looks.ignored) <= 30
+    assert sum(box.looks.ignored.values()) == 300
+    assert len(log) <= 30
 
 
 def test_a_kick_is_answered_by_a_walk_at_once(make):

@@ -30,6 +30,12 @@ RULES = Rules(Watch().suffixes)
         ("talk.FilePart", Why.UNFINISHED),
         ("~talk.mp3", Why.UNFINISHED),
         ("~syncthing~talk.mp3.tmp", Why.UNFINISHED),
+        ("talk.mp3.!qB", Why.UNFINISHED),
+        ("talk.mp3.aria2", Why.UNFINISHED),
+        ("talk.mp3.4f2a.partial", Why.UNFINISHED),
+        (".fuse_hidden0000001", Why.HIDDEN),
+        (".nfs00000000000a1", Why.HIDDEN),
+        ("._talk.mp3", Why.HIDDEN),
         ("notes.txt", Why.SUFFIX),
         ("mp3", Why.SUFFIX),
         ("part", Why.SUFFIX),
@@ -58,10 +64,26 @@ def test_suffixes_may_be_written_with_a_dot_and_in_any_case():
         (".stfolder/talk.mp3", Why.HIDDEN),
         ("a/.stversions/talk.mp3", Why.HIDDEN),
         ("lost+found/talk.mp3", Why.FOREIGN),
+        *[
+            (f"{folder}/talk.mp3", Why.FOREIGN)
+            for folder in (
+                "#recycle", "@Recycle", "a/$RECYCLE.BIN/S-1-5-21-1", "RECYCLER", "#snapshot/GMT-2026",
+                "@Recently-Snapshot/d1", "@GMT-2026.11.26-19.00.00", "@tmp", "System Volume Information", "FOUND.000",
+                "FOUND.012", "Network Trash Folder", "__MACOSX/a", "show/_unpack",
+            )
+        ],
+        (".Trash-1000/files/talk.mp3", Why.HIDDEN),
+        (".snapshot/daily/talk.mp3", Why.HIDDEN),
+        ("~snapshot/talk.mp3", Why.UNFINISHED),
+        ("_UNPACK_Show/talk.mp3", Why.UNFINISHED),
+        ("talk.mp3.download/talk.mp3", Why.UNFINISHED),
+        ("downloads/talk.mp3", None),
+        ("found/talk.mp3", None),
+        ("lost.and.found.000/talk.mp3", None),
         ("~old/talk.mp3", Why.UNFINISHED),
         ("a.part/talk.mp3", None),  # a folder may be called anything
         ("a/notes.txt", Why.SUFFIX),
     ],
-)
+)  # fmt: skip
 def test_everything_below_such_a_folder_is_no_job_either(path, why):
     assert RULES.path(path) is why

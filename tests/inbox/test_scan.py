@@ -67,7 +67,7 @@ def test_links_and_special_files_are_counted_and_followed_nowhere(tmp_path):
         listener.bind(str(inbox / "socket.wav"))
         files, scan = walk(inbox)
     assert files == {}
-    assert scan.ignored == {Why.LINK: 2, Why.SPECIAL: 2, Why.SUFFIX: 2}
+    assert scan.ignored.counts() == {Why.LINK: 2, Why.SPECIAL: 2, f"{Why.SUFFIX}: none": 2}
     for rel in ("link.wav", "fifo.wav", "folder/secret.wav", "loop/link.wav"):
         assert look(str(inbox), rel) is None
 
@@ -85,7 +85,12 @@ def test_what_is_no_job_is_counted_by_reason_but_not_what_is_our_own(tmp_path):
         make(tmp_path, rel)
     files, scan = walk(tmp_path)
     assert files == {}
-    assert scan.ignored == {Why.SUFFIX: 1, Why.UNFINISHED: 1, Why.HIDDEN: 2, Why.FOREIGN: 1}
+    assert scan.ignored.counts() == {
+        f"{Why.SUFFIX}: .txt": 1,
+        Why.UNFINISHED: 1,
+        Why.HIDDEN: 2,
+        Why.FOREIGN: 1,
+    }
 
 
 def test_an_inbox_that_is_missing_is_an_error_not_an_empty_one(tmp_path):
@@ -135,7 +140,7 @@ def test_a_path_that_is_too_long_for_the_kernel_is_counted_and_stops_nothing(tmp
     files, scan = walk(tmp_path)
     assert list(files) == ["a.wav"]
     assert not scan.errors
-    assert scan.ignored[Why.DEEP] == 1
+    assert scan.ignored.counts()[Why.DEEP] == 1
 
 
 def test_a_file_in_a_folder_without_the_right_to_search_is_unknown_not_absent():

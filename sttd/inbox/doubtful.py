@@ -1,0 +1,65 @@
+"""Files with a recording's name that are none, or not whole yet: what is seen of them only when they have settled."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Container
+from pathlib import Path
+
+from sttd.inbox.content import is_recording
+from sttd.inbox.ignored import Ignored
+from sttd.inbox.rules import Why
+
+# aria2 gives a download its final name and size at once, and has its notes beside it until it is whole
+_NOTES = ".aria2"
+# Firefox reserves the final name with an empty file, and writes to `name.<random>.suffix.part` or `name.suffix.part`
+_PART = ".part"
+
+
+class Doubtful:
+    """Remembers what it was asked about and refused, so that walks can count it."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._left: dict[str, Why] = {}
+
+    def is_left(self, rel: str) -> bool:
+        """Whether it was refused when it was asked about last."""
+        return rel in self._left
+
+    def why_not(self, rel: str) -> Why | None:
+        """Why a file that has settled is no job now; None: it is one."""
+        why = self._look(rel)
+        if why is None:
+            self._left.pop(rel, None)
+        else:
+            self._left[rel] = why
+        return why
+
+    def count(self, seen: Container[str], ignored: Ignored) -> list[str]:
+        """After a walk: count what is still there, and forget the rest. Returns what was unfinished and no longer is."""
+        self._left = {rel: why for rel, why in self._left.items() if rel in seen}
+        whole = [rel for rel, why in self._left.items() if why is Why.UNFINISHED and not self._is_unfinished(rel)]
+        for rel in whole:
+            del self._left[rel]
+        for rel, why in self._left.items():
+            ignored.add(why, rel)
+        return whole
+
+    def _look(self, rel: str) -> Why | None:
+        try:
+            if self._is_unfinished(rel):
+                return Why.UNFINISHED
+            return None if is_recording(f"{self._root}/{rel}") else Why.CONTENT
+        except OSError:
+            return None  # whoever reads it next says what is the matter
+
+    def _is_unfinished(self, rel: str) -> bool:
+        path = Path(f"{self._root}/{rel}")
+        try:
+            if os.path.lexists(f"{path}{_NOTES}"):
+                return True
+            return path.lstat().st_size == 0 and any(path.parent.glob(f"{glob.escape(path.stem)}.*{_PART}"))
+        except OSError:
+            return False
