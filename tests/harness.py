@@ -111,7 +111,8 @@ class Daemon:
 
     def json(self, *words: str) -> Any:
         done = self.sttd(*words, "--json")
-        assert done.returncode == 0, done.stderr
+        fine = (0, 1, 3) if words == ("status",) else (0,)  # it works, something holds it up, it does not run
+        assert done.returncode in fine, done.stderr
         return json.loads(done.stdout)
 
     def children(self) -> list[psutil.Process]:

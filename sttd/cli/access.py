@@ -83,15 +83,20 @@ def asking(config: Config) -> Iterator[Ledger]:
     yield from _opened(config, write=True)
 
 
+def no_ledger(config: Config) -> str:
+    """What to do where no daemon has ever run."""
+    return (
+        f"there is no ledger at {config.paths.state / LEDGER}: start the daemon (systemctl start sttd, or sttd run), "
+        "or name its folder with --root or --config"
+    )
+
+
 def _opened(config: Config, *, write: bool) -> Iterator[Ledger]:
     from sttd.ledger import Ledger
 
     path = config.paths.state / LEDGER
     if not has_ledger(config):
-        raise LedgerError(
-            f"there is no ledger at {path}: start the daemon (systemctl start sttd, or sttd run), "
-            "or name its folder with --root or --config"
-        )
+        raise LedgerError(no_ledger(config))
     if not os.access(path, os.R_OK):
         raise refusal(path, os.R_OK)
     if write and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):

@@ -54,7 +54,7 @@ class _Commands(click.Group):
 def sttd() -> None:
     """Recordings dropped into a folder become transcripts, on this machine.
 
-    Exit codes: 0; 1 failed; 2 usage; 3 runs already; 6 not configured.
+    Exit codes: 0; 1 failed; 2 usage; 3 runs already; 6 not configured; 130 Ctrl-C. `sttd status` has its own.
     """
 
 

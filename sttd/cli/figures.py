@@ -36,6 +36,17 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def health(found: dict[str, Any]) -> int:
+    """The exit code of `sttd status`, for a health check. A pause is what a person wants, and no trouble.
+
+    Returns:
+        0 the daemon runs and works; 1 it runs, and something holds work up; 3 it does not run, as systemctl has it.
+    """
+    if not found["daemon"]["running"]:
+        return 3
+    return 1 if found["trouble"] or found["inbox"]["away"] else 0
+
+
 def live_figures(ledger: Ledger) -> dict[str, Any]:
     """What the daemon that wrote the ledger does now; to be asked only where one runs."""
     daemon = ledger.fact("daemon", {})

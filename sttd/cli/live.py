@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.live import Live
 from rich.table import Table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sttd.cli.progress import Picture
 
 
-def watch(look: Callable[[], dict[str, Any]], refresh: float) -> None:
+def watch(look: Callable[[], dict[str, Any]], refresh: float) -> NoReturn:
     """Draw what `look` finds every `refresh` seconds, until Ctrl-C."""
     screen = term.console()
     with Live(console=screen, auto_refresh=False, vertical_overflow="crop") as live:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -27,17 +27,20 @@ LATEST = 100  # jobs that a terminal shows where no --limit is given
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--watch", is_flag=True, help="Keep showing it, until Ctrl-C.")
 @shared
-def status(as_json: bool, watch: bool) -> None:
-    """What the daemon does: queue, workers, memory."""
+def status(as_json: bool, watch: bool) -> int:
+    """What the daemon does: queue, workers, memory, and what is wrong.
+
+    Exit codes: 0 it runs; 1 something holds it up; 3 it does not run.
+    """
     config = given().load()
-    if not as_json and not watch and not access.has_ledger(config):
-        with access.reading(config):  # says what to do
-            pass
     if watch:
-        with contextlib.suppress(KeyboardInterrupt):
-            _watch(config, as_json)
+        _watch(config, as_json)
+    found = _status(config)
+    if as_json or found["daemon"]["running"] or access.has_ledger(config):
+        _print_status(found, as_json)
     else:
-        _print_status(_status(config), as_json)
+        print(f"sttd: {access.no_ledger(config)}", file=sys.stderr)
+    return figures.health(found)
 
 
 def _status(config: Config) -> dict[str, Any]:
@@ -61,13 +64,12 @@ def _print_status(found: dict[str, Any], as_json: bool) -> None:
         print("\n".join(plain.status_lines(found, time.time())))
 
 
-def _watch(config: Config, as_json: bool) -> None:
-    """On a terminal the picture renews itself; else what has changed is printed: for programs, a line a change."""
+def _watch(config: Config, as_json: bool) -> NoReturn:
+    """Until Ctrl-C. On a terminal the picture renews itself; else what has changed is printed: for programs, a line a change."""
     if is_terminal() and not as_json:
         from sttd.cli import live
 
         live.watch(lambda: _status(config), REFRESH)
-        return
     shown = None
     while True:
         found = _status(config)

@@ -175,7 +175,8 @@ def _seconds(daemon: Daemon, *words: str) -> float:
 
 def _run(command: list[str]) -> float:
     began = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=as_installed())
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, env=as_installed())
+    assert done.returncode in (0, 3), command  # 3: `status`, and no daemon runs
     return time.perf_counter() - began
 
 

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from sttd.fs.lock import Lock
 from sttd.job import State
 from sttd.text import printable
 from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
@@ -35,7 +36,7 @@ def test_status_before_the_first_start(tmp_path, process):
     assert status["workers"] == []
     assert json.loads(process("--root", str(tmp_path / "new"), "jobs", "--json").stdout) == []
     done = process("--root", str(tmp_path / "new"), "status")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert re.fullmatch(r"sttd: there is no ledger at .*: start the daemon .*\n", done.stderr)
     assert not (tmp_path / "new").exists()
 
@@ -148,6 +149,26 @@ def test_a_job_that_does_not_exist_is_a_usage_error(sttd, ledger, command):
     assert done.code == 2
     assert "there is no job 17: the newest is 1" in done.err
     assert ledger.take_requests() == []
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_the_exit_code_of_status_is_a_health_check(sttd, ledger, root, more):
+    """3: it does not run. 1: something holds it up. 0: it works, also while a person has paused it."""
+    assert sttd("status", *more).code == 3
+    lock = Lock(root / "state" / "lock", "the state folder")
+    about = {"pid": os.getpid(), "since": 1.0, "version": "0.1.0", "live": str(ledger.path.with_name("live.json"))}
+    ledger.set_fact("daemon", about)
+    try:
+        assert sttd("status", *more).code == 0
+        lives(ledger, LIVE)
+        assert sttd("status", *more).code == 1
+        lives(ledger, LIVE | {"trouble": []})
+        ledger.set_fact("paused", value=True)
+        assert sttd("status", *more).code == 0
+        lives(ledger, LIVE | {"trouble": [], "inbox": {"away": "it is not mounted"}})
+        assert sttd("status", *more).code == 1
+    finally:
+        lock.release()
 
 
 FORGED = "\x1b[2J\x1b[31m\nsttd: all is well\u202e\x9b"

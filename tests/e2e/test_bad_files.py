@@ -104,5 +104,5 @@ def test_hostile_names_become_results_and_forge_nothing(make_daemon):
     assert not any("\x1b" in line for line in daemon.log)
     for words in (("jobs",), ("status",), ("show", "1")):
         shown = daemon.sttd(*words)
-        assert shown.returncode == 0, shown.stderr
+        assert shown.returncode == (3 if words == ("status",) else 0), shown.stderr  # it does not run
         assert "\x1b" not in shown.stdout

@@ -119,7 +119,7 @@ class Service:
     def sttd(self, *words: str, user: str = "alice") -> Any:
         """What a command of a member of the group prints with `--json`."""
         done = self.box.as_user(user, "sttd", "--config", self.config, *words, "--json")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode in ((0, 1) if words == ("status",) else (0,)), done.stderr
         return json.loads(done.stdout)
 
     def jobs(self) -> list[Seen]:
