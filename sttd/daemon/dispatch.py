@@ -255,9 +255,9 @@ def start_anew(context: Context, job: Job) -> Job:
 
 
 def clamp_waits(context: Context) -> None:
-    """No job waits longer than the longest wait there is, whatever became of the clock since it was stored."""
-    pool, watch = context.config.pool, context.config.watch
-    longest = max(*pool.retry_waits, pool.machine_wait) * (1 + JITTER) + watch.settle
-    if context.ledger.clamp_waits(context.utc() + longest):
-        text = f"the clock was set back: jobs that waited for a time now far away wait {longest:.0f} s at most"
+    """No job waits longer than the longest configured wait, whatever became of the clock or the waits since it was stored."""
+    pool = context.config.pool
+    longest = max(*pool.retry_waits, pool.machine_wait, context.config.settle()) * (1 + JITTER)
+    if context.ledger.clamp_waits(context.utc(), longest):
+        text = f"the clock was set back since jobs were queued: each waits {longest:.0f} s at most from now"
         say(Kind.CLOCK_SET_BACK, text, wait=longest)

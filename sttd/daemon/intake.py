@@ -20,7 +20,7 @@ def found(context: Context, event: Found) -> None:
         latest = context.ledger.latest_of([source for source, _ in event.files])
         for source, identity in event.files:
             before = latest.get(source)
-            in_inbox = before is not None and left_in_inbox(before, context.config.output.source == "keep")
+            in_inbox = before is not None and left_in_inbox(before)
             arrival = judge(before, identity, in_inbox=in_inbox)
             if arrival is Arrival.NEW or before is None:
                 latest[source] = _add(context, before, source, identity)  # it may be told of twice in one event

@@ -117,6 +117,9 @@ MIGRATIONS: tuple[str, ...] = (
     -- retention: the jobs that it may forget, and who needs a file
     CREATE INDEX jobs_ended ON jobs (finished_at, id)
         WHERE finished_at IS NOT NULL AND (location IS NOT NULL OR state IN ('failed', 'vanished'));
+    -- what a clock that is set back makes wait for too long
+    CREATE INDEX jobs_by_wait ON jobs (not_before) WHERE state = 'queued' AND not_before > 0;
+    CREATE INDEX jobs_by_age ON jobs (queued_at) WHERE state = 'queued';
     CREATE INDEX jobs_by_location ON jobs (location) WHERE location IS NOT NULL;
     CREATE INDEX jobs_redos ON jobs (redo_of) WHERE redo_of IS NOT NULL;
     -- jobs that were forgotten so far may still be in the manifest: it is to say that they are gone

@@ -24,6 +24,7 @@ from sttd.ledger.questions import Questions
 from sttd.ledger.rows import NEW, to_row
 
 _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
+_CLOCK_SLACK = 5.0  # seconds: a clock that is put right by less is no news
 _MISSING = "there is no ledger at {}: has sttd run with this configuration?"
 
 
@@ -182,11 +183,18 @@ class Ledger(Questions):
             self._db.execute("INSERT OR IGNORE INTO unrecorded VALUES (?)", (after.id,))
             self._owed = True
 
-    def clamp_waits(self, latest: float) -> int:
-        """Let no job wait beyond `latest` (UTC seconds): the clock may have been set back since. Returns how many would have."""
+    def clamp_waits(self, now: float, longest: float) -> bool:
+        """Let no job wait for more than `longest` seconds from `now` (UTC seconds), nor behind those of times to come.
+
+        Returns:
+            Whether the clock was set back: a job was queued later than now.
+        """
         with self.transaction():
-            query = "UPDATE jobs SET not_before = ? WHERE state = 'queued' AND not_before > ?"
-            return self._db.execute(query, (latest, latest)).rowcount
+            queued = "UPDATE jobs SET queued_at = :now WHERE state = 'queued' AND queued_at > :now + :slack"
+            is_set_back = self._db.execute(queued, {"now": now, "slack": _CLOCK_SLACK}).rowcount > 0
+            waits = "UPDATE jobs SET not_before = :latest WHERE state = 'queued' AND not_before > 0 AND not_before > :latest"
+            self._db.execute(waits, {"latest": now + longest})
+        return is_set_back
 
     # retention
 

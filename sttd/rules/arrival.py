@@ -40,8 +40,6 @@ def judge(latest: Job | None, found: Identity, *, in_inbox: bool) -> Arrival:
     return Arrival.KNOWN if same and in_inbox else Arrival.NEW
 
 
-def left_in_inbox(job: Job, keep: bool) -> bool:
-    """Whether the source of an ended job still lies in the inbox."""
-    if job.state is State.CANCELLED:
-        return job.location is None
-    return job.state is State.DONE and keep and job.location is None
+def left_in_inbox(job: Job) -> bool:
+    """Whether the source of an ended job was left in the inbox, whatever `output.source` says by now."""
+    return job.state in (State.DONE, State.CANCELLED) and job.location is None

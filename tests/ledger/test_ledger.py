@@ -263,13 +263,28 @@ def test_a_held_lock_is_refused_with_what_to_do(tmp_path):
 
 
 def test_no_queued_job_waits_beyond_the_clamp(ledger):
-    """The others keep their times."""
+    """Waits that are configured to be shorter by now are cut short without a word; the others keep their times."""
     far, near, ended = (ledger.add(name, SOUND, 1.0) for name in ("far.mp3", "near.mp3", "ended.mp3"))
     ledger.update(far, not_before=9e9)
     ledger.update(near, not_before=50.0)
     ledger.update(ended, not_before=9e9, state=State.CANCELLED)
-    assert ledger.clamp_waits(100.0) == 1
+    assert ledger.clamp_waits(40.0, 60.0) is False
     assert [ledger.get(job.id).not_before for job in (far, near, ended)] == [100.0, 50.0, 9e9]
+
+
+def test_a_job_that_was_queued_in_the_future_says_that_the_clock_was_set_back(ledger):
+    """It does not wait for that time, neither behind all that come until then."""
+    ledger.add("old.mp3", SOUND, 10.0)
+    ledger.add("ahead.mp3", SOUND, 9e9, not_before=9e9 + 30)
+    assert ledger.clamp_waits(20.0, 60.0) is True
+    ledger.add("new.mp3", SOUND, 30.0)
+    assert [(job.source, job.queued_at, job.not_before) for job in ledger.jobs(newest=False)] == [
+        ("old.mp3", 10.0, 0.0),
+        ("ahead.mp3", 20.0, 80.0),
+        ("new.mp3", 30.0, 0.0),
+    ]
+    assert ledger.clamp_waits(20.0, 60.0) is True
+    assert ledger.clamp_waits(40.0, 60.0) is False
 
 
 def test_a_step_is_checked_against_the_row_as_it_is(tmp_path):

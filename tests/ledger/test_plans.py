@@ -31,7 +31,7 @@ QUERIES = {
     "to forget": lambda ledger, job: ledger.forget([job.id], 9.0, 9.0),
     "files that are needed": lambda ledger, job: ledger.needed_sources(),
     "files that are to go": lambda ledger, job: ledger.give_up_sources(["/archive/a.mp3"]),
-    "waits that are too long": lambda ledger, job: ledger.clamp_waits(5.0),
+    "waits that are too long": lambda ledger, job: ledger.clamp_waits(5.0, 5.0),
     "a step": lambda ledger, job: ledger.update(job, state=State.RUNNING),
 }
 

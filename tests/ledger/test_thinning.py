@@ -194,7 +194,7 @@ def test_jobs_that_an_earlier_version_forgot_are_gone_from_the_manifest_too(tmp_
         kept = [ended(opened, f"{number}.mp3", location="") for number in range(4)]
     with contextlib.closing(sqlite3.connect(path)) as db:  # as it was
         db.executescript(
-            "DELETE FROM jobs WHERE id IN (1, 4); DROP INDEX jobs_fresh; DROP INDEX jobs_served; DROP INDEX jobs_ended;"
+            "DELETE FROM jobs WHERE id IN (1, 4); DROP INDEX jobs_by_wait; DROP INDEX jobs_by_age; DROP INDEX jobs_fresh; DROP INDEX jobs_served; DROP INDEX jobs_ended;"
             "DROP INDEX jobs_by_location; DROP INDEX jobs_redos; ALTER TABLE jobs DROP COLUMN owner; PRAGMA user_version = 2;"
         )
         db.executescript(

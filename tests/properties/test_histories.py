@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import pytest
 
+from sttd.config import Output
 from sttd.job import State
 from sttd.part import Cause
 from tests.properties import words
@@ -144,3 +146,21 @@ def test_a_twin_of_a_file_that_is_gone_is_transcribed_itself(stations):
         ("a.mp3", State.VANISHED),
         ("b.mp3", State.DONE),
     ]
+
+
+@pytest.mark.parametrize("then", ["archive", "delete"])
+def test_a_source_that_was_kept_is_known_whatever_is_configured_later(then):
+    """Done, not moved, the same file: no second result. A new version of it is a job."""
+    with words.folder() as folder:
+        stations = Stations(Path(folder), "keep")
+        write(stations, 1)
+        drain(stations)
+        stations.config = dataclasses.replace(stations.config, output=Output(formats=("txt",), source=then))
+        stations.crash(halfway=False)
+        drain(stations)
+        assert states(stations) == [(1, State.DONE)]
+        assert len(list((Path(folder) / "transcripts").rglob("*.txt"))) == 1
+        write(stations, 2)
+        drain(stations)
+        assert states(stations) == [(1, State.DONE), (2, State.DONE)]
+        stations.context.ledger.close()
