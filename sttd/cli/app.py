@@ -20,7 +20,7 @@ INTERRUPTED = 130  # as a shell tells it: 128 + SIGINT
 
 COMMANDS = {  # where each lives, in the order in which a person meets them
     "run": "serve", "demo": "demo", "status": "look", "jobs": "look", "show": "look", "retry": "ask", "cancel": "ask",
-    "redo": "ask", "pause": "ask", "resume": "ask", "transcribe": "serve", "check-config": "serve", "model": "models",
+    "redo": "ask", "pause": "ask", "resume": "ask", "transcribe": "transcribe", "check-config": "serve", "model": "models",
     "install": "install",
 }  # fmt: skip
 

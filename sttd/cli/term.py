@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -23,9 +23,9 @@ LEVELS = {"normal": "green", "moderate": "yellow", "high": "dark_orange", "criti
 NARROW = 72  # columns below which only what matters most is shown
 
 
-def console() -> Console:
-    """Standard output. Nothing is guessed about texts: no markup, no emoji codes, no highlighting."""
-    return Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+def console(file: TextIO | None = None) -> Console:
+    """Standard output, or `file`. Nothing is guessed about texts: no markup, no emoji codes, no highlighting."""
+    return Console(file=file or sys.stdout, markup=False, emoji=False, highlight=False)
 
 
 def facts() -> Table:

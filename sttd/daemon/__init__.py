@@ -98,10 +98,11 @@ def _serve(
 def transcribe(files: Sequence[Path], config: Config) -> int:
     """Transcribe `files` as the daemon would, in the foreground, with results in `paths.transcripts`.
 
+    The caller has set up the log.
+
     Returns:
         0, or 1 where a file has no transcript.
     """
-    log.setup(config.log.level)
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     notifier = Notifier()
     with _stations(config, inputs, notifier) as context:

@@ -6,6 +6,7 @@ that may be killed (loguru's `enqueue=True` would). A log that cannot be written
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import re
@@ -46,6 +47,18 @@ def setup(
     # the sink makes its own lines; no variables' values in tracebacks: they may be secrets
     logger.add(sink, level=level, format=_nothing, enqueue=False, backtrace=False, diagnose=False)
     logging.basicConfig(handlers=[_Forward()], level=logging.WARNING, force=True)
+
+
+def through(level: str, show: Callable[[str, str], None]) -> None:
+    """Send every record of at least `level` to `show`, its level and its text: for who draws on the terminal himself."""
+    logger.remove()
+    sink = functools.partial(_show, show)
+    logger.add(sink, level=level, format=_nothing, enqueue=False, backtrace=False, diagnose=False)
+    logging.basicConfig(handlers=[_Forward()], level=logging.WARNING, force=True)
+
+
+def _show(show: Callable[[str, str], None], message: Message) -> None:
+    show(message.record["level"].name, text(message.record))
 
 
 class _Forward(logging.Handler):

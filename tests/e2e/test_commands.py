@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -142,21 +141,6 @@ def test_an_unwritable_state_folder_is_refused_with_the_remedy(make_daemon, tmp_
     assert refused.returncode == 6
     assert "state" in refused.stderr
     assert "Traceback" not in refused.stderr
-
-
-def test_transcribe_in_the_foreground(make_daemon, tmp_path):
-    """Results in the folder named; the source stays; no inbox is made beside it."""
-    source = speech.encode(tmp_path / "talk.mp3", speech.sample("english"))
-    out = tmp_path / "out"
-    done = subprocess.run(
-        [sys.executable, "-m", "sttd", "--set", "model.name=demo", "transcribe", str(source), "-o", str(out)],
-        capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert source.exists()
-    assert speech.says((out / "talk.en.txt").read_text(encoding="utf-8"), "english")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "talk.mp3"]
-    assert all(path.name.startswith("talk.en.") for path in out.iterdir())
 
 
 def test_the_demo_prints_the_words_and_where_they_lie(tmp_path):
