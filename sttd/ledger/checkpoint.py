@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,10 +25,12 @@ from loguru import logger
 
 from sttd.fs.sync import fsync_folder
 from sttd.job import Job
-from sttd.ledger.seal import seal, unseal
+from sttd.ledger.seal import is_whole, seal, unseal
 from sttd.part import Chunk, Options, Segment, Word
 
 _VERSION = 1
+# how `to_json` begins a line; that is all of most lines that a resume reads: 48 h with words would take seconds to parse
+_HEAD = re.compile(rb'\{"index":(\d+),"start":(\d+),"end":(\d+),"segments":\[(\])?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,13 @@ class Checkpoint:
 
     def __init__(self, work: Path, job: Job, key: str) -> None:
         self.path = work / str(job.id) / "0.jsonl"
+        self._expected = job.chunks
         self._header = {
             "sttd": _VERSION, "job": job.id, "options": key, "size": job.size, "mtime_ns": job.mtime_ns,
             "source": job.source, "created_at": job.created_at,
         }  # fmt: skip
         self._file: BinaryIO | None = None
+        self._scanned: tuple[tuple[int, ...], tuple[Resume, int]] | None = None  # which file, and what came of it
 
     def resume(self) -> Resume:
         """Where to go on. Nothing is created or changed."""
@@ -127,12 +133,20 @@ class Checkpoint:
         if not self.path.exists():  # a recording without a single sample
             return
         with self.path.open("rb") as file:
-            for chunk, _ in self._good(file):
-                yield chunk
+            yield from self._good(file)
 
     def segments(self) -> Iterator[Segment]:
+        """Of all chunks that the job has, as the ledger counts them.
+
+        Raises:
+            OSError: some cannot be read any more. The next attempt goes on after the last good one.
+        """
+        count = 0
         for chunk in self.chunks():
             yield from chunk.segments
+            count += 1
+        if count < self._expected:
+            raise OSError(errno.EIO, f"only {count} of {self._expected} chunks can be read", str(self.path))
 
     def remove(self) -> None:
         """Forget the part: its result is in place, or it starts anew."""
@@ -142,21 +156,31 @@ class Checkpoint:
             self.path.parent.rmdir()
 
     def _scan(self, file: BinaryIO) -> tuple[Resume, int]:
+        """Where to go on, and the bytes that count; once for a file that nobody has written since."""
+        seen = os.fstat(file.fileno())
+        which = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+        if self._scanned is None or self._scanned[0] != which:
+            self._scanned = which, self._read(file)
+        return self._scanned[1]
+
+    def _read(self, file: BinaryIO) -> tuple[Resume, int]:
         file.seek(0)
-        resume, size = Resume(), 0
-        first = file.readline()
-        if self._matches(first):
-            size = len(first)
-        file.seek(0)
-        for chunk, end in self._good(file):
-            spoken = resume.language is None and chunk.segments
-            resume = Resume(
-                chunk.index + 1,
-                chunk.end,
-                chunk.language if spoken else resume.language,
-                chunk.language_probability if spoken else resume.language_probability,
-            )
-            size = end
+        line = file.readline()
+        if not self._matches(line):
+            return Resume(), 0
+        resume, size = Resume(), len(line)
+        for line in file:
+            head = _HEAD.match(line) if is_whole(line) else None
+            if head is None or (int(head[1]), int(head[2])) != (resume.index, resume.sample):
+                break
+            language, probability = resume.language, resume.language_probability
+            if language is None and not head[4]:  # the first speech
+                chunk = from_json(unseal(line) or {})
+                if chunk is None:
+                    break
+                language, probability = chunk.language, chunk.language_probability
+            resume = Resume(int(head[1]) + 1, int(head[3]), language, probability)
+            size += len(line)
         return resume, size
 
     def _matches(self, line: bytes) -> bool:
@@ -164,19 +188,17 @@ class Checkpoint:
         names = ("sttd", "job", "options", "size", "mtime_ns")
         return found is not None and all(found.get(name) == self._header[name] for name in names)
 
-    def _good(self, file: BinaryIO) -> Iterator[tuple[Chunk, int]]:
-        """The chunks in order, each with the offset after its line, up to the first line that does not count."""
-        line = file.readline()
-        if not self._matches(line):
+    def _good(self, file: BinaryIO) -> Iterator[Chunk]:
+        """The chunks in order, up to the first line that does not count."""
+        if not self._matches(file.readline()):
             return
-        offset, index, sample = len(line), 0, 0
+        index, sample = 0, 0
         for line in file:
-            found = unseal(line)
-            chunk = None if found is None else from_json(found)
+            chunk = from_json(unseal(line) or {})
             if chunk is None or chunk.index != index or chunk.start != sample:
                 return
-            offset, index, sample = offset + len(line), chunk.index + 1, chunk.end
-            yield chunk, offset
+            index, sample = chunk.index + 1, chunk.end
+            yield chunk
 
 
 def to_json(chunk: Chunk) -> dict[str, Any]:

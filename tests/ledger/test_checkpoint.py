@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 
 from sttd.job import Job
-from sttd.ledger import Checkpoint, Resume
+from sttd.ledger import Checkpoint, Resume, checkpoint as module
 from sttd.ledger.checkpoint import options_key
 from sttd.part import Chunk, Options, Segment, Word
 
@@ -128,3 +128,31 @@ def test_what_a_kill_tore_and_what_belongs_to_other_options_is_no_damage(checkpo
     other.close()
     assert list(other.chunks()) == CHUNKS
     assert not list(tmp_path.glob("*corrupt*"))
+
+
+def test_a_resume_parses_little_and_reads_once(checkpoint, tmp_path, monkeypatch):
+    """A recording of two days with words has 40 MB of chunks: parsing them would hold the loop for seconds, twice."""
+    checkpoint.append([chunk(index, "und" if index < 3 else "th") for index in range(500)])
+    checkpoint.close()
+    parsed, reads = [], []
+    monkeypatch.setattr(module, "unseal", lambda line, real=module.unseal: parsed.append(line) or real(line))
+    again = Checkpoint(tmp_path, JOB, "key")
+    monkeypatch.setattr(again, "_read", lambda file, real=again._read: reads.append(file) or real(file))
+    assert again.resume() == Resume(500, 500 * 160_000, "th", 0.8)
+    again.append([chunk(500)])
+    again.close()
+    assert len(reads) == 1
+    assert len(parsed) <= 4  # the head, twice or so, and the first speech
+    assert len(list(again.chunks())) == 501
+
+
+def test_a_checkpoint_that_lost_chunks_since_makes_no_shorter_result(checkpoint, tmp_path):
+    """A disk that gives back something else than was written: the next attempt goes on after the last good chunk."""
+    checkpoint.append(CHUNKS)
+    checkpoint.close()
+    whole = checkpoint.path.read_bytes()
+    checkpoint.path.write_bytes(whole[:-20] + b"x" + whole[-19:])
+    again = Checkpoint(tmp_path, JOB.evolve(chunks=3), "key")
+    with pytest.raises(OSError, match="only 2 of 3 chunks"):
+        list(again.segments())
+    assert again.resume().index == 2

@@ -14,7 +14,6 @@ import io
 import os
 import re
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import BinaryIO
 
 from sttd.errors import LedgerError
 from sttd.ledger.manifest.log import Manifest, create, write_all
-from sttd.ledger.seal import seal, unseal
+from sttd.ledger.seal import is_whole, seal, unseal
 
 SLACK = 2**20  # bytes: a smaller manifest is not worth the work
 SMALL = 16 * 2**20  # bytes: rewritten in a second or so
@@ -168,8 +167,7 @@ class _Lines:
 def _job_of(line: bytes) -> int | None:
     """The number of the job that a whole line is about, if it is one."""
     found = _JOB.match(line)
-    body, _, mark = line.rpartition(b"\t")
-    return int(found[1]) if found and mark == b"%08x\n" % zlib.crc32(body) else None
+    return int(found[1]) if found and is_whole(line) else None
 
 
 def _line(file: BinaryIO, place: int) -> bytes:
