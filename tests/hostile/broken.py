@@ -178,6 +178,7 @@ _NAN80, _ZERO80, _HUGE80 = b"\x7f\xff\xc0" + bytes(7), bytes(10), b"\x7f\xfe\xff
 LYING = [
     _fails("rate-0.wav", lambda: media.wav(rate=0), ""),
     _fails("rate-4-billion.wav", lambda: media.wav(rate=2**32 - 1), ""),
+    _fails("rate-1.wav", lambda: media.wav(bytes(60), rate=1), "1 Hz"),
     _fails("channels-0.wav", lambda: media.wav(channels=0), ""),
     _fails("channels-65535.wav", lambda: media.wav(channels=65535), ""),
     _fails("bits-0.wav", lambda: media.wav(bits=0), ""),

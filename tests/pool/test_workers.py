@@ -13,7 +13,7 @@ import time
 import psutil
 import pytest
 
-from sttd.part import Cause, Chunks, Done, Lost, Notice, Started
+from sttd.part import Cause, Chunks, Done, Lost, Notice, Options, Started
 from sttd.pool import PoolFull
 from sttd.pool.wire import Clean
 from tests.harness import PATIENCE
@@ -105,6 +105,28 @@ def test_an_idle_worker_that_takes_no_orders_gets_no_part(rig):
     assert isinstance(told.run("2.0", "started done"), Done)
     assert pid_of(told, "2.0") != pid
     told.wait(lambda: not psutil.pid_exists(pid))
+
+
+def test_an_order_of_any_size_reaches_its_worker_and_those_behind_it_too(rig):
+    """A pipe takes 64 KiB at once; hotwords and prompt may be longer."""
+    told = rig()
+    words = Options(hotwords="กขค " * 2**20, initial_prompt="x" * 2**20)
+    for number in range(3):
+        told.submit(f"{number}.0", "started " + "chunk sleep:0.05 " * 1000, options=words)
+        told.seen(f"{number}.0", Started)
+        told.pool.stop(f"{number}.0", 1, Cause.ASKED)
+        assert told.end(f"{number}.0").cause is Cause.ASKED
+    assert len({pid_of(told, f"{number}.0") for number in range(3)}) == 1
+
+
+def test_a_worker_that_stops_in_the_middle_of_a_large_order_holds_nobody_up(rig):
+    told = rig()
+    told.run("1.0", "started done")
+    (pid,) = told.pids()
+    os.kill(pid, signal.SIGSTOP)
+    told.submit("2.0", "started done", options=Options(hotwords="x" * 2**22))
+    told.pool.kill("2.0", 1, Cause.TIMEOUT)
+    assert told.end("2.0").cause is Cause.TIMEOUT
 
 
 def test_submit_to_a_full_or_closed_pool_is_refused_and_changes_nothing(rig):

@@ -1,7 +1,7 @@
 """One worker process, its two pipes and the thread that reads it. It knows frames and signals, but no parts.
 
-Nothing here makes its caller wait: orders go into a pipe that is never waited for, signals are sent, and all that comes
-back is told by the reader's thread, the death at last.
+Nothing here makes its caller wait: an order goes into the pipe as far as there is room, the reader's thread writes the rest,
+signals are sent, and all that comes back is told by that thread, the death at last.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class WorkerProcess:
         self._process: multiprocessing.process.BaseProcess | None = None
         self._orders: Connection | None = None
         self._messages: Connection | None = None
+        self._rest = bytearray()  # of orders that are not in the pipe yet, in their order
+        self._wake = -1  # an eventfd: there is a rest for the reader to write
         self._problem = ""
         self.pid: int | None = None
 
@@ -65,11 +67,13 @@ class WorkerProcess:
             process = _CONTEXT.Process(
                 target=child.main, args=(theirs, mine, settings), name=f"sttd-worker-{next(_numbers)}", daemon=True
             )
+            wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            stack.callback(os.close, wake)
             _spawn(process)
             stack.pop_all()
         theirs.close()
         mine.close()
-        self._orders, self._messages = orders, messages
+        self._orders, self._messages, self._wake = orders, messages, wake
         self._process, self.pid = process, process.pid
         thread = threading.Thread(target=self._run, args=(process,), name=f"{process.name}-reader", daemon=True)
         try:
@@ -80,21 +84,34 @@ class WorkerProcess:
             raise OSError(f"no thread for a worker: {error}") from error
 
     def send(self, order: Order) -> bool:
-        """Whether the order is in the pipe: not where the process is gone, or has not read for so long that it is full.
+        """Whether the order is on its way: not where the process is gone, or has not read for so long that the pipe is full.
 
-        An order that went in by half would spoil all that follow: the process is killed.
+        What does not fit into the pipe at once (64 KiB) is written by the reader's thread, as the process reads.
         """
         data = encode(order)
         with self._lock:
             if self._orders is None:
                 return False
-            try:
-                written = os.write(self._orders.fileno(), data)
-            except (BlockingIOError, BrokenPipeError):
+            if self._rest:  # behind it, and not between its bytes
+                self._rest += data
+                return True
+            written = self._write(data)
+            if written <= 0:
                 return False
-        if written < len(data):
-            self.signal(signal.SIGKILL)
-        return written == len(data)
+            self._rest += data[written:]
+            if self._rest:
+                os.eventfd_write(self._wake, 1)
+        return True
+
+    def _write(self, data: bytes | bytearray) -> int:
+        """Put into the pipe what has room in it, with the lock held; 0: there is none; -1: nobody reads any more."""
+        assert self._orders is not None
+        try:
+            return os.write(self._orders.fileno(), data)
+        except BlockingIOError:
+            return 0
+        except BrokenPipeError:
+            return -1
 
     def signal(self, number: int) -> None:
         """Send a signal to the process and to what it may have started. Without effect once it is gone."""
@@ -125,24 +142,41 @@ class WorkerProcess:
             self._ears.ended(Death(self._reap(process), self._problem))
 
     def _read(self, sentinel: int) -> None:
-        """Hear all messages until the process is dead, or its pipe is broken."""
+        """Hear all messages until the process is dead, or its pipe is broken; write what is left of orders meanwhile."""
         assert self._messages is not None
-        pipe = self._messages.fileno()
+        assert self._orders is not None
+        pipe, orders = self._messages.fileno(), self._orders.fileno()
         poller = select.poll()
-        poller.register(pipe, select.POLLIN)
-        poller.register(sentinel, select.POLLIN)
+        for each in (pipe, sentinel, self._wake):
+            poller.register(each, select.POLLIN)
         decoder = Decoder()
         while True:
-            dead = any(ready == sentinel for ready, _ in poller.poll())
+            ready = {each for each, _ in poller.poll()}
+            if self._wake in ready:
+                os.eventfd_read(self._wake)
+                poller.register(orders, select.POLLOUT)
+            if orders in ready and self._write_rest():
+                poller.unregister(orders)
             # what a dead process had written is in the pipe by now
             closed = self._drain(pipe, decoder)
-            if dead:
+            if sentinel in ready:
                 return
             if closed:
-                poller.unregister(pipe)
-                if not poller.poll(_CLOSING):
-                    raise WireError("no more messages: it closed its pipe")
+                self._await_death(sentinel)
                 return
+
+    def _await_death(self, sentinel: int) -> None:
+        poller = select.poll()
+        poller.register(sentinel, select.POLLIN)
+        if not poller.poll(_CLOSING):
+            raise WireError("no more messages: it closed its pipe")
+
+    def _write_rest(self) -> bool:
+        """Whether nothing is left to be written."""
+        with self._lock:
+            written = self._write(self._rest)
+            del self._rest[: len(self._rest) if written < 0 else written]
+            return not self._rest
 
     def _drain(self, pipe: int, decoder: Decoder) -> bool:
         """Hear what is in the pipe; returns whether its other end is closed."""
@@ -163,6 +197,7 @@ class WorkerProcess:
         with self._lock:
             self._orders.close()
             self._orders = None
+            os.close(self._wake)
         self._messages.close()
         with _REAPING:
             process.join()

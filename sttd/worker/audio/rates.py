@@ -22,4 +22,4 @@ def check(rate: int | None) -> None:
         text = (
             f"its sample rate is {rate:,} Hz, and no recording has that: the file is damaged, or was converted wrongly"
         )
-        raise PartFailed(Cause.BAD_FILE, f"{text}; export it again, with 16,000 to 48,000 Hz")
+        raise PartFailed(Cause.BAD_FILE, f"{text}; export it with 16,000 to 48,000 Hz")
