@@ -122,6 +122,11 @@ class Model:
     )
 
 
+# Whisper's decoder has room for 223 tokens of both together; the longest tokens of its vocabulary have some 16 letters. What is
+# below this and still too much for the model is cut by the worker, which says so.
+_PROMPT = {"most": 4000, "because": "a model takes some 150 words; keep the rarest"}
+
+
 @dataclass(frozen=True, slots=True)
 class Transcribe:
     language: str = key("", 'A language code such as "th". "": detected from the first speech.', "language")
@@ -141,8 +146,8 @@ class Transcribe:
         "fractions",
     )
     word_timestamps: bool = key(False, "The time of each word, in the JSON.", "bool")
-    initial_prompt: str = key("", "Text that shows the model names and spelling.", "str")
-    hotwords: str = key("", "Words to be expected.", "str")
+    initial_prompt: str = key("", "Text that shows the model names and spelling.", "str", **_PROMPT)
+    hotwords: str = key("", "Words to be expected.", "str", **_PROMPT)
     vad_threshold: float = key(0.5, "Probability above which sound is speech.", "fraction")
 
 

@@ -164,6 +164,10 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
         ("[model]\nname = 3", "[model] name: must be text in quotes, not 3"),
         ('[transcribe]\nhotwords = "a\\u0000b"', "[transcribe] hotwords: must not hold a NUL character"),
         (
+            f'[transcribe]\nhotwords = "{"ก" * 4001}"',
+            "[transcribe] hotwords: must be at most 4,000 characters, not 4,001: a model takes some 150 words; keep the rarest",
+        ),
+        (
             '[transcribe]\nlanguage = "thai"',
             "[transcribe] language: must be a language code that Whisper knows, such as en, th or zh, not 'thai'",
         ),

@@ -59,6 +59,8 @@ def _words(value: Any, rules: Rules) -> str:
     text = _text(value, rules)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError(f"must be UTF-8 text, not {value!r}")
+    if len(text) > rules.get("most", len(text)):
+        raise ValueError(f"must be at most {rules['most']:,} characters, not {len(text):,}: {rules['because']}")
     return text
 
 
