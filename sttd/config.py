@@ -217,6 +217,8 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
+    # no key: how a person calls this sttd, with --config or --root, for all advice that names a command
+    program: str = "sttd"
 
     def settle(self) -> float:
         """Seconds without change that make a file settled: 60 s at least of the default with `watch.polling`."""
@@ -249,6 +251,11 @@ class Config:
     def worker_count(self) -> int:
         """`pool.workers`, or for auto as many as `auto_workers` finds right."""
         return self.pool.workers or auto_workers()
+
+
+def sections() -> list[dataclasses.Field[Any]]:
+    """The fields of `Config` that are sections of the file."""
+    return [each for each in dataclasses.fields(Config) if each.default_factory is not dataclasses.MISSING]
 
 
 def usable_cores() -> int:

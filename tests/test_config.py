@@ -13,16 +13,14 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES
 from hypothesis import given, strategies as st
 
 from sttd import config as words
-from sttd.config import Config, Memory, Model, Output, Paths, Pool, Transcribe, Watch
+from sttd.config import Config, Memory, Model, Output, Paths, Pool, Transcribe, Watch, sections
 from sttd.configfile import folders, load, render, warnings
 from sttd.configfile.languages import CODES
 from sttd.configfile.values import LONGEST, read, write
 from sttd.errors import ConfigError
 
 SHIPPED = Path(__file__).parent.parent / "etc" / "sttd.toml"
-KEYS = [
-    (section.name, key) for section in dataclasses.fields(Config) for key in dataclasses.fields(section.default_factory)
-]
+KEYS = [(section.name, key) for section in sections() for key in dataclasses.fields(section.default_factory)]
 
 
 def problems(tmp_path: Path, text: str = "", **more) -> list[str]:

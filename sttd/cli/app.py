@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from sttd import __version__
-from sttd.cli.options import shared
+from sttd.cli.options import Given, shared
 from sttd.errors import ConfigError, SttdError
 from sttd.host.stream import is_journal
 from sttd.text import sentence
@@ -73,8 +73,9 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _outcome(words: Sequence[str] | None) -> int:
+    given = Given()
     try:
-        result = sttd.main(words, prog_name="sttd", standalone_mode=False)
+        result = sttd.main(words, prog_name="sttd", standalone_mode=False, obj=given)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return 2
@@ -86,7 +87,7 @@ def _outcome(words: Sequence[str] | None) -> int:
     except ConfigError as error:
         return _say(error.problems, error.exit_code)
     except SttdError as error:
-        return _say([str(error)], error.exit_code)
+        return _say([str(error).replace("`sttd ", f"`{given.program()} ")], error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except OSError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +41,19 @@ class Given:
         """
         from sttd import configfile
 
-        return configfile.load(self.file(), self.root, (*self.sets, *more), self._environ())
+        config = configfile.load(self.file(), self.root, (*self.sets, *more), self._environ())
+        return dataclasses.replace(config, program=self.program())
+
+    def program(self) -> str:
+        """How sttd is called for the same ledger, to be typed in a shell: `sttd --root /srv/stt`."""
+        words = ["sttd"]
+        if self.config is not None and self.config != INSTALLED:
+            words += ["--config", os.path.abspath(self.config)]  # noqa: PTH100 - links stay as typed
+        if self.root is not None:
+            words += ["--root", os.path.abspath(self.root)]  # noqa: PTH100 - as above
+        for word in self.sets:
+            words += ["--set", word] if word.startswith("paths.") else []
+        return shlex.join(words)
 
     def service_state(self) -> Path | None:
         """The service's state folder, where its configuration is the one that counts."""

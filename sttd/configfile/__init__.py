@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sttd.config import Config, Paths
+from sttd.config import Config, Paths, sections
 from sttd.configfile import relations, sources, values
 from sttd.configfile.sources import Problem, Setting
 from sttd.configfile.text import render
@@ -19,7 +19,7 @@ from sttd.errors import ConfigError
 
 __all__ = ["load", "render", "warnings"]
 
-_SECTIONS = {field.name: field.default_factory for field in dataclasses.fields(Config)}
+_SECTIONS = {section.name: section.default_factory for section in sections()}
 _KEYS = {name: {key.name: key for key in dataclasses.fields(section)} for name, section in _SECTIONS.items()}  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import textwrap
 from collections.abc import Collection
 
-from sttd.config import Config
+from sttd.config import Config, sections
 from sttd.configfile.values import write
 
 _HEADER = """\
@@ -25,7 +25,7 @@ def render(config: Config | None = None, always: Collection[str] = ()) -> str:
     """
     config = config or Config()
     lines = [_HEADER]
-    for section in dataclasses.fields(config):
+    for section in sections():
         lines.append(f"[{section.name}]\n")
         chosen = getattr(config, section.name)
         for key in dataclasses.fields(chosen):

@@ -147,7 +147,8 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
         return
     if cause is Cause.GONE and running.job.location is not None:  # no inbox will tell what becomes of it
         where = printable(running.job.location)
-        cause, error = Cause.BAD_FILE, f"{where} is not there any more: put it back, then `sttd retry {running.job.id}`"
+        remedy = f"put it back, then `{printable(context.config.program)} retry {running.job.id}`"
+        cause, error = Cause.BAD_FILE, f"{where} is not there any more: {remedy}"
     decision = decide(context, running, cause)
     shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
     at_once = shared or not all_wait  # where everybody is held up together, nobody need wait for itself

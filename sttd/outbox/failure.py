@@ -34,7 +34,7 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
         "reason": str(job.cause),
         "error": job.error,
         "attempts": job.attempts,
-        "retry": f"sttd retry {job.id}",
+        "retry": f"{config.program} retry {job.id}",
     }
     moves.make_folder(folder)
     base = os.path.basename(location or job.source)

@@ -48,19 +48,19 @@ def test_retry_leaves_a_request(sttd, ledger, state):
     assert ledger.get(job.id).state is state
 
 
-def test_what_cannot_be_done_is_refused_with_what_can(sttd, ledger):
+def test_what_cannot_be_done_is_refused_with_what_can(sttd, ledger, root):
     """Nothing is asked of the daemon then."""
     done = finished(ledger, "done.mp3").id
     gone = failed(ledger, "failed.mp3").id
     waits = ledger.add("queued.mp3", SOUND, 1.0).id
     committing = ledger.update(ledger.add("c.mp3", SOUND, 1.0), state=State.COMMITTING, plan={}).id
     for words, said in (
-        (["retry", done], f"`sttd redo {done}`"),
+        (["retry", done], f"`sttd --root {root} redo {done}`"),
         (["retry", waits], "queued already"),
         (["cancel", done], "nothing to cancel"),
         (["cancel", gone], "nothing to cancel"),
         (["cancel", committing], "being put in place"),
-        (["redo", gone], f"`sttd retry {gone}`"),
+        (["redo", gone], f"`sttd --root {root} retry {gone}`"),
         (["redo", waits], "wait for its end"),
         (["redo", done], "the source of job 1 is gone"),
     ):

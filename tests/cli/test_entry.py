@@ -6,12 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from sttd import __version__
 from sttd.cli.app import COMMANDS
-from sttd.cli.options import Given
+from sttd.cli.options import INSTALLED, Given
 from sttd.job import Identity
 from tests.cli.conftest import THAI, finished
 from tests.harness import PATIENCE
@@ -210,3 +211,18 @@ def test_under_systemd_a_complaint_is_an_error_of_the_journal(tmp_path):
         assert line.startswith("<3>sttd: ")
     plain = subprocess.run(command, capture_output=True, text=True, env=journal, timeout=PATIENCE, check=False)
     assert plain.stderr == line.removeprefix("<3>")
+
+
+@pytest.mark.parametrize(
+    ("given", "program"),
+    [
+        (Given(), "sttd"),
+        (Given(INSTALLED), "sttd"),
+        (Given(Path("/etc/sttd/meeting.toml")), "sttd --config /etc/sttd/meeting.toml"),
+        (Given(None, Path("/my files")), "sttd --root '/my files'"),
+        (Given(None, Path("/a"), ["model.name=x", "paths.state=/s"]), "sttd --root /a --set paths.state=/s"),
+    ],
+)
+def test_advice_names_the_whole_command(given, program):
+    """For an instance, or a folder of one's own, `sttd retry 1` would be about another ledger."""
+    assert given.program() == program

@@ -92,8 +92,9 @@ def heard(case: Case, text: str, language: str) -> bool:
 
 
 def test_what_cannot_be_transcribed_is_in_failed_with_words_for_an_operator(run):
-    """What is the matter, what to do about the file, and how to have it tried again."""
+    """What is the matter, what to do about the file, and the whole command that has it tried again."""
     wrong = {}
+    program = f"sttd --root {run.daemon.root}"
     for case in of(Fate.FAILED):
         job = run.jobs[case.name]
         if job.state is not State.FAILED or not os.path.isfile(job.location or ""):
@@ -101,7 +102,7 @@ def test_what_cannot_be_transcribed_is_in_failed_with_words_for_an_operator(run)
             continue
         records = [json.loads(each.read_bytes()) for each in run.daemon.failed.rglob("*.error.json")]
         mine = [record for record in records if record["job"] == job.id]
-        if len(mine) != 1 or mine[0]["retry"] != f"sttd retry {job.id}" or mine[0]["error"] != job.error:
+        if len(mine) != 1 or mine[0]["retry"] != f"{program} retry {job.id}" or mine[0]["error"] != job.error:
             wrong[case.name] = mine
         if case.says not in (job.error or "") or not any(word in job.error for word in REMEDIES):
             wrong[case.name] = job.error

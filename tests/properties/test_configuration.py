@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from sttd.config import Config, Paths
+from sttd.config import Config, Paths, sections
 from sttd.configfile import load, render
 from sttd.configfile.languages import CODES
 from sttd.configfile.values import LONGEST, read
@@ -64,11 +64,11 @@ def values(field: dataclasses.Field):
     return st.just(field.default) | accepted(found, kind, rules)
 
 
-sections = {
+SECTIONS = {
     section.name: st.builds(
         section.default_factory, **{key.name: values(key) for key in dataclasses.fields(section.default_factory)}
     )
-    for section in dataclasses.fields(Config)
+    for section in sections()
 }
 
 
@@ -86,7 +86,7 @@ def consistent(config: Config) -> Config:
 
 
 @words.percent(40)
-@given(st.builds(Config, **sections).map(consistent))
+@given(st.builds(Config, **SECTIONS).map(consistent))
 def test_any_configuration_that_is_taken_is_the_same_after_it_was_written_and_read(config):
     """Every key of every section at once: render, load, render gives the same values and the same file."""
     with words.folder() as folder:
