@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sttd.host.capacity import capacity
 
 if TYPE_CHECKING:
     from sttd.part import ModelSpec, Options
@@ -243,33 +244,16 @@ class Config:
             fallback="" if model.fallback == wanted else model.fallback,
             device=model.device,
             compute_type=model.compute_type,
-            cpu_threads=model.cpu_threads or cores_each(self.worker_count()),
+            cpu_threads=model.cpu_threads or capacity().cores_each(self.worker_count()),
             load_timeout=model.load_timeout,
             hold=hold,
         )
 
     def worker_count(self) -> int:
-        """`pool.workers`, or for auto as many as `auto_workers` finds right."""
-        return self.pool.workers or auto_workers()
+        """`pool.workers`, or for auto as many as the machine has room for."""
+        return self.pool.workers or capacity().workers(self.model.device)
 
 
 def sections() -> list[dataclasses.Field[Any]]:
     """The fields of `Config` that are sections of the file."""
     return [each for each in dataclasses.fields(Config) if each.default_factory is not dataclasses.MISSING]
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on; `nproc`'s figure."""
-    return len(os.sched_getaffinity(0))
-
-
-def cores_each(workers: int) -> int:
-    """The cores shared out over the workers, at least one each."""
-    return max(1, usable_cores() // max(1, workers))
-
-
-def auto_workers() -> int:
-    """One worker per NVIDIA GPU; without one, a worker for each four cores and 4 GiB of memory, at least one."""
-    gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return gpus or max(1, min((usable_cores() + 3) // 4, memory // 2**32))

@@ -12,12 +12,12 @@ import pytest
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 from hypothesis import given, strategies as st
 
-from sttd import config as words
 from sttd.config import Config, Memory, Model, Output, Paths, Pool, Transcribe, Watch, sections
 from sttd.configfile import folders, load, render, warnings
 from sttd.configfile.languages import CODES
 from sttd.configfile.values import LONGEST, read, write
 from sttd.errors import ConfigError
+from sttd.host.capacity import capacity
 
 SHIPPED = Path(__file__).parent.parent / "etc" / "sttd.toml"
 KEYS = [(section.name, key) for section in sections() for key in dataclasses.fields(section.default_factory)]
@@ -384,7 +384,7 @@ def test_a_worker_is_told_the_options_of_the_file():
 
 def test_the_cores_are_shared_out_over_the_workers():
     spec = Config(pool=Pool(workers=1)).model_spec()
-    assert spec.cpu_threads == words.usable_cores()
+    assert spec.cpu_threads == capacity().cores
     assert Config(pool=Pool(workers=200)).model_spec().cpu_threads == 1
     assert Config(model=Model(cpu_threads=3)).model_spec().cpu_threads == 3
 

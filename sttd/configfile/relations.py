@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sttd.config import Config, usable_cores
+from sttd.config import Config
+from sttd.host.capacity import capacity
 from sttd.units import format_duration
 
 FOLDERS = ("inbox", "transcripts", "archive", "failed", "state")
@@ -52,7 +53,7 @@ def warnings(config: Config) -> Iterator[str]:
     model, pool, watch = config.model, config.pool, config.watch
     if model.fallback and model.fallback == model.name:
         yield f"[model] fallback is the model itself ({model.name}): where it does not load there is nothing to fall back to"
-    spec, workers, cores = config.model_spec(), config.worker_count(), usable_cores()
+    spec, workers, cores = config.model_spec(), config.worker_count(), capacity().cores
     if workers * spec.cpu_threads > cores and model.device != "cuda":
         yield (
             f"[pool] workers = {workers} with [model] cpu_threads = {spec.cpu_threads} make {workers * spec.cpu_threads} "

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sttd.config import usable_cores
+from sttd.host.capacity import cores
 from sttd.job import State
 from tests import speech
 from tests.bench.side_by_side import Outcome
 from tests.harness import Daemon, wait_for
 
 PATIENCE = 3600.0
-CORES = usable_cores()
+CORES = cores()
 _WARM = speech.SAMPLES / "english.flac"
 _OFFLINE = os.environ | {"HF_HUB_OFFLINE": "1"}
 

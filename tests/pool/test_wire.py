@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from sttd.part import Cause, Chunk, Chunks, Done, ModelSpec, Options, PartSpec, Segment, Word
 from sttd.pool.local.death import Death, judge, oom_counter, oom_kills, spoken
-from sttd.pool.local.gpus import count_gpus, gpu_for
+from sttd.pool.local.gpus import gpu_for
 from sttd.pool.wire import MOST, Clean, Decoder, Do, Exit, Stop, WireError, encode
 
 SEGMENT = Segment(0.0, 1.0, "สวัสดี", -0.1, 1.0, 0.0, 0.0, "th", (Word(0.0, 1.0, "สวัสดี", 0.9),))
@@ -114,12 +114,6 @@ def test_or_from_the_host_or_nowhere(tmp_path):
 
 
 def test_workers_are_shared_out_over_the_gpus():
-    assert [gpu_for(number, None, 2) for number in range(3)] == ["0", "1", "0"]
-    assert [gpu_for(number, "3,GPU-8f", 4) for number in range(2)] == ["3", "GPU-8f"]
-    assert gpu_for(0, None, 1) is gpu_for(1, "", 2) is gpu_for(0, "2", 4) is None
-
-
-def test_gpus_are_counted_and_not_their_other_devices(tmp_path):
-    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "sda"):
-        (tmp_path / name).touch()
-    assert count_gpus(tmp_path) == 2
+    assert [gpu_for(number, ("0", "1")) for number in range(3)] == ["0", "1", "0"]
+    assert [gpu_for(number, ("3", "GPU-8f")) for number in range(2)] == ["3", "GPU-8f"]
+    assert gpu_for(0, ()) is gpu_for(1, ("2",)) is None

@@ -13,6 +13,7 @@ import time
 import psutil
 import pytest
 
+from sttd.host.capacity import Capacity
 from sttd.part import Cause, Chunks, Done, Lost, Notice, Options, Started
 from sttd.pool import PoolFull
 from sttd.pool.wire import Clean
@@ -219,7 +220,7 @@ def test_clean_ups_come_by_count_over_jobs_or_when_asked_and_are_told(rig, tmp_p
 
 
 def test_each_worker_sees_a_gpu_of_its_own(rig, monkeypatch, tmp_path):
-    monkeypatch.setattr("sttd.pool.local.pool.count_gpus", lambda: 2)
+    monkeypatch.setattr("sttd.pool.local.pool.capacity", lambda: Capacity(2, 2**33, ("0", "1")))
     told = rig(workers=2)
     for number in (1, 2):
         told.submit(f"{number}.0", f"env gate:{tmp_path / 'go'} done")

@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from sttd.host.cgroup import CGROUPS, PROC, groups, statistic
 from sttd.part import Cause
 
 
@@ -56,24 +57,14 @@ def judge(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, oom:
     return Cause.CRASH, f"the worker died: {how}"
 
 
-def oom_counter(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> Path | None:
+def oom_counter(proc: Path = PROC, cgroups: Path = CGROUPS) -> Path | None:
     """The file whose `oom_kill` line counts the OOM kills in our own cgroup, or at worst on the host; None: no such.
 
-    cgroup v2 has it in memory.events, v1 in memory.oom_control (Linux 4.13), the host in /proc/vmstat (Linux 4.13). In
-    a container the path of /proc/self/cgroup may not exist below the mount, whose top is then our own cgroup.
+    cgroup v2 has it in memory.events, v1 in memory.oom_control (Linux 4.13), the host in /proc/vmstat (Linux 4.13).
     """
-    candidates = [proc / "vmstat"]
-    for line in reversed(_lines(proc / "self" / "cgroup")):
-        _, controllers, path = line.split(":", 2)
-        where = path.strip("/")
-        if controllers == "":
-            found = [base / part / "memory.events" for base in (cgroups, cgroups / "unified") for part in (where, "")]
-        elif "memory" in controllers.split(","):
-            found = [cgroups / "memory" / part / "memory.oom_control" for part in (where, "")]
-        else:
-            found = []
-        candidates = found + candidates
-    return next((each for each in candidates if _count(each) is not None), None)
+    names = {2: "memory.events", 1: "memory.oom_control"}
+    candidates = [group.folder / names[group.version] for group in groups("memory", proc, cgroups)]
+    return next((each for each in [*candidates, proc / "vmstat"] if _count(each) is not None), None)
 
 
 def oom_kills(counter: Path | None) -> int:
@@ -82,12 +73,4 @@ def oom_kills(counter: Path | None) -> int:
 
 
 def _count(path: Path) -> int | None:
-    words = (line.split() for line in _lines(path))
-    return next((int(line[1]) for line in words if len(line) == 2 and line[0] == "oom_kill"), None)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):  # not this kind of cgroup, or not ours to read
-        return []
+    return statistic(path, "oom_kill")

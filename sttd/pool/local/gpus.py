@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 
-def gpu_for(number: int, visible: str | None, count: int) -> str | None:
+def gpu_for(number: int, names: Sequence[str]) -> str | None:
     """What CUDA_VISIBLE_DEVICES is to be for worker `number`; None: as it is.
 
     Args:
         number: of the worker, from 0; the lowest that is free.
-        visible: the daemon's own CUDA_VISIBLE_DEVICES, where a person chose among the GPUs.
-        count: GPUs in the machine.
+        names: the GPUs that the daemon sees.
     """
-    names = [str(each) for each in range(count)] if visible is None else [each for each in visible.split(",") if each]
     return names[number % len(names)] if len(names) > 1 else None
-
-
-def count_gpus(devices: Path = Path("/dev")) -> int:
-    """How many NVIDIA GPUs there are."""
-    return len(list(devices.glob("nvidia[0-9]*")))

@@ -12,11 +12,12 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from sttd.config import Config
+from sttd.host.capacity import capacity
 from sttd.host.events import Kind, say
 from sttd.part import ENDS, Cause, Event, Lost, PartSpec
 from sttd.pool import roster
 from sttd.pool.local import child, death
-from sttd.pool.local.gpus import count_gpus, gpu_for
+from sttd.pool.local.gpus import gpu_for
 from sttd.pool.local.process import Ears, WorkerProcess
 from sttd.pool.protocol import PoolFull, Sink, WorkerView
 from sttd.pool.seat import Seat
@@ -121,7 +122,7 @@ class LocalPool:
             self._limit = max(1, workers)
 
     def configure(self, config: Config) -> None:
-        gpus = 0 if config.model.device == "cpu" else count_gpus()
+        gpus = () if config.model.device == "cpu" else capacity().gpus
         with self._lock:
             self._config, self._gpus, self._limit = config, gpus, config.worker_count()
 
@@ -163,7 +164,7 @@ class LocalPool:
     def _launch(self, seat: Seat) -> bool:
         """Start the worker's process; where that fails the attempt ends here."""
         memory = self._config.memory
-        gpu = gpu_for(seat.number, os.environ.get("CUDA_VISIBLE_DEVICES"), self._gpus)
+        gpu = gpu_for(seat.number, self._gpus)
         settings = child.Settings(
             os.getpid(), memory.cleanup_every_chunks, memory.cleanup_cooldown, gpu, self._worker
         )  # fmt: skip
