@@ -14,7 +14,7 @@ class State(enum.StrEnum):
 
     QUEUED = "queued"  # waits for a worker, or for its `not_before`
     RUNNING = "running"  # a worker has it
-    COMMITTING = "committing"  # the transcript is whole; its files are being put in place
+    COMMITTING = "committing"  # the transcript is whole; its files are being written and put in place, as `plan` says
     DONE = "done"  # the files are in place and the source is filed away
     FAILED = "failed"  # given up; `error` says why
     CANCELLED = "cancelled"  # a person said so
@@ -22,11 +22,11 @@ class State(enum.StrEnum):
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    # done straight from queued: a copy of an equal job's result
+    # committing straight from queued: a copy of an equal job's result
     State.QUEUED: frozenset({State.RUNNING, State.COMMITTING, State.FAILED, State.CANCELLED, State.VANISHED}),
     State.RUNNING: frozenset({State.QUEUED, State.COMMITTING, State.FAILED, State.CANCELLED, State.VANISHED}),
     # back to queued: the source changed before it could be filed away, or what was staged is gone
-    State.COMMITTING: frozenset({State.DONE, State.QUEUED, State.FAILED}),
+    State.COMMITTING: frozenset({State.DONE, State.QUEUED, State.FAILED, State.CANCELLED}),
     State.DONE: frozenset(),
     State.FAILED: frozenset({State.QUEUED}),
     State.CANCELLED: frozenset({State.QUEUED}),
@@ -104,8 +104,9 @@ class Job:
     overrides: Overrides = field(default_factory=Overrides)
     redo_of: int | None = None
     copy_of: int | None = None  # the finished job whose result this one shares, or the twin that it waits for
+    no_copy: bool = False  # copying the result of an equal job was tried in vain: it is transcribed itself
     outputs: tuple[str, ...] = ()  # absolute paths
-    plan: dict[str, Any] | None = None  # what `committing` has promised; see outbox/plan.py
+    plan: dict[str, Any] | None = None  # what is to be done with its files next; see daemon/filing.py
 
     @property
     def identity(self) -> Identity:

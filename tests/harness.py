@@ -117,11 +117,12 @@ class Daemon:
 
     def children(self) -> list[psutil.Process]:
         assert self.process is not None
-        return [
-            child
-            for child in psutil.Process(self.process.pid).children(recursive=True)
-            if "spawn_main" in " ".join(child.cmdline())
-        ]
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended, or is not reaped yet
+                if "spawn_main" in " ".join(child.cmdline()):
+                    found.append(child)
+        return found
 
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Ledger]:

@@ -13,22 +13,21 @@ from loguru import logger
 from sttd import __version__, outbox
 from sttd.config import Config
 from sttd.configfile import warnings
-from sttd.daemon import filing
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
 from sttd.daemon.signals import take_signals
-from sttd.errors import LedgerCorrupt, NoSuchJob, NotConfigured
+from sttd.daemon.sweep import recover
+from sttd.errors import LedgerCorrupt, NotConfigured
 from sttd.fs.lock import Lock
 from sttd.fs.mounts import network_file_system
 from sttd.host import log, restarts
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Inbox
-from sttd.job import Identity, State
+from sttd.job import Identity
 from sttd.ledger import LOCK
-from sttd.part import Cause
 from sttd.pool.local.pool import LocalPool
 from sttd.rules.deadlines import Deadlines
 
@@ -126,18 +125,23 @@ def _stations(
     lock = Lock(config.paths.state / LOCK, "the state folder")
     try:
         ledger = open_ledger(config, notifier, damage)
+        context = Context(
+            config=config,
+            ledger=ledger,
+            pool=LocalPool(config),
+            inbox=None,
+            errands=Errands(inputs.put),
+            checks=Errands(inputs.put, threads=1),
+            deadlines=Deadlines(),
+        )
         try:
-            yield Context(
-                config=config,
-                ledger=ledger,
-                pool=LocalPool(config),
-                inbox=None,
-                errands=Errands(inputs.put),
-                deadlines=Deadlines(),
-            )
+            yield context
         finally:
+            context.errands.close()
+            context.checks.close()
             ledger.close()
-            outbox.tidy(config)
+            if not context.operations():  # else a mount may hang, and would hang this thread too
+                outbox.tidy(config)
     finally:
         lock.release()
 
@@ -167,35 +171,3 @@ def make_folders(config: Config) -> None:
 
 def _is_read_only(folder: Path) -> bool:
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
-
-
-def recover(context: Context) -> None:
-    """Take up what an earlier daemon left: attempts that nobody ended, and files half way to their place."""
-    ledger = context.ledger
-    with ledger.transaction():
-        for job in ledger.jobs([State.RUNNING], newest=False):
-            ledger.end_attempt(job, context.utc(), Cause.SHUTDOWN, "the daemon ended", None)
-            ledger.update(job, state=State.QUEUED, queued_at=context.utc())
-            text = f"job {job.id}: was running when the daemon ended; queued again"
-            say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=job.attempt)
-    forget_checkpoints(context)
-    unfinished = ledger.unfinished()
-    outbox.clean(context.config, unfinished)
-    for job in unfinished:
-        filing.finish(context, job)
-    for job in ledger.copies():
-        original = ledger.get(job.copy_of or 0)
-        if original.state is State.DONE:
-            filing.copy(context, job, original)
-        elif original.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
-            ledger.update(job, copy_of=None)
-
-
-def forget_checkpoints(context: Context) -> None:
-    """Remove those of jobs that are done: their daemon was killed before it came to that."""
-    work = context.config.paths.state / "work"
-    for path in work.iterdir() if work.is_dir() else ():
-        with contextlib.suppress(NoSuchJob, ValueError):  # nobody's: not ours to remove
-            job = context.ledger.get(int(path.name))
-            if job.state is State.DONE:
-                filing.forget_checkpoint(context, job)

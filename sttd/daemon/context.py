@@ -1,4 +1,8 @@
-"""What the parts of the daemon share: the stations, the clocks, and who is running. Owned by the loop's thread."""
+"""What the parts of the daemon share: the stations, the clocks, and the attempts under way. Owned by the loop's thread.
+
+What is to be done next is never kept here: it follows from the ledger's rows (see sweep.py). What is kept is what is under
+way now, and when something that went wrong is tried again, which a restart may lose without harm.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sttd.config import Config
-from sttd.daemon.errands import Errands
-from sttd.host.events import Kind, say
+from sttd.daemon.errands import Errands, Operation
+from sttd.daemon.faults import Faults
+from sttd.daemon.model_holds import ModelHolds
+from sttd.daemon.taken import Taken
+from sttd.daemon.tries import Tries
+from sttd.daemon.troubles import Troubles
 from sttd.inbox import Inbox
 from sttd.job import Job
 from sttd.ledger import Checkpoint, Ledger
@@ -40,52 +48,36 @@ class Running:
 
 
 @dataclass(slots=True)
-class Trouble:
-    """Something wrong with the machine that holds work up, said once and shown in the status until it is over."""
-
-    text: str
-    until: float  # monotonic: nothing new starts before
-
-
-@dataclass(slots=True)
 class Context:
     config: Config
     ledger: Ledger
     pool: WorkerPool
     inbox: Inbox | None  # None: `sttd transcribe`
-    errands: Errands
+    errands: Errands  # results and sources put in place, and what else must not hold the loop
+    checks: Errands  # content checks, on a thread of their own
     deadlines: Deadlines
     clock: Callable[[], float] = time.monotonic  # seconds; what lasts
     utc: Callable[[], float] = time.time  # seconds since the epoch; what is stored
     random: Callable[[], float] = random.random
     running: dict[str, Running] = field(default_factory=dict)  # by part id
     turns: Turns = field(default_factory=Turns)
-    hashing: set[int] = field(default_factory=set)  # jobs whose content is being looked at
-    filing: dict[int, float] = field(default_factory=dict)  # jobs whose files are put in place: next try (monotonic)
-    unmatched: set[int] = field(default_factory=set)  # jobs that a copy was not possible for
-    trouble: dict[str, Trouble] = field(default_factory=dict)
-    model_holds: dict[str, tuple[float, str]] = field(default_factory=dict)  # model: not before (monotonic), why
-    model_said: set[str] = field(default_factory=set)  # why there is no model, as the log has it already
+    models: ModelHolds = field(default_factory=ModelHolds)
+    faults: Faults = field(default_factory=Faults)
+    troubles: Troubles = field(init=False)
+    filing: Tries = field(default_factory=Tries)  # of jobs whose files are being moved
+    checking: Tries = field(default_factory=Tries)  # of jobs whose content is being hashed
+    taken: Taken = field(default_factory=Taken)
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False
 
-    def say(self, name: str, text: str, wait: float) -> bool:
-        """Note what is wrong, for the status; nothing new starts for `wait` seconds.
+    def __post_init__(self) -> None:
+        self.troubles = Troubles(self.clock)
 
-        Returns:
-            Whether it is news, which is worth a line in the log.
-        """
-        before, self.trouble[name] = self.trouble.get(name), Trouble(text, self.clock() + wait)
-        return before is None
+    def attempt_of(self, job_id: int) -> Running | None:
+        """The attempt at a job that is under way."""
+        return next((running for running in self.running.values() if running.job.id == job_id), None)
 
-    def over(self, name: str, kind: Kind = Kind.REMARK) -> None:
-        """What was wrong no longer is."""
-        before = self.trouble.pop(name, None)
-        if before is not None:
-            say(kind, f"over: {before.text}", level="INFO")
-
-    def held(self) -> bool:
-        """Whether some trouble keeps jobs from starting now."""
-        now = self.clock()
-        return any(trouble.until > now for trouble in self.trouble.values())
+    def operations(self) -> list[Operation]:
+        """The file work under way, the oldest first."""
+        return sorted([*self.errands.operations(), *self.checks.operations()], key=lambda each: each.since)

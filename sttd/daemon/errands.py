@@ -1,9 +1,13 @@
-"""File work off the loop: a dead network mount may hold a thread here, never the daemon."""
+"""File work off the loop: a dead network mount may hold a thread here, never the daemon.
+
+Every errand may be dropped before it began and killed in the middle: what it was to do follows from the ledger's rows.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,55 +17,100 @@ from loguru import logger
 from sttd.errors import SttdError
 
 
+class Fault(Exception):
+    """A fault in sttd itself, met in an errand; the log has its trace."""
+
+
+Then = Callable[[Any], None]
+Failed = Callable[[OSError | SttdError], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """An errand is back. `then` is called on the loop with its result, or `failed` with its error."""
 
+    errands: Errands  # where it was posted
+    errand: Errand
     result: Any
-    error: OSError | SttdError | None
-    then: Callable[[Any], None]
-    failed: Callable[[OSError | SttdError], None]
+    error: OSError | SttdError | Fault | None
+
+    def settle(self) -> None:
+        """On the loop: hand the outcome over. Raises Fault where the errand met one."""
+        if isinstance(self.error, Fault):
+            self.errands.under_way -= 1
+            raise self.error
+        if self.error is None:
+            self.errand.then(self.result)
+        else:
+            self.errand.failed(self.error)
+        self.errands.under_way -= 1  # last: where the ledger cannot be written, the outcome is handed over once more
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
+class Errand:
+    name: str  # what it does, in words for `sttd status`
+    job: int | None  # whose files it is about
     work: Callable[[], Any]
-    then: Callable[[Any], None]
-    failed: Callable[[OSError | SttdError], None]
+    then: Then
+    failed: Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a thread is doing now."""
+
+    name: str
+    job: int | None
+    since: float  # monotonic seconds
 
 
 class Errands:
     """A few daemon threads with one queue. They are not joined at exit: one of them may never come back."""
 
-    def __init__(self, sink: Callable[[Finished], None], threads: int = 2) -> None:
-        self._sink = sink
-        self._queue: queue.SimpleQueue[_Errand] = queue.SimpleQueue()
-        self.under_way = 0  # counted on the loop alone
-        for number in range(threads):
-            threading.Thread(target=self._run, name=f"files-{number}", daemon=True).start()
-
-    def post(
-        self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[OSError | SttdError], None]
+    def __init__(
+        self, sink: Callable[[Finished], None], threads: int = 2, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._queue: queue.SimpleQueue[Errand | None] = queue.SimpleQueue()
+        self._now: dict[int, Operation] = {}  # by thread
+        self.under_way = 0  # posted and not settled; counted on the loop alone
+        self._threads = threads
+        for number in range(threads):
+            threading.Thread(target=self._run, args=(number,), name=f"files-{number}", daemon=True).start()
+
+    def post(self, name: str, work: Callable[[], Any], then: Then, failed: Failed, job: int | None = None) -> None:
         self.under_way += 1
-        self._queue.put(_Errand(work, then, failed))
+        self._queue.put(Errand(name, job, work, then, failed))
 
-    def settle(self, finished: Finished) -> None:
-        """On the loop: hand the outcome over."""
-        if finished.error is None:
-            finished.then(finished.result)
-        else:
-            finished.failed(finished.error)
-        self.under_way -= 1
+    def operations(self) -> list[Operation]:
+        """What is under way in the threads, the oldest first."""
+        return sorted(self._now.copy().values(), key=lambda operation: operation.since)
 
-    def _run(self) -> None:
+    def drop(self) -> None:
+        """Forget what has not begun: the next start finds it in the ledger again."""
         while True:
-            errand = self._queue.get()
             try:
-                outcome = Finished(errand.work(), None, errand.then, errand.failed)
+                if self._queue.get_nowait() is not None:
+                    self.under_way -= 1
+            except queue.Empty:
+                return
+
+    def close(self) -> None:
+        """Drop what has not begun, and let each thread end that has nothing in its hands."""
+        self.drop()
+        for _ in range(self._threads):
+            self._queue.put(None)
+
+    def _run(self, number: int) -> None:
+        while (errand := self._queue.get()) is not None:
+            self._now[number] = Operation(errand.name, errand.job, self._clock())
+            try:
+                outcome = Finished(self, errand, errand.work(), None)
             except (OSError, SttdError) as error:
-                outcome = Finished(None, error, errand.then, errand.failed)
+                outcome = Finished(self, errand, None, error)
             except Exception as error:  # noqa: BLE001 - a bug must end in a failed job, not in a job that waits for ever
-                logger.exception("file work went wrong")
-                outcome = Finished(None, SttdError(f"{type(error).__name__}: {error}"), errand.then, errand.failed)
+                logger.exception("file work went wrong: {}", errand.name)
+                outcome = Finished(self, errand, None, Fault(f"{type(error).__name__}: {error}"))
+            del self._now[number]
             self._sink(outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd.daemon import filing
+from sttd.daemon import attempts
 from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
 from sttd.inbox import Away, Found, Gone
@@ -19,6 +19,8 @@ def found(context: Context, event: Found) -> None:
     with context.ledger.transaction():
         latest = context.ledger.latest_of([source for source, _ in event.files])
         for source, identity in event.files:
+            if context.taken.since(source, event.looked):
+                continue  # what has its name now, if anything, is told anew: see source.look_again
             before = latest.get(source)
             in_inbox = before is not None and left_in_inbox(before)
             arrival = judge(before, identity, in_inbox=in_inbox)
@@ -30,7 +32,7 @@ def found(context: Context, event: Found) -> None:
                 latest[source] = _take_up(context, before, identity, arrival)
     for job in restart:
         # the end of the attempt looks at the file and queues the job with what it finds
-        stop_running(context, job.id, Cause.CHANGED, "the file has changed")
+        attempts.stop(context, job.id, Cause.CHANGED, "the file has changed")
 
 
 def _add(context: Context, before: Job | None, source: str, identity: Identity) -> Job:
@@ -64,7 +66,6 @@ def gone(context: Context, event: Gone) -> None:
             if latest.state is State.QUEUED:
                 error = "the file is gone from the inbox; put it back and it is queued again"
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)
-                filing.release_twins(context, latest.id)
                 say(Kind.JOB_VANISHED, f"job {latest.id}: {printable(source)} is gone from the inbox", latest)
             elif latest.state in (State.CANCELLED, State.DONE):
                 # should it come back, it is a new job
@@ -74,16 +75,8 @@ def gone(context: Context, event: Gone) -> None:
 def away(context: Context, event: Away) -> None:
     """The inbox cannot be looked at, or can be again."""
     if event.reason is None:
-        context.trouble.pop("inbox", None)
+        context.troubles.drop("inbox")
         say(Kind.INBOX_BACK, "the inbox is back")
     else:
         say(Kind.INBOX_AWAY, f"the inbox is away: {event.reason}; what waits goes on waiting", error=event.reason)
-        context.say("inbox", f"inbox away: {event.reason}", 0.0)
-
-
-def stop_running(context: Context, job_id: int, cause: Cause, why: str) -> None:
-    """Kill the attempt of a job, if there is one."""
-    for running in context.running.values():
-        if running.job.id == job_id and running.why is None:
-            running.why = why
-            context.pool.kill(running.spec.part_id, running.spec.attempt, cause)
+        context.troubles.begin("inbox", f"inbox away: {event.reason}")

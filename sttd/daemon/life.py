@@ -62,7 +62,7 @@ class Life:
                 "settling": inbox.settling if inbox else 0,
                 "away": inbox.away if inbox else None,
             },
-            "trouble": [trouble.text for trouble in context.trouble.values()],
+            "trouble": context.troubles.texts(),
         }
 
     def _worker(self, pid: int | None, state: str, part_id: str | None, model: str | None) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class Life:
             parts.insert(0, "stopping")
         elif context.ledger.fact("paused", default=False):
             parts.insert(0, "paused")
-        return "; ".join([", ".join(parts), *(trouble.text for trouble in context.trouble.values())])
+        return "; ".join([", ".join(parts), *context.troubles.texts()])
 
     def watch_memory(self) -> None:
         """Look at the memory figures, and act on a level that was crossed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import queue
 import signal
 import threading
@@ -13,13 +12,13 @@ from dataclasses import dataclass
 from loguru import logger
 
 from sttd.config import Config
-from sttd.daemon import dispatch, filing, intake, requests, results, retention
+from sttd.daemon import dispatch, filing, intake, reload, requests, results, retention, strays, sweep
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Finished
+from sttd.daemon.guard import guard
 from sttd.daemon.life import Life
 from sttd.daemon.signals import Signal
-from sttd.errors import ConfigError, LedgerCorrupt, LedgerError
-from sttd.host import log
+from sttd.errors import LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone, Own
@@ -30,7 +29,6 @@ from sttd.rules.due import Schedule
 from sttd.text import printable
 
 MACHINE_CAUSES = (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE)
-NEED_RESTART = ("paths", "watch")  # sections of the configuration that locks, watches and jobs are bound to
 TICK = 1.0  # seconds: the longest that a request, or a job whose time has come, waits
 
 
@@ -59,6 +57,7 @@ class Loop:
         self._closing = False
         self._closed = False
         self._drained_out = False
+        self._patience_ends = float("inf")  # monotonic: how long file work is waited for at the end
 
     def run(self, load_config: Callable[[], Config], drain: bool) -> int:
         """Until a signal, or with `drain` until every file has come to its end; returns the exit code."""
@@ -68,9 +67,9 @@ class Loop:
         while True:
             try:
                 self._round()
-                self._context.over("ledger", Kind.LEDGER_BACK)
-                self._context.over("system", Kind.LEDGER_BACK)
-                if self._closed and not self._context.errands.under_way and not self._context.running:
+                self._context.troubles.end("ledger", Kind.LEDGER_BACK)
+                self._context.troubles.end("system", Kind.LEDGER_BACK)
+                if self._is_over():
                     return self._exit_code()
                 if drain and not self._context.stopping and self._drained():
                     self._drained_out = True
@@ -113,9 +112,10 @@ class Loop:
             case Away():
                 intake.away(context, event)
             case Own():
-                filing.put_back(context, event)
+                strays.put_back(context, event)
             case Finished():
-                context.errands.settle(event)
+                with guard(context, event.errand.job or 0):
+                    event.settle()
             case Signal():
                 self._signal(event.number)
             case Closed():
@@ -131,14 +131,16 @@ class Loop:
         if not self._closing:
             context.pool.tick(now)
         if due("sweep", settings.pool.sweep_interval, now):
-            self._sweep(now)
-            dispatch.clamp_waits(context)
+            self._kill_overdue(now)
+            if not context.stopping:
+                sweep.clamp_waits(context)
+                sweep.sweep(context)
         if due("tick", TICK, now):
             context.deadlines.tick(now, TICK)
             self._requests()
             results.save(context)
             self._record()
-            filing.retry(context)
+            filing.resume(context)
             self._notifier.watchdog()
             self._life.tell()
             if context.stopping:
@@ -156,11 +158,11 @@ class Loop:
         try:
             self._context.ledger.record()
         except OSError as error:
-            if self._context.say("manifest", f"the manifest cannot be written: {error}", 0.0):
+            if self._context.troubles.begin("manifest", f"the manifest cannot be written: {error}"):
                 text = f"the manifest cannot be written: {error}; work goes on, it is tried again"
                 say(Kind.LEDGER_TROUBLE, text, level="ERROR", error=str(error))
         else:
-            self._context.over("manifest")
+            self._context.troubles.end("manifest")
 
     def _requests(self) -> None:
         version = self._context.ledger.changed_elsewhere()
@@ -168,7 +170,7 @@ class Loop:
             requests.take(self._context)
             self._data_version = version
 
-    def _sweep(self, now: float) -> None:
+    def _kill_overdue(self, now: float) -> None:
         """Kill every worker that is over its time. Its job loses nothing: it resumes at its next chunk."""
         context = self._context
         for part_id, limit in context.deadlines.overdue(now):
@@ -186,9 +188,12 @@ class Loop:
     def _signal(self, number: int) -> None:
         name = signal.Signals(number).name
         if number == signal.SIGHUP:
-            self._reload()
+            self._notifier.reloading()
+            reload.reload(self._context, self._load_config)
+            self._notifier.ready()
         elif self._context.stopping:
             logger.warning("{} again: running jobs are stopped at once; their checkpoints stay", name)
+            self._patience_ends = self._context.clock()
             self._close(0.0)
         else:
             self.stop(name)
@@ -200,7 +205,26 @@ class Loop:
         self._notifier.stopping()
         if self._context.inbox is not None:
             self._context.inbox.stop()
-        self._close(self._context.config.pool.stop_grace)
+        # what has not begun is in the ledger; what is under way may be killed anywhere, but has its time
+        self._context.errands.drop()
+        self._context.checks.drop()
+        grace = self._context.config.pool.stop_grace
+        self._patience_ends = self._context.clock() + grace
+        self._close(grace)
+
+    def _is_over(self) -> bool:
+        """Whether the daemon may end: the workers have, and file work too, or its time is up."""
+        context = self._context
+        if not self._closed or context.running:
+            return False
+        if not context.errands.under_way:
+            return True
+        if context.clock() < self._patience_ends:
+            return False
+        for operation in context.operations():
+            age = context.clock() - operation.since
+            logger.warning("left in the middle after {:.0f} s: {}; the next start goes on with it", age, operation.name)
+        return True
 
     def _close(self, grace: float) -> None:
         self._closing = True
@@ -211,46 +235,18 @@ class Loop:
 
         threading.Thread(target=close, name="close", daemon=True).start()
 
-    def _reload(self) -> None:
-        """Take over a changed configuration, or keep the old one where the new one is bad."""
-        self._notifier.reloading()
-        old = self._context.config
-        try:
-            new = self._load_config()
-        except ConfigError as error:
-            text = f"the configuration is not changed, because the new one is bad: {error}"
-            say(Kind.CONFIG_REFUSED, text, error=str(error))
-        else:
-            self._take_over(old, new)
-        self._notifier.ready()
-
-    def _take_over(self, old: Config, new: Config) -> None:
-        """What can change while the daemon runs does; the rest is named."""
-        for section in NEED_RESTART:
-            before, after = getattr(old, section), getattr(new, section)
-            names = [
-                each.name
-                for each in dataclasses.fields(before)
-                if getattr(before, each.name) != getattr(after, each.name)
-            ]
-            if names:
-                logger.warning("[{}] {} has changed: it takes effect after a restart", section, ", ".join(names))
-        config = dataclasses.replace(new, **{name: getattr(old, name) for name in NEED_RESTART})
-        self._context.config = config
-        self._context.pool.configure(config)
-        if config.log != old.log:
-            log.setup(config.log.level)
-        say(Kind.CONFIG_LOADED, "configuration loaded again")
-
     def _drained(self) -> bool:
         """Whether every file that is a job has ended, or waits for a machine that does not let it."""
         context = self._context
-        if context.running or context.hashing or context.errands.under_way:
+        if context.running or context.checks.under_way or context.errands.under_way:
+            return False
+        now = context.clock()
+        if not all(context.filing.waits(number, now) for number in context.ledger.planned()):
             return False
         if (context.inbox is not None and not context.inbox.idle()) or not self._inputs.empty() or self._waiting:
             return False
         waiting = context.ledger.counts()[State.QUEUED]
-        return not waiting or context.held() or context.ledger.only_waits_for(MACHINE_CAUSES)
+        return not waiting or context.troubles.hold() or context.ledger.only_waits_for(MACHINE_CAUSES)
 
     def _exit_code(self) -> int:
         """A daemon that was told to stop did well; one that drained did where every job has its transcript."""
@@ -266,7 +262,7 @@ class Loop:
         inbox tells of each file once.
         """
         context = self._context
-        if context.say(name, str(error), TICK):
+        if context.troubles.begin(name, str(error), TICK):
             say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until that is over", error=str(error))
             self._notifier.status(f"waiting: {error}")
         self._notifier.watchdog()

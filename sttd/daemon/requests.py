@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from sttd.daemon import filing
+from sttd.daemon import attempts, filing
 from sttd.daemon.context import Context
-from sttd.daemon.intake import stop_running
 from sttd.errors import NoSuchJob
 from sttd.host.events import Kind, say
 from sttd.job import Job, Overrides, State
@@ -64,21 +63,30 @@ def retry(context: Context, job: Job) -> None:
         say(Kind.REQUEST_REFUSED, text, job)
         return
     now = context.utc()
-    changes = {"attempts": 0, "not_before": 0.0, "error": None, "cause": None, "finished_at": None, "copy_of": None}
+    changes = {
+        "attempts": 0,
+        "not_before": 0.0,
+        "error": None,
+        "cause": None,
+        "finished_at": None,
+        "copy_of": None,
+        "no_copy": False,
+    }
     context.ledger.update(job, state=State.QUEUED, queued_at=now, location=job.location or None, **changes)
     say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again", job)
 
 
 def cancel(context: Context, job: Job) -> None:
     """Take a waiting job out of the queue, or end a running one. Its source stays where it is."""
-    if job.state is State.QUEUED and job.id not in context.filing:
+    if job.state is State.QUEUED:
         context.ledger.update(
             job, state=State.CANCELLED, cause=Cause.CANCELLED, copy_of=None, finished_at=context.utc()
         )
-        filing.release_twins(context, job.id)
         say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
     elif job.state is State.RUNNING:
-        stop_running(context, job.id, Cause.CANCELLED, "cancelled")
+        attempts.stop(context, job.id, Cause.CANCELLED, "cancelled")
+    elif job.state is State.COMMITTING:
+        filing.cancel(context, job)
     else:
         say(Kind.REQUEST_REFUSED, f"job {job.id}: it is {job.state}, which cannot be cancelled", job)
 

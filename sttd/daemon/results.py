@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
-from sttd.daemon import dispatch, filing
+from sttd.daemon import filing
+from sttd.daemon.attempts import book, forget
 from sttd.daemon.context import Context, Running
+from sttd.daemon.guard import guard
+from sttd.daemon.source import look_again, look_for, start_anew
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
@@ -16,8 +19,12 @@ from sttd.text import printable
 def handle(context: Context, event: Event) -> None:
     """Act on one message of a worker; what carries an old attempt is dropped."""
     running = context.running.get(event.part_id)
-    if running is None or running.spec.attempt != event.attempt:
-        return
+    if running is not None and running.spec.attempt == event.attempt:
+        with guard(context, running.job.id):
+            _take(context, running, event)
+
+
+def _take(context: Context, running: Running, event: Event) -> None:
     if running.torn and isinstance(event, Chunks | Done | Failed):
         # sent before the kill could reach it: a result made of the chunks that there are would lack some
         if not isinstance(event, Chunks):
@@ -41,7 +48,8 @@ def handle(context: Context, event: Event) -> None:
             ended(context, running, event.cause, event.error)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
-            hold_model(context, running.spec.model.name, event.error)
+            until = context.clock() + context.config.model.retry_after
+            context.models.hold(running.spec.model.name, until, event.error)
             ended(context, running, Cause.NO_MODEL, event.error, all_wait=False)
         case Lost():
             lost(running, event)
@@ -52,8 +60,7 @@ def notice(context: Context, running: Running, event: Notice) -> None:
     """What a worker wants to be logged. Why there is no model is said once until there is one, not at every try."""
     kind, level = Kind.of(event.event), event.level
     if kind in (Kind.MODEL_ERROR, Kind.MODEL_FALLBACK):
-        level = "DEBUG" if event.text in context.model_said else level
-        context.model_said.add(event.text)
+        level = level if context.models.is_news(event.text) else "DEBUG"
     say(kind, f"job {running.job.id}: {printable(event.text)}", running.job, level=level, worker=running.pid)
 
 
@@ -69,10 +76,11 @@ def started(context: Context, running: Running, event: Started) -> None:
         "audio_seconds": event.audio_seconds,
     }
     context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
-    context.over("model")
-    context.model_said.clear()
+    context.troubles.end("model")
+    context.models.loaded()
     if event.fallback_reason and not running.spec.model.hold:
-        hold_model(context, event.requested_model, event.fallback_reason)
+        until = now + context.config.model.retry_after  # later workers go straight to the fallback
+        context.models.hold(event.requested_model, until, event.fallback_reason)
         instead = f"is used instead of {printable(event.requested_model)}: {event.fallback_reason}"
         _say_model(Kind.MODEL_REPLACED, running, event, instead)
     elif event.load_seconds:
@@ -85,11 +93,6 @@ def _say_model(kind: Kind, running: Running, event: Started, words: str) -> None
         worker=event.pid, model=event.model, requested_model=event.requested_model,
         fallback_reason=event.fallback_reason or None, seconds=event.load_seconds,
     )  # fmt: skip
-
-
-def hold_model(context: Context, name: str, reason: str) -> None:
-    """Later workers go straight to the fallback, until it is time to try the model again."""
-    context.model_holds[name] = (context.clock() + context.config.model.retry_after, reason)
 
 
 def may_fall_back(running: Running) -> bool:
@@ -106,8 +109,8 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
         running.torn, running.why = True, f"the checkpoint cannot be written: {error}"
         context.pool.kill(event.part_id, event.attempt, Cause.MACHINE)
         return
-    context.over("machine")
-    context.over("checkpoint")
+    context.troubles.end("machine")
+    context.troubles.end("checkpoint")
     last = event.chunks[-1]
     running.progressed = True
     running.done = last.end / 16_000
@@ -128,13 +131,15 @@ def save(context: Context) -> None:
 
 
 def finished(context: Context, running: Running, event: Done) -> None:
-    """The transcript is whole: its files are next. Until they are staged the ledger says `running`."""
-    context.over("machine")
-    done = {"audio_seconds": event.audio_seconds, "progress": event.audio_seconds}
+    """The transcript is whole: its files are next."""
+    context.troubles.end("machine")
     with context.ledger.transaction():
-        job = context.ledger.update(book(context, running, None, None), **done)
+        job = book(context, running, None, None)
+        plan = {"step": "stage", "chunks": job.chunks, "warnings": list(event.warnings)}
+        done = {"audio_seconds": event.audio_seconds, "progress": event.audio_seconds}
+        job = context.ledger.update(job, state=State.COMMITTING, plan=plan, error=None, cause=None, **done)
     forget(context, running)
-    filing.begin(context, job, event.warnings)
+    filing.advance(context, job)
 
 
 def ended(context: Context, running: Running, cause: Cause, error: str | None, *, all_wait: bool = True) -> None:
@@ -151,7 +156,7 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
         cause, error = Cause.BAD_FILE, f"{where} is not there any more: {remedy}"
     decision = decide(context, running, cause)
     shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
-    at_once = shared or not all_wait  # where everybody is held up together, nobody need wait for itself
+    at_once = shared or not all_wait  # the trouble already holds the whole queue, so the job gets no wait of its own
     with context.ledger.transaction():
         job = book(context, running, cause, error)
         job = context.ledger.update(
@@ -170,16 +175,16 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
     forget(context, running)
     known = (running.job.cause, running.job.error) == (cause, error)
     if cause is Cause.GONE:
-        filing.look_for(context, job)
+        look_for(context, job)
     if shared and all_wait:
         name = "model" if cause is Cause.NO_MODEL else "machine"
-        known = not context.say(name, printable(error or str(cause)), context.config.pool.machine_wait)
+        known = not context.troubles.begin(name, printable(error or str(cause)), context.config.pool.machine_wait)
     tell(context, job, running, cause, decision, known=known)
     if job.state is State.FAILED:
-        filing.give_up(context, job)
+        context.failed_now += 1
+        filing.advance(context, job)
     elif job.state is not State.QUEUED:
-        filing.look_again(context, job)
-        filing.release_twins(context, job.id)
+        look_again(context, job)
 
 
 def decide(context: Context, running: Running, cause: Cause) -> Verdict:
@@ -198,30 +203,10 @@ def decide(context: Context, running: Running, cause: Cause) -> Verdict:
     )
 
 
-def book(context: Context, running: Running, cause: Cause | None, error: str | None) -> Job:
-    """Store the worker's time and the attempt's end; returns the job as the ledger has it."""
-    seconds = context.clock() - (running.started or context.clock())
-    with context.ledger.transaction():
-        # service > 0 puts a job into the `served` lane; a job that had a worker must not count as fresh
-        job = context.ledger.update(running.job, service=running.job.service + max(seconds, 1e-6), **running.unsaved)
-        context.ledger.end_attempt(job, context.utc(), cause, error, running.pid)
-    return job
-
-
-def forget(context: Context, running: Running) -> None:
-    """The attempt is over: nothing of it stays in memory."""
-    seconds = context.clock() - (running.started or context.clock())
-    context.turns.end(running.turn, seconds)
-    context.deadlines.remove(running.spec.part_id)
-    del context.running[running.spec.part_id]
-    with contextlib.suppress(OSError):  # what was not written was told when it failed
-        running.checkpoint.close()
-
-
 def started_anew(context: Context, running: Running) -> None:
     """The source is not what was queued."""
     with context.ledger.transaction():
-        dispatch.start_anew(context, book(context, running, Cause.CHANGED, running.why or "the file has changed"))
+        start_anew(context, book(context, running, Cause.CHANGED, running.why or "the file has changed"))
     forget(context, running)
     with contextlib.suppress(OSError):  # its header names another version of the file, so that it would not count
         running.checkpoint.remove()

@@ -77,7 +77,7 @@ class Upkeep:
             self._round = None
             raise
         else:
-            self._context.errands.post(work, self._go_on, self._failed)
+            self._context.errands.post("removes what is old, as [retention] says", work, self._go_on, self._failed)
 
     def _steps(self) -> Steps:
         limits, paths = self._context.config.retention, self._context.config.paths

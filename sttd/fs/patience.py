@@ -38,10 +38,11 @@ def answers(questions: Mapping[str, Callable[[], Any]], patience: float = PATIEN
                 waiting.unregister(key.fileobj)
                 with contextlib.suppress(ValueError), open(key.fd, "rb", closefd=False) as answer:
                     found[key.data] = json.load(answer)
-    for pid, handle in children.values():
+    for name, (pid, handle) in children.items():
         os.close(handle)
         os.kill(pid, signal.SIGKILL)  # not reaped yet, so that the number is still its own
-        os.waitpid(pid, os.WNOHANG)  # what cannot die is left behind
+        # one that has answered ends at once; one that hangs in the kernel cannot die, and is left behind
+        os.waitpid(pid, 0 if name in found else os.WNOHANG)
     return found
 
 

@@ -12,6 +12,7 @@ class Found:
     """Files that have settled, at most `BATCH` of them: paths relative to the inbox (`os.fsdecode`d), as they are."""
 
     files: tuple[tuple[str, Identity], ...]
+    looked: float = float("inf")  # monotonic seconds: when the first of them was looked at
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class Looks:
         self._mounts: dict[str, int] = {}  # folders with a file system of their own, by its number
         self._refused: dict[str, str] = {}  # folders that cannot be read, and why
         self._found: list[tuple[str, Identity]] = []
+        self._found_since = 0.0
         self._gone: list[str] = []
 
     @property
@@ -202,15 +203,19 @@ class Looks:
         if why is not None:
             self._wanted = self._wanted or not known  # a walk counts and names it
             return
+        if not self._found:
+            self._found_since = self.beat
         self._found.append((rel, identity))
         if len(self._found) >= BATCH:
-            self._sink(Found(tuple(self._found)))
-            self._found.clear()
+            self._tell_found()
+
+    def _tell_found(self) -> None:
+        self._sink(Found(tuple(self._found), self._found_since))
+        self._found.clear()
 
     def _tell(self, home: bool) -> None:
         if self._found:
-            self._sink(Found(tuple(self._found)))
-            self._found.clear()
+            self._tell_found()
         gone, self._gone = self._gone, []
         if gone and not (home and self._place.is_home()):
             self._tracker.expect(gone)  # the inbox went away in mid-look

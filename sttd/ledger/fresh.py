@@ -20,6 +20,8 @@ def fresh(identity: Identity) -> dict[str, Any]:
         "language_probability": None,
         "sha256": None,
         "copy_of": None,
+        "no_copy": False,
+        "plan": None,
         "error": None,
         "cause": None,
         "not_before": 0.0,

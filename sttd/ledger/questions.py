@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,19 @@ _LANES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
     "fresh": "state = 'queued' AND service = 0 AND copy_of IS NULL",
     "served": "state = 'queued' AND service > 0 AND copy_of IS NULL",
 }
+# other jobs of a size that have a result with the same options, or come to one now
+_PEERS = "size = ? AND options_key = ? AND id <> ? AND state IN ('done', 'committing', 'running')"
+# a walk over the index jobs_twins from one `copy_of` to the next, however many twins each has
+_SETTLED_ORIGINALS = """
+    WITH RECURSIVE originals (id) AS (
+        SELECT min(copy_of) FROM jobs WHERE copy_of IS NOT NULL AND state = 'queued'
+        UNION ALL
+        SELECT (SELECT min(copy_of) FROM jobs WHERE copy_of IS NOT NULL AND state = 'queued' AND copy_of > originals.id)
+        FROM originals WHERE originals.id IS NOT NULL
+    )
+    SELECT originals.id FROM originals LEFT JOIN jobs ON jobs.id = originals.id
+    WHERE originals.id IS NOT NULL AND coalesce(jobs.state, '') NOT IN ('queued', 'running', 'committing')
+"""
 _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
 
 
@@ -86,30 +99,54 @@ class Questions:
                 found.update(owner for (owner,) in self._db.execute(query))
         return sorted(found)
 
-    def next_job(self, owner: int, lane: str, now: float, skip: Iterable[int] = ()) -> Job | None:
-        """The job of an owner and a lane (see `fairness`) that has waited longest. Its index is named: SQLite would rather
-        sort all that wait.
+    def next_job(self, owner: int, lane: str, now: float, skip: Collection[int] = ()) -> Job | None:
+        """The job of an owner and a lane whose turn it is, and that is not among the few of `skip`."""
+        found = self.next_jobs(owner, lane, now, len(skip) + 1)
+        return next((job for job in found if job.id not in skip), None)
+
+    def next_jobs(self, owner: int, lane: str, now: float, limit: int) -> list[Job]:
+        """The jobs of an owner and a lane (see `fairness`), who has waited longest first. The index is named: SQLite would
+        rather sort all that wait.
         """
-        passed = set(skip)
         where = f"{_LANES[lane]} AND owner = ? AND not_before <= ? ORDER BY queued_at, id LIMIT ?"
-        found = self._all(f"{_SELECT} INDEXED BY jobs_{lane} WHERE {where}", (owner, now, len(passed) + 1))
-        return next((job for job in found if job.id not in passed), None)
+        return self._all(f"{_SELECT} INDEXED BY jobs_{lane} WHERE {where}", (owner, now, limit))
 
-    def same_size(self, job: Job) -> list[Job]:
-        """Other jobs of the same size that have a result or come to one now, finished ones first, newest first."""
-        found: list[Job] = []
-        for state in (State.DONE, State.COMMITTING, State.RUNNING):  # one by one, each is read from the index's end
-            query = f"{_SELECT} WHERE size = ? AND state = ? AND id <> ? ORDER BY id DESC LIMIT 50"
-            found += self._all(query, (job.size, str(state), job.id))
-        return found
+    # jobs with the same content: `key` is the options_key that both must have
 
-    def waiting_for(self, job_id: int) -> list[Job]:
+    def has_peers(self, job: Job, key: str) -> bool:
+        """Whether another job of the same size has a result, or comes to one now."""
+        query = f"SELECT 1 FROM jobs WHERE {_PEERS} LIMIT 1"
+        with told(self.path):
+            return self._db.execute(query, (job.size, key, job.id)).fetchone() is not None
+
+    def unhashed_peers(self, job: Job, key: str, limit: int) -> list[Job]:
+        """Those of them that come to a result now, and whose content is not known yet."""
+        where = f"{_PEERS} AND state <> 'done' AND sha256 IS NULL LIMIT ?"
+        return self._all(f"{_SELECT} WHERE {where}", (job.size, key, job.id, limit))
+
+    def twin(self, job: Job, key: str) -> Job | None:
+        """One of them with the same content, whose result is that of the model asked for; rather one that is done."""
+        where = "size = ? AND options_key = ? AND state = ? AND sha256 = ? AND id <> ? AND coalesce(fallback_reason, '') = ''"
+        for state in (State.DONE, State.COMMITTING, State.RUNNING):
+            found = self._first(f"{_SELECT} WHERE {where} LIMIT 1", (job.size, key, str(state), job.sha256, job.id))
+            if found is not None:
+                return found
+        return None
+
+    def waiting_for(self, job_id: int, limit: int = -1) -> list[Job]:
         """Queued twins that wait for the result of a job."""
-        return self._all(f"{_SELECT} WHERE copy_of = ? AND state = 'queued'", (job_id,))
+        return self._all(f"{_SELECT} WHERE copy_of = ? AND state = 'queued' ORDER BY id LIMIT ?", (job_id, limit))
 
-    def copies(self) -> list[Job]:
-        """Queued twins, each waiting for another job's result."""
-        return self._all(f"{_SELECT} INDEXED BY jobs_copies WHERE copy_of IS NOT NULL AND state = 'queued'", ())
+    def settled_originals(self) -> list[int]:
+        """Jobs that twins wait for, and that have come to their end, or are gone."""
+        with told(self.path):
+            return [number for (number,) in self._db.execute(_SETTLED_ORIGINALS)]
+
+    def looked_for(self) -> list[str]:
+        """Sources below the inbox that a worker did not find."""
+        query = "SELECT source FROM jobs WHERE state = 'queued' AND cause = 'gone' AND location IS NULL"
+        with told(self.path):
+            return [os.fsdecode(source) for (source,) in self._db.execute(query)]
 
     def waiting_sources(self) -> Iterator[str]:
         """The paths below the inbox that jobs wait for or run on; a hundred thousand are no matter."""
@@ -127,10 +164,15 @@ class Questions:
             yield from page
             last = page[-1].id
 
+    def planned(self) -> list[int]:
+        """The numbers of jobs whose files are to be moved, oldest first."""
+        query = "SELECT id FROM jobs WHERE plan IS NOT NULL UNION SELECT id FROM jobs WHERE state = 'committing' ORDER BY id"
+        with told(self.path):
+            return [number for (number,) in self._db.execute(query)]
+
     def unfinished(self) -> list[Job]:
-        """Jobs whose files were being moved: filed away, or put into `failed/`."""
-        planned = self._all(f"{_SELECT} WHERE plan IS NOT NULL ORDER BY id", ())
-        return planned + self._all(f"{_SELECT} WHERE state = 'committing' AND plan IS NULL ORDER BY id", ())
+        """The jobs themselves."""
+        return [job for number in self.planned() if (job := self.find(number)) is not None]
 
     def only_waits_for(self, causes: Sequence[str]) -> bool:
         """Whether every queued job waits because of one of `causes`."""

@@ -59,6 +59,7 @@ _FROM_ROW: dict[str, Callable[[Any], Any]] = {
     "location": lambda value: None if value is None else os.fsdecode(value),
     "state": State,
     "overrides": lambda value: Overrides(**json.loads(value)),
+    "no_copy": bool,
     "outputs": lambda value: tuple(json.loads(value)),
     "plan": _plan,
 }

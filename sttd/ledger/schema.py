@@ -133,6 +133,16 @@ MIGRATIONS: tuple[str, ...] = (
         SELECT 'forgotten since', '0.0' FROM unrecorded
         WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = unrecorded.job) LIMIT 1;
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN no_copy INTEGER NOT NULL DEFAULT 0;
+    -- who has the same content, by size and hash over all jobs of that size
+    DROP INDEX jobs_by_size;
+    CREATE INDEX jobs_by_content ON jobs (size, options_key, state, sha256);
+    -- twins that wait, apart from the many that have their copy
+    CREATE INDEX jobs_twins ON jobs (copy_of, id) WHERE copy_of IS NOT NULL AND state = 'queued';
+    -- sources that a worker did not find
+    CREATE INDEX jobs_looked_for ON jobs (id) WHERE state = 'queued' AND cause = 'gone';
+    """,
 )
 
 

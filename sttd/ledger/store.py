@@ -177,6 +177,15 @@ class Ledger(Questions):
             self._note(job, after, changes)
         return after
 
+    def note_hash(self, job: Job, sha256: str) -> None:
+        """Store the hash of the content that `job` was about, if its row still is, and has none."""
+        of_it = "id = ? AND size = ? AND mtime_ns = ? AND sha256 IS NULL"
+        values = to_row({"mtime_ns": job.mtime_ns})
+        with self.transaction():
+            self._db.execute(
+                f"UPDATE jobs SET sha256 = ? WHERE {of_it}", (sha256, job.id, job.size, values["mtime_ns"])
+            )
+
     def _note(self, before: Job | None, after: Job, changes: Iterable[str]) -> None:
         """In the transaction of a change: what the manifest must have is not forgotten, whatever comes."""
         if self._manifest is not None and is_due(before, after, changes):

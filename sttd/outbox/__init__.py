@@ -9,8 +9,9 @@ from sttd.outbox.plan import Plan
 from sttd.outbox.publish import Unkept, publish
 from sttd.outbox.source import Filed, file_source, put_back
 from sttd.outbox.stage import stage, stage_copy
+from sttd.outbox.undo import undo
 
 __all__ = [
     "Filed", "Meta", "Plan", "Unkept", "clean", "file_failure", "file_source", "make_folder", "of_private", "publish", "put_back",
-    "stage", "stage_copy", "tidy",
+    "stage", "stage_copy", "tidy", "undo",
 ]  # fmt: skip

@@ -89,3 +89,16 @@ def _take_back(plan: Plan, number: int) -> None:
         target, staged = _target(plan, suffix, number), os.path.join(plan.staging, suffix)
         if not os.path.exists(staged) and _is_ours(plan, suffix, target):
             moves.move_new(target, staged)
+
+
+def withdraw(plan: Plan) -> None:
+    """Take results back that were placed; only those that are ours, by their content."""
+    number = 1
+    while any(os.path.lexists(_target(plan, suffix, number)) for suffix in plan.hashes):
+        for suffix in plan.hashes:
+            path = _target(plan, suffix, number)
+            if os.path.lexists(path) and _is_ours(plan, suffix, path):
+                os.unlink(path)
+        number += 1
+    if os.path.isdir(plan.folder):
+        fsync_folder(plan.folder)

@@ -38,11 +38,11 @@ def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
     if not os.path.lexists(private):
         if not _is_file(plan.source):
             return Filed(outputs, _filed_before(plan))
-        if not _is_same(plan, plan.source):
+        if not is_same(plan, plan.source):
             return Filed(outputs, None, changed=True)
         os.rename(plan.source, private)
         fsync_folder(os.path.dirname(plan.source))
-    if not _is_same(plan, private):
+    if not is_same(plan, private):
         _put_back(private, plan.source)
         return Filed(outputs, None, changed=True)
     if plan.fate == "delete":
@@ -100,7 +100,7 @@ def require_inbox(inbox: str) -> None:
         raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
 
 
-def _is_same(plan: Plan, path: str) -> bool:
+def is_same(plan: Plan, path: str) -> bool:
     seen = os.lstat(path)
     if not stat.S_ISREG(seen.st_mode) or (seen.st_size, seen.st_mtime_ns) != (plan.size, plan.mtime_ns):
         return False

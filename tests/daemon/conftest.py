@@ -23,5 +23,8 @@ def stations(tmp_path: Path):
         (tmp_path / folder).mkdir()
     ledger = Ledger.open(tmp_path / "state" / "ledger.db")
     inputs: queue.SimpleQueue = queue.SimpleQueue()
-    yield Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Deadlines()), inputs
+    yield (
+        Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Errands(inputs.put), Deadlines()),
+        inputs,
+    )
     ledger.close()

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from sttd.daemon import dispatch
+from sttd.daemon import source, sweep
 from sttd.job import Identity, State
 
 
@@ -22,8 +22,8 @@ def test_a_changed_file_that_settles_for_long_does_not_say_that_the_clock_was_se
     )
     (config.paths.inbox / "a.mp3").write_text("1")
     job = context.ledger.add("a.mp3", Identity(5, 5), context.utc())
-    changed = dispatch.start_anew(context, context.ledger.update(job, state=State.RUNNING))
-    dispatch.clamp_waits(context)
+    changed = source.start_anew(context, context.ledger.update(job, state=State.RUNNING))
+    sweep.clamp_waits(context)
     assert context.ledger.get(job.id).not_before == changed.not_before
     assert not [line for line in log if "clock" in line]
 
@@ -31,5 +31,5 @@ def test_a_changed_file_that_settles_for_long_does_not_say_that_the_clock_was_se
 def test_a_clock_that_was_set_back_is_said(stations, log):
     context, _ = stations
     context.ledger.add("a.mp3", Identity(5, 5), context.utc() + 3600, not_before=context.utc() + 3660)
-    dispatch.clamp_waits(context)
+    sweep.clamp_waits(context)
     assert [line for line in log if "the clock was set back" in line]

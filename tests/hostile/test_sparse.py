@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sttd.daemon.dispatch import content_hash
+from sttd.daemon.twins import content_hash
 from sttd.fs import moves, sparse
 from sttd.job import Identity
 

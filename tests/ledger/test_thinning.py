@@ -192,14 +192,14 @@ def test_jobs_that_an_earlier_version_forgot_are_gone_from_the_manifest_too(tmp_
     steps = schema.MIGRATIONS
     with contextlib.closing(Ledger.open(path)) as opened:
         kept = [ended(opened, f"{number}.mp3", location="") for number in range(4)]
-    with contextlib.closing(sqlite3.connect(path)) as db:  # as it was
-        db.executescript(
-            "DELETE FROM jobs WHERE id IN (1, 4); DROP INDEX jobs_by_wait; DROP INDEX jobs_by_age; DROP INDEX jobs_fresh; DROP INDEX jobs_served; DROP INDEX jobs_ended;"
-            "DROP INDEX jobs_by_location; DROP INDEX jobs_redos; ALTER TABLE jobs DROP COLUMN owner; PRAGMA user_version = 2;"
-        )
-        db.executescript(
-            steps[1][steps[1].index("CREATE INDEX jobs_fresh") : steps[1].index("CREATE INDEX jobs_by_size")]
-        )
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as db:  # as it was
+        db.executescript("".join(steps[:2]) + "PRAGMA user_version = 2;")
+        names = ", ".join(row[1] for row in db.execute("PRAGMA table_info(jobs)"))
+        db.execute("ATTACH ? AS new", (str(path),))
+        db.execute(f"INSERT INTO jobs ({names}) SELECT {names} FROM new.jobs WHERE id NOT IN (1, 4)")
+        db.execute("UPDATE sqlite_sequence SET seq = 4")
+        db.commit()
+    (tmp_path / "old.db").rename(path)
     with contextlib.closing(Ledger.open(path)) as opened:
         assert [job.owner for job in opened.jobs()] == [-1, -1]
         assert opened.fact(FORGET) == 0.0

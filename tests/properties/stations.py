@@ -16,8 +16,9 @@ from typing import Any
 
 from sttd import daemon
 from sttd.config import Config, Model, Output, Paths
-from sttd.daemon import dispatch, filing, intake, requests, results
+from sttd.daemon import dispatch, intake, requests, results, sweep
 from sttd.daemon.context import Context
+from sttd.daemon.errands import Errand, Operation
 from sttd.errors import SttdError
 from sttd.inbox import Found, Gone
 from sttd.job import Identity, State
@@ -66,22 +67,25 @@ class Drawer:
     """File work that is done when its turn comes."""
 
     def __init__(self) -> None:
-        self.posted: deque[tuple[Callable[[], Any], Callable[[Any], None], Callable[[Any], None]]] = deque()
+        self.posted: deque[Errand] = deque()
 
-    def post(self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[Any], None]) -> None:
-        self.posted.append((work, then, failed))
+    def post(self, name: str, work: Callable[[], Any], then: Any, failed: Any, job: int | None = None) -> None:
+        self.posted.append(Errand(name, job, work, then, failed))
+
+    def operations(self) -> list[Operation]:
+        return []
 
     def do(self, *, and_tell: bool) -> None:
         """The oldest errand; without `and_tell` the daemon dies before it hears of it."""
-        work, then, failed = self.posted.popleft()
+        errand = self.posted.popleft()
         try:
-            value = work()
+            value = errand.work()
         except (OSError, SttdError) as error:
             if and_tell:
-                failed(error)
+                errand.failed(error)
         else:
             if and_tell:
-                then(value)
+                errand.then(value)
 
 
 class Folder:
@@ -145,10 +149,15 @@ class Stations:
         ledger = Ledger.open(self.config.paths.state / LEDGER)
         self.pool, self.errands, self.inbox = Pool(), Drawer(), Folder(self.config.paths.inbox)
         clocks = {"clock": lambda: self.now, "utc": lambda: self.now, "random": lambda: 0.5}
-        parts: dict[str, Any] = {"pool": self.pool, "errands": self.errands, "inbox": self.inbox}
+        parts: dict[str, Any] = {
+            "pool": self.pool,
+            "errands": self.errands,
+            "checks": self.errands,
+            "inbox": self.inbox,
+        }
         self.context = Context(config=self.config, ledger=ledger, deadlines=Deadlines(), **parts, **clocks)
         waiting = [job for job in ledger.jobs([State.QUEUED, State.RUNNING]) if job.location is None]
-        daemon.recover(self.context)
+        sweep.recover(self.context)
         self.inbox.known.update(job.source for job in waiting)
 
     def crash(self, *, halfway: bool) -> None:
@@ -172,7 +181,7 @@ class Stations:
         self.now += seconds
         requests.take(self.context)
         results.save(self.context)
-        filing.retry(self.context)
+        sweep.sweep(self.context)
         dispatch.dispatch(self.context)
 
     def go_on(self) -> None:

@@ -159,6 +159,11 @@ class Life(RuleBasedStateMachine):
         assert max(Counter((job.source, job.location) for job in jobs).values(), default=0) <= 1, jobs
 
     @invariant()
+    def what_is_to_be_done_with_files_goes_with_a_state(self):
+        for job in self.jobs():
+            assert job.plan is None or job.state in (State.COMMITTING, State.FAILED), job
+
+    @invariant()
     def done_stays_done(self):
         for job in self.jobs():
             if job.id in self.done:

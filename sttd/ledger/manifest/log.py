@@ -39,6 +39,8 @@ def is_due(before: Job | None, after: Job, changes: Iterable[str]) -> bool:
         return False
     if after.state in (State.RUNNING, State.VANISHED):
         return False
+    if after.state is State.COMMITTING and "step" in (after.plan or {}):
+        return False  # nothing is promised yet: the checkpoint tells of it, or its source lies in the inbox
     if after.state is State.QUEUED:  # else its source lies in the inbox, and no line says otherwise
         return bool(after.location) or (before is not None and before.state in (ENDED | {State.COMMITTING}))
     return True

@@ -1,0 +1,61 @@
+"""What goes wrong with one job ends that job at most: the daemon and all other jobs go on.
+
+A step that meets a row which has gone on, or is gone, does nothing: what follows from the row is found by the next sweep.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from loguru import logger
+
+from sttd.daemon import attempts
+from sttd.daemon.context import Context
+from sttd.errors import NoSuchJob, Stale, SttdError
+from sttd.host.events import Kind, say
+from sttd.job import ENDED, State
+from sttd.part import Cause
+from sttd.text import printable
+
+
+@contextlib.contextmanager
+def guard(context: Context, job_id: int) -> Iterator[None]:
+    """Around a step of one job.
+
+    Raises:
+        LedgerError, OSError, SttdError: what the step's caller knows how to answer.
+        Exception: a fault in sttd, the third in a row for different jobs.
+    """
+    try:
+        yield
+    except (Stale, NoSuchJob) as fact:
+        logger.debug("{}", fact)
+    except (SttdError, OSError):
+        raise
+    except Exception as error:
+        logger.exception("a fault in sttd, met with job {}", job_id)
+        if context.faults.met(job_id):
+            raise
+        give_up(context, job_id, f"{type(error).__name__}: {error}")
+
+
+def give_up(context: Context, job_id: int, error: str) -> None:
+    """Fail a job for a fault in sttd. Its source is put aside by the next sweep."""
+    context.filing.end(job_id)
+    context.checking.end(job_id)
+    running = context.attempt_of(job_id)
+    if running is not None:
+        context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
+        attempts.forget(context, running)
+    job = context.ledger.find(job_id)
+    if job is None or job.state in ENDED:
+        return
+    text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it; then `sttd retry {job_id}`"
+    with context.ledger.transaction():
+        context.ledger.end_attempt(job, context.utc(), Cause.ERROR, text, None)
+        job = context.ledger.update(
+            job, state=State.FAILED, cause=Cause.ERROR, error=text, finished_at=context.utc(), plan={"step": "fail"}
+        )
+    context.failed_now += 1
+    say(Kind.JOB_FAILED, f"job {job_id}: {printable(job.source)} failed: {text}", job, error=text)

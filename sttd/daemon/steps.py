@@ -1,0 +1,225 @@
+"""The steps of filing (see filing.py), each as a value: what is done off the loop, and what then happens to the job's row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sttd import outbox
+from sttd.daemon import orders
+from sttd.daemon.context import Context
+from sttd.daemon.source import look_again, look_for, source_path, start_anew
+from sttd.errors import SourceChanged, SttdError
+from sttd.fs.blame import Blame, blame
+from sttd.host.events import Kind, say
+from sttd.job import Job, State
+from sttd.part import Cause
+from sttd.text import printable
+
+COPIED = ("audio_seconds", "chunks", "progress", "language_probability", "model", "requested_model")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`then` and `failed` get the row as it is when the work is back. Every step can be killed, and is done again."""
+
+    name: str  # in words for `sttd status`
+    work: Callable[[], Any]  # off the loop
+    then: Callable[[Job, Any], None]
+    failed: Callable[[Job, OSError | SttdError], None]
+
+
+def stage(context: Context, job: Job) -> Step:
+    """Write the results of a job into the staging folder."""
+    checkpoint, source = orders.checkpoint_of(context, job), source_path(context, job)
+    wanted = (job.plan or {}).get("chunks", 0)
+    warnings = tuple((job.plan or {}).get("warnings", ()))
+    meta = outbox.Meta.of(job, warnings=warnings, finished_at=context.utc())
+
+    def work() -> outbox.Plan | None:
+        if checkpoint.resume().index != wanted:
+            return None
+        return outbox.stage(job, meta, checkpoint.segments, context.config, source)
+
+    def then(row: Job, plan: outbox.Plan | None) -> None:
+        if plan is None:
+            _transcribe_again(context, row, "its checkpoint is not what it was")
+        else:
+            _promise(context, row, plan)
+
+    name = f"writes the results of {printable(job.source)}"
+    return Step(name, work, then, lambda row, error: _not_staged(context, row, error))
+
+
+def stage_copy(context: Context, job: Job) -> Step:
+    """Make the results of a job out of those of a finished one with the same content."""
+    source, original = source_path(context, job), context.ledger.find(job.copy_of or 0)
+    known = {} if original is None else {name: getattr(original, name) for name in COPIED}
+
+    def work() -> outbox.Plan | None:
+        return None if original is None else outbox.stage_copy(job, original, context.config, source)
+
+    def then(row: Job, plan: outbox.Plan | None) -> None:
+        if plan is None:  # the other one's results are gone, or say something else
+            context.ledger.update(row, state=State.QUEUED, plan=None, copy_of=None, no_copy=True)
+        else:
+            _promise(context, row, plan, **known)
+
+    name = f"copies the results of job {job.copy_of} for {printable(job.source)}"
+    return Step(name, work, then, lambda row, error: _not_staged(context, row, error))
+
+
+def _promise(context: Context, row: Job, plan: outbox.Plan, **known: Any) -> None:
+    """The results are staged: from here on the plan says what is to be put in place."""
+    context.ledger.update(row, plan=plan.to_json(), sha256=plan.sha256, language=plan.language, **known)
+    context.troubles.end_for(row.id)
+
+
+def _not_staged(context: Context, row: Job, error: OSError | SttdError) -> None:
+    if isinstance(error, SourceChanged):
+        start_anew(context, row)
+        forget_checkpoint(context, row)
+    elif isinstance(error, FileNotFoundError) and error.filename == source_path(context, row):
+        # the next attempt would find it out too; the inbox makes sure whether it is really gone
+        again = {"plan": None, "copy_of": None, "cause": Cause.GONE, "error": "the file is not there any more"}
+        look_for(context, context.ledger.update(row, state=State.QUEUED, **again))
+    else:
+        _in_vain(context, row, "its results cannot be written", error)
+
+
+def publish(context: Context, job: Job) -> Step | None:
+    """Keep the promise of a plan: results to their names, then the source to its place."""
+    try:
+        plan = outbox.Plan.from_json(job.plan or {})
+    except SttdError as error:
+        _transcribe_again(context, job, str(error))
+        return None
+    if context.inbox is not None and plan.takes_source:
+        context.inbox.forget(job.source)
+
+    def failed(row: Job, error: OSError | SttdError) -> None:
+        if isinstance(error, outbox.Unkept):
+            _transcribe_again(context, row, str(error))
+        else:
+            _in_vain(context, row, "its results cannot be put in place", error, plan.source)
+
+    name = f"puts the results of {printable(job.source)} in place"
+    work = lambda: outbox.file_source(plan, outbox.publish(plan))  # noqa: E731
+    return Step(name, work, lambda row, filed: _done(context, row, filed), failed)
+
+
+def _done(context: Context, row: Job, filed: outbox.Filed) -> None:
+    done = context.ledger.update(
+        row, state=State.DONE, plan=None, outputs=filed.outputs, location=filed.location,
+        finished_at=context.utc(), error=None, cause=None,
+    )  # fmt: skip
+    context.faults.ended_well()
+    _tell_done(done, filed)
+    context.troubles.end_for(row.id)
+    context.troubles.end("outbox")
+    look_again(context, row)
+    forget_checkpoint(context, done)
+
+
+def undo(context: Context, job: Job) -> Step:
+    """Take back what was staged and placed of a cancelled job; its source stays where it was dropped."""
+
+    def then(row: Job, undone: bool) -> None:
+        if undone:
+            _cancelled(context, row)
+        else:  # too late: its source is filed away already
+            context.ledger.update(row, cause=None)
+
+    def failed(row: Job, error: OSError | SttdError) -> None:
+        say(Kind.RESULT_TROUBLE, f"job {row.id}: not all of it could be taken back: {printable(str(error))}", row)
+        _cancelled(context, row)
+
+    name = f"takes back what was written of {printable(job.source)}"
+    return Step(name, lambda: outbox.undo(job, context.config), then, failed)
+
+
+def _cancelled(context: Context, row: Job) -> None:
+    job = context.ledger.update(
+        row,
+        state=State.CANCELLED,
+        cause=Cause.CANCELLED,
+        error=None,
+        plan=None,
+        copy_of=None,
+        finished_at=context.utc(),
+    )
+    context.troubles.end_for(job.id)
+    say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
+    look_again(context, job)
+
+
+def put_aside(context: Context, job: Job) -> Step:
+    """A failed job: its source goes to `failed/`, with the reason beside it."""
+    source = source_path(context, job)
+    if context.inbox is not None and job.location is None:
+        context.inbox.forget(job.source)
+
+    def then(row: Job, location: str | None) -> None:
+        context.ledger.update(row, plan=None, location=location or row.location)
+        context.troubles.end_for(row.id)
+        look_again(context, row)
+
+    def failed(row: Job, error: OSError | SttdError) -> None:
+        _in_vain(context, row, "its source cannot be put aside", error, source)
+
+    name = f"moves {printable(job.source)} to failed/"
+    return Step(name, lambda: outbox.file_failure(job, context.config, source), then, failed)
+
+
+# what goes wrong
+
+
+def _in_vain(context: Context, row: Job, what: str, error: OSError | SttdError, source: str | None = None) -> None:
+    """A step did not succeed. The machine's fault keeps every job from starting; any other keeps this one alone waiting."""
+    wait = context.config.pool.machine_wait
+    everybody = isinstance(error, OSError) and blame(error) is Blame.MACHINE
+    context.filing.put_off(row.id, context.clock(), wait, growing=not everybody)
+    words = printable(str(error))
+    if everybody:
+        if context.troubles.begin("outbox", f"{what.removeprefix('its ')}: {words}", wait):
+            text = f"job {row.id}: {printable(row.source)}: {what}: {words}; it is tried again, and no other job starts"
+            say(Kind.RESULT_TROUBLE, text, row, error=str(error))
+        return
+    folder = str(Path(source or row.source).parent)
+    text = f"job {row.id}: {printable(row.source)}: {what}: {words}"
+    if context.troubles.begin_for(row.id, f"{folder}: {type(error).__name__}", text):
+        say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", row, error=str(error))
+
+
+def _transcribe_again(context: Context, row: Job, why: str) -> None:
+    """A plan that cannot be kept: the job goes on from its checkpoint, where everything is."""
+    say(Kind.RESULT_TROUBLE, f"job {row.id}: {printable(why)}", row, error=why)
+    context.ledger.update(
+        row, state=State.QUEUED, plan=None, copy_of=None, queued_at=context.utc(), error=why, cause=None
+    )
+
+
+def _tell_done(job: Job, filed: outbox.Filed) -> None:
+    name, audio = printable(job.source), job.audio_seconds or 0.0
+    text = (
+        f"job {job.id}: {name} is done: {audio:.1f} s of audio, language {job.language}, model {job.model}, "
+        f"{job.chunks} chunks" + (f" (fallback: {job.fallback_reason})" if job.fallback_reason else "")
+    )
+    say(
+        Kind.JOB_DONE, text, job,
+        audio_seconds=audio, seconds=job.service, waited=(job.finished_at or 0.0) - job.created_at, chunks=job.chunks,
+        language=job.language, model=job.model, requested_model=job.requested_model,
+        fallback_reason=job.fallback_reason, attempts=job.attempts, resumes=job.resumes,
+    )  # fmt: skip
+    if filed.changed:
+        say(Kind.JOB_CHANGED, f"job {job.id}: {name} has changed since; it stays in the inbox as a new job", job)
+
+
+def forget_checkpoint(context: Context, job: Job) -> None:
+    try:
+        orders.checkpoint_of(context, job).remove()
+    except OSError as error:
+        text = f"job {job.id}: its checkpoint cannot be removed: {error}"
+        say(Kind.CHECKPOINT_TROUBLE, text, job, level="WARNING", error=str(error))

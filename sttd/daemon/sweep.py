@@ -1,0 +1,65 @@
+"""All open work, derived from the ledger's rows: at the start, and again and again while the daemon runs.
+
+No state that rows and disk can be in needs a restart: what a restart would take up, the next sweep does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from sttd import outbox
+from sttd.daemon import filing, steps, twins
+from sttd.daemon.context import Context
+from sttd.daemon.guard import guard
+from sttd.errors import NoSuchJob
+from sttd.host.events import Kind, say
+from sttd.job import State
+from sttd.ledger import WORK
+from sttd.part import Cause
+from sttd.rules.policy import JITTER
+
+
+def recover(context: Context) -> None:
+    """At the start: what an earlier daemon left half done, and what it was about to do."""
+    _forget_checkpoints(context)
+    outbox.clean(context.config, context.ledger.unfinished())
+    sweep(context)
+
+
+def sweep(context: Context) -> None:
+    """Find everything that is to be done, and begin it where there is room."""
+    _take_up_attempts(context)
+    filing.resume(context)
+    twins.follow(context)
+    if context.inbox is not None:
+        context.inbox.expect(context.ledger.looked_for())
+
+
+def clamp_waits(context: Context) -> None:
+    """No job waits longer than the longest configured wait, whatever became of the clock or the waits since it was stored."""
+    pool = context.config.pool
+    longest = max(*pool.retry_waits, pool.machine_wait, context.config.settle()) * (1 + JITTER)
+    if context.ledger.clamp_waits(context.utc(), longest):
+        text = f"the clock was set back since jobs were queued: each waits {longest:.0f} s at most from now"
+        say(Kind.CLOCK_SET_BACK, text, wait=longest)
+
+
+def _take_up_attempts(context: Context) -> None:
+    """Jobs that run, says the ledger, and that nobody works on: of an earlier daemon, or of a step that did not end."""
+    for job in context.ledger.jobs([State.RUNNING], newest=False):
+        if context.attempt_of(job.id) is None:
+            with guard(context, job.id), context.ledger.transaction():
+                context.ledger.end_attempt(job, context.utc(), Cause.SHUTDOWN, "the daemon ended", None)
+                context.ledger.update(job, state=State.QUEUED, queued_at=context.utc())
+                text = f"job {job.id}: was running when the daemon ended; queued again"
+                say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=job.attempt)
+
+
+def _forget_checkpoints(context: Context) -> None:
+    """Remove those of jobs that are done: their daemon was killed before it came to that."""
+    work = context.config.paths.state / WORK
+    for path in work.iterdir() if work.is_dir() else ():
+        with contextlib.suppress(NoSuchJob, ValueError):  # nobody's: not ours to remove
+            job = context.ledger.get(int(path.name))
+            if job.state is State.DONE:
+                steps.forget_checkpoint(context, job)

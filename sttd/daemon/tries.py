@@ -1,0 +1,54 @@
+"""Which jobs have an errand under way, and when one that went wrong is tried again. A restart may lose it without harm."""
+
+from __future__ import annotations
+
+LONGEST = 20.0  # times the configured wait: with 30 s, ten minutes
+
+
+class Tries:
+    """By job number. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._under_way: set[int] = set()
+        self._next: dict[int, tuple[float, float]] = {}  # not before, and the wait that led there
+
+    def begin(self, job: int) -> None:
+        """An errand about the job is posted."""
+        self._under_way.add(job)
+
+    def back(self, job: int) -> None:
+        """The errand is back."""
+        self._under_way.discard(job)
+
+    def end(self, job: int) -> None:
+        """There is nothing to be tried again."""
+        self._under_way.discard(job)
+        self._next.pop(job, None)
+
+    def put_off(self, job: int, now: float, wait: float, *, growing: bool) -> None:
+        """It is back and was in vain: the next one comes after `wait` seconds, or where `growing` after twice the last wait."""
+        self._under_way.discard(job)
+        before = self._next.get(job)
+        pause = wait if before is None or not growing else min(2 * before[1], LONGEST * wait)
+        self._next[job] = (now + pause, pause)
+
+    def hurry(self, job: int) -> None:
+        """The next one may come at once."""
+        self._next.pop(job, None)
+
+    def may_begin(self, job: int, now: float) -> bool:
+        return job not in self._under_way and self._next.get(job, (now, 0.0))[0] <= now
+
+    def waits(self, job: int, now: float) -> bool:
+        """Whether the last one was in vain, and it is not time for the next."""
+        return job not in self._under_way and self._next.get(job, (now, 0.0))[0] > now
+
+    def keep(self, jobs: set[int]) -> None:
+        """Forget all other jobs that wait."""
+        self._next = {job: when for job, when in self._next.items() if job in jobs}
+
+    def __contains__(self, job: int) -> bool:
+        return job in self._under_way
+
+    def __len__(self) -> int:
+        return len(self._under_way)

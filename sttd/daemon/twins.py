@@ -1,0 +1,131 @@
+"""Recordings with the same content: one is transcribed, the others get a copy of its result (`watch.dedupe`).
+
+A job whose size others have is hashed before its turn, on a thread of its own and a few at a time. One whose content
+another job has waits for that one: in the ledger, as `copy_of`. What becomes of it follows from the other job's row.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import os
+from pathlib import Path
+
+from sttd.daemon import filing, orders
+from sttd.daemon.context import Context
+from sttd.daemon.guard import guard
+from sttd.daemon.source import source_path
+from sttd.errors import SttdError
+from sttd.fs.sparse import is_unwritten
+from sttd.host.events import Kind, say
+from sttd.job import Identity, Job, State
+from sttd.text import printable
+
+CHECKS = 4  # content checks posted at a time
+AHEAD = 8  # queued jobs of a lane whose content is looked at before their turn
+LANES = 4  # lanes in which that is done
+RELEASED = 200  # twins in one transaction
+PATIENCE = 60.0  # seconds; where a content check takes longer, jobs start without one
+
+
+class Turn(enum.Enum):
+    """What becomes of a queued job whose turn it is."""
+
+    START = "it is given to a worker"
+    LATER = "its content is being looked at"
+    TWIN = "it waits for the result of another job, in the ledger"
+
+
+def turn(context: Context, job: Job) -> Turn:
+    """Look whether another job has, or comes to, the result that would be this one's own."""
+    if not context.config.watch.dedupe or job.redo_of is not None or job.no_copy:
+        return Turn.START
+    key = orders.key_of(context, job)
+    if not context.ledger.has_peers(job, key):
+        return Turn.START
+    if job.sha256 is None:
+        return Turn.LATER if _check(context, job) else Turn.START
+    if not job.sha256:  # it could not be read: the worker will find out why
+        return Turn.START
+    for peer in context.ledger.unhashed_peers(job, key, CHECKS):
+        if _check(context, peer):
+            return Turn.LATER
+    twin = context.ledger.twin(job, key)
+    if twin is None:
+        return Turn.START
+    context.ledger.update(job, copy_of=twin.id, options_key=key)
+    return Turn.TWIN
+
+
+def look_ahead(context: Context) -> None:
+    """Look at the content of the next jobs while the workers are busy, so that none of them waits for it."""
+    if not context.config.watch.dedupe or len(context.checking) >= CHECKS:
+        return
+    now = context.utc()
+    for owner, lane in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context))[:LANES]:
+        for job in context.ledger.next_jobs(owner, lane, now, AHEAD):
+            wanted = job.sha256 is None and job.redo_of is None and not job.no_copy
+            if wanted and context.ledger.has_peers(job, orders.key_of(context, job)):
+                _check(context, job)
+
+
+def _check(context: Context, job: Job) -> bool:
+    """Hash the content of a job off the loop. Returns whether that is worth waiting for."""
+    oldest = next(iter(context.checks.operations()), None)
+    if oldest is not None and context.clock() - oldest.since > PATIENCE:
+        return False
+    if job.id in context.checking or len(context.checking) >= CHECKS:
+        return True
+    path, identity = source_path(context, job), job.identity
+    context.checking.begin(job.id)
+
+    def then(value: str | None) -> None:
+        context.checking.end(job.id)
+        # "": it could not be read, and is nobody's twin
+        context.ledger.note_hash(job, value or "")
+
+    def failed(error: OSError | SttdError) -> None:
+        context.checking.end(job.id)
+        text = f"job {job.id}: its content could not be compared: {printable(str(error))}"
+        say(Kind.REMARK, text, job, error=str(error))
+        context.ledger.note_hash(job, "")
+
+    name = f"reads {printable(job.source)} to compare its content"
+    context.checks.post(name, lambda: content_hash(path, identity), then, failed, job.id)
+    return True
+
+
+def content_hash(path: str, identity: Identity) -> str | None:
+    """SHA-256 of a version of a file.
+
+    None: it cannot be read, is another version before or afterwards, or would be read for hours for nothing.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            if Identity.of(os.fstat(file.fileno())) != identity or is_unwritten(file.fileno()):
+                return None
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return digest if Identity.of(os.fstat(file.fileno())) == identity else None
+    except OSError:
+        return None
+
+
+def follow(context: Context) -> None:
+    """Twins whose original has come to its end: a copy of its result, or a turn of their own where it has none."""
+    for original_id in context.ledger.settled_originals():
+        original = context.ledger.find(original_id)
+        if original is not None and original.state is State.DONE:
+            for twin in context.ledger.waiting_for(original_id, filing.room(context)):
+                with guard(context, twin.id):
+                    _copy(context, twin, original)
+        else:
+            with context.ledger.transaction():
+                for twin in context.ledger.waiting_for(original_id, RELEASED):
+                    context.ledger.update(twin, copy_of=None)
+
+
+def _copy(context: Context, twin: Job, original: Job) -> None:
+    job = context.ledger.update(twin, state=State.COMMITTING, plan={"step": "copy"})
+    text = f"job {job.id}: {printable(job.source)} has the content of job {original.id} and gets its result"
+    say(Kind.JOB_COPIED, text, job, copy_of=original.id)
+    filing.advance(context, job)
