@@ -52,13 +52,19 @@ class Pulled:
     fetched: int  # files that came over the network
 
 
-class Part:
-    """The file that `http_get` writes to, which says how far it is."""
+class TooMuch(Exception):
+    """The hub goes on sending behind the end of a file."""
 
-    def __init__(self, file: BinaryIO, show: Show) -> None:
-        self._file, self._show = file, show
+
+class Part:
+    """The file that `http_get` writes to: it says how far it is, and takes no more than `most` bytes."""
+
+    def __init__(self, file: BinaryIO, show: Show, most: int) -> None:
+        self._file, self._show, self._most = file, show, most
 
     def write(self, data: bytes) -> int:
+        if self._file.tell() + len(data) > self._most:
+            raise TooMuch
         count = self._file.write(data)
         self._show.at(self._file.tell())
         return count
@@ -167,7 +173,10 @@ def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show)
         have = 0
     with part.open("ab") as target:
         show.begin(file.name, have, file.size)
-        hub.fetch(listing, file, cast(BinaryIO, Part(target, show)), have)
+        try:
+            hub.fetch(listing, file, cast(BinaryIO, Part(target, show, file.size)), have)
+        except TooMuch:
+            target.truncate(0)  # what of it is right is not known
         target.flush()
         os.fsync(target.fileno())
     if _matches(part, file):
@@ -179,7 +188,7 @@ def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show)
         _fetch(home, hub, listing, file, show)
         return
     raise PullError(
-        f"{file.name} of {listing.repository!r} came with another content than {hub.endpoint} says it has (checksum):"
+        f"{file.name} of {listing.repository!r} came with another content than {hub.endpoint} says it has (size, checksum):"
         " pull again; if that does not help, a proxy or mirror on the way alters files"
     )
 

@@ -128,10 +128,10 @@ def _closed(path: Path) -> NoModel:
 
 def _check_json(path: Path) -> None:
     """faster-whisper only warns of a damaged preprocessor_config.json, and goes on with features of the wrong size."""
+    if not _is_there(path):
+        return  # the one that may be missing; config.json was looked for before
     try:
         json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return  # the one that may be missing; config.json was looked for before
     except PermissionError:
         raise _closed(path) from None
     except OSError as error:

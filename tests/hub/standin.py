@@ -6,6 +6,7 @@ gives a file or a range of it, HEAD its size and ETag. Large files come from ano
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import threading
@@ -53,6 +54,7 @@ class StandIn:
         self.short: int | None = (
             None  # model.bin ends after so many bytes, and its headers say so; the listing does not
         )
+        self.endless: str | None = None  # a file that does not stop coming
         self.claim: int | None = None  # the listing says that model.bin has so many bytes
         self.break_after: int | None = None  # closes the connection after so many bytes of each answer with model.bin
         self.hold_after: int | None = None  # sends no more of model.bin after so many bytes, until released
@@ -119,6 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self._send(404, {"X-Error-Code": "EntryNotFound"}, b"")
             return
+        if name == self.hub.endless and self.command == "GET":
+            self._send_for_ever()
+            return
         data = content.data if name not in self.hub.wrong else bytes(len(content.data))
         if name == "model.bin" and self.hub.short is not None:
             data = data[: self.hub.short]
@@ -161,6 +166,14 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:  # nobody listens any more
             limits = [0]
         self.close_connection = bool(limits)
+
+    def _send_for_ever(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(bytes(2**20))
 
     def log_message(self, format: str, *words: object) -> None:
         """Not on standard error."""

@@ -154,6 +154,20 @@ def test_wrong_bytes_of_the_right_size_are_found(machine, standin, name):
     assert is_whole(machine)
 
 
+@pytest.mark.parametrize("name", ["model.bin", "config.json"])
+def test_a_file_that_does_not_stop_coming_is_stopped_at_its_size(machine, standin, name):
+    standin.endless = name
+    done = machine.sttd("pull", "base")
+    assert done.returncode == 1
+    assert f"{name} of {REPOSITORY!r} came with another content" in done.stderr
+    assert is_absent(machine)
+    largest = max(file.stat().st_size for file in machine.home.rglob("*") if file.is_file())
+    assert largest <= max(len(content.data) for content in standin.files.values())
+    standin.endless = None
+    assert machine.sttd("pull", "base").returncode == 0
+    assert is_whole(machine)
+
+
 def test_a_mirror_that_lists_names_alone_is_asked_for_each_hash(machine, standin):
     standin.bare, standin.wrong = True, {"config.json"}
     assert "config.json" in machine.sttd("pull", "base").stderr

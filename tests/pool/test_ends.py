@@ -234,3 +234,16 @@ def test_one_that_even_sigkill_does_not_end_is_given_up(rig, monkeypatch):
     assert isinstance(told.run("2.0", "started done"), Done)
     os.kill(pid, signal.SIGKILL)
     told.wait(lambda: not psutil.pid_exists(pid))
+
+
+def test_a_python_that_cannot_be_run_is_named(rig, monkeypatch):
+    """After an update of the virtual environment, say: the child ends before it could say anything."""
+    told = rig()
+    told.run("1.0", "started done")  # multiprocessing's helper is there, as in a daemon that has run
+    told.pool.release_idle()
+    told.wait(lambda: not told.pool.workers())
+    monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/nowhere/bin/python")
+    lost = told.run("2.0", "started done")
+    assert lost.cause is Cause.MACHINE
+    assert "/nowhere/bin/python cannot be run" in lost.error
+    assert "messages above" not in lost.error

@@ -126,6 +126,12 @@ def test_a_damaged_configuration_is_refused(folder, name):
         preflight(folder)
 
 
+def test_a_pipe_as_a_configuration_holds_nothing_up(folder):
+    (folder / "preprocessor_config.json").unlink()
+    os.mkfifo(folder / "preprocessor_config.json")
+    preflight(folder)
+
+
 def test_a_pipe_as_weights_passes_so_that_the_clock_decides(hanging):
     preflight(hanging)
 

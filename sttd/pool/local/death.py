@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from dataclasses import dataclass
+from multiprocessing import spawn
 from pathlib import Path
 
 from sttd.host.cgroup import CGROUPS, PROC, groups, statistic
 from sttd.part import Cause
+
+_NO_PROGRAM = 255  # of a child that multiprocessing could fork but not turn into Python; it says nothing itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,12 @@ def judge(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, oom:
         return Cause.CRASH, f"the worker was killed because it sent {death.problem}"
     if death.exitcode == -signal.SIGKILL and oom:
         how = "killed by the kernel's OOM killer (SIGKILL)"
+    if not took and death.exitcode == _NO_PROGRAM:
+        python = os.fsdecode(spawn.get_executable())
+        return Cause.MACHINE, (
+            f"no worker can be started: {python} cannot be run (look whether it is there and executable); where sttd was"
+            " updated or moved, start it again"
+        )
     if not took:
         # a broken installation, no memory to start in, or a death in idleness: not the recording's fault
         return Cause.MACHINE, f"the worker died before it could begin: {how}; see its messages above in the log"
