@@ -32,7 +32,7 @@ MAY = {
     "pool": SHARED | {"host"},
     "outbox": SHARED | {"host"},
     "host": {"errors", "job", "text", "units", ""},
-    "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "rules"},
+    "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},

@@ -1,4 +1,4 @@
-"""Opening the ledger for a command, and saying what to do where that is not allowed."""
+"""Reading the ledger and leaving a request, for a command; and what to do where that is not allowed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from sttd.errors import LedgerError, SttdError
 from sttd.fs.lock import is_held
-from sttd.ledger.names import LEDGER, LOCK
+from sttd.ledger.names import LEDGER, LOCK, SPOOL
 
 if TYPE_CHECKING:
     from sttd.config import Config
-    from sttd.ledger import Ledger
+    from sttd.ledger import Ledger, Request
 
 
 class NotAllowed(SttdError):
@@ -69,18 +69,18 @@ def reading(config: Config) -> Iterator[Ledger]:
         NotAllowed: it may not be read.
         LedgerError: there is none, or it cannot be read.
     """
-    yield from _opened(config, write=False)
+    from sttd.ledger import Ledger
 
-
-@contextlib.contextmanager
-def asking(config: Config) -> Iterator[Ledger]:
-    """The ledger, to leave a request in it.
-
-    Raises:
-        NotAllowed: it may not be written.
-        LedgerError: there is none, or it cannot be written.
-    """
-    yield from _opened(config, write=True)
+    path = config.paths.state / LEDGER
+    if not has_ledger(config):
+        raise LedgerError(no_ledger(config))
+    if not os.access(path, os.R_OK):
+        raise refusal(path, os.R_OK)
+    ledger = Ledger.open_readonly(path)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 def no_ledger(config: Config) -> str:
@@ -91,36 +91,44 @@ def no_ledger(config: Config) -> str:
     )
 
 
-def _opened(config: Config, *, write: bool) -> Iterator[Ledger]:
-    from sttd.ledger import Ledger
+def ask(config: Config, request: Request) -> str:
+    """Leave a request for the daemon; returns the name by which its answer is found.
 
-    path = config.paths.state / LEDGER
-    if not has_ledger(config):
-        raise LedgerError(no_ledger(config))
-    if not os.access(path, os.R_OK):
-        raise refusal(path, os.R_OK)
-    if write and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        raise refusal(path, os.W_OK)
-    ledger = Ledger.open(path, create=False) if write else Ledger.open_readonly(path)
+    Raises:
+        NotAllowed: this user may not ask.
+        OSError: it cannot be written.
+    """
+    from sttd.ledger import spool
+
+    folder = config.paths.state / SPOOL
     try:
-        yield ledger
-    finally:
-        ledger.close()
+        if not folder.exists():  # the daemon of this version has not run yet
+            spool.make(folder)
+        return spool.leave(folder, request)
+    except PermissionError:
+        raise refusal(folder, os.W_OK) from None
 
 
 def refusal(path: Path, mode: int) -> NotAllowed:
-    """Who may read (`os.R_OK`) or write (`os.W_OK`) `path`, and how to become one of them."""
-    folders = [*reversed(path.parents), path]
-    blocking = next((one for one in folders if not os.access(one, mode if one == path else os.X_OK)), path)
+    """Who may read the file (`os.R_OK`), or write into the folder (`os.W_OK`), and how to become one of them."""
+    blocking = next((one for one in [*reversed(path.parents), path] if not _may(one, path, mode)), path)
+    if not blocking.exists():
+        blocking = blocking.parent
     found = blocking.stat()
-    wanted = {os.R_OK: stat.S_IRGRP, os.W_OK: stat.S_IWGRP}[mode] if blocking == path else stat.S_IXGRP
-    group_may = bool(found.st_mode & wanted) and (mode != os.W_OK or bool(path.parent.stat().st_mode & stat.S_IWGRP))
+    needed = {os.R_OK: stat.S_IRGRP, os.W_OK: stat.S_IWGRP | stat.S_IXGRP}[mode] if blocking == path else stat.S_IXGRP
     verb = "written" if mode == os.W_OK else "read"
     owner, group = _user(found.st_uid), _group(found.st_gid)
-    if group_may:
+    if found.st_mode & needed == needed:
         join = f"join the group {group} (sudo usermod -aG {group} {_user(os.getuid())}, then log in again)"
         return NotAllowed(f"{path} may not be {verb} by you: {join}, or use sudo -u {owner}")
     return NotAllowed(f"{path} may not be {verb} by you: use sudo -u {owner} sttd ...")
+
+
+def _may(one: Path, path: Path, mode: int) -> bool:
+    """Whether this user comes past `one` on the way to `path`."""
+    if one != path:
+        return os.access(one, os.X_OK)
+    return os.access(one, mode | os.X_OK if mode == os.W_OK else mode)
 
 
 def _user(number: int) -> str:

@@ -1,13 +1,14 @@
-"""Commands that change something: each looks whether it can be done, leaves a request, and says what came of it."""
+"""Commands that change something: each looks whether it can be done, leaves a request, and prints the daemon's answer."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,16 +18,16 @@ from sttd.cli.options import given, shared
 from sttd.errors import SttdError, UsageError
 from sttd.fs.patience import answers
 from sttd.job import Job, State
+from sttd.ledger.request import Ask, Request, checked
 from sttd.text import printable
 
 if TYPE_CHECKING:
     from sttd.config import Config
-    from sttd.ledger import Ledger
+    from sttd.ledger import Answer, Ledger
 
-PATIENCE = 2.5  # seconds; a running daemon acts within one
+PATIENCE = 5.0  # seconds; a running daemon acts within one, and a busy machine may need more
 LOOK_AGAIN = 0.05  # seconds
 RETRIABLE = (State.FAILED, State.CANCELLED, State.VANISHED)
-LATER = "at the daemon's next start"
 
 
 class NotPossible(SttdError):
@@ -48,10 +49,7 @@ def retry(number: int | None, failed: bool) -> None:
             return
         job = find(ledger, number)
         refuse_retry(job)
-        taken = _ask(config, ledger, "retry", number, lambda: ledger.get(number).state not in RETRIABLE)
-        if taken and ledger.get(number).state in RETRIABLE:
-            raise NotPossible(f"job {number} was not queued again: the daemon's log says why")
-    _tell(taken, f"{_named(job)} is queued again", f"{_named(job)} will be queued again")
+        _ask(config, ledger, Request(Ask.RETRY, number), f"{_named(job)} will be queued again")
 
 
 def _retry_failed(config: Config, ledger: Ledger) -> None:
@@ -60,8 +58,7 @@ def _retry_failed(config: Config, ledger: Ledger) -> None:
         print("no job has failed")
         return
     jobs = "1 failed job" if count == 1 else f"{count} failed jobs"
-    taken = _ask(config, ledger, "retry-failed", None, lambda: True)
-    _tell(taken, f"queued again: {jobs}", f"will be queued again: {jobs}")
+    _ask(config, ledger, Request(Ask.RETRY_FAILED), f"will be queued again: {jobs}")
 
 
 @click.command()
@@ -73,14 +70,7 @@ def cancel(number: int) -> None:
     with access.reading(config) as ledger:
         job = find(ledger, number)
         refuse_cancel(job)
-        taken = _ask(config, ledger, "cancel", number, lambda: ledger.get(number).state is not job.state)
-        after = ledger.get(number).state
-    if taken and after in (State.COMMITTING, State.DONE, State.FAILED):
-        raise NotPossible(f"job {number} could not be cancelled any more: it is {after}")
-    if taken and after is not State.CANCELLED:
-        print(f"{_named(job)} is being stopped")
-        return
-    _tell(taken, f"{_named(job)} is cancelled", f"{_named(job)} will be cancelled")
+        _ask(config, ledger, Request(Ask.CANCEL, number), f"{_named(job)} will be cancelled")
 
 
 @click.command(short_help="Transcribe a finished job once more.")
@@ -93,70 +83,75 @@ def redo(number: int, model: str | None, language: str | None) -> None:
     asked = [] if language is None else [f"transcribe.language={language}", "transcribe.languages="]
     given().load(asked)  # refuses what is no language
     config = given().load()
+    request = checked(Request(Ask.REDO, number, model, language))
     with access.reading(config) as ledger:
         job = find(ledger, number)
         refuse_redo(job, config)
-        before = ledger.jobs(limit=1)[0].id
+        if model is not None:
+            _require_model(config, ledger, model)
+        _ask(config, ledger, request, f"{_named(job)} will be done again")
 
-        def made() -> Job | None:
-            newer = (new for new in ledger.jobs(limit=100) if new.id > before and new.redo_of == number)
-            return next(newer, None)
 
-        taken = _ask(config, ledger, "redo", number, lambda: made() is not None, model=model, language=language)
-        new = made()
-    if taken and new is None:
-        raise NotPossible(f"job {number} is not done again: the daemon's log says why")
-    _tell(taken, f"{_named(job)} is done again as job {new.id if new else '?'}", f"{_named(job)} will be done again")
+def _require_model(config: Config, ledger: Ledger, name: str) -> None:
+    """Raises UsageError or NotHere where no worker could load it, and says what is near or how it comes here."""
+    from sttd.cli.models import place
+    from sttd.hub import cache
+    from sttd.hub.names import require_name
+
+    require_name(name, (config.model.name, config.model.fallback))
+    daemons: str | None = (ledger.fact("daemon") or {}).get("models")  # its environment may be another one
+    with contextlib.suppress(PermissionError):  # what may not be looked at here, the daemon's workers will see
+        cache.find(name, Path(daemons) if daemons else place())
 
 
 @click.command(short_help="Start no further job, until resume.")
 @shared
 def pause() -> None:
     """Start no further job. What runs goes on to its end."""
-    _switch("pause", paused=True)
+    _switch(Ask.PAUSE, "no job will start")
 
 
 @click.command()
 @shared
 def resume() -> None:
     """End a pause."""
-    _switch("resume", paused=False)
+    _switch(Ask.RESUME, "jobs will start again")
 
 
-def _switch(kind: str, *, paused: bool) -> None:
+def _switch(kind: Ask, later: str) -> None:
     config = given().load()
     with access.reading(config) as ledger:
-        taken = _ask(config, ledger, kind, None, lambda: bool(ledger.fact("paused", default=False)) is paused)
-    now = "paused: no further job starts until `sttd resume`" if paused else "resumed: jobs start again"
-    _tell(taken, now, "no job will start" if paused else "jobs will start again")
+        _ask(config, ledger, Request(kind), later)
 
 
-def _ask(
-    config: Config, ledger: Ledger, kind: str, job: int | None, seen: Callable[[], bool], **arguments: Any
-) -> bool:
-    """Leave a request; where a daemon runs, wait until it took it and, a moment more, until its effect is `seen`.
+def _ask(config: Config, ledger: Ledger, request: Request, later: str) -> None:
+    """Leave a request. Where a daemon runs, wait for its answer and print it; else say what will happen `later`.
 
-    Returns:
-        Whether the daemon took it.
+    Raises:
+        NotPossible: the daemon has refused it, for the reason that the message gives.
     """
-    with access.asking(config) as asking:
-        number = asking.ask(kind, job, time.time(), **arguments)
-    if not access.is_running(config):
-        return False
-    end = time.monotonic() + PATIENCE
-    taken = False
-    while time.monotonic() < end:
-        taken = taken or number not in {waiting for waiting, _ in ledger.take_requests()}
-        if taken and seen():
-            return True
-        time.sleep(LOOK_AGAIN)
-    return taken
-
-
-def _tell(taken: bool, now: str, later: str) -> None:
-    """What happened, or that it is yet to happen."""
-    print(now if taken else f"{later} {LATER}, or within a second where it runs")
+    name = access.ask(config, request)
+    answer = _answer(ledger, name) if access.is_running(config) else None
+    if answer is None or answer.ok is None:
+        print(f"{later} at the daemon's next start, or within a second where it runs")
+    elif answer.ok:
+        print(answer.text)
+    else:
+        raise NotPossible(answer.text)
     sys.stdout.flush()
+
+
+def _answer(ledger: Ledger, name: str) -> Answer | None:
+    """What the daemon says to a request, which it takes up within a second. A large one is waited for while it goes on."""
+    end, found = time.monotonic() + PATIENCE, None
+    while time.monotonic() < end:
+        before, found = found, ledger.answer(name)
+        if found is not None and found.ok is not None:
+            return found
+        if found != before:
+            end = time.monotonic() + PATIENCE
+        time.sleep(LOOK_AGAIN)
+    return found
 
 
 def refuse_retry(job: Job) -> None:
@@ -169,9 +164,7 @@ def refuse_retry(job: Job) -> None:
 
 def refuse_cancel(job: Job) -> None:
     """Raises NotPossible where there is nothing to cancel."""
-    if job.state is State.COMMITTING:
-        raise NotPossible(f"job {job.id} is transcribed, and its results are being put in place")
-    if job.state not in (State.QUEUED, State.RUNNING):
+    if job.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
         raise NotPossible(f"job {job.id} is {job.state}: there is nothing to cancel")
 
 

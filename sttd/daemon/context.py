@@ -21,7 +21,8 @@ from sttd.daemon.tries import Tries
 from sttd.daemon.troubles import Troubles
 from sttd.inbox import Inbox
 from sttd.job import Job
-from sttd.ledger import Checkpoint, Ledger
+from sttd.ledger import SPOOL, Checkpoint, Ledger
+from sttd.ledger.spool import Spool
 from sttd.part import PartSpec
 from sttd.pool import WorkerPool
 from sttd.rules.deadlines import Deadlines
@@ -70,9 +71,11 @@ class Context:
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False
+    spool: Spool = field(init=False)  # where people leave requests
 
     def __post_init__(self) -> None:
         self.troubles = Troubles(self.clock)
+        self.spool = Spool(self.config.paths.state / SPOOL)
 
     def attempt_of(self, job_id: int) -> Running | None:
         """The attempt at a job that is under way."""

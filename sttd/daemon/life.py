@@ -12,6 +12,7 @@ from sttd.host import memory
 from sttd.host.events import Kind, say
 from sttd.host.memory import Level
 from sttd.host.notify import Notifier
+from sttd.hub import cache
 from sttd.job import State
 from sttd.ledger import live
 from sttd.part import Cause
@@ -34,9 +35,10 @@ class Life:
         self._asked: tuple[str, int] | None = None  # the attempt that was last asked to give its memory back
 
     def introduce(self) -> None:
-        """Who we are, and where our figures are, for `sttd status`."""
+        """Who we are, and where our figures and the models are: a command may have another environment."""
         about = {"pid": os.getpid(), "since": self._context.utc(), "version": __version__}
-        self._context.ledger.set_fact("daemon", about | {"live": str(self._live_path)})
+        places = {"live": str(self._live_path), "models": str(cache.cache(os.environ))}
+        self._context.ledger.set_fact("daemon", about | places)
 
     def tell(self) -> None:
         """Write the live figures, and the status line for systemd."""

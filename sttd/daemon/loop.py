@@ -53,7 +53,6 @@ class Loop:
         self._schedule = Schedule()
         self._ticked = context.clock()
         self._waiting: deque[Input] = deque()  # inputs that the ledger could not take yet, oldest first
-        self._data_version = -1
         self._closing = False
         self._closed = False
         self._drained_out = False
@@ -137,7 +136,7 @@ class Loop:
                 sweep.sweep(context)
         if due("tick", TICK, now):
             context.deadlines.tick(now, TICK)
-            self._requests()
+            requests.take(context)
             results.save(context)
             self._record()
             filing.resume(context)
@@ -163,12 +162,6 @@ class Loop:
                 say(Kind.LEDGER_TROUBLE, text, level="ERROR", error=str(error))
         else:
             self._context.troubles.end("manifest")
-
-    def _requests(self) -> None:
-        version = self._context.ledger.changed_elsewhere()
-        if version != self._data_version:
-            requests.take(self._context)
-            self._data_version = version
 
     def _kill_overdue(self, now: float) -> None:
         """Kill every worker that is over its time. Its job loses nothing: it resumes at its next chunk."""

@@ -1,67 +1,160 @@
-"""What people ask for on the command line, acted on within a second, or at the next start."""
+"""What people ask for on the command line, acted on within a second, or at the next start.
+
+A request is a file in the spool until it is carried out. The transaction that carries it out, or the last step of a large
+one, stores its answer; then the file goes. A daemon that was killed between the two finds the answer, and only removes
+the file. No request is trusted: what was checked when it was asked is checked here again, against the job as it is.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
+from loguru import logger
+
+from sttd.configfile.languages import CODES
 from sttd.daemon import attempts, filing
 from sttd.daemon.context import Context
-from sttd.errors import NoSuchJob
+from sttd.errors import LedgerError, SttdError
 from sttd.host.events import Kind, say
+from sttd.hub.names import require_name
 from sttd.job import Job, Overrides, State
-from sttd.ledger import Request
+from sttd.ledger import Answer, Ask, Request
+from sttd.ledger.spool import Left, Unfit
 from sttd.part import Cause
 from sttd.text import printable
 
 RETRIED = (State.FAILED, State.CANCELLED, State.VANISHED)
+BUDGET = 0.2  # seconds that requests may take of one round of the loop
+STEP = 50  # jobs in one step of a request that is about many
+
+
+class Refused(SttdError):
+    """What was asked for cannot be done; the message is for who asked."""
 
 
 def take(context: Context) -> None:
-    """Act on every request that waits; each is dropped in the transaction that does it."""
-    for number, request in context.ledger.take_requests():
-        with context.ledger.transaction():
-            act(context, request)
-            context.ledger.drop_request(number)
+    """Act on requests, for a bounded time. What is left is taken up in the next round."""
+    spool = context.spool
+    end, whole = context.clock() + BUDGET, False  # whole: the folder was read to its end
+    failed: OSError | None = None
+    while context.clock() < end:
+        try:
+            if spool.found:
+                _begin(context, spool.found.popleft())
+            elif not whole:
+                names = spool.names()
+                whole = names is None
+                spool.found.extend(names or ())
+            elif spool.under_way:
+                name, left = spool.under_way.popitem()
+                _carry_out(context, name, left)
+            else:
+                break
+        except OSError as error:  # about one entry: the others have their turn
+            failed, whole = error, whole or not spool.found
+    for text in spool.refusals():
+        say(Kind.REQUEST_REFUSED, f"requests: {text}")
+    if failed is None:
+        context.troubles.end("requests")
+    elif context.troubles.begin("requests", f"requests cannot be read: {failed}"):
+        logger.error("a request cannot be read or removed: {}; it is tried again", failed)
 
 
-def act(context: Context, request: Request) -> None:
-    if request.kind in ("pause", "resume"):
-        context.ledger.set_fact("paused", request.kind == "pause")
-        if request.kind == "pause":
-            say(Kind.QUEUE_PAUSED, "paused: running jobs end, no other starts")
-        else:
-            say(Kind.QUEUE_RESUMED, "resumed")
+def _begin(context: Context, name: str) -> None:
+    """A request that was found: read it, unless it is known already."""
+    if name in context.spool.under_way:
         return
-    if request.kind == "retry-failed":
-        for job in context.ledger.jobs([State.FAILED], newest=False):
-            retry(context, job)
+    answer = context.ledger.answer(name)
+    if answer is not None and answer.ok is not None:
+        context.spool.remove(name)  # carried out by a daemon that was killed before it came to that
         return
     try:
-        job = context.ledger.get(request.job or 0)
-    except NoSuchJob as error:
-        say(Kind.REQUEST_REFUSED, f"{printable(request.kind)} {request.job}: {error}")
+        left = context.spool.read(name)
+    except FileNotFoundError:
         return
+    except Unfit as error:
+        context.spool.refuse(name, str(error))
+        return
+    _carry_out(context, name, left)
+
+
+def _carry_out(context: Context, name: str, left: Left) -> None:
+    """One step of a request: mostly the only one."""
+    try:
+        with context.ledger.transaction():
+            answer = _act(context, left.request, context.ledger.answer(name) or Answer(None))
+            context.ledger.set_answer(name, answer, context.utc())
+    except LedgerError:
+        raise
+    except SttdError as error:  # refused, no such job, or one that has gone on meanwhile
+        answer = _refuse(context, name, left, str(error))
+    except Exception as error:  # noqa: BLE001 - one request must not end the daemon, now and at each start to come
+        logger.exception("a fault in sttd, met by the request {!r} of user {}", left.request, left.owner)
+        answer = _refuse(context, name, left, f"a fault in sttd ({type(error).__name__}): its log has the trace")
+    if answer.ok is None:
+        context.spool.under_way[name] = left
+    else:
+        context.spool.remove(name)
+
+
+def _refuse(context: Context, name: str, left: Left, why: str) -> Answer:
+    answer = Answer(ok=False, text=why)
+    context.ledger.set_answer(name, answer, context.utc())
+    about = "" if left.request.job is None else f" {left.request.job}"
+    say(Kind.REQUEST_REFUSED, f"{left.request.kind}{about}, asked by user {left.owner}, is refused: {printable(why)}")
+    return answer
+
+
+def _act(context: Context, request: Request, before: Answer) -> Answer:
+    """Do what is asked; raises Refused, NoSuchJob or Stale where it cannot be done."""
     match request.kind:
-        case "retry":
+        case Ask.PAUSE | Ask.RESUME:
+            return Answer(ok=True, text=_switch(context, paused=request.kind is Ask.PAUSE))
+        case Ask.RETRY_FAILED:
+            return _retry_failed(context, before)
+    job = context.ledger.get(request.job or 0)
+    match request.kind:
+        case Ask.RETRY:
+            text = retry(context, job)
+        case Ask.CANCEL:
+            text = cancel(context, job)
+        case Ask.REDO:
+            text = redo(context, job, Overrides(request.model, request.language))
+    return Answer(ok=True, text=text)
+
+
+def _switch(context: Context, *, paused: bool) -> str:
+    context.ledger.set_fact("paused", paused)
+    if paused:
+        say(Kind.QUEUE_PAUSED, "paused: running jobs end, no other starts")
+        return f"paused: no further job starts until `{context.config.program} resume`"
+    say(Kind.QUEUE_RESUMED, "resumed")
+    return "resumed: jobs start again"
+
+
+def _retry_failed(context: Context, before: Answer) -> Answer:
+    """The next failed jobs, in order of their numbers: each once, however soon it fails again."""
+    page = context.ledger.page(State.FAILED, before.last, STEP)
+    queued = before.jobs
+    for job in page:
+        try:
             retry(context, job)
-        case "cancel":
-            cancel(context, job)
-        case "redo":
-            redo(context, job, Overrides(request.arguments.get("model"), request.arguments.get("language")))
-        case _:
-            say(Kind.REQUEST_REFUSED, f"request {printable(request.kind)} is not known to this version", job)
+        except Refused as error:
+            say(Kind.REQUEST_REFUSED, str(error), job)
+        else:
+            queued += 1
+    if len(page) == STEP:
+        return Answer(ok=None, jobs=queued, last=page[-1].id)
+    return Answer(ok=True, text=f"queued again: {queued} failed job" + ("" if queued == 1 else "s"), jobs=queued)
 
 
-def retry(context: Context, job: Job) -> None:
+def retry(context: Context, job: Job) -> str:
     """Queue an ended job again, with all of its attempts, from its checkpoint."""
     if job.state not in RETRIED or job.plan is not None:
-        say(Kind.REQUEST_REFUSED, f"job {job.id}: it is {job.state}, which cannot be tried again", job)
-        return
+        raise Refused(f"job {job.id} is {job.state}, which cannot be tried again")
     latest = context.ledger.latest(job.source)
     if not job.location and latest is not None and latest.id != job.id:
-        text = f"job {job.id}: {printable(job.source)} is another file by now, which job {latest.id} is about"
-        say(Kind.REQUEST_REFUSED, text, job)
-        return
+        raise Refused(f"job {job.id}: {printable(job.source)} is another file by now, which job {latest.id} is about")
     now = context.utc()
     changes = {
         "attempts": 0,
@@ -74,29 +167,34 @@ def retry(context: Context, job: Job) -> None:
     }
     context.ledger.update(job, state=State.QUEUED, queued_at=now, location=job.location or None, **changes)
     say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again", job)
+    return f"{_named(job)} is queued again"
 
 
-def cancel(context: Context, job: Job) -> None:
+def cancel(context: Context, job: Job) -> str:
     """Take a waiting job out of the queue, or end a running one. Its source stays where it is."""
     if job.state is State.QUEUED:
         context.ledger.update(
             job, state=State.CANCELLED, cause=Cause.CANCELLED, copy_of=None, finished_at=context.utc()
         )
         say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
-    elif job.state is State.RUNNING:
+        return f"{_named(job)} is cancelled"
+    if job.state is State.RUNNING:
         attempts.stop(context, job.id, Cause.CANCELLED, "cancelled")
-    elif job.state is State.COMMITTING:
+        return f"{_named(job)} is being stopped"
+    if job.state is State.COMMITTING:
         filing.cancel(context, job)
-    else:
-        say(Kind.REQUEST_REFUSED, f"job {job.id}: it is {job.state}, which cannot be cancelled", job)
+        return f"{_named(job)} is being stopped"
+    raise Refused(f"job {job.id} could not be cancelled any more: it is {job.state}")
 
 
-def redo(context: Context, job: Job, overrides: Overrides) -> None:
+def redo(context: Context, job: Job, overrides: Overrides) -> str:
     """A new job from the source of a finished one, with another model or language; the old result stays."""
     if job.state is not State.DONE or job.location == "":
-        text = f"job {job.id}: it is {job.state} and its source is not kept, so that it cannot be done again"
-        say(Kind.REQUEST_REFUSED, text, job)
-        return
+        raise Refused(f"job {job.id} is {job.state} and its source is not kept, so that it cannot be done again")
+    if overrides.model is not None:
+        require_name(overrides.model, (context.config.model.name, context.config.model.fallback))
+    if overrides.language is not None and overrides.language not in CODES:
+        raise Refused(f"{overrides.language!r} is no language that Whisper knows")
     new = context.ledger.add(
         job.source, job.identity, context.utc(),
         location=job.location, redo_of=job.id, sha256=job.sha256, overrides=overrides,
@@ -104,3 +202,8 @@ def redo(context: Context, job: Job, overrides: Overrides) -> None:
     words = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(overrides).items() if value)
     text = f"job {new.id}: {printable(job.source)} is done again ({printable(words) or 'as configured'})"
     say(Kind.JOB_QUEUED, text, new, redo_of=job.id)
+    return f"{_named(job)} is done again as job {new.id}"
+
+
+def _named(job: Job) -> str:
+    return f"job {job.id} ({printable(job.source)})"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+from collections.abc import Iterable
 
 from sttd.errors import UsageError
 
@@ -46,3 +48,27 @@ def nearest(name: str) -> str:
     known = [*SIZES, *ALIASES, *SIZES.values()]
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def require_name(name: str, configured: Iterable[str]) -> None:
+    """Whoever may leave a request may name a model for one job, but no folder that the configuration does not.
+
+    Args:
+        name: what was asked for.
+        configured: `model.name` and `model.fallback`. Of those that are folders, folders below them are allowed too.
+
+    Raises:
+        UsageError: it is neither a model's name nor such a folder; the message says what is near.
+    """
+    if name == "demo":
+        return
+    if not name.startswith(("/", ".", "~")):
+        repository(name)
+        return
+    folder = os.path.normpath(name)
+    for allowed in (os.path.normpath(one) for one in configured if one.startswith("/")):
+        if folder == allowed or folder.startswith(f"{allowed.rstrip('/')}/"):
+            return
+    raise UsageError(
+        f"{name!r} lies below no folder that the configuration names as a model: name a size, or OWNER/NAME"
+    )

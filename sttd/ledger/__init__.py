@@ -1,17 +1,18 @@
-"""The ledger: every job, on disk. The daemon is its one writer; commands read it and leave requests."""
+"""The ledger: every job, on disk. The daemon is its one writer; commands read it, and leave requests beside it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sttd.ledger.names import LEDGER, LOCK, WORK
-from sttd.ledger.questions import Request
+from sttd.ledger.names import LEDGER, LOCK, SPOOL, WORK
+from sttd.ledger.questions import Answer
+from sttd.ledger.request import Ask, Request
 from sttd.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from sttd.ledger.checkpoint import Checkpoint, Resume
 
-__all__ = ["LEDGER", "LOCK", "WORK", "Checkpoint", "Ledger", "Request", "Resume"]
+__all__ = ["LEDGER", "LOCK", "SPOOL", "WORK", "Answer", "Ask", "Checkpoint", "Ledger", "Request", "Resume"]
 
 
 def __getattr__(name: str) -> Any:

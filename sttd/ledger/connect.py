@@ -19,6 +19,8 @@ _CHECKED = 32 * 2**20
 
 def connect(path: Path) -> sqlite3.Connection:
     """To read and write: made where there is none, checked, migrated."""
+    from sttd.ledger.upgrade import move_requests  # noqa: PLC0415 - commands only read, and need no log
+
     _create(path)
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
@@ -27,8 +29,9 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 16777216")
         db.execute("PRAGMA secure_delete = ON")  # the names of jobs that were forgotten do not stay in free pages
+        move_requests(db, path)
         migrate(db)
-    except (sqlite3.Error, LedgerError):
+    except (sqlite3.Error, OSError, LedgerError):
         db.close()  # with its transaction, which would lock the next one out
         raise
     return db

@@ -4,3 +4,4 @@ LEDGER = "ledger.db"
 LOCK = "lock"  # held by the daemon
 MANIFEST = "manifest.jsonl"
 WORK = "work"  # a folder of checkpoints, one folder a job
+SPOOL = "requests"  # a folder of what people ask for, one file a request

@@ -38,12 +38,13 @@ _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """Something that a command asked the daemon for."""
+class Answer:
+    """What came of a request."""
 
-    kind: str  # retry, cancel, redo, pause, resume
-    job: int | None
-    arguments: dict[str, Any]
+    ok: bool | None  # None: it is being carried out
+    text: str = ""  # for who asked
+    jobs: int = 0  # carried out so far
+    last: int = 0  # the number of the last job that was looked at
 
 
 class Questions:
@@ -69,6 +70,10 @@ class Questions:
         where = f" WHERE state IN ({marks})" if states else ""
         order = "DESC" if newest else "ASC"
         return self._all(f"{_SELECT}{where} ORDER BY id {order} LIMIT ?", (*map(str, states), limit))
+
+    def page(self, state: State, after: int, limit: int) -> list[Job]:
+        """Jobs in a state whose numbers are over `after`, oldest first."""
+        return self._all(f"{_SELECT} WHERE state = ? AND id > ? ORDER BY id LIMIT ?", (str(state), after, limit))
 
     def latest(self, source: str) -> Job | None:
         """The newest job about the file of a path below the inbox; not one whose source was filed away, or fetched back."""
@@ -208,16 +213,12 @@ class Questions:
             )
             return [dict(zip(names, row, strict=True)) for row in rows]
 
-    def take_requests(self) -> list[tuple[int, Request]]:
-        """The requests that wait, oldest first, each with its number for `drop_request`."""
+    def answer(self, request: str) -> Answer | None:
+        """What came of a request; None where the daemon has not seen it, or it was long ago."""
         with told(self.path):
-            rows = self._db.execute("SELECT id, kind, job, arguments FROM requests ORDER BY id").fetchall()
-        return [(number, Request(kind, job, json.loads(arguments))) for number, kind, job, arguments in rows]
-
-    def changed_elsewhere(self) -> int:
-        """A number that changes whenever another connection has written."""
-        with told(self.path):
-            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+            query = "SELECT ok, text, jobs, last FROM answers WHERE request = ?"
+            row = self._db.execute(query, (request,)).fetchone()
+        return None if row is None else Answer(None if row[0] is None else bool(row[0]), *row[1:])
 
     def fact(self, name: str, default: Any = None) -> Any:
         with told(self.path):

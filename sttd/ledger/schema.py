@@ -143,7 +143,21 @@ MIGRATIONS: tuple[str, ...] = (
     -- sources that a worker did not find
     CREATE INDEX jobs_looked_for ON jobs (id) WHERE state = 'queued' AND cause = 'gone';
     """,
+    """
+    -- requests are files now (see spool); those that waited in the table were moved there before this step
+    DROP TABLE requests;
+    CREATE TABLE answers (             -- what came of requests, for the commands that wait to know
+        id INTEGER PRIMARY KEY,
+        request TEXT NOT NULL UNIQUE,  -- the name of its file
+        at REAL NOT NULL,
+        ok INTEGER,                    -- NULL: it is being carried out
+        text TEXT NOT NULL,
+        jobs INTEGER NOT NULL,         -- how many it was carried out for
+        last INTEGER NOT NULL          -- the number of the last job that was looked at
+    );
+    """,
 )
+WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 
 
 def require_ours(connection: sqlite3.Connection) -> None:
@@ -156,7 +170,7 @@ def require_ours(connection: sqlite3.Connection) -> None:
     if application == APPLICATION or is_empty(connection):
         return
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if application or not {"jobs", "attempts", "requests", "facts", "counts"} <= tables:
+    if application or not {"jobs", "attempts", "facts", "counts"} <= tables:
         raise LedgerCorrupt("it is another program's database")
 
 

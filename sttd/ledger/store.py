@@ -1,7 +1,7 @@
 """The ledger on disk: SQLite in WAL mode with `synchronous=FULL`. What it says is what is true.
 
-One connection writes at a time: the daemon's. A command only adds a row to `requests`, or reads. Every
-transaction is short, and each step of a job is one.
+Only the daemon writes it, over one connection; commands read it, and ask by files (see `spool`). Every transaction is
+short, and each step of a job is one.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from sttd.ledger import thinning
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.manifest.log import FACTS, Manifest, is_due, to_record, tombstone
 from sttd.ledger.names import MANIFEST
-from sttd.ledger.questions import Questions
+from sttd.ledger.questions import Answer, Questions
 from sttd.ledger.rows import NEW, to_row
 
 _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
 _CLOCK_SLACK = 5.0  # seconds: a clock that is put right by less is no news
+ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
 _MISSING = "there is no ledger at {}: has sttd run with this configuration?"
 
 
@@ -40,24 +41,21 @@ class Ledger(Questions):
         self._recorded: list[int] = []  # jobs that have theirs; the next transaction strikes them off
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = True) -> Ledger:
-        """For the daemon: created and migrated where needed. A command that leaves a request does not create it.
+    def open(cls, path: Path) -> Ledger:
+        """For the daemon: created and migrated where needed.
 
         Raises:
             LedgerCorrupt: it is damaged, or another program's; see `rebuild`.
             LedgerError: it cannot be opened, or a newer sttd made it.
         """
-        if not create and not path.exists():
-            raise LedgerError(_MISSING.format(path))
         with told(path):
             db = connect(path)
             try:
-                if create:
-                    check(db, path)
+                check(db, path)
             except (sqlite3.Error, LedgerError):
                 db.close()
                 raise
-        return cls(path, db, Manifest(path.with_name(MANIFEST)) if create else None)
+        return cls(path, db, Manifest(path.with_name(MANIFEST)))
 
     @classmethod
     def open_readonly(cls, path: Path) -> Ledger:
@@ -240,20 +238,18 @@ class Ledger(Questions):
                 (now, cause, text, pid, job.model, job.id, job.attempt),
             )
 
-    # requests and facts
+    # answers and facts
 
-    def ask(self, kind: str, job: int | None, now: float, **arguments: Any) -> int:
-        """For a command: leave a request; returns its number. The daemon acts within a second, or at its next start."""
+    def set_answer(self, request: str, answer: Answer, now: float) -> None:
+        """Say what came of a request, in the transaction that carries it out: it is known then that it was."""
+        text = answer.text.encode("utf-8", "backslashreplace").decode()  # it may quote what was asked
         with self.transaction():
-            cursor = self._db.execute(
-                "INSERT INTO requests (kind, job, arguments, created_at) VALUES (?, ?, ?, ?)",
-                (kind, job, json.dumps(arguments), now),
+            self._db.execute(
+                "INSERT INTO answers (request, at, ok, text, jobs, last) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (request) DO UPDATE SET ok = excluded.ok, text = excluded.text, jobs = excluded.jobs, last = excluded.last",
+                (request, now, answer.ok, text, answer.jobs, answer.last),
             )
-            return int(cursor.lastrowid or 0)
-
-    def drop_request(self, number: int) -> None:
-        with self.transaction():
-            self._db.execute("DELETE FROM requests WHERE id = ?", (number,))
+            self._db.execute("DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - ?", (ANSWERS,))
 
     def set_fact(self, name: str, value: Any) -> None:
         with self.transaction():

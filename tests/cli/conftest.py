@@ -13,7 +13,8 @@ import pytest
 from sttd.cli.app import main
 from sttd.fs.lock import Lock
 from sttd.job import Identity, State
-from sttd.ledger import Ledger, live
+from sttd.ledger import SPOOL, Ledger, Request, live
+from sttd.ledger.spool import Spool
 from tests.harness import PATIENCE
 
 SOUND = Identity(12_345_678, 1)
@@ -85,6 +86,17 @@ def process(root: Path):
         return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False, **options)
 
     return run
+
+
+@pytest.fixture
+def asked(root: Path):
+    """The requests that wait, in their order."""
+    spool = Spool(root / "state" / SPOOL)
+
+    def look() -> list[Request]:
+        return [spool.read(name).request for names in iter(spool.names, None) for name in names]
+
+    return look
 
 
 def finished(ledger: Ledger, source: str, **fields):

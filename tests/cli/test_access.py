@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import sttd.cli.look
 import sttd.configfile  # noqa: F401 - nobody cannot import any more
 from sttd.cli.app import main
 from sttd.job import State
-from sttd.ledger import Ledger
+from sttd.ledger import SPOOL, Ask, Ledger, Request
+from sttd.ledger.spool import Left, Spool, leave, make
 from tests.cli.conftest import SOUND
 from tests.machine import needs_root
-from tests.unprivileged import Outcome, as_nobody
+from tests.unprivileged import NOBODY, Outcome, as_nobody
 
 # a group that is there on every Linux, and that neither root's processes nor nobody's are in
 OTHERS = "games"
@@ -35,6 +37,7 @@ def shared():
     ledger = Ledger.open(folder / "state" / "ledger.db")
     ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.FAILED)
     ledger.close()
+    make(folder / "state" / SPOOL)
     yield folder
     shutil.rmtree(folder)
 
@@ -77,22 +80,47 @@ def test_who_may_not_read_is_told_which_group_may(shared, folder, file, command)
 
 
 def test_who_may_not_write_is_told_to_be_the_owner(shared):
-    """Reading is for the group, asking for its owner: nothing is written before that is known."""
+    """Reading is for the group, asking for the owner alone here: nothing is written before that is known."""
     own(shared / "state", 0o750)
+    own(shared / "state" / SPOOL, 0o700)
     group = own(shared / "state" / "ledger.db", 0o640)
     done = run(shared, "retry", "1", groups=(group,))
     assert done.code == 1
-    assert "may not be written by you: use sudo -u root sttd" in done.err
+    assert f"{shared}/state/requests may not be written by you: use sudo -u root sttd" in done.err
 
 
-def test_a_member_of_a_group_that_may_write_asks(shared):
-    own(shared / "state", 0o2770)
-    group = own(shared / "state" / "ledger.db", 0o660)
-    done = run(shared, "retry", "1", groups=(group,))
+@pytest.mark.parametrize("umask", [0o077, 0o000])
+def test_a_member_of_the_group_asks_and_can_neither_see_nor_take_what_others_asked(shared, umask):
+    """Whatever the umask, the daemon can read it; the ledger stays as it is, and nobody else may write it."""
+    own(shared / "state", 0o2750)
+    own(shared / "state" / SPOOL, 0o3730)
+    group = own(shared / "state" / "ledger.db", 0o640)
+    theirs = leave(shared / "state" / SPOOL, Request(Ask.PAUSE))
+
+    def ask():
+        os.umask(umask)
+        main(["--root", str(shared), "retry", "1"])
+
+    done = as_nobody(ask, (group,))
     assert done.code == 0, done.err
-    ledger = Ledger.open(shared / "state" / "ledger.db")
-    assert [request.kind for _, request in ledger.take_requests()] == ["retry"]
-    ledger.close()
+    spool = Spool(shared / "state" / SPOOL)
+    (first, second) = spool.names()
+    assert first == theirs
+    assert stat.S_IMODE((spool.folder / second).stat().st_mode) == 0o644
+    assert spool.read(second) == Left(Request(Ask.RETRY, 1), NOBODY)
+    harm = [lambda: os.listdir(spool.folder), lambda: os.unlink(spool.folder / theirs),
+            lambda: os.open(shared / "state" / "ledger.db", os.O_WRONLY), lambda: os.mkdir(shared / "state" / "x")]  # fmt: skip
+    for each in harm:
+        assert "PermissionError" in as_nobody(each, (group,)).err
+
+
+def test_who_is_no_member_is_told_to_become_one_before_asking(shared):
+    own(shared / "state", 0o755)
+    own(shared / "state" / "ledger.db", 0o644)
+    own(shared / "state" / SPOOL, 0o3730)
+    done = run(shared, "retry", "1")
+    assert done.code == 1
+    assert f"join the group {OTHERS}" in done.err
 
 
 def test_a_folder_closed_to_all_others_is_its_owners(shared):

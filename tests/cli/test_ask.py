@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 
 import pytest
 
 from sttd.job import State
-from sttd.ledger import Ledger
+from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request
+from sttd.ledger.spool import Spool
 from tests.cli.conftest import SOUND, failed, finished
 
 
 @pytest.fixture
 def answering(root, daemon):
-    """A daemon that takes requests and does to the job what `act` says."""
+    """A daemon that takes requests, and answers what `act` returns."""
     stop, threads = threading.Event(), []
 
     def answer(act):
         def loop():
+            spool = Spool(root / "state" / SPOOL)
             with contextlib.closing(Ledger.open(root / "state" / "ledger.db")) as ledger:
                 while not stop.wait(0.02):
-                    for number, request in ledger.take_requests():
-                        act(ledger, request)
-                        ledger.drop_request(number)
+                    for name in spool.names() or ():
+                        ledger.set_answer(name, act(spool.read(name).request), 1.0)
+                        spool.remove(name)
 
         threads.append(threading.Thread(target=loop))
         threads[-1].start()
@@ -34,32 +37,26 @@ def answering(root, daemon):
         thread.join()
 
 
-def kinds(ledger):
-    return [(request.kind, request.job, request.arguments) for _, request in ledger.take_requests()]
-
-
 @pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED, State.VANISHED])
-def test_retry_leaves_a_request(sttd, ledger, state):
+def test_retry_leaves_a_request(sttd, ledger, asked, state):
     job = ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=state)
     done = sttd("retry", str(job.id))
     assert done.code == 0
     assert "next start" in done.out
-    assert kinds(ledger) == [("retry", job.id, {})]
+    assert asked() == [Request(Ask.RETRY, job.id)]
     assert ledger.get(job.id).state is state
 
 
-def test_what_cannot_be_done_is_refused_with_what_can(sttd, ledger, root):
+def test_what_cannot_be_done_is_refused_with_what_can(sttd, ledger, asked, root):
     """Nothing is asked of the daemon then."""
     done = finished(ledger, "done.mp3").id
     gone = failed(ledger, "failed.mp3").id
     waits = ledger.add("queued.mp3", SOUND, 1.0).id
-    committing = ledger.update(ledger.add("c.mp3", SOUND, 1.0), state=State.COMMITTING, plan={}).id
     for words, said in (
         (["retry", done], f"`sttd --root {root} redo {done}`"),
         (["retry", waits], "queued already"),
         (["cancel", done], "nothing to cancel"),
         (["cancel", gone], "nothing to cancel"),
-        (["cancel", committing], "being put in place"),
         (["redo", gone], f"`sttd --root {root} retry {gone}`"),
         (["redo", waits], "wait for its end"),
         (["redo", done], "the source of job 1 is gone"),
@@ -68,7 +65,7 @@ def test_what_cannot_be_done_is_refused_with_what_can(sttd, ledger, root):
         assert outcome.code == 1, words
         assert said in outcome.err
         assert outcome.out == ""
-    assert kinds(ledger) == []
+    assert asked() == []
 
 
 @pytest.mark.parametrize("words", [["retry"], ["retry", "1", "--failed"]])
@@ -78,26 +75,53 @@ def test_retry_wants_one_job_or_all(sttd, words):
     assert "sttd retry --failed" in done.err
 
 
-def test_retry_all_that_failed(sttd, ledger):
+def test_retry_all_that_failed(sttd, ledger, asked):
     assert sttd("retry", "--failed").out == "no job has failed\n"
     failed(ledger, "a.mp3")
     failed(ledger, "b.mp3")
     assert "2 failed jobs" in sttd("retry", "--failed").out
-    assert kinds(ledger) == [("retry-failed", None, {})]
+    assert asked() == [Request(Ask.RETRY_FAILED)]
 
 
-def test_redo_takes_a_model_and_a_language(sttd, ledger, root):
-    """Also where the configuration detects among several; a language that does not exist is refused at once."""
+@pytest.fixture
+def archived(root, ledger):
+    """A job that is done, whose source is there."""
     (root / "inbox").mkdir()
     (root / "inbox" / "a.mp3").write_bytes(b"sound")
-    job = finished(ledger, "a.mp3")
+    return finished(ledger, "a.mp3")
+
+
+def test_redo_takes_a_model_and_a_language(sttd, archived, asked):
+    """Also where the configuration detects among several; a language that does not exist is refused at once."""
     languages = ["--set", "transcribe.languages=th,en"]
-    wrong = sttd("redo", str(job.id), "--language", "thaii")
+    wrong = sttd("redo", str(archived.id), "--language", "thaii")
     assert wrong.code == 2
-    assert kinds(ledger) == []
-    done = sttd("redo", str(job.id), "--language", "en", "--model", "large-v3", *languages)
+    assert asked() == []
+    done = sttd("redo", str(archived.id), "--language", "en", "--model", "demo", *languages)
     assert done.code == 0, done.err
-    assert kinds(ledger) == [("redo", job.id, {"model": "large-v3", "language": "en"})]
+    assert asked() == [Request(Ask.REDO, archived.id, model="demo", language="en")]
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "said"),
+    [
+        ("smal", 2, "did you mean 'small'?"),
+        (os.fsdecode(b"\xff"), 2, "no text that can be read"),
+        ("small", 1, "sttd model pull small"),
+        ("/opt/others", 2, "below no folder that the configuration names"),
+        ("/opt/models/../others", 2, "below no folder that the configuration names"),
+        ("./models", 2, "below no folder that the configuration names"),
+        ("/opt/models/none", 1, "none"),
+    ],
+)
+def test_a_model_that_no_worker_could_load_is_refused_at_the_door(
+    sttd, archived, asked, model, code, said, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    done = sttd("--set", "model.name=/opt/models", "redo", str(archived.id), "--model", model)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+    assert asked() == []
 
 
 def test_redo_of_a_source_that_was_deleted_says_so(sttd, ledger):
@@ -105,53 +129,37 @@ def test_redo_of_a_source_that_was_deleted_says_so(sttd, ledger):
     assert "output.source" in sttd("redo", str(job.id)).err
 
 
-def test_pause_and_resume(sttd, ledger):
+def test_pause_and_resume(sttd, ledger, asked):
     assert sttd("pause").code == 0
     assert sttd("resume").code == 0
-    assert [kind for kind, _, _ in kinds(ledger)] == ["pause", "resume"]
+    assert [request.kind for request in asked()] == ["pause", "resume"]
 
 
-def test_what_a_running_daemon_did_is_said(sttd, ledger, answering):
-    first, second = ledger.add("a.mp3", SOUND, 1.0), failed(ledger, "b.mp3")
-    states = {"cancel": State.CANCELLED, "retry": State.QUEUED}
-
-    def act(daemon, request):
-        if request.kind == "pause":
-            daemon.set_fact("paused", True)
-        else:
-            daemon.update(daemon.get(request.job), state=states[request.kind])
-
-    answering(act)
-    assert sttd("cancel", str(first.id)).out == "job 1 (a.mp3) is cancelled\n"
-    assert sttd("retry", str(second.id)).out == "job 2 (b.mp3) is queued again\n"
-    assert sttd("pause").out.startswith("paused")
+def test_a_command_prints_what_the_daemon_answers(sttd, ledger, answering):
+    """Its own request is the one that it waits for, whatever the job looks like meanwhile."""
+    failed(ledger, "a.mp3")
+    answering(lambda request: Answer(ok=True, text=f"{request.kind} of {request.job} is done"))
+    for _ in range(5):
+        assert sttd("retry", "1").out == "retry of 1 is done\n"
 
 
-def test_the_number_of_the_new_job_is_said(sttd, ledger, answering, root):
-    (root / "inbox").mkdir()
-    (root / "inbox" / "a.mp3").write_bytes(b"sound")
-    job = finished(ledger, "a.mp3")
-    answering(lambda daemon, request: daemon.add("a.mp3", SOUND, 2.0, redo_of=request.job))
-    assert sttd("redo", str(job.id)).out == "job 1 (a.mp3) is done again as job 2\n"
+def test_what_the_daemon_refuses_is_an_error_in_its_words(sttd, ledger, answering):
+    """The job was finished between the look and the request, say."""
+    ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.RUNNING)
+    answering(lambda request: Answer(ok=False, text="job 1 could not be cancelled any more: it is done"))
+    done = sttd("cancel", "1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "sttd: job 1 could not be cancelled any more: it is done\n"
 
 
-def test_a_cancel_that_comes_too_late_is_told(sttd, ledger, answering):
-    """The job was finished between the look and the request."""
-    job = ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.RUNNING)
-    answering(lambda daemon, request: daemon.update(daemon.get(request.job), state=State.COMMITTING, plan={}))
-    done = sttd("cancel", str(job.id))
-    assert done.code == 1
-    assert "could not be cancelled any more" in done.err
-
-
-def test_a_daemon_that_does_not_answer_is_not_waited_for_long(sttd, ledger, daemon, monkeypatch):
-    """A stopped daemon holds its lock: the request stays, and that is said."""
+def test_a_daemon_that_does_not_answer_is_not_waited_for_long(sttd, ledger, daemon, asked, monkeypatch):
+    """A stopped daemon still counts as one that runs: the request stays, and the command says so."""
     monkeypatch.setattr("sttd.cli.ask.PATIENCE", 0.2)
     job = ledger.add("a.mp3", SOUND, 1.0)
     done = sttd("cancel", str(job.id))
     assert done.code == 0
     assert "will be cancelled" in done.out
-    assert kinds(ledger) == [("cancel", 1, {})]
+    assert asked() == [Request(Ask.CANCEL, 1)]
 
 
 def test_nothing_is_created_where_no_daemon_ever_ran(tmp_path, process):

@@ -143,12 +143,12 @@ def test_show_tells_all(sttd, ledger):
 
 
 @pytest.mark.parametrize("command", ["show", "retry", "cancel", "redo"])
-def test_a_job_that_does_not_exist_is_a_usage_error(sttd, ledger, command):
+def test_a_job_that_does_not_exist_is_a_usage_error(sttd, ledger, asked, command):
     ledger.add("a.mp3", SOUND, 1.0)
     done = sttd(command, "17")
     assert done.code == 2
     assert "there is no job 17: the newest is 1" in done.err
-    assert ledger.take_requests() == []
+    assert asked() == []
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])

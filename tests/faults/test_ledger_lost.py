@@ -81,13 +81,13 @@ def test_a_ledger_that_is_damaged_under_a_daemon_is_made_anew_without_a_restart(
     daemon = make_daemon(KEEP)
     busy(daemon)
     pid = daemon.process.pid
-    with contextlib.closing(Ledger.open(daemon.state / "ledger.db", create=False)) as other:
+    with contextlib.closing(Ledger.open(daemon.state / "ledger.db")) as other:
         other._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        other.take_requests()
+        other.fact("paused")
         overwrite(daemon.state / "ledger.db")
         # the daemon has what it knows in memory: it must read when somebody else has written
         with contextlib.suppress(LedgerError):
-            other.ask("resume", None, 0.0)
+            other.set_fact("paused", value=False)
     daemon.wait_log("made anew from the manifest")
     wait_for(lambda: len(daemon.jobs()) == 4, "all are jobs again")
     wait_for(lambda: all(job.state in (State.DONE, State.FAILED) for job in daemon.jobs()), "all have ended")

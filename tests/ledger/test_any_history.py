@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from sttd.job import Identity, State, can_step
-from sttd.ledger import Ledger
+from sttd.ledger import Answer, Ledger
 
 # any bytes that a file name may hold, several levels deep
 names = st.binary(min_size=1, max_size=20).filter(lambda name: 0 not in name).map(os.fsdecode)
@@ -28,7 +28,7 @@ class History(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.ledger = Ledger.open(self.folder / "ledger.db")
         self.jobs = {}
-        self.asked = []
+        self.answers = {}
 
     def teardown(self):
         self.ledger.close()
@@ -58,22 +58,17 @@ class History(RuleBasedStateMachine):
         else:
             assert can_step(job.state, after)
 
-    @rule(kind=st.sampled_from(["pause", "resume"]))
-    def ask(self, kind):
-        self.asked.append((self.ledger.ask(kind, None, 1.0), kind))
-
-    @rule()
-    def take(self):
-        assert [(number, request.kind) for number, request in self.ledger.take_requests()] == self.asked
-        if self.asked:
-            self.ledger.drop_request(self.asked.pop(0)[0])
+    @rule(name=st.sampled_from("abc"), ok=st.none() | st.booleans(), jobs=st.integers(0, 9))
+    def answer(self, name, ok, jobs):
+        self.answers[name] = Answer(ok, f"{jobs} jobs", jobs, jobs)
+        self.ledger.set_answer(name, self.answers[name], 1.0)
 
     @rule(crash=st.booleans())
     def open_again(self, crash):
         """After a clean end, or beside a daemon that holds it open."""
         if not crash:
             self.ledger.close()
-        self.ledger = Ledger.open(self.folder / "ledger.db", create=False)
+        self.ledger = Ledger.open(self.folder / "ledger.db")
 
     @rule(now=times)
     def whose_turn(self, now):
@@ -92,6 +87,7 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def same(self):
+        assert {name: self.ledger.answer(name) for name in self.answers} == self.answers
         assert {job.id: job for job in self.ledger.jobs()} == self.jobs
         counts = self.ledger.counts()
         states = [job.state for job in self.jobs.values()]

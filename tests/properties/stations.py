@@ -22,7 +22,9 @@ from sttd.daemon.errands import Errand, Operation
 from sttd.errors import SttdError
 from sttd.inbox import Found, Gone
 from sttd.job import Identity, State
-from sttd.ledger import LEDGER, Ledger
+from sttd.ledger import LEDGER, SPOOL, Ask, Ledger, Request
+from sttd.ledger.request import ABOUT_A_JOB
+from sttd.ledger.spool import leave, make
 from sttd.part import Cause, Chunk, Chunks, Done, Failed, Lost, PartSpec, Segment, Started
 from sttd.pool.protocol import WorkerView
 from sttd.rules.deadlines import Deadlines
@@ -139,6 +141,7 @@ class Stations:
             model=Model(name="demo"),
         )
         daemon.make_folders(self.config)
+        make(paths["state"] / SPOOL)
         (paths["inbox"] / ".sttd.lock").touch()
         self.now = 1e9
         self.context: Any = None
@@ -171,6 +174,10 @@ class Stations:
         news = self.inbox.news()
         if news:
             intake.found(self.context, Found(tuple(news.items())))
+
+    def ask(self, kind: str, job: int | None = None) -> str:
+        """What a person asks for on the command line."""
+        return leave(self.config.paths.state / SPOOL, Request(Ask(kind), job if kind in ABOUT_A_JOB else None))
 
     def miss(self) -> None:
         lost = self.inbox.lost()

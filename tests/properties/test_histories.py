@@ -49,10 +49,6 @@ def drain(stations: Stations) -> None:
         stations.go_on()
 
 
-def ask(stations: Stations, kind: str, job: int) -> None:
-    stations.context.ledger.ask(kind, job, stations.now)
-
-
 def test_a_job_whose_file_went_while_a_worker_had_it_vanishes(stations):
     """The inbox tells so once, while the job runs; the next attempt finds nothing, and the inbox is asked again."""
     path = write(stations, 1)
@@ -84,7 +80,7 @@ def test_a_file_that_comes_while_its_predecessor_is_tried_again_from_failed_is_a
     stations.end(next(iter(stations.pool.attempts.values())), Cause.BAD_FILE)
     drain(stations)
     assert states(stations) == [(1, State.FAILED)]
-    ask(stations, "retry", 1)
+    stations.ask("retry", 1)
     stations.tick(1.0)
     write(stations, 2)
     stations.look()
@@ -106,7 +102,7 @@ def test_a_new_version_that_came_before_a_running_job_was_cancelled_is_a_job(sta
     """Cancelled is the old version; the new one was told while the old one still ran."""
     write(stations, 1)
     begin(stations)
-    ask(stations, "cancel", 1)
+    stations.ask("cancel", 1)
     stations.tick(0.0)
     write(stations, 2)
     stations.look()
@@ -123,7 +119,7 @@ def test_an_old_version_is_not_tried_again_in_place_of_the_file_that_has_its_nam
     stations.miss()
     write(stations, 2)
     stations.look()
-    ask(stations, "retry", 1)
+    stations.ask("retry", 1)
     stations.tick(0.0)
     drain(stations)
     assert states(stations) == [(1, State.VANISHED), (2, State.DONE)]

@@ -98,9 +98,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(["retry", "cancel", "redo", "retry-failed", "pause", "resume"]), pick=picks)
     def ask(self, kind, pick):
-        ledger = self.stations.context.ledger
-        jobs = ledger.jobs()
-        ledger.ask(kind, jobs[pick % len(jobs)].id if jobs else 1, self.stations.now)
+        jobs = self.stations.context.ledger.jobs()
+        self.stations.ask(kind, jobs[pick % len(jobs)].id if jobs else 1)
 
     # what the daemon and its workers do
 
@@ -189,7 +188,7 @@ class Life(RuleBasedStateMachine):
     def drain(self):
         """Nobody disturbs any more: everything comes to its end, and every version that stayed has one."""
         stations = self.stations
-        stations.context.ledger.ask("resume", None, stations.now)
+        stations.ask("resume")
         for _ in range(16):
             stations.go_on()
             self.one_job_for_one_file()

@@ -1,0 +1,259 @@
+"""Requests from a folder where anybody of the group may put anything: what is asked is done once, the rest harms nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sqlite3
+
+import pytest
+
+from sttd.daemon import requests
+from sttd.job import State
+from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, schema, spool
+from sttd.ledger.spool import leave
+from tests.properties.stations import Stations
+
+NAME = f"{1:020d}-{1:016x}"
+LATER = f"{2:020d}-{1:016x}"
+
+
+@pytest.fixture
+def stations(tmp_path):
+    made = Stations(tmp_path, "archive")
+    yield made
+    made.context.ledger.close()
+
+
+@pytest.fixture
+def folder(stations):
+    return stations.config.paths.state / SPOOL
+
+
+def put(path, data=b"{}"):
+    path.write_bytes(data)
+
+
+def ended(stations, state=State.FAILED, name="a.mp3"):
+    """A job that came to no result."""
+    (stations.inbox.root / name).write_text("sound")
+    stations.look()
+    ledger = stations.context.ledger
+    return ledger.update(ledger.latest(name), state=state)
+
+
+def done(stations):
+    (stations.inbox.root / "done.mp3").write_text("sound")
+    for _ in range(3):
+        stations.go_on()
+    (job,) = stations.context.ledger.jobs()
+    assert job.state is State.DONE
+    return job
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no JSON",
+        b"[]",
+        b"7",
+        b"[" * 60_000,
+        b'{"kind": ' + b"9" * 60_000 + b"}",
+        b"{}",
+        b'{"kind": "format"}',
+        b'{"kind": ["retry"], "job": 1}',
+        b'{"kind": "retry"}',
+        b'{"kind": "retry", "job": "1"}',
+        b'{"kind": "retry", "job": true}',
+        b'{"kind": "retry", "job": 1e400}',
+        b'{"kind": "retry", "job": 99999999999999999999}',
+        b'{"kind": "retry", "job": -1}',
+        b'{"kind": "retry", "job": 1, "plan": {}}',
+        b'{"kind": "redo", "job": 1, "model": "\\udcff"}',
+        b'{"kind": "redo", "job": 1, "model": ["small"]}',
+        b'{"kind": "redo", "job": 1, "model": "a\\nb"}',
+        b'{"kind": "pause", "model": "' + b"x" * 2**16 + b'"}',
+        b"\xff\xfe\x00",
+    ],
+    ids=lambda data: repr(data[:40]),
+)
+def test_what_is_no_request_is_removed_and_named_once(stations, folder, log, data):
+    """The daemon lives, also at its next start, and does what others ask."""
+    put(folder / NAME, data)
+    leave(folder, Request(Ask.PAUSE), LATER)
+    stations.tick(1.0)
+    stations.crash(halfway=False)
+    stations.tick(1.0)
+    assert os.listdir(folder) == []
+    assert stations.context.ledger.fact("paused") is True
+    refused = [line for line in log if "is no request and is removed" in line]
+    assert len(refused) == 1
+    assert f"left by user {os.getuid()}" in refused[0]
+
+
+def test_no_file_is_opened_but_a_regular_one_and_nothing_is_waited_for(stations, folder, tmp_path, monkeypatch):
+    """Links, FIFOs, sockets and folders under a request's name; a request that is somebody else's file too."""
+    secret = tmp_path / "secret"
+    put(secret, b'{"kind": "pause"}')
+    (folder / NAME).symlink_to(secret)
+    os.link(secret, folder / LATER)
+    os.mkfifo(folder / f"{3:020d}-{1:016x}")
+    (folder / f"{4:020d}-{1:016x}").mkdir()
+    (folder / f"{5:020d}-{1:016x}" / "full").mkdir(parents=True)
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as bound:
+        monkeypatch.chdir(folder)  # an address has at most 107 bytes
+        bound.bind(f"{6:020d}-{1:016x}")
+    stations.tick(1.0)
+    assert os.listdir(folder) == [f"{5:020d}-{1:016x}"]
+    assert secret.exists()
+    assert stations.context.ledger.fact("paused") is None
+
+
+def test_what_is_being_written_is_left_alone_until_it_is_litter(stations, folder):
+    for name in (".new", ".old", ".ahead"):
+        put(folder / name)
+    os.utime(folder / ".old", (1.0, 1.0))
+    os.utime(folder / ".ahead", (1e11, 1e11))
+    stations.tick(1.0)
+    assert os.listdir(folder) == [".new"]
+
+
+def test_a_flood_takes_a_bounded_part_of_each_round_and_is_cleared(stations, folder, log, monkeypatch):
+    """A request behind it has its turn. Of a thousand refusals a round the log has two lines."""
+    monkeypatch.setattr(spool, "LOOKED_AT", 100)
+    for number in range(1500):
+        put(folder / f"junk{number}")
+        put(folder / f".fresh{number}")
+        put(folder / f"{number:020d}-{0:016x}", b"junk")
+    leave(folder, Request(Ask.PAUSE))
+    time = [0.0]
+
+    def clock():
+        time[0] += 0.001
+        return time[0]
+
+    stations.context.clock = clock
+    rounds = 0
+    while len(os.listdir(folder)) > 1500:
+        before = time[0]
+        requests.take(stations.context)
+        rounds += 1
+        assert time[0] - before < 2 * requests.BUDGET
+        assert len(stations.context.spool.found) <= 100
+        assert rounds < 50, os.listdir(folder)
+    assert rounds > 5
+    assert stations.context.ledger.fact("paused") is True
+    assert 0 < len([line for line in log if "request" in line]) <= 2 * rounds
+
+
+def test_a_request_about_a_job_that_is_not_there_or_has_gone_on_is_refused_in_words(stations, folder):
+    job = ended(stations, State.VANISHED)
+    stations.context.ledger.update(job, state=State.QUEUED)
+    asked = {
+        stations.ask("retry", 99): "there is no job 99",
+        stations.ask("retry", job.id): "is queued, which cannot be tried again",
+        stations.ask("redo", job.id): "cannot be done again",
+    }
+    stations.tick(1.0)
+    for name, said in asked.items():
+        answer = stations.context.ledger.answer(name)
+        assert answer.ok is False
+        assert said in answer.text
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("model", ["smal", "/etc", "./etc", "etc/../x", "~/x"])
+def test_a_model_is_checked_where_it_is_read_too(stations, folder, model):
+    """Whoever writes the file himself may make the daemon load no folder either."""
+    job = done(stations)
+    name = leave(folder, Request(Ask.REDO, job.id, model=model))
+    stations.tick(1.0)
+    assert stations.context.ledger.answer(name).ok is False
+    assert len(stations.context.ledger.jobs()) == 1
+
+
+def test_a_fault_in_sttd_ends_one_request_and_not_the_daemon(stations, folder, log, monkeypatch):
+    """Else it would end it at each start to come."""
+    ended(stations)
+    monkeypatch.setattr(requests, "retry", lambda *_: {}["no such key"])
+    name = stations.ask("retry", 1)
+    after = stations.ask("pause")
+    stations.tick(1.0)
+    answer = stations.context.ledger.answer(name)
+    assert answer.ok is False
+    assert "a fault in sttd (KeyError)" in answer.text
+    assert stations.context.ledger.answer(after).ok is True
+    assert any("Traceback" in line for line in log)
+    assert os.listdir(folder) == []
+
+
+def test_a_request_that_was_carried_out_is_not_carried_out_again_after_a_kill(stations, folder, monkeypatch):
+    """Killed between the transaction and the removal of the file: a redo makes one job."""
+    job = done(stations)
+    name = stations.ask("redo", job.id)
+    monkeypatch.setattr(spool.Spool, "remove", lambda *_: None)
+    stations.tick(1.0)
+    assert os.listdir(folder) == [name]
+    monkeypatch.undo()
+    stations.crash(halfway=False)
+    stations.tick(1.0)
+    assert os.listdir(folder) == []
+    assert [each.redo_of for each in stations.context.ledger.jobs()] == [job.id, None]
+    assert stations.context.ledger.answer(name) == Answer(ok=True, text="job 1 (done.mp3) is done again as job 2")
+
+
+def test_a_large_request_goes_in_steps_and_on_after_a_kill(stations, folder, monkeypatch):
+    """Each failed job is queued once, also one that fails again meanwhile; others are served between the steps."""
+    monkeypatch.setattr(requests, "STEP", 10)
+    ledger = stations.context.ledger
+    for number in range(35):
+        (stations.inbox.root / f"{number}.mp3").write_text("sound")
+    stations.look()
+    for job in ledger.jobs():
+        ledger.update(job, state=State.FAILED)
+    name = stations.ask("retry-failed")
+    time = [0.0]
+
+    def clock():
+        time[0] += requests.BUDGET / 2.5
+        return time[0]
+
+    stations.context.clock = clock
+    requests.take(stations.context)
+    requests.take(stations.context)
+    assert 0 < ledger.answer(name).jobs < 35
+    assert ledger.answer(name).ok is None
+    again = ledger.update(ledger.get(1), state=State.FAILED)
+    pause = stations.ask("pause")
+    for _ in range(2):
+        requests.take(stations.context)
+    assert ledger.answer(pause) is not None
+    stations.crash(halfway=False)
+    ledger = stations.context.ledger
+    assert os.listdir(folder) == [name]
+    stations.tick(1.0)
+    assert ledger.answer(name).text == "queued again: 35 failed jobs"
+    assert ledger.get(again.id).state is State.FAILED
+    assert ledger.counts()[State.QUEUED] == 34
+    assert os.listdir(folder) == []
+
+
+def test_what_waits_in_an_older_ledger_is_carried_out_after_the_upgrade(tmp_path):
+    """Its table becomes files, in order; a row that is no request is dropped."""
+    path = tmp_path / "state" / "ledger.db"
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for step in schema.MIGRATIONS[:2]:
+            db.executescript(step)
+        db.execute("PRAGMA user_version = 2")
+        rows = [("pause", None, "{}"), ("redo", 7, json.dumps({"model": "base", "language": None})), ("retry", 1, "no JSON"),
+                ("retry", 1, "[]"), (b"\xff", 1, "{}"), ("retry", "x", "{}"), ("cancel", 3, "{}")]  # fmt: skip
+        db.executemany("INSERT INTO requests (kind, job, arguments, created_at) VALUES (?, ?, ?, 1.0)", rows)
+    Ledger.open(path).close()
+    Ledger.open(path).close()
+    found = spool.Spool(path.with_name(SPOOL))
+    waiting = [found.read(name).request for name in found.names()]
+    assert waiting == [Request(Ask.PAUSE), Request(Ask.REDO, 7, model="base"), Request(Ask.CANCEL, 3)]
