@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from sttd import __version__
@@ -16,7 +17,6 @@ from sttd.hub import cache
 from sttd.job import State
 from sttd.ledger import live
 from sttd.part import Cause
-from sttd.text import printable
 
 
 class Life:
@@ -86,17 +86,18 @@ class Life:
         return {"pid": pid, "state": str(state), "model": model, **figures}
 
     def status(self) -> str:
-        """One line in words and figures."""
+        """One line of figures for systemd, which shows it to every local user: no name, no path, no text of an error."""
         context = self._context
         counts = context.ledger.counts()
-        names = ", ".join(printable(running.job.source) for running in list(context.running.values())[:3])
-        parts = [f"{len(context.running)} running" + (f" ({names})" if names else ""), f"{counts[State.QUEUED]} queued"]
+        parts = [f"{len(context.running)} running", f"{counts[State.QUEUED]} queued"]
         parts += [f"{counts[State.DONE]} done", f"{counts[State.FAILED]} failed"]
         if context.stopping:
             parts.insert(0, "stopping")
         elif context.ledger.fact("paused", default=False):
             parts.insert(0, "paused")
-        return "; ".join([", ".join(parts), *context.troubles.texts()])
+        kinds = list(context.troubles)
+        line = ", ".join(parts)
+        return f"{line}; {held_up(kinds)}" if kinds else line
 
     def watch_memory(self) -> None:
         """Look at the memory figures, and act on a level that was crossed."""
@@ -156,3 +157,9 @@ class Life:
             text = f"memory is critical: worker {largest.pid} ({largest.rss / 2**20:.0f} MiB) is asked to stop"
             say(Kind.MEMORY_SHRINKS, text, running.job, worker=largest.pid, memory_worker=largest.rss)
         pool.stop(running.spec.part_id, running.spec.attempt, Cause.MEMORY)
+
+
+def held_up(troubles: Iterable[str]) -> str:
+    """What kinds of trouble there are, for every local user: the names of troubles that are about one file stay unsaid."""
+    kinds = dict.fromkeys(name if name.isalpha() else "files" for name in troubles)
+    return f"held up ({', '.join(kinds)}): `sttd status` has the reason"

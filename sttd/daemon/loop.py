@@ -16,7 +16,7 @@ from sttd.daemon import dispatch, filing, intake, reload, requests, results, ret
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Finished
 from sttd.daemon.guard import guard
-from sttd.daemon.life import Life
+from sttd.daemon.life import Life, held_up
 from sttd.daemon.signals import Signal
 from sttd.errors import LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
@@ -257,7 +257,7 @@ class Loop:
         context = self._context
         if context.troubles.begin(name, str(error), TICK):
             say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until that is over", error=str(error))
-            self._notifier.status(f"waiting: {error}")
+            self._notifier.status(held_up([name]))
         self._notifier.watchdog()
         if context.stopping:
             self._notifier.extend_timeout(30)

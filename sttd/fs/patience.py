@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+DYING = 1.0  # seconds that a killed child may take to be gone
 PATIENCE = 3.0  # seconds; a disk that has to spin up answers within them, a person still waits for them
 
 
@@ -38,12 +39,18 @@ def answers(questions: Mapping[str, Callable[[], Any]], patience: float = PATIEN
                 waiting.unregister(key.fileobj)
                 with contextlib.suppress(ValueError), open(key.fd, "rb", closefd=False) as answer:
                     found[key.data] = json.load(answer)
-    for name, (pid, handle) in children.items():
+    for pid, handle in children.values():
         os.close(handle)
         os.kill(pid, signal.SIGKILL)  # not reaped yet, so that the number is still its own
-        # one that has answered ends at once; one that hangs in the kernel cannot die, and is left behind
-        os.waitpid(pid, 0 if name in found else os.WNOHANG)
+        _reap(pid)
     return found
+
+
+def _reap(pid: int) -> None:
+    """Wait for a killed child; one that the kernel does not let die is left behind."""
+    end = time.monotonic() + DYING
+    while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < end:
+        time.sleep(0.005)
 
 
 def _ask(question: Callable[[], Any]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from sttd.fs.patience import answers
@@ -77,3 +78,10 @@ def test_check_config_does_not_call_a_configuration_good_without_its_model(
     assert "good" not in done.out
     assert f"no mistakes, but {said} cannot be used" in done.out
     assert f"sttd model pull {name}" in done.err
+
+
+def test_children_that_answered_are_reaped():
+    """The daemon asks at its start too, and would keep them as zombies for as long as it runs."""
+    for _ in range(20):
+        assert answers({"here": lambda: True}) == {"here": True}
+    assert not [each for each in psutil.Process().children() if each.status() == psutil.STATUS_ZOMBIE]

@@ -56,15 +56,20 @@ def test_it_is_ready_before_any_model_is_loaded(service):
     service.drop(speech.SAMPLES / "english.flac", "talk.flac")
     service.start()
     assert service.show("ActiveState") == "active"
-    service.wait_status("no/such-model")
+    service.wait_status(r"held up \(model\)")
+    assert "no/such-model" in service.sttd("status")["trouble"][0]
     assert service.wait_job("queued").attempts == 0
 
 
-def test_the_status_line_tells_names_of_any_script(service, long):
+def test_the_status_line_has_figures_and_no_names(service, long):
+    """Every local user may read it; `sttd status` has the names, for the group."""
     service.configure(SLOW)
     begin(service, long, "การประชุม.flac")
-    assert service.wait_status("1 running").startswith("1 running (การประชุม.flac), 0 queued")
-    assert "การประชุม.flac" in service.box.do("systemctl", "status", "sttd")
+    assert service.wait_status("1 running").startswith("1 running, 0 queued")
+    shown = service.box.as_user("bob", "systemctl", "status", "sttd")
+    assert "1 running" in shown.stdout
+    assert "การประชุม" not in shown.stdout
+    assert service.sttd("status")["workers"][0]["source"] == "การประชุม.flac"
 
 
 def test_a_reload_takes_over_what_it_can_and_names_the_rest(service):
