@@ -16,7 +16,15 @@ from tests.bench.side_by_side import Row, add_options, bench
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 # a module has `rows(bench, wanted)`; those that are measured alone have none here
-MODULES = {"clips": {1, 2}, "long": {3, 4, 7}, "memory": {5, 6}, "latency": {8}, "scale": {9, 10, 11}, "overhead": {12}}
+MODULES = {
+    "clips": {1, 2},
+    "long": {3, 4, 7},
+    "memory": {5, 6},
+    "latency": {8},
+    "scale": {9, 10, 11},
+    "overhead": {12},
+    "rounds": {13},
+}
 PACKAGES = ("faster-whisper", "ctranslate2", "whisper-ctranslate2", "onnxruntime", "numpy", "av")
 _HEAD = ["row", "measure", "measured", "must", "beyond", "verdict", "behind it"]
 

@@ -90,7 +90,7 @@ def _rescans(daemon: Daemon, runs: int) -> list[float]:
 def _full_ledger(bench: Bench, root: Path) -> list[Row]:
     count = bench.count(1_000_000, least=1000)
     daemon = _paused(root, {})
-    _fill(daemon.state / "ledger.db", count)
+    fill(daemon.state / "ledger.db", count)
     times: dict[str, list[float]] = {"status": [], "jobs": [], "enqueue": [], "restart": []}
     for run in range(bench.runs):
         with _running(daemon) as (_, ready):
@@ -106,7 +106,7 @@ def _full_ledger(bench: Bench, root: Path) -> list[Row]:
     return [Row(10, f"{what}: {says[name]}; s", Figure.of(values), 0.3, None) for name, values in times.items()]
 
 
-def _fill(path: Path, count: int) -> None:
+def fill(path: Path, count: int) -> None:
     """Finished jobs of a past in which each took a minute."""
     ledger, now = Ledger.open(path), time.time()
     names = [name for name in COLUMNS if name != "id"]
