@@ -132,6 +132,7 @@ def _stations(
             inbox=None,
             errands=Errands(inputs.put),
             checks=Errands(inputs.put, threads=1),
+            upkeep=Errands(inputs.put, threads=1),
             deadlines=Deadlines(),
         )
         try:
@@ -139,6 +140,7 @@ def _stations(
         finally:
             context.errands.close()
             context.checks.close()
+            context.upkeep.close()
             ledger.close()
             if not context.operations():  # else a mount may hang, and would hang this thread too
                 outbox.tidy(config)

@@ -56,6 +56,7 @@ class Context:
     inbox: Inbox | None  # None: `sttd transcribe`
     errands: Errands  # results and sources put in place, and what else must not hold the loop
     checks: Errands  # content checks, on a thread of their own
+    upkeep: Errands  # looking for what is old, and rewriting the manifest: on a thread of their own
     deadlines: Deadlines
     clock: Callable[[], float] = time.monotonic  # seconds; what lasts
     utc: Callable[[], float] = time.time  # seconds since the epoch; what is stored
@@ -83,4 +84,7 @@ class Context:
 
     def operations(self) -> list[Operation]:
         """The file work under way, the oldest first."""
-        return sorted([*self.errands.operations(), *self.checks.operations()], key=lambda each: each.since)
+        return sorted(
+            [*self.errands.operations(), *self.checks.operations(), *self.upkeep.operations()],
+            key=lambda each: each.since,
+        )

@@ -201,6 +201,7 @@ class Loop:
         # what has not begun is in the ledger; what is under way may be killed anywhere, but has its time
         self._context.errands.drop()
         self._context.checks.drop()
+        self._context.upkeep.drop()
         grace = self._context.config.pool.stop_grace
         self._patience_ends = self._context.clock() + grace
         self._close(grace)
@@ -231,7 +232,7 @@ class Loop:
     def _drained(self) -> bool:
         """Whether every file that is a job has ended, or waits for a machine that does not let it."""
         context = self._context
-        if context.running or context.checks.under_way or context.errands.under_way:
+        if context.running or context.checks.under_way or context.errands.under_way or context.upkeep.under_way:
             return False
         now = context.clock()
         if not all(context.filing.waits(number, now) for number in context.ledger.planned()):

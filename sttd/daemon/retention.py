@@ -77,7 +77,7 @@ class Upkeep:
             self._round = None
             raise
         else:
-            self._context.errands.post("removes what is old, as [retention] says", work, self._go_on, self._failed)
+            self._context.upkeep.post("looks for what is old", _without_fault(work), self._go_on, self._failed)
 
     def _steps(self) -> Steps:
         limits, paths = self._context.config.retention, self._context.config.paths
@@ -164,6 +164,21 @@ def _tried(steps: Steps) -> Steps:
         raise
     except (OSError, SttdError) as error:
         logger.warning("what is old cannot be removed: {}; it is tried again", error)
+
+
+def _without_fault(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Off the loop: a fault in sttd itself ends one part of the round, and not all rounds to come."""
+
+    def guarded() -> Any:
+        try:
+            return work()
+        except (OSError, SttdError):
+            raise
+        except Exception as error:
+            logger.exception("a fault in sttd, while looking for what is old")
+            raise SttdError(f"a fault in sttd: {type(error).__name__}: {error}") from error
+
+    return guarded
 
 
 def _ask(path: Path, question: Callable[[Ledger], Any]) -> Any:

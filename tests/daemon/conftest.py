@@ -24,7 +24,7 @@ def stations(tmp_path: Path):
     ledger = Ledger.open(tmp_path / "state" / "ledger.db")
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     yield (
-        Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Errands(inputs.put), Deadlines()),
+        Context(config, ledger, LocalPool(config), None, *(Errands(inputs.put) for _ in range(3)), Deadlines()),
         inputs,
     )
     ledger.close()

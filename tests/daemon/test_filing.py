@@ -120,7 +120,7 @@ def _file_away(root: Path) -> None:
     config.paths.state.mkdir()
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     ledger = Ledger.open(config.paths.state / "ledger.db")
-    context = Context(config, ledger, LocalPool(config), None, Errands(inputs.put), Errands(inputs.put), Deadlines())
+    context = Context(config, ledger, LocalPool(config), None, *(Errands(inputs.put) for _ in range(3)), Deadlines())
     logger.remove()
     job = ledger.add("theirs/talk.flac", Identity.of((root / "inbox/theirs/talk.flac").stat()), context.utc())
     job = ledger.update(job, state=State.RUNNING, attempt=1, options_key=orders.key_of(context, job))

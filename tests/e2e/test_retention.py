@@ -36,9 +36,10 @@ def context(tmp_path):
     ledger = Ledger.open(folders["state"] / "ledger.db")
     ledger.set_fact(retention.CLOCK, time.time() + 10 * DAY)
     inputs: queue.SimpleQueue = queue.SimpleQueue()
+    pools = [Errands(inputs.put) for _ in range(3)]
     yield Context(
         config=Config(paths=Paths(root=tmp_path, **folders)), ledger=ledger, pool=None, inbox=Inbox(),
-        errands=Errands(inputs.put), deadlines=Deadlines(), utc=lambda: time.time() + 10 * DAY,
+        errands=pools[0], checks=pools[1], upkeep=pools[2], deadlines=Deadlines(), utc=lambda: time.time() + 10 * DAY,
     ), inputs  # fmt: skip
     ledger.close()
 
@@ -56,8 +57,8 @@ def thin(context, inputs, **settings) -> None:
     context.config = dataclasses.replace(context.config, retention=Retention(**settings))
     upkeep = retention.Upkeep(context, boot=lambda: 0.0)
     upkeep.begin()
-    while context.errands.under_way:
-        context.errands.settle(inputs.get(timeout=PATIENCE))
+    while context.upkeep.under_way:
+        inputs.get(timeout=PATIENCE).settle()
 
 
 def test_old_sources_go_and_their_jobs_say_so_but_one_that_is_done_again_keeps_its_own(context, tmp_path):

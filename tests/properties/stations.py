@@ -156,6 +156,7 @@ class Stations:
             "pool": self.pool,
             "errands": self.errands,
             "checks": self.errands,
+            "upkeep": self.errands,
             "inbox": self.inbox,
         }
         self.context = Context(config=self.config, ledger=ledger, deadlines=Deadlines(), **parts, **clocks)
