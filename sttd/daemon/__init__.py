@@ -13,15 +13,15 @@ from loguru import logger
 from sttd import __version__, outbox
 from sttd.config import Config
 from sttd.configfile import warnings
+from sttd.daemon import folders, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
 from sttd.daemon.signals import take_signals
 from sttd.daemon.sweep import recover
-from sttd.errors import LedgerCorrupt, NotConfigured
+from sttd.errors import LedgerCorrupt
 from sttd.fs.lock import Lock
-from sttd.fs.mounts import network_file_system
 from sttd.host import log, restarts
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
@@ -52,6 +52,7 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
         logger.warning(warning)
     notifier = Notifier()
     restarts.wait_turn(notifier, os.environ)
+    folders.make(config)
     damage: LedgerCorrupt | None = None
     while True:
         try:
@@ -74,8 +75,7 @@ def _serve(
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     with _stations(config, inputs, notifier, damage) as context:
         waiting = next(context.ledger.waiting_sources(), None) is not None
-        # jobs wait for files of the inbox that the run before had; where none waits, any folder will do
-        inbox = Inbox(config, inputs.put, context.ledger.fact("inbox mark") if waiting else None)
+        inbox = Inbox(config, inputs.put, whereabouts.before(context), waiting=waiting)
         context.inbox = inbox
         recover(context)
         try:
@@ -83,7 +83,6 @@ def _serve(
             take_signals(inputs.put)
             context.pool.start(inputs.put)
             inbox.start()
-            context.ledger.set_fact("inbox mark", inbox.mark)
             say(Kind.DAEMON_START, f"sttd {__version__} watches {config.paths.inbox}", version=__version__)
             code = Loop(context, inputs, notifier).run(load_config, drain)
             restarts.forget(os.environ)
@@ -104,6 +103,7 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
     """
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     notifier = Notifier()
+    folders.make(config)
     with _stations(config, inputs, notifier) as context:
         recover(context)
         for file in files:
@@ -120,8 +120,7 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
 def _stations(
     config: Config, inputs: queue.SimpleQueue[Input], notifier: Notifier, damage: LedgerCorrupt | None = None
 ) -> Iterator[Context]:
-    """Folders made, state locked, ledger opened; all undone at the end."""
-    make_folders(config)
+    """State locked, ledger opened; all undone at the end."""
     lock = Lock(config.paths.state / LOCK, "the state folder")
     try:
         ledger = open_ledger(config, notifier, damage)
@@ -146,30 +145,3 @@ def _stations(
                 outbox.tidy(config)
     finally:
         lock.release()
-
-
-def make_folders(config: Config) -> None:
-    """Create what is missing, and refuse a state folder that would not keep its promises."""
-    paths = config.paths
-    for name in ("state", "inbox", "transcripts", "archive", "failed"):
-        folder = getattr(paths, name)
-        try:
-            outbox.make_folder(str(folder))
-        except OSError as error:
-            raise NotConfigured(
-                f"[paths] {name}: {folder} cannot be created ({error.strerror}): create it, give it to the user that "
-                f"sttd runs as, or set another folder"
-            ) from error
-        if not os.access(folder, os.W_OK | os.X_OK):
-            remedy = "mount it writable" if _is_read_only(folder) else "chown it to the user that sttd runs as"
-            raise NotConfigured(f"[paths] {name}: {folder} is not writable: {remedy}")
-    kind = network_file_system(paths.state)
-    if kind is not None:
-        raise NotConfigured(
-            f"[paths] state: {paths.state} lies on a network file system ({kind}), where SQLite cannot keep its "
-            f"promises: set paths.state to a folder on a local disk"
-        )
-
-
-def _is_read_only(folder: Path) -> bool:
-    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)

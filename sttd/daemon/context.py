@@ -19,6 +19,7 @@ from sttd.daemon.model_holds import ModelHolds
 from sttd.daemon.taken import Taken
 from sttd.daemon.tries import Tries
 from sttd.daemon.troubles import Troubles
+from sttd.daemon.where import Whereabouts
 from sttd.inbox import Inbox
 from sttd.job import Job
 from sttd.ledger import SPOOL, Checkpoint, Ledger
@@ -69,6 +70,7 @@ class Context:
     filing: Tries = field(default_factory=Tries)  # of jobs whose files are being moved
     checking: Tries = field(default_factory=Tries)  # of jobs whose content is being hashed
     taken: Taken = field(default_factory=Taken)
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False

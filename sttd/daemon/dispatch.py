@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd.daemon import orders, twins
+from sttd.daemon import orders, twins, whereabouts
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
 from sttd.daemon.twins import Turn
@@ -28,7 +28,7 @@ def dispatch(context: Context) -> None:
         lane, job = picked
         passed.add(job.id)
         with guard(context, job.id):
-            turn = twins.turn(context, job)
+            turn = Turn.LATER if whereabouts.waits_alone(context, job) else twins.turn(context, job)
             if turn is Turn.START:
                 submit(context, job, lane)
             if turn is not Turn.LATER:

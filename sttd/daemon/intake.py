@@ -5,7 +5,7 @@ from __future__ import annotations
 from sttd.daemon import attempts
 from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
-from sttd.inbox import Away, Found, Gone
+from sttd.inbox import Found, Gone
 from sttd.job import Identity, Job, State
 from sttd.ledger.fresh import fresh
 from sttd.part import Cause
@@ -70,13 +70,3 @@ def gone(context: Context, event: Gone) -> None:
             elif latest.state in (State.CANCELLED, State.DONE):
                 # should it come back, it is a new job
                 ledger.update(latest, location="")
-
-
-def away(context: Context, event: Away) -> None:
-    """The inbox cannot be looked at, or can be again."""
-    if event.reason is None:
-        context.troubles.drop("inbox")
-        say(Kind.INBOX_BACK, "the inbox is back")
-    else:
-        say(Kind.INBOX_AWAY, f"the inbox is away: {event.reason}; what waits goes on waiting", error=event.reason)
-        context.troubles.begin("inbox", f"inbox away: {event.reason}")

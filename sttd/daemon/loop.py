@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from loguru import logger
 
 from sttd.config import Config
-from sttd.daemon import dispatch, filing, intake, reload, requests, results, retention, strays, sweep
+from sttd.daemon import (
+    dispatch,
+    filing,
+    intake,
+    reload,
+    requests,
+    results,
+    retention,
+    strays,
+    sweep,
+    whereabouts,
+)
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Finished
 from sttd.daemon.guard import guard
@@ -21,7 +32,7 @@ from sttd.daemon.signals import Signal
 from sttd.errors import LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
-from sttd.inbox import Away, Found, Gone, Own
+from sttd.inbox import Away, Found, Gone, Held, Own, Strange
 from sttd.job import State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.rules.deadlines import timed_out
@@ -38,7 +49,7 @@ class Closed:
 
 
 NEED_NO_LEDGER = (Signal, Closed, Away, Started, Progress, Chunks, Notice)
-Input = Found | Gone | Away | Own | Event | Finished | Signal | Closed
+Input = Held | Found | Gone | Strange | Away | Own | Event | Finished | Signal | Closed
 
 
 class Loop:
@@ -108,8 +119,12 @@ class Loop:
                 intake.found(context, event)
             case Gone():
                 intake.gone(context, event)
+            case Held():
+                whereabouts.held(context, event)
+            case Strange():
+                whereabouts.strange(context, event)
             case Away():
-                intake.away(context, event)
+                whereabouts.look_after(context)
             case Own():
                 strays.put_back(context, event)
             case Finished():
@@ -141,6 +156,7 @@ class Loop:
             self._record()
             filing.resume(context)
             self._notifier.watchdog()
+            whereabouts.look_after(context)
             self._life.tell()
             if context.stopping:
                 self._notifier.extend_timeout(30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sttd.inbox.lock import Folder
 from sttd.job import Identity
 
 
@@ -23,6 +24,22 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The inbox's folder has been taken hold of, for the first time, or another one in its place: by what it is known."""
+
+    folder: Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """A whole walk through a folder that is not the one it was: is it the inbox now? See `Inbox.adopt`."""
+
+    mark: str  # of the strange folder
+    missing: tuple[str, ...]  # known files that are not in it
+    used: bool  # there are files in it, or the folder that it was is deleted: somebody takes it for the inbox
+
+
+@dataclass(frozen=True, slots=True)
 class Away:
     """The inbox cannot be looked at or is not the one it was, and why; None: it is back."""
 
@@ -36,5 +53,5 @@ class Own:
     files: tuple[str, ...]
 
 
-Event = Found | Gone | Away | Own
+Event = Held | Found | Gone | Strange | Away | Own
 BATCH = 1000  # files in one Found or Gone: one transaction of the ledger

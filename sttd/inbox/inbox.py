@@ -15,6 +15,7 @@ from loguru import logger
 from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.inbox.events import Event
+from sttd.inbox.lock import Folder
 from sttd.inbox.looks import RECHECK, Looks
 from sttd.inbox.mail import Mailbox
 from sttd.inbox.place import Place
@@ -22,7 +23,7 @@ from sttd.inbox.rules import Rules
 from sttd.inbox.settle import Tracker
 from sttd.inbox.watch import Watch
 
-STUCK = 30.0  # seconds without a sign of life in mid-round after which the inbox is said not to answer
+STUCK = 10.0  # seconds without a sign of life in mid-round after which the inbox is said not to answer
 PATIENCE = 5.0  # seconds that `start` waits for the folder, and `stop` for the thread
 PAUSE = 0.05  # seconds between two rounds at most: a copy under way makes thousands of events
 FIRST_PAUSE = 0.002  # after a quiet; a clip that is written at once settles from its last byte on, not 50 ms later
@@ -34,8 +35,8 @@ class Inbox:
     Args:
         config: the inbox's folder, and all of section `watch`.
         sink: called with every event, from the inbox's thread; it must be quick.
-        mark: `Inbox.mark` of the run before, where jobs of that run wait: a folder with another mark is not the
-            inbox they are in. None: the folder that is there is the right one.
+        before: the `Held` folder of an earlier run.
+        waiting: jobs wait for files of that folder: if it had the same path, one with another mark is not the inbox.
         clock: monotonic seconds.
     """
 
@@ -43,13 +44,15 @@ class Inbox:
         self,
         config: Config,
         sink: Callable[[Event], None],
-        mark: str | None = None,
+        before: Folder | None = None,
+        *,
+        waiting: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         watch, root = config.watch, Path(config.paths.inbox)
         self._clock = clock
         self._mailbox = Mailbox()
-        self._place = Place(root, mark)
+        self._place = Place(root, before, waiting=waiting)
         rules = Rules(watch.suffixes)
         self._tracker = Tracker(config.settle(), watch.settle_closed, watch.patience)
         watcher = None if watch.polling else Watch(root, self._mailbox, lambda rel: rules.path(rel) is None)
@@ -63,7 +66,9 @@ class Inbox:
             rescan_interval=watch.rescan_interval,
         )
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
-        self._claimed = threading.Event()
+        self._begun = threading.Event()  # the folder is held, or waited for
+        self._beginning = threading.Lock()
+        self._is_late = False  # `start` has not waited for that
         self._refusal: SttdError | None = None
         self._stopping = threading.Event()
 
@@ -72,10 +77,12 @@ class Inbox:
 
         Raises:
             AlreadyRunning: another sttd holds the inbox.
-            NotConfigured: it is missing, not writable, or cannot be locked; the message says what to do.
+            NotConfigured: it cannot be made, is not writable, or cannot be locked; the message says what to do.
         """
         self._thread.start()
-        self._claimed.wait(PATIENCE)
+        self._begun.wait(PATIENCE)
+        with self._beginning:
+            self._is_late = not self._begun.is_set()
         if self._refusal is not None:
             raise self._refusal
 
@@ -85,6 +92,10 @@ class Inbox:
         self._mailbox.stop()
         if self._thread.is_alive():
             self._thread.join(PATIENCE)
+
+    def adopt(self, mark: str) -> None:
+        """The strange folder with that mark is the inbox now; see `Strange`."""
+        self._mailbox.adopt(mark)
 
     def expect(self, rels: Iterable[str]) -> None:
         """The sources of waiting jobs: Gone tells if they are not there."""
@@ -109,15 +120,17 @@ class Inbox:
         return self._thread.is_alive() and not stuck
 
     @property
-    def mark(self) -> str | None:
-        """By which the folder is known again in a later run; None before `start`."""
-        return self._place.mark
-
-    @property
     def away(self) -> str | None:
-        """Why the inbox is away, or does not answer."""
-        if self._looks.away is None and self._thread.is_alive() and not self.healthy():
-            return f"{self._place.root} does not answer: is its file system or server down?"
+        """Why the inbox is away, or does not answer, or is no longer looked at."""
+        if self._thread.ident is not None and not self._stopping.is_set():
+            if not self._begun.is_set():
+                return f"{self._place.root} has not answered yet: is its file system or server down?"
+            if not self._thread.is_alive():
+                return (
+                    f"{self._place.root} is no longer looked at, by a fault in sttd: restart it (the log has the trace)"
+                )
+            if not self.healthy():
+                return f"{self._place.root} does not answer: is its file system or server down?"
         return self._looks.away
 
     @property
@@ -131,15 +144,15 @@ class Inbox:
         return self._tracker.settling
 
     def _run(self) -> None:
+        refusal = self._place.take()
+        self._looks.say_held()
+        with self._beginning:
+            self._begun.set()
+            if refusal is not None and not self._is_late:
+                self._refusal = refusal
+                return
         try:
-            self._place.claim()
-        except SttdError as error:
-            self._refusal = error
-            return
-        finally:
-            self._claimed.set()
-        try:
-            self._rounds()
+            self._rounds()  # which go on trying, where the folder is not held yet
         finally:
             self._looks.close()
 

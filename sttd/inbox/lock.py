@@ -4,70 +4,114 @@ Both are one file, `.sttd.lock`. flock is passed on to other hosts by NFS. The m
 written into the file when it was made: device and inode numbers change when a share is mounted again, the mark does
 not, and the bare folder under an unmounted share has another one or none.
 
+While the folder is held, the open handle says which folder it is. A mirror (`rsync --delete`) that removes the file, or
+puts its own in its place, changes nothing: the mark is written again.
+
 The hold keeps a file of the inbox open, so that its file system is busy for a plain `umount` while sttd runs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import enum
 import errno
 import os
 import re
 import stat
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from sttd.errors import NotConfigured
+from sttd.fs.blame import Blame, blame
 from sttd.fs.lock import Lock
 from sttd.inbox.rules import OWN
 
 LOCK = f"{OWN}.lock"
 _MARK = re.compile(r"[0-9a-f]{32}")
+_MARK_BYTES = 64  # read of the file, whatever its size
+_SETUP = (errno.EROFS, errno.ENOLCK)  # of a mount, as somebody has set it up: no waiting helps
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """By what the inbox of an earlier run is known again."""
+
+    path: str
+    mark: str
+    device: int
+    inode: int
+
+
+class State(enum.Enum):
+    """What the path leads to now."""
+
+    INTACT = "the folder that is held"
+    UNMARKED = "the folder that is held, without our lock file in it"
+    OTHER = "another folder"
 
 
 class Claim:
     """The hold on one folder. `release` ends it.
 
+    Args:
+        root: the folder.
+        before: what was known of it in an earlier run. If the folder has the same numbers and no mark, it gets that one.
+
     Raises:
         AlreadyRunning: another sttd holds it.
         NotConfigured: it is missing, or it or its file system does not allow it; the message says what to do.
+        OSError: the machine's fault; it passes.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, before: Folder | None = None) -> None:
+        self._root = root
         try:
             self._handle = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise NotConfigured(_remedy(root, error)) from error
+            raise _refusal(root, error) from error
+        self._numbers = _numbers(os.fstat(self._handle))
+        is_same = before is not None and (before.device, before.inode) == self._numbers
         try:
-            self._lock = _locked(root)
-            try:
-                self.mark = _read_mark(root / LOCK)
-                self._identity = _numbers(os.fstat(self._handle))
-                self._lock_identity = _numbers((root / LOCK).lstat())
-            except BaseException:
-                self._lock.release()
-                raise
+            self._take(before.mark if before is not None and is_same else uuid.uuid4().hex)
         except OSError as error:
             os.close(self._handle)
-            raise NotConfigured(_remedy(root, error)) from error
+            raise _refusal(root, error) from error
         except BaseException:
             os.close(self._handle)
             raise
-        self._root = root
 
-    def is_intact(self) -> bool:
-        """Whether the path still leads to the folder that is held, with its lock file in it.
+    @property
+    def folder(self) -> Folder:
+        return Folder(os.fspath(self._root), self.mark, *self._numbers)
+
+    def state(self) -> State:
+        """What the path leads to now.
 
         The hold keeps a lazily unmounted file system alive: mounted again it is the same, and lock and watch still hold.
 
         Raises:
             OSError: it cannot be looked at.
         """
-        if _numbers(self._root.stat()) != self._identity:
-            return False
+        if _numbers(self._root.stat()) != self._numbers:
+            return State.OTHER
         with contextlib.suppress(FileNotFoundError):
-            return _numbers((self._root / LOCK).lstat()) == self._lock_identity
-        return False
+            if _numbers((self._root / LOCK).lstat()) == self._lock_numbers:
+                return State.INTACT
+        return State.UNMARKED
+
+    def mark_again(self) -> None:
+        """Put lock and mark into the folder that is held, where somebody took them away.
+
+        Raises:
+            AlreadyRunning, NotConfigured, OSError: as in `Claim`; the old lock is held on.
+        """
+        before = self._lock
+        try:
+            self._take(self.mark, replace=True)
+        except OSError as error:
+            raise _refusal(self._root, error) from error
+        before.release()
 
     def is_deleted(self) -> bool:
         """Whether the folder that is held exists no more, anywhere."""
@@ -79,6 +123,20 @@ class Claim:
     def release(self) -> None:
         self._lock.release()
         os.close(self._handle)
+
+    def _take(self, mark: str, *, replace: bool = False) -> None:
+        """The lock, and the mark that lies in it; `mark` where there is none, or it is to be replaced."""
+        lock = _locked(self._root)
+        try:
+            found = None if replace else _read_mark(self._root / LOCK)
+            if found is None:
+                _write_mark(self._root / LOCK, mark)
+            self.mark = found or mark
+            self._lock_numbers = _numbers((self._root / LOCK).lstat())
+        except BaseException:
+            lock.release()
+            raise
+        self._lock = lock
 
 
 def _locked(root: Path) -> Lock:
@@ -93,27 +151,41 @@ def _locked(root: Path) -> Lock:
     return lock
 
 
-def _read_mark(path: Path) -> str:
-    """The mark in the lock file; a new one where there is none. Called with the lock held."""
-    found = _MARK.match(path.read_bytes()[:64].decode("ascii", "replace"))
-    if found:
-        return found[0]
-    mark = uuid.uuid4().hex
-    handle = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW)
+def _read_mark(path: Path) -> str | None:
+    """The mark in the lock file, which anybody who may write there can have made larger than the memory."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        found = _MARK.match(os.pread(handle, _MARK_BYTES, 0).decode("ascii", "replace"))
+    finally:
+        os.close(handle)
+    return None if found is None else found[0]
+
+
+def _write_mark(path: Path, mark: str) -> None:
+    """Called with the lock held."""
+    handle = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         os.write(handle, f"{mark}\n".encode())
         os.fsync(handle)
     finally:
         os.close(handle)
-    return mark
 
 
 def _numbers(seen: os.stat_result) -> tuple[int, int]:
     return seen.st_dev, seen.st_ino
 
 
+def _refusal(root: Path, error: OSError) -> OSError | NotConfigured:
+    """What to raise: the error itself where it passes, else what is wrong with the inbox, and what to do."""
+    return error if passes(error) else NotConfigured(_remedy(root, error))
+
+
+def passes(error: OSError) -> bool:
+    """Whether it may be over by itself: a dead mount, a full disk."""
+    return blame(error) is Blame.MACHINE and error.errno not in _SETUP
+
+
 def _remedy(root: Path, error: OSError) -> str:
-    """What is wrong with the inbox, and what to do."""
     start = f"the inbox {root}"
     match error:
         case FileNotFoundError():

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from sttd.host.events import Kind, say
 from sttd.inbox.doubtful import Doubtful
-from sttd.inbox.events import BATCH, Away, Event, Found, Gone, Own
+from sttd.inbox.events import BATCH, Away, Event, Found, Gone, Held, Own, Strange
 from sttd.inbox.ignored import Ignored
+from sttd.inbox.lock import Folder
 from sttd.inbox.mail import Mail
 from sttd.inbox.news import News
 from sttd.inbox.place import Place, Standing
@@ -65,6 +66,9 @@ class Looks:
         self._found: list[tuple[str, Identity]] = []
         self._found_since = 0.0
         self._gone: list[str] = []
+        self._held: Folder | None = None  # as it was told
+        self._strange: str | None = None  # the mark of the strange folder that the daemon was asked about, and
+        self._missing: list[str] = []  # the known files that are not in it
 
     @property
     def is_quiet(self) -> bool:
@@ -85,6 +89,9 @@ class Looks:
         standing = self._place.look()
         if standing is Standing.AWAY:
             return self._leave(now)
+        self.say_held()
+        if standing is Standing.STRANGE and mail.adopt is not None and mail.adopt == self._strange:
+            standing = self._adopt()
         home = standing is Standing.HOME
         if self._place.renewed:
             self._wanted = True
@@ -104,6 +111,23 @@ class Looks:
             self.answered = mail.kicks
         self._tell(home)
         return min(self._walk_time(), self._tracker.next_due())
+
+    def say_held(self) -> None:
+        """By what the folder is known again: once for each that is the inbox."""
+        folder = self._place.folder
+        if folder is not None and folder != self._held:
+            self._held = folder
+            if folder.mark == self._place.mark:  # a strange one is not the inbox yet
+                self._sink(Held(folder))
+
+    def _adopt(self) -> Standing:
+        """The strange folder is the inbox now. What is missing in it is not gone: it is where it was, or came to its end."""
+        self._place.adopt()
+        for rel in self._missing:
+            self._tracker.forget(rel)
+        self._strange, self._missing, self._held, self._wanted = None, [], None, True
+        self.say_held()
+        return self._place.look()
 
     def close(self) -> None:
         if self._watch:
@@ -168,14 +192,21 @@ class Looks:
         self._name_ignored(scan.ignored)
         self._say_refused(scan.errors)
         if not home and not scan.errors:
-            self._place.adopt(used=bool(seen), missing=bool(missing))
-        if "" not in scan.errors and self._place.is_home():
+            self._ask_about(missing, used=bool(seen) or self._place.is_replaced)
+        if home and "" not in scan.errors and self._place.is_home():
             self._say(None)
         if self._watch:
             self._watch.cover(scan.folders)
         self._walk_ended = self.beat = self._clock()
         self._walk_took = self._walk_ended - begin
         self._walk_due = self._walk_ended + self._pause("" in scan.errors)
+
+    def _ask_about(self, missing: list[str], *, used: bool) -> None:
+        """The daemon knows whether a job waits for what is missing in a strange folder."""
+        folder = self._place.folder
+        if folder is not None:
+            self._strange, self._missing = folder.mark, missing
+            self._sink(Strange(folder.mark, tuple(missing), used))
 
     def _pause(self, failed: bool) -> float:
         """Seconds until the next walk that nobody asks for."""

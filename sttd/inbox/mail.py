@@ -22,6 +22,7 @@ class Mail:
     overflown: bool = False  # they were lost because the kernel's queue overflowed
     expected: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    adopt: str | None = None  # the mark of the strange folder that is the inbox now
     kicks: int = 0  # how often a walk was asked for since the start
     stop: bool = False
 
@@ -72,6 +73,10 @@ class Mailbox:
     def forget(self, rel: str) -> None:
         with self._wake():
             self._mail.forgotten.append(rel)
+
+    def adopt(self, mark: str) -> None:
+        with self._wake():
+            self._mail.adopt = mark
 
     def stop(self) -> None:
         with self._wake():

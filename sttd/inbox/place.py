@@ -7,8 +7,9 @@ from pathlib import Path
 
 from loguru import logger
 
-from sttd.errors import AlreadyRunning, NotConfigured
-from sttd.inbox.lock import Claim
+from sttd.errors import AlreadyRunning, NotConfigured, SttdError
+from sttd.fs import moves
+from sttd.inbox.lock import Claim, Folder, State, passes
 
 
 class Standing(enum.Enum):
@@ -22,67 +23,84 @@ class Place:
 
     Args:
         root: the inbox.
-        mark: of the inbox as it is remembered from an earlier run; None: whatever is there is right.
+        before: the inbox of an earlier run. Where that had another path, whatever is at `root` now is the inbox.
+        waiting: jobs wait for files of the earlier run's inbox; where none does, any folder will do.
     """
 
-    def __init__(self, root: Path, mark: str | None) -> None:
+    def __init__(self, root: Path, before: Folder | None = None, *, waiting: bool = False) -> None:
         self.root = root
-        self.mark = mark  # of the folder that the known files are in
+        self.mark: str | None = None  # of the folder that the known files are in
         self.reason: str | None = None  # why it is not at home, in words
         self.renewed = False  # the folder was taken hold of anew at the latest `look`
+        self._before = before
+        self._waiting = waiting
         self._claim: Claim | None = None
         self._replaced_for_good = False  # the folder that it was is deleted
+        self._marked_again = False
 
-    def claim(self) -> None:
-        """Take hold of the folder.
+    @property
+    def folder(self) -> Folder | None:
+        """What it is known by in a later run; None before it was ever held."""
+        return None if self._claim is None else self._claim.folder
 
-        Raises:
-            AlreadyRunning: another sttd holds it.
-            NotConfigured: it cannot be used; the message says what to do.
+    def take(self) -> SttdError | None:
+        """Take hold of the folder at the start; made, where it is missing.
+
+        Returns:
+            Why that will not do, where no waiting helps; None: it is held, or `look` tries again.
         """
-        self._claim = Claim(self.root)
-        if self.mark is None:
-            self.mark = self._claim.mark
+        try:
+            moves.make_folder(str(self.root))
+            self._hold()
+        except (AlreadyRunning, NotConfigured) as error:
+            return error
+        except OSError as error:
+            self.reason = _not_looked_at(self.root, error)
+            if not self._is_known and not passes(error):
+                return NotConfigured(
+                    f"[paths] inbox: {self.root} cannot be created ({error.strerror}): create it, give it to the user "
+                    "that sttd runs as, or set another folder"
+                )
+        return None
 
     def look(self) -> Standing:
         """How it stands now."""
         self.renewed = False
         try:
-            if self._claim is None or not self._claim.is_intact():
+            state = State.OTHER if self._claim is None else self._claim.state()
+            if state is State.OTHER:
                 self._renew()
+            elif state is State.UNMARKED and self._claim is not None:
+                self._claim.mark_again()
+                self._say_marked()
         except (AlreadyRunning, NotConfigured) as error:
             self.reason = str(error)
             return Standing.AWAY
         except OSError as error:
-            self.reason = f"{self.root} cannot be looked at: {error.strerror}"
+            self.reason = _not_looked_at(self.root, error)
             return Standing.AWAY
         if self._claim is not None and self._claim.mark == self.mark:
             self.reason = None
             return Standing.HOME
-        self.reason = (
-            f"{self.root} is not the folder that it was (unmounted, replaced, or its .sttd.lock is gone): mount it "
-            "again, or cancel the jobs that wait for its files"
-        )
+        self.reason = f"{self.root} is not the folder that it was (unmounted, or replaced)"
         return Standing.STRANGE
 
     def is_home(self) -> bool:
         """Whether it is there, unchanged since `look`, and the folder that it was."""
         try:
-            return self._claim is not None and self._claim.mark == self.mark and self._claim.is_intact()
+            return self._claim is not None and self._claim.mark == self.mark and self._claim.state() is not State.OTHER
         except OSError:
             return False
 
-    def adopt(self, *, used: bool, missing: bool) -> None:
-        """After a whole walk through a strange folder: take it for the inbox where nothing can be lost by that.
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the folder that it was can never come back."""
+        return self._replaced_for_good
 
-        Args:
-            used: there are files in it, so somebody takes it for the inbox.
-            missing: known files are not in it.
-        """
-        if self._claim is not None and not missing and (used or self._replaced_for_good):
-            logger.warning(
-                "the inbox {} was replaced; no known file is missing in it, so it is the inbox now", self.root
-            )
+    def adopt(self) -> None:
+        """Take the strange folder that is held for the inbox."""
+        if self._claim is not None:
+            logger.warning("the inbox {} was replaced; no job waits for a file that is missing in it", self.root)
             self.mark = self._claim.mark
 
     def release(self) -> None:
@@ -90,10 +108,37 @@ class Place:
             self._claim.release()
             self._claim = None
 
+    @property
+    def _is_known(self) -> bool:
+        """Whether this path was the inbox of an earlier run: that it is not there is a mishap, not a mistake."""
+        return self._before is not None and self._before.path == str(self.root)
+
+    def _hold(self) -> None:
+        """Raises AlreadyRunning, NotConfigured, OSError: see `Claim`."""
+        self._claim = Claim(self.root, self._before if self._is_known else None)
+        if self.mark is None:
+            is_bound = self._before is not None and self._is_known and self._waiting
+            self.mark = self._before.mark if self._before is not None and is_bound else self._claim.mark
+
     def _renew(self) -> None:
         if self._claim is not None:
             if self._claim.mark == self.mark:
                 self._replaced_for_good = self._claim.is_deleted()
             self.release()
-        self.claim()
+        self._hold()
         self.renewed = True
+
+    def _say_marked(self) -> None:
+        if not self._marked_again:
+            self._marked_again = True
+            logger.warning(
+                "somebody removed .sttd.lock from the inbox {} (a mirror, such as rsync --delete?); it is the same folder, "
+                "and the file is written again, now and each time: exclude .sttd.lock from the mirror",
+                self.root,
+            )
+
+
+def _not_looked_at(root: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{root} is missing: mount it, or create it"
+    return f"{root} cannot be looked at: {error.strerror}"

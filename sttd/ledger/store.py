@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -189,6 +190,40 @@ class Ledger(Questions):
         if self._manifest is not None and is_due(before, after, changes):
             self._db.execute("INSERT OR IGNORE INTO unrecorded VALUES (?)", (after.id,))
             self._owed = True
+
+    def leave_inbox(self, inbox: str) -> int:
+        """Jobs that wait for files of what was the inbox name them by the whole path from now on. Returns how many."""
+        with self.transaction():
+            left = self._db.execute(
+                "SELECT id, source FROM jobs WHERE state = 'queued' AND location IS NULL"
+            ).fetchall()
+            start = os.fsencode(inbox) + b"/"
+            moved = [(start + source, job) for job, source in left]
+            self._db.executemany("UPDATE jobs SET location = ? WHERE id = ?", moved)
+            self._db.executemany("INSERT OR IGNORE INTO unrecorded VALUES (?)", [(job,) for _, job in moved])
+            self._owed = self._owed or bool(moved)
+        return len(moved)
+
+    def come_home(self, inbox: str) -> None:
+        """Jobs that wait for files of a folder which is the inbox again name them as below it."""
+        start = os.fsencode(inbox) + b"/"
+        with self.transaction():
+            below = "location >= ? AND location < ? AND state = 'queued' AND redo_of IS NULL"
+            rows = self._db.execute(f"SELECT id, source, location FROM jobs WHERE {below}", (start, start[:-1] + b"0"))
+            home = [(job,) for job, source, location in rows.fetchall() if location == start + source]
+            changes = "location = NULL, not_before = 0, error = NULL, cause = NULL"
+            self._db.executemany(f"UPDATE jobs SET {changes} WHERE id = ?", home)
+
+    def postpone(self, folder: str, now: float, until: float, why: str, cause: str) -> None:
+        """No job starts before `until` whose file lies in `folder`, some hundred of those that could start `now`."""
+        start = os.fsencode(folder) + b"/"
+        below = "location >= ? AND location < ? AND state = 'queued' AND redo_of IS NULL AND not_before <= ?"
+        with self.transaction():
+            self._db.execute(
+                f"UPDATE jobs SET not_before = ?, error = ?, cause = ? "
+                f"WHERE id IN (SELECT id FROM jobs WHERE {below} LIMIT 500)",
+                (until, to_row({"error": why})["error"], cause, start, start[:-1] + b"0", now),
+            )
 
     def clamp_waits(self, now: float, longest: float) -> bool:
         """Let no job wait for more than `longest` seconds from `now` (UTC seconds), nor behind those of times to come.

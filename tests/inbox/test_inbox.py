@@ -15,7 +15,17 @@ import pytest
 
 from sttd.config import Config, Paths, Watch as Settings
 from sttd.errors import AlreadyRunning, NotConfigured
-from sttd.inbox import Away, Found, Gone, Inbox, inbox as inbox_module, place as place_module, scan as scan_module
+from sttd.inbox import (
+    Away,
+    Found,
+    Gone,
+    Inbox,
+    Strange,
+    inbox as inbox_module,
+    looks as looks_module,
+    place as place_module,
+    scan as scan_module,
+)
 from sttd.inbox.mail import LIMIT, Mailbox
 from sttd.inbox.news import News
 from tests.harness import PATIENCE, remove_folder
@@ -51,6 +61,8 @@ class Live:
                     self.gone += files
                 case Away(reason):
                     self.away.append(reason)
+                case Strange(mark, missing=(), used=True):
+                    self.inbox.adopt(mark)  # as the daemon does where no job waits for what is missing
 
     def until_answered(self):
         """The rounds that were asked for are over."""
@@ -245,9 +257,45 @@ def test_a_second_inbox_is_refused_and_the_first_goes_on(live, root):
     live().start()
 
 
-def test_a_missing_inbox_is_refused_at_the_start(live, tmp_path):
-    with pytest.raises(NotConfigured, match="missing"):
-        live(tmp_path / "none").start()
+def test_an_inbox_that_cannot_be_made_is_refused_at_the_start(live, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotConfigured, match="cannot be created"):
+        live(tmp_path / "file" / "inbox").start()
+
+
+def test_a_folder_that_is_refused_after_the_start_went_on_is_tried_again_until_it_is_held(live, root, monkeypatch):
+    """Claiming it took longer than the start waits, and failed: nothing looked at the inbox any more."""
+    held = threading.Event()
+    real, tries = place_module.Claim, []
+
+    def claim(*words):
+        held.wait()
+        tries.append(words)
+        if len(tries) < 3:
+            raise NotConfigured("no rights")
+        return real(*words)
+
+    monkeypatch.setattr(place_module, "Claim", claim)
+    monkeypatch.setattr(inbox_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(looks_module, "RECHECK", 0.05)
+    box = live().start()
+    assert "has not answered" in box.inbox.away
+    monkeypatch.setattr(inbox_module, "PATIENCE", PATIENCE)
+    held.set()
+    box.until(lambda: box.away == ["no rights", None], "it is refused, and then held")
+    (root / "a.wav").write_bytes(b"x")
+    box.until(lambda: box.found == ["a.wav"], "it is looked at")
+
+
+def test_a_thread_that_ends_by_a_fault_is_no_inbox_that_is_well(live, monkeypatch):
+    box = live().start()
+    box.until_idle()
+    monkeypatch.setattr(box.inbox._mailbox, "take", lambda timeout: None)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    box.inbox.kick()
+    box.inbox._thread.join(PATIENCE)
+    assert not box.inbox.healthy()
+    assert "no longer looked at" in box.inbox.away
 
 
 def test_a_dead_watch_is_said_and_set_up_again(live, root, log):
@@ -344,9 +392,9 @@ def test_a_folder_that_does_not_answer_at_the_start_is_waited_for_behind_it(live
     held = threading.Event()
     real = place_module.Claim
 
-    def claim(folder):
+    def claim(*words):
         held.wait()
-        return real(folder)
+        return real(*words)
 
     monkeypatch.setattr(place_module, "Claim", claim)
     monkeypatch.setattr(inbox_module, "PATIENCE", 0.1)

@@ -10,7 +10,8 @@ import shutil
 import pytest
 
 from sttd.inbox import looks as looks_module
-from sttd.inbox.events import BATCH, Away, Found, Gone
+from sttd.inbox.events import BATCH, Away, Found, Gone, Held, Strange
+from sttd.inbox.lock import Folder
 from sttd.inbox.looks import QUICK, RECHECK, Looks
 from sttd.inbox.mail import Mail
 from sttd.inbox.news import News
@@ -25,14 +26,21 @@ class Box:
     def __init__(self, root, settle=5.0, rescan=60.0, mark=None, watch=None):
         root.mkdir(exist_ok=True)
         self.root, self.now, self.told, self.due = root, 1000.0, [], 0.0
-        place = Place(root, mark)
-        place.claim()
+        before = None if mark is None else Folder(str(root), mark, 0, 0)
+        place = Place(root, before, waiting=True)
+        assert place.take() is None
         self.place = place
         self.tracker = Tracker(settle, 0.5, 900.0)
         self.looks = Looks(
             place=place, rules=Rules(["wav", "ts"]), tracker=self.tracker, watch=watch,
-            sink=self.told.append, clock=lambda: self.now, rescan_interval=rescan,
+            sink=self.hear, clock=lambda: self.now, rescan_interval=rescan,
         )  # fmt: skip
+
+    def hear(self, event):
+        if isinstance(event, Strange):
+            self.strange = event
+        elif not isinstance(event, Held):
+            self.told.append(event)
 
     def round(self, **mail):
         self.due = self.looks.round(Mail(**mail))
@@ -319,18 +327,25 @@ def test_an_inbox_that_goes_away_in_mid_look_makes_no_file_gone(make, tmp_path, 
     assert box.gone() == []
 
 
-def test_a_deleted_inbox_that_is_made_again_is_taken_for_it_once_nothing_is_missing(make):
+def test_the_daemon_is_asked_about_a_strange_folder_and_may_adopt_it(make):
+    """What is missing in it is not gone by that: it came to its end, or is where it was."""
     box = make()
     box.put("a.wav")
+    box.put("b.wav")
     box.turn(6)
     box.found()
     shutil.rmtree(box.root)
     box.root.mkdir()
+    box.put("a.wav")
     box.turn(100)
     assert len(box.away()) == 1
-    box.put("a.wav")
+    assert (box.strange.missing, box.strange.used) == (("b.wav",), True)
+    box.round(adopt="another mark")
+    assert box.away() == []
+    box.round(adopt=box.strange.mark)
     box.turn(30)
     assert box.away() == [None]
+    assert box.gone() == []
     (box.root / "a.wav").unlink()
     box.turn(30)
     assert box.gone() == ["a.wav"]

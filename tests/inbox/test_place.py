@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sttd.errors import AlreadyRunning, NotConfigured
-from sttd.inbox.lock import LOCK, Claim
+from sttd.inbox.lock import LOCK, Claim, Folder
 from sttd.inbox.place import Place, Standing
 from tests.harness import PATIENCE
 
@@ -96,8 +97,8 @@ def test_a_refused_claim_leaves_nothing_open(root, tmp_path):
 
 @pytest.fixture
 def place(root):
-    place = Place(root, None)
-    place.claim()
+    place = Place(root)
+    assert place.take() is None
     yield place
     place.release()
 
@@ -136,36 +137,129 @@ def test_a_replaced_inbox_is_strange_until_it_is_adopted(place, root, tmp_path):
     assert place.look() is Standing.STRANGE
     assert place.renewed
     assert "not the folder that it was" in place.reason
-    place.adopt(used=False, missing=False)
-    assert place.look() is Standing.STRANGE, "an empty folder may be a mount point"
-    place.adopt(used=True, missing=True)
-    assert place.look() is Standing.STRANGE, "known files are missing"
-    place.adopt(used=True, missing=False)
+    assert not place.is_home()
+    place.adopt()
     assert place.look() is Standing.HOME
 
 
-def test_an_empty_folder_in_the_place_of_a_deleted_inbox_is_adopted(place, root):
+def test_a_folder_that_is_deleted_can_never_come_back(place, root):
     shutil.rmtree(root)
     root.mkdir()
     assert place.look() is Standing.STRANGE
-    place.adopt(used=False, missing=False)
-    assert place.look() is Standing.HOME
+    assert place.is_replaced
 
 
-def test_an_inbox_emptied_of_everything_with_its_lock_is_strange(place, root):
+@pytest.mark.parametrize("content", [None, b"", b"f" * 32 + b"\n"])
+def test_a_mirror_that_removes_or_replaces_the_lock_file_changes_nothing(place, root, log, content):
+    """The open handle says which folder it is: the mark is written again, and the lock is held on."""
+    mark = place.mark
+    for _ in range(3):
+        (root / LOCK).unlink()
+        if content is not None:
+            (root / LOCK).write_bytes(content)
+        assert place.is_home()
+        assert place.look() is Standing.HOME
+        assert (root / LOCK).read_text() == f"{mark}\n"
+        assert not place.renewed
+        with pytest.raises(AlreadyRunning):
+            Claim(root)
+    (line,) = log
+    assert "exclude .sttd.lock from the mirror" in line
+
+
+def test_a_lock_file_that_another_daemon_took_meanwhile_is_not_taken_from_it(place, root):
     (root / LOCK).unlink()
-    assert place.look() is Standing.STRANGE
+    other = Claim(root)
+    assert place.look() is Standing.AWAY
+    assert "another sttd" in place.reason
+    other.release()
+    assert place.look() is Standing.HOME
 
 
-def test_the_folder_of_an_earlier_run_is_known_by_its_mark(root, tmp_path):
-    place = Place(root, "0" * 32)
-    place.claim()
-    assert place.look() is Standing.STRANGE
+def known(root, mark="0" * 32, path=None, numbers=(0, 0)):
+    return Folder(str(path or root), mark, *numbers)
+
+
+def took(root, before, *, waiting=True):
+    place = Place(root, before, waiting=waiting)
+    assert place.take() is None
+    standing = place.look()
     place.release()
-    place = Place(root, (root / LOCK).read_text().strip())
-    place.claim()
+    return standing
+
+
+def test_the_folder_of_an_earlier_run_is_known_by_its_mark(root):
+    assert took(root, known(root)) is Standing.STRANGE
+    assert took(root, known(root, (root / LOCK).read_text().strip())) is Standing.HOME
+
+
+def test_where_no_job_waits_any_folder_will_do(root):
+    assert took(root, known(root), waiting=False) is Standing.HOME
+
+
+def test_a_folder_under_another_path_is_a_new_inbox_though_jobs_wait_for_the_old_one(root, tmp_path):
+    assert took(root, known(root, path=tmp_path / "old")) is Standing.HOME
+
+
+def test_a_folder_whose_mark_was_removed_while_nobody_ran_is_known_by_its_numbers(root):
+    seen = root.stat()
+    assert took(root, known(root, numbers=(seen.st_dev, seen.st_ino))) is Standing.HOME
+    assert (root / LOCK).read_text() == "0" * 32 + "\n"
+
+
+def test_a_folder_with_a_mark_is_not_known_by_its_numbers(root):
+    (root / LOCK).write_text("1" * 32 + "\n")
+    seen = root.stat()
+    assert took(root, known(root, numbers=(seen.st_dev, seen.st_ino))) is Standing.STRANGE
+
+
+def test_a_missing_inbox_is_made_at_the_start_and_never_later(tmp_path):
+    place = Place(tmp_path / "a" / "inbox")
+    assert place.take() is None
+    (tmp_path / "a" / "inbox").rename(tmp_path / "elsewhere")
+    assert place.look() is Standing.AWAY
+    assert not (tmp_path / "a" / "inbox").exists()
+    place.release()
+
+
+def test_an_inbox_that_cannot_be_made_is_a_mistake_in_the_configuration_unless_it_was_there_before(tmp_path):
+    """A removable disk or an automounted folder that is not there yet: systemd tries exit code 6 never again."""
+    (tmp_path / "file").touch()
+    root = tmp_path / "file" / "inbox"
+    assert isinstance(Place(root).take(), NotConfigured)
+    place = Place(root, known(root))
+    assert place.take() is None
+    assert place.look() is Standing.AWAY
+    (tmp_path / "file").unlink()
+    root.mkdir(parents=True)
     assert place.look() is Standing.HOME
     place.release()
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOTCONN, errno.EIO, errno.ESTALE, errno.ENXIO, errno.EHOSTDOWN, errno.ENOSPC]
+)
+def test_a_dead_mount_at_the_start_is_waited_for(root, monkeypatch, number):
+    def dead(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", dead)
+    place = Place(root)
+    assert place.take() is None
+    assert place.look() is Standing.AWAY
+    assert os.strerror(number) in place.reason
+    monkeypatch.undo()
+    assert place.look() is Standing.HOME
+    place.release()
+
+
+def test_a_lock_file_larger_than_the_memory_costs_64_bytes(root):
+    """Anybody who may write to the inbox can make one."""
+    with (root / LOCK).open("wb") as file:
+        file.truncate(2**42)
+    claim = Claim(root)
+    claim.release()
+    assert (root / LOCK).stat().st_size == 33
 
 
 def test_a_replaced_inbox_that_another_daemon_holds_is_away(place, root, tmp_path):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sttd import daemon
 from sttd.config import Config, Model, Output, Paths
 from sttd.daemon import dispatch, intake, requests, results, sweep
 from sttd.daemon.context import Context
@@ -140,7 +139,8 @@ class Stations:
             output=Output(formats=("txt", "json"), source=fate),
             model=Model(name="demo"),
         )
-        daemon.make_folders(self.config)
+        for path in paths.values():
+            path.mkdir()
         make(paths["state"] / SPOOL)
         (paths["inbox"] / ".sttd.lock").touch()
         self.now = 1e9

@@ -26,7 +26,9 @@ from sttd.fs.sync import fsync_folder
 from sttd.job import ENDED, Job, Overrides, State
 from sttd.ledger.seal import seal, unseal
 
-FACTS = frozenset({"paused", "inbox mark"})  # single values that must outlive the ledger
+FACTS = frozenset(
+    {"paused", "inbox mark", "inbox folder", "former inboxes"}
+)  # single values that must outlive the ledger
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}
 _BARE = Job(0, "", 0, 0)
 _SHOWN = {"state", "plan", "location", "outputs"}

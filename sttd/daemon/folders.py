@@ -1,0 +1,82 @@
+"""The folders at the start: made where they are missing, and refused only where no waiting helps.
+
+A folder on a share that is away, or on a disk that is full, is no mistake in the configuration: systemd does not try
+again after exit code 6. The state folder must be there, else there is no ledger: the daemon ends with 1, and is started
+again. What cannot be put into one of the others waits, and that is logged. The inbox is made by its own thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+from pathlib import Path
+
+from sttd import outbox
+from sttd.config import Config
+from sttd.errors import NotConfigured, SttdError
+from sttd.fs.blame import Blame, blame
+from sttd.fs.mounts import network_file_system
+from sttd.fs.patience import answers
+from sttd.host.events import Kind, say
+from sttd.text import printable
+
+RESULTS = ("transcripts", "archive", "failed")
+
+
+def make(config: Config) -> None:
+    """Make what is missing of the state folder and those of results and sources.
+
+    Must be called while the process has no second thread (see `fs.patience.answers`).
+
+    Raises:
+        NotConfigured: one cannot be made, is not writable, or is not fit for its purpose.
+        SttdError: the state folder cannot be made now.
+    """
+    _make_state(config.paths.state)
+    folders = {name: str(getattr(config.paths, name)) for name in RESULTS}
+    answered = answers({name: functools.partial(_trouble, folder) for name, folder in folders.items()})
+    for name, folder in folders.items():
+        number, what = answered.get(name, (None, "does not answer: is its file system or server down?"))
+        if number == 0:
+            continue
+        if number is not None and not _passes(OSError(number, what)):
+            raise NotConfigured(f"[paths] {name}: {folder} {what}")
+        text = f"[paths] {name}: {printable(folder)} {what}; what belongs there waits until it is back"
+        say(Kind.RESULT_TROUBLE, text, error=what)
+
+
+def _make_state(folder: Path) -> None:
+    number, what = _trouble(str(folder))
+    if number and _passes(OSError(number, what)):
+        raise SttdError(
+            f"[paths] state: {folder} {what}: without it there is no ledger; start sttd again once that is over"
+        )
+    if number:
+        raise NotConfigured(f"[paths] state: {folder} {what}")
+    kind = network_file_system(folder)
+    if kind is not None:
+        raise NotConfigured(
+            f"[paths] state: {folder} lies on a network file system ({kind}), where SQLite cannot keep its "
+            f"promises: set paths.state to a folder on a local disk"
+        )
+
+
+def _trouble(folder: str) -> tuple[int, str]:
+    """Make a folder. What is wrong with it, as errno(3) has it and in words; 0 where nothing is."""
+    try:
+        outbox.make_folder(folder)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return 0, ""
+        is_read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError as error:
+        remedy = "create it, give it to the user that sttd runs as, or set another folder"
+        words = f"cannot be created or looked at ({error.strerror})"
+        return error.errno or -1, words if _passes(error) else f"{words}: {remedy}"
+    remedy = "mount it writable" if is_read_only else "chown it to the user that sttd runs as"
+    return -1, f"is not writable: {remedy}"
+
+
+def _passes(error: OSError) -> bool:
+    """Whether it may be over by itself. A file system that is read-only was mounted so, or the unit's sandbox says so."""
+    return blame(error) is Blame.MACHINE and error.errno != errno.EROFS

@@ -1,0 +1,13 @@
+"""What the loop remembers of where the inbox is. All of it is found out anew by the next look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Whereabouts:
+    reason: str | None = None  # why the inbox is away, as the log has it; None: it is not
+    advice: str = ""  # which jobs wait for files that a strange folder does not have, and what to do
+    former: list[str] | None = None  # folders that were the inbox; None: not read from the ledger yet
+    said: set[str] = field(default_factory=set)  # former inboxes whose waiting jobs the log has named

@@ -1,0 +1,75 @@
+"""The folders at the start: what is refused for good, and what is waited for."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import time
+
+import pytest
+
+from sttd import outbox
+from sttd.configfile import load
+from sttd.daemon import folders
+from sttd.errors import NotConfigured, SttdError
+from sttd.fs.patience import answers
+
+
+@pytest.fixture
+def config(tmp_path):
+    return load(None, root=tmp_path, sets=["model.name=demo"], environ={})
+
+
+def failing(monkeypatch, name, number):
+    """Looking at the folder `name` fails with an error of the system."""
+    real = outbox.make_folder
+
+    def make(folder):
+        if folder.endswith(f"/{name}"):
+            raise OSError(number, os.strerror(number))
+        real(folder)
+
+    monkeypatch.setattr(outbox, "make_folder", make)
+
+
+def test_what_is_missing_is_made_but_the_inbox(config):
+    """Its own thread makes it: it may lie on a share that hangs."""
+    folders.make(config)
+    paths = config.paths
+    assert all(path.is_dir() for path in (paths.state, paths.transcripts, paths.archive, paths.failed))
+    assert not paths.inbox.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOTCONN, errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENOSPC])
+@pytest.mark.parametrize("name", ["transcripts", "archive", "failed"])
+def test_a_share_that_is_dead_and_a_disk_that_is_full_are_logged_and_waited_for(config, monkeypatch, log, name, number):
+    failing(monkeypatch, name, number)
+    folders.make(config)
+    (line,) = log
+    assert name in line
+    assert os.strerror(number) in line
+
+
+def test_without_a_state_folder_the_daemon_ends_so_that_it_is_started_again(config, monkeypatch):
+    """systemd tries again after exit code 1, and never after 6."""
+    failing(monkeypatch, "state", errno.ENOSPC)
+    with pytest.raises(SttdError, match="without it there is no ledger") as caught:
+        folders.make(config)
+    assert caught.value.exit_code == 1
+
+
+def test_a_share_that_hangs_does_not_hang_the_start(config, monkeypatch, log):
+    real = outbox.make_folder
+    monkeypatch.setattr(outbox, "make_folder", lambda folder: time.sleep(60) if "archive" in folder else real(folder))
+    monkeypatch.setattr(folders, "answers", functools.partial(answers, patience=1.0))
+    folders.make(config)
+    (line,) = log
+    assert "does not answer" in line
+
+
+@pytest.mark.parametrize("name", ["state", "archive"])
+def test_a_folder_that_cannot_be_made_is_a_mistake_in_the_configuration(config, name):
+    config.paths.root.joinpath(name).touch()
+    with pytest.raises(NotConfigured, match=f"{name}: .*cannot be created.*set another folder"):
+        folders.make(config)
