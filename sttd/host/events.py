@@ -63,6 +63,7 @@ class Kind(enum.Enum):
     MODEL_REPLACED = "model-replaced", "1fb814f6522849cb8bf79a14bf11f59c", "WARNING"
 
     WORKER_KILLED = "worker-killed", "ccc25c1e7c014782b09ec2b5629e1587", "INFO"
+    WORKER_CONFINED = "confined", "7c925c1c7f9d438a9e6ce57fa0c2cc5f", "DEBUG"
     WORKER_DIED = "worker-died", "f83777ba81e4410287ac0795577f7a66", "WARNING"
     WORKER_OOM = "worker-oom", "eb8c49a05faf4e669a84b3f755b57666", "ERROR"
     WORKER_STUCK = "worker-stuck", "f6ff0364ce1241c893c5814ec6ad6d50", "ERROR"

@@ -15,10 +15,10 @@ from typing import Any
 
 from sttd import worker
 from sttd.part import Chunks, Event, PartSpec
-from sttd.worker import LoadedModel, NoModel, PartFailed, cleanup, load, model
+from sttd.worker import LoadedModel, NoModel, PartFailed, cleanup, confine, load, model
 from sttd.worker.folder import DEMO
 
-__all__ = ["Cleaner", "LoadedModel", "NoModel", "PartFailed", "load", "run_part"]
+__all__ = ["Cleaner", "LoadedModel", "NoModel", "PartFailed", "confine", "load", "run_part"]
 
 SCALE = float(os.environ["STTD_BENCH_SCALE"])  # seconds that stand for a minute
 FOLDER = Path(os.environ["STTD_BENCH_FOLDER"])

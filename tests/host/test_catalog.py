@@ -21,7 +21,7 @@ ENTRY = re.compile(
 )
 ENTRIES = {number: (head, text) for number, head, text in ENTRY.findall(CATALOG.read_text("utf-8"))}
 # built where the name of the kind is not in sight: see `Kind.of`, whose records carry the worker's text
-FROM_WORKERS = {Kind.MODEL_TIMEOUT, Kind.MODEL_ERROR, Kind.MODEL_FALLBACK, Kind.CLEANUP}
+FROM_WORKERS = {Kind.MODEL_TIMEOUT, Kind.MODEL_ERROR, Kind.MODEL_FALLBACK, Kind.CLEANUP, Kind.WORKER_CONFINED}
 
 
 def calls(name: str) -> list[tuple[Path, ast.Call]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,3 +119,66 @@ def test_a_hostile_file_fails_and_its_worker_serves_on(rig, tmp_path):
     told.pool.submit(spec_of(speech.SAMPLES / "english.flac", "2.0"))
     assert isinstance(told.end("2.0"), Done)
     assert told.pids() == [pid]
+
+
+WRITES = """
+import os, socket, subprocess, sys
+from sttd.worker import *
+from sttd.worker import run_part as real
+
+def run_part(spec, model):
+    tried = {
+        "create": lambda: open(spec.source + ".new", "w"),
+        "overwrite": lambda: open(spec.source, "r+"),
+        "truncate": lambda: os.truncate(spec.source, 0),
+        "remove": lambda: os.remove(spec.source),
+        "rename": lambda: os.rename(spec.source, spec.source + ".old"),
+        "folder": lambda: os.mkdir(spec.source + ".d"),
+        "link": lambda: os.symlink("/etc/passwd", spec.source + ".l"),
+        "program": lambda: subprocess.run(["/bin/true"]),
+        "connect": lambda: socket.create_connection(("127.0.0.1", 9)),
+        "signal": lambda: os.kill(os.getppid(), 0),
+    }
+    for name, act in tried.items():
+        try:
+            act()
+            print("DID", name, file=sys.stderr, flush=True)
+        except PermissionError:
+            print("REFUSED", name, file=sys.stderr, flush=True)
+        except OSError as error:
+            print("FAILED", name, error, file=sys.stderr, flush=True)
+    yield from real(spec, model)
+"""
+
+
+def landlock() -> int:
+    """The version that this kernel has; below 1: none."""
+    return ctypes.CDLL(None).syscall(444, None, 0, 1)
+
+
+@pytest.mark.skipif(landlock() < 3, reason="this kernel has no Landlock, or one that lets files be truncated")
+def test_a_worker_can_write_no_file_run_no_program_and_signal_nobody_and_still_transcribes(tmp_path):
+    """Whatever a recording makes of a decoder. Run apart from pytest, to hear its standard error."""
+    (tmp_path / "attacker.py").write_text(WRITES)
+    source = tmp_path / "talk.flac"
+    shutil.copy(speech.SAMPLES / "english.flac", source)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom tests.pool.conftest import Rig\nfrom tests.pool.test_real_worker import spec_of\n"
+        f"if __name__ == '__main__':\n    told = Rig(worker='attacker')\n    told.pool.submit(spec_of(Path({str(source)!r}), '1.0'))\n"
+        "    print(type(told.end('1.0')).__name__)\n    told.pool.close(0.0)\n"
+    )
+    (tmp_path / "drive.py").write_text(code)
+    environ = os.environ | {"PYTHONPATH": f"{Path.cwd()}:{tmp_path}"}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "drive.py"], capture_output=True, text=True, env=environ, timeout=100, check=False
+    )
+    assert done.stdout == "Done\n", done.stderr
+    told = dict(
+        line.split()[1::-1] for line in done.stderr.splitlines() if line.split()[0] in ("DID", "REFUSED", "FAILED")
+    )
+    may = {"connect"} if landlock() < 4 else set()
+    may |= {"signal"} if landlock() < 6 else set()
+    assert {name for name, how in told.items() if how != "REFUSED"} <= may, told
+    assert len(told) == 10
+    assert sorted(path.name for path in tmp_path.glob("talk*")) == ["talk.flac"]
+    assert source.stat().st_size == (speech.SAMPLES / "english.flac").stat().st_size

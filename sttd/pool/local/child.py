@@ -35,7 +35,8 @@ class Settings:
     cleanup_every_chunks: int
     cleanup_cooldown: float  # seconds
     gpu: str | None = None  # the one GPU that it may see, as CUDA_VISIBLE_DEVICES names it; None: as the parent
-    worker: str = WORKER  # the module with load, run_part, Cleaner and NoModel
+    cuda: bool = False  # a GPU may be used
+    worker: str = WORKER  # the module with confine, load, run_part, Cleaner and NoModel
 
 
 def main(orders: Connection, messages: Connection, settings: Settings) -> None:
@@ -62,6 +63,7 @@ class Child:
         self._messages = messages  # file descriptor
         self._writing = threading.Lock()  # notices come from the thread that loads, too
         self._worker: Any = importlib.import_module(settings.worker)
+        self._cuda = settings.cuda
         self._cleaner = self._worker.Cleaner(settings.cleanup_every_chunks, settings.cleanup_cooldown)
         self._model: Any = None
         self._orders: queue.SimpleQueue[Do | Exit] = queue.SimpleQueue()
@@ -70,9 +72,14 @@ class Child:
 
     def work(self, orders: int) -> None:
         """Until told to exit."""
+        confined: str | None = self._worker.confine(cuda=self._cuda)  # before there is a second thread
         threading.Thread(target=self._listen, args=(orders,), name="orders", daemon=True).start()
         while isinstance(order := self._orders.get(), Do):
             self._send(Took(order.part.part_id, order.part.attempt))
+            if confined is not None:
+                part_id, attempt = order.part.part_id, order.part.attempt
+                self._send(Notice(level="DEBUG", text=confined, event="confined", part_id=part_id, attempt=attempt))
+                confined = None
             self._send(self._attempt(order.part))
 
     def _listen(self, orders: int) -> None:

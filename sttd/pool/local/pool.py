@@ -166,8 +166,13 @@ class LocalPool:
         memory = self._config.memory
         gpu = gpu_for(seat.number, self._gpus)
         settings = child.Settings(
-            os.getpid(), memory.cleanup_every_chunks, memory.cleanup_cooldown, gpu, self._worker
-        )  # fmt: skip
+            parent=os.getpid(),
+            cleanup_every_chunks=memory.cleanup_every_chunks,
+            cleanup_cooldown=memory.cleanup_cooldown,
+            gpu=gpu,
+            cuda=self._config.model.device != "cpu",
+            worker=self._worker,
+        )
         try:
             seat.process.start(settings)
         except OSError as error:
