@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import sys
 import time
@@ -18,6 +17,7 @@ from sttd.cli.options import given, shared
 from sttd.errors import SttdError, UsageError
 from sttd.fs.patience import answers
 from sttd.job import Job, State
+from sttd.ledger import moved
 from sttd.ledger.request import Ask, Request, checked
 from sttd.text import printable
 
@@ -175,10 +175,14 @@ def refuse_redo(job: Job, config: Config) -> None:
         raise NotPossible(f"job {job.id} is {job.state}: {other}")
     if job.location == "":
         raise NotPossible(f"the source of job {job.id} was deleted, as output.source says: drop it once more")
-    source = job.location or os.path.join(config.paths.inbox, job.source)  # noqa: PTH118 - bytes-safe strings
+    noted = job.location or os.path.join(config.paths.inbox, job.source)  # noqa: PTH118 - bytes-safe strings
+
+    def is_there() -> bool:
+        return os.path.lexists(moved.location(job, config.paths) or noted)
+
     # a share that does not answer: the daemon will see what becomes of it
-    if not answers({"there": functools.partial(os.path.lexists, source)}).get("there", True):
-        raise NotPossible(f"the source of job {job.id} is gone: {printable(source)}")
+    if not answers({"there": is_there}).get("there", True):
+        raise NotPossible(f"the source of job {job.id} is gone: {printable(noted)}")
 
 
 def _named(job: Job) -> str:

@@ -18,7 +18,7 @@ from sttd.errors import LedgerError, SttdError
 from sttd.host.events import Kind, say
 from sttd.hub.names import require_name
 from sttd.job import Job, Overrides, State
-from sttd.ledger import Answer, Ask, Request
+from sttd.ledger import Answer, Ask, Request, moved
 from sttd.ledger.spool import Left, Unfit
 from sttd.part import Cause
 from sttd.text import printable
@@ -155,7 +155,7 @@ def retry(context: Context, job: Job) -> str:
     latest = context.ledger.latest(job.source)
     if not job.location and latest is not None and latest.id != job.id:
         raise Refused(f"job {job.id}: {printable(job.source)} is another file by now, which job {latest.id} is about")
-    now = context.utc()
+    now, where = context.utc(), moved.location(job, context.config.paths)
     changes = {
         "attempts": 0,
         "not_before": 0.0,
@@ -165,7 +165,7 @@ def retry(context: Context, job: Job) -> str:
         "copy_of": None,
         "no_copy": False,
     }
-    context.ledger.update(job, state=State.QUEUED, queued_at=now, location=job.location or None, **changes)
+    context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
     say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again", job)
     return f"{_named(job)} is queued again"
 
@@ -197,7 +197,7 @@ def redo(context: Context, job: Job, overrides: Overrides) -> str:
         raise Refused(f"{overrides.language!r} is no language that Whisper knows")
     new = context.ledger.add(
         job.source, job.identity, context.utc(),
-        location=job.location, redo_of=job.id, sha256=job.sha256, overrides=overrides,
+        location=moved.location(job, context.config.paths), redo_of=job.id, sha256=job.sha256, overrides=overrides,
     )  # fmt: skip
     words = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(overrides).items() if value)
     text = f"job {new.id}: {printable(job.source)} is done again ({printable(words) or 'as configured'})"

@@ -140,7 +140,7 @@ class Stations:
             model=Model(name="demo"),
         )
         for path in paths.values():
-            path.mkdir()
+            path.mkdir(exist_ok=True)
         make(paths["state"] / SPOOL)
         (paths["inbox"] / ".sttd.lock").touch()
         self.now = 1e9

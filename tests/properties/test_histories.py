@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sttd.config import Output
-from sttd.job import State
+from sttd.daemon import requests
+from sttd.job import Overrides, State
 from sttd.part import Cause
 from tests.properties import words
 from tests.properties.stations import CHUNKS, Stations
@@ -159,4 +161,31 @@ def test_a_source_that_was_kept_is_known_whatever_is_configured_later(then):
         write(stations, 2)
         drain(stations)
         assert states(stations) == [(1, State.DONE), (2, State.DONE)]
+        stations.context.ledger.close()
+
+
+@pytest.mark.parametrize("times", [shutil.copy2, shutil.copyfile], ids=["cp -a", "cp -r"])
+def test_retry_and_redo_find_their_sources_below_the_folders_of_a_copied_root(times):
+    """The ledger has the old paths. The copy takes nothing out of the root that it was made from, which is still there."""
+    with words.folder() as old, words.folder() as new:
+        stations = Stations(Path(old), "archive")
+        write(stations, 1, "good.mp3")
+        drain(stations)
+        write(stations, 22, "bad.mp3")
+        begin(stations)
+        stations.end(next(iter(stations.pool.attempts.values())), Cause.BAD_FILE)
+        drain(stations)
+        stations.context.ledger.close()
+        shutil.copytree(old, new, dirs_exist_ok=True, copy_function=times)
+        before = sorted(Path(old).rglob("*.mp3"))
+        stations = Stations(Path(new), "archive")
+        done, failed = (stations.context.ledger.get(number) for number in (1, 2))
+        requests.redo(stations.context, done, Overrides(language="th"))
+        requests.retry(stations.context, failed)
+        drain(stations)
+        assert [job.state for job in stations.context.ledger.jobs()] == [State.DONE] * 3
+        assert sorted(path.name for path in (Path(new) / "archive").iterdir()) == ["bad.mp3", "good.mp3"]
+        assert not list((Path(new) / "failed").glob("*.mp3"))
+        assert sorted(Path(old).rglob("*.mp3")) == before
+        assert stations.context.ledger.get(1).location == done.location
         stations.context.ledger.close()
