@@ -25,9 +25,10 @@ from sttd.daemon import (
     whereabouts,
 )
 from sttd.daemon.context import Context
-from sttd.daemon.errands import Finished
+from sttd.daemon.errands import Errands, Finished
 from sttd.daemon.guard import guard
 from sttd.daemon.life import Life, held_up
+from sttd.daemon.lookback import LookBack
 from sttd.daemon.signals import Signal
 from sttd.errors import LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
@@ -60,6 +61,7 @@ class Loop:
         self._inputs = inputs
         self._notifier = notifier
         self._life = Life(context, notifier)
+        self._look_back = LookBack(context, Errands(inputs.put, threads=1))
         self._upkeep = retention.Upkeep(context)
         self._schedule = Schedule()
         self._ticked = context.clock()
@@ -157,6 +159,7 @@ class Loop:
             filing.resume(context)
             self._notifier.watchdog()
             whereabouts.look_after(context)
+            self._look_back.step()
             self._life.tell()
             if context.stopping:
                 self._notifier.extend_timeout(30)

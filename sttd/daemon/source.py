@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, State
 from sttd.ledger.fresh import fresh
+from sttd.part import Cause
+from sttd.rules.lookback import ages
 from sttd.text import printable
 
 
@@ -17,16 +20,38 @@ def source_path(context: Context, job: Job) -> str:
 
 
 def start_anew(context: Context, job: Job) -> Job:
-    """The source is not what was queued: the job is about the file as it is now, once it has settled."""
-    try:
-        # the stat may be made here: a worker, or an errand, has just looked at the file, so that its mount answers
-        identity = Identity.of(os.stat(source_path(context, job)))  # noqa: PTH116
-    except OSError:
-        identity = job.identity  # the inbox will tell that it is gone
-    now = context.utc()
-    changes = fresh(identity) | {"not_before": now + context.config.settle(), "queued_at": now, "options_key": None}
+    """The source is not what was queued: the job is about the file as it is now, once it has settled.
+
+    Where there is no regular file any more, a link in its place for instance, the inbox makes sure that it is gone.
+    """
+    config, now = context.config, context.utc()
+    identity = _as_it_is(source_path(context, job))
+    # nobody tells when a file outside the inbox has settled: a writer that goes on in archive/ is given more time each try
+    wait = config.settle() if job.location is None else max(config.settle(), ages(config.watch.patience)[0])
+    waiting = {"not_before": now + wait, "queued_at": now, "options_key": None}
+    if identity is None:
+        gone = {
+            "cause": Cause.GONE,
+            "error": "there is no regular file any more",
+            "not_before": now + config.pool.machine_wait,
+        }
+        job = context.ledger.update(job, state=State.QUEUED, **fresh(job.identity) | waiting | gone)
+        look_for(context, job)
+        return job
     say(Kind.JOB_CHANGED, f"job {job.id}: {printable(job.source)} has changed and starts again as it is now", job)
-    return context.ledger.update(job, state=State.QUEUED, **changes)
+    return context.ledger.update(job, state=State.QUEUED, **fresh(identity) | waiting)
+
+
+def _as_it_is(path: str) -> Identity | None:
+    """The regular file at `path` as it is now; None: there is none. A link is not followed.
+
+    It may be looked at here: a worker, or an errand, has just looked at it, so that its mount answers.
+    """
+    try:
+        seen = os.lstat(path)
+    except OSError:
+        return None
+    return Identity.of(seen) if stat.S_ISREG(seen.st_mode) else None
 
 
 def look_for(context: Context, job: Job) -> None:

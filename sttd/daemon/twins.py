@@ -9,13 +9,13 @@ from __future__ import annotations
 import enum
 import hashlib
 import os
-from pathlib import Path
 
 from sttd.daemon import filing, orders
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.daemon.source import source_path
 from sttd.errors import SttdError
+from sttd.fs.regular import open_regular
 from sttd.fs.sparse import is_unwritten
 from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, State
@@ -101,7 +101,7 @@ def content_hash(path: str, identity: Identity) -> str | None:
     None: it cannot be read, is another version before or afterwards, or would be read for hours for nothing.
     """
     try:
-        with Path(path).open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             if Identity.of(os.fstat(file.fileno())) != identity or is_unwritten(file.fileno()):
                 return None
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+import os
+
+from sttd.fs.regular import open_regular
 
 
 def digest(path: str) -> str:
     """The SHA-256 of a file, in hexadecimal.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is no regular file.
     """
-    with Path(path).open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -147,6 +147,18 @@ class Questions:
         with told(self.path):
             return [number for (number,) in self._db.execute(_SETTLED_ORIGINALS)]
 
+    def filed(self, after: float, until: float, limit: int) -> list[Job]:
+        """Jobs that ended between two times (UTC seconds) and whose source was filed away; the newest of each file."""
+        return self._all(
+            f"""
+            {_SELECT} INDEXED BY jobs_ended WHERE finished_at > ? AND finished_at <= ? AND finished_at IS NOT NULL
+            AND location IS NOT NULL AND location > x'' AND state IN ('done', 'failed') AND plan IS NULL
+            AND NOT EXISTS (SELECT 1 FROM jobs AS newer WHERE newer.location = jobs.location AND newer.id > jobs.id)
+            ORDER BY finished_at, id LIMIT ?
+            """,
+            (after, until, limit),
+        )
+
     def looked_for(self) -> list[str]:
         """Sources below the inbox that a worker did not find."""
         query = "SELECT source FROM jobs WHERE state = 'queued' AND cause = 'gone' AND location IS NULL"

@@ -1,0 +1,129 @@
+"""Sources that were filed away are looked at again, in case their writers went on: a grown one is a new job.
+
+Which ones follows from the ledger: ended jobs, by the time of their end. A fact says up to which end they were looked at,
+so that a restart misses none. The looks are made on a thread of their own, a page at a time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from dataclasses import dataclass
+
+from sttd.daemon.context import Context
+from sttd.daemon.errands import Errands
+from sttd.errors import SttdError
+from sttd.fs.digest import digest
+from sttd.host.events import Kind, say
+from sttd.job import Identity, Job, State
+from sttd.rules.lookback import Filed, ages, compare
+from sttd.text import printable
+
+FACT = "looked back"  # UTC seconds of the end of the last job that was looked at, by age
+PAGE = 500  # files in one errand
+INTERVAL = 30.0  # seconds between two looks, at most
+OLDEST = 7 * 86_400.0  # seconds; what ended before that is not looked at after a long stop
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    age: int  # its number
+    jobs: list[Job]
+    until: float  # UTC seconds: all jobs were looked at that ended before
+
+
+class LookBack:
+    """One page under way at a time. Owned by the loop."""
+
+    def __init__(self, context: Context, errands: Errands) -> None:
+        self._context = context
+        self._errands = errands
+        self._ends: list[float] | None = None  # by age; see `FACT`
+        self._due = 0.0  # monotonic seconds
+
+    def step(self) -> None:
+        """Look at the next page of each age, where one is due."""
+        context, now = self._context, self._context.clock()
+        if self._errands.under_way or now < self._due or context.stopping or context.inbox is None:
+            return
+        waits = ages(context.config.watch.patience)
+        if self._ends is None:
+            self._ends = self._remembered(waits)
+        self._due = now + max(1.0, min(INTERVAL, waits[0] / 10))
+        for number, wait in enumerate(waits):
+            until = context.utc() - wait
+            if until <= self._ends[number]:
+                continue
+            jobs = context.ledger.filed(self._ends[number], until, PAGE)
+            if jobs:
+                is_full = len(jobs) == PAGE
+                self._post(_Page(number, jobs, (jobs[-1].finished_at or until) if is_full else until))
+                self._due = 0.0 if is_full else self._due
+                return
+            self._ends[number] = until
+
+    def _remembered(self, waits: tuple[float, ...]) -> list[float]:
+        now, stored = self._context.utc(), self._context.ledger.fact(FACT)
+        known = stored if isinstance(stored, list) and len(stored) == len(waits) else [math.inf] * len(waits)
+        return [max(now - wait - OLDEST, min(float(end), now - wait)) for end, wait in zip(known, waits, strict=True)]
+
+    def _post(self, page: _Page) -> None:
+        def then(found: list[tuple[Job, Identity]]) -> None:
+            ledger = self._context.ledger
+            with ledger.transaction():
+                for job, identity in found:
+                    self._add(job, identity)
+                if self._ends is not None:
+                    self._ends[page.age] = page.until
+                    ledger.set_fact(FACT, self._ends)
+
+        def failed(error: OSError | SttdError) -> None:
+            say(Kind.REMARK, f"sources that were filed away cannot be looked at again: {printable(str(error))}")
+
+        name = "looks again at sources that were filed away"
+        self._errands.post(name, lambda: written_on(page.jobs), then, failed)
+
+    def _add(self, job: Job, identity: Identity) -> None:
+        """A new job, from where the file lies; the old one keeps its result."""
+        context = self._context
+        current = context.ledger.find(job.id)
+        if current is None or current.state is not job.state or current.location != job.location:
+            return  # a person has asked for something meanwhile
+        now = context.utc()
+        # its writer may be at work still: the new job starts when nothing more came for a while, and starts anew until then
+        not_before = now + max(context.config.settle(), min(60.0, ages(context.config.watch.patience)[0]))
+        new = context.ledger.add(job.source, identity, now, location=job.location, not_before=not_before)
+        if job.state is State.FAILED:
+            context.ledger.update(current, location="")
+        text = (
+            f"job {new.id}: {printable(job.source)} was written on after job {job.id} had ended: it is queued as it is now, "
+            f"from {printable(job.location or '')}"
+        )
+        say(Kind.JOB_QUEUED, text, new, size=identity.size)
+
+
+def written_on(jobs: list[Job]) -> list[tuple[Job, Identity]]:
+    """Those whose source is another version than the one that was filed away, with what it is now."""
+    found = []
+    for job in jobs:
+        try:
+            identity = _look(job)
+        except OSError:
+            continue  # a later look, or nobody, will see it
+        if identity is not None:
+            found.append((job, identity))
+    return found
+
+
+def _look(job: Job) -> Identity | None:
+    seen = os.lstat(job.location or "")
+    if not stat.S_ISREG(seen.st_mode):
+        return None
+    found = Identity.of(seen)
+    match compare(job.identity, found):
+        case Filed.SAME:
+            return None
+        case Filed.DOUBT if job.sha256 and digest(job.location or "") == job.sha256:
+            return None
+    return found
