@@ -18,6 +18,9 @@ from sttd.text import printable, sentence
 @shared
 def run(model: str | None, drain: bool) -> int:
     """Watch the inbox and transcribe what comes, until SIGTERM or Ctrl-C."""
+    from sttd.host.init import stand_aside
+
+    stand_aside()
     words = given()
     more = [] if model is None else [f"model.name={model}"]
     config = words.load(more)
