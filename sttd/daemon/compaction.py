@@ -37,9 +37,11 @@ class Compaction:
         if not size or not is_due(size, self._needed or self._estimate(), names_for):
             return
         compacted = yield lambda: compact(manifest.path, size)
-        while not hand_over(manifest, compacted):
-            size = manifest.size()
-            compacted = yield lambda compacted=compacted, size=size: catch_up(manifest.path, compacted, size)  # type: ignore[misc]
+        with manifest.path.open("rb") as old:
+            while not hand_over(manifest, compacted):
+                size = manifest.size()
+                compacted = yield lambda compacted=compacted, size=size: catch_up(manifest.path, compacted, size)  # type: ignore[misc]
+            yield old.close  # the file system frees the blocks of a large file for a while
         self._needed = float(compacted.needed)
         if names_for is not None and ledger.forgotten == forgotten:
             ledger.set_fact(FORGET, None)

@@ -7,6 +7,7 @@ each step takes few jobs. Nothing that a job still needs is removed: the ledger 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -23,10 +24,11 @@ from sttd.job import State
 from sttd.ledger import WORK, Ledger
 from sttd.outbox import retention
 from sttd.outbox.retention import Choice, Kept
-from sttd.rules.clock import DAY, WallClock
+from sttd.rules.clock import DAY, HOUR, Known, WallClock
+from sttd.text import printable
 
 INTERVAL = 600.0  # seconds between two rounds
-CLOCK = "clock"  # the fact: UTC seconds, as retention last believed them
+CLOCK = "clock"  # the fact: a `Known`
 ROWS = 100  # jobs or files in one step on the loop
 FOUND = 10_000  # jobs that are looked for at once
 
@@ -47,9 +49,8 @@ class Upkeep:
         self._round: Steps | None = None
         self._compaction = Compaction(context)
         self._clock: WallClock | None = None
-        self._walks: dict[
-            str, tuple[float, int]
-        ] = {}  # of a folder: when it is due (UTC), and ended jobs at the last one
+        self._stored_clock, self._ended_then = -float("inf"), -1
+        self._walks: dict[str, tuple[float, int]] = {}  # of a folder: when it is due (UTC), ended jobs at the last one
 
     def begin(self) -> None:
         """Start a round; nothing happens while one is under way, and for `sttd transcribe`, whose folders go away anyway."""
@@ -82,19 +83,34 @@ class Upkeep:
     def _steps(self) -> Steps:
         limits, paths = self._context.config.retention, self._context.config.paths
         if limits != Retention() and self._believes_clock():
-            yield from _tried(self._forget_jobs(limits.ledger_age))
-            yield from _tried(self._thin(str(paths.archive), limits.archive_age, limits.archive_size))
-            yield from _tried(self._thin(str(paths.failed), limits.failed_age, limits.failed_size))
-        yield from _tried(self._compaction.steps())
+            yield from self._try("old jobs cannot be forgotten", self._forget_jobs(limits.ledger_age))
+            for folder, age, size in (
+                (paths.archive, limits.archive_age, limits.archive_size),
+                (paths.failed, limits.failed_age, limits.failed_size),
+            ):
+                yield from self._try(f"what is old in {folder} cannot be removed", self._thin(str(folder), age, size))
+        yield from self._try("the manifest cannot be rewritten", self._compaction.steps())
+
+    def _try(self, what: str, steps: Steps) -> Steps:
+        """A part of the round. What it cannot do is said once, and tried again in the next one; the other parts go on."""
+        troubles = self._context.troubles
+        try:
+            yield from steps
+        except LedgerCorrupt:
+            raise
+        except (OSError, SttdError) as error:
+            text = f"{what}: {printable(str(error))}"
+            if troubles.begin(what, text):
+                logger.warning("{}; it is tried again", text)
+        else:
+            troubles.end(what)
 
     def _believes_clock(self) -> bool:
         """Whether the clock may decide what is old. Says so once where it may not."""
-        ledger, now = self._context.ledger, self._context.utc()
+        now, ledger = self._context.utc(), self._context.ledger
         if self._clock is None:
-            stored = ledger.fact(CLOCK)
-            newest = [] if stored is not None else ledger.jobs(limit=1)
-            times = [time for job in newest for time in (job.created_at, job.started_at, job.finished_at) if time]
-            self._clock = WallClock(float(max(times, default=now) if stored is None else stored), self._boot())
+            self._clock = WallClock(self._known_clock(), self._boot())
+        before = self._clock.known
         news, believed = self._clock.look(now, self._boot())
         if news:
             logger.warning(
@@ -102,10 +118,26 @@ class Upkeep:
                 "before it has been so for a day",
                 self._clock.ahead / DAY,
             )
-        stored = ledger.fact(CLOCK)
-        if believed and (stored is None or not 0 <= now - stored < DAY / 2):
-            ledger.set_fact(CLOCK, now)
+        # an idle disk may sleep: a time that is a few hours old serves as well
+        is_recent = 0 <= now - self._stored_clock < 6 * HOUR and self._ended() == self._ended_then
+        if news or (before.doubted is not None and believed) or not is_recent:
+            ledger.set_fact(CLOCK, dataclasses.asdict(self._clock.known))
+            self._stored_clock, self._ended_then = now, self._ended()
         return believed
+
+    def _known_clock(self) -> Known:
+        """As an earlier run left it; where none did, by the newest job."""
+        stored = self._context.ledger.fact(CLOCK)
+        if stored is not None:
+            return Known(**stored)
+        newest = self._context.ledger.jobs(limit=1)
+        times = [time for job in newest for time in (job.created_at, job.started_at, job.finished_at) if time]
+        return Known(max(times, default=self._context.utc()))
+
+    def _ended(self) -> int:
+        """How many jobs have ended, those that were forgotten since included."""
+        counts = self._context.ledger.counts()
+        return counts[State.DONE] + counts[State.FAILED] + self._context.ledger.forgotten
 
     def _forget_jobs(self, age: float) -> Steps:
         """Forget jobs with all that has their names: rows, lines of the manifest, checkpoints, damaged copies."""
@@ -131,8 +163,7 @@ class Upkeep:
 
     def _thin(self, folder: str, age: float, size: float) -> Steps:
         """Remove old sources from a folder. It is looked through only when something in it may have become old."""
-        ledger, now, counts = self._context.ledger, self._context.utc(), self._context.ledger.counts()
-        ended = counts[State.DONE] + counts[State.FAILED] + ledger.forgotten
+        ledger, now, ended = self._context.ledger, self._context.utc(), self._ended()
         due, before = self._walks.get(folder, (now, ended))
         if age == size == float("inf") or (now < due and (size == float("inf") or ended == before)):
             return
@@ -154,16 +185,6 @@ class Upkeep:
             logger.info(
                 "{} removed from {}, as [retention] says: {:.1f} MiB", counted(len(removed), "file"), folder, figure
             )
-
-
-def _tried(steps: Steps) -> Steps:
-    """What one part of the round cannot do, the next round tries again; the other parts go on."""
-    try:
-        yield from steps
-    except LedgerCorrupt:
-        raise
-    except (OSError, SttdError) as error:
-        logger.warning("what is old cannot be removed: {}; it is tried again", error)
 
 
 def _without_fault(work: Callable[[], Any]) -> Callable[[], Any]:

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-DAY = 86_400.0  # seconds
+from dataclasses import dataclass
+
+HOUR, DAY = 3600.0, 86_400.0  # seconds
+WEEK = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the clock, for the next start of the daemon. UTC seconds."""
+
+    believed: float  # the latest time that was believed
+    doubted: float | None = None  # since when it is not
 
 
 class WallClock:
     """Compares UTC with the time that has passed since it was last believed, by a clock that nobody sets.
 
-    UTC that is more than a day ahead is not believed: the clock was set wrong, or right after it had been wrong for long. It is
-    believed again once it is back, or has gone on from there for a day without another jump. A clock that was set back
-    makes nothing old, and is believed at once.
+    - UTC that is more than a day ahead is not believed: the clock was set wrong, or the machine was off.
+    - It is believed again a day later by its own reckoning, if it did not jump again.
+    - A clock that was set back makes nothing old, and is believed at once.
     """
 
-    def __init__(self, utc: float, boot: float) -> None:
-        """`utc` was the time when the other clock, whatever that counts from, stood at `boot` or before. Both in seconds."""
-        self._believed = (utc, boot)
-        self._doubted: tuple[float, float] | None = None
+    def __init__(self, known: Known, boot: float) -> None:
+        """`boot` is what the other clock says now; it may begin anywhere. In seconds."""
+        self._known = known
+        self._believed_at = boot  # or before
+        self._last: tuple[float, float] | None = None  # the latest look
         self.ahead = 0.0  # seconds, at the latest look
 
+    @property
+    def known(self) -> Known:
+        return self._known
+
     def look(self, utc: float, boot: float) -> tuple[bool, bool]:
-        """Whether there is a jump that is news, and whether `utc` is to be believed."""
-        self.ahead = _gain(self._believed, utc, boot)
-        if self.ahead <= DAY:
-            self._believed, self._doubted = (utc, boot), None
-            return False, True
-        if self._doubted is None or abs(_gain(self._doubted, utc, boot)) > DAY:
-            self._doubted = (utc, boot)
-            return True, False
-        if boot - self._doubted[1] >= DAY:
-            self._believed, self._doubted = (utc, boot), None
-            return False, True
-        return False, False
-
-
-def _gain(since: tuple[float, float], utc: float, boot: float) -> float:
-    """By how much more UTC has advanced than the other clock."""
-    return (utc - since[0]) - (boot - since[1])
+        """Whether a new doubt begins, and whether `utc` is to be believed."""
+        known, last, self._last = self._known, self._last, (utc, boot)
+        self.ahead = (utc - known.believed) - (boot - self._believed_at)
+        if self.ahead > DAY:
+            jumped = last is not None and abs((utc - last[0]) - (boot - last[1])) > HOUR
+            if known.doubted is None or jumped or not 0 <= utc - known.doubted <= WEEK:
+                self._known = Known(known.believed, utc)
+                return True, False
+            if utc - known.doubted < DAY:
+                return False, False
+        self._known, self._believed_at = Known(utc), boot
+        return False, True

@@ -65,3 +65,12 @@ def test_files_are_told_apart_from_those_that_are_known_within_one_event(station
         ("again.mp3", NEW, State.QUEUED, None),
         ("new.mp3", NEW, State.QUEUED, None),
     ]
+
+
+def test_the_owner_of_a_file_is_noted_with_its_job(stations):
+    """As the file is now: who replaces another one's recording has it in his own share of the workers' time."""
+    context, _ = stations
+    for identity in (Identity(100, 1, 1001), Identity(100, 2, 1002)):
+        intake.found(context, Found((("a.mp3", identity),)))
+        assert [job.owner for job in context.ledger.jobs()] == [identity.owner]
+    assert context.ledger.waiting_owners() == [1002]

@@ -132,7 +132,7 @@ def test_a_disk_without_room_leaves_the_old_one(tmp_path):
     [
         (SLACK, 0, None, False),
         (2 * MiB, 1 * MiB, None, False),
-        (4 * MiB, 1 * MiB, None, True),
+        (3 * MiB, 1 * MiB, None, True),
         (1000 * MiB, 600 * MiB, None, False),
         (1000, 1000, 1.0, True),  # a small one: names of forgotten jobs go at once
         (SMALL + 1, SMALL, 600.0, False),

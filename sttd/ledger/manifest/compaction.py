@@ -23,7 +23,7 @@ from sttd.errors import LedgerError
 from sttd.ledger.manifest.log import Manifest, create, write_all
 from sttd.ledger.seal import is_whole, seal, unseal
 
-SLACK = 2**20  # bytes: a smaller manifest is not worth the work
+SLACK = 2**16  # bytes: a smaller manifest is not worth the work
 SMALL = 16 * 2**20  # bytes: rewritten in a second or so
 DAY = 86_400.0  # seconds
 HANDOVER = 256 * 1024  # bytes that are copied on the loop, at most
