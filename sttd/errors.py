@@ -1,5 +1,7 @@
 """The errors that all stations share. Each message says what is wrong and what to do about it."""
 
+INTERRUPTED = 130  # exit code after Ctrl-C, as a shell has it: 128 + SIGINT
+
 
 class SttdError(Exception):
     """Anything that sttd tells a person about in one line; `exit_code` is what the command line ends with."""

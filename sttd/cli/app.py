@@ -11,12 +11,9 @@ import click
 
 from sttd import __version__
 from sttd.cli.options import Given, shared
-from sttd.errors import ConfigError, SttdError
+from sttd.errors import INTERRUPTED, ConfigError, SttdError
 from sttd.host.stream import is_journal
 from sttd.text import sentence
-
-INTERRUPTED = 130  # as a shell tells it: 128 + SIGINT
-
 
 COMMANDS = {  # where each lives, in the order in which a person meets them
     "run": "serve", "demo": "demo", "status": "look", "jobs": "look", "show": "look", "retry": "ask", "cancel": "ask",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # a transcript that is being put in place is still work under way to everyone but the daemon
 UNDER_WAY = (State.RUNNING, State.COMMITTING)
+STUCK = 300.0  # seconds after which work on one file counts as held up
 
 
 def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
@@ -33,18 +34,24 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
         "paused": bool(ledger.fact("paused", default=False)) if ledger else False,
         "inbox": {"ignored": {}, "settling": 0, "away": None} | now.get("inbox", {}),
         "trouble": now.get("trouble", []),
+        "operations": now.get("operations", []),
     }  # fmt: skip
 
 
-def health(found: dict[str, Any]) -> int:
+def health(found: dict[str, Any], now: float) -> int:
     """The exit code of `sttd status`, for a health check. A pause is what a person wants, and no trouble.
+
+    Args:
+        found: what `status` gives.
+        now: UTC seconds.
 
     Returns:
         0 the daemon runs and works; 1 it runs, and something holds work up; 3 it does not run, as systemctl has it.
     """
     if not found["daemon"]["running"]:
         return 3
-    return 1 if found["trouble"] or found["inbox"]["away"] else 0
+    stuck = any(now - operation["since"] > STUCK for operation in found["operations"])
+    return 1 if found["trouble"] or found["inbox"]["away"] or stuck else 0
 
 
 def live_figures(ledger: Ledger) -> dict[str, Any]:
@@ -57,8 +64,9 @@ def counts(ledger: Ledger | None) -> dict[str, int]:
     found = dict.fromkeys(State, 0) if ledger is None else ledger.counts()
     names = (State.QUEUED, State.RUNNING, State.DONE, State.FAILED, State.CANCELLED, State.VANISHED)
     counts = {str(name): found[name] for name in names}
+    # to programs a job is under way until its files are in place; how many of those no worker has any more comes last
     counts[State.RUNNING] += found[State.COMMITTING]
-    return counts
+    return counts | {str(State.COMMITTING): found[State.COMMITTING]}
 
 
 def _worker(worker: dict[str, Any]) -> dict[str, Any]:

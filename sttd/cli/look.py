@@ -40,7 +40,7 @@ def status(as_json: bool, watch: bool) -> int:
         _print_status(found, as_json)
     else:
         print(f"sttd: {access.no_ledger(config)}", file=sys.stderr)
-    return figures.health(found)
+    return figures.health(found, time.time())
 
 
 def _status(config: Config) -> dict[str, Any]:

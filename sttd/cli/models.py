@@ -13,7 +13,7 @@ import click
 from sttd.cli.options import given, shared
 from sttd.cli.plain import size
 from sttd.cli.screen import is_terminal
-from sttd.errors import SttdError, UsageError
+from sttd.errors import UsageError
 from sttd.fs.patience import answers
 from sttd.hub import cache
 from sttd.hub.names import SIZES, canonical, repository
@@ -47,19 +47,11 @@ def absent(config: Config) -> dict[str, str]:
     """
     named = {"model": config.model.name, "fallback": config.model.fallback}
     hub = place()
-    found = answers({what: functools.partial(_missing, name, hub) for what, name in named.items() if name})
+    found = answers({what: functools.partial(cache.why_missing, name, hub) for what, name in named.items() if name})
     silence = "its folder does not answer (a network share whose server is away?)"
     problems = {what: found.get(what, silence) for what, name in named.items() if name}
     keys = {"model": "name", "fallback": "fallback"}
     return {what: f"[model] {keys[what]}: {problem}" for what, problem in problems.items() if problem}
-
-
-def _missing(name: str, hub: Path) -> str:
-    try:
-        cache.find(name, hub)
-    except (SttdError, OSError) as error:
-        return str(error)
-    return ""
 
 
 @click.group()

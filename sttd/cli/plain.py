@@ -61,8 +61,26 @@ def daemon(status: dict[str, Any], now: float) -> str:
     return sentence(f"{word} since {moment(about['since'])} ({lasted}), pid {about['pid']}, version {about['version']}")
 
 
+RARE = (State.VANISHED, State.COMMITTING)  # left out where there are none
+
+
+def counted(jobs: dict[str, int]) -> Iterator[tuple[State, int, str]]:
+    """Each state with its count, and both in words. A job whose files are being put in place has no worker any more."""
+    filed = jobs[State.COMMITTING]
+    for name, count in jobs.items():
+        state, number = State(name), count - filed if name == State.RUNNING else count
+        if number or state not in RARE:
+            yield state, number, f"{number} {'being filed' if state is State.COMMITTING else name}"
+
+
 def counts(status: dict[str, Any]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in status["jobs"].items() if count or name != State.VANISHED)
+    return ", ".join(words for _, _, words in counted(status["jobs"]))
+
+
+def operation(found: dict[str, Any], now: float) -> str:
+    """File work that takes long, and since when."""
+    about = "" if found["job"] is None else f"job {found['job']}: "
+    return sentence(f"{about}{found['name']}, for {span(now - found['since'])}")
 
 
 def inbox(status: dict[str, Any]) -> str:
@@ -88,6 +106,8 @@ def status_lines(status: dict[str, Any], now: float) -> Iterator[str]:
         yield f"inbox    {inbox(status)}"
     for worker in status["workers"]:
         yield f"worker   {_worker(worker)}"
+    for found in status["operations"]:
+        yield f"files    {operation(found, now)}"
     for trouble in status["trouble"]:
         yield f"trouble  {sentence(trouble)}"
 

@@ -48,6 +48,8 @@ def status(found: dict[str, Any], now: float, width: int) -> RenderableType:
         table.add_row("memory", Text(plain.memory(found), LEVELS.get(memory["level"], "default")))
     if plain.inbox(found):
         table.add_row("inbox", Text(plain.inbox(found), "red" if found["inbox"]["away"] else "default"))
+    for operation in found["operations"]:
+        table.add_row("files", Text(plain.operation(operation, now), "yellow"))
     for trouble in found["trouble"]:
         table.add_row("trouble", Text(sentence(trouble), "red"))
     if not found["workers"]:
@@ -56,12 +58,8 @@ def status(found: dict[str, Any], now: float, width: int) -> RenderableType:
 
 
 def _counts(jobs: dict[str, int]) -> Text:
-    words = Text()
-    for name, count in jobs.items():
-        if count or name != State.VANISHED:
-            words.append(", " if words else "")
-            words.append(f"{count} {name}", STYLES[State(name)] if count else "dim")
-    return words
+    parts = [Text(words, STYLES[state] if count else "dim") for state, count, words in plain.counted(jobs)]
+    return Text(", ").join(parts)
 
 
 def workers(found: list[dict[str, Any]], width: int) -> Table:

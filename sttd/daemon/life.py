@@ -18,6 +18,8 @@ from sttd.job import State
 from sttd.ledger import live
 from sttd.part import Cause
 
+LONG = 10.0  # seconds after which file work is named in the status
+
 
 class Life:
     """Tells, once a second at most and only what has changed."""
@@ -65,7 +67,14 @@ class Life:
                 "away": inbox.away if inbox else None,
             },
             "trouble": context.troubles.texts(),
+            "operations": self._operations(),
         }
+
+    def _operations(self) -> list[dict[str, Any]]:
+        """File work that takes long: a large file, or a file system that hangs."""
+        now, utc = self._context.clock(), self._context.utc()
+        long = [each for each in self._context.operations() if now - each.since >= LONG]
+        return [{"name": each.name, "job": each.job, "since": round(utc - (now - each.since))} for each in long]
 
     def _worker(self, pid: int | None, state: str, part_id: str | None, model: str | None) -> dict[str, Any]:
         running = self._context.running.get(part_id or "")

@@ -25,22 +25,22 @@ from sttd.daemon import (
     whereabouts,
 )
 from sttd.daemon.context import Context
+from sttd.daemon.draining import is_drained, left, outcome
 from sttd.daemon.errands import Errands, Finished
 from sttd.daemon.guard import guard
 from sttd.daemon.life import Life, held_up
 from sttd.daemon.lookback import LookBack
+from sttd.daemon.models import INTERVAL as MODELS_INTERVAL, Models
 from sttd.daemon.signals import Signal
-from sttd.errors import LedgerCorrupt, LedgerError
+from sttd.errors import INTERRUPTED, LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone, Held, Own, Strange
-from sttd.job import State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.rules.deadlines import timed_out
 from sttd.rules.due import Schedule
 from sttd.text import printable
 
-MACHINE_CAUSES = (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE)
 TICK = 1.0  # seconds: the longest that a request, or a job whose time has come, waits
 
 
@@ -63,12 +63,14 @@ class Loop:
         self._life = Life(context, notifier)
         self._look_back = LookBack(context, Errands(inputs.put, threads=1))
         self._upkeep = retention.Upkeep(context)
+        self._models = Models(context)
         self._schedule = Schedule()
         self._ticked = context.clock()
         self._waiting: deque[Input] = deque()  # inputs that the ledger could not take yet, oldest first
         self._closing = False
         self._closed = False
         self._drained_out = False
+        self._interrupted = False  # by Ctrl-C
         self._patience_ends = float("inf")  # monotonic: how long file work is waited for at the end
 
     def run(self, load_config: Callable[[], Config], drain: bool) -> int:
@@ -83,9 +85,9 @@ class Loop:
                 self._context.troubles.end("system", Kind.LEDGER_BACK)
                 if self._is_over():
                     return self._exit_code()
-                if drain and not self._context.stopping and self._drained():
+                if drain and not self._context.stopping and self._is_idle() and is_drained(self._context):
                     self._drained_out = True
-                    self.stop("every file has come to its end")
+                    self.stop(outcome(self._context))
             except LedgerCorrupt:
                 raise
             except (LedgerError, OSError) as error:
@@ -105,7 +107,7 @@ class Loop:
             self._handle(self._waiting[0])
             self._waiting.popleft()
         overdue = self._context.clock() - self._ticked >= TICK  # inputs without end must not keep the rest waiting
-        if overdue or (self._inputs.empty() and not self._waiting):
+        if overdue or self._is_idle():
             self._tick()
 
     def _next(self, wait: float) -> Input | None:
@@ -167,6 +169,8 @@ class Loop:
             self._life.watch_memory()
         if due("memory log", settings.memory.log_interval, now):
             self._life.log_memory()
+        if due("models", MODELS_INTERVAL, now) and not context.stopping:
+            self._models.look()
         if due("retention", retention.INTERVAL, now) and not context.stopping:
             self._upkeep.begin()
         dispatch.dispatch(context)
@@ -208,6 +212,7 @@ class Loop:
             self._patience_ends = self._context.clock()
             self._close(0.0)
         else:
+            self._interrupted = number == signal.SIGINT
             self.stop(name)
 
     def stop(self, why: str) -> None:
@@ -239,6 +244,9 @@ class Loop:
             logger.warning("left in the middle after {:.0f} s: {}; the next start goes on with it", age, operation.name)
         return True
 
+    def _is_idle(self) -> bool:
+        return self._inputs.empty() and not self._waiting
+
     def _close(self, grace: float) -> None:
         self._closing = True
 
@@ -248,24 +256,11 @@ class Loop:
 
         threading.Thread(target=close, name="close", daemon=True).start()
 
-    def _drained(self) -> bool:
-        """Whether every file that is a job has ended, or waits for a machine that does not let it."""
-        context = self._context
-        if context.running or context.checks.under_way or context.errands.under_way or context.upkeep.under_way:
-            return False
-        now = context.clock()
-        if not all(context.filing.waits(number, now) for number in context.ledger.planned()):
-            return False
-        if (context.inbox is not None and not context.inbox.idle()) or not self._inputs.empty() or self._waiting:
-            return False
-        waiting = context.ledger.counts()[State.QUEUED]
-        return not waiting or context.troubles.hold() or context.ledger.only_waits_for(MACHINE_CAUSES)
-
     def _exit_code(self) -> int:
         """A daemon that was told to stop did well; one that drained did where every job has its transcript."""
-        counts = self._context.ledger.counts()
-        unfinished = counts[State.QUEUED] + counts[State.COMMITTING]
-        return 1 if self._drained_out and (self._context.failed_now or unfinished) else 0
+        if self._interrupted:
+            return INTERRUPTED
+        return 1 if self._drained_out and (self._context.failed_now or left(self._context)) else 0
 
     def _trouble(self, name: str, error: LedgerError | OSError) -> None:
         """The ledger cannot be written, or the system gives no more files: say it once, and try again in a while.

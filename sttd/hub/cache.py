@@ -96,6 +96,17 @@ def find(name: str, hub: Path) -> Found:
     return found
 
 
+def why_missing(name: str, hub: Path) -> str:
+    """Why a worker would look for `name` in vain, in a sentence; "": it is there."""
+    try:
+        find(name, hub)
+    except SttdError as error:
+        return str(error)
+    except OSError as error:
+        return f"{name!r} cannot be looked at: {error.strerror}"
+    return ""
+
+
 def is_folder(name: str) -> bool:
     """Whether `model.name` is a folder, and no name of the hub: as a worker sees it."""
     return name.startswith(("/", "./", "../")) or name in {".", ".."}

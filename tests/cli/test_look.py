@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 
 import pytest
 
@@ -213,3 +214,20 @@ def test_a_job_that_a_worker_has_is_told_of_as_it_is_now(sttd, ledger, daemon):
     assert shown["last error"].strip() == "killed by SIGKILL"
     assert "error" not in shown
     assert "job 1 attempt 2 from 5:00 36%" in sttd("status").out
+
+
+def test_a_job_whose_files_are_being_put_in_place_is_not_running(sttd, ledger, daemon):
+    """To programs it is still under way; how long the work on its files takes is told."""
+    job = ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.COMMITTING, plan={})
+    operation = {"name": "puts the results of a.mp3 in place", "job": job.id, "since": time.time() - 75}
+    lives(ledger, LIVE | {"workers": [], "trouble": [], "operations": [operation]})
+    shown = sttd("status")
+    assert shown.code == 0
+    assert "0 running" in shown.out
+    assert "1 being filed" in shown.out
+    assert f"files    job {job.id}: puts the results of a.mp3 in place, for 1min 1" in shown.out
+    status = json.loads(sttd("status", "--json").out)
+    assert (status["jobs"]["running"], status["jobs"]["committing"]) == (1, 1)
+    assert status["operations"] == [operation]
+    lives(ledger, LIVE | {"trouble": [], "operations": [operation | {"since": time.time() - 1000}]})
+    assert sttd("status").code == 1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from sttd.daemon.draining import outcome
 from sttd.daemon.life import Life
 from sttd.host.notify import Notifier
 from sttd.job import Identity
+from tests.harness import wait_for
 
 SECRET = "Kündigung Frau Meier.m4a"
 
@@ -26,3 +30,27 @@ def test_the_status_line_has_figures_and_no_name_of_a_recording(life, stations):
     context.troubles.begin_for(1, f"/srv/sttd/inbox/{SECRET}", f"job 1: {SECRET}: chmod g+w it")
     assert life.status().endswith("failed; held up (model, files): `sttd status` has the reason")
     assert SECRET in life.figures()["trouble"][1]
+
+
+def test_file_work_that_takes_long_has_a_name_and_an_age(life, stations):
+    """A hung archive, say. What is over within seconds is not worth a word."""
+    context, _ = stations
+    stuck = threading.Event()
+    context.errands.post("moves a.mp3 to the archive", stuck.wait, lambda _: None, lambda _: None, 7)
+    wait_for(context.operations, "a thread has it")
+    assert life.figures()["operations"] == []
+    began, context.clock, context.utc = context.clock(), lambda: began + 15.0, lambda: 1_000_015.0
+    (operation,) = life.figures()["operations"]
+    stuck.set()
+    assert (operation["name"], operation["job"]) == ("moves a.mp3 to the archive", 7)
+    assert abs(operation["since"] - 1_000_000) <= 2
+
+
+def test_a_drain_that_leaves_jobs_does_not_say_that_all_is_done(stations):
+    context, _ = stations
+    assert outcome(context) == "every file has come to its end"
+    context.ledger.add(SECRET, Identity(1, 1), 1.0)
+    assert outcome(context) == "1 job waits for what is wrong with this machine"
+    context.ledger.add("b.mp3", Identity(1, 1), 1.0)
+    context.troubles.begin("model", "no model: 'small' is not here")
+    assert outcome(context) == "2 jobs wait for what is wrong with this machine: no model: 'small' is not here"

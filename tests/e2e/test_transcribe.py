@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -80,3 +81,13 @@ def test_on_a_terminal_each_text_has_a_heading_and_a_bar_shows_how_far_it_is(tmp
         assert speech.says(text, "english")
     assert "INFO" not in seen
     assert "watches" not in seen
+
+
+def test_ctrl_c_ends_with_130_and_leaves_no_traceback(tmp_path):
+    source = speech.encode(tmp_path / "long.flac", speech.compose(seconds=300, language="en", seed=2).audio)
+    screen = Screen(tmp_path, 100, *DEMO, "transcribe", str(source))
+    screen.read("listens")
+    screen.process.send_signal(signal.SIGINT)
+    seen = screen.read()
+    assert screen.close() == 130, seen
+    assert "Traceback" not in seen

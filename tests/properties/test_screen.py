@@ -64,6 +64,9 @@ statuses = st.fixed_dictionaries({
         "ignored": st.dictionaries(texts, st.integers(), max_size=2), "settling": st.integers(), "away": st.none() | texts,
     }),
     "trouble": st.lists(texts, max_size=2),
+    "operations": st.lists(
+        st.fixed_dictionaries({"name": texts, "job": st.none() | st.integers(), "since": floats}), max_size=2
+    ),
 })  # fmt: skip
 
 

@@ -1,0 +1,37 @@
+"""`run --drain` and `transcribe`: when all is worked off that can be, and how it went, in words."""
+
+from __future__ import annotations
+
+from sttd.daemon.context import Context
+from sttd.job import State
+from sttd.part import Cause
+
+MACHINE_CAUSES = (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE)
+
+
+def is_drained(context: Context) -> bool:
+    """Whether every file that is a job has ended, or waits for a machine that does not let it."""
+    if context.running or context.checks.under_way or context.errands.under_way or context.upkeep.under_way:
+        return False
+    now = context.clock()
+    if not all(context.filing.waits(number, now) for number in context.ledger.planned()):
+        return False
+    if context.inbox is not None and not context.inbox.idle():
+        return False
+    waiting = context.ledger.counts()[State.QUEUED]
+    return not waiting or context.troubles.hold() or context.ledger.only_waits_for(MACHINE_CAUSES)
+
+
+def left(context: Context) -> int:
+    """Jobs that have not come to their end."""
+    counts = context.ledger.counts()
+    return counts[State.QUEUED] + counts[State.COMMITTING]
+
+
+def outcome(context: Context) -> str:
+    """Why the daemon ends."""
+    waiting, troubles = left(context), context.troubles.texts()
+    if not waiting:
+        return "every file has come to its end"
+    jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+    return f"{jobs} for what is wrong with this machine" + (f": {'; '.join(troubles)}" if troubles else "")

@@ -1,0 +1,52 @@
+"""Whether the configured models are on this machine: looked for at the start, so that nobody learns it from the first job."""
+
+from __future__ import annotations
+
+import os
+
+from sttd.config import Model
+from sttd.daemon.context import Context
+from sttd.errors import SttdError
+from sttd.host.events import Kind, say
+from sttd.hub import cache
+from sttd.text import printable
+
+INTERVAL = 60.0  # seconds from one look to the next while a model is missing
+
+
+class Models:
+    """Asked now and then by the loop. It looks at the start, after a change of [model], and until what is missing has come."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: Model | None = None  # the configuration that the last look was about
+        self._missing: list[str] = []
+
+    def look(self) -> None:
+        wanted = self._context.config.model
+        if wanted == self._known and not self._missing:
+            return
+        hub = cache.cache(os.environ)
+
+        def work() -> list[str]:
+            reasons = (cache.why_missing(name, hub) for name in (wanted.name, wanted.fallback) if name)
+            return [printable(reason) for reason in reasons if reason]
+
+        self._context.checks.post("looks for the models", work, lambda found: self._found(wanted, found), self._failed)
+
+    def _found(self, wanted: Model, missing: list[str]) -> None:
+        """Tell what has changed since the last look."""
+        news = missing != self._missing or wanted != self._known
+        before, self._missing, self._known = self._missing, missing, wanted
+        if missing and len(missing) == len([name for name in (wanted.name, wanted.fallback) if name]):
+            text = f"no model: {'; '.join(missing)}"
+            if self._context.troubles.begin("model", text):
+                say(Kind.MODEL_ERROR, f"{text}; recordings wait until it is there", error=text)
+        elif news and missing:
+            say(Kind.MODEL_ERROR, f"a model is missing: {missing[0]}", level="WARNING", error=missing[0])
+        if before and not missing:
+            self._context.troubles.end("model")
+
+    def _failed(self, error: OSError | SttdError) -> None:
+        """Who loads a model will tell what is the matter."""
+        say(Kind.REMARK, f"the models cannot be looked for: {printable(str(error))}", level="DEBUG", error=str(error))
