@@ -26,15 +26,26 @@ def _import_only_what_is_installed() -> None:
     Python puts the script's folder there, with `-m` and `-c` the current one: in an inbox anybody's `json.py` would be run.
     Children are told by PYTHONSAFEPATH. Where Python was started with -E it is ignored: then we start again with -P.
     """
+    if sys.flags.ignore_environment and not sys.flags.safe_path:
+        os.execv(sys.executable, [sys.executable, "-P", *sys.orig_argv[1:]])  # noqa: S606 - the same words as before
+    try:
+        here = os.getcwd()  # noqa: PTH109 - pathlib is not to be had yet
+    except OSError:  # it was deleted: then it is not on the path
+        here = ""
+    _name_no_relative_folder(here)
     if sys.flags.safe_path:
         return
-    if sys.flags.ignore_environment:
-        os.execv(sys.executable, [sys.executable, "-P", *sys.orig_argv[1:]])  # noqa: S606 - the same words as before
     os.environ["PYTHONSAFEPATH"] = "1"
-    unsafe = {"", os.path.dirname(os.path.realpath(sys.argv[0]))}  # noqa: PTH120 - pathlib is not to be had yet
-    try:  # noqa: SIM105 - nor is contextlib
-        unsafe.add(os.getcwd())  # noqa: PTH109
-    except OSError:  # it was deleted: then it is not on the path
-        pass
-    if sys.path[0] in unsafe:
+    if sys.path[0] in {"", here, os.path.dirname(os.path.realpath(sys.argv[0]))}:  # noqa: PTH120
         del sys.path[0]
+
+
+def _name_no_relative_folder(here: str) -> None:
+    """`export PYTHONPATH=$PYTHONPATH:/mine` names the current folder too, where it was empty before."""
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    absolute = [each for each in named if each.startswith("/")]
+    if named in (absolute, [""]) or sys.flags.ignore_environment:
+        return
+    os.environ["PYTHONPATH"] = os.pathsep.join(absolute)
+    relative = {os.path.normpath(os.path.join(here, each)) for each in named if each not in absolute}  # noqa: PTH118
+    sys.path[1:] = [each for each in sys.path[1:] if each in absolute or each not in relative]

@@ -56,7 +56,7 @@ class TooMuch(Exception):
     """The hub goes on sending behind the end of a file."""
 
 
-class Part:
+class Incoming:
     """The file that `http_get` writes to: it says how far it is, and takes no more than `most` bytes."""
 
     def __init__(self, file: BinaryIO, show: Show, most: int) -> None:
@@ -174,7 +174,7 @@ def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show)
     with part.open("ab") as target:
         show.begin(file.name, have, file.size)
         try:
-            hub.fetch(listing, file, cast(BinaryIO, Part(target, show, file.size)), have)
+            hub.fetch(listing, file, cast(BinaryIO, Incoming(target, show, file.size)), have)
         except TooMuch:
             target.truncate(0)  # what of it is right is not known
         target.flush()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Started
-from sttd.pool.local.death import Death, judge
+from sttd.pool.local.death import Death, cause_of
 from sttd.pool.local.process import WorkerProcess
 from sttd.pool.wire import Took, WireError
 
@@ -97,7 +97,7 @@ class Seat:
         part, self.part, self.leaving = self.part, None, True
         if part is None:
             return None
-        cause, error = judge(
+        cause, error = cause_of(
             death,
             ordered=self.ordered,
             took=self.took,

@@ -123,12 +123,11 @@ def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: d
 def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, ahead: Prefetch[_Ahead]) -> None:
     """From the recording into the lanes; in the prefetch thread."""
     with contextlib.ExitStack() as scarce:
-        scarce.enter_context(bounds.memory())
-        with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options) as stream:
+        if not model.loaded.stuck:  # else that load may take what is meant for the recording
+            scarce.enter_context(bounds.memory())
+        with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive) as stream:
             # a generator, which must be closed before its stream is
-            blocks: Any = stream.blocks(
-                spec.resume_from, spec.end, on_wind=lambda done: ahead.put(_Wound(done)), on_packet=ahead.alive
-            )
+            blocks: Any = stream.blocks(spec.resume_from, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))
             with contextlib.closing(blocks):
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,9 +44,9 @@ def typed(tmp_path: Path):
     script.write_text(SCRIPT)
 
     def run(
-        *words: str, python: tuple[str, ...] = (), by: tuple[str, ...] = (str(script),), code: int = 0
+        *words: str, python: tuple[str, ...] = (), by: tuple[str, ...] = (str(script),), code: int = 0, more: str = ""
     ) -> list[str]:
-        environ = os.environ | {"POISONED": str(log), "PYTHONPATH": str(OURS), "TMPDIR": str(tmp_path)}
+        environ = os.environ | {"POISONED": str(log), "PYTHONPATH": f"{more}{OURS}", "TMPDIR": str(tmp_path)}
         environ |= {"HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
         command = [sys.executable, *python, *by, *words]
         done = subprocess.run(
@@ -79,6 +80,20 @@ def test_python_with_m_and_p_runs_nothing_of_the_current_folder(typed, tmp_path)
     sample = str(speech.SAMPLES / "english.flac")
     by = ("-P", "-m", "sttd")
     assert typed(*DEMO, "transcribe", sample, "-o", str(tmp_path / "out"), by=by) == []
+
+
+@pytest.mark.parametrize("relative", ["", ".", "mine"])
+def test_a_relative_folder_of_pythonpath_is_not_used(typed, tmp_path, relative):
+    """An empty one is the current folder: what `PYTHONPATH=$PYTHONPATH:/mine` makes of a variable that was not set."""
+    here = tmp_path / "here"
+    shutil.rmtree(here)  # Python itself takes its first modules from there, before we are asked
+    for folder in (here, here / "mine"):
+        (folder / "json").mkdir(parents=True)
+        (folder / "json" / "__init__.py").write_text(POISON)
+        for name in ("av", "click", "multiprocessing", "numpy", "psutil", "tempfile"):
+            (folder / f"{name}.py").write_text(POISON)
+    sample = str(speech.SAMPLES / "english.flac")
+    assert typed(*DEMO, "transcribe", sample, "-o", str(tmp_path / "out"), more=f"{relative}:") == []
 
 
 def test_a_python_that_ignores_the_environment_starts_again_with_a_safe_path(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sttd.part import Cause, Chunk, Chunks, Done, ModelSpec, Options, PartSpec, Segment, Word
-from sttd.pool.local.death import Death, judge, oom_counter, oom_kills, spoken
+from sttd.pool.local.death import Death, cause_of, oom_counter, oom_kills, spoken
 from sttd.pool.local.gpus import gpu_for
 from sttd.pool.wire import MOST, Clean, Decoder, Do, Exit, Stop, WireError, encode
 
@@ -65,7 +65,9 @@ def test_a_length_of_gigabytes_is_not_waited_for():
 
 
 def judged(exitcode, problem="", **changes):
-    return judge(Death(exitcode, problem), **({"ordered": None, "took": True, "loaded": True, "oom": False} | changes))
+    return cause_of(
+        Death(exitcode, problem), **({"ordered": None, "took": True, "loaded": True, "oom": False} | changes)
+    )
 
 
 def test_causes_of_death_are_told_apart():

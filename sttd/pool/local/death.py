@@ -34,7 +34,7 @@ def spoken(exitcode: int | None) -> str:
         return f"killed by signal {-exitcode}"
 
 
-def judge(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, oom: bool) -> tuple[Cause, str]:
+def cause_of(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, oom: bool) -> tuple[Cause, str]:
     """The cause, and a sentence for the log.
 
     Args:

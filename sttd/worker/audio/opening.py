@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import av
 from av.container import InputContainer
 
@@ -22,8 +24,12 @@ _BUFFER = 256 * 1024  # bytes read at once
 _LEAST_RATE = 64  # bytes a second; no coding of speech needs less, so a header that says so is broken
 
 
-def open_recording(path: str, size: int, mtime_ns: int, options: Options) -> Stream:
+def open_recording(
+    path: str, size: int, mtime_ns: int, options: Options, alive: Callable[[], None] = lambda: None
+) -> Stream:
     """Open a recording that was queued with this size and time of last change.
+
+    `alive` is called for each packet, and now and then while FFmpeg looks for one: it has come further.
 
     Raises:
         PartFailed: GONE, CHANGED, UNREADABLE or MACHINE, see `SourceFile`; BAD_FILE where it is no recording, has no
@@ -31,7 +37,7 @@ def open_recording(path: str, size: int, mtime_ns: int, options: Options) -> Str
             for a person, without the name.
         MemoryError: FFmpeg wants more than there is; see `bounds`.
     """
-    file = SourceFile(path, size, mtime_ns)
+    file = SourceFile(path, size, mtime_ns, alive)
     try:
         missing = _missing_bytes(file)
         container = _open_container(file)

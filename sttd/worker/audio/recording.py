@@ -47,7 +47,6 @@ class Stream:
         self._wraps = container.format.name in {"mpegts", "mpeg"}
         self._timeline = Timeline(options.max_gap)
         self._mono = Mono16k()
-        self._on_packet: Callable[[], None] | None = None
         self._damaged = 0  # packets
         self._first_damage = 0.0  # seconds
         self._not_numbers = 0  # samples
@@ -84,23 +83,18 @@ class Stream:
         return found
 
     def blocks(
-        self,
-        first_sample: int = 0,
-        end: int | None = None,
-        on_wind: Callable[[float], None] | None = None,
-        on_packet: Callable[[], None] | None = None,
+        self, first_sample: int = 0, end: int | None = None, on_wind: Callable[[float], None] | None = None
     ) -> Iterator[tuple[int, Array]]:
         """The sound as (position, samples): float32, 16 kHz, mono, without a gap, from `first_sample` to before `end`.
 
         Everything before is decoded too and dropped, so that the same samples come at the same positions whatever
         `first_sample` is; a seek would not give that for most kinds. `on_wind` hears of it once a second at most:
-        the seconds of audio done. `on_packet` is called for each packet: FFmpeg has come further.
+        the seconds of audio done.
 
         Raises:
             PartFailed: BAD_FILE, UNREADABLE or CHANGED, when that shows.
         """
         wound = time.monotonic()
-        self._on_packet = on_packet
         for position, block in self._whole_blocks():
             if end is not None and position >= end:
                 return
@@ -177,8 +171,7 @@ class Stream:
             try:
                 for packet in self._container.demux(self._track):
                     errors = 0
-                    if self._on_packet is not None:
-                        self._on_packet()
+                    self._file.alive()
                     yield packet
                 return
             except MemoryError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import PurePath
 
 from sttd.fs.sparse import is_unwritten
@@ -16,14 +17,17 @@ from sttd.part import Cause
 from sttd.worker.errors import PartFailed
 
 _GONE = {errno.ENOENT, errno.ENOTDIR}
+_FAR = 64 * 2**20  # more than any head that a small file could have
 _MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class SourceFile:
     """A regular file, open for reading; for `av.open`."""
 
-    def __init__(self, path: str, size: int, mtime_ns: int) -> None:
+    def __init__(self, path: str, size: int, mtime_ns: int, alive: Callable[[], None] = lambda: None) -> None:
         """Open `path`, which must be `size` bytes long and last changed at `mtime_ns`.
+
+        `alive` is called for each `_FAR` bytes: who reads so much is looking for sound in a large film, not stuck.
 
         Raises:
             PartFailed: GONE, CHANGED, UNREADABLE or MACHINE (of these all but GONE retriable); BAD_FILE where it is
@@ -33,6 +37,8 @@ class SourceFile:
         self.error: OSError | None = None  # the first one while reading
         self._identity = (size, mtime_ns)
         self._at = 0
+        self.alive = alive
+        self._read = 0  # bytes since the last call
         # no wait for the writer of a FIFO; no link, which could have been put there to show another's file
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
         try:
@@ -54,6 +60,10 @@ class SourceFile:
             self.error = self.error or error
             raise
         self._at += len(data)
+        self._read += len(data)
+        if self._read >= _FAR:
+            self._read = 0
+            self.alive()
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
