@@ -17,7 +17,7 @@ from typing import Any
 
 from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
-from sttd.ledger import thinning
+from sttd.ledger import thinning, waits
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.manifest.log import FACTS, Manifest, is_due, to_record, tombstone
 from sttd.ledger.names import MANIFEST
@@ -25,7 +25,6 @@ from sttd.ledger.questions import Answer, Questions
 from sttd.ledger.rows import NEW, to_row
 
 _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
-_CLOCK_SLACK = 5.0  # seconds: a clock that is put right by less is no news
 ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
 _MISSING = "there is no ledger at {}: has sttd run with this configuration?"
 
@@ -226,17 +225,9 @@ class Ledger(Questions):
             )
 
     def clamp_waits(self, now: float, longest: float) -> bool:
-        """Let no job wait for more than `longest` seconds from `now` (UTC seconds), nor behind those of times to come.
-
-        Returns:
-            Whether the clock was set back: a job was queued later than now.
-        """
+        """Let no job wait for more than `longest` seconds; some thousand in one call. Returns whether the clock was set back."""
         with self.transaction():
-            queued = "UPDATE jobs SET queued_at = :now WHERE state = 'queued' AND queued_at > :now + :slack"
-            is_set_back = self._db.execute(queued, {"now": now, "slack": _CLOCK_SLACK}).rowcount > 0
-            waits = "UPDATE jobs SET not_before = :latest WHERE state = 'queued' AND not_before > 0 AND not_before > :latest"
-            self._db.execute(waits, {"latest": now + longest})
-        return is_set_back
+            return waits.clamp(self._db, now, longest)
 
     # retention
 
