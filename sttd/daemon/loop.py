@@ -128,7 +128,7 @@ class Loop:
             case Strange():
                 whereabouts.strange(context, event)
             case Away():
-                whereabouts.look_after(context)
+                pass  # `look_after` sees it with the next tick, with what the look found beside
             case Own():
                 strays.put_back(context, event)
             case Finished():

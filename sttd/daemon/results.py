@@ -206,7 +206,8 @@ def decide(context: Context, running: Running, cause: Cause) -> Verdict:
 def started_anew(context: Context, running: Running) -> None:
     """The source is not what was queued."""
     with context.ledger.transaction():
-        start_anew(context, book(context, running, Cause.CHANGED, running.why or "the file has changed"))
+        job = book(context, running, Cause.CHANGED, running.why or "the file has changed")
+        start_anew(context, job, settled=running.why is not None)
     forget(context, running)
     with contextlib.suppress(OSError):  # its header names another version of the file, so that it would not count
         running.checkpoint.remove()

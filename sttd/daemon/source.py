@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import Any
 
 from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
@@ -19,16 +20,24 @@ def source_path(context: Context, job: Job) -> str:
     return job.location or os.path.join(context.config.paths.inbox, job.source)  # noqa: PTH118 - bytes-safe strings
 
 
-def start_anew(context: Context, job: Job) -> Job:
+def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
     """The source is not what was queued: the job is about the file as it is now, once it has settled.
 
     Where there is no regular file any more, a link in its place for instance, the inbox makes sure that it is gone.
+
+    Args:
+        context: of the loop.
+        job: which has begun.
+        settled: the inbox has told of the file as it is now. Else it will: until then its writer may be at work, and
+            each attempt would be for nothing.
     """
     config, now = context.config, context.utc()
     identity = _as_it_is(source_path(context, job))
-    # nobody tells when a file outside the inbox has settled: a writer that goes on in archive/ is given more time each try
-    wait = config.settle() if job.location is None else max(config.settle(), ages(config.watch.patience)[0])
-    waiting = {"not_before": now + wait, "queued_at": now, "options_key": None}
+    waiting: dict[str, Any] = {"not_before": now + config.settle(), "queued_at": now, "options_key": None}
+    if job.location is not None:  # nobody tells when a file outside the inbox has settled
+        waiting["not_before"] = now + max(config.settle(), ages(config.watch.patience)[0])
+    elif not settled and context.inbox is not None:
+        waiting |= {"not_before": now + max(config.settle(), config.watch.patience), "cause": Cause.CHANGED}
     if identity is None:
         gone = {
             "cause": Cause.GONE,

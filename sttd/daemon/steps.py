@@ -79,7 +79,7 @@ def _promise(context: Context, row: Job, plan: outbox.Plan, **known: Any) -> Non
 
 def _not_staged(context: Context, row: Job, error: OSError | SttdError) -> None:
     if isinstance(error, SourceChanged):
-        start_anew(context, row)
+        start_anew(context, row, settled=True)
         forget_checkpoint(context, row)
     elif isinstance(error, FileNotFoundError) and error.filename == source_path(context, row):
         # the next attempt would find it out too; the inbox makes sure whether it is really gone

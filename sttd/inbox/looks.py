@@ -24,7 +24,7 @@ from sttd.job import Identity
 from sttd.text import printable
 
 RECHECK = 5.0  # seconds between two looks for an inbox that is away
-QUICK = 10.0  # seconds between two walks, at most, where no events come
+QUICK = 10.0  # seconds between two looks at the folder itself, and where no events come between two walks, at most
 NAMED = 50  # kinds of what is left alone that are named in the log; anybody can make up more suffixes
 SHARE = 5  # a walk that events ask for waits this many times the length of the one before: 100,000 files take a second
 
@@ -110,7 +110,7 @@ class Looks:
             self._walk(home)
             self.answered = mail.kicks
         self._tell(home)
-        return min(self._walk_time(), self._tracker.next_due())
+        return min(self._walk_time(), self._tracker.next_due(), self._clock() + QUICK)
 
     def say_held(self) -> None:
         """By what the folder is known again: once for each that is the inbox."""

@@ -180,7 +180,7 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the ledger to the newest version, one transaction a step.
+    """Bring the ledger to the newest version, in one transaction: nobody reads tables that lack a column.
 
     Raises:
         LedgerError: a newer sttd made it.
@@ -190,5 +190,6 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise LedgerError(
             f"the ledger is of version {version}, this sttd knows {len(MIGRATIONS)}: install the newer sttd again"
         )
-    for step in range(version, len(MIGRATIONS)):
-        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[step]}; PRAGMA user_version = {step + 1}; COMMIT;")
+    if version < len(MIGRATIONS):
+        steps = "; ".join(MIGRATIONS[version:])
+        connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 
 from sttd.job import Identity, Job, State
+from sttd.part import Cause
 
 
 class Arrival(enum.Enum):
@@ -32,7 +33,8 @@ def judge(latest: Job | None, found: Identity, *, in_inbox: bool) -> Arrival:
         # while it is being filed away, or put aside, the file may be seen once more; the inbox tells again afterwards
         return Arrival.KNOWN
     if latest.state is State.QUEUED:
-        return Arrival.KNOWN if same else Arrival.CHANGED
+        # one that was changed under its worker waits for this word that it has settled
+        return Arrival.KNOWN if same and latest.cause != Cause.CHANGED else Arrival.CHANGED
     if latest.state is State.RUNNING:
         return Arrival.KNOWN if same else Arrival.RESTART
     if latest.state is State.VANISHED:

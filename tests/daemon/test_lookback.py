@@ -7,10 +7,12 @@ import queue
 
 import pytest
 
+from sttd.daemon import intake
 from sttd.daemon.errands import Errands
 from sttd.daemon.lookback import PAGE, LookBack
 from sttd.daemon.source import start_anew
 from sttd.fs.digest import digest
+from sttd.inbox import Found
 from sttd.job import Identity, State
 from sttd.part import Cause
 from sttd.rules.lookback import Filed, ages, compare
@@ -158,7 +160,23 @@ def test_a_source_that_is_no_regular_file_any_more_is_looked_for_as_gone(bench, 
         path.symlink_to(path.parent / "other")
     if kind == "fifo":
         os.mkfifo(path)
-    job = start_anew(bench.context, job)
+    job = start_anew(bench.context, job, settled=False)
     assert (job.state, job.cause, job.identity) == (State.QUEUED, Cause.GONE, Identity(5, 5))
     assert job.not_before >= bench.now + bench.context.config.pool.machine_wait
     assert bench.expected == ["a.mp3"]
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_source_that_changed_under_its_worker_waits_until_the_inbox_says_that_it_has_settled(bench, settled):
+    """A recorder that writes for hours: no attempt each few seconds. Where the inbox has said so already, no wait for it."""
+    path = bench.context.config.paths.inbox / "a.mp3"
+    path.write_bytes(b"as it is now")
+    job = bench.context.ledger.add("a.mp3", Identity(5, 5), bench.now)
+    job = start_anew(bench.context, bench.context.ledger.update(job, state=State.RUNNING), settled=settled)
+    now = Identity.of(path.stat())
+    watch = bench.context.config.watch
+    assert job.identity == now
+    assert job.not_before == bench.now + (watch.settle if settled else watch.patience)
+    intake.found(bench.context, Found((("a.mp3", now),)))
+    job = bench.context.ledger.get(job.id)
+    assert (job.not_before, job.cause) == ((bench.now + watch.settle, None) if settled else (0.0, None))
