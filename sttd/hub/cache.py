@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sttd.errors import SttdError
+from sttd.fs.readable import closed, closed_words
 from sttd.hub.names import SIZES, canonical, repository
 
 DEMO = Path(__file__).resolve().parent.parent / "demo" / "model"
@@ -87,7 +88,11 @@ def find(name: str, hub: Path) -> Found:
     if name == "demo" or is_folder(name):
         folder: Path | None = DEMO if name == "demo" else Path(name)
     else:
-        folder = current(storage(hub, repository(name)))
+        home = storage(hub, repository(name))
+        path = closed((home, home / "refs" / "main", home / "snapshots"))
+        if path is not None:
+            raise NotHere(closed_words(path))
+        folder = current(home)
     if folder is None:
         raise NotHere(f"{name!r} is not in {hub}; get it with: sttd model pull {name}")
     found = look(name, folder)

@@ -6,8 +6,6 @@ Nothing here may reach the network: a name is looked for in the local cache alon
 from __future__ import annotations
 
 import json
-import os
-import pwd
 import stat
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from faster_whisper import download_model
 from faster_whisper.utils import _MODELS as SIZES
 from huggingface_hub import constants
 
+from sttd.fs.readable import closed, closed_words
 from sttd.worker.errors import NoModel, one_line
 
 DEMO = Path(__file__).resolve().parent.parent / "demo" / "model"
@@ -91,39 +90,23 @@ def _check_cache(name: str, cache: Path) -> None:
         NoModel: it is so.
     """
     entry = cache / f"models--{SIZES.get(name, name).replace('/', '--')}"
-    for path in (entry, entry / "refs" / "main", entry / "snapshots"):
-        try:
-            path.stat()
-        except PermissionError:
-            raise _closed(path.parent) from None
-        except OSError:
-            return
-        if not os.access(path, os.R_OK):
-            raise _closed(path)
+    path = closed((entry, entry / "refs" / "main", entry / "snapshots"))
+    if path is not None:
+        raise _closed(path)
 
 
 def _is_there(path: Path, *, pipe: bool = False) -> bool:
+    if closed([path]):
+        raise _closed(path)
     try:
         found = path.stat()
-    except PermissionError:
-        raise _closed(path) from None
     except (OSError, ValueError):  # missing, a dangling link, or no path at all
         return False
-    if found.st_size and not os.access(path, os.R_OK):
-        raise _closed(path)
     return found.st_size > 0 if stat.S_ISREG(found.st_mode) else pipe and stat.S_ISFIFO(found.st_mode)
 
 
 def _closed(path: Path) -> NoModel:
-    """The files may be whole: what is wrong are their modes, or those of a folder above."""
-    try:
-        user = pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        user = str(os.geteuid())
-    return NoModel(
-        f"user {user} may not read {str(path)!r}: open it and the folders above it to that user"
-        f" (as root: chmod -R a+rX FOLDER; namei -l {path} shows which one is closed)"
-    )
+    return NoModel(closed_words(path))
 
 
 def _check_json(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from sttd.cli import options
 from sttd.cli.app import main
 from sttd.cli.models import PLACES
-from sttd.hub.cache import DEMO, cache, look, scan
+from sttd.hub.cache import DEMO, cache, find, look, scan
+from tests.machine import needs_root
+from tests.unprivileged import as_nobody
 
 FILES = {"model.bin": "x" * 2000, "config.json": "{}", "tokenizer.json": "{}", "vocabulary.txt": "a"}
 
@@ -132,3 +135,18 @@ def test_what_is_not_here_is_said(machine, name):
 
 def test_the_demo_model_is_whole():
     assert look("demo", DEMO).missing == ()
+
+
+@needs_root
+def test_a_model_that_may_not_be_read_is_not_called_absent():
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        home = Path(made) / "models--Systran--faster-whisper-tiny"
+        (home / "refs").mkdir(parents=True)
+        (home / "refs" / "main").write_text("abc")
+        (home / "snapshots" / "abc").mkdir(parents=True)
+        for closed in (home, home / "refs", home / "snapshots"):
+            closed.chmod(0o700)
+            done = as_nobody(lambda: find("tiny", Path(made)))
+            closed.chmod(0o755)
+            assert "user nobody may not read" in done.err, closed
