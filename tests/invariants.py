@@ -19,6 +19,7 @@ import psutil
 from sttd.job import Job, State
 from sttd.ledger import Ledger
 from sttd.ledger.checkpoint import unseal
+from sttd.outbox.places import MARK, MARKED
 from tests.harness import PATIENCE
 
 LOCK = ".sttd.lock"  # what sttd leaves in the inbox for good
@@ -160,7 +161,7 @@ def of_files(folders: Folders, jobs: list[Job]) -> Iterator[str]:
     """Nothing lies anywhere that no job knows: no second result, no staging folder, no half copy, no private name."""
     known = {path for job in jobs for path in (*job.outputs, job.location) if path}
     known |= {f"{job.location}.error.json" for job in jobs if job.state is State.FAILED}
-    known.add(str(folders.inbox / LOCK))
+    known |= {str(folders.inbox / LOCK)} | {str(folders.root / name / MARK) for name in MARKED}
     for name in ("inbox", "transcripts", "archive", "failed"):
         for path in (folders.root / name).rglob("*"):
             if ".sttd-" in path.name or (not path.is_dir() and str(path) not in known):

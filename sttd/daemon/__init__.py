@@ -105,6 +105,7 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
     notifier = Notifier()
     folders.make(config)
     with _stations(config, inputs, notifier) as context:
+        context.places = outbox.Places(config.paths, marked=False)
         recover(context)
         for file in files:
             context.ledger.add(file.name, Identity.of(file.stat()), context.utc(), location=os.path.abspath(file))  # noqa: PTH100

@@ -24,6 +24,7 @@ from sttd.inbox import Inbox
 from sttd.job import Job
 from sttd.ledger import SPOOL, Checkpoint, Ledger
 from sttd.ledger.spool import Spool
+from sttd.outbox import Places
 from sttd.part import PartSpec
 from sttd.pool import WorkerPool
 from sttd.rules.deadlines import Deadlines
@@ -75,10 +76,12 @@ class Context:
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False
     spool: Spool = field(init=False)  # where people leave requests
+    places: Places = field(init=False)  # the folders that results and sources go to, known again by their marks
 
     def __post_init__(self) -> None:
         self.troubles = Troubles(self.clock)
         self.spool = Spool(self.config.paths.state / SPOOL)
+        self.places = Places(self.config.paths, self.ledger.fact("places"))
 
     def attempt_of(self, job_id: int) -> Running | None:
         """The attempt at a job that is under way."""

@@ -67,6 +67,6 @@ def gone(context: Context, event: Gone) -> None:
                 error = "the file is gone from the inbox; put it back and it is queued again"
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)
                 say(Kind.JOB_VANISHED, f"job {latest.id}: {printable(source)} is gone from the inbox", latest)
-            elif latest.state in (State.CANCELLED, State.DONE):
+            elif latest.state in (State.CANCELLED, State.DONE, State.FAILED) and latest.location is None:
                 # should it come back, it is a new job
                 ledger.update(latest, location="")

@@ -33,7 +33,7 @@ class Step:
 
 def stage(context: Context, job: Job) -> Step:
     """Write the results of a job into the staging folder."""
-    checkpoint, source = orders.checkpoint_of(context, job), source_path(context, job)
+    checkpoint = orders.checkpoint_of(context, job)
     wanted = (job.plan or {}).get("chunks", 0)
     warnings = tuple((job.plan or {}).get("warnings", ()))
     meta = outbox.Meta.of(job, warnings=warnings, finished_at=context.utc())
@@ -41,7 +41,7 @@ def stage(context: Context, job: Job) -> Step:
     def work() -> outbox.Plan | None:
         if checkpoint.resume().index != wanted:
             return None
-        return outbox.stage(job, meta, checkpoint.segments, context.config, source)
+        return outbox.stage(job, meta, checkpoint.segments, context.config, context.places)
 
     def then(row: Job, plan: outbox.Plan | None) -> None:
         if plan is None:
@@ -55,11 +55,11 @@ def stage(context: Context, job: Job) -> Step:
 
 def stage_copy(context: Context, job: Job) -> Step:
     """Make the results of a job out of those of a finished one with the same content."""
-    source, original = source_path(context, job), context.ledger.find(job.copy_of or 0)
+    original = context.ledger.find(job.copy_of or 0)
     known = {} if original is None else {name: getattr(original, name) for name in COPIED}
 
     def work() -> outbox.Plan | None:
-        return None if original is None else outbox.stage_copy(job, original, context.config, source)
+        return None if original is None else outbox.stage_copy(job, original, context.config, context.places)
 
     def then(row: Job, plan: outbox.Plan | None) -> None:
         if plan is None:  # the other one's results are gone, or say something else
@@ -73,6 +73,7 @@ def stage_copy(context: Context, job: Job) -> Step:
 
 def _promise(context: Context, row: Job, plan: outbox.Plan, **known: Any) -> None:
     """The results are staged: from here on the plan says what is to be put in place."""
+    _remember_places(context)
     context.ledger.update(row, plan=plan.to_json(), sha256=plan.sha256, language=plan.language, **known)
     context.troubles.end_for(row.id)
 
@@ -101,16 +102,18 @@ def publish(context: Context, job: Job) -> Step | None:
 
     def failed(row: Job, error: OSError | SttdError) -> None:
         if isinstance(error, outbox.Unkept):
-            _transcribe_again(context, row, str(error))
+            _transcribe_again(context, row, str(error), error.moved_to)
+        elif isinstance(error, OSError) and blame(error) is Blame.NAME:
+            _refused(context, row, error)
         else:
-            _in_vain(context, row, "its results cannot be put in place", error, plan.source)
+            _in_vain(context, row, "its results cannot be put in place", error, source_path(context, row))
 
     name = f"puts the results of {printable(job.source)} in place"
-    work = lambda: outbox.file_source(plan, outbox.publish(plan))  # noqa: E731
-    return Step(name, work, lambda row, filed: _done(context, row, filed), failed)
+    return Step(name, lambda: outbox.keep(plan, context.places), lambda row, filed: _done(context, row, filed), failed)
 
 
 def _done(context: Context, row: Job, filed: outbox.Filed) -> None:
+    _remember_places(context)
     done = context.ledger.update(
         row, state=State.DONE, plan=None, outputs=filed.outputs, location=filed.location,
         finished_at=context.utc(), error=None, cause=None,
@@ -121,6 +124,8 @@ def _done(context: Context, row: Job, filed: outbox.Filed) -> None:
     context.troubles.end("outbox")
     look_again(context, row)
     forget_checkpoint(context, done)
+    work = lambda: outbox.forget(done, context.config, context.places)  # noqa: E731
+    context.errands.post("removes an empty staging folder", work, _nothing, _nothing)
 
 
 def undo(context: Context, job: Job) -> Step:
@@ -137,7 +142,7 @@ def undo(context: Context, job: Job) -> Step:
         _cancelled(context, row)
 
     name = f"takes back what was written of {printable(job.source)}"
-    return Step(name, lambda: outbox.undo(job, context.config), then, failed)
+    return Step(name, lambda: outbox.undo(job, context.config, context.places), then, failed)
 
 
 def _cancelled(context: Context, row: Job) -> None:
@@ -161,8 +166,11 @@ def put_aside(context: Context, job: Job) -> Step:
     if context.inbox is not None and job.location is None:
         context.inbox.forget(job.source)
 
-    def then(row: Job, location: str | None) -> None:
-        context.ledger.update(row, plan=None, location=location or row.location)
+    def then(row: Job, put: outbox.PutAside) -> None:
+        _remember_places(context)
+        context.ledger.update(row, plan=None, location=put.location)
+        if put.kept_because:
+            say(Kind.RESULT_TROUBLE, f"job {row.id}: its source stays in the inbox: {printable(put.kept_because)}", row)
         context.troubles.end_for(row.id)
         look_again(context, row)
 
@@ -170,7 +178,7 @@ def put_aside(context: Context, job: Job) -> Step:
         _in_vain(context, row, "its source cannot be put aside", error, source)
 
     name = f"moves {printable(job.source)} to failed/"
-    return Step(name, lambda: outbox.file_failure(job, context.config, source), then, failed)
+    return Step(name, lambda: outbox.file_failure(job, context.config, context.places), then, failed)
 
 
 # what goes wrong
@@ -179,7 +187,7 @@ def put_aside(context: Context, job: Job) -> Step:
 def _in_vain(context: Context, row: Job, what: str, error: OSError | SttdError, source: str | None = None) -> None:
     """A step did not succeed. The machine's fault keeps every job from starting; any other keeps this one alone waiting."""
     wait = context.config.pool.machine_wait
-    everybody = isinstance(error, OSError) and blame(error) is Blame.MACHINE
+    everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
     context.filing.put_off(row.id, context.clock(), wait, growing=not everybody)
     words = printable(str(error))
     if everybody:
@@ -193,12 +201,31 @@ def _in_vain(context: Context, row: Job, what: str, error: OSError | SttdError, 
         say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", row, error=str(error))
 
 
-def _transcribe_again(context: Context, row: Job, why: str) -> None:
+def _refused(context: Context, row: Job, error: OSError) -> None:
+    """A file system takes no name that can be made of the recording's."""
+    text = f"no name for its results is accepted: {error}: rename it, then `{context.config.program} retry {row.id}`"
+    failed = {"cause": Cause.ERROR, "error": text, "finished_at": context.utc(), "plan": {"step": "fail"}}
+    job = context.ledger.update(row, state=State.FAILED, **failed)
+    context.failed_now += 1
+    say(Kind.JOB_FAILED, f"job {row.id}: {printable(row.source)} failed: {printable(text)}", job, error=text)
+
+
+def _transcribe_again(context: Context, row: Job, why: str, moved_to: str | None = None) -> None:
     """A plan that cannot be kept: the job goes on from its checkpoint, where everything is."""
     say(Kind.RESULT_TROUBLE, f"job {row.id}: {printable(why)}", row, error=why)
-    context.ledger.update(
-        row, state=State.QUEUED, plan=None, copy_of=None, queued_at=context.utc(), error=why, cause=None
-    )
+    again = {"plan": None, "copy_of": None, "queued_at": context.utc(), "error": why, "cause": None}
+    context.ledger.update(row, state=State.QUEUED, location=moved_to or row.location, **again)
+
+
+def _remember_places(context: Context) -> None:
+    """A folder was used for the first time: the next start is to know it again."""
+    news = context.places.news()
+    if news is not None:
+        context.ledger.set_fact("places", news)
+
+
+def _nothing(_: object) -> None:
+    """Follows from an errand that nobody waits for."""
 
 
 def _tell_done(job: Job, filed: outbox.Filed) -> None:
@@ -213,6 +240,8 @@ def _tell_done(job: Job, filed: outbox.Filed) -> None:
         language=job.language, model=job.model, requested_model=job.requested_model,
         fallback_reason=job.fallback_reason, attempts=job.attempts, resumes=job.resumes,
     )  # fmt: skip
+    if filed.kept_because:
+        say(Kind.RESULT_TROUBLE, f"job {job.id}: its source stays in the inbox: {printable(filed.kept_because)}", job)
     if filed.changed:
         say(Kind.JOB_CHANGED, f"job {job.id}: {name} has changed since; it stays in the inbox as a new job", job)
 

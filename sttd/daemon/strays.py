@@ -30,5 +30,5 @@ def _put_back(context: Context, rel: str) -> None:
     def failed(error: OSError | SttdError) -> None:
         say(Kind.REMARK, f"{printable(rel)} cannot be given its name back: {printable(str(error))}")
 
-    path = f"{context.config.paths.inbox}/{rel}"
-    context.errands.post(f"gives {printable(rel)} its name back", lambda: outbox.put_back(path), then, failed)
+    work = lambda: outbox.put_back(rel, context.places)  # noqa: E731
+    context.errands.post(f"gives {printable(rel)} its name back", work, then, failed)

@@ -22,7 +22,7 @@ from sttd.rules.policy import JITTER
 def recover(context: Context) -> None:
     """At the start: what an earlier daemon left half done, and what it was about to do."""
     _forget_checkpoints(context)
-    outbox.clean(context.config, context.ledger.unfinished())
+    outbox.clean(context.config, context.places, context.ledger.unfinished())
     sweep(context)
 
 

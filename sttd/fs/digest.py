@@ -14,5 +14,19 @@ def digest(path: str) -> str:
     Raises:
         OSError: it cannot be read, or is no regular file.
     """
-    with os.fdopen(open_regular(path), "rb") as file:
+    handle = open_regular(path)
+    try:
+        return digest_of(handle)
+    finally:
+        os.close(handle)
+
+
+def digest_of(handle: int) -> str:
+    """The same of an open file, from its first byte.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    os.lseek(handle, 0, os.SEEK_SET)
+    with os.fdopen(os.dup(handle), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,7 +1,7 @@
 """At the start and at the end: what is half done and nobody will finish is put right.
 
 Nothing is searched for: what is looked at are the staging folder and the places that the ledger's promises name.
-Sources under a private name that no promise knows are met, and told, by the inbox's walk.
+Sources under a private name that no promise knows are met by the inbox's walk.
 """
 
 from __future__ import annotations
@@ -9,44 +9,66 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection
-from pathlib import Path
 
 from sttd.config import Config
 from sttd.errors import SttdError
-from sttd.fs import moves
+from sttd.fs import copies
 from sttd.job import Job, State
-from sttd.outbox import failure, source
+from sttd.outbox import failure, names
+from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
-from sttd.outbox.stage import staging_folder, staging_name
+from sttd.outbox.publish import STAGING
+from sttd.outbox.stage import source_path, staging_name
 
 
-def clean(config: Config, unfinished: Collection[Job]) -> None:
-    """Remove what those left half written whose files were being moved, and the staging folders of all others."""
+def clean(config: Config, places: Places, unfinished: Collection[Job]) -> None:
+    """Remove half copies of the jobs whose files are being moved, and the staging folders of all other jobs.
+
+    To be called before anything is staged. A folder that is not mounted, or fails, is left as it is: whoever moves files
+    there meets the same trouble.
+    """
     live = {staging_name(config, job.id) for job in unfinished if job.state is State.COMMITTING}
     own = staging_name(config, 0)[:-1]
-    staging = staging_folder(config)
-    with contextlib.suppress(FileNotFoundError):
-        for name in os.listdir(staging):
+    with (
+        contextlib.suppress(OSError, SttdError),
+        places.open("transcripts") as transcripts,
+        transcripts.below([STAGING]) as staging,
+    ):
+        for name in staging.names():
             if name.startswith(own) and name not in live:
-                moves.remove_tree(os.path.join(staging, name))
+                staging.remove_tree(name)
     for job in unfinished:
-        with contextlib.suppress(OSError, SttdError):  # told when the job's files are moved
-            _forget_parts(config, job)
+        with contextlib.suppress(OSError, SttdError):
+            _discard_parts(job, places)
+
+
+def forget(job: Job, config: Config, places: Places) -> None:
+    """Remove the staging folder of a job that the ledger calls done. What a kill leaves of it goes at the next start."""
+    with (
+        contextlib.suppress(OSError, SttdError),
+        places.open("transcripts") as transcripts,
+        transcripts.below([STAGING]) as staging,
+    ):
+        staging.remove_tree(staging_name(config, job.id))
 
 
 def tidy(config: Config) -> None:
     """Leave no empty folder of ours among the transcripts."""
     with contextlib.suppress(OSError):  # not empty, or not there
-        os.rmdir(staging_folder(config))
+        os.rmdir(os.path.join(config.paths.transcripts, STAGING))
 
 
-def _forget_parts(config: Config, job: Job) -> None:
+def _discard_parts(job: Job, places: Places) -> None:
+    folders = names.split(job.source)[0]
     if job.state is State.FAILED:
-        folder = failure.folder_of(job, config)
-        Path(failure.part_of(job, folder)).unlink(missing_ok=True)
-        moves.forget_copy(os.path.join(config.paths.inbox, job.source), folder)
+        with places.open("failed") as failed, failed.below(folders) as folder:
+            folder.discard(failure.part_of(job))
+            folder.discard(copies.part_of(source_path(job, places)))
         return
     plan = Plan.from_json(job.plan or {})
-    moves.forget_copy(source.private_path(plan), plan.archive)
-    for suffix in plan.hashes:
-        moves.forget_copy(os.path.join(plan.staging, suffix), plan.folder)
+    private = os.path.join(os.path.dirname(source_path(job, places)), plan.private_name)
+    with places.open("archive") as archive, archive.below(folders) as folder:
+        folder.discard(copies.part_of(private))
+    with places.open("transcripts") as transcripts, transcripts.below(folders) as folder:
+        for suffix in plan.hashes:
+            folder.discard(copies.part_of(os.path.join(transcripts.path, STAGING, plan.staging, suffix)))

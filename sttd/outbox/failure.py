@@ -5,29 +5,52 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from pathlib import Path
+from dataclasses import dataclass
 
 from sttd.config import Config
 from sttd.fs import moves
-from sttd.fs.sync import fsync_folder
-from sttd.job import Job
+from sttd.fs.folder import Folder, split
+from sttd.job import Identity, Job
 from sttd.outbox import names
-from sttd.outbox.source import RECORD, archive, require_inbox
+from sttd.outbox.place import find, folder_below, place
+from sttd.outbox.places import Places
+from sttd.outbox.plan import folder_of
+from sttd.outbox.rights import why_unmovable
+from sttd.outbox.source import require_inbox
 
 
-def file_failure(job: Job, config: Config, source: str) -> str | None:
-    """Move the source of a failed job to `failed/` and write `<name>.error.json`; returns where it lies.
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    location: str | None  # where the source is now; None: it stays where it is, "": it is gone
+    kept_because: str | None = None  # why it stays though it was to be moved, with the remedy
 
-    One that lies outside the inbox (an archived one that was to be done again) stays where it is. None: it is gone.
+
+def file_failure(job: Job, config: Config, places: Places) -> PutAside:
+    """Move the source of a failed job to `failed/` and write `<name>.error.json` there.
+
+    One that lies outside the inbox (an archived one that was to be done again) stays where it is.
+
+    Raises:
+        Absent: `failed/` is not mounted.
+        OSError: `sttd.fs.blame` tells whose fault it is.
     """
-    folder = folder_of(job, config)
-    if job.location and (job.redo_of is not None or os.path.dirname(job.location) != folder):
-        return None  # a redo's, or one of `sttd transcribe`: not ours to move, nor to write beside
-    location: str | None = source
-    if not job.location:
-        location = _put_aside(job, config, source, folder)
-        if location is None:
-            return None
+    if job.location:
+        ours = job.redo_of is None and split(os.fspath(places.paths.failed), job.location) is not None
+        if ours:  # tried again, and failed again
+            with folder_of(job.source, job.location, places) as folder:
+                _write_record(job, config, folder, os.path.basename(job.location))
+        return PutAside(
+            job.location
+        )  # else a redo's, or one of `sttd transcribe`: not ours to move, nor to write beside
+    folders, base = names.split(job.source)
+    with places.open("failed") as failed, folder_below(failed, folders) as folder:
+        put = _put_aside(job, places, folder, base)
+        if put.location != "":
+            _write_record(job, config, folder, os.path.basename(put.location or job.source))
+        return put
+
+
+def _write_record(job: Job, config: Config, folder: Folder, base: str) -> None:
     record = {
         "job": job.id,
         "source": job.source,
@@ -36,54 +59,53 @@ def file_failure(job: Job, config: Config, source: str) -> str | None:
         "attempts": job.attempts,
         "retry": f"{config.program} retry {job.id}",
     }
-    moves.make_folder(folder)
-    base = os.path.basename(location or job.source)
-    path = os.path.join(folder, names.fit(base, RECORD))
-    part = part_of(job, folder)
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-    moves.write_whole(part, lambda file: print(text, end="", file=file))
-    _place_record(part, path, job.id)
-    fsync_folder(folder)
-    return location
+    part = part_of(job)
+    moves.write_whole(folder, part, lambda file: print(text, end="", file=file))
+    name = names.fit(base, names.RECORD)
+    if _is_ours(folder, name, job.id):
+        folder.rename(part, folder, name)
+        folder.sync()
+    else:
+        place(folder, part, folder, name)  # a file of anybody else stays, and the record gets a number
 
 
-def folder_of(job: Job, config: Config) -> str:
-    return os.path.join(config.paths.failed, *names.split(job.source)[0])
-
-
-def part_of(job: Job, folder: str) -> str:
+def part_of(job: Job) -> str:
     """The record of a failure while it is being written."""
-    return os.path.join(folder, f".sttd-{job.id}.part")
+    return f".sttd-{job.id}.part"
 
 
-def _put_aside(job: Job, config: Config, source: str, folder: str) -> str | None:
+def _is_ours(folder: Folder, name: str, job: int) -> bool:
+    """Whether an earlier record of the same job has the name."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(folder.open_file(name), "rb") as file:
+        return bool(json.load(file)["job"] == job)
+    return False
+
+
+def _put_aside(job: Job, places: Places, target: Folder, base: str) -> PutAside:
     """Move the source, if it is still the version that failed; a newer one stays, to be a job of its own."""
-    if not os.path.lexists(source):
-        before = _moved_before(job, folder)
-        if before is None:
-            require_inbox(str(config.paths.inbox))
-        return before
-    seen = os.lstat(source)
-    if (seen.st_size, seen.st_mtime_ns) != (job.size, job.mtime_ns):
-        return _moved_before(job, folder)
-    return archive(source, folder, names.split(job.source)[1])
+    name = os.path.basename(job.source)
+    with contextlib.suppress(FileNotFoundError), folder_of(job.source, None, places) as folder:
+        seen = folder.file(name)
+        if seen is not None and Identity.of(seen) == job.identity:
+            with contextlib.suppress(PermissionError):  # unreadable; it may have failed for that
+                moves.secure(folder, name, moves.RESULT_MODE)
+            try:
+                return PutAside(target.path_of(place(folder, name, target, base)))
+            except PermissionError:
+                reason = why_unmovable(folder, name)
+                if reason is None:
+                    raise
+                return PutAside(None, reason)
+        if seen is not None:
+            return PutAside(_moved_before(job, target, base))
+    before = _moved_before(job, target, base)
+    if not before:
+        require_inbox(os.fspath(places.paths.inbox))
+    return PutAside(before)
 
 
-def _place_record(part: str, path: str, job: int) -> None:
-    """Replace an earlier record of the same job; a file of anybody else stays, and the record gets a number."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        if json.loads(Path(path).read_bytes())["job"] == job:
-            os.replace(part, path)
-            return
-    archive(part, os.path.dirname(path), os.path.basename(path))
-
-
-def _moved_before(job: Job, folder: str) -> str | None:
-    """Where a try that was killed has put it."""
-    number = 1
-    while os.path.lexists(path := os.path.join(folder, names.numbered(names.split(job.source)[1], number))):
-        seen = os.stat(path)
-        if (seen.st_size, seen.st_mtime_ns) == (job.size, job.mtime_ns):
-            return path
-        number += 1
-    return None
+def _moved_before(job: Job, target: Folder, base: str) -> str:
+    """Where a try that was killed has put it; "": nowhere."""
+    found = next(find(target, base, job.size, job.mtime_ns), None)
+    return "" if found is None else target.path_of(found)

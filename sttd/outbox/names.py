@@ -9,12 +9,18 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 LIMIT = 255  # bytes of one name: NAME_MAX of every Linux file system that matters
 _LONGEST_SUFFIX = 32  # bytes; what is longer behind a dot is part of the stem
 
-_PRIVATE = re.compile(r"\.sttd-(\d+)\.filing\.(.+)", re.DOTALL)
+RECORD = ".error.json"  # behind the name of a source in failed/
+PATH_LIMIT = 4095  # bytes of a path: PATH_MAX without its final NUL
+
+_PRIVATE = re.compile(r"\.sttd-(\d+)(?:-([0-9a-f]{16}))?\.filing\.(.+)", re.DOTALL)
+# Refused by NTFS, exFAT, FAT and by SMB servers; see "Naming Files, Paths, and Namespaces" in Microsoft's manual
+_REFUSED = re.compile(r'[<>:"\\|?*\x00-\x1f\x7f\udc80-\udcff]|[. ]+$')
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.DOTALL)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 # Never at a line's or a name's beginning, though Unicode counts them as letters: Thai and Lao vowels and marks that
 # are written behind their consonant
@@ -64,16 +70,78 @@ def numbered(name: str, number: int) -> str:
     return fit(stem, _mark(number) + suffix)
 
 
-def private(job: int, name: str) -> str:
-    """The name of a source while it is being filed away: a dotfile, never a job, that tells whose it is."""
+def variants(name: str) -> re.Pattern[str]:
+    """Matches what `numbered` makes of a name, with any number."""
     stem, suffix = _parts(name)
-    return fit(f".sttd-{job}.filing.{stem}", suffix)
+    cut_stem = rf".*{re.escape(_hash_mark(stem))}"  # how much is left of it depends on the number
+    return re.compile(rf"(?:{re.escape(stem)}|{cut_stem})(?: \(\d+\))?{re.escape(suffix)}", re.DOTALL)
+
+
+def first_free(is_taken: Callable[[int], bool], start: int = 1) -> int:
+    """A number from `start` on that is not taken, found in a logarithmic number of questions.
+
+    It is the first one where the numbers below it are taken without a gap. In a gap it may be another free one.
+    """
+    taken, step = start - 1, 1
+    while is_taken(taken + step):
+        taken, step = taken + step, 2 * step
+    free = taken + step
+    while free - taken > 1:
+        middle = (free + taken) // 2
+        if is_taken(middle):
+            taken = middle
+        else:
+            free = middle
+    return free
+
+
+def ways(name: str) -> Iterator[str]:
+    """Names for one file, from its own to one that every file system takes; the next one is for where one is refused."""
+    yield name
+    bare = portable(name)
+    if bare != name:
+        yield bare
+    stem, suffix = _parts(name)
+    plain = suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ""
+    yield f"sttd{_hash_mark(stem)}{plain}"
+
+
+def portable(name: str) -> str:
+    """The name without what Windows' file systems refuse; a hash tells it from others that become the same."""
+    stem, suffix = _parts(name)
+    bare = _REFUSED.sub("_", stem), _REFUSED.sub("_", suffix)
+    if _DEVICE.fullmatch("".join(bare)):
+        bare = f"_{bare[0]}", bare[1]
+    if "".join(bare) == name:
+        return name
+    return fit(bare[0], _hash_mark(stem) + bare[1])
+
+
+def fit_folders(folders: tuple[str, ...], room: int) -> tuple[str, ...]:
+    """The folders of a path, cut where they need more than `room` bytes together with a slash each."""
+    for most in (LIMIT, 120, 60, 30, 15):
+        fitted = tuple(cut(folder, most) for folder in folders)
+        if sum(len(os.fsencode(folder)) + 1 for folder in fitted) <= room:
+            return fitted
+    return (cut("/".join(folders), 40).replace("/", "_"),)  # hundreds of levels
+
+
+def private(job: int, word: str, name: str) -> str:
+    """The name of a source while it is being filed away: a dotfile, never a job, that tells whose it is.
+
+    Args:
+        job: the number of the job.
+        word: 16 hexadecimal digits that nobody can guess, so that nothing can be put there before.
+        name: of the source.
+    """
+    stem, suffix = _parts(name)
+    return fit(f".sttd-{job}-{word}.filing.{stem}", suffix)
 
 
 def of_private(name: str) -> tuple[int, str] | None:
     """The job and the source's own name (cut, where it was very long); None: not a private name."""
     found = _PRIVATE.fullmatch(name)
-    return None if found is None else (int(found[1]), found[2])
+    return None if found is None else (int(found[1]), found[3])
 
 
 def fit(stem: str, tail: str) -> str:
@@ -86,7 +154,7 @@ def cut(stem: str, most: int) -> str:
     data = os.fsencode(stem)
     if len(data) <= most:
         return stem
-    mark = "~" + hashlib.sha256(data).hexdigest()[:8]
+    mark = _hash_mark(stem)
     room, length = most - len(mark), 0
     for char in stem:
         room -= len(os.fsencode(char))
@@ -97,6 +165,10 @@ def cut(stem: str, most: int) -> str:
     while end > 0 and not _may_cut(stem, end):
         end -= 1
     return stem[: end or length] + mark  # one endless grapheme: anywhere
+
+
+def _hash_mark(stem: str) -> str:
+    return "~" + hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]
 
 
 def _parts(name: str) -> tuple[str, str]:

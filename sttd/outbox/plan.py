@@ -1,12 +1,21 @@
-"""What a commit has promised: kept in the ledger, so that the next start can keep it."""
+"""What a commit has promised: kept in the ledger, so that the next start can keep it.
+
+A plan names no folder: where its files lie follows from the configuration and from the job's own path, and is looked up
+anew by whoever carries it out. So whoever could write a plan into the ledger could not point it at anybody else's files.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from typing import Any
 
 from sttd.errors import SttdError
+from sttd.fs import folder
+from sttd.fs.folder import Folder
+from sttd.outbox import names
+from sttd.outbox.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +26,33 @@ class Plan:
     sha256: str  # of the source
     size: int  # of the source, and
     mtime_ns: int  # together what it must still be when it is filed away
-    source: str  # where it lies
     fate: str  # archive, keep or delete
     location: str | None  # the job's: where the source lies if not in the inbox
-    inbox: str  # folder; "": the source is not in the inbox
-    archive: str  # folder
-    folder: str  # of the results
-    staging: str  # folder
+    staging: str  # name of the job's folder of staged results
+    number: int  # of the results' names, as it was free when they were staged
+    word: str  # in the source's private name
     young: bool  # the source had changed just before it was hashed: a later change may not show in its time
     hashes: dict[str, str]  # by suffix, of the staged results
 
     @property
     def takes_source(self) -> bool:
         return self.fate != "keep"
+
+    def source_folder(self, places: Places) -> Folder:
+        """The folder that the source lies in, held open.
+
+        Raises:
+            FileNotFoundError: it is gone, or somebody put a link in its way.
+        """
+        return folder_of(self.name, self.location, places)
+
+    @property
+    def source_name(self) -> str:
+        return os.path.basename(self.location or self.name)
+
+    @property
+    def private_name(self) -> str:
+        return names.private(self.job, self.word, self.source_name)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -51,4 +74,32 @@ class Plan:
         fields = {field.name: kinds[str(field.type)] for field in dataclasses.fields(cls)}
         if value.keys() != fields.keys() or not all(isinstance(value[name], kind) for name, kind in fields.items()):
             raise SttdError("what was promised about its files cannot be read: they are written again")
-        return cls(**value)
+        plan = cls(**value)
+        parts = (plan.staging, *plan.hashes, *plan.name.split("/"))
+        if any(part in ("", ".", "..") for part in parts) or any("/" in part for part in (plan.staging, *plan.hashes)):
+            raise SttdError(
+                "what was promised about its files names folders that are not sttd's: they are written again"
+            )
+        return plan
+
+
+def folder_of(name: str, location: str | None, places: Places) -> Folder:
+    """The folder that a job's source lies in, held open; below the inbox and our own folders no link is followed.
+
+    Args:
+        name: the job's source, relative to the inbox.
+        location: where it lies, if not there.
+        places: the folders.
+
+    Raises:
+        FileNotFoundError: it is gone, or somebody put a link in its way.
+    """
+    if not location:
+        with places.inbox() as inbox:
+            return inbox.below(name.split("/")[:-1])
+    for root in (places.paths.failed, places.paths.archive, places.paths.inbox):
+        parts = folder.split(os.fspath(root), location)
+        if parts is not None:
+            with Folder.open(root) as held:
+                return held.below(parts[:-1])
+    return Folder.open(os.path.dirname(location))

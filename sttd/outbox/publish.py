@@ -1,104 +1,167 @@
-"""Staged results get their names. Each step can be killed, and is done again."""
+"""Staged results get their names. Each step can be killed, and is done again.
+
+The staging folder stays until the ledger says `done`. So what is missing in it has either got its name, and is seen there,
+or was taken away by somebody: then the results are written again. Nothing is done whose results were not seen in place.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import json
 import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from sttd.errors import SttdError
 from sttd.fs import moves
-from sttd.fs.digest import digest
-from sttd.fs.sync import fsync_folder
+from sttd.fs.blame import Blame, blame
+from sttd.fs.folder import Folder
 from sttd.outbox import names
+from sttd.outbox.place import folder_below
+from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
+
+STAGING = ".sttd-staging"
+_CHOICE = ".choice"  # in the staging folder: the names that the results get, where they are not the planned ones
 
 
 class Unkept(SttdError):
-    """What a plan promised cannot be kept any more: the results are to be written anew, from the checkpoint."""
+    """What a plan promised cannot be kept any more: the results are to be written anew, from the checkpoint.
+
+    `moved_to` is where the source lies by now, if it was filed away already; None: where its job says.
+    """
+
+    moved_to: str | None = None
 
 
-def publish(plan: Plan) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """How the results are named: which of the ways to write the source's name, and the number behind it."""
+
+    way: int
+    number: int
+
+
+def publish(plan: Plan, places: Places) -> tuple[str, ...]:
     """Give the staged results their names, JSON last; returns their paths.
 
-    Names that others have are left to them: all results of a job get the same number behind their stem.
+    Names that others have are left to them: all results of a job get the same number behind their stem. A name that the
+    file system refuses is written so that it takes it.
 
     Raises:
         Unkept: somebody took a staged result away.
+        Absent: transcripts/ is not mounted.
+        OSError: a disk is full, or no name fits.
     """
-    if not os.path.isdir(plan.staging):
-        return _published_before(plan)
-    moves.make_folder(plan.folder)
-    number = 1
-    while not _is_free(plan, number):
-        number += 1
-    while True:
+    with _opened(plan, places) as results:
+        return results.place()
+
+
+def withdraw(plan: Plan, places: Places) -> None:
+    """Take back what `publish` has placed, into the staging folder; nothing where that is gone.
+
+    Raises:
+        Absent, OSError: as `publish`.
+    """
+    with contextlib.suppress(Unkept), _opened(plan, places) as results:
+        results.take_back()
+
+
+@contextlib.contextmanager
+def _opened(plan: Plan, places: Places) -> Iterator[_Results]:
+    folders, base = names.split(plan.name)
+    with places.open("transcripts") as transcripts:
         try:
-            outputs = tuple(_place(plan, suffix, number) for suffix in sorted(plan.hashes, key=lambda s: s == "json"))
-        except FileExistsError:  # somebody took the name in this moment: what is placed already moves on with the rest
-            _take_back(plan, number)
-            number += 1
-            continue
-        fsync_folder(plan.folder)
-        moves.remove_tree(plan.staging)
-        return outputs
+            staging = transcripts.below([STAGING, plan.staging])
+        except FileNotFoundError:
+            raise Unkept("its staged results are gone: they are written again") from None
+        with staging, folder_below(transcripts, folders) as folder:
+            yield _Results(plan, staging, folder, base)
 
 
-def _published_before(plan: Plan) -> tuple[str, ...]:
-    """The results of a try that was killed after its last step; () where a person took them away since."""
-    number = 1
-    while True:
-        paths = [_target(plan, suffix, number) for suffix in plan.hashes]
-        if not any(map(os.path.lexists, paths)):
-            return ()
-        if all(_is_ours(plan, suffix, _target(plan, suffix, number)) for suffix in plan.hashes):
-            return tuple(sorted(paths, key=lambda path: path.endswith(".json")))
-        number += 1
+def free_number(folder: Folder, name: str, language: str, suffixes: Iterable[str], start: int = 1) -> int:
+    """A number from `start` on with which all results of `name` have free names in a folder."""
+
+    def is_taken(number: int) -> bool:
+        targets = names.results(name, language, suffixes, number).values()
+        return any(folder.stat(target) is not None for target in targets)
+
+    return names.first_free(is_taken, start)
 
 
-def _target(plan: Plan, suffix: str, number: int) -> str:
-    return os.path.join(plan.folder, names.results(names.split(plan.name)[1], plan.language, [suffix], number)[suffix])
+class _Results:
+    """The results of one plan on their way from `staging` to `folder`."""
 
+    def __init__(self, plan: Plan, staging: Folder, folder: Folder, base: str) -> None:
+        self._plan, self._staging, self._folder = plan, staging, folder
+        self._suffixes = sorted(plan.hashes, key=lambda suffix: suffix == "json")
+        self._ways = tuple(names.ways(base))
 
-def _is_ours(plan: Plan, suffix: str, path: str) -> bool:
-    staged = os.path.join(plan.staging, suffix)
-    if os.path.exists(staged):
-        return os.path.exists(path) and os.path.samefile(staged, path)
-    return os.path.isfile(path) and digest(path) == plan.hashes[suffix]
+    def place(self) -> tuple[str, ...]:
+        """Returns the paths, in the order of their placing."""
+        choice = self._read_choice()
+        while True:
+            targets = self._targets(choice)
+            try:
+                for suffix in self._suffixes:
+                    self._place(suffix, targets[suffix])
+            except OSError as error:
+                if blame(error) is not Blame.NAME:
+                    raise
+                self._take_back(targets)
+                choice = self._other_choice(choice, error)
+                self._write_choice(choice)
+            else:
+                self._folder.sync()
+                return tuple(self._folder.path_of(targets[suffix]) for suffix in self._suffixes)
 
+    def take_back(self) -> None:
+        self._take_back(self._targets(self._read_choice()))
 
-def _is_free(plan: Plan, number: int) -> bool:
-    """Whether every name with this number is nobody's, or ours from a try before."""
-    paths = {suffix: _target(plan, suffix, number) for suffix in plan.hashes}
-    return all(not os.path.lexists(path) or _is_ours(plan, suffix, path) for suffix, path in paths.items())
+    def _place(self, suffix: str, target: str) -> None:
+        if self._staging.file(suffix) is None:
+            if self._folder.file(target) is None:
+                raise Unkept(f"its staged result {suffix} is gone: it is written again")
+        elif self._folder.stat(target) is None:
+            moves.move_new(self._staging, suffix, self._folder, target)  # a folder of the transcripts may be a mount
+        elif moves.is_moved(self._staging, suffix, self._folder, target):
+            moves.drop_first_name(self._staging, suffix, self._folder)
+        else:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._folder.path_of(target))
 
+    def _targets(self, choice: _Choice) -> dict[str, str]:
+        return names.results(self._ways[choice.way], self._plan.language, self._suffixes, choice.number)
 
-def _place(plan: Plan, suffix: str, number: int) -> str:
-    target, staged = _target(plan, suffix, number), os.path.join(plan.staging, suffix)
-    if not os.path.exists(staged):
-        if _is_ours(plan, suffix, target):
-            return target
-        raise Unkept(f"the staged result {staged} is gone: it is written again")
-    if os.path.lexists(target) and os.path.samefile(staged, target):  # killed between link and unlink
-        os.unlink(staged)
-    else:
-        moves.move_new(staged, target)  # a folder of the transcripts may be another mount
-    return target
+    def _other_choice(self, choice: _Choice, error: OSError) -> _Choice:
+        if isinstance(error, FileExistsError):
+            way, plan = self._ways[choice.way], self._plan
+            return _Choice(choice.way, free_number(self._folder, way, plan.language, plan.hashes, choice.number + 1))
+        if choice.way + 1 == len(self._ways):
+            raise error
+        return _Choice(choice.way + 1, 1)  # where that is taken, the next round says so
 
+    def _take_back(self, targets: dict[str, str]) -> None:
+        """What is placed already moves on with the rest."""
+        for suffix, target in targets.items():
+            if self._staging.file(suffix) is None and self._folder.file(target) is not None:
+                moves.move_new(self._folder, target, self._staging, suffix)
+        self._staging.sync()
+        self._folder.sync()
 
-def _take_back(plan: Plan, number: int) -> None:
-    for suffix in plan.hashes:
-        target, staged = _target(plan, suffix, number), os.path.join(plan.staging, suffix)
-        if not os.path.exists(staged) and _is_ours(plan, suffix, target):
-            moves.move_new(target, staged)
+    def _read_choice(self) -> _Choice:
+        """A choice that is torn was never acted upon: it is on disk before the first result has its name."""
+        try:
+            handle = self._staging.open_file(_CHOICE)
+        except FileNotFoundError:
+            return _Choice(0, self._plan.number)
+        with open(handle, "rb") as file:
+            try:
+                return _Choice(**json.load(file))
+            except (ValueError, TypeError):
+                return _Choice(0, self._plan.number)
 
-
-def withdraw(plan: Plan) -> None:
-    """Take results back that were placed; only those that are ours, by their content."""
-    number = 1
-    while any(os.path.lexists(_target(plan, suffix, number)) for suffix in plan.hashes):
-        for suffix in plan.hashes:
-            path = _target(plan, suffix, number)
-            if os.path.lexists(path) and _is_ours(plan, suffix, path):
-                os.unlink(path)
-        number += 1
-    if os.path.isdir(plan.folder):
-        fsync_folder(plan.folder)
+    def _write_choice(self, choice: _Choice) -> None:
+        text = json.dumps({"way": choice.way, "number": choice.number})
+        moves.write_whole(self._staging, _CHOICE, lambda file: print(text, file=file))
+        self._staging.sync()

@@ -1,21 +1,29 @@
-"""The way of a source once its results are in place: archived, kept, deleted, or put back. Each step can be killed, and is done again."""
+"""The way of a source once its results are in place: archived, kept, deleted, or put back. Each step can be killed.
+
+Everything is done by the handle of the folder that the source lies in (sttd.fs.folder): nobody who swaps that folder, or
+the file, for a link makes sttd touch anything else.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import errno
 import os
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 
-from sttd.fs import moves
-from sttd.fs.digest import digest
-from sttd.fs.sync import fsync_folder
+from sttd.fs import copies, moves
+from sttd.fs.blame import Blame, blame
+from sttd.fs.digest import digest_of
+from sttd.fs.folder import Folder, split
 from sttd.outbox import names
+from sttd.outbox.place import find, folder_below, place
+from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
+from sttd.outbox.publish import Unkept, publish
+from sttd.outbox.rights import why_unmovable
 
 INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
-RECORD = ".error.json"  # behind the name of a source in failed/
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,71 +31,183 @@ class Filed:
     outputs: tuple[str, ...]
     location: str | None  # where the source is now; None: it stays where it is, "": it is deleted
     changed: bool = False  # it was not what had been transcribed, and was put back
+    kept_because: str | None = None  # why it stays though it was to be moved, with the remedy
 
 
-def file_source(plan: Plan, outputs: tuple[str, ...]) -> Filed:
+class _Hold(enum.Enum):
+    """What became of taking hold of a source."""
+
+    HELD = "it has its private name, and is what was transcribed"
+    CHANGED = "it is another version, and has its own name"
+    GONE = "there is none"
+
+
+def keep(plan: Plan, places: Places) -> Filed:
+    """Keep what a plan promised: the results get their names and are seen there, then the source is filed away.
+
+    Raises:
+        Unkept: somebody took a staged result away, or the plan is a forged one. The source has its own name again.
+        Absent: a folder is not mounted.
+        OSError: `sttd.fs.blame` tells whose fault it is.
+    """
+    if plan.takes_source and plan.location is not None and split(os.fspath(places.paths.failed), plan.location) is None:
+        raise Unkept("its source is not sttd's to move: its results are written again")
+    try:
+        outputs = publish(plan, places)
+    except Unkept as error:
+        error.moved_to = _moved_to(plan, places)
+        raise
+    return file_source(plan, places, outputs)
+
+
+def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
     """File the source away, unless it is no longer what was transcribed: then it is put back where it was.
 
     It is renamed to a private name first, so that nobody writes to it by its name while it is looked at. What it is
     looked at by is size and time of change, as everywhere. A write in the same tick of the file system's clock as the
     one before would not show in these: where the recording was that young when it was hashed, the hash is compared too.
     """
-    private = private_path(plan)
-    if not plan.takes_source:
-        return Filed(outputs, plan.location)
-    if not os.path.lexists(private):
-        if not _is_file(plan.source):
-            return Filed(outputs, _filed_before(plan))
-        if not is_same(plan, plan.source):
+    try:
+        folder = plan.source_folder(places)
+    except FileNotFoundError:
+        return Filed(outputs, _filed_before(plan, places) if plan.takes_source else plan.location)
+    with folder, contextlib.ExitStack() as stack:
+        if not plan.takes_source:
+            _secure(folder, plan.source_name)
+            return Filed(outputs, plan.location)
+        target = stack.enter_context(_archive_folder(plan, places)) if plan.fate == "archive" else None
+        try:
+            hold = _take_hold(plan, folder)
+        except PermissionError:
+            reason = why_unmovable(folder, plan.source_name)
+            if reason is None:
+                raise
+            _secure(folder, plan.source_name)
+            return Filed(outputs, plan.location, kept_because=reason)
+        if hold is _Hold.GONE:
+            return Filed(outputs, _filed_before(plan, places))
+        if hold is _Hold.CHANGED:
             return Filed(outputs, None, changed=True)
-        os.rename(plan.source, private)
-        fsync_folder(os.path.dirname(plan.source))
-    if not is_same(plan, private):
-        _put_back(private, plan.source)
-        return Filed(outputs, None, changed=True)
-    if plan.fate == "delete":
-        os.unlink(private)
-        fsync_folder(os.path.dirname(private))
-        location = ""
+        return _file_away(plan, folder, target, outputs)
+
+
+def _archive_folder(plan: Plan, places: Places) -> Folder:
+    with places.open("archive") as archive:
+        return folder_below(archive, names.split(plan.name)[0])
+
+
+def _take_hold(plan: Plan, folder: Folder) -> _Hold:
+    """Give the source its private name.
+
+    What lies there already is ours only if it is what was transcribed, and nothing like it lies under the source's own name.
+
+    Raises:
+        PermissionError: it may not be renamed.
+    """
+    private, name = plan.private_name, plan.source_name
+    if folder.stat(private) is not None and (not _is_same(plan, folder, private) or _is_same(plan, folder, name)):
+        _put_back(folder, private, name)
+    if folder.stat(private) is None:
+        if folder.file(name) is None:
+            return _Hold.GONE
+        if not _is_same(plan, folder, name):
+            return _Hold.CHANGED
+        # nobody has the private name; what comes there in this moment is of somebody who read the ledger, and is replaced
+        folder.rename(name, folder, private)
+        folder.sync()
+        if not _is_same(plan, folder, private):
+            _put_back(folder, private, name)
+            return _Hold.CHANGED
+    return _Hold.HELD
+
+
+def give_back(plan: Plan, places: Places) -> bool:
+    """Give the source its own name again, as far as it has lost it; whether it is there, as it was transcribed.
+
+    Raises:
+        FileNotFoundError: the folder that it lay in is gone.
+    """
+    with plan.source_folder(places) as folder:
+        if folder.stat(plan.private_name) is not None:
+            _put_back(folder, plan.private_name, plan.source_name)
+        return _is_same(plan, folder, plan.source_name)
+
+
+def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple[str, ...]) -> Filed:
+    """A source that has its private name goes into `target`; None: it is deleted."""
+    private, name = plan.private_name, plan.source_name
+    location = ""
+    if target is None:
+        folder.unlink(private)
+        folder.sync()
     else:
-        location = archive(private, plan.archive, plan.name)
+        moves.secure(folder, private, moves.RESULT_MODE)
+        try:
+            new = place(folder, private, target, names.split(plan.name)[1])
+        except OSError as error:
+            if blame(error) is not Blame.NAME:
+                raise
+            _put_back(folder, private, name)
+            return Filed(outputs, plan.location, kept_because=f"no name for it is accepted in {target.path}: rename it")
+        seen = target.file(new)
+        if seen is None or seen.st_size != plan.size or not copies.is_same_time(seen.st_mtime_ns, plan.mtime_ns):
+            place(target, new, folder, name)  # somebody put another file in its place in the last moment
+            return Filed(outputs, None, changed=True)
+        location = target.path_of(new)
     if plan.location is not None:  # it lay in failed/, with the record of its failure beside it
-        folder, base = os.path.split(plan.source)
-        Path(folder, names.fit(base, RECORD)).unlink(missing_ok=True)
+        folder.discard(names.fit(name, names.RECORD))
     return Filed(outputs, location)
 
 
-def archive(path: str, folder: str, name: str) -> str:
-    """Move a file into `folder` under the first name that is free; returns its path."""
-    moves.make_folder(folder)
-    number = 1
-    while True:
-        target = os.path.join(folder, names.numbered(names.split(name)[1], number))
-        try:
-            moves.move_new(path, target)
-        except FileExistsError:
-            number += 1
-        else:
-            return target
+def _secure(folder: Folder, name: str) -> None:
+    """A source that stays where it is: what is not there, or may not be read any more, is not ours to care for."""
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        moves.secure(folder, name)
 
 
-def _is_file(path: str) -> bool:
-    return os.path.isfile(path) and not os.path.islink(path)
+def _is_same(plan: Plan, folder: Folder, name: str) -> bool:
+    seen = folder.file(name)
+    if seen is None or (seen.st_size, seen.st_mtime_ns) != (plan.size, plan.mtime_ns):
+        return False
+    if not plan.young:
+        return True
+    try:
+        handle = folder.open_file(name)
+    except FileNotFoundError:
+        return False
+    try:
+        return digest_of(handle) == plan.sha256
+    finally:
+        os.close(handle)
 
 
-def _filed_before(plan: Plan) -> str:
-    """Where an earlier try, killed after its last step, has put the source; "" where a person took it away."""
-    number = 1
-    while plan.fate == "archive" and os.path.lexists(
-        target := os.path.join(plan.archive, names.numbered(names.split(plan.name)[1], number))
-    ):
-        seen = os.stat(target)
-        if (seen.st_size, seen.st_mtime_ns) == (plan.size, plan.mtime_ns):
-            return target
-        number += 1
-    if plan.inbox:
-        require_inbox(plan.inbox)
+def _filed_before(plan: Plan, places: Places) -> str:
+    """Where an earlier try, killed after its last step, has put the source; "" where a person took it away.
+
+    Raises:
+        FileNotFoundError: the inbox is away, so that nobody knows.
+    """
+    archived = _archived(plan, places) if plan.fate == "archive" else None
+    if archived is not None:
+        return archived
+    if plan.location is None:
+        require_inbox(os.fspath(places.paths.inbox))
     return ""
+
+
+def _moved_to(plan: Plan, places: Places) -> str | None:
+    """Where the source of a plan that cannot be kept was moved; None: it is under its own name (again), or gone."""
+    with contextlib.suppress(FileNotFoundError):
+        if not plan.takes_source or give_back(plan, places):
+            return None
+    return _archived(plan, places) if plan.fate == "archive" else None
+
+
+def _archived(plan: Plan, places: Places) -> str | None:
+    """Where an earlier try has put the source, by its name, size and time of change."""
+    with _archive_folder(plan, places) as target:
+        found = next(find(target, names.split(plan.name)[1], plan.size, plan.mtime_ns), None)
+        return None if found is None else target.path_of(found)
 
 
 def require_inbox(inbox: str) -> None:
@@ -100,31 +220,23 @@ def require_inbox(inbox: str) -> None:
         raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
 
 
-def is_same(plan: Plan, path: str) -> bool:
-    seen = os.lstat(path)
-    if not stat.S_ISREG(seen.st_mode) or (seen.st_size, seen.st_mtime_ns) != (plan.size, plan.mtime_ns):
-        return False
-    return not plan.young or digest(path) == plan.sha256
+def put_back(rel: str, places: Places) -> str | None:
+    """Give a source with a private name its own again, for which no plan does it; returns its path, None: it is gone.
 
-
-def private_path(plan: Plan) -> str:
-    folder, name = os.path.split(plan.source)
-    return os.path.join(folder, names.private(plan.job, name))
-
-
-def put_back(path: str) -> str | None:
-    """Give a source with a private name its own again, for which no plan does it; None: it is gone by now."""
-    found = names.of_private(os.path.basename(path))
-    if found is None or not os.path.lexists(path):
+    Args:
+        rel: its path below the inbox.
+        places: the folders.
+    """
+    *parts, private = rel.split("/")
+    found = names.of_private(private)
+    if found is None:
         return None
-    return _put_back(path, os.path.join(os.path.dirname(path), found[1]))
+    with contextlib.suppress(FileNotFoundError), places.inbox() as inbox, inbox.below(parts) as folder:
+        if folder.stat(private) is not None:
+            return folder.path_of(_put_back(folder, private, found[1]))
+    return None
 
 
-def _put_back(private: str, source: str) -> str:
-    """Its old name, or where a newer file has that by now, the next one that is free; returns its path."""
-    try:
-        moves.rename_new(private, source)
-    except FileExistsError:
-        return archive(private, os.path.dirname(source), os.path.basename(source))
-    fsync_folder(os.path.dirname(source))
-    return source
+def _put_back(folder: Folder, private: str, name: str) -> str:
+    """Its old name, or where a newer file has that by now, the next one that is free; returns its name."""
+    return place(folder, private, folder, name)

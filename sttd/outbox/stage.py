@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,40 +15,44 @@ from pathlib import Path
 from sttd.config import Config
 from sttd.errors import SourceChanged
 from sttd.fs import moves
-from sttd.fs.digest import digest
-from sttd.fs.sync import fsync_folder
-from sttd.job import Job
+from sttd.fs.blame import Blame, blame
+from sttd.fs.digest import digest_of
+from sttd.fs.folder import Folder
+from sttd.job import Identity, Job
 from sttd.outbox import names
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.meta import Meta
-from sttd.outbox.plan import Plan
+from sttd.outbox.places import Places
+from sttd.outbox.plan import Plan, folder_of
+from sttd.outbox.publish import STAGING, free_number
 from sttd.part import Segment
 
-STAGING = ".sttd-staging"
 _TICK = 2.0  # seconds: the coarsest clock of a file system, vfat's
 
 
-def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], config: Config, source: str) -> Plan:
+def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], config: Config, places: Places) -> Plan:
     """Write the results of a job; nothing of them is to be seen yet.
 
     Raises:
         SourceChanged: it is another version by now; the job is to start anew.
+        FileNotFoundError: it is gone; the error has its path.
+        Absent: transcripts/ is not mounted.
         OSError: they cannot be written, or the source cannot be read.
     """
-    require_same(job, source)
     young = job.mtime_ns > (time.time() - _TICK) * 1e9
-    sha256 = job.sha256 or digest(source)
-    require_same(job, source)  # a hash of another version would give its transcript to the wrong recording
+    sha256 = _look_at_source(job, places)
     meta = dataclasses.replace(meta, sha256=sha256)
-    staging = os.path.join(staging_folder(config), staging_name(config, job.id))
-    try:
-        hashes = _write(staging, config.output.formats, meta, segments)
-    except OSError:
-        with contextlib.suppress(OSError):
-            moves.remove_tree(staging)  # a disk that is full needs its room
-        raise
-    below = os.path.join(*names.split(job.source)[0], "")
+    name = staging_name(config, job.id)
+    folders, base = names.split(job.source)
+    with places.open("transcripts") as transcripts, transcripts.make(STAGING) as staging:
+        try:
+            hashes = _write(staging, name, config.output.formats, meta, segments)
+        except OSError:
+            with contextlib.suppress(OSError):
+                staging.remove_tree(name)  # a disk that is full needs its room
+            raise
+        number = _free_number(transcripts, folders, base, meta.language, hashes)
     return Plan(
         job=job.id,
         name=job.source,
@@ -54,48 +60,77 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         sha256=sha256,
         size=job.size,
         mtime_ns=job.mtime_ns,
-        source=source,
         fate=fate(job, config),
         location=job.location or None,
-        inbox="" if job.location else str(config.paths.inbox),
-        archive=os.path.join(config.paths.archive, below),
-        folder=os.path.join(config.paths.transcripts, below),
-        staging=staging,
+        staging=name,
+        number=number,
+        word=secrets.token_hex(8),
         young=young,
         hashes=hashes,
     )
 
 
+def _look_at_source(job: Job, places: Places) -> str:
+    """The hash of the version that was transcribed. Raises SourceChanged where there is another one."""
+    path = source_path(job, places)
+    try:
+        with folder_of(job.source, job.location, places) as folder:
+            handle = folder.open_file(os.path.basename(path))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, error.strerror, path) from None
+    try:
+        _require_same(job, handle)
+        sha256 = job.sha256 or digest_of(handle)
+        _require_same(job, handle)  # a hash of another version would give its transcript to the wrong recording
+    finally:
+        os.close(handle)
+    return sha256
+
+
+def source_path(job: Job, places: Places) -> str:
+    """Where the bytes of a job lie."""
+    return job.location or os.path.join(places.paths.inbox, job.source)
+
+
+def _require_same(job: Job, handle: int) -> None:
+    if Identity.of(os.fstat(handle)) != job.identity:
+        raise SourceChanged("the file has changed since it was transcribed: it starts again as it is now")
+
+
 def _write(
-    staging: str, formats: Iterable[str], meta: Meta, segments: Callable[[], Iterable[Segment]]
+    staging: Folder, name: str, formats: Iterable[str], meta: Meta, segments: Callable[[], Iterable[Segment]]
 ) -> dict[str, str]:
     """Returns the hashes by suffix."""
-    moves.remove_tree(staging)
-    moves.make_folder(staging)
-    hashes = {}
-    for suffix in formats:
-        write = FORMATS[suffix].write
-        path = os.path.join(staging, suffix)
-        hashes[suffix] = moves.write_whole(path, lambda file, write=write: write(file, meta, iter(segments())))  # type: ignore[misc]
-    fsync_folder(staging)
+    staging.remove_tree(name)
+    with staging.make(name) as folder:
+        hashes = {suffix: _write_one(folder, suffix, meta, segments) for suffix in formats}
+        folder.sync()
     return hashes
 
 
-def staging_folder(config: Config) -> str:
-    return os.path.join(config.paths.transcripts, STAGING)
+def _write_one(folder: Folder, suffix: str, meta: Meta, segments: Callable[[], Iterable[Segment]]) -> str:
+    return moves.write_whole(folder, suffix, lambda file: FORMATS[suffix].write(file, meta, iter(segments())))
+
+
+def _free_number(
+    transcripts: Folder, folders: tuple[str, ...], base: str, language: str, suffixes: Iterable[str]
+) -> int:
+    """A first guess: the results' folder may not be there yet, and whoever publishes looks again."""
+    try:
+        with transcripts.below(folders) as folder:
+            return free_number(folder, base, language, suffixes)
+    except FileNotFoundError:
+        return 1
+    except OSError as error:
+        if blame(error) is Blame.NAME:
+            return 1
+        raise
 
 
 def staging_name(config: Config, job: int) -> str:
     """Of a job's folder in there. `sttd transcribe` into the daemon's transcripts must not meet the daemon's own."""
     owner = hashlib.sha256(os.fsencode(config.paths.state)).hexdigest()[:8]
     return f"{owner}-{job}"
-
-
-def require_same(job: Job, source: str) -> None:
-    """Make sure that the source is still what was transcribed. Raises SourceChanged."""
-    seen = os.lstat(source)
-    if (seen.st_size, seen.st_mtime_ns) != (job.size, job.mtime_ns):
-        raise SourceChanged("the file has changed since it was transcribed: it starts again as it is now")
 
 
 def fate(job: Job, config: Config) -> str:
@@ -107,7 +142,7 @@ def fate(job: Job, config: Config) -> str:
     return config.output.source
 
 
-def stage_copy(job: Job, original: Job, config: Config, source: str) -> Plan | None:
+def stage_copy(job: Job, original: Job, config: Config, places: Places) -> Plan | None:
     """The results of a finished job with the same content, under this job's name; None where they are gone."""
     path = next((path for path in original.outputs if path.endswith(".json")), None)
     if path is None or original.fallback_reason or not all(map(os.path.lexists, original.outputs)):
@@ -116,5 +151,5 @@ def stage_copy(job: Job, original: Job, config: Config, source: str) -> Plan | N
         meta, _ = read(file)
         if meta.sha256 == job.sha256:
             # read again for each format: a long recording's segments are never all in memory
-            return stage(job, meta.for_copy(job), lambda: read(file)[1], config, source)
+            return stage(job, meta.for_copy(job), lambda: read(file)[1], config, places)
     return None

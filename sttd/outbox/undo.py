@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import os
-
 from sttd.config import Config
 from sttd.errors import SttdError
-from sttd.fs.moves import remove_tree
 from sttd.job import Job
+from sttd.outbox.clean import forget
+from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
 from sttd.outbox.publish import withdraw
-from sttd.outbox.source import is_same, private_path, put_back
-from sttd.outbox.stage import staging_folder, staging_name
+from sttd.outbox.source import give_back
 
 
-def undo(job: Job, config: Config) -> bool:
+def undo(job: Job, config: Config, places: Places) -> bool:
     """Take back what was staged and placed; it can be killed anywhere, and is done again.
 
     Returns:
         False where it is too late: the source is filed away already.
 
     Raises:
+        Absent: transcripts/ is not mounted.
         OSError: the machine's fault, or that of a file.
     """
-    staging = os.path.join(staging_folder(config), staging_name(config, job.id))
     try:
         plan = Plan.from_json(job.plan or {})
     except SttdError:  # nothing was promised yet
-        remove_tree(staging)
-        return True
-    private = private_path(plan)
-    taken = plan.takes_source and not os.path.lexists(private)
-    if taken and not (os.path.lexists(plan.source) and is_same(plan, plan.source)):
-        return False
-    withdraw(plan)
-    put_back(private)
-    remove_tree(staging)
+        plan = None
+    if plan is not None:
+        if plan.takes_source and not _is_there(plan, places):
+            return False
+        withdraw(plan, places)
+    forget(job, config, places)
     return True
+
+
+def _is_there(plan: Plan, places: Places) -> bool:
+    try:
+        return give_back(plan, places)
+    except FileNotFoundError:  # even its folder is gone
+        return False

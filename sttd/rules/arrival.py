@@ -44,4 +44,4 @@ def judge(latest: Job | None, found: Identity, *, in_inbox: bool) -> Arrival:
 
 def left_in_inbox(job: Job) -> bool:
     """Whether the source of an ended job was left in the inbox, whatever `output.source` says by now."""
-    return job.state in (State.DONE, State.CANCELLED) and job.location is None
+    return job.state in (State.DONE, State.FAILED, State.CANCELLED) and job.location is None

@@ -63,7 +63,7 @@ class Scene:
         self.folders = Folders(root)
         self.expected: dict[str, Expected] = {}
         sets = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
-        self.command = [sys.executable, "-m", "sttd", "--root", str(root), *sets, "run", "--drain"]
+        self.command = [sys.executable, "-P", "-m", "sttd", "--root", str(root), *sets, "run", "--drain"]
         self.env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "CRASH_ROOT": str(root)}
 
     def run_plain(self) -> dict[str, Expected]:

@@ -36,8 +36,8 @@ class Step:
 
     @property
     def name(self) -> str:
-        arrow = f" -> {self.target}" if self.target else ""
-        return f"{self.call} {self.path}{arrow} #{self.number}"
+        arrow = f" -> {_constant(self.target)}" if self.target else ""
+        return f"{self.call} {_constant(self.path)}{arrow} #{self.number}"
 
 
 class Stepped:
@@ -98,9 +98,11 @@ class Stepped:
         process = _process(thread)
         if process is None:
             return
-        self.daemon = self.daemon or process  # it makes the first step, long before it has workers
-        step = self._step(call, begun + arguments) if process == self.daemon else None
+        if self.daemon not in (None, process):
+            return
+        step = self._step(call, begun + arguments)
         if step is not None:
+            self.daemon = process  # it makes the first step, long before it has workers
             self._done.setdefault(process, []).append(step)
 
     def _step(self, call: str, arguments: str) -> Step | None:
@@ -112,9 +114,9 @@ class Stepped:
         if not paths:
             return None
         below = (paths[0], paths[1] if len(paths) > 1 else "")
-        key = (call, *below)
+        key = (call, *map(_constant, below))
         self._seen[key] += 1
-        return Step(*key, self._seen[key])
+        return Step(call, *below, self._seen[key])
 
     def kill(self) -> None:
         """SIGKILL, in mid-step; returns when it has ended."""
@@ -135,6 +137,11 @@ class Stepped:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+
+def _constant(path: str) -> str:
+    """A path without the random words in the names of sources on their way and of half copies."""
+    return re.sub(r"(/\.sttd-)(\d+-)?[0-9a-f]{16}(\.filing\.|\.part)", r"\1\2*\3", path)
 
 
 def _paths(arguments: str) -> list[str]:

@@ -15,9 +15,7 @@ from tests.invariants import problems
 
 needs_lane = pytest.mark.skipif(why_not() is not None, reason=f"no crash matrix: {why_not()}")
 FINE = Outcome(made=True)
-PRIVATE = (
-    "rename inbox/short/short.flac -> inbox/short/.sttd-1.filing.short.flac #1"  # results are there, source on its way
-)
+PRIVATE = "renameat inbox/short/short.flac -> inbox/short/.sttd-1-*.filing.short.flac #1"  # results are there, source on its way
 CHECKPOINT = "fsync state/work/1/0.jsonl #1"
 
 

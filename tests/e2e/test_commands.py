@@ -78,7 +78,7 @@ def test_redo_makes_a_new_job_from_the_archived_source(make_daemon):
     assert daemon.job(2).state is State.DONE
     assert (daemon.transcripts / "english.en.txt").is_file()
     assert (daemon.transcripts / "english (2).en.txt").is_file()
-    assert [path.name for path in daemon.archive.iterdir()] == ["english.flac"]
+    assert [path.name for path in daemon.archive.glob("[!.]*")] == ["english.flac"]
 
 
 def test_redo_of_a_source_that_is_gone_ends_in_words(make_daemon):

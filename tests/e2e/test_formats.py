@@ -80,7 +80,7 @@ def test_formats_and_source_are_as_configured(make_daemon):
     daemon = make_daemon({"output.formats": "txt", "output.source": "keep"})
     speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
     assert daemon.drain() == 0
-    assert [path.name for path in daemon.transcripts.iterdir() if path.is_file()] == ["english.en.txt"]
+    assert [path.name for path in daemon.transcripts.glob("[!.]*")] == ["english.en.txt"]
     assert (daemon.inbox / "english.flac").exists()
     assert daemon.drain() == 0
     assert len(daemon.jobs()) == 1

@@ -37,7 +37,7 @@ def test_names_taken_by_a_persons_own_files_are_left_alone(make_daemon):
     assert daemon.drain() == 0
     assert (daemon.transcripts / "english.en.srt").read_text() == "mine"
     assert (daemon.archive / "english.flac").read_text() == "mine too"
-    assert sorted(path.name for path in daemon.transcripts.iterdir() if path.is_file()) == sorted(
+    assert sorted(path.name for path in daemon.transcripts.glob("[!.]*") if path.is_file()) == sorted(
         ["english.en.srt", *(f"english (2).en.{suffix}" for suffix in ("txt", "srt", "vtt", "json", "tsv"))]
     )
     assert (daemon.archive / "english (2).flac").is_file()
@@ -57,7 +57,7 @@ def test_a_source_that_changes_in_mid_job_starts_again_as_it_is_now(make_daemon)
     assert daemon.drain() == 0
     done = [job for job in daemon.jobs() if job.state is State.DONE]
     assert len(done) == len(daemon.jobs())
-    assert len(list(daemon.archive.iterdir())) == len(done)
+    assert len(list(daemon.archive.glob("[!.]*"))) == len(done)
 
 
 def test_a_source_that_is_gone_vanishes_and_comes_back_as_a_job(make_daemon):

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from sttd.configfile import load
 from sttd.job import State
-from sttd.outbox.names import private
 from sttd.outbox.stage import staging_name
 from tests import speech
 from tests.harness import PATIENCE, Daemon, wait_for
@@ -32,7 +31,10 @@ CLIPS = ("clip01", "clip04", "clip06")
 class Step:
     name: str
     call: str  # as strace knows it
-    path: str  # below the root; {n} is the job, {name} its source, {staging} its folder of results, {private} its other name
+    path: (
+        str  # below the root: what a call names, or the folder that it names it in; {n} is the job, {name} its source,
+    )
+    # {staging} its folder of results
     said: str = "status"  # where it must be said; "log": it is one file's trouble; "": nothing is held up by it
 
 
@@ -48,13 +50,13 @@ STEPS = (
     Step("checkpoint: write", "write", "state/work/{n}/0.jsonl"),
     Step("checkpoint: sync", "fsync", "state/work/{n}/0.jsonl"),
     Step("checkpoint: remove", "unlink", "state/work/{n}/0.jsonl", ""),
-    Step("results: folder", "mkdir", "transcripts/.sttd-staging/{staging}"),
-    Step("results: open", "openat", "transcripts/.sttd-staging/{staging}/txt"),
+    Step("results: folder", "mkdirat", "transcripts/.sttd-staging"),
+    Step("results: open", "openat", "transcripts/.sttd-staging/{staging}"),
     Step("results: write", "write", "transcripts/.sttd-staging/{staging}/txt"),
     Step("results: sync", "fsync", "transcripts/.sttd-staging/{staging}/txt"),
-    Step("results: rename", "renameat2", "transcripts/.sttd-staging/{staging}/txt"),
-    Step("source: take", "rename", "inbox/{name}"),
-    Step("source: archive", "renameat2", "inbox/{private}"),
+    Step("results: rename", "renameat2", "transcripts/.sttd-staging/{staging}"),
+    Step("source: take", "renameat", "inbox"),
+    Step("source: archive", "renameat2", "inbox"),
 )
 
 
@@ -136,7 +138,7 @@ class Bench:
         number, name = self.jobs + 1, f"f{self.jobs + 1}.flac"
         lines, words = len(daemon.log), len(self.manager.heard)
         staging = staging_name(load(None, root=daemon.root, environ={}), number)
-        path = step.path.format(n=number, name=name, staging=staging, private=private(number, name))
+        path = step.path.format(n=number, name=name, staging=staging)
         with self.failing(step.call, error, daemon.root / path):
             self.drop(name, clip)
             wait_for(self.injected, "a call has failed")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sttd.daemon.twins import content_hash
-from sttd.fs import moves, sparse
+from sttd.fs import copies, moves, sparse
+from sttd.fs.folder import Folder
 from sttd.job import Identity
 
 TERABYTE = 2**40
@@ -49,7 +50,8 @@ def test_a_terabyte_of_holes_moves_to_another_file_system_at_once_and_stays_spar
         if os.stat(other).st_dev == tmp_path.stat().st_dev:
             pytest.skip("one file system")
         source, target = made(tmp_path / "a", TERABYTE, 2**30, TERABYTE - 2**20), Path(other, "b")
-        moves.move_new(str(source), str(target))
+        with Folder.open(tmp_path) as here, Folder.open(other) as there:
+            moves.move_new(here, "a", there, "b")
         assert not source.exists()
         assert target.stat().st_size == TERABYTE
         assert target.stat().st_blocks * 512 < 2**23
@@ -63,9 +65,10 @@ def test_a_terabyte_of_holes_moves_to_another_file_system_at_once_and_stays_spar
 def test_a_copy_that_differs_in_one_byte_is_told_from_its_source(tmp_path, place):
     """In what is data in both, or a hole in one of them."""
     one, other = (made(tmp_path / name, TERABYTE, 0, 2**20) for name in "ab")
-    assert moves._same_data(str(one), str(other))
-    with other.open("r+b") as file:
-        file.seek(place)
-        file.write(b"x")
-    assert not moves._same_data(str(one), str(other))
-    assert not moves._same_data(str(other), str(one))
+    with one.open("rb") as left, other.open("r+b") as right:
+        assert copies._same_data(left.fileno(), right.fileno())
+        right.seek(place)
+        right.write(b"x")
+        right.flush()
+        assert not copies._same_data(left.fileno(), right.fileno())
+        assert not copies._same_data(right.fileno(), left.fileno())

@@ -15,13 +15,17 @@ import pytest
 
 from sttd import outbox
 from sttd.errors import SttdError
-from sttd.fs import moves
+from sttd.fs import copies, moves
+from sttd.fs.folder import Folder
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.outbox import names
+from sttd.outbox.places import MARK
 from tests import speech
 from tests.machine import needs_root
-from tests.outbox.test_outbox import files_in, make, stage
+from tests.outbox.test_outbox import commit, files_in, keep, make, stage
+
+WORD = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def test_a_stranded_source_gets_its_name_back_and_is_a_job_again(make_daemon):
     """A source that was being filed away when the ledger was lost is transcribed as the new file that it is."""
     daemon = make_daemon()
     (daemon.inbox / "sub").mkdir()
-    speech.encode(daemon.inbox / "sub" / names.private(7, "talk.flac"), speech.sample("english"))
+    speech.encode(daemon.inbox / "sub" / names.private(7, WORD, "talk.flac"), speech.sample("english"))
     assert daemon.drain() == 0
     assert daemon.job().source == "sub/talk.flac"
     assert files_in(daemon.archive) == ["sub/talk.flac"]
@@ -65,8 +69,8 @@ def test_a_staged_result_that_is_gone_is_written_again(make_daemon, tmp_path):
     config, job, source = make(tmp_path, rel="talk.flac")
     speech.encode(source, speech.sample("english"))
     job = dataclasses.replace(job, size=source.stat().st_size, mtime_ns=source.stat().st_mtime_ns)
-    plan = stage(config, job, source)
-    (Path(plan.staging) / "txt").unlink()
+    plan = stage(config, job)
+    (tmp_path / "transcripts/.sttd-staging" / plan.staging / "txt").unlink()
     with contextlib.closing(Ledger.open(daemon.state / "ledger.db")) as ledger:
         added = ledger.add("talk.flac", job.identity, 0.0)
         ledger.update(ledger.update(added, state=State.RUNNING), state=State.COMMITTING, plan=plan.to_json())
@@ -92,9 +96,9 @@ def test_the_checkpoint_of_a_job_that_is_done_goes_at_the_next_start(make_daemon
 
 
 def test_no_private_name_is_too_long_and_each_tells_its_source():
-    assert names.of_private(names.private(7, "talk.mp3")) == (7, "talk.mp3")
-    assert names.of_private(names.private(7, "a\nb")) == (7, "a\nb")
-    long = names.private(10**9, "ก" * 83 + ".mp3")
+    assert names.of_private(names.private(7, WORD, "talk.mp3")) == (7, "talk.mp3")
+    assert names.of_private(names.private(7, WORD, "a\nb")) == (7, "a\nb")
+    long = names.private(10**9, WORD, "ก" * 83 + ".mp3")
     assert len(os.fsencode(long)) <= 255
     assert names.of_private(long)[1].endswith(".mp3")
     assert names.of_private(".sttd.lock") is None
@@ -102,30 +106,29 @@ def test_no_private_name_is_too_long_and_each_tells_its_source():
 
 def test_clean_leaves_the_staging_of_other_daemons_alone(tmp_path):
     """`sttd transcribe -o` into the daemon's transcripts meets none of its folders, and removes none."""
-    config, job, source = make(tmp_path)
-    plan = stage(config, job, source)
+    config, job, _ = make(tmp_path)
+    plan = stage(config, job)
     stranger = tmp_path / "transcripts" / ".sttd-staging" / "00000000-1"
     stranger.mkdir()
-    outbox.clean(config, [])
-    assert not Path(plan.staging).exists()
+    outbox.clean(config, outbox.Places(config.paths), [])
+    assert not (stranger.parent / plan.staging).exists()
     assert stranger.exists()
     outbox.tidy(config)
     stranger.rmdir()
     outbox.tidy(config)
-    assert os.listdir(tmp_path / "transcripts") == []
+    assert os.listdir(tmp_path / "transcripts") == [MARK]
 
 
 def test_clean_removes_the_half_copies_of_a_promise(tmp_path, other):
     """Killed in mid-copy to another file system, and the source has changed since: no part of the copy stays."""
     config, job, source = make(tmp_path, archive=other)
-    plan = stage(config, job, source)
-    private = Path(source.parent, names.private(1, "talk.mp3"))
+    plan = stage(config, job)
     (other / "sub").mkdir()
-    part = Path(moves._part(str(private), str(other / "sub" / "talk.mp3")))
+    part = other / "sub" / copies.part_of(str(source.parent / plan.private_name))
     part.write_bytes(b"half")
-    outbox.clean(config, [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
+    outbox.clean(config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
     assert not part.exists()
-    assert Path(plan.staging).exists()
+    assert (tmp_path / "transcripts/.sttd-staging" / plan.staging).exists()
 
 
 def test_folders_have_the_rights_of_the_folder_above(tmp_path):
@@ -146,10 +149,10 @@ def test_folders_have_the_rights_of_the_folder_above(tmp_path):
 
 @needs_root
 def test_results_have_the_group_of_a_setgid_folder_and_mode_0640(tmp_path):
-    config, job, source = make(tmp_path)
+    config, job, _ = make(tmp_path)
     os.chown(tmp_path / "transcripts", -1, 12345)
     (tmp_path / "transcripts").chmod(0o2750)
-    outputs = outbox.publish(stage(config, job, source))
+    outputs = commit(config, job).outputs
     assert {(Path(p).stat().st_gid, stat.S_IMODE(Path(p).stat().st_mode)) for p in outputs} == {(12345, 0o640)}
 
 
@@ -158,40 +161,43 @@ def test_a_copy_to_another_file_system_keeps_mode_and_time_but_no_setuid(tmp_pat
     source.write_bytes(b"sound")
     source.chmod(0o6754)
     os.utime(source, ns=(1_000_000_007, 2_000_000_009))
-    moves.move_new(str(source), str(other / "talk.mp3"))
+    with Folder.open(tmp_path) as here, Folder.open(other) as there:
+        moves.move_new(here, "talk.mp3", there, "talk.mp3")
     seen = (other / "talk.mp3").stat()
     assert (stat.S_IMODE(seen.st_mode), seen.st_mtime_ns) == (0o754, 2_000_000_009)
     assert not source.exists()
 
 
-@pytest.mark.parametrize("way", [moves.rename_new, moves._rename_linked])
+@pytest.mark.parametrize("way", [moves.rename_new, moves._rename_linked, moves._look_and_rename])
 def test_a_rename_replaces_nobody(tmp_path, way):
-    """In one step where the file system can, in two where it has hard links."""
+    """In one step where the file system can, in two where it has hard links, with a look before it where it has none."""
     (tmp_path / "a").write_text("a")
     (tmp_path / "b").write_text("b")
-    with pytest.raises(FileExistsError):
-        way(str(tmp_path / "a"), str(tmp_path / "b"))
-    way(str(tmp_path / "a"), str(tmp_path / "c"))
-    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"b": "b", "c": "a"}
-    os.link(tmp_path / "c", tmp_path / "d")  # killed between the two steps
-    moves.rename_new(str(tmp_path / "c"), str(tmp_path / "d"))
+    with Folder.open(tmp_path) as here:
+        with pytest.raises(FileExistsError):
+            way(here, "a", here, "b")
+        way(here, "a", here, "c")
+        assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"b": "b", "c": "a"}
+        os.link(tmp_path / "c", tmp_path / "d")  # killed between the two steps
+        moves.rename_new(here, "c", here, "d")
     assert sorted(os.listdir(tmp_path)) == ["b", "d"]
 
 
 def test_this_file_system_renames_in_one_step(tmp_path):
     (tmp_path / "a").touch()
-    if not moves._rename_noreplace(str(tmp_path / "a"), str(tmp_path / "b")):
-        pytest.skip("the file system of the tests knows no RENAME_NOREPLACE")
+    with Folder.open(tmp_path) as here:
+        if not moves._rename_noreplace(here, "a", here, "b"):
+            pytest.skip("the file system of the tests knows no RENAME_NOREPLACE")
     assert os.listdir(tmp_path) == ["b"]
 
 
 def test_a_write_in_the_same_tick_is_seen_where_the_source_is_young(tmp_path):
     """Same size, same time of change, other content, straight after the hash: it stays, as a new job."""
     config, job, source = make(tmp_path)
-    plan = stage(config, job, source)
+    plan = stage(config, job)
     source.write_bytes(b"SOUND" * 1000)
     os.utime(source, ns=(job.mtime_ns, job.mtime_ns))
-    assert outbox.file_source(plan, outbox.publish(plan)).changed
+    assert keep(config, plan).changed
     assert source.read_bytes().startswith(b"SOUND")
 
 

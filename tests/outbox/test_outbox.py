@@ -25,7 +25,7 @@ from sttd.part import Segment
 
 SAID = (Segment(0.5, 59.9996, "hello --> <b> & \n\n world", -0.2, 1.1, 0.01, 0.0, "en"),
         Segment(59.0, 59.0, "สวัสดี\ud800", -0.2, 1.1, 0.01, 0.0, "th"))  # fmt: skip
-CALLS = ("link", "unlink", "rename", "replace", "fsync", "mkdir", "rmdir", "open", "truncate", "pwrite")
+CALLS = ("link", "unlink", "rename", "replace", "fsync", "mkdir", "rmdir", "open", "truncate", "pwrite", "fchmod")
 
 
 def make(root: Path, fate: str = "archive", archive: Path | None = None, rel: str = "sub/talk.mp3", number: int = 1):
@@ -42,14 +42,21 @@ def make(root: Path, fate: str = "archive", archive: Path | None = None, rel: st
     return Config(paths=Paths(root=root, **paths), output=Output(source=fate)), job, source
 
 
-def stage(config, job, source):
+def stage(config, job):
     meta = outbox.Meta.of(job, warnings=(), finished_at=1.0)
-    return outbox.stage(job, meta, lambda: iter(SAID), config, str(source))
+    return outbox.stage(job, meta, lambda: iter(SAID), config, outbox.Places(config.paths))
 
 
-def commit(config, job, source):
-    plan = stage(config, job, source)
-    return outbox.file_source(plan, outbox.publish(plan))
+def keep(config, plan):
+    """What the daemon does with a plan, and after its job is done."""
+    places = outbox.Places(config.paths)
+    filed = outbox.keep(plan, places)
+    outbox.forget(Job(plan.job, plan.name, 0, 0), config, places)
+    return filed
+
+
+def commit(config, job):
+    return keep(config, stage(config, job))
 
 
 def files_in(folder: Path) -> list[str]:
@@ -108,7 +115,7 @@ def test_taken_names_get_a_number_and_nothing_is_overwritten(tmp_path, fate):
     for taken in (tmp_path / "transcripts/sub/talk.en.srt", tmp_path / "archive/sub/talk.mp3"):
         taken.parent.mkdir()
         taken.write_text("mine")
-    filed = commit(config, job, source)
+    filed = commit(config, job)
     assert {Path(p).name for p in filed.outputs} == {f"talk (2).en.{s}" for s in FORMATS}
     assert all(Path(p).stat().st_mode & 0o777 == 0o640 for p in filed.outputs)
     assert (tmp_path / "transcripts/sub/talk.en.srt").read_text() == "mine"
@@ -119,30 +126,31 @@ def test_taken_names_get_a_number_and_nothing_is_overwritten(tmp_path, fate):
 
 def test_a_source_that_was_replaced_is_left_as_a_new_job(tmp_path):
     config, job, source = make(tmp_path)
-    plan = stage(config, job, source)
+    plan = stage(config, job)
     source.write_bytes(b"newer")
-    assert outbox.file_source(plan, outbox.publish(plan)).changed
+    assert keep(config, plan).changed
     assert source.read_bytes() == b"newer"
     with pytest.raises(SttdError):
-        stage(config, job, source)
-    assert outbox.file_failure(job, config, str(source)) is None or source.exists()
+        stage(config, job)
+    assert outbox.file_failure(job, config, outbox.Places(config.paths)).location == ""
+    assert source.read_bytes() == b"newer"
 
 
 def test_an_inbox_that_is_away_is_no_source_that_is_gone(tmp_path):
-    config, job, source = make(tmp_path)
-    plan = stage(config, job, source)
+    config, job, _ = make(tmp_path)
+    plan = stage(config, job)
     (tmp_path / "inbox").rename(tmp_path / "away")
     (tmp_path / "inbox").mkdir()
     with pytest.raises(FileNotFoundError):
-        outbox.file_source(plan, outbox.publish(plan))
+        keep(config, plan)
 
 
 def test_a_failed_source_has_its_reason_beside_it_and_overwrites_nothing(tmp_path):
-    config, job, source = make(tmp_path)
+    config, job, _ = make(tmp_path)
     (tmp_path / "failed/sub").mkdir()
     (tmp_path / "failed/sub/talk.mp3.error.json").write_text("mine")
-    location = outbox.file_failure(job.evolve(error="no \ud800 audio"), config, str(source))
-    assert location == str(tmp_path / "failed/sub/talk.mp3")
+    put = outbox.file_failure(job.evolve(error="no \ud800 audio"), config, outbox.Places(config.paths))
+    assert put.location == str(tmp_path / "failed/sub/talk.mp3")
     assert (tmp_path / "failed/sub/talk.mp3.error.json").read_text() == "mine"
     assert len(files_in(tmp_path / "failed")) == 3
 
@@ -190,9 +198,10 @@ def test_a_commit_killed_anywhere_is_finished_by_the_next_start(tmp_path, elsewh
         if taken:
             (root / "transcripts/sub").mkdir()
             (root / "transcripts/sub/talk.en.srt").write_text("mine")
-        plan = stage(config, job, source)
-        ended = kill_at(step, lambda plan=plan: outbox.file_source(plan, outbox.publish(plan)))
-        filed = outbox.file_source(plan, outbox.publish(plan))
+        plan = stage(config, job)
+        places = outbox.Places(config.paths)
+        ended = kill_at(step, lambda plan=plan, places=places: outbox.keep(plan, places))
+        filed = keep(config, plan)
         stem = "talk (2)" if taken else "talk"
         expected = {f"sub/{stem}.en.{s}" for s in FORMATS} | ({"sub/talk.en.srt"} if taken else set())
         assert set(files_in(root / "transcripts")) == expected, step

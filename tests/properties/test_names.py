@@ -7,10 +7,14 @@ from pathlib import Path
 
 from hypothesis import given, strategies as st
 
+from sttd.config import Paths
 from sttd.fs import moves
-from sttd.outbox import Plan, names, publish
+from sttd.fs.folder import Folder
+from sttd.outbox import Places, Plan, names
 from sttd.outbox.formats import FORMATS
-from sttd.outbox.source import RECORD, archive
+from sttd.outbox.names import RECORD
+from sttd.outbox.place import place
+from sttd.outbox.publish import publish
 from tests.properties import words
 
 # short ones of few letters, so that they collide; long ones that are cut to the same beginning; and any
@@ -59,13 +63,14 @@ def planned(root: Path, number: int, source: str, language: str, suffixes: list[
     """A job with results in staging, as `stage` leaves them."""
     staging = root / ".sttd-staging" / str(number)
     staging.mkdir(parents=True)
-    hashes = {
-        suffix: moves.write_whole(str(staging / suffix), lambda file, suffix=suffix: print(number, suffix, file=file))
-        for suffix in suffixes
-    }
+    with Folder.open(staging) as folder:
+        hashes = {
+            suffix: moves.write_whole(folder, suffix, lambda file, suffix=suffix: print(number, suffix, file=file))
+            for suffix in suffixes
+        }
     return Plan(
-        job=number, name=source, language=language, sha256="", size=0, mtime_ns=0, source="", fate="keep", location=None,
-        inbox="", archive="", folder=str(root), staging=str(staging), young=False, hashes=hashes,
+        job=number, name=source, language=language, sha256="", size=0, mtime_ns=0, fate="keep", location=None,
+        staging=str(number), number=1, word="", young=False, hashes=hashes,
     )  # fmt: skip
 
 
@@ -84,8 +89,9 @@ def test_no_two_jobs_ever_share_a_name_and_a_persons_files_stay(jobs, mine):
             for made in names.results(names.split(name)[1], "en", ["txt"], 1).values():
                 (root / made).write_text("mine")
         before = {path.name for path in root.iterdir()}
+        places = Places(Paths(transcripts=root), marked=False)
         outputs = {
-            number: publish(planned(root, number, source, language, sorted(suffixes)))
+            number: publish(planned(root, number, source, language, sorted(suffixes)), places)
             for number, (source, language, suffixes) in enumerate(jobs)
         }
         for number, (_, _, suffixes) in enumerate(jobs):
@@ -106,6 +112,7 @@ def test_no_source_that_is_filed_away_replaces_another(sources):
         for number, name in enumerate(sources):
             path = Path(folder, "source")
             path.write_text(str(number))
-            placed.append(archive(str(path), os.path.join(folder, "archive"), name))
+            with Folder.open(folder) as here, here.make("archive") as archive:
+                placed.append(archive.path_of(place(here, "source", archive, names.split(name)[1])))
         assert [Path(path).read_text() for path in placed] == [str(number) for number in range(len(sources))]
         assert len(list(Path(folder, "archive").iterdir())) == len(sources)

@@ -1,0 +1,118 @@
+"""A copy of a file on another file system: whole, compared and on disk before its source may go. Holes are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+
+from sttd.fs import sparse
+from sttd.fs.folder import Folder
+
+TICK = 2 * 10**9  # nanoseconds: the coarsest clock of a file system, vfat's
+_FINEST_OF_COARSE = 10**7  # nanoseconds: exFAT's
+_BLOCK = 2**20  # bytes
+
+
+def part_of(path: str) -> str:
+    """The hidden name of a copy of `path` while it is made; the same for each try."""
+    return f".sttd-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.part"
+
+
+def make(source: Folder, name: str, target: Folder) -> str:
+    """Copy a file into `target` under its hidden name, which is returned.
+
+    Raises:
+        OSError: it cannot be read or written, or the copy differs. Nothing of the copy is left.
+    """
+    part = part_of(source.path_of(name))
+    target.discard(part)
+    try:
+        with _reading(source, name) as reader:
+            _write(reader, target, part)
+            _compare(reader, target, part)
+    except OSError:
+        target.discard(part)  # a disk that is full needs its room
+        raise
+    return part
+
+
+def _write(reader: int, target: Folder, part: str) -> None:
+    writer = target.create(part, 0o600)
+    try:
+        _copy_data(reader, writer)
+        _copy_attributes(reader, writer)
+        os.fsync(writer)  # the time of change with it: by it a copy is known again
+    finally:
+        os.close(writer)
+
+
+def _compare(reader: int, target: Folder, part: str) -> None:
+    with _reading(target, part) as copy:
+        if not _same_data(reader, copy):
+            raise OSError(errno.EIO, "the copy differs from its source", target.path_of(part))
+
+
+def is_copy(source: Folder, name: str, target: Folder, new: str) -> bool:
+    """Whether `new` is a copy that was made of the file: the same bytes and time of change."""
+    with _reading(source, name) as one, _reading(target, new) as other:
+        wanted, seen = os.fstat(one), os.fstat(other)
+        return is_same_time(seen.st_mtime_ns, wanted.st_mtime_ns) and _same_data(one, other)
+
+
+def is_same_time(stored: int, wanted: int) -> bool:
+    """Whether a file system may have made `stored` of a time of change, in nanoseconds, that it was given."""
+    return stored == wanted or (stored % _FINEST_OF_COARSE == 0 and abs(stored - wanted) < TICK)
+
+
+@contextlib.contextmanager
+def _reading(folder: Folder, name: str) -> Iterator[int]:
+    handle = folder.open_file(name)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _same_data(one: int, other: int) -> bool:
+    """Whether two files hold the same bytes. What is a hole in both is not read: a terabyte of it would take hours."""
+    size, position = os.fstat(one).st_size, 0
+    if os.fstat(other).st_size != size:
+        return False
+    while (position := min(sparse.next_data(handle, position, size) for handle in (one, other))) < size:
+        block = os.pread(one, _BLOCK, position)
+        if not block or block != os.pread(other, len(block), position):
+            return False
+        position += len(block)
+    return True
+
+
+def _copy_attributes(reader: int, writer: int) -> None:
+    """Mode, extended attributes and times, the times last. Never setuid or setgid, which sttd's unit may not set."""
+    seen = os.fstat(reader)
+    os.fchmod(writer, seen.st_mode & 0o777)
+    with contextlib.suppress(OSError):  # one of the file systems knows none
+        for name in os.listxattr(reader):
+            if name.startswith("user."):
+                os.setxattr(writer, name, os.getxattr(reader, name))
+    os.utime(writer, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
+def _copy_data(reader: int, writer: int) -> None:
+    """Copy the data and keep the holes."""
+    size = os.fstat(reader).st_size
+    os.ftruncate(writer, size)
+    position = 0
+    while position < size:
+        start = sparse.next_data(reader, position, size)
+        if start >= size:
+            return
+        position = os.lseek(reader, start, os.SEEK_HOLE)
+        while start < position:
+            # not copy_file_range: it refuses two kinds of file system, which is what this is for
+            block = os.pread(reader, min(position - start, _BLOCK), start)
+            if not block:
+                return
+            start += os.pwrite(writer, block, start)

@@ -1,0 +1,123 @@
+"""A file gets the first name that is free, and that its new file system takes. What has a name keeps it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+from sttd.fs import copies, moves
+from sttd.fs.blame import Blame, blame
+from sttd.fs.folder import Folder
+from sttd.outbox import names
+
+
+def folder_below(root: Folder, folders: tuple[str, ...]) -> Folder:
+    """A folder below `root`, made where it is missing. A name that a file or a link has gets ` (2)`, and so on.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    room = names.PATH_LIMIT - len(os.fsencode(root.path)) - names.LIMIT - 2
+    here = root.below([])
+    for name in names.fit_folders(folders, room):
+        with here:
+            here = _folder_in(here, name)
+    return here
+
+
+def _folder_in(above: Folder, name: str) -> Folder:
+    refused: OSError | None = None
+    for way in names.ways(name):
+        number = 1
+        while True:
+            try:
+                return above.make(names.numbered(way, number))
+            except NotADirectoryError:
+                number += 1
+            except OSError as error:
+                if blame(error) is not Blame.NAME:
+                    raise
+                refused = error
+                break
+    assert refused is not None
+    raise refused
+
+
+def place(source: Folder, name: str, target: Folder, base: str) -> str:
+    """Move a file into `target` under the first name made of `base` that is free; returns that name.
+
+    A second name, or a copy on another file system, that an earlier try made is the move: only the first name is left to go.
+    """
+    new = _moved_before(source, name, target, base)
+    if new is None:
+        try:
+            new = _rename(source, name, target, base)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+        else:
+            target.sync()
+            source.sync()
+            return new
+        part = copies.make(source, name, target)
+        try:
+            new = _rename(target, part, target, base)
+        except OSError:
+            target.discard(part)  # a disk that is full needs its room
+            raise
+    moves.drop_first_name(source, name, target)
+    target.discard(copies.part_of(source.path_of(name)))
+    return new
+
+
+def _rename(source: Folder, name: str, target: Folder, base: str) -> str:
+    """On one file system. Raises OSError, EXDEV among others."""
+    refused: OSError | None = None
+    for way in names.ways(base):
+        number = 1
+        while True:
+            number = names.first_free(lambda number, way=way: _is_taken(target, way, number), number)  # type: ignore[misc]
+            new = names.numbered(way, number)
+            try:
+                moves.rename_new(source, name, target, new)
+            except FileExistsError:  # somebody took it in this moment
+                number += 1
+            except OSError as error:
+                if blame(error) is not Blame.NAME:
+                    raise
+                refused = error
+                break
+            else:
+                return new
+    assert refused is not None
+    raise refused
+
+
+def _is_taken(folder: Folder, way: str, number: int) -> bool:
+    try:
+        return folder.stat(names.numbered(way, number)) is not None
+    except OSError as error:
+        if blame(error) is Blame.NAME:  # told again, and answered, where the name is to be given
+            return False
+        raise
+
+
+def _moved_before(source: Folder, name: str, target: Folder, base: str) -> str | None:
+    seen = source.file(name)
+    if seen is None:
+        return None
+    if seen.st_nlink == 1 and source.mount() == target.mount():
+        return None
+    same = find(target, base, seen.st_size, seen.st_mtime_ns)
+    return next((new for new in same if moves.is_moved(source, name, target, new)), None)
+
+
+def find(folder: Folder, base: str, size: int, mtime_ns: int) -> Iterator[str]:
+    """The files in a folder that `place` may have put there under `base`, of this size and time of change."""
+    patterns = [names.variants(way) for way in names.ways(base)]
+    for name in folder.names():
+        if any(pattern.fullmatch(name) for pattern in patterns):
+            seen = folder.file(name)
+            if seen is not None and seen.st_size == size and copies.is_same_time(seen.st_mtime_ns, mtime_ns):
+                yield name

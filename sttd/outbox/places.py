@@ -1,0 +1,135 @@
+"""Where results and sources go, each folder known again by a mark of its own, so that an absent mount is not written to.
+
+The bare folder under a file system that is not mounted looks like an empty archive. So each of transcripts/, archive/ and
+failed/ holds a small file with a random word, as the inbox does, and the ledger remembers the words. Device and inode
+numbers alone would not do: they change when a share is mounted again. That they are still the same proves the folder, so
+that a mark which a mirror removed is written again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sttd.config import Paths
+from sttd.errors import SttdError
+from sttd.fs import moves
+from sttd.fs.folder import Folder
+
+MARK = ".sttd.mark"
+MARKED = ("transcripts", "archive", "failed")
+_WORD = 32  # hexadecimal digits
+
+
+class Absent(SttdError):
+    """A folder is not the one that it was, or is gone: its file system is not mounted, most likely. Work waits for it."""
+
+
+class Places:
+    """The folders of `paths`. Used by the threads that do file work.
+
+    Args:
+        paths: the configured ones.
+        known: what `news` told an earlier run; a folder that it did not know is taken as it is.
+        marked: False where a person names a folder for once (`sttd transcribe -o`): nothing is put into it beside results.
+    """
+
+    def __init__(self, paths: Paths, known: Mapping[str, Any] | None = None, *, marked: bool = True) -> None:
+        self.paths = paths
+        self._marked = marked
+        self._lock = threading.Lock()
+        self._known: dict[str, dict[str, Any]] = {}
+        self._told: dict[str, dict[str, Any]] = {}
+        for name in MARKED:
+            each = (known or {}).get(name)
+            if isinstance(each, dict) and each.get("path") == os.fspath(getattr(paths, name)):
+                self._known[name] = self._told[name] = each
+
+    def news(self) -> dict[str, dict[str, Any]] | None:
+        """What to remember for the next run, where that has changed since the latest call; JSON."""
+        with self._lock:
+            if self._known == self._told:
+                return None
+            self._told = dict(self._known)
+            return dict(self._known)
+
+    def inbox(self) -> Folder:
+        """The inbox, as it is there now."""
+        return Folder.open(self.paths.inbox)
+
+    def open(self, name: str) -> Folder:
+        """One of `MARKED`, held open, and seen to be the folder that it was.
+
+        Raises:
+            Absent: it is not; the message says what to do.
+            OSError: it cannot be looked at.
+        """
+        path = os.fspath(getattr(self.paths, name))
+        with self._lock:
+            known = self._known.get(name)
+            if known is None:
+                moves.make_folder(path)
+            try:
+                folder = Folder.open(path)
+            except FileNotFoundError:
+                raise Absent(
+                    f"the folder {path} is gone: mount it, or make it again with its mark: {_remedy(path, known)}"
+                ) from None
+            if self._marked:
+                try:
+                    self._known[name] = _recognize(folder, known)
+                except BaseException:
+                    folder.close()
+                    raise
+            return folder
+
+
+def _recognize(folder: Folder, known: dict[str, Any] | None) -> dict[str, Any]:
+    """What to know of a folder from now on. Raises Absent where it is another one than the known one."""
+    seen, word = os.fstat(folder.handle), _read_mark(folder)
+    numbers = [seen.st_dev, seen.st_ino]
+    if known is None:
+        word = word or _write_mark(folder, uuid.uuid4().hex)
+    elif word != known["word"]:
+        if word is not None or numbers != known["numbers"]:
+            raise Absent(
+                f"{folder.path} is not the folder that it was (its {MARK} is "
+                + ("gone" if word is None else "another one")
+                + f"): mount it again, or if it is the right one: {_remedy(folder.path, known)}"
+            )
+        word = _write_mark(folder, known["word"])
+    return {"path": folder.path, "word": word, "numbers": numbers}
+
+
+def _remedy(path: str, known: Mapping[str, Any] | None) -> str:
+    return f"echo {'' if known is None else known['word']} > {path}/{MARK}"
+
+
+def _read_mark(folder: Folder) -> str | None:
+    """None: there is none, or it says nothing."""
+    try:
+        handle = folder.open_file(MARK)
+    except FileNotFoundError:
+        return None
+    try:
+        word = os.pread(handle, _WORD, 0).decode("ascii", "replace")
+    finally:
+        os.close(handle)
+    return word if len(word) == _WORD and set(word) <= set("0123456789abcdef") else None
+
+
+def _write_mark(folder: Folder, word: str) -> str:
+    with contextlib.suppress(FileNotFoundError):
+        folder.unlink(MARK)  # one that says nothing: torn by a power cut
+    handle = folder.create(MARK, moves.RESULT_MODE)
+    try:
+        os.write(handle, f"{word}\n".encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    folder.sync()
+    return word
