@@ -13,7 +13,7 @@ def book(context: Context, running: Running, cause: Cause | None, error: str | N
     """Store the worker's time and the attempt's end; returns the job as the ledger has it."""
     seconds = context.clock() - (running.started or context.clock())
     with context.ledger.transaction():
-        # service > 0 puts a job into the `served` lane; a job that had a worker must not count as fresh
+        # service > 0 puts a job into the `served` queue; a job that had a worker must not count as fresh
         job = context.ledger.update(running.job, service=running.job.service + max(seconds, 1e-6), **running.unsaved)
         context.ledger.end_attempt(job, context.utc(), cause, error, running.pid)
     return job
@@ -22,7 +22,7 @@ def book(context: Context, running: Running, cause: Cause | None, error: str | N
 def forget(context: Context, running: Running) -> None:
     """The attempt is over: nothing of it stays in memory."""
     seconds = context.clock() - (running.started or context.clock())
-    context.turns.end(running.turn, seconds)
+    context.turns.end(running.charge, seconds)
     context.deadlines.remove(running.spec.part_id)
     del context.running[running.spec.part_id]
     with contextlib.suppress(OSError):  # what was not written was logged when it failed

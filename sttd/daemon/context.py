@@ -28,7 +28,7 @@ from sttd.outbox import Places
 from sttd.part import PartSpec
 from sttd.pool import WorkerPool
 from sttd.rules.deadlines import Deadlines
-from sttd.rules.fairness import Turn, Turns
+from sttd.rules.fairness import Charge, Turns
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Running:
     job: Job
     spec: PartSpec
     checkpoint: Checkpoint
-    turn: Turn  # whose worker time it is
+    charge: Charge  # whose worker time it is
     submitted: float  # monotonic seconds
     started: float | None = None  # when the model was ready
     pid: int | None = None

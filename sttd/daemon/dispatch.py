@@ -10,7 +10,7 @@ from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.ledger.checkpoint import options_key
 from sttd.rules.deadlines import liveness_limit
-from sttd.rules.fairness import Lane
+from sttd.rules.fairness import Queue
 from sttd.text import printable
 
 MOST = 64  # jobs looked at in one call: the loop goes on to its next input in between
@@ -25,12 +25,12 @@ def dispatch(context: Context) -> None:
         picked = pick(context, passed)
         if picked is None:
             break
-        lane, job = picked
+        queue, job = picked
         passed.add(job.id)
         with guard(context, job.id):
             turn = Turn.LATER if whereabouts.waits_alone(context, job) else twins.turn(context, job)
             if turn is Turn.START:
-                submit(context, job, lane)
+                submit(context, job, queue)
             if turn is not Turn.LATER:
                 passed.discard(job.id)
     if not context.stopping:
@@ -47,17 +47,17 @@ def may_start(context: Context) -> bool:
     return not (context.busy_only and context.running)
 
 
-def pick(context: Context, passed: set[int]) -> tuple[Lane, Job] | None:
-    """The next job, and the lane it comes from."""
+def pick(context: Context, passed: set[int]) -> tuple[Queue, Job] | None:
+    """The next job, and the queue it comes from."""
     now = context.utc()
-    for owner, lane in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context)):
-        job = context.ledger.next_job(owner, lane, now, passed)
+    for owner, queue in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context)):
+        job = context.ledger.next_job(owner, queue, now, passed)
         if job is not None:
-            return lane, job
+            return queue, job
     return None
 
 
-def submit(context: Context, job: Job, lane: Lane) -> None:
+def submit(context: Context, job: Job, queue: Queue) -> None:
     """One attempt at one job."""
     spec, options = orders.wanted(context, job)
     checkpoint = orders.checkpoint_of(context, job, options_key(options, spec.name))
@@ -86,8 +86,8 @@ def submit(context: Context, job: Job, lane: Lane) -> None:
         )
         ledger.begin_attempt(job, now)
     part = orders.part_spec(context, job, spec, options, resume)
-    turn = context.turns.begin(job.owner, lane, orders.slice_of(context))
-    running = Running(job, part, checkpoint, turn, context.clock())
+    charge = context.turns.begin(job.owner, queue, orders.slice_of(context))
+    running = Running(job, part, checkpoint, charge, context.clock())
     context.running[part.part_id] = running
     context.deadlines.waiting(part.part_id, running.submitted, liveness_limit(spec.load_timeout))
     context.pool.submit(part)

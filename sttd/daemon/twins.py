@@ -22,8 +22,8 @@ from sttd.job import Identity, Job, State
 from sttd.text import printable
 
 CHECKS = 4  # content checks posted at a time
-AHEAD = 8  # queued jobs of a lane whose content is looked at before their turn
-LANES = 4  # lanes in which that is done
+AHEAD = 8  # queued jobs of a queue whose content is looked at before their turn
+QUEUES = 4  # queues in which that is done
 RELEASED = 200  # twins in one transaction
 PATIENCE = 60.0  # seconds; where a content check takes longer, jobs start without one
 
@@ -62,8 +62,8 @@ def look_ahead(context: Context) -> None:
     if not context.config.watch.dedupe or len(context.checking) >= CHECKS:
         return
     now = context.utc()
-    for owner, lane in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context))[:LANES]:
-        for job in context.ledger.next_jobs(owner, lane, now, AHEAD):
+    for owner, queue in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context))[:QUEUES]:
+        for job in context.ledger.next_jobs(owner, queue, now, AHEAD):
             wanted = job.sha256 is None and job.redo_of is None and not job.no_copy
             if wanted and context.ledger.has_peers(job, orders.key_of(context, job)):
                 _check(context, job)

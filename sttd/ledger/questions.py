@@ -17,7 +17,7 @@ from sttd.ledger.connect import told
 from sttd.ledger.rows import COLUMNS, from_row
 
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
-_LANES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
+_QUEUES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
     "fresh": "state = 'queued' AND service = 0 AND copy_of IS NULL",
     "served": "state = 'queued' AND service > 0 AND copy_of IS NULL",
 }
@@ -92,8 +92,8 @@ class Questions:
     def waiting_owners(self) -> list[int]:
         """The owners (user numbers) of waiting jobs, twins aside. One look-up in an index for each, however many wait."""
         found: set[int] = set()
-        for lane, condition in _LANES.items():
-            least = f"SELECT min(owner) FROM jobs INDEXED BY jobs_{lane} WHERE {condition}"
+        for queue, condition in _QUEUES.items():
+            least = f"SELECT min(owner) FROM jobs INDEXED BY jobs_{queue} WHERE {condition}"
             query = f"""
                 WITH RECURSIVE owners (owner) AS (
                     {least} UNION ALL SELECT ({least} AND owner > owners.owner) FROM owners WHERE owner IS NOT NULL
@@ -104,17 +104,17 @@ class Questions:
                 found.update(owner for (owner,) in self._db.execute(query))
         return sorted(found)
 
-    def next_job(self, owner: int, lane: str, now: float, skip: Collection[int] = ()) -> Job | None:
-        """The job of an owner and a lane whose turn it is, and that is not among the few of `skip`."""
-        found = self.next_jobs(owner, lane, now, len(skip) + 1)
+    def next_job(self, owner: int, queue: str, now: float, skip: Collection[int] = ()) -> Job | None:
+        """The job of an owner and a queue whose turn it is, and that is not among the few of `skip`."""
+        found = self.next_jobs(owner, queue, now, len(skip) + 1)
         return next((job for job in found if job.id not in skip), None)
 
-    def next_jobs(self, owner: int, lane: str, now: float, limit: int) -> list[Job]:
-        """The jobs of an owner and a lane (see `fairness`), who has waited longest first. The index is named: SQLite would
+    def next_jobs(self, owner: int, queue: str, now: float, limit: int) -> list[Job]:
+        """The jobs of an owner and a queue (see `fairness`), who has waited longest first. The index is named: SQLite would
         rather sort all that wait.
         """
-        where = f"{_LANES[lane]} AND owner = ? AND not_before <= ? ORDER BY queued_at, id LIMIT ?"
-        return self._all(f"{_SELECT} INDEXED BY jobs_{lane} WHERE {where}", (owner, now, limit))
+        where = f"{_QUEUES[queue]} AND owner = ? AND not_before <= ? ORDER BY queued_at, id LIMIT ?"
+        return self._all(f"{_SELECT} INDEXED BY jobs_{queue} WHERE {where}", (owner, now, limit))
 
     # jobs with the same content: `key` is the options_key that both must have
 

@@ -79,10 +79,10 @@ class History(RuleBasedStateMachine):
             own = [job for job in waiting if job.owner == owner]
             fresh = sorted((job.queued_at, job.id) for job in own if not job.service)
             served = sorted((job.queued_at, job.id) for job in own if job.service)
-            for lane, order in (("fresh", fresh), ("served", served)):
-                turn = self.ledger.next_job(owner, lane, now)
+            for queue, order in (("fresh", fresh), ("served", served)):
+                turn = self.ledger.next_job(owner, queue, now)
                 assert (turn and turn.id) == (order[0][1] if order else None)
-                second = self.ledger.next_job(owner, lane, now, [number for _, number in order[:1]])
+                second = self.ledger.next_job(owner, queue, now, [number for _, number in order[:1]])
                 assert (second and second.id) == (order[1][1] if len(order) > 1 else None)
 
     @invariant()

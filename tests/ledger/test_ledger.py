@@ -103,8 +103,8 @@ def test_a_transaction_is_whole_or_nothing(ledger):
     assert ledger.jobs() == []
 
 
-def test_in_each_lane_of_an_owner_the_job_that_waits_longest_is_next(ledger):
-    """None before its time, none that waits for a twin; how much service a job has had changes nothing in its lane."""
+def test_in_each_queue_of_an_owner_the_job_that_waits_longest_is_next(ledger):
+    """None before its time, none that waits for a twin; how much service a job has had changes nothing in its queue."""
     late = ledger.add("late.mp3", SOUND, 20.0)
     early = ledger.add("early.mp3", SOUND, 10.0)
     ledger.add("twin.mp3", SOUND, 1.0, copy_of=early.id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, strategies as st
 
-from sttd.rules.fairness import LANES, MOST, Lane, Turns
+from sttd.rules.fairness import MOST, QUEUES, Queue, Turns
 
 SLICE = 1800.0  # seconds
 WEEK = 7 * 86_400.0
@@ -22,7 +22,7 @@ class Workers:
     count: int = 1
     running: deque[tuple[float, object]] = field(default_factory=deque)
 
-    def serve(self, waiting: dict[tuple[int, Lane], float]) -> tuple[int, Lane]:
+    def serve(self, waiting: dict[tuple[int, Queue], float]) -> tuple[int, Queue]:
         """A free worker takes one: `waiting` says how many seconds an attempt takes there."""
         if len(self.running) == self.count:
             seconds, turn = self.running.popleft()
@@ -33,7 +33,7 @@ class Workers:
         return picked
 
 
-def until(workers: Workers, waiting: dict[tuple[int, Lane], float], wanted: tuple[int, Lane]) -> float:
+def until(workers: Workers, waiting: dict[tuple[int, Queue], float], wanted: tuple[int, Queue]) -> float:
     """Worker seconds that the others have until it is the turn of `wanted`."""
     seconds = 0.0
     while (picked := workers.serve(waiting)) != wanted:
@@ -47,7 +47,7 @@ def test_after_a_week_of_clips_a_long_recording_gets_one_slice_and_then_they_tak
     workers = Workers()
     for _ in range(int(WEEK / CLIP)):
         workers.serve({(0, "fresh"): CLIP})
-    both: dict[tuple[int, Lane], float] = {(0, "fresh"): CLIP, (0, "served"): SLICE}
+    both: dict[tuple[int, Queue], float] = {(0, "fresh"): CLIP, (0, "served"): SLICE}
     served = [workers.serve(both)[1] for _ in range(300)]
     assert served[:2].count("served") <= 2
     assert until(workers, both, (0, "fresh")) <= 2 * SLICE
@@ -62,14 +62,14 @@ def test_after_a_week_of_a_long_recording_clips_get_one_slice_and_no_more():
 
 
 def test_clips_and_long_recordings_share_the_time_on_many_workers_too():
-    """The free workers do not all go to the same lane, which would hold them all for a slice."""
-    workers, spent = Workers(count=8), Counter[Lane]()
-    both: dict[tuple[int, Lane], float] = {(0, "fresh"): CLIP, (0, "served"): SLICE}
+    """The free workers do not all go to the same queue, which would hold them all for a slice."""
+    workers, spent = Workers(count=8), Counter[Queue]()
+    both: dict[tuple[int, Queue], float] = {(0, "fresh"): CLIP, (0, "served"): SLICE}
     first = [workers.serve(both)[1] for _ in range(8)]
-    assert set(first) == set(LANES)
+    assert set(first) == set(QUEUES)
     for _ in range(6000):
-        _, lane = workers.serve(both)
-        spent[lane] += both[0, lane]
+        _, queue = workers.serve(both)
+        spent[queue] += both[0, queue]
     assert 0.8 < spent["fresh"] / spent["served"] < 1.25
 
 
@@ -78,7 +78,7 @@ def test_who_drops_a_hundred_thousand_files_delays_nobody_else():
     workers = Workers()
     for _ in range(1000):
         workers.serve({(1, "fresh"): CLIP})
-    waiting: dict[tuple[int, Lane], float] = {(1, "fresh"): CLIP, (2, "fresh"): CLIP}
+    waiting: dict[tuple[int, Queue], float] = {(1, "fresh"): CLIP, (2, "fresh"): CLIP}
     assert until(workers, waiting, (2, "fresh")) == 0
     turns = [workers.serve(waiting)[0] for _ in range(400)]
     assert 60 <= turns[-200:].count(1) <= 140
@@ -88,13 +88,13 @@ def test_who_drops_a_hundred_thousand_files_delays_nobody_else():
     st.integers(1, 4),
     st.lists(
         st.tuples(
-            st.sets(st.tuples(st.integers(0, 4), st.sampled_from(LANES)), min_size=1),
+            st.sets(st.tuples(st.integers(0, 4), st.sampled_from(QUEUES)), min_size=1),
             st.sampled_from([0.0, 1.0, 30.0, SLICE]),
             st.integers(1, 60),
         ),
         max_size=12,
     ),
-    st.sets(st.tuples(st.integers(0, 4), st.sampled_from(LANES)), min_size=1),
+    st.sets(st.tuples(st.integers(0, 4), st.sampled_from(QUEUES)), min_size=1),
 )
 def test_whatever_happened_before_everybody_has_a_turn_soon(count, history, now):
     """With so many that wait, nobody waits for longer than two slices of each of the others."""
