@@ -10,6 +10,7 @@ import time
 
 import sttd.daemon
 from sttd.cli import main
+from sttd.daemon.errands import Finished
 from sttd.daemon.loop import Input, Loop
 
 NOTED = 0.02  # seconds
@@ -26,7 +27,7 @@ class Timed(Loop):
         began = time.perf_counter()
         event = super()._next(wait)
         self._waited += time.perf_counter() - began
-        self._event = type(event).__name__
+        self._event = event.errand.name.split()[0] if isinstance(event, Finished) else type(event).__name__
         return event
 
     def _round(self) -> None:
