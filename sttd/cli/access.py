@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttd.errors import LedgerError, SttdError
-from sttd.fs.lock import is_held
-from sttd.ledger.names import LEDGER, LOCK, SPOOL
+from sttd.fs.presence import is_present
+from sttd.ledger.names import LEDGER, PRESENCE, SPOOL
 
 if TYPE_CHECKING:
     from sttd.config import Config
@@ -30,11 +30,11 @@ def is_running(config: Config) -> bool:
     Raises:
         NotAllowed: the folder may not be looked into.
     """
-    lock = config.paths.state / LOCK
+    path = config.paths.state / PRESENCE
     try:
-        return is_held(lock)
+        return is_present(path)
     except PermissionError:
-        raise refusal(lock, os.R_OK) from None
+        raise refusal(path.parent, os.R_OK) from None
 
 
 def has_ledger(config: Config) -> bool:

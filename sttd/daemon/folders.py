@@ -7,9 +7,11 @@ again. What cannot be put into one of the others waits, and that is logged. The 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
+import stat
 from pathlib import Path
 
 from sttd import outbox
@@ -54,12 +56,22 @@ def _make_state(folder: Path) -> None:
         )
     if number:
         raise NotConfigured(f"[paths] state: {folder} {what}")
+    _close_to_others(folder)
     kind = network_file_system(folder)
     if kind is not None:
         raise NotConfigured(
             f"[paths] state: {folder} lies on a network file system ({kind}), where SQLite cannot keep its "
             f"promises: set paths.state to a folder on a local disk"
         )
+
+
+def _close_to_others(state: Path) -> None:
+    """Only the daemon's user makes and removes files in the state folder; people ask by the spool in it."""
+    mode = stat.S_IMODE(state.stat().st_mode)
+    for closed in (mode & ~0o022, mode & 0o755):  # RestrictSUIDSGID= of the unit refuses to set the bits above
+        if stat.S_IMODE(state.stat().st_mode) & 0o022:
+            with contextlib.suppress(PermissionError):  # root's, say: then root has chosen its mode
+                state.chmod(closed)
 
 
 def _trouble(folder: str) -> tuple[int, str]:

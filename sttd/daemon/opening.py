@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from pathlib import Path
 
 from loguru import logger
 
 from sttd.config import Config
 from sttd.errors import LedgerCorrupt
+from sttd.fs.regular import is_regular
 from sttd.host.notify import Notifier
 from sttd.job import State
 from sttd.ledger import LEDGER, WORK, Ledger
 from sttd.ledger.manifest.rebuild import is_lost, rebuild, set_aside
+from sttd.ledger.names import MANIFEST
 from sttd.text import printable
 
 
@@ -27,6 +31,7 @@ def open_ledger(config: Config, notifier: Notifier, damage: LedgerCorrupt | None
         LedgerError, OSError: it cannot be opened or made.
     """
     path, work = config.paths.state / LEDGER, config.paths.state / WORK
+    _clear(path.with_name(MANIFEST))
     if damage is None and not is_lost(path, work):
         try:
             return Ledger.open(path)
@@ -51,3 +56,11 @@ def open_ledger(config: Config, notifier: Notifier, damage: LedgerCorrupt | None
             "{} lines of the manifest were no good: the jobs that they tell of are not known", rebuilt.bad_lines
         )
     return Ledger.open(path)
+
+
+def _clear(manifest: Path) -> None:
+    """Set aside what is no file: a link, say, that was put there when the group could still write to the state folder."""
+    with contextlib.suppress(FileNotFoundError):
+        if not is_regular(manifest):
+            aside = set_aside(manifest, time.time())
+            logger.error("{} is not a regular file, and is set aside as {}", manifest, aside.name)

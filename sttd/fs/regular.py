@@ -6,6 +6,7 @@ was opened is asked what it is, not the name: a name may be given to another fil
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -30,13 +31,13 @@ def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: i
 
     Raises:
         NotRegular: it is none.
-        OSError: it cannot be opened.
+        OSError: it cannot be opened. IsADirectoryError: a folder cannot be opened to be written.
     """
     try:
         handle = os.open(path, flags | _CAREFUL, mode)
     except OSError as error:
-        # ELOOP: it is a link. EISDIR: a folder. ENXIO: a socket or a FIFO, or the device behind its mount is away
-        if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO) and not stat.S_ISREG(os.lstat(path).st_mode):
+        # ELOOP: it is a link. ENXIO: a socket or a FIFO, or the device behind its mount is away
+        if error.errno in (errno.ELOOP, errno.ENXIO) and not stat.S_ISREG(os.lstat(path).st_mode):
             raise NotRegular(path) from error
         raise
     try:
@@ -46,3 +47,15 @@ def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: i
         os.close(handle)
         raise
     return handle
+
+
+def is_regular(path: str | os.PathLike[str]) -> bool:
+    """Whether a regular file has this name; not whether a link leads to one. Raises OSError: nothing has it."""
+    return stat.S_ISREG(os.lstat(path).st_mode)
+
+
+def set_mode(handle: int, mode: int) -> None:
+    """Give an open file of ours exactly `mode`, whatever the umask was. What belongs to somebody else keeps its own."""
+    if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+        with contextlib.suppress(PermissionError):
+            os.fchmod(handle, mode)

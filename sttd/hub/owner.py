@@ -9,14 +9,15 @@ from pathlib import Path
 
 from sttd.errors import NotConfigured
 
-_READ_AND_LIST = 0o050  # the group's
+_READ_AND_LIST, _WRITE = 0o050, 0o022  # the group's; the group's and others'
 
 
 def become_owner(folder: Path, needed: Iterable[str]) -> None:
     """Root becomes the owner of `folder`, or of the nearest folder above it that exists; others stay who they are.
 
     Files that root made and gave away would be made in a folder that somebody else may rearrange meanwhile; made by
-    that one himself they can do no harm. Whoever it is: what is made from now on can be read by the group.
+    that one himself they can do no harm. Whoever it is: what is made from now on can be read by the
+    group, and written by its owner alone.
 
     Args:
         folder: where files will be made.
@@ -26,7 +27,7 @@ def become_owner(folder: Path, needed: Iterable[str]) -> None:
         NotConfigured: the owner cannot read this Python.
     """
     umask = os.umask(0o077)
-    os.umask(umask & ~_READ_AND_LIST)
+    os.umask(umask & ~_READ_AND_LIST | _WRITE)
     if os.geteuid() != 0:
         return
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())

@@ -15,7 +15,9 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Any, BinaryIO
 
 from loguru import logger
 
+from sttd.fs.regular import open_regular, set_mode
 from sttd.fs.sync import fsync_folder
 from sttd.job import Job
 from sttd.ledger.seal import is_whole, seal, unseal
@@ -66,9 +69,10 @@ class Checkpoint:
         self._scanned: tuple[tuple[int, ...], tuple[Resume, int]] | None = None  # which file, and what came of it
 
     def resume(self) -> Resume:
-        """Where to go on. Nothing is created or changed."""
+        """Where to go on. Nothing is created or changed, but for what is no checkpoint."""
+        self._clear()
         try:
-            with self.path.open("rb") as file:
+            with self._reader() as file:
                 return self._scan(file)[0]
         except FileNotFoundError:
             return Resume()
@@ -92,8 +96,11 @@ class Checkpoint:
 
     def _open(self) -> BinaryIO:
         """Cut off what does not count, and stand ready to append."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a+b")
+        self._clear()
+        self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        handle = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        set_mode(handle, 0o640)
+        file = os.fdopen(handle, "a+b")
         self._file = file
         _, size = self._scan(file)
         if self._is_damaged(file, size):
@@ -130,10 +137,28 @@ class Checkpoint:
 
     def chunks(self) -> Iterator[Chunk]:
         """The good chunks, one by one, from disk."""
-        if not self.path.exists():  # a recording without a single sample
-            return
-        with self.path.open("rb") as file:
+        with (
+            contextlib.suppress(FileNotFoundError),
+            self._reader() as file,
+        ):  # none: a recording without a single sample
             yield from self._good(file)
+
+    def _reader(self) -> BinaryIO:
+        return os.fdopen(open_regular(self.path), "rb")
+
+    def _clear(self) -> None:
+        """Set aside what is neither our folder nor our file: a link would lead writes elsewhere, a FIFO make us wait.
+
+        The group could write to the state folder of older versions, and put anything there.
+        """
+        for path, is_ours in ((self.path.parent, stat.S_ISDIR), (self.path, stat.S_ISREG)):
+            with contextlib.suppress(FileNotFoundError):
+                seen = path.lstat()
+                if is_ours(seen.st_mode) and (seen.st_nlink == 1 or stat.S_ISDIR(seen.st_mode)):
+                    continue
+                aside = self.path.parent.with_name(f"{self.path.parent.name}.foreign-{secrets.token_hex(4)}")
+                path.rename(aside)
+                logger.error("{} is no checkpoint of sttd, and is set aside as {}", path, aside.name)
 
     def segments(self) -> Iterator[Segment]:
         """Of all chunks that the job has, as the ledger counts them.

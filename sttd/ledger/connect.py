@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
+import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from sttd.errors import LedgerCorrupt, LedgerError
-from sttd.ledger.schema import migrate, require_ours
+from sttd.fs.regular import NotRegular, open_regular, set_mode
+from sttd.ledger.schema import migrate, require_ours, require_whole
 
+MODE = 0o640  # people of the group read it; only the daemon writes
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # bytes of a ledger that is looked through at the start, in a tenth of a second; damage in a larger one is told by
 # whatever meets it
@@ -25,6 +30,7 @@ def connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256)
     try:
         require_ours(db)
+        require_whole(db)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 16777216")
@@ -38,17 +44,48 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _create(path: Path) -> None:
-    """The empty file, which the group may write where the umask lets it: SQLite itself would never say so."""
+    """The empty file, and the mode of it: SQLite gives its own to the WAL, and would never say that it cannot be written."""
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o664))
+        handle = open_regular(path, os.O_WRONLY | os.O_CREAT, MODE)
+    except (NotRegular, IsADirectoryError) as error:
+        raise LedgerCorrupt(
+            f"ledger {path} is not a regular file: the daemon sets it aside and makes it anew"
+        ) from error
     except OSError as error:
         raise LedgerError(f"ledger {path}: {error.strerror}. Is the disk full, or the folder not writable?") from error
+    try:
+        set_mode(handle, MODE)
+    finally:
+        os.close(handle)
+    for suffix in ("-wal", "-shm"):  # left by a daemon that was killed, perhaps of an older version
+        with contextlib.suppress(FileNotFoundError):
+            beside = path.with_name(path.name + suffix)
+            seen = beside.lstat().st_mode  # not opened: closing it would end locks of this process (fcntl(2))
+            if stat.S_ISREG(seen) and stat.S_IMODE(seen) & 0o027:
+                beside.chmod(MODE)
 
 
-def connect_readonly(path: Path) -> sqlite3.Connection:
-    # without a WAL file nobody writes, and SQLite could not create one in a folder that is not ours
-    mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=10, isolation_level=None)
+def connect_readonly(path: Path, *, copy: bool = False) -> sqlite3.Connection:
+    """To read, without any right to write.
+
+    While the daemon runs, and after it was killed, the WAL and its index are there, and reading both is enough
+    (https://www.sqlite.org/wal.html, "Read-Only Databases"). After it ended well there is neither, and nobody writes.
+
+    Args:
+        path: the ledger.
+        copy: read a private copy. Where the WAL is there without its index, as in a backup, only that is possible.
+    """
+    if copy:
+        with tempfile.TemporaryDirectory(prefix="sttd-") as scratch:
+            for file in (path, path.with_name(f"{path.name}-wal")):
+                shutil.copyfile(file, Path(scratch, file.name))
+            return _opened(f"{Path(scratch, path.name).as_uri()}?mode=rw")
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    return _opened(f"{path.absolute().as_uri()}?{mode}")
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)
     try:
         db.execute("SELECT 1 FROM facts")
     except sqlite3.Error:
@@ -75,7 +112,7 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED or str(error).startswith("no such table"):
             raise LedgerCorrupt(f"ledger {path}: {error}: the daemon sets it aside and makes it anew") from error
         raise LedgerError(f"ledger {path}: {error}. Is the disk full, or the folder not writable?") from error
     except sqlite3.Error as error:

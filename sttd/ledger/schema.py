@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sqlite3
 
 from sttd.errors import LedgerCorrupt, LedgerError
@@ -174,6 +176,34 @@ def require_ours(connection: sqlite3.Connection) -> None:
         raise LedgerCorrupt("it is another program's database")
 
 
+def require_whole(connection: sqlite3.Connection) -> None:
+    """Make sure that nothing of what its version has was dropped, and that no trigger was added.
+
+    Raises:
+        LedgerCorrupt: it lacks something, or would do what sttd did not write.
+    """
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    found = set(connection.execute(_OBJECTS))
+    if version == 0 and found:
+        raise LedgerCorrupt("it has tables and no version")
+    expected = _objects(min(version, len(MIGRATIONS)))
+    foreign = {(kind, name) for kind, name in found - expected if kind == "trigger"}
+    for what, objects in (("lacks", expected - found), ("has a foreign", foreign)):
+        if objects and version <= len(MIGRATIONS):
+            raise LedgerCorrupt(f"it {what} {' '.join(min(objects))}")
+
+
+_OBJECTS = "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+
+
+@functools.cache
+def _objects(version: int) -> frozenset[tuple[str, str]]:
+    """Kind and name of all tables, indexes and triggers of a version."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript("".join(MIGRATIONS[:version]))
+        return frozenset(db.execute(_OBJECTS))
+
+
 def is_empty(connection: sqlite3.Connection) -> bool:
     """Whether there is no table in it."""
     return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
@@ -183,7 +213,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring the ledger to the newest version, in one transaction: nobody reads tables that lack a column.
 
     Raises:
-        LedgerError: a newer sttd made it.
+        LedgerError: a newer sttd made it, or it cannot be written.
     """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
@@ -192,4 +222,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         )
     if version < len(MIGRATIONS):
         steps = "; ".join(MIGRATIONS[version:])
-        connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")
+        except sqlite3.OperationalError as error:  # of a step or the disk: the ledger itself was found whole
+            raise LedgerError(f"the ledger cannot be brought to version {len(MIGRATIONS)}: {error}") from error

@@ -32,7 +32,7 @@ LIMIT = 64 * 2**10  # bytes of a request
 LOOKED_AT = 500  # entries of the folder at once
 ABANDONED = 3600.0  # seconds after which a file that is being written is somebody's litter
 LITTER_INTERVAL = 600.0  # seconds from one look for litter to the next
-MODE = 0o1730
+MODE = 0o3730
 _NAME = re.compile(r"\d{20}-[0-9a-f]{16}")
 
 
@@ -56,17 +56,20 @@ def make(folder: Path) -> None:
     """
     above = folder.parent.stat()
     with contextlib.suppress(FileExistsError):
-        folder.mkdir(MODE)
+        folder.mkdir(MODE & 0o1777)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         seen = os.fstat(handle)
         if os.geteuid() == 0 and (seen.st_uid, seen.st_gid) != (above.st_uid, above.st_gid):
             os.fchown(handle, above.st_uid, above.st_gid)  # made by root for a daemon that is not
-        inherited = stat.S_ISGID & os.fstat(handle).st_mode
-        for mode in (MODE | inherited, MODE):  # RestrictSUIDSGID= of the unit refuses the first
-            if stat.S_IMODE(os.fstat(handle).st_mode) not in (MODE, MODE | stat.S_ISGID):
+        for mode in (
+            MODE,
+            MODE & ~stat.S_ISGID,
+        ):  # RestrictSUIDSGID= of the unit lets nobody set the bit; it is inherited
+            if stat.S_IMODE(os.fstat(handle).st_mode) != MODE:
                 with contextlib.suppress(PermissionError):
                     os.fchmod(handle, mode)
+                    break
     finally:
         os.close(handle)
 

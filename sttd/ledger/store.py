@@ -67,7 +67,8 @@ class Ledger(Questions):
                 with contextlib.suppress(sqlite3.OperationalError):
                     return cls(path, connect_readonly(path))
                 time.sleep(wait)
-            return cls(path, connect_readonly(path))
+            wal, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+            return cls(path, connect_readonly(path, copy=wal.exists() and not index.exists()))
 
     def close(self) -> None:
         if self._manifest is not None:

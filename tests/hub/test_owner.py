@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -45,7 +46,9 @@ def test_files_belong_to_the_owner_of_the_cache(machine, home):
     assert done.returncode == 0, done.stderr
     made = [owned.hub, *owned.hub.rglob("*")]
     assert {(path.lstat().st_uid, path.lstat().st_gid) for path in made} == {(NOBODY, NOBODY)}
-    assert all(path.stat().st_mode & 0o040 for path in made)
+    modes = {path.name: path.stat().st_mode for path in made}
+    assert stat.S_IMODE(modes.pop("lock")) == 0o600  # who may read it could keep others from pulling
+    assert all(mode & 0o040 and not mode & 0o022 for mode in modes.values())
 
 
 def test_whoever_owns_the_cache_is_who_writes_and_nothing_more(home):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import stat
 
 import pytest
 from loguru import logger
@@ -156,3 +158,47 @@ def test_a_checkpoint_that_lost_chunks_since_makes_no_shorter_result(checkpoint,
     with pytest.raises(OSError, match="only 2 of 3 chunks"):
         list(again.segments())
     assert again.resume().index == 2
+
+
+@pytest.mark.parametrize(
+    "kind", ["link to a file", "second name", "pipe", "folder", "link to a folder", "file for a folder"]
+)
+def test_what_is_no_checkpoint_is_set_aside_and_leads_nowhere(tmp_path, kind):
+    """In older versions the group could write to the state folder: a link led our writes to another file."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "0.jsonl").write_bytes(b"somebody's transcript\n")
+    work = tmp_path / "work"
+    path = work / "7" / "0.jsonl"
+    work.mkdir()
+    if kind == "link to a folder":
+        path.parent.symlink_to(victim)
+    elif kind == "file for a folder":
+        path.parent.touch()
+    else:
+        path.parent.mkdir()
+        {
+            "link to a file": lambda: path.symlink_to(victim / "0.jsonl"),
+            "second name": lambda: os.link(victim / "0.jsonl", path),
+            "pipe": lambda: os.mkfifo(path),
+            "folder": path.mkdir,
+        }[kind]()
+    checkpoint = Checkpoint(work, JOB, "key")
+    assert checkpoint.resume() == Resume()
+    checkpoint.append(CHUNKS)
+    checkpoint.close()
+    assert list(Checkpoint(work, JOB, "key").chunks()) == CHUNKS
+    assert (victim / "0.jsonl").read_bytes() == b"somebody's transcript\n"
+    assert len(list(work.glob("7.foreign-*"))) == 1
+
+
+def test_a_checkpoint_is_written_by_the_daemon_alone(tmp_path):
+    """Whatever the umask: with the group's right to write anybody could change what becomes a transcript."""
+    before = os.umask(0)
+    try:
+        checkpoint = Checkpoint(tmp_path / "work", JOB, "key")
+        checkpoint.append(CHUNKS)
+        checkpoint.close()
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(one.stat().st_mode) & 0o022 for one in (checkpoint.path, checkpoint.path.parent)] == [0, 0]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import functools
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 import pytest
 
-from sttd.errors import AlreadyRunning, LedgerError, NoSuchJob, Stale
-from sttd.fs.lock import Lock, is_held
+from sttd.errors import AlreadyRunning, LedgerCorrupt, LedgerError, NoSuchJob, Stale
+from sttd.fs.lock import Lock
 from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
 from sttd.ledger import Answer, Ledger, schema, store
 from tests.harness import PATIENCE
@@ -24,6 +24,7 @@ from tests.machine import needs_root
 from tests.unprivileged import as_nobody
 
 SOUND = Identity(1000, 5)
+GROUP = 60  # games, on Debian
 
 
 @pytest.fixture
@@ -157,31 +158,51 @@ ledger.close()
 
 @pytest.fixture
 def open_folder():
-    """A folder that every user can read; pytest's own are closed to others."""
+    """A folder that a group may read, as the state folder is; pytest's own are closed to others."""
     folder = Path(tempfile.mkdtemp(prefix="sttd-test-"))
-    folder.chmod(0o755)
+    os.chown(folder, 0, GROUP)
+    folder.chmod(0o2750)
     yield folder
     shutil.rmtree(folder)
 
 
+FILES = {
+    "runs": {"ledger.db-wal", "ledger.db-shm"},
+    "killed": {"ledger.db-wal", "ledger.db-shm"},
+    "closed": set(),
+    "restored": {"ledger.db-wal"},
+}
+
+
 @needs_root
-@pytest.mark.parametrize("end", ["runs", "killed", "closed"])
-def test_a_reader_needs_no_right_to_write(open_folder, end):
-    """While the writer runs, after it was killed, and after it ended well."""
+@pytest.mark.parametrize("end", ["runs", "killed", "closed", "restored"])
+@pytest.mark.parametrize("umask", ["000", "077"])
+def test_people_of_the_group_read_and_need_no_right_to_write(open_folder, end, umask):
+    """While the writer runs, after it was killed, after it ended well, and of a backup without the index of the WAL."""
     path = open_folder / "ledger.db"
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    command = ["sh", "-c", f'umask {umask}; exec "$@"', "sh", sys.executable, "-c", WRITER, str(path)]
+    writer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert writer.stdout.readline() == b"written\n"
-        if end == "killed":
+        if end in ("killed", "restored"):
             writer.send_signal(signal.SIGKILL)
             writer.wait(PATIENCE)
+            if end == "restored":
+                (open_folder / "ledger.db-shm").unlink()
         elif end == "closed":
             writer.communicate(b"\n", 10)
         before = sorted(open_folder.iterdir())
-        assert (len(before) > 1) is (end != "closed")
-        done = as_nobody(lambda: print(len(Ledger.open_readonly(path).jobs())))
+        assert {"ledger.db-wal", "ledger.db-shm"} & {one.name for one in before} == FILES[end]
+        databases = [one for one in before if one.name.startswith("ledger.db")]
+        assert {stat.S_IMODE(one.stat().st_mode) for one in databases} == {0o640}
+        look = lambda: print(len(Ledger.open_readonly(path).jobs()))  # noqa: E731
+        done = as_nobody(look, (GROUP,))
         assert done.out == "1\n", done.err
         assert sorted(open_folder.iterdir()) == before
+        assert as_nobody(look).code != 0
+        for file in databases:
+            write = functools.partial(os.open, file, os.O_WRONLY)
+            assert "PermissionError" in as_nobody(write, (GROUP,)).err
     finally:
         writer.kill()
         writer.wait(PATIENCE)
@@ -198,7 +219,7 @@ def test_a_reader_may_come_while_the_daemon_ends(open_folder):
     wal = open_folder / "ledger.db-wal"
     wal.touch()
     with subprocess.Popen(["sh", "-c", f"sleep 0.05; rm {wal}"]):
-        done = as_nobody(lambda: print(len(Ledger.open_readonly(path).jobs())))
+        done = as_nobody(lambda: print(len(Ledger.open_readonly(path).jobs())), (GROUP,))
     assert done.out == "1\n", done.err
 
 
@@ -218,31 +239,47 @@ def test_migrations_are_steps_that_happen_whole(tmp_path, monkeypatch):
         assert ledger.get(1).source == "a.mp3"
 
 
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        *((f"DROP TABLE {name}", "lacks") for name in ("jobs", "attempts", "answers", "facts", "counts", "unrecorded")),
+        ("DROP TRIGGER count_update", "lacks trigger count_update"),
+        ("DROP INDEX jobs_fresh", "lacks index jobs_fresh"),
+        ("CREATE TRIGGER no AFTER INSERT ON facts BEGIN DELETE FROM jobs; END", "foreign trigger no"),
+        ("PRAGMA user_version = 0", "no version"),
+    ],
+)
+def test_a_ledger_that_lacks_something_is_a_damaged_one(tmp_path, harm, said):
+    """It is set aside and made anew; as a full disk it would be waited for without end."""
+    path = tmp_path / "ledger.db"
+    with contextlib.closing(Ledger.open(path)) as ledger:
+        ledger._db.execute(harm)
+    with pytest.raises(LedgerCorrupt, match=said):
+        Ledger.open(path)
+
+
+def test_a_table_that_is_dropped_under_the_daemon_is_damage_too(ledger):
+    ledger._db.execute("DROP TABLE facts")
+    with pytest.raises(LedgerCorrupt, match="no such table"):
+        ledger.fact("paused")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_no_ledger_is_opened_but_a_regular_file(tmp_path, kind):
+    path, victim = tmp_path / "ledger.db", tmp_path / "victim"
+    victim.write_bytes(b"")
+    {"link": lambda: path.symlink_to(victim), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[kind]()
+    with pytest.raises(LedgerCorrupt, match="not a regular file"):
+        Ledger.open(path)
+    assert victim.read_bytes() == b""
+
+
 def test_what_is_no_ledger_is_said(tmp_path):
     path = tmp_path / "ledger.db"
     path.write_bytes(b"no database at all" * 100)
     for opened in (lambda: Ledger.open(path), lambda: Ledger.open_readonly(path)):
         with pytest.raises(LedgerError, match="not a database"):
             opened()
-
-
-def test_a_lock_is_held_until_its_holder_ends(tmp_path):
-    path = tmp_path / "lock"
-    assert not is_held(path)
-    lock = Lock(path, "the state folder")
-    assert is_held(path)
-    lock.release()
-    assert not is_held(path)
-
-
-def test_looking_at_a_lock_does_not_keep_it_from_its_taker(tmp_path):
-    """`sttd status --watch` looks all the time; a daemon that starts meanwhile is not told that another one runs."""
-    looking = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
-    fcntl.flock(looking, fcntl.LOCK_SH)  # what `is_held` has for a moment
-    gone = threading.Timer(0.05, os.close, [looking])
-    gone.start()
-    Lock(tmp_path / "lock", "the state folder").release()
-    gone.join()
 
 
 def test_a_held_lock_is_refused_with_what_to_do(tmp_path):

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sttd.fs.regular import open_regular
 from sttd.fs.sync import fsync_folder
 from sttd.job import ENDED, Job, Overrides, State
 from sttd.ledger.seal import seal, unseal
@@ -136,7 +137,7 @@ class Manifest:
 
     def records(self) -> Iterator[dict[str, Any] | None]:
         """Line by line; None for one that is torn, altered or foreign."""
-        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:
+        with contextlib.suppress(FileNotFoundError), os.fdopen(open_regular(self.path), "rb") as file:
             for line in file:
                 if line != b"\n":
                     yield unseal(line)
@@ -144,7 +145,7 @@ class Manifest:
 
 def create(path: Path) -> io.FileIO:
     """To append to, readable by the group."""
-    return io.FileIO(path, "a+", opener=lambda path, flags: os.open(path, flags, 0o640))
+    return io.FileIO(path, "a+", opener=lambda path, flags: open_regular(path, flags, 0o640))
 
 
 def write_all(file: io.FileIO, data: bytes) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sttd.fs.regular import is_regular, open_regular
 from sttd.fs.sync import fsync_folder
 from sttd.job import Job, State
 from sttd.ledger.connect import connect, told
@@ -57,7 +58,11 @@ def is_lost(path: Path, work: Path) -> bool:
     """Whether there is no ledger, or an empty one, although jobs have left traces."""
     if not path.with_name(MANIFEST).exists() and next(work.glob("*/0.jsonl"), None) is None:
         return False
-    if not path.exists() or not path.stat().st_size:
+    if not path.exists():
+        return True
+    if not is_regular(path):
+        return False  # opening it tells
+    if not path.stat().st_size:
         return True
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as db:  # opening it tells
         return is_empty(db)
@@ -153,7 +158,10 @@ def _put(db: sqlite3.Connection, verb: str, job: Job) -> None:
 def _begun(work: Path) -> Iterator[Job]:
     """The jobs that have a checkpoint: its head says what it is about."""
     for path in work.glob("*/0.jsonl"):
-        with contextlib.suppress(OSError, KeyError, TypeError, ValueError), path.open("rb") as file:
+        with (
+            contextlib.suppress(OSError, KeyError, TypeError, ValueError),
+            os.fdopen(open_regular(path), "rb") as file,
+        ):
             head: dict[str, Any] = unseal(file.readline()) or {}
             created = float(head["created_at"])
             job = Job(int(head["job"]), str(head["source"]), int(head["size"]), int(head["mtime_ns"]))
