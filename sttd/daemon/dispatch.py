@@ -11,6 +11,7 @@ from sttd.job import Job, State
 from sttd.ledger.checkpoint import options_key
 from sttd.rules.deadlines import liveness_limit
 from sttd.rules.fairness import Queue
+from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
 MOST = 64  # jobs looked at in one call: the loop goes on to its next input in between
@@ -100,9 +101,12 @@ def _say_started(running: Running) -> None:
     job, spec = running.job, running.spec
     place = spec.resume_from / 16000
     words = f"resumes at {place:.0f} s" if spec.next_index else "starts"
+    again = (
+        job.cause in AT_FAULT
+    )  # one more try after a fault of the machine, whose begin and end have lines of their own
     say(
         Kind.JOB_RESUMED if spec.next_index else Kind.JOB_STARTED,
-        f"job {job.id}: {printable(job.source)} {words}, attempt {job.attempt}", job,
+        f"job {job.id}: {printable(job.source)} {words}, attempt {job.attempt}", job, level="DEBUG" if again else None,
         worker=running.pid, attempt=job.attempt, resume_at=place, requested_model=spec.model.name,
         batch_size=spec.options.batch_size,
     )  # fmt: skip

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from sttd.daemon.context import Context
 from sttd.job import State
-from sttd.part import Cause
-
-MACHINE_CAUSES = (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE)
+from sttd.rules.policy import AT_FAULT
 
 
 def is_drained(context: Context) -> bool:
@@ -19,7 +17,7 @@ def is_drained(context: Context) -> bool:
     if context.inbox is not None and not context.inbox.idle():
         return False
     waiting = context.ledger.counts()[State.QUEUED]
-    return not waiting or context.troubles.hold() or context.ledger.only_waits_for(MACHINE_CAUSES)
+    return not waiting or context.troubles.hold() or context.ledger.only_waits_for(tuple(AT_FAULT))
 
 
 def left(context: Context) -> int:

@@ -30,7 +30,7 @@ from sttd.daemon.errands import Errands, Finished
 from sttd.daemon.guard import guard
 from sttd.daemon.life import Life, held_up
 from sttd.daemon.lookback import LookBack
-from sttd.daemon.models import INTERVAL as MODELS_INTERVAL, Models
+from sttd.daemon.models import Models
 from sttd.daemon.signals import Signal
 from sttd.errors import INTERRUPTED, LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
@@ -169,7 +169,7 @@ class Loop:
             self._life.watch_memory()
         if due("memory log", settings.memory.log_interval, now):
             self._life.log_memory()
-        if due("models", MODELS_INTERVAL, now) and not context.stopping:
+        if due("models", settings.pool.machine_wait, now) and not context.stopping:
             self._models.look()
         if due("retention", retention.INTERVAL, now) and not context.stopping:
             self._upkeep.begin()

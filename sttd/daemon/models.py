@@ -11,8 +11,6 @@ from sttd.host.events import Kind, say
 from sttd.hub import cache
 from sttd.text import printable
 
-INTERVAL = 60.0  # seconds from one look to the next while a model is missing
-
 
 class Models:
     """Asked now and then by the loop. It looks at the start, after a change of [model], and until what is missing has come."""
@@ -40,8 +38,9 @@ class Models:
         before, self._missing, self._known = self._missing, missing, wanted
         if missing and len(missing) == len([name for name in (wanted.name, wanted.fallback) if name]):
             text = f"no model: {'; '.join(missing)}"
-            if self._context.troubles.begin("model", text):
-                say(Kind.MODEL_ERROR, f"{text}; recordings wait until it is there", error=text)
+            # no job starts before the next look: it could only find out the same
+            if self._context.troubles.begin("model", text, 2 * self._context.config.pool.machine_wait):
+                say(Kind.MODEL_ERROR, f"{text}; recordings wait until one is there", error=text)
         elif news and missing:
             say(Kind.MODEL_ERROR, f"a model is missing: {missing[0]}", level="WARNING", error=missing[0])
         if before and not missing:

@@ -12,7 +12,7 @@ from sttd.daemon.source import look_again, look_for, start_anew
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
-from sttd.rules.policy import Verdict, verdict
+from sttd.rules.policy import AT_FAULT, Verdict, verdict
 from sttd.text import printable
 
 
@@ -218,8 +218,9 @@ def lost(running: Running, event: Lost) -> None:
     ordered = running.why is not None or event.cause in (Cause.TIMEOUT, Cause.CANCELLED, Cause.SHUTDOWN)
     kind = Kind.WORKER_OOM if event.cause is Cause.OOM else Kind.WORKER_KILLED if ordered else Kind.WORKER_DIED
     name = "worker" if running.pid is None else f"worker {running.pid}"
+    again = event.cause in AT_FAULT and running.job.cause in AT_FAULT
     say(
-        kind, f"job {running.job.id}: {name}: {printable(event.error)}", running.job,
+        kind, f"job {running.job.id}: {name}: {printable(event.error)}", running.job, level="DEBUG" if again else None,
         worker=running.pid, cause=event.cause, exit_code=event.exitcode,
     )  # fmt: skip
 

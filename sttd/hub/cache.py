@@ -72,6 +72,9 @@ def current(folder: Path) -> Path | None:
 def look(name: str, folder: Path) -> Found:
     """What a model folder holds, and lacks."""
     files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    files |= {
+        path.name: 1 for path in folder.iterdir() if path.is_fifo()
+    }  # as a worker sees it: a load has its own clock
     missing = [needed for needed in NEEDED if not files.get(needed)]
     if not any(files.get(vocabulary) for vocabulary in VOCABULARIES):
         missing.append(" or ".join(VOCABULARIES))

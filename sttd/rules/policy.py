@@ -58,7 +58,7 @@ RULES: dict[Cause, Rule] = {
     Cause.BAD_FILE: Rule(spend=True, state=State.FAILED),
     Cause.CANCELLED: Rule(state=State.CANCELLED),
 }
-_AT_FAULT = frozenset({Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE})
+AT_FAULT = frozenset({Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE})  # the machine is
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def verdict(
     elif spend and job.attempts + 1 >= attempts_allowed:
         state, wait = State.FAILED, Wait.NONE
     seconds = _seconds(wait, job.attempts, waits, machine_wait, random)
-    return Verdict(state, spend, now + seconds, size, device, cause in _AT_FAULT)
+    return Verdict(state, spend, now + seconds, size, device, cause in AT_FAULT)
 
 
 def _seconds(wait: Wait, spent: int, waits: Sequence[float], machine_wait: float, random: Callable[[], float]) -> float:

@@ -59,7 +59,7 @@ def test_a_daemon_without_a_model_says_so_at_its_start_and_a_drain_never_that_al
     """In the log, by `status` and its exit code, and in the words with which a drain ends. Ctrl-C ends with 130."""
     daemon = make_daemon({"model.name": str(tmp_path / "nowhere"), "model.fallback": ""})
     daemon.start()
-    daemon.wait_log("recordings wait until it is there", 60)
+    daemon.wait_log("recordings wait until one is there", 60)
     wait_for(
         lambda: (found := daemon.sttd("status")).returncode == 1 and "nowhere" in found.stdout, "status says so", 60
     )

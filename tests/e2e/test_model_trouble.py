@@ -72,7 +72,7 @@ def test_a_damaged_folder_falls_back_at_once(make_daemon, tmp_path):
 
 
 def test_without_any_usable_model_the_job_waits_and_a_model_that_appears_is_used(make_daemon, tmp_path):
-    """No attempt is spent, the daemon lives, says so once however often it tries, and needs no restart."""
+    """None is spent, hardly one is made, the daemon lives, says so once however long it lasts, and needs no restart."""
     folder = tmp_path / "later"
     daemon = make_daemon({"model.name": str(folder), "pool.machine_wait": "1s"})
     drop(daemon)
@@ -80,9 +80,10 @@ def test_without_any_usable_model_the_job_waits_and_a_model_that_appears_is_used
     daemon.wait_log("later")
     assert daemon.wait_state(State.QUEUED).attempts == 0
     wait_for(lambda: any("later" in text for text in daemon.json("status")["trouble"]), "the status says so")
-    wait_for(lambda: daemon.job().attempt > 3, "it has tried again")
-    assert len([line for line in daemon.log if "cannot be loaded" in line]) == 1
-    assert len([line for line in daemon.log if "no model" in line]) == 1
+    with pytest.raises(AssertionError):  # the first may come before it was looked for the model
+        wait_for(lambda: daemon.job().attempt > 1, "it is tried again though nothing can come of it", 3.0)
+    for said in ("cannot be loaded", "recordings wait"):
+        assert len([line for line in daemon.log if said in line]) <= 1
     shutil.copytree(DEMO, tmp_path / "copy")
     (tmp_path / "copy").rename(folder)
     job = daemon.wait_state(State.DONE)
