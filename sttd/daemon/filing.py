@@ -97,7 +97,7 @@ def resume(context: Context) -> None:
     context.filing.keep(set(planned))
     for number in context.troubles.jobs() - set(planned):
         context.troubles.end_for(number)
-    if not any(context.filing.waits(number, now) for number in planned):
+    if not any(context.filing.struggles(number) for number in planned):
         context.troubles.end("outbox")
 
 

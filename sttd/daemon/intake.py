@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from loguru import logger
+
 from sttd.daemon import attempts
 from sttd.daemon.context import Context
+from sttd.errors import SttdError
 from sttd.host.events import Kind, say
 from sttd.inbox import Found, Gone
 from sttd.job import Identity, Job, State
@@ -12,15 +18,48 @@ from sttd.part import Cause
 from sttd.rules.arrival import Arrival, judge, left_in_inbox
 from sttd.text import printable
 
+Item = TypeVar("Item")
+
 
 def found(context: Context, event: Found) -> None:
-    """Settled files: queue them, all in one transaction."""
+    """Settled files: queue them."""
+    # what has the name of a file that was taken since, if anything, is told anew: see source.look_again
+    files = [each for each in event.files if not context.taken.since(each[0], event.looked)]
+    restart = _take(context, files, _queue, lambda file: file[0])
+    for job in restart:
+        # the end of the attempt looks at the file and queues the job with what it finds
+        attempts.stop(context, job.id, Cause.CHANGED, "the file has changed")
+
+
+def _take(
+    context: Context,
+    items: Sequence[Item],
+    take: Callable[[Context, Sequence[Item]], list[Job]],
+    name: Callable[[Item], str],
+) -> list[Job]:
+    """All of them at once; where one meets a fault in sttd, each by itself, so that the others do not lose their turn."""
+    try:
+        return take(context, items)
+    except (SttdError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - what a file is named or looks like must not end the daemon
+        if len(items) > 1:
+            return [job for item in items for job in _take(context, [item], take, name)]
+        source = name(items[0])
+        logger.exception("a fault in sttd, met with {}", printable(source))
+        say(Kind.REMARK, f"{printable(source)}: a fault in sttd ({error!r}); the file is looked at again later")
+        if context.inbox is not None:
+            context.inbox.forget(source)
+            context.inbox.expect([source])
+        return []
+
+
+def _queue(context: Context, files: Sequence[tuple[str, Identity]]) -> list[Job]:
+    """All in one transaction; returns the running jobs whose file has changed."""
     restart: list[Job] = []
     with context.ledger.transaction():
-        latest = context.ledger.latest_of([source for source, _ in event.files])
-        for source, identity in event.files:
-            if context.taken.since(source, event.looked):
-                continue  # what has its name now, if anything, is told anew: see source.look_again
+        latest = context.ledger.latest_of([source for source, _ in files])
+        for source, identity in files:
             before = latest.get(source)
             in_inbox = before is not None and left_in_inbox(before)
             arrival = judge(before, identity, in_inbox=in_inbox)
@@ -30,9 +69,7 @@ def found(context: Context, event: Found) -> None:
                 restart.append(before)
             elif arrival is not Arrival.KNOWN:
                 latest[source] = _take_up(context, before, identity, arrival)
-    for job in restart:
-        # the end of the attempt looks at the file and queues the job with what it finds
-        attempts.stop(context, job.id, Cause.CHANGED, "the file has changed")
+    return restart
 
 
 def _add(context: Context, before: Job | None, source: str, identity: Identity) -> Job:
@@ -60,9 +97,14 @@ def _take_up(context: Context, job: Job, identity: Identity, arrival: Arrival) -
 
 def gone(context: Context, event: Gone) -> None:
     """Sources that are no longer there, as the inbox made sure."""
+    _take(context, event.files, _miss, str)
+
+
+def _miss(context: Context, sources: Sequence[str]) -> list[Job]:
+    """All in one transaction."""
     ledger, now = context.ledger, context.utc()
     with ledger.transaction():
-        for source, latest in ledger.latest_of(event.files).items():
+        for source, latest in ledger.latest_of(sources).items():
             if latest.state is State.QUEUED:
                 error = "the file is gone from the inbox; put it back and it is queued again"
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)
@@ -70,3 +112,4 @@ def gone(context: Context, event: Gone) -> None:
             elif latest.state in (State.CANCELLED, State.DONE, State.FAILED) and latest.location is None:
                 # should it come back, it is a new job
                 ledger.update(latest, location="")
+    return []

@@ -43,6 +43,10 @@ class Tries:
         """Whether the last one was in vain, and it is not time for the next."""
         return job not in self._under_way and self._next.get(job, (now, 0.0))[0] > now
 
+    def struggles(self, job: int) -> bool:
+        """Whether the last one that came back was in vain; another may be under way."""
+        return job in self._next
+
     def keep(self, jobs: set[int]) -> None:
         """Forget all other jobs that wait."""
         self._next = {job: when for job, when in self._next.items() if job in jobs}

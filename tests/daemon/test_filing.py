@@ -134,6 +134,80 @@ def _file_away(root: Path) -> None:
     print([path.name for path in (root / "transcripts" / "theirs").iterdir()])
 
 
+def unplaced(context, inputs, monkeypatch):
+    """A job whose results are in place, and whose source cannot be filed away."""
+    path, job = transcribed(context)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "sttd.outbox.source.file_source", lambda *_: (_ for _ in ()).throw(OSError(errno.EPERM, "immutable"))
+        )
+        job = stage(context, inputs, job)
+        inputs.get(timeout=PATIENCE).settle()
+    assert results(context)
+    return path, context.ledger.get(job.id)
+
+
+def results(context) -> list[str]:
+    return sorted(
+        path.name for path in context.config.paths.transcripts.rglob("*.*") if path.is_file() and path.name[0] != "."
+    )
+
+
+def test_one_file_that_cannot_be_filed_away_holds_up_nobody_else_and_is_shown_as_long_as_it_lasts(
+    stations, monkeypatch
+):
+    context, inputs = stations
+    _, job = unplaced(context, inputs, monkeypatch)
+    assert job.state is State.COMMITTING
+    assert not context.troubles.hold()
+    assert [text for text in context.troubles.texts() if "immutable" in text]
+    context.filing.hurry(job.id)
+    filing.resume(context)
+    inputs.get(timeout=PATIENCE).settle()
+    assert context.ledger.get(job.id).state is State.DONE
+    assert not list(context.troubles)
+
+
+def test_a_job_whose_files_cannot_be_put_in_place_can_be_cancelled(stations, monkeypatch):
+    """What was placed is taken back; a person's own file beside it, and the source, stay."""
+    context, inputs = stations
+    path, job = unplaced(context, inputs, monkeypatch)
+    (context.config.paths.transcripts / "mine.txt").write_text("mine")
+    filing.cancel(context, job)
+    inputs.get(timeout=PATIENCE).settle()
+    assert context.ledger.get(job.id).state is State.CANCELLED
+    assert results(context) == ["mine.txt"]
+    assert path.read_bytes() == b"as it was"
+    assert not list(context.troubles)
+
+
+def test_a_cancelled_job_whose_source_is_filed_away_already_is_done(stations):
+    """Too late: nothing that is finished is taken apart."""
+    context, inputs = stations
+    _, job = transcribed(context)
+    job = stage(context, inputs, job)
+    published = inputs.get(timeout=PATIENCE)  # in place, and the ledger does not know yet
+    context.ledger.update(job, cause=Cause.CANCELLED)
+    context.filing.end(job.id)  # as after a kill
+    filing.resume(context)
+    for _ in range(2):  # nothing is taken back; published once more
+        inputs.get(timeout=PATIENCE).settle()
+    done = context.ledger.get(job.id)
+    assert (done.state, done.cause) == (State.DONE, None)
+    assert results(context)
+    del published
+
+
+def test_a_checkpoint_that_is_gone_makes_no_empty_transcript(stations):
+    """The row knows how many chunks there were: without them the recording is transcribed again."""
+    context, inputs = stations
+    _, job = transcribed(context)
+    plan = {"step": "stage", "chunks": 3}
+    filing.advance(context, context.ledger.update(job, state=State.COMMITTING, plan=plan))
+    inputs.get(timeout=PATIENCE).settle()
+    assert context.ledger.get(job.id).state is State.QUEUED
+
+
 def test_only_the_queued_version_of_a_file_is_hashed(tmp_path):
     """A hash of another one would give its transcript to the wrong recording."""
     path = tmp_path / "talk.flac"

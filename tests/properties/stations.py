@@ -6,10 +6,11 @@ says what happens next, so that everything can happen in any order, and a crash 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from typing import Any
 from sttd.config import Config, Model, Output, Paths
 from sttd.daemon import dispatch, intake, requests, results, sweep
 from sttd.daemon.context import Context
-from sttd.daemon.errands import Errand, Operation
-from sttd.errors import SttdError
+from sttd.daemon.errands import Errand, Finished, Operation
+from sttd.daemon.guard import guard
+from sttd.errors import LedgerError, SttdError
 from sttd.inbox import Found, Gone
 from sttd.job import Identity, State
 from sttd.ledger import LEDGER, SPOOL, Ask, Ledger, Request
@@ -69,24 +71,33 @@ class Drawer:
 
     def __init__(self) -> None:
         self.posted: deque[Errand] = deque()
+        self.under_way = 0
+        self.fails: deque[tuple[int, bool]] = (
+            deque()
+        )  # the next ones: the errno, and whether the work was done all the same
 
     def post(self, name: str, work: Callable[[], Any], then: Any, failed: Any, job: int | None = None) -> None:
+        self.under_way += 1
         self.posted.append(Errand(name, job, work, then, failed))
 
     def operations(self) -> list[Operation]:
         return []
 
-    def do(self, *, and_tell: bool) -> None:
-        """The oldest errand; without `and_tell` the daemon dies before it hears of it."""
+    def do(self) -> Finished:
+        """The oldest errand."""
         errand = self.posted.popleft()
         try:
-            value = errand.work()
+            return Finished(self, errand, self._work(errand), None)
         except (OSError, SttdError) as error:
-            if and_tell:
-                errand.failed(error)
-        else:
-            if and_tell:
-                errand.then(value)
+            return Finished(self, errand, None, error)
+
+    def _work(self, errand: Errand) -> Any:
+        if not self.fails:
+            return errand.work()
+        number, done = self.fails.popleft()
+        if done:
+            errand.work()
+        raise OSError(number, os.strerror(number))
 
 
 class Folder:
@@ -150,6 +161,7 @@ class Stations:
     def start(self) -> None:
         """As `run` does: the ledger, what waits, and what an earlier daemon left."""
         ledger = Ledger.open(self.config.paths.state / LEDGER)
+        self.unheard: deque[Callable[[], None]] = deque()
         self.pool, self.errands, self.inbox = Pool(), Drawer(), Folder(self.config.paths.inbox)
         clocks = {"clock": lambda: self.now, "utc": lambda: self.now, "random": lambda: 0.5}
         parts: dict[str, Any] = {
@@ -167,14 +179,63 @@ class Stations:
     def crash(self, *, halfway: bool) -> None:
         """Nothing is said to anybody; `halfway`: an errand was done of which the ledger never heard."""
         if halfway and self.errands.posted:
-            self.errands.do(and_tell=False)
+            self.errands.do()
         self.context.ledger.close()
         self.start()
+
+    def break_ledger(self, times: int, *, at_commit: bool) -> None:
+        """The next transactions fail: before they begin, or when they are to be committed. Nested ones are part of theirs."""
+        ledger, real = self.context.ledger, type(self.context.ledger).transaction
+        left = iter(range(times))
+
+        @contextlib.contextmanager
+        def flaky() -> Iterator[None]:
+            fails = not ledger._db.in_transaction and next(left, None) is not None
+            if fails and not at_commit:
+                raise LedgerError("the disk is full")
+            with real(ledger):
+                yield
+                if fails:
+                    raise LedgerError("the disk is full")
+
+        ledger.transaction = flaky
+
+    def break_code(self, after: int) -> None:
+        """A step of a job meets an error that nobody expects, once."""
+        ledger, real = self.context.ledger, type(self.context.ledger).update
+        steps = iter(range(after))
+
+        def faulty(job: Any, **changes: Any) -> Any:
+            if next(steps, None) is None:
+                ledger.update = lambda job, **changes: real(ledger, job, **changes)
+                raise KeyError("a fault in sttd")
+            return real(ledger, job, **changes)
+
+        ledger.update = faulty
+
+    def mend(self) -> None:
+        """Nothing fails any more."""
+        self.errands.fails.clear()
+        for name in ("transaction", "update"):
+            self.context.ledger.__dict__.pop(name, None)
+
+    def tell(self, handle: Callable[[], None]) -> None:
+        """An input of the loop: what the ledger cannot take now is kept, in order, as the loop does."""
+        self.unheard.append(handle)
+        self.hear()
+
+    def hear(self) -> None:
+        while self.unheard:
+            try:
+                self.unheard[0]()
+            except LedgerError:
+                return
+            self.unheard.popleft()
 
     def look(self) -> None:
         news = self.inbox.news()
         if news:
-            intake.found(self.context, Found(tuple(news.items())))
+            self.tell(lambda: intake.found(self.context, Found(tuple(news.items()))))
 
     def ask(self, kind: str, job: int | None = None) -> str:
         """What a person asks for on the command line."""
@@ -183,14 +244,29 @@ class Stations:
     def miss(self) -> None:
         lost = self.inbox.lost()
         if lost:
-            intake.gone(self.context, Gone(tuple(lost)))
+            self.tell(lambda: intake.gone(self.context, Gone(tuple(lost))))
+
+    def settle(self) -> None:
+        """The oldest errand is done, and the loop hears of it."""
+        finished = self.errands.do()
+
+        def handle() -> None:
+            with guard(self.context, finished.errand.job or 0):
+                finished.settle()
+
+        self.tell(handle)
+
+    def message(self, event: Any) -> None:
+        self.tell(lambda: results.handle(self.context, event))
 
     def tick(self, seconds: float) -> None:
         self.now += seconds
-        requests.take(self.context)
-        results.save(self.context)
-        sweep.sweep(self.context)
-        dispatch.dispatch(self.context)
+        self.hear()
+        if self.unheard:
+            return
+        for due in (requests.take, results.save, sweep.sweep, dispatch.dispatch):
+            with contextlib.suppress(LedgerError):
+                due(self.context)
 
     def go_on(self) -> None:
         """All that is due, and all that is under way to its end, with nobody to disturb it."""
@@ -201,7 +277,7 @@ class Stations:
             while self.pool.attempts.get(attempt.spec.part_id) is attempt:
                 self.step(attempt)
         while self.errands.posted:
-            self.errands.do(and_tell=True)
+            self.settle()
 
     def step(self, attempt: Attempt) -> None:
         """What a sound worker does next: open, a window, another, and the end."""
@@ -211,11 +287,11 @@ class Stations:
         elif attempt.content is None:
             self._open(attempt, carried)
         elif attempt.sent < CHUNKS:
-            results.handle(self.context, Chunks(chunks=(self._chunk(attempt),), **carried))
+            self.message(Chunks(chunks=(self._chunk(attempt),), **carried))
             attempt.sent += 1
         else:
             del self.pool.attempts[attempt.spec.part_id]
-            results.handle(self.context, Done(audio_seconds=float(CHUNKS), **carried))
+            self.message(Done(audio_seconds=float(CHUNKS), **carried))
 
     def _open(self, attempt: Attempt, carried: dict[str, Any]) -> None:
         path = Path(attempt.spec.source)
@@ -230,7 +306,7 @@ class Stations:
         attempt.content = path.read_text()
         figures = {"pid": 1, "model": "demo", "requested_model": "demo", "fallback_reason": "", "stuck": False}
         event = Started(**figures, load_seconds=0.0, audio_seconds=float(CHUNKS), **carried)
-        results.handle(self.context, event)
+        self.message(event)
 
     def _chunk(self, attempt: Attempt) -> Chunk:
         index = attempt.sent
@@ -247,12 +323,12 @@ class Stations:
             event = Lost(cause=cause, error="it died", **carried)
         else:
             event = Failed(cause=cause, error="it went wrong", retriable=True, **carried)
-        results.handle(self.context, event)
+        self.message(event)
 
     def stale(self, attempt: Attempt) -> None:
         """A worker that was thought dead says something: it has an old number."""
         old = dataclasses.replace(attempt.spec, attempt=attempt.spec.attempt - 1)
         carried: dict[str, Any] = {"part_id": old.part_id, "attempt": old.attempt}
         late = Chunk(attempt.sent, attempt.sent * 16_000, (attempt.sent + 1) * 16_000, (), "und", 0.0, "demo")
-        results.handle(self.context, Chunks(chunks=(late,), **carried))
-        results.handle(self.context, Done(audio_seconds=1.0, **carried))
+        self.message(Chunks(chunks=(late,), **carried))
+        self.message(Done(audio_seconds=1.0, **carried))

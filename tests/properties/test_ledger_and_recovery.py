@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from sttd.daemon.faults import MOST
 from sttd.job import ENDED, Job, State
 from sttd.outbox.places import MARK
 from sttd.part import Cause
@@ -38,6 +40,7 @@ class Life(RuleBasedStateMachine):
         self.done: dict[int, Job] = {}
         self.number = 0
         self.cancelled: set[int] = set()
+        self.faults = 0
 
     def teardown(self):
         if hasattr(self, "stations"):
@@ -144,11 +147,31 @@ class Life(RuleBasedStateMachine):
     @rule()
     @precondition(lambda self: self.stations.errands.posted)
     def do_errand(self):
-        self.stations.errands.do(and_tell=True)
+        self.stations.settle()
 
     @rule(halfway=st.booleans())
     def crash(self, halfway):
         self.stations.crash(halfway=halfway)
+
+    # what goes wrong, anywhere
+
+    @rule(times=st.integers(1, 4), at_commit=st.booleans())
+    def break_ledger(self, times, at_commit):
+        self.stations.break_ledger(times, at_commit=at_commit)
+
+    @rule(
+        number=st.sampled_from([errno.ENOSPC, errno.EIO, errno.EACCES, errno.EINVAL, errno.ESTALE]), done=st.booleans()
+    )
+    def break_disk(self, number, done):
+        """The next file work fails, though it may have been done all the same."""
+        self.stations.errands.fails.append((number, done))
+
+    @rule(after=st.integers(0, 3))
+    @precondition(lambda self: self.faults < MOST - 1)
+    def break_code(self, after):
+        """As many faults in sttd as it survives."""
+        self.faults += 1
+        self.stations.break_code(after)
 
     # what must hold whenever
 
@@ -189,6 +212,7 @@ class Life(RuleBasedStateMachine):
     def drain(self):
         """Nobody disturbs any more: everything comes to its end, and every version that stayed has one."""
         stations = self.stations
+        stations.mend()
         stations.ask("resume")
         for _ in range(16):
             stations.go_on()

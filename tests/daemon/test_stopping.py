@@ -1,0 +1,46 @@
+"""The daemon ends within its time, whatever file work is under way: what it was to do stands in the ledger."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import threading
+
+import pytest
+
+from sttd.daemon.loop import Loop
+from sttd.daemon.signals import Signal
+from sttd.host.notify import Notifier
+from tests.harness import PATIENCE
+
+
+def run(context, inputs, grace: float, signals: int) -> int:
+    pool = dataclasses.replace(context.config.pool, stop_grace=grace)
+    context.config = dataclasses.replace(context.config, pool=pool)
+    for _ in range(signals):
+        inputs.put(Signal(signal.SIGTERM))
+    return Loop(context, inputs, Notifier()).run(lambda: context.config, drain=False)
+
+
+@pytest.mark.parametrize(("grace", "signals"), [(0.1, 1), (3600.0, 2)])
+def test_file_work_that_hangs_does_not_keep_the_daemon_from_its_end(stations, log, grace, signals):
+    """After its grace, or at a second signal at once; what has not begun is dropped."""
+    context, inputs = stations
+    hang, hangs, begun = threading.Event(), threading.Semaphore(0), []
+    for number in range(5):
+        work = lambda number=number: (begun.append(number), hangs.release(), hang.wait())  # noqa: E731
+        context.errands.post(f"copies {number}", work, print, print)
+    for _ in range(2):  # as many as there are threads
+        assert hangs.acquire(timeout=PATIENCE)
+    assert run(context, inputs, grace, signals) == 0
+    assert [line for line in log if "left in the middle" in line and "copies 0" in line]
+    hang.set()
+    assert sorted(begun) == [0, 1]
+
+
+def test_file_work_that_ends_within_the_grace_is_waited_for(stations):
+    context, inputs = stations
+    done = []
+    context.errands.post("copies", lambda: None, done.append, print)
+    assert run(context, inputs, 3600.0, 1) == 0
+    assert done == [None]

@@ -1,0 +1,159 @@
+"""Recordings of one size, and those with the same content: floods of them, and whatever becomes of the original."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sttd.daemon import dispatch, orders, sweep, twins
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
+from tests.harness import PATIENCE
+from tests.properties.stations import SLOTS, Pool
+
+FLOOD = 20_000
+SIZE = 1000
+
+
+def flood(context, count: int = FLOOD) -> None:
+    """Queued jobs of one size, and a running one; workers that never come to an end."""
+    context.pool = Pool()
+    first = context.ledger.add("first.mp3", Identity(SIZE, 1), context.utc())
+    context.ledger.update(first, state=State.RUNNING, attempt=1, options_key=orders.key_of(context, first))
+    with context.ledger.transaction():
+        for number in range(count):
+            context.ledger.add(f"{number}.mp3", Identity(SIZE, 1), context.utc())
+
+
+def counted(ledger: Ledger, call) -> int:
+    """The statements of SQL that a call asks: what a round of the loop costs, on any machine."""
+    asked: list[str] = []
+    ledger._db.set_trace_callback(asked.append)
+    call()
+    ledger._db.set_trace_callback(None)
+    return len(asked)
+
+
+def test_a_flood_of_one_size_costs_a_round_of_the_loop_next_to_nothing(stations):
+    """A few contents are looked at ahead of their turn; none is posted twice, and no round asks about all of them."""
+    context, inputs = stations
+    flood(context)
+    assert counted(context.ledger, lambda: dispatch.dispatch(context)) < 200
+    assert len(context.checking) == twins.CHECKS
+    assert counted(context.ledger, lambda: dispatch.dispatch(context)) < 200
+    assert context.checks.under_way == twins.CHECKS
+    while context.checks.under_way:  # each that comes back makes room for another one
+        inputs.get(timeout=PATIENCE).settle()
+        assert counted(context.ledger, lambda: dispatch.dispatch(context)) < 200
+        assert context.checks.under_way == len(context.checking) <= twins.CHECKS
+    assert len(context.pool.attempts) == SLOTS  # no worker waits
+    assert sum(job.sha256 is not None for job in context.ledger.each()) <= SLOTS + twins.AHEAD + twins.CHECKS
+
+
+def test_a_flood_of_twins_is_copied_a_few_at_a_time(stations):
+    """Each round begins as many as there is room for, whatever waits."""
+    context, _ = stations
+    original = context.ledger.add("first.mp3", Identity(SIZE, 1), context.utc())
+    for state in (State.RUNNING, State.COMMITTING, State.DONE):
+        original = context.ledger.update(original, state=state)
+    with context.ledger.transaction():
+        for number in range(2000):
+            context.ledger.add(f"{number}.mp3", Identity(SIZE, 1), context.utc(), copy_of=original.id)
+    assert counted(context.ledger, lambda: twins.follow(context)) < 2000
+    assert context.ledger.counts()[State.COMMITTING] == len(context.filing) > 0
+
+
+def test_a_twin_is_found_among_all_jobs_of_a_size_however_many_are_newer(stations):
+    """By content over all of them, not among the newest."""
+    context, _ = stations
+    key = orders.key_of(context, context.ledger.add("probe.mp3", Identity(1, 1), 0.0))
+    done = {"state": State.DONE, "options_key": key, "finished_at": 0.0, "location": ""}
+    with context.ledger.transaction():
+        wanted = context.ledger.add("old.mp3", Identity(SIZE, 1), 0.0, sha256="same", **done)
+        for number in range(200):
+            context.ledger.add(f"{number}.mp3", Identity(SIZE, 1), 0.0, sha256=str(number), **done)
+    job = context.ledger.add("new.mp3", Identity(SIZE, 2), 0.0, sha256="same")
+    assert twins.turn(context, job) is twins.Turn.TWIN
+    assert context.ledger.get(job.id).copy_of == wanted.id
+
+
+def test_a_running_job_of_the_same_size_is_hashed_once_for_all_that_wait(stations):
+    context, inputs = stations
+    for number, name in enumerate(["first", *map(str, range(10))]):
+        path = context.config.paths.inbox / f"{name}.mp3"
+        path.write_bytes(str(number).zfill(SIZE).encode())
+        os.utime(path, ns=(1, 1))
+    flood(context, 10)
+    done = []
+    dispatch.dispatch(context)
+    while context.checks.under_way:
+        finished = inputs.get(timeout=PATIENCE)
+        done.append(finished.errand.job)
+        finished.settle()
+        dispatch.dispatch(context)
+    assert done.count(1) == 1
+    assert len(done) == len(set(done))
+    assert context.ledger.get(1).sha256
+
+
+def test_a_hanging_content_check_keeps_no_job_from_starting_for_ever(stations, tmp_path):
+    """The thread for content checks waits for a mount that does not answer: after a while jobs start without a check."""
+    context, _ = stations
+    flood(context, 3)
+    os.mkfifo(tmp_path / "inbox" / "hangs")  # whoever opens it waits
+    context.checks.post("hangs", lambda: Path(tmp_path / "inbox" / "hangs").read_bytes(), print, print)
+    job = context.ledger.get(2)
+    assert twins.turn(context, job) is twins.Turn.LATER
+    since = context.clock()
+    context.clock = lambda: since + twins.PATIENCE + 1
+    assert twins.turn(context, job) is twins.Turn.START
+    os.close(os.open(tmp_path / "inbox" / "hangs", os.O_WRONLY))
+
+
+@pytest.mark.parametrize("end", [State.FAILED, State.CANCELLED, State.VANISHED, None])
+def test_a_twin_whose_original_came_to_no_result_has_its_own_turn_again(stations, end):
+    """Seen by the sweep, from the rows: nobody has to tell it. `None`: the original is forgotten."""
+    context, _ = stations
+    original = context.ledger.add("first.mp3", Identity(SIZE, 1), 0.0)
+    if end is not None:
+        context.ledger.update(original, state=end, finished_at=0.0)
+    twin = context.ledger.add("twin.mp3", Identity(SIZE, 1), 0.0, copy_of=1 if end is not None else 77)
+    sweep.sweep(context)
+    assert context.ledger.get(twin.id).copy_of is None
+
+
+def copied(context):
+    """A finished job without a result any more, and a twin whose copy is begun."""
+    source = context.config.paths.inbox / "twin.mp3"
+    source.write_bytes(b"x" * SIZE)
+    original = context.ledger.add("first.mp3", Identity(SIZE, 1), 0.0, state=State.DONE, location="", finished_at=0.0)
+    twin = context.ledger.add("twin.mp3", Identity.of(source.stat()), 0.0, copy_of=original.id)
+    twins.follow(context)
+    assert context.ledger.get(twin.id).state is State.COMMITTING
+    return source, twin
+
+
+def test_a_twin_that_cannot_be_copied_is_transcribed_itself(stations):
+    """The row says so, so that nobody tries it again, after a restart either."""
+    context, inputs = stations
+    _, twin = copied(context)
+    inputs.get(timeout=PATIENCE).settle()
+    job = context.ledger.get(twin.id)
+    assert (job.state, job.copy_of, job.no_copy) == (State.QUEUED, None, True)
+    assert twins.turn(context, job) is twins.Turn.START
+
+
+@pytest.mark.parametrize("meanwhile", [State.VANISHED, State.CANCELLED])
+def test_a_twin_that_went_on_while_its_copy_was_written_is_left_as_it_is(stations, meanwhile):
+    """Another step came first. What comes of the copy is dropped; it once ended the daemon."""
+    context, inputs = stations
+    _, twin = copied(context)
+    errand = inputs.get(timeout=PATIENCE)
+    row = context.ledger.get(twin.id)
+    if meanwhile is State.VANISHED:
+        row = context.ledger.update(row, state=State.QUEUED, plan=None)
+    context.ledger.update(row, state=meanwhile, plan=None, finished_at=0.0)
+    errand.settle()
+    assert context.ledger.get(twin.id).state is meanwhile
