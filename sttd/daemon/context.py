@@ -72,6 +72,10 @@ class Context:
     checking: Tries = field(default_factory=Tries)  # of jobs whose content is being hashed
     taken: Taken = field(default_factory=Taken)
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    looking: set[int] = field(default_factory=set)  # jobs whose files could not be read, and are being looked at
+    readable: dict[int, int] = field(
+        default_factory=dict
+    )  # those whose files can be read again, by the attempt that could not
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False

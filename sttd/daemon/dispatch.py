@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd.daemon import orders, twins, whereabouts
+from sttd.daemon import orders, readable, twins, whereabouts
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
 from sttd.daemon.twins import Turn
@@ -29,7 +29,8 @@ def dispatch(context: Context) -> None:
         queue, job = picked
         passed.add(job.id)
         with guard(context, job.id):
-            turn = Turn.LATER if whereabouts.waits_alone(context, job) else twins.turn(context, job)
+            waits = whereabouts.waits_alone(context, job) or readable.waits(context, job)
+            turn = Turn.LATER if waits else twins.turn(context, job)
             if turn is Turn.START:
                 submit(context, job, queue)
             if turn is not Turn.LATER:

@@ -156,6 +156,7 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
         cause, error = Cause.BAD_FILE, f"{where} is not there any more: {remedy}"
     decision = decide(context, running, cause)
     shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
+    known = (running.job.cause, running.job.error) == (cause, error)
     at_once = shared or not all_wait  # the trouble already holds the whole queue, so the job gets no wait of its own
     with context.ledger.transaction():
         job = book(context, running, cause, error)
@@ -173,7 +174,6 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
     forget(context, running)
-    known = (running.job.cause, running.job.error) == (cause, error)
     if cause is Cause.GONE:
         look_for(context, job)
     if shared and all_wait:

@@ -22,3 +22,8 @@ class Schedule:
     def wait(self, now: float, longest: float) -> float:
         """Seconds until the next thing is due, and at most `longest`."""
         return max(0.0, min([longest, *(last + interval - now for last, interval in self._last.values())]))
+
+
+def growing(waited: float, least: float, most: float) -> float:
+    """Seconds to the next look at something that has been in vain for `waited` seconds: as long again, within bounds."""
+    return max(least, min(waited, most))

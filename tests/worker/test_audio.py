@@ -340,7 +340,7 @@ def test_a_file_that_may_not_be_read_waits(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", refuse)
     failed = failure(tmp_path / "x.mp3")
     assert (failed.cause, failed.retriable) == (Cause.UNREADABLE, True)
-    assert "chmod g+r" in failed.message
+    assert "chmod u+r" in failed.message
 
 
 def test_names_are_bytes(tmp_path, said):

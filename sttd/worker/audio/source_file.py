@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from pathlib import PurePath
 
+from sttd.fs.rights import why_unreadable
 from sttd.fs.sparse import is_unwritten
 from sttd.part import Cause
 from sttd.worker.errors import PartFailed
@@ -44,7 +45,7 @@ class SourceFile:
         try:
             self._fd = os.open(path, flags)
         except OSError as error:
-            raise _not_opened(error) from error
+            raise _not_opened(path, error) from error
         try:
             self._check_kind()
             self.check_identity()
@@ -118,7 +119,7 @@ def _suffix(path: str) -> str:
     return suffix if suffix.isascii() and suffix[1:].isalnum() else ""
 
 
-def _not_opened(error: OSError) -> PartFailed:
+def _not_opened(path: str, error: OSError) -> PartFailed:
     if error.errno in _GONE:
         return PartFailed(Cause.GONE, "the file is not there any more")
     if error.errno == errno.ELOOP:
@@ -128,8 +129,7 @@ def _not_opened(error: OSError) -> PartFailed:
     if error.errno in _MACHINE:
         return PartFailed(Cause.MACHINE, f"the file could not be opened: {error.strerror}", retriable=True)
     if isinstance(error, PermissionError):
-        text = "the service may not read the file; give its group the right to (chmod g+r)"
-        return PartFailed(Cause.UNREADABLE, text, retriable=True)
+        return PartFailed(Cause.UNREADABLE, f"the file cannot be read: {why_unreadable(path)}", retriable=True)
     return _unreadable(error)
 
 

@@ -1,0 +1,61 @@
+"""Why this process may not read a file, and what would let it, in words for whoever owns the file."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+
+
+def why_unreadable(path: str) -> str:
+    """Asked after open(2) has refused the file with EACCES or EPERM. Looks at names, owners and modes alone."""
+    shut = _shut_folder(path)
+    if shut is not None:
+        return f"{user(os.geteuid())} may not enter the folder {shut}: {_grant(shut, 'rx', 'X')}"
+    try:
+        seen = os.lstat(path)
+    except OSError as error:
+        return f"{user(os.geteuid())} may not look at it ({error.strerror})"
+    owned = f"it belongs to {user(seen.st_uid)}:{group(seen.st_gid)} with mode {stat.S_IMODE(seen.st_mode):04o}"
+    return f"{owned}, and {user(os.geteuid())} may not read it: {_grant(path, 'r', 'r')}"
+
+
+def _shut_folder(path: str) -> str | None:
+    """The first folder on the way to the file that may not be entered."""
+    folder = os.path.dirname(path)
+    way = []
+    while folder not in ("", "/"):
+        way.append(folder)
+        folder = os.path.dirname(folder)
+    return next((each for each in reversed(way) if not os.access(each, os.X_OK)), None)
+
+
+def _grant(path: str, bits: str, acl: str) -> str:
+    """The command that gives the right: by the owner, by the group where it is one of ours, else by name."""
+    me, ours = os.geteuid(), {os.getegid(), *os.getgroups()}
+    try:
+        seen = os.lstat(path)
+    except OSError:
+        return "give it the right"
+    if seen.st_uid == me:
+        return f"chmod u+{bits}"
+    if seen.st_gid in ours:
+        return f"chmod g+{bits}"
+    return (
+        f"chgrp {group(os.getegid())} and chmod g+{bits}, or setfacl -m u:{user(me)}:{'r' + acl if acl == 'X' else acl}"
+    )
+
+
+def user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except (KeyError, OSError):
+        return str(number)
+
+
+def group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except (KeyError, OSError):
+        return str(number)
