@@ -15,7 +15,7 @@ from sttd.part import Cause
 from sttd.worker.errors import PartFailed
 
 MEMORY = 2**30  # bytes on top of what the process has; the index of 48 h in an MP4 takes 0.2 GB
-COMPUTING = 60.0  # seconds of processor time without a packet, or 64 MiB read in search of one
+COMPUTING = 30.0  # seconds of processor time without a packet, or 64 MiB read in search of one
 ENDLESS = (
     f"the file was computed on for {COMPUTING:.0f} s without any sound coming out of it: it is damaged, or made to hold the"
     " machine up; convert it to another kind"

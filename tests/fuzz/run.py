@@ -16,7 +16,7 @@ from sttd.part import ENDS, Cause, Done, Event, Failed, ModelSpec, Options, Part
 from sttd.pool.local.pool import LocalPool
 
 OPTIONS = Options(batch_size=1, beam_size=1, temperatures=(0.0,))
-LONGEST = 100.0  # seconds; then the worker is killed, and the file has hung
+LONGEST = 600.0  # seconds; then the worker is killed, and the file has hung
 
 
 @dataclass
