@@ -1,0 +1,84 @@
+"""A source that may not be moved stays, its results appear, and why is told with the remedy; its mode is made ours where it may be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from sttd import outbox
+from sttd.outbox import Places
+from tests.machine import needs_root
+from tests.outbox.test_outbox import commit, make
+from tests.unprivileged import as_nobody
+
+
+def kept_by_nobody(prepare) -> list[str]:
+    """What a service without rights says of a source that is done, and of one that failed."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o777)
+        config, job, source = make(root)
+        for folder in config.paths.inbox, config.paths.transcripts, config.paths.archive, config.paths.failed:
+            folder.chmod(0o777)
+        source.chmod(0o644)
+        prepare(source)
+
+        def work() -> None:
+            print(commit(config, job).kept_because)
+            print(outbox.file_failure(job.evolve(error="no audio"), config, Places(config.paths)).kept_because)
+            print(
+                len(list((root / "transcripts" / "sub").iterdir())), (root / "failed/sub/talk.mp3.error.json").exists()
+            )
+
+        done = as_nobody(work)
+        assert done.err == ""
+        assert source.exists()
+        return done.out.splitlines()
+
+
+@needs_root
+def test_a_folder_that_the_group_may_not_write_to_keeps_its_source():
+    one, other, rest = kept_by_nobody(lambda source: source.parent.chmod(0o755))
+    assert one == other
+    assert "may not move files out of" in one
+    assert "chmod g+w" in one
+    assert rest == "5 True"
+
+
+@needs_root
+def test_a_sticky_folder_keeps_what_others_put_there():
+    one, other, rest = kept_by_nobody(lambda source: source.parent.chmod(0o1777))
+    assert one == other
+    assert "sticky: chmod -t" in one
+    assert rest == "5 True"
+
+
+@needs_root
+@pytest.mark.skipif(shutil.which("chattr") is None, reason="chattr (e2fsprogs) is not installed")
+def test_an_immutable_file_stays(tmp_path):
+    config, job, source = make(tmp_path)
+    if subprocess.run(["chattr", "+i", source], check=False, capture_output=True).returncode:
+        pytest.skip("the file system of the tests has no attributes")
+    try:
+        filed = commit(config, job)
+    finally:
+        subprocess.run(["chattr", "-i", source], check=True)
+    assert "immutable: chattr -i" in filed.kept_because
+    assert filed.location is None
+    assert source.exists()
+
+
+def test_a_source_that_anybody_may_write_to_has_the_mode_of_results_in_the_archive_and_in_failed(tmp_path):
+    config, job, source = make(tmp_path)
+    source.chmod(0o666)
+    assert stat.S_IMODE(os.stat(commit(config, job).location).st_mode) == 0o640
+    config, job, source = make(tmp_path)
+    source.chmod(0o666)
+    put = outbox.file_failure(job.evolve(error="no audio"), config, Places(config.paths))
+    assert stat.S_IMODE(os.stat(put.location).st_mode) == 0o640
