@@ -10,12 +10,11 @@ import enum
 import hashlib
 import os
 
+from sttd import outbox
 from sttd.daemon import filing, orders
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
-from sttd.daemon.source import source_path
 from sttd.errors import SttdError
-from sttd.fs.regular import open_regular
 from sttd.fs.sparse import is_unwritten
 from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, State
@@ -76,7 +75,6 @@ def _check(context: Context, job: Job) -> bool:
         return False
     if job.id in context.checking or len(context.checking) >= CHECKS:
         return True
-    path, identity = source_path(context, job), job.identity
     context.checking.begin(job.id)
 
     def then(value: str | None) -> None:
@@ -91,21 +89,21 @@ def _check(context: Context, job: Job) -> bool:
         context.ledger.note_hash(job, "")
 
     name = f"reads {printable(job.source)} to compare its content"
-    context.checks.post(name, lambda: content_hash(path, identity), then, failed, job.id)
+    context.checks.post(name, lambda: content_hash(job, context.places), then, failed, job.id)
     return True
 
 
-def content_hash(path: str, identity: Identity) -> str | None:
-    """SHA-256 of a version of a file.
+def content_hash(job: Job, places: outbox.Places) -> str | None:
+    """SHA-256 of the version of its source that a job is about.
 
     None: it cannot be read, is another version before or afterwards, or would be read for hours for nothing.
     """
     try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            if Identity.of(os.fstat(file.fileno())) != identity or is_unwritten(file.fileno()):
+        with os.fdopen(outbox.open_source(job, places), "rb") as file:
+            if Identity.of(os.fstat(file.fileno())) != job.identity or is_unwritten(file.fileno()):
                 return None
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return digest if Identity.of(os.fstat(file.fileno())) == identity else None
+            return digest if Identity.of(os.fstat(file.fileno())) == job.identity else None
     except OSError:
         return None
 

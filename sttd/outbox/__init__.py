@@ -6,7 +6,7 @@ from sttd.outbox.failure import PutAside, file_failure
 from sttd.outbox.meta import Meta
 from sttd.outbox.names import of_private
 from sttd.outbox.places import Absent, Places
-from sttd.outbox.plan import Plan
+from sttd.outbox.plan import Plan, open_source
 from sttd.outbox.publish import Unkept
 from sttd.outbox.source import Filed, keep, put_back
 from sttd.outbox.stage import stage, stage_copy
@@ -14,5 +14,5 @@ from sttd.outbox.undo import undo
 
 __all__ = [
     "Absent", "Filed", "Meta", "Places", "Plan", "PutAside", "Unkept", "clean", "file_failure", "forget", "keep",
-    "make_folder", "of_private", "put_back", "stage", "stage_copy", "tidy", "undo",
+    "make_folder", "of_private", "open_source", "put_back", "stage", "stage_copy", "tidy", "undo",
 ]  # fmt: skip

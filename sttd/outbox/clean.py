@@ -16,9 +16,9 @@ from sttd.fs import copies
 from sttd.job import Job, State
 from sttd.outbox import failure, names
 from sttd.outbox.places import Places
-from sttd.outbox.plan import Plan
+from sttd.outbox.plan import Plan, source_path
 from sttd.outbox.publish import STAGING
-from sttd.outbox.stage import source_path, staging_name
+from sttd.outbox.stage import staging_name
 
 
 def clean(config: Config, places: Places, unfinished: Collection[Job]) -> None:

@@ -7,6 +7,7 @@ anew by whoever carries it out. So whoever could write a plan into the ledger co
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from sttd.errors import SttdError
 from sttd.fs import folder
 from sttd.fs.folder import Folder
+from sttd.job import Job
 from sttd.outbox import names
 from sttd.outbox.places import Places
 
@@ -103,3 +105,23 @@ def folder_of(name: str, location: str | None, places: Places) -> Folder:
             with Folder.open(root) as held:
                 return held.below(parts[:-1])
     return Folder.open(os.path.dirname(location))
+
+
+def open_source(job: Job, places: Places) -> int:
+    """A handle of a job's source, to read from: walked to without following a link, and a regular file.
+
+    Raises:
+        FileNotFoundError: it is gone, or something else is in its place. The error has the path that its job knows.
+        OSError: it cannot be opened.
+    """
+    path = source_path(job, places)
+    try:
+        with folder_of(job.source, job.location, places) as held:
+            return held.open_file(os.path.basename(path))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, error.strerror, path) from None
+
+
+def source_path(job: Job, places: Places) -> str:
+    """Where the bytes of a job lie."""
+    return job.location or os.path.join(places.paths.inbox, job.source)

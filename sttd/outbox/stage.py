@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import hashlib
 import os
 import secrets
@@ -24,7 +23,7 @@ from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.meta import Meta
 from sttd.outbox.places import Places
-from sttd.outbox.plan import Plan, folder_of
+from sttd.outbox.plan import Plan, open_source
 from sttd.outbox.publish import STAGING, free_number
 from sttd.part import Segment
 
@@ -72,12 +71,7 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
 
 def _look_at_source(job: Job, places: Places) -> str:
     """The hash of the version that was transcribed. Raises SourceChanged where there is another one."""
-    path = source_path(job, places)
-    try:
-        with folder_of(job.source, job.location, places) as folder:
-            handle = folder.open_file(os.path.basename(path))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, error.strerror, path) from None
+    handle = open_source(job, places)
     try:
         _require_same(job, handle)
         sha256 = job.sha256 or digest_of(handle)
@@ -85,11 +79,6 @@ def _look_at_source(job: Job, places: Places) -> str:
     finally:
         os.close(handle)
     return sha256
-
-
-def source_path(job: Job, places: Places) -> str:
-    """Where the bytes of a job lie."""
-    return job.location or os.path.join(places.paths.inbox, job.source)
 
 
 def _require_same(job: Job, handle: int) -> None:

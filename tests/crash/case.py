@@ -18,13 +18,13 @@ from sttd.job import State
 from sttd.part import Cause
 from tests import invariants, speech
 from tests.crash.disk import VARIANTS, Disk, Image, clear, digest, restore
-from tests.crash.steps import Step, Stepped
+from tests.crash.steps import LINKED, Step, Stepped
 from tests.harness import QUICK
 from tests.invariants import Expected, Folders
 
 # every window a checkpoint, nothing left to chance; two formats are as good as five, and faster
 SETTINGS = QUICK | {"transcribe.batch_size": "1", "transcribe.temperatures": "0", "output.formats": "txt,json"}
-COLUMNS = ("one", "many")  # file systems
+COLUMNS = ("one", "many", "linked")  # file systems; "linked": one, that knows no RENAME_NOREPLACE
 MOUNTED = ("inbox", "transcripts", "archive", "failed")  # each a file system of its own in "many"
 _NOT_OURS = ("pwrite64 state/ledger.db", "ftruncate state/ledger.db-shm")  # SQLite's pages: only its fsyncs count
 _PATIENCE = 300.0  # seconds
@@ -58,8 +58,8 @@ def make_sources(template: Path, *, small: bool = False) -> None:
 class Scene:
     """A folder that is set up and run again and again."""
 
-    def __init__(self, root: Path, template: Path, log: Path) -> None:
-        self.root, self.template, self.log = root, template, log
+    def __init__(self, root: Path, template: Path, log: Path, *, linked: bool = False) -> None:
+        self.root, self.template, self.log, self.linked = root, template, log, linked
         self.folders = Folders(root)
         self.expected: dict[str, Expected] = {}
         sets = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
@@ -144,10 +144,12 @@ class Scene:
 
     def restart(self, expected: dict[str, Expected]) -> Outcome:
         begun = self.begun()
+        traced = ["strace", "-f", "--detach-on=execve", "-o", "/dev/null", "-e", "trace=renameat2", "-e", LINKED]
+        traced = traced if self.linked else []
         with self.log.open("ab") as log:
             try:
                 code = subprocess.run(
-                    self.command, stdout=log, stderr=log, env=self.env, timeout=_PATIENCE, check=False
+                    [*traced, *self.command], stdout=log, stderr=log, env=self.env, timeout=_PATIENCE, check=False
                 ).returncode
             except subprocess.TimeoutExpired:
                 return Outcome(True, ("the start after it does not come to its end",))
@@ -167,7 +169,7 @@ class Scene:
 
     def _start(self) -> Stepped:
         self._set_up()
-        return Stepped(self.command, self.root, self.env, self.log)
+        return Stepped(self.command, self.root, self.env, self.log, linked=self.linked)
 
     def _until(self, stepped: Stepped, wanted: Callable[[Step], bool]) -> bool:
         return any(wanted(step) for step in stepped)

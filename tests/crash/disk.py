@@ -10,6 +10,7 @@ folder was fsynced, the content of a file once the file was; a rename is whole o
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import os
@@ -29,6 +30,7 @@ class Content:
     data: bytes = b""
     mtime_ns: int | None = None  # None: when it is restored
     mode: int = 0o640
+    number: Number | None = None  # two names with the same are one file
 
     @functools.cached_property
     def sha256(self) -> str:
@@ -103,13 +105,21 @@ class Disk:
                 found[path] = None
                 self._collect(path, number, variant, found, kinds)
             else:
-                found[path] = self._content.get(number, Content())
+                found[path] = dataclasses.replace(self._content.get(number, Content()), number=number)
 
 
 def digest(image: Image) -> str:
     """Equal for images that are equal but for times of change that do not count."""
-    words = [(path, None if each is None else each.sha256) for path, each in sorted(image.items())]
+    words = [(path, None if each is None else each.sha256, _twin(image, path)) for path, each in sorted(image.items())]
     return hashlib.sha256(repr(words).encode()).hexdigest()
+
+
+def _twin(image: Image, path: str) -> str:
+    """The first name of the file that has this one; the only one, mostly."""
+    content = image[path]
+    if content is None or content.number is None:
+        return path
+    return min(other for other, each in image.items() if each is not None and each.number == content.number)
 
 
 def clear(root: Path) -> None:
@@ -129,6 +139,10 @@ def restore(image: Image, root: Path) -> None:
         target = root / path
         if content is None:
             target.mkdir(exist_ok=True)
+            continue
+        first = _twin(image, path)
+        if first != path:
+            os.link(root / first, target)
             continue
         target.write_bytes(content.data)
         target.chmod(content.mode)

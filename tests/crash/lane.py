@@ -81,7 +81,8 @@ def main(shared: Path, number: str) -> None:
         for name in MOUNTED if column == "many" else ():
             (disk / column / name).mkdir()
             subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", name, disk / column / name], check=True)
-        scenes[column] = Scene(disk / column, shared / "template", shared / f"log-{number}")
+        log = shared / f"log-{number}"
+        scenes[column] = Scene(disk / column, shared / "template", log, linked=column == "linked")
     answers = sys.stdout.buffer
     while True:
         try:

@@ -20,6 +20,9 @@ from pathlib import Path
 CALLS = (
     "fsync fdatasync rename renameat renameat2 link linkat unlink unlinkat mkdir mkdirat rmdir ftruncate write pwrite64"
 )
+# renameat2(2) with RENAME_NOREPLACE as older ZFS, NFS and many FUSE file systems answer it
+LINKED = "inject=renameat2:error=EINVAL"
+LINKED_STOPPED = f"{LINKED}:signal=SIGSTOP"
 _LINE = re.compile(r"(\d+) +(?:<\.\.\. )?(\w+)(?: resumed>|\()(.*)")
 _STANDS = re.compile(r"(\d+) +--- stopped by SIGSTOP")
 _WORD = re.compile(r'(?:\w+)?(?:<([^>]*)>)?(?:"((?:[^"\\]|\\.)*)"(?:\.\.\.)?)?(?:, |\)|$)')
@@ -41,9 +44,12 @@ class Step:
 
 
 class Stepped:
-    """A command under strace. Iterate over its steps: it stands still while the loop's body runs."""
+    """A command under strace. Iterate over its steps: it stands still while the loop's body runs.
 
-    def __init__(self, command: list[str], root: Path, env: dict[str, str], log: Path) -> None:
+    Children that it forks count as itself; what they execute, its workers, does not.
+    """
+
+    def __init__(self, command: list[str], root: Path, env: dict[str, str], log: Path, *, linked: bool = False) -> None:
         reader, writer = os.pipe()
         calls = ",".join(CALLS.split())
         strace = [
@@ -60,6 +66,7 @@ class Stepped:
             f"trace={calls}",
         ]
         strace += ["-e", "signal=SIGSTOP", "-e", f"inject={calls}:signal=SIGSTOP"]
+        strace += ["-e", LINKED_STOPPED] if linked else []
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [*strace, *command], stdout=output, stderr=output, env=env, pass_fds=(writer,), start_new_session=True
@@ -86,7 +93,7 @@ class Stepped:
                     continue  # until nobody can change what is to be looked at
                 standing -= threads
                 steps, self._done[process] = self._done.get(process, []), []
-                yield from steps if process == self.daemon else ()
+                yield from steps
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process, signal.SIGCONT)
 
@@ -98,11 +105,9 @@ class Stepped:
         process = _process(thread)
         if process is None:
             return
-        if self.daemon not in (None, process):
-            return
         step = self._step(call, begun + arguments)
         if step is not None:
-            self.daemon = process  # it makes the first step, long before it has workers
+            self.daemon = self.daemon or process  # it makes the first step, long before it has children
             self._done.setdefault(process, []).append(step)
 
     def _step(self, call: str, arguments: str) -> Step | None:

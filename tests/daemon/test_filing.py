@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import queue
@@ -208,11 +209,13 @@ def test_a_checkpoint_that_is_gone_makes_no_empty_transcript(stations):
     assert context.ledger.get(job.id).state is State.QUEUED
 
 
-def test_only_the_queued_version_of_a_file_is_hashed(tmp_path):
+def test_only_the_queued_version_of_a_file_is_hashed_and_no_link_is_followed(stations):
     """A hash of another one would give its transcript to the wrong recording."""
-    path = tmp_path / "talk.flac"
-    path.write_bytes(b"as it was")
-    before = Identity.of(path.stat())
-    assert twins.content_hash(str(path), before)
+    context, _ = stations
+    path, job = transcribed(context)
+    assert twins.content_hash(job, context.places)
+    linked = dataclasses.replace(job, source="sub/talk.flac")
+    (path.parent / "sub").symlink_to(path.parent)
+    assert twins.content_hash(linked, context.places) is None
     os.utime(path, ns=(0, 0))
-    assert twins.content_hash(str(path), before) is None
+    assert twins.content_hash(job, context.places) is None

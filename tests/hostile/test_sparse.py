@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from sttd.config import Paths
 from sttd.daemon.twins import content_hash
 from sttd.fs import copies, moves, sparse
 from sttd.fs.folder import Folder
-from sttd.job import Identity
+from sttd.job import Job
+from sttd.outbox import Places
 
 TERABYTE = 2**40
 
@@ -42,7 +44,9 @@ def test_mostly_holes_is_unwritten_and_some_silence_is_not(tmp_path):
 
 def test_what_is_mostly_holes_is_not_hashed(tmp_path):
     for path, hashed in ((made(tmp_path / "a"), False), (made(tmp_path / "b", 2**20, 0), True)):
-        assert bool(content_hash(str(path), Identity.of(path.stat()))) is hashed
+        seen = path.stat()
+        job = Job(1, path.name, seen.st_size, seen.st_mtime_ns, location=str(path))
+        assert bool(content_hash(job, Places(Paths(root=tmp_path)))) is hashed
 
 
 def test_a_terabyte_of_holes_moves_to_another_file_system_at_once_and_stays_sparse(tmp_path):
