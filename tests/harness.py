@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -46,6 +47,18 @@ def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE
             return value
         time.sleep(max(0.02, min(0.5, 4 * (time.monotonic() - asked))) if pause is None else pause)
     raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
+
+
+def wakings(pid: int, seconds: float = 1.0) -> int:
+    """How often the threads of a process wake up within a span. Unlike its processor time it is the same on any machine."""
+
+    def until_now() -> int:
+        statuses = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")]
+        return sum(int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.MULTILINE)[1]) for text in statuses)
+
+    before = until_now()
+    time.sleep(seconds)  # a span to count over; nothing is waited for
+    return until_now() - before
 
 
 def remove_folder(folder: Path) -> None:
@@ -123,6 +136,19 @@ class Daemon:
                 if "spawn_main" in " ".join(child.cmdline()):
                     found.append(child)
         return found
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile its workers are stopped: what comes to a running job comes before its end, however slow the test is."""
+        workers = self.children()
+        for worker in workers:
+            worker.suspend()
+        try:
+            yield
+        finally:
+            for worker in workers:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    worker.resume()
 
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Ledger]:

@@ -63,7 +63,8 @@ class Ledger(Questions):
         if not path.exists():
             raise LedgerError(_MISSING.format(path))
         with told(path):
-            for wait in (0.01, 0.05, 0.2):  # a daemon that starts or ends makes and removes the WAL file meanwhile
+            # a daemon that starts makes the tables meanwhile; one that starts or ends makes or removes the WAL file
+            for wait in (0.01, 0.05, 0.2, 1.0, 2.0):
                 with contextlib.suppress(sqlite3.OperationalError):
                     return cls(path, connect_readonly(path))
                 time.sleep(wait)

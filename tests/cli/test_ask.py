@@ -12,11 +12,13 @@ from sttd.job import State
 from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request
 from sttd.ledger.spool import Spool
 from tests.cli.conftest import SOUND, failed, finished
+from tests.harness import PATIENCE
 
 
 @pytest.fixture
-def answering(root, daemon):
+def answering(root, daemon, monkeypatch):
     """A daemon that takes requests, and answers what `act` returns."""
+    monkeypatch.setattr("sttd.cli.ask.PATIENCE", PATIENCE)
     stop, threads = threading.Event(), []
 
     def answer(act):

@@ -16,6 +16,7 @@ from sttd.inbox import Found
 from sttd.job import Identity, State
 from sttd.part import Cause
 from sttd.rules.lookback import Filed, ages, compare
+from tests.harness import PATIENCE
 
 
 class Bench:
@@ -55,7 +56,7 @@ class Bench:
             self.now += 10
             self.back.step()
             while self.errands.under_way:
-                self.inputs.get(timeout=30).settle()
+                self.inputs.get(timeout=PATIENCE).settle()
 
     def queued(self):
         return self.context.ledger.jobs([State.QUEUED], newest=False)

@@ -12,7 +12,7 @@ import pytest
 from sttd.daemon.models import Models
 from sttd.hub.cache import DEMO
 from tests import speech
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def look(stations, tmp_path):
         before = context.checks.under_way
         models.look()
         if context.checks.under_way > before:
-            inputs.get(timeout=60).settle()
+            inputs.get(timeout=PATIENCE).settle()
         return context.troubles.texts()
 
     return once

@@ -8,6 +8,7 @@ from sttd.daemon import readable
 from sttd.job import Identity, State
 from sttd.part import Cause
 from sttd.rules.due import growing
+from tests.harness import PATIENCE
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def waiting(stations, tmp_path):
 
 
 def look(context, inputs):
-    inputs.get(timeout=30).settle()
+    inputs.get(timeout=PATIENCE).settle()
 
 
 def test_no_attempt_is_made_until_the_file_can_be_read_and_the_waits_grow(waiting, stations, monkeypatch, log):

@@ -20,19 +20,20 @@ JOB = {
 
 def test_status_and_jobs_say_the_same_while_it_runs_and_while_it_does_not(make_daemon):
     daemon = make_daemon({"transcribe.batch_size": "1"})
-    speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=300, language="en", seed=2).audio)
+    speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=90, language="en", seed=2).audio)
     daemon.start()
     wait_for(daemon.checkpoint, "a chunk is checkpointed")
-    status = wait_for(lambda: (found := daemon.json("status"))["workers"] and found, "a worker is shown")
-    assert status.keys() >= STATUS
-    assert status["daemon"]["running"] is True
-    assert status["daemon"]["pid"] == daemon.process.pid
-    assert status["jobs"]["running"] == 1
-    assert status["jobs"].keys() >= {"queued", "running", "done", "failed", "cancelled"}
-    assert status["workers"][0].keys() >= {"pid", "state", "job", "model", "progress"}
-    (job,) = daemon.json("jobs")
-    assert job.keys() >= JOB
-    assert job["state"] == "running"
+    with daemon.held():
+        status = wait_for(lambda: (found := daemon.json("status"))["workers"] and found, "a worker is shown")
+        assert status.keys() >= STATUS
+        assert status["daemon"]["running"] is True
+        assert status["daemon"]["pid"] == daemon.process.pid
+        assert status["jobs"]["running"] == 1
+        assert status["jobs"].keys() >= {"queued", "running", "done", "failed", "cancelled"}
+        assert status["workers"][0].keys() >= {"pid", "state", "job", "model", "progress"}
+        (job,) = daemon.json("jobs")
+        assert job.keys() >= JOB
+        assert job["state"] == "running"
     assert daemon.stop() == 0
     status = daemon.json("status")
     assert status["daemon"]["running"] is False
@@ -44,11 +45,12 @@ def test_status_and_jobs_say_the_same_while_it_runs_and_while_it_does_not(make_d
 def test_cancel_and_retry_while_it_runs(make_daemon):
     """A running job is cancelled within moments; retried, it goes on from its checkpoint."""
     daemon = make_daemon({"transcribe.batch_size": "1"})
-    speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=200, language="en", seed=2).audio)
+    speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=90, language="en", seed=2).audio)
     daemon.start()
     wait_for(daemon.checkpoint, "a chunk is checkpointed")
-    assert daemon.sttd("cancel", "1").returncode == 0
-    daemon.wait_state(State.CANCELLED)
+    with daemon.held():
+        assert daemon.sttd("cancel", "1").returncode == 0
+        daemon.wait_state(State.CANCELLED)
     assert (daemon.inbox / "long.flac").exists()
     assert daemon.sttd("retry", "1").returncode == 0
     job = daemon.wait_state(State.DONE)

@@ -45,12 +45,13 @@ def test_names_taken_by_a_persons_own_files_are_left_alone(make_daemon):
 
 def test_a_source_that_changes_in_mid_job_starts_again_as_it_is_now(make_daemon):
     daemon = make_daemon(SLOW)
-    long = speech.compose(seconds=200, language="en", seed=21)
+    long = speech.compose(seconds=90, language="en", seed=21)
     speech.encode(daemon.inbox / "talk.flac", long.audio)
+    speech.encode(daemon.root / "new.flac", speech.sample("english"))
     daemon.start()
     wait_for(daemon.checkpoint, "a chunk is checkpointed")
-    speech.encode(daemon.root / "new.flac", speech.sample("english"))
-    os.replace(daemon.root / "new.flac", daemon.inbox / "talk.flac")
+    with daemon.held():
+        os.replace(daemon.root / "new.flac", daemon.inbox / "talk.flac")
     daemon.wait_state(State.DONE)
     assert speech.says(daemon.text("talk.flac", "en"), "english")
     assert daemon.stop() == 0

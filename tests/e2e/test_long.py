@@ -9,6 +9,7 @@ from faster_whisper import WhisperModel
 
 from sttd.job import State
 from tests import speech
+from tests.harness import wait_for
 
 
 @pytest.mark.parametrize("minutes", [10, pytest.param(30, marks=pytest.mark.slow)])
@@ -21,7 +22,7 @@ def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, mi
     job = daemon.job()
     assert job.chunks > 8  # more than a batch
     ours = speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en")
-    assert ours < peer_rate(speech.compose(seconds=300, language="en", seed=7)) + 0.03
+    assert ours < peer_rate(speech.compose(seconds=300, language="en", seed=7)) + 0.04
     starts = [phrase.start for phrase in recording.phrases]
     cues = cue_starts((daemon.transcripts / f"long.{job.language}.vtt").read_text(encoding="utf-8"))
     assert cues == sorted(cues)
@@ -53,25 +54,26 @@ def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, 
     assert sliced.result("long.flac", "en")["segments"] == whole.result("long.flac", "en")["segments"]
 
 
-def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon, tmp_path):
-    """Killed without progress: the batch is halved, and the job ends with its text."""
+def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon):
+    """Killed without progress: the batch is halved, and the job ends with its text. What is too long for four is a stopped worker."""
     recording = speech.compose(seconds=100, language="en", seed=4)
-    slow = {"transcribe.beam_size": "32"}  # so that a batch lasts longer than the shortest sweep
-    quiet = make_daemon(slow | {"transcribe.batch_size": "1"}, root=tmp_path / "one by one")
-    speech.encode(quiet.inbox / "long.flac", recording.audio)
-    assert quiet.drain() == 0
-    limit = 2 * quiet.job().service / quiet.job().chunks  # two windows' time on this machine, as busy as it is
-    daemon = make_daemon(slow | {
-        "transcribe.batch_size": "8", "pool.job_timeout": f"{limit:.3f}s", "pool.sweep_interval": "1s",
-        "pool.kill_grace": "0s", "pool.attempts": "100",
-    }, root=tmp_path / "batches")  # fmt: skip
+    quick = {"transcribe.temperatures": "0", "transcribe.beam_size": "1"}
+    daemon = make_daemon(quick | {
+        "transcribe.batch_size": "4", "pool.job_timeout": "4s", "pool.sweep_interval": "1s", "pool.kill_grace": "0s",
+    })  # fmt: skip
     speech.encode(daemon.inbox / "long.flac", recording.audio)
+    daemon.start()
+    for attempt, left in ((1, 2), (2, 1)):
+        wait_for(
+            lambda attempt=attempt: sum("is ready after" in line for line in daemon.log) == attempt, "it has its model"
+        )
+        with daemon.held():
+            wait_for(lambda left=left: daemon.job().batch_size == left, "the batch is halved")
+    assert any("⏰ Job timed out after 4 seconds" in line for line in daemon.log)
+    assert daemon.stop() == 0
+    daemon.settings["pool.job_timeout"] = "30min"  # in which one window fits on any machine
     assert daemon.drain() == 0
-    job = daemon.job()
-    assert job.state is State.DONE
-    assert job.batch_size is not None
-    assert job.batch_size < 8
-    assert any("⏰ Job timed out after" in line for line in daemon.log)
+    assert (daemon.job().state, daemon.job().attempts, daemon.job().batch_size) == (State.DONE, 0, 1)
     assert speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en") < 0.35
 
 
@@ -86,5 +88,6 @@ def cue_starts(text: str) -> list[float]:
 def peer_rate(recording) -> float:
     """How wrong WhisperModel.transcribe is, without its own text as a prompt, in which the demo model gets lost."""
     model = WhisperModel(str(speech.SAMPLES.parent / "model"), device="cpu", compute_type="default", cpu_threads=1)
-    segments, _ = model.transcribe(recording.audio, condition_on_previous_text=False)
+    # at one temperature: higher ones are chosen by chance
+    segments, _ = model.transcribe(recording.audio, condition_on_previous_text=False, temperature=0.0)
     return speech.error_rate(recording.said(), " ".join(segment.text for segment in segments), "en")

@@ -45,10 +45,10 @@ def assert_fallback(daemon, reason: str) -> None:
 
 
 def test_a_load_that_hangs_times_out_and_the_fallback_does_the_job(make_daemon, hanging):
-    daemon = make_daemon({"model.name": str(hanging), "model.fallback": "demo", "model.load_timeout": "2s"})
+    daemon = make_daemon({"model.name": str(hanging), "model.fallback": "demo", "model.load_timeout": "10s"})
     drop(daemon)
     assert daemon.drain() == 0
-    assert any("[STT][TIMEOUT] Model loading timed out after 2 seconds!" in line for line in daemon.log)
+    assert any("[STT][TIMEOUT] Model loading timed out after 10 seconds!" in line for line in daemon.log)
     assert_fallback(daemon, "timed out")
 
 

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 from tests.machine import no_mounts
 
 _LACKS = no_mounts("--pid", "--fork")
@@ -36,6 +36,6 @@ def test_as_process_1_it_reaps_orphans_and_takes_signals_and_its_exit_code_is_th
             assert len([each for each in family if "sttd" in " ".join(each.cmdline())]) == 1
             init.send_signal(signal.SIGTERM)
             rest = outer.stderr.read()
-            assert outer.wait(30) == 0, rest
+            assert outer.wait(PATIENCE) == 0, rest
         finally:
             outer.kill()

@@ -14,6 +14,7 @@ from sttd import outbox
 from sttd.errors import SttdError
 from sttd.fs.folder import Folder
 from sttd.outbox import names
+from tests.harness import PATIENCE
 from tests.outbox.test_outbox import files_in, keep, make, stage
 
 FATES = ("archive", "delete")
@@ -79,7 +80,7 @@ def test_a_waiting_file_swapped_for_a_fifo_blocks_no_thread(tmp_path):
     threads = [threading.Thread(target=work, args=(step,), daemon=True) for step in steps]
     for thread in threads:
         thread.start()
-        thread.join(20)
+        thread.join(PATIENCE)
     assert len(ends) == len(steps)
     assert source.is_fifo()
 

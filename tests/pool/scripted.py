@@ -1,6 +1,6 @@
 """A worker that does what its part's `source` says, word by word: `started chunk hang`. It runs in real processes.
 
-Words: started, chunk, progress, notice:TEXT, done, failed:CAUSE, raise, memory, unpicklable, gap, silent (ends without an
+Words: started, chunk, chunks (one after the other, for ever), progress, notice:TEXT, done, failed:CAUSE, raise, memory, unpicklable, gap, silent (ends without an
 end), sleep:SECONDS, segv, score (its oom_score_adj), gil (hangs without giving up the GIL), hang, deaf (ignores SIGTERM), gate:PATH (waits for a file), exit:N, kill:SIGNAL, stop (SIGSTOP to itself),
 half (half a message, then it stops itself), foreign (bytes that are no frame), numpy (a message that mentions a
 foreign class), wound (winds forward: progress for ever), close (closes its pipe), touch:PATH, env (CUDA_VISIBLE_DEVICES
@@ -97,6 +97,12 @@ def chunk(key, state, value, model):
     state.index, state.position = state.index + 1, end
 
 
+def chunks(key, state, value, model):
+    while True:
+        yield from chunk(key, state, value, model)
+        time.sleep(0.005)
+
+
 def started(key, state, value, model):
     loaded = model.loaded
     yield Started(
@@ -159,6 +165,7 @@ def hang(value):
 WORDS = {
     "started": started,
     "chunk": chunk,
+    "chunks": chunks,
     "progress": tell(lambda key, state, value: Progress(done=state.position / SAMPLE_RATE, total=None, **key)),
     "notice": say(lambda value: value),
     "env": say(lambda value: str(os.environ.get("CUDA_VISIBLE_DEVICES"))),

@@ -129,7 +129,7 @@ def test_a_worker_that_ignores_sigterm_is_killed_after_the_grace(rig):
     told.seen("1.0", Started)
     began = time.monotonic()
     told.pool.kill("1.0", 1, Cause.TIMEOUT)
-    assert time.monotonic() - began < 0.2, "kill waits for nobody"
+    assert told.states() == ["ending"], "kill waits for nobody"
     assert told.end("1.0").exitcode == -signal.SIGKILL
     assert time.monotonic() - began >= 0.3
 

@@ -16,6 +16,7 @@ import pytest
 from sttd.part import ENDS, Cause, Chunks, Done, Failed, ModelSpec, Options, PartSpec, Started
 from sttd.pool.local.child import WORKER
 from tests import speech
+from tests.harness import PATIENCE
 
 
 def spec_of(path: Path, part_id: str, **changes) -> PartSpec:
@@ -93,7 +94,7 @@ def test_a_load_that_hangs_lets_its_worker_do_the_job_and_be_replaced(rig, tmp_p
             (hanging / each.name).write_bytes(each.read_bytes())
     os.mkfifo(hanging / "model.bin")
     told = rig(worker=WORKER)
-    model = ModelSpec(str(hanging), fallback="demo", load_timeout=1.0)
+    model = ModelSpec(str(hanging), fallback="demo", load_timeout=10.0)  # the fallback has as long
     told.pool.submit(spec_of(speech.SAMPLES / "english.flac", "1.0", model=model))
     assert isinstance(told.end("1.0"), Done)
     (started,) = told.of("1.0", Started)
@@ -170,7 +171,12 @@ def test_a_worker_can_write_no_file_run_no_program_and_signal_nobody_and_still_t
     (tmp_path / "drive.py").write_text(code)
     environ = os.environ | {"PYTHONPATH": f"{Path.cwd()}:{tmp_path}"}
     done = subprocess.run(
-        [sys.executable, tmp_path / "drive.py"], capture_output=True, text=True, env=environ, timeout=100, check=False
+        [sys.executable, tmp_path / "drive.py"],
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.stdout == "Done\n", done.stderr
     told = dict(

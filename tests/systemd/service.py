@@ -49,16 +49,16 @@ for line in sys.stdin:
     print(json.dumps(rows), flush=True)
 """  # a process that stays: to start a Python for each look would cost the two cores more than the service does
 
-STOP = """
+STOP = f"""
 import os, pathlib, signal, sys, time
 for line in sys.stdin:
     daemon, checkpoint = line.split()
-    end, chunks = time.monotonic() + 60, pathlib.Path(checkpoint)
+    end, chunks = time.monotonic() + {PATIENCE}, pathlib.Path(checkpoint)
     while not (chunks.exists() and chunks.read_bytes().count(b"\\n") > 1):
         assert time.monotonic() < end, "no chunk"
         time.sleep(0.002)
-    for child in pathlib.Path(f"/proc/{daemon}/task/{daemon}/children").read_text().split():
-        if b"spawn_main" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes():
+    for child in pathlib.Path(f"/proc/{{daemon}}/task/{{daemon}}/children").read_text().split():
+        if b"spawn_main" in pathlib.Path(f"/proc/{{child}}/cmdline").read_bytes():
             os.kill(int(child), signal.SIGSTOP)
             print(child, flush=True)
 """  # inside, where it is not kept waiting while the worker goes on

@@ -67,15 +67,13 @@ def test_a_name_forges_neither_a_line_nor_a_field(service):
 
 def test_a_timeout_is_explained_and_what_followed_is_found(service, long):
     """`journalctl -x` says what to do; the stacks of the killed worker are found by its process id."""
-    service.configure(SLOW | {"pool": 'job_timeout = "8s"\nsweep_interval = "1s"\nkill_grace = "2s"'})
+    service.configure(SLOW | {"pool": 'job_timeout = "15s"\nsweep_interval = "1s"\nkill_grace = "2s"'})
     service.start()
     service.drop(long, "long.flac")
-    wait_event(service, Kind.MODEL_LOADED)
-    (worker,) = service.workers()
-    service.box.do("kill", "-STOP", str(worker))
+    worker = service.stop_worker()
     timeout = wait_event(service, Kind.JOB_TIMEOUT)
-    assert timeout["MESSAGE"].endswith("⏰ Job timed out after 8 seconds")
-    assert (timeout["PRIORITY"], timeout["STTD_SECONDS"], timeout["STTD_WORKER"]) == ("3", "8", str(worker))
+    assert timeout["MESSAGE"].endswith("⏰ Job timed out after 15 seconds")
+    assert (timeout["PRIORITY"], timeout["STTD_SECONDS"], timeout["STTD_WORKER"]) == ("3", "15", str(worker))
     wait_event(service, Kind.JOB_RETRY)
     told = events(records(service, "STTD_JOB=1"))
     assert told[told.index("job-timeout") :][:3] == ["job-timeout", "worker-killed", "job-retry"]
