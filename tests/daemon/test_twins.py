@@ -10,7 +10,7 @@ import pytest
 from sttd.daemon import dispatch, orders, sweep, twins
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
-from tests.harness import PATIENCE
+from tests.harness import PATIENCE, wait_for
 from tests.properties.stations import SLOTS, Pool
 
 FLOOD = 20_000
@@ -104,6 +104,7 @@ def test_a_hanging_content_check_keeps_no_job_from_starting_for_ever(stations, t
     flood(context, 3)
     os.mkfifo(tmp_path / "inbox" / "hangs")  # whoever opens it waits
     context.checks.post("hangs", lambda: Path(tmp_path / "inbox" / "hangs").read_bytes(), print, print)
+    wait_for(context.checks.operations, "the thread hangs")
     job = context.ledger.get(2)
     assert twins.turn(context, job) is twins.Turn.LATER
     since = context.clock()
