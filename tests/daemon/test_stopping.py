@@ -11,7 +11,7 @@ import pytest
 from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
 from sttd.host.notify import Notifier
-from tests.harness import PATIENCE
+from tests.harness import PATIENCE, wait_for
 
 
 def run(context, inputs, grace: float, signals: int) -> int:
@@ -41,6 +41,7 @@ def test_file_work_that_hangs_does_not_keep_the_daemon_from_its_end(stations, lo
 def test_file_work_that_ends_within_the_grace_is_waited_for(stations):
     context, inputs = stations
     done = []
-    context.errands.post("copies", lambda: None, done.append, print)
+    context.errands.post("copies", lambda: wait_for(lambda: context.stopping, "it stops"), done.append, print)
+    wait_for(context.errands.operations, "it is under way")
     assert run(context, inputs, 3600.0, 1) == 0
-    assert done == [None]
+    assert done == [True]
