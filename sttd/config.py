@@ -1,6 +1,6 @@
 """The configuration: every key with its default, its check and its meaning, read from file, environment and `--set`.
 
-Precedence: `--set section.key=value` over `STTD_SECTION__KEY` over the file over the defaults below.
+`--set section.key=value` overrides the environment (`STTD_SECTION__KEY`), which overrides the file, which overrides the defaults.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Paths:
 class Watch:
     settle: float = key(5.0, "A file is taken when its size and time have not changed for this long.", "duration")
     settle_closed: float = key(
-        0.5, "The same where its writer is known to have closed it or renamed it in.", "duration"
+        0.5, "The same, if its writer is known to have closed the file or renamed it in.", "duration"
     )
     patience: float = key(
         900.0,
@@ -54,10 +54,10 @@ class Watch:
         "duration",
     )
     rescan_interval: float = key(
-        60.0, "How often the whole inbox is looked through for what no event told of.", "duration", least=SHORTEST
+        60.0, "How often the whole inbox is scanned, for files that no event reported.", "duration", least=SHORTEST
     )
     polling: bool = key(
-        False, "For file systems without events (NFS, SMB): look, do not listen; settle is then 60 s.", "bool"
+        False, "For file systems without events (NFS, SMB): poll them instead; settle is then 60 s.", "bool"
     )
     suffixes: tuple[str, ...] = key(
         tuple(
@@ -67,7 +67,7 @@ class Watch:
         "File name suffixes that are recordings; others are left where they are, and counted.",
         "list",
     )
-    dedupe: bool = key(True, "A file with the content of one that is done gets a copy of its result.", "bool")
+    dedupe: bool = key(True, "A file with the same content as a finished one gets a copy of its result.", "bool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class Pool:
         positive=True,
         endless=True,
     )
-    sweep_interval: float = key(60.0, "How often workers that are over it are looked for.", "duration", least=SHORTEST)
-    kill_grace: float = key(10.0, "Between SIGTERM and SIGKILL.", "duration")
+    sweep_interval: float = key(60.0, "How often workers over job_timeout are looked for.", "duration", least=SHORTEST)
+    kill_grace: float = key(10.0, "The time between SIGTERM and SIGKILL.", "duration")
     stop_grace: float = key(
         30.0, "How long running jobs may take to reach a checkpoint when the daemon stops.", "duration"
     )
@@ -96,7 +96,7 @@ class Pool:
     )
     machine_wait: float = key(
         30.0,
-        "Wait before the next try where the machine is at fault (no model, disk full).",
+        "Wait before the next try after a fault of the machine (no model, disk full).",
         "duration",
         least=SHORTEST,
     )
@@ -109,9 +109,9 @@ class Pool:
 @dataclass(frozen=True, slots=True)
 class Model:
     name: str = key("small", 'A size, a hub name, a folder (/..., ./...), or "demo".', "str", filled=True)
-    fallback: str = key("base", 'Used where the model does not load. "": none.', "str")
+    fallback: str = key("base", 'Used if the model does not load. "": none.', "str")
     load_timeout: float = key(300.0, "How long one load may take.", "duration", positive=True)
-    retry_after: float = key(900.0, "A model that did not load is not tried again sooner.", "duration")
+    retry_after: float = key(900.0, "A model that did not load is not tried again for this long.", "duration")
     device: str = key("auto", "auto, cpu or cuda.", "choice", choices=("auto", "cpu", "cuda"))
     compute_type: str = key(
         "default", "CTranslate2's: default, auto, int8, int8_float32, int8_float16, float16, float32, ...", "choice",
@@ -155,8 +155,10 @@ class Transcribe:
 @dataclass(frozen=True, slots=True)
 class Memory:
     cleanup_every_chunks: int = key(50, "Chunks between two clean-ups in a worker.", "int", least=1)
-    cleanup_cooldown: float = key(60.0, "Never clean up twice within this.", "duration")
-    check_cooldown: float = key(30.0, "Never read the memory figures twice within this.", "duration", least=SHORTEST)
+    cleanup_cooldown: float = key(60.0, "The least time between two clean-ups.", "duration")
+    check_cooldown: float = key(
+        30.0, "The least time between two readings of the memory figures.", "duration", least=SHORTEST
+    )
     log_interval: float = key(600.0, "How often memory figures go to the journal.", "duration", least=SHORTEST)
     moderate: float = key(80.0, "Clean up at the next chunk above this.", "percent")
     high: float = key(90.0, "No further job starts above this while one runs.", "percent")
@@ -170,7 +172,7 @@ class Output:
         choices=("txt", "srt", "vtt", "json", "tsv"),
     )  # fmt: skip
     source: str = key(
-        "archive", "What becomes of a transcribed source: archive, keep or delete.", "choice",
+        "archive", "What happens to a transcribed source: archive, keep or delete.", "choice",
         choices=("archive", "keep", "delete"),
     )  # fmt: skip
 
@@ -180,11 +182,13 @@ class Retention:
     """What is removed by age and size: nothing, unless it is said here. Never what a job that waits or runs needs."""
 
     archive_age: float = key(math.inf, "Transcribed sources are removed after this long.", "duration", endless=True)
-    archive_size: float = key(math.inf, 'The oldest go where all of them take more, such as "200G".', "size")
+    archive_size: float = key(
+        math.inf, 'The oldest are removed if all of them take more than this, such as "200G".', "size"
+    )
     failed_age: float = key(
         math.inf, "Sources that could not be transcribed are removed after this.", "duration", endless=True
     )
-    failed_size: float = key(math.inf, "The oldest go where all of them take more.", "size")
+    failed_size: float = key(math.inf, "The oldest are removed if all of them take more than this.", "size")
     ledger_age: float = key(
         math.inf,
         "Jobs are forgotten this long after their end, with their names in the state folder; transcripts stay.",

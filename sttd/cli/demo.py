@@ -140,4 +140,4 @@ def _explain(jobs: tuple[Job, ...], log: IO[bytes], root: Path) -> None:
     for job in jobs:
         if job.error:
             print(f"sttd: {printable(job.source)}: {sentence(job.error)}", file=sys.stderr)
-    print(f"sttd: the demo did not come to its end; its folder is {printable(str(root))}", file=sys.stderr)
+    print(f"sttd: the demo failed; its folder is {printable(str(root))}", file=sys.stderr)

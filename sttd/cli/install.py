@@ -27,7 +27,7 @@ def _drop_in_names() -> list[str]:
 
 
 @click.command(short_help="Install the service: unit, user, folders.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be done.")
 @click.option("--uninstall", is_flag=True, help="Remove what was installed. Recordings, results and the ledger stay.")
 @click.option("--drop-in", "drop_ins", multiple=True, type=click.Choice(_drop_in_names()),
               help="Also: an NVIDIA GPU, or an inbox that is a mount of its own.")  # fmt: skip

@@ -96,7 +96,7 @@ def shared(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--set", "sets", multiple=True, metavar="SECTION.KEY=VALUE", expose_value=False, callback=_note,
-            help="Set one key, above environment and file; may be given several times.",
+            help="Set one key; overrides environment and file. May be given several times.",
         ),
     )  # fmt: skip
     for option in reversed(options):

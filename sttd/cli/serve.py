@@ -14,7 +14,7 @@ from sttd.text import printable, sentence
 
 @click.command(short_help="Watch the inbox: the daemon itself.")
 @click.option("--model", metavar="M", help="Instead of the configured model.")
-@click.option("--drain", is_flag=True, help="End when every file that is a job has ended.")
+@click.option("--drain", is_flag=True, help="End when every recording is transcribed or has failed.")
 @shared
 def run(model: str | None, drain: bool) -> int:
     """Watch the inbox and transcribe what comes, until SIGTERM or Ctrl-C."""
@@ -36,9 +36,9 @@ def run(model: str | None, drain: bool) -> int:
 @click.command("check-config")
 @shared
 def check_config() -> None:
-    """Read the configuration and say what is wrong with it.
+    """Read the configuration and report all mistakes.
 
-    Models that are not on this machine and folders that do not answer are warned of: the configuration may be right.
+    A model that is not on this machine, or a folder that does not answer, is a warning and no mistake.
     """
     words = given()
     config = words.load()

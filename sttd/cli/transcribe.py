@@ -40,7 +40,7 @@ def transcribe(files: Sequence[Path], output: Path | None, model: str | None) ->
     """Transcribe files now, without a daemon, and print their text. They stay where they are.
 
     On a terminal a bar shows how far it is, and each text has a heading where there are several. In a pipe there is only the
-    text. What goes wrong is told on standard error.
+    text. Errors and warnings go to standard error.
     """
     for file in files:
         _check_file(file)

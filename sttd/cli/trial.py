@@ -35,7 +35,7 @@ def trial(config: Config, name: str, hub: Path) -> bool:
     try:
         lines, complaint = _run(orders, None if math.isinf(patience) else patience)
     except subprocess.TimeoutExpired:
-        return _failed("it did not come to its end within model.load_timeout and pool.job_timeout")
+        return _failed("it took longer than model.load_timeout and pool.job_timeout together")
     loaded = next((line["loaded"] for line in lines if "loaded" in line), None)
     if loaded is not None:
         print(f"  loaded in {loaded['seconds']:.1f} s on {loaded['device']}, {loaded['compute_type']}")

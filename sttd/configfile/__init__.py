@@ -1,6 +1,6 @@
-"""Reads and checks the configuration: `--set` goes over `STTD_SECTION__KEY` over the file over the defaults.
+"""Reads and checks the configuration: `--set` overrides the environment, which overrides the file, then the defaults.
 
-All that is wrong is told at once, one sentence a key, with where it was written and the nearest right name.
+All mistakes are reported at once: one sentence for each key, with its place and the nearest right name.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def load(
 
     Args:
         path: the TOML file; None: none.
-        root: `--root`; goes over `paths.root`, and puts the state folder below it even where $STATE_DIRECTORY is set.
+        root: `--root`; overrides `paths.root`, and puts the state folder below it even where $STATE_DIRECTORY is set.
         sets: `section.key=value`, as typed after `--set`.
         environ: the environment.
 
@@ -59,7 +59,7 @@ def warnings(config: Config) -> list[str]:
 
 
 def _read(found: Iterable[Setting | Problem]) -> tuple[dict[tuple[str, str], Any], set[str], list[str]]:
-    """The values by (section, key), where later ones go over earlier; the keys with a bad value; all that is wrong."""
+    """The values by (section, key), where later ones override earlier ones; the keys with a bad value; all mistakes."""
     chosen: dict[tuple[str, str], Any] = {}
     bad: set[str] = set()
     problems: list[str] = []

@@ -10,11 +10,11 @@ from sttd.config import Config, sections
 from sttd.configfile.values import write
 
 _HEADER = """\
-# The configuration of sttd. Every key stands here with its default: take away the # in front of what you change.
+# The configuration of sttd: every key with its default. To change a key, remove the # in front of it.
 #
-# --set section.key=value on the command line and STTD_SECTION__KEY in the environment go before what is written here.
-# Durations are written as for systemd: 30s, 5min, 1h 30min. `sttd check-config` says whether all is right.
-# `systemctl reload sttd` takes changes over; those in [paths] and [watch] need a restart.
+# --set section.key=value on the command line overrides the environment (STTD_SECTION__KEY), which overrides this file.
+# Durations are written as for systemd: 30s, 5min, 1h 30min. `sttd check-config` reports mistakes.
+# `systemctl reload sttd` applies changes; those in [paths] and [watch] need a restart.
 """
 
 

@@ -1,6 +1,6 @@
-"""What the log tells of, kind by kind: each has a word, a level, and a MESSAGE_ID by which the journal finds and explains it.
+"""The kinds of events in the log. Each has a word, a level, and a MESSAGE_ID by which the journal finds and explains it.
 
-Whatever is said of a job, a worker, a model or the memory goes through `say`, so that `journalctl STTD_JOB=42` is the life of
+Every line about a job, a worker, a model or the memory is logged by `say`, so that `journalctl STTD_JOB=42` is the life of
 job 42. `systemd/sttd.catalog` has the text that `journalctl -x` adds. An identifier is for ever: it is never given to
 another kind of event, and a new kind gets a new one (`journalctl --new-id128`).
 """

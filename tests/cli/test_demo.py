@@ -26,5 +26,5 @@ def test_a_demo_that_fails_shows_the_end_of_the_log(process):
     done = process("demo", "--set", "model.name=/nowhere")
     assert done.returncode == 1
     assert "/nowhere" in done.stderr
-    assert "sttd: the demo did not come to its end" in done.stderr
+    assert "sttd: the demo failed" in done.stderr
     assert "Traceback" not in done.stderr
