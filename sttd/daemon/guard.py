@@ -51,7 +51,8 @@ def give_up(context: Context, job_id: int, error: str) -> None:
     job = context.ledger.find(job_id)
     if job is None or job.state in ENDED:
         return
-    text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it; then `sttd retry {job_id}`"
+    retry = printable(f"{context.config.program} retry {job_id}")
+    text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it; then `{retry}`"
     with context.ledger.transaction():
         context.ledger.end_attempt(job, context.utc(), Cause.ERROR, text, None)
         job = context.ledger.update(
