@@ -31,7 +31,7 @@ MAY = {
     "ledger": SHARED,
     "pool": SHARED | {"host"},
     "outbox": SHARED | {"host"},
-    "host": {"errors", "job", "text", "units", ""},
+    "host": {"errors", "fs", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger"},
     "hub": {"errors", "fs", "demo"},

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sttd.install.items import Item
 
 
+FOLDER = "folder"  # the drop-in that takes paths
+
+
 class NotRoot(SttdError):
     """Only root may install."""
 
@@ -23,20 +26,31 @@ class NotRoot(SttdError):
 def _drop_in_names() -> list[str]:
     from sttd.install import share
 
-    return share.drop_ins()
+    return [*share.drop_ins(), FOLDER]
 
 
 @click.command(short_help="Install the service: unit, user, folders.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be done.")
 @click.option("--uninstall", is_flag=True, help="Remove what was installed. Recordings, results and the ledger stay.")
 @click.option("--drop-in", "drop_ins", multiple=True, type=click.Choice(_drop_in_names()),
-              help="Also: an NVIDIA GPU, or an inbox that is a mount of its own.")  # fmt: skip
+              help="Also: an NVIDIA GPU, an inbox that is a mount of its own, or a FOLDER outside of /srv/sttd.")  # fmt: skip
 @click.option("--instance", metavar="NAME", help="Also: folders and configuration of a second service, sttd@NAME.")
 @click.option("--destdir", metavar="DIR", default="/", type=click.Path(path_type=Path),
               help="For packagers: write below DIR, and run nothing.")  # fmt: skip
+@click.argument("folders", metavar="[FOLDER]...", nargs=-1)
 @shared
-def install(dry_run: bool, uninstall: bool, drop_ins: tuple[str, ...], instance: str | None, destdir: Path) -> None:
+def install(
+    *,
+    dry_run: bool,
+    uninstall: bool,
+    drop_ins: tuple[str, ...],
+    instance: str | None,
+    destdir: Path,
+    folders: tuple[str, ...],
+) -> None:
     """Install this sttd as a service: units, user, folders, configuration, completion and man page.
+
+    `--drop-in folder FOLDER ...` lets the service write to folders that its unit closes: outside of /srv/sttd, or in a home.
 
     It can be run again at any time, after an update too. A configuration that is there is never overwritten.
     """
@@ -53,11 +67,23 @@ def install(dry_run: bool, uninstall: bool, drop_ins: tuple[str, ...], instance:
     program = reach.program(machine.top)
     if machine.live and not uninstall:
         reach.require(program)
-    wanted = items.items(program, list(drop_ins or (_drop_in_names() if uninstall else ())), instance, _completions())
+    names = [name for name in drop_ins or (_drop_in_names() if uninstall else ()) if name != FOLDER]
+    wanted = items.items(program, names, instance, _completions())
+    wanted += _opened(folders, instance, asked=FOLDER in drop_ins)
     if uninstall:
         _remove(machine, wanted)
     else:
         _install(machine, wanted, instance)
+
+
+def _opened(folders: tuple[str, ...], instance: str | None, *, asked: bool) -> list[Item]:
+    """The drop-ins for folders. Raises UsageError where one cannot be opened, or none is named."""
+    from sttd.install import opened
+
+    if asked is not bool(folders):
+        raise UsageError("name the folders: sttd install --drop-in folder FOLDER ...")
+    unit = "sttd.service" if instance is None else f"sttd@{instance}.service"
+    return [opened.drop_in(folder, unit) for folder in folders]
 
 
 def _install(machine: Machine, wanted: list[Item], instance: str | None) -> None:
@@ -73,20 +99,25 @@ def _install(machine: Machine, wanted: list[Item], instance: str | None) -> None
         machine.run("systemctl", "daemon-reload")
     if machine.live:
         name = "sttd" if instance is None else f"sttd@{instance}"
+        running = effects.running_services(machine)
         print("\nGo on with:")
+        if running:
+            print(f"  systemctl restart {' '.join(running)}")
+        if name in running:
+            return
         print("  systemctl start sttd-models         fetches the configured model and its fallback")
         print(f"  systemctl enable --now {name}")
 
 
 def _remove(machine: Machine, wanted: list[Item]) -> None:
-    from sttd.install import effects, items
+    from sttd.install import effects, items, opened
 
     more = items.left_by_instances(machine.top)
     instances = effects.enabled_instances(machine, items.SYSTEM)
     if machine.live and effects.systemd_runs():
         machine.run("systemctl", "disable", "--now", "sttd.service", *instances)
         machine.run("systemctl", "stop", "sttd-models.service", "sttd@*.service")
-    for item in [*wanted, *more]:
+    for item in [*wanted, *more, *opened.left(machine.top)]:
         machine.take(item)
     machine.run("journalctl", "--update-catalog")
     if effects.systemd_runs():

@@ -20,6 +20,7 @@ from sttd.errors import NotConfigured, SttdError
 from sttd.fs.blame import Blame, blame
 from sttd.fs.mounts import network_file_system
 from sttd.fs.patience import answers
+from sttd.host import sandbox
 from sttd.host.events import Kind, say
 from sttd.text import printable
 
@@ -82,9 +83,13 @@ def _trouble(folder: str) -> tuple[int, str]:
             return 0, ""
         is_read_only = bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     except OSError as error:
+        if closed := sandbox.closed(folder):
+            return -1, f"cannot be created or looked at ({error.strerror}): {closed}"
         remedy = "create it, give it to the user that sttd runs as, or set another folder"
         words = f"cannot be created or looked at ({error.strerror})"
         return error.errno or -1, words if _passes(error) else f"{words}: {remedy}"
+    if closed := sandbox.closed(folder):
+        return -1, f"is not writable: {closed}"
     remedy = "mount it writable" if is_read_only else "chown it to the user that sttd runs as"
     return -1, f"is not writable: {remedy}"
 

@@ -49,7 +49,7 @@ def type_of(path: str, table: str) -> str | None:
         fields = left.split(" ")
         if not separator or len(fields) < 5:
             continue
-        point = _unescape(fields[4])
+        point = unescape(fields[4])
         # of several mounts on one point the last hides the others
         if _holds(point, path) and len(point) >= len(best):
             best, kind = point, right.split(" ", 1)[0]
@@ -60,6 +60,6 @@ def _holds(point: str, path: str) -> bool:
     return path == point or path.startswith(point.rstrip("/") + "/")
 
 
-def _unescape(field: str) -> str:
+def unescape(field: str) -> str:
     """Undo mountinfo, which writes space, tab, new line and backslash as octal numbers."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), field)

@@ -25,6 +25,7 @@ from pathlib import Path
 from sttd.errors import NotConfigured
 from sttd.fs.blame import Blame, blame
 from sttd.fs.lock import Lock
+from sttd.host import sandbox
 from sttd.inbox.rules import OWN
 
 LOCK = f"{OWN}.lock"
@@ -187,6 +188,8 @@ def passes(error: OSError) -> bool:
 
 def _remedy(root: Path, error: OSError) -> str:
     start = f"the inbox {root}"
+    if closed := sandbox.closed(str(root)):
+        return f"{start} cannot be used ({error.strerror}): {closed}"
     match error:
         case FileNotFoundError():
             return f"{start} is missing: create it, mount it, or set paths.inbox to another folder"

@@ -9,6 +9,7 @@ from loguru import logger
 
 from sttd.errors import AlreadyRunning, NotConfigured, SttdError
 from sttd.fs import moves
+from sttd.host import sandbox
 from sttd.inbox.lock import Claim, Folder, State, passes
 
 
@@ -57,9 +58,10 @@ class Place:
         except OSError as error:
             self.reason = _not_looked_at(self.root, error)
             if not self._is_known and not passes(error):
+                remedy = "create it, give it to the user that sttd runs as, or set another folder"
+                closed = sandbox.closed(str(self.root))
                 return NotConfigured(
-                    f"[paths] inbox: {self.root} cannot be created ({error.strerror}): create it, give it to the user "
-                    "that sttd runs as, or set another folder"
+                    f"[paths] inbox: {self.root} cannot be created ({error.strerror}): {closed or remedy}"
                 )
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from sttd.errors import SttdError
 from sttd.install.items import Item, Kind
 
+FILE_MODE, FOLDER_MODE = 0o644, 0o755
+UMASK = 0o022  # of what is written and run here, whatever the one of who installs
 Tell = Callable[[str, str], None]  # what happens, and to what
 
 
@@ -89,13 +92,22 @@ class Machine:
         if self._dry:
             return
         try:
-            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            done = subprocess.run(words, capture_output=True, text=True, check=False, umask=UMASK)
         except FileNotFoundError:
             raise CommandFailed(
                 f"there is no {words[0]}: the service needs systemd (apt-get install systemd)"
             ) from None
         if done.returncode:
             raise CommandFailed(f"{' '.join(words)}: {(done.stderr or done.stdout).strip()}")
+
+
+def running_services(machine: Machine) -> Sequence[str]:
+    """The services of sttd that run now, with the version that was installed when they were started."""
+    if not machine.live or not systemd_runs():
+        return []
+    words = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", "sttd.service", "sttd@*.service"]
+    found = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    return [line.split()[0].removesuffix(".service") for line in found.splitlines() if line.split()]
 
 
 def systemd_runs() -> bool:
@@ -117,17 +129,30 @@ def _is_dead_link(path: Path) -> bool:
 def _is_as_wanted(path: Path, item: Item) -> bool:
     if item.kind is Kind.LINK:
         return path.is_symlink() and str(path.readlink()) == item.content
-    return path.is_file() and not path.is_symlink() and path.read_bytes() == item.content.encode()
+    if not path.is_file() or path.is_symlink() or path.read_bytes() != item.content.encode():
+        return False
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return mode == FILE_MODE if item.kind is Kind.FILE else not mode & 0o022
 
 
 def _write(path: Path, item: Item) -> None:
     """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     with tempfile.TemporaryDirectory(prefix=".sttd-", dir=path.parent) as scratch:
         part = Path(scratch, "part")
         if item.kind is Kind.LINK:
             part.symlink_to(item.content)
         else:
             part.write_text(item.content, "utf-8")
-            part.chmod(0o644)
+            part.chmod(FILE_MODE)
         part.replace(path)
+
+
+def _make_folder(folder: Path) -> None:
+    """With what is above it, open to all to read, and to its owner alone to write."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.is_dir():
+            path.mkdir()
+            path.chmod(FOLDER_MODE)
+        elif path == folder and path.name.startswith("sttd") and stat.S_IMODE(path.stat().st_mode) & 0o002:
+            path.chmod(FOLDER_MODE)  # ours, made by an older version under a umask of 000

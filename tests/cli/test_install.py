@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,57 @@ def test_every_file_is_told_and_none_is_written_twice(install, tmp_path):
     told = {line.split()[-1].removeprefix(str(tmp_path)) for line in install()}
     assert told == files(tmp_path)
     assert {line.split()[0] for line in install()} == {"unchanged"}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o027, 0o077])
+def test_modes_do_not_depend_on_the_umask(install, tmp_path, umask):
+    """Under 077 the service could not read its configuration, under 000 anybody could change it."""
+    before = os.umask(umask)
+    try:
+        install("--drop-in", "gpu", "--instance", "office")
+        (tmp_path / "etc/sttd/sttd.toml").write_text("# mine\n")
+        install("--drop-in", "folder", "/mnt/nas")
+        for path in tmp_path.rglob("*"):
+            if not path.is_symlink():
+                expected = {0o755} if path.is_dir() else {0o644}
+                assert stat.S_IMODE(path.stat().st_mode) in expected, path
+        unit = tmp_path / "etc/systemd/system/sttd.service"
+        unit.chmod(0o600)
+        unit.parent.with_name("system").joinpath("sttd.service.d").chmod(0o777)
+        assert f"replaced   {unit}" in install("--drop-in", "gpu")
+        (tmp_path / "etc/systemd/system/sttd.service.d/gpu.conf").unlink()
+        install("--drop-in", "gpu")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(unit.stat().st_mode) == 0o644
+    assert stat.S_IMODE((unit.parent / "sttd.service.d").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize(
+    ("folder", "lines"),
+    [
+        ("/mnt/nas drive/100%", ['ReadWritePaths="-/mnt/nas drive/100%%"']),
+        ("/home/alice/recordings", ["ProtectHome=tmpfs", 'BindPaths="-/home/alice/recordings"']),
+    ],
+)
+def test_a_folder_is_opened_by_a_drop_in_that_is_its_own(install, tmp_path, folder, lines):
+    install("--drop-in", "folder", folder, "/mnt/other")
+    install("--drop-in", "folder", "/mnt/third", "--instance", "office")
+    found = sorted((tmp_path / "etc/systemd/system/sttd.service.d").iterdir())
+    assert len(found) == 2
+    (text,) = [path.read_text() for path in found if "other" not in path.name]
+    assert set(lines) < set(text.splitlines())
+    assert len(list((tmp_path / "etc/systemd/system/sttd@office.service.d").iterdir())) == 1
+    install("--uninstall")
+    assert not list((tmp_path / "etc/systemd/system").iterdir())
+
+
+@pytest.mark.parametrize("words", [["--drop-in", "folder"], ["/mnt/nas"], ["--drop-in", "folder", "/"],
+                                   ["--drop-in", "folder", "/tmp/x"], ["--drop-in", "folder", "/mnt/a:b"],
+                                   ["--drop-in", "folder", "/mnt/a\nb"]])  # fmt: skip
+def test_a_folder_that_cannot_be_opened_is_refused(install, tmp_path, words):
+    install(*words, code=2)
+    assert files(tmp_path) == set()
 
 
 def test_a_dry_run_tells_the_same_and_does_nothing(install, tmp_path):
