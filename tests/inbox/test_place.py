@@ -6,6 +6,7 @@ import errno
 import multiprocessing
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sttd.errors import AlreadyRunning, NotConfigured
 from sttd.inbox.lock import LOCK, Claim, Folder
 from sttd.inbox.place import Place, Standing
 from tests.harness import PATIENCE
+from tests.unprivileged import NOBODY, as_nobody
 
 
 @pytest.fixture
@@ -269,3 +271,33 @@ def test_a_replaced_inbox_that_another_daemon_holds_is_away(place, root, tmp_pat
     assert place.look() is Standing.AWAY
     assert "another sttd" in place.reason
     other.release()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others")
+def test_a_sticky_inbox_of_the_service_is_held_and_emptied():
+    """Mode 3770: members cannot rename or delete each other's files, nor the lock; the service files all of them away."""
+
+    def serve(inbox, archive):
+        place = Place(inbox)
+        assert place.take() is None
+        assert place.look() is Standing.HOME
+        (inbox / LOCK).unlink()
+        assert place.look() is Standing.HOME
+        (inbox / "a.mp3").rename(inbox / ".sttd-1.filing.a.mp3")
+        (inbox / ".sttd-1.filing.a.mp3").rename(archive / "a.mp3")
+        place.release()
+        Claim(inbox).release()
+        print("as it should be")
+
+    with tempfile.TemporaryDirectory() as folder:  # not below pytest's own folder, which is root's alone
+        root = Path(folder)
+        root.chmod(0o755)
+        for name, mode in (("inbox", 0o3770), ("archive", 0o2750)):
+            (root / name).mkdir()
+            os.chown(root / name, NOBODY, NOBODY)
+            (root / name).chmod(mode)
+        (root / "inbox" / "a.mp3").write_bytes(b"x")
+        os.chown(root / "inbox" / "a.mp3", 4711, NOBODY)
+        (root / "inbox" / "a.mp3").chmod(0o640)
+        done = as_nobody(lambda: serve(root / "inbox", root / "archive"))
+        assert done.out == "as it should be\n", done.err
