@@ -53,11 +53,11 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
         logger.warning(warning)
     notifier = Notifier()
     restarts.wait_turn(notifier, os.environ)
-    folders.make(config)
+    answer = folders.make(config)
     damage: LedgerCorrupt | None = None
     while True:
         try:
-            return _serve(config, notifier, load_config, drain=drain, damage=damage)
+            return _serve(config, notifier, load_config, drain=drain, damage=damage, clean=answer)
         except LedgerCorrupt as error:
             if damage is not None:  # made anew once already: it is the disk that is damaged
                 raise
@@ -71,14 +71,18 @@ def _serve(
     *,
     drain: bool,
     damage: LedgerCorrupt | None,
+    clean: bool,
 ) -> int:
-    """One life of the daemon, with one ledger. Raises LedgerCorrupt where another one is needed."""
+    """One life of the daemon, with one ledger. Raises LedgerCorrupt where another one is needed.
+
+    `clean`: the folders of results answer, so that what an earlier life left half written can be removed from them.
+    """
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     with _stations(config, inputs, notifier, damage) as context:
         waiting = next(context.ledger.waiting_sources(), None) is not None
         inbox = Inbox(config, inputs.put, whereabouts.before(context), waiting=waiting)
         context.inbox = inbox
-        recover(context)
+        recover(context, clean=clean)
         try:
             inbox.expect(context.ledger.waiting_sources())
             take_signals(inputs.put)

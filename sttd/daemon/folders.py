@@ -27,10 +27,13 @@ from sttd.text import printable
 RESULTS = ("transcripts", "archive", "failed")
 
 
-def make(config: Config) -> None:
+def make(config: Config) -> bool:
     """Make what is missing of the state folder and those of results and sources.
 
     Must be called while the process has no second thread (see `fs.patience.answers`).
+
+    Returns:
+        Whether each of them answered: what does not must not be touched by the daemon's loop.
 
     Raises:
         NotConfigured: one cannot be made, is not writable, or is not fit for its purpose.
@@ -40,13 +43,14 @@ def make(config: Config) -> None:
     folders = {name: str(getattr(config.paths, name)) for name in RESULTS}
     answered = answers({name: functools.partial(_trouble, folder) for name, folder in folders.items()})
     for name, folder in folders.items():
-        number, what = answered.get(name, (None, "does not answer: is its file system or server down?"))
+        number, what = answered.get(name, (None, "does not answer (its file system hangs, or its server is down)"))
         if number == 0:
             continue
         if number is not None and not _passes(OSError(number, what)):
             raise NotConfigured(f"[paths] {name}: {folder} {what}")
         text = f"[paths] {name}: {printable(folder)} {what}; what belongs there waits until it is back"
         say(Kind.RESULT_TROUBLE, text, error=what)
+    return answered.keys() == folders.keys()
 
 
 def _make_state(folder: Path) -> None:

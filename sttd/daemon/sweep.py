@@ -19,10 +19,14 @@ from sttd.part import Cause
 from sttd.rules.policy import JITTER
 
 
-def recover(context: Context) -> None:
-    """At the start: what an earlier daemon left half done, and what it was about to do."""
+def recover(context: Context, *, clean: bool = True) -> None:
+    """At the start: what an earlier daemon left half done, and what it was about to do.
+
+    `clean`: remove what it left half written, before anything is written there. Not where a share hangs: the next start does.
+    """
     _forget_checkpoints(context)
-    outbox.clean(context.config, context.places, context.ledger.unfinished())
+    if clean:
+        outbox.clean(context.config, context.places, context.ledger.unfinished())
     sweep(context)
 
 

@@ -124,13 +124,13 @@ class Inbox:
         """Why the inbox is away, or does not answer, or is no longer looked at."""
         if self._thread.ident is not None and not self._stopping.is_set():
             if not self._begun.is_set():
-                return f"{self._place.root} has not answered yet: is its file system or server down?"
+                return f"{self._place.root} has not answered yet (its file system hangs, or its server is down)"
             if not self._thread.is_alive():
                 return (
                     f"{self._place.root} is no longer looked at, by a fault in sttd: restart it (the log has the trace)"
                 )
             if not self.healthy():
-                return f"{self._place.root} does not answer: is its file system or server down?"
+                return f"{self._place.root} does not answer (its file system hangs, or its server is down)"
         return self._looks.away
 
     @property
