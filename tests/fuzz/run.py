@@ -42,6 +42,7 @@ class Lane:
         self._pool = LocalPool(config)
         self._pool.start(self._events.put)
         self._number = 0
+        self._highest = 0  # bytes, of the last file
 
     def close(self) -> None:
         self._pool.close(0.0)
@@ -57,7 +58,7 @@ class Lane:
             end = self._one(path)
             row.files += 1
             row.longest = max(row.longest, time.monotonic() - began)
-            row.highest = max(row.highest, _peak(pid))
+            row.highest = max(row.highest, self._highest)
             if isinstance(end, Done):
                 row.transcribed += 1
             elif isinstance(end, Failed) and end.cause is Cause.BAD_FILE:
@@ -66,17 +67,23 @@ class Lane:
                 row.wrong[f"{end.cause}: {end.error}"] += 1
         return row
 
+    def _look(self) -> None:
+        self._highest = max([self._highest, *(_peak(view.pid) for view in self._pool.workers())])
+
     def _one(self, path: Path) -> Event:
         """How the file ended."""
         self._number += 1
+        self._highest = 0
         found, key = path.stat(), f"{self._number}.0"
         part = PartSpec(key, 1, str(path), found.st_size, found.st_mtime_ns, ModelSpec("demo", cpu_threads=1), OPTIONS)
         self._pool.submit(part)
         due = time.monotonic() + LONGEST
         while True:
+            self._look()
             with contextlib.suppress(queue.Empty):
                 event = self._events.get(timeout=max(0.01, min(0.5, due - time.monotonic())))
                 if event.part_id == key and isinstance(event, ENDS):
+                    self._look()
                     return event
             if time.monotonic() > due:
                 self._pool.kill(key, 1, Cause.TIMEOUT)
