@@ -14,20 +14,23 @@ from pathlib import Path
 from sttd.part import Cause
 from sttd.worker.errors import PartFailed
 
-MEMORY = 2**30  # bytes on top of what the process has; the index of 48 h in an MP4 takes 0.2 GB
 COMPUTING = 30.0  # seconds of processor time without a packet, or 64 MiB read in search of one
 ENDLESS = (
     f"the file was computed on for {COMPUTING:.0f} s without any sound coming out of it: it is damaged, or made to hold the"
     " machine up; convert it to another kind"
 )
-_TOO_LARGE = (
-    f"the file asks for {MEMORY // 2**30} GiB of memory and more, or has hundreds of tracks: it is damaged, or made to hold the"
-    " machine up; convert it to another kind"
-)
+
+
+def room(size: int) -> int:
+    """Bytes, on top of what the process has, that a recording of `size` bytes may take before it is heard.
+
+    The index of an MP4 takes 36 bytes a packet: 0.3 GiB for a track of 48 h.
+    """
+    return 2**29 + 4 * size
 
 
 @contextlib.contextmanager
-def memory(extra: int = MEMORY) -> Iterator[None]:
+def memory(extra: int) -> Iterator[None]:
     """While this lasts, the process gets no more than `extra` bytes. For opening a recording: no model is at work then.
 
     Raises:
@@ -40,7 +43,12 @@ def memory(extra: int = MEMORY) -> Iterator[None]:
         if data() - held > 0.9 * extra:  # FFmpeg was refused the rest, and went on without it
             raise MemoryError  # noqa: TRY301 - the same end
     except MemoryError:
-        raise PartFailed(Cause.BAD_FILE, _TOO_LARGE) from None
+        text = (
+            f"the file asks for {extra // 2**20} MiB of memory and more before it is heard, or has hundreds of tracks"
+        )
+        raise PartFailed(
+            Cause.BAD_FILE, f"{text}: it is damaged, or made to hold the machine up; convert it to another kind"
+        ) from None
     finally:
         _limit(*before)
 

@@ -124,7 +124,7 @@ def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, ahead: Prefetch[_
     """From the recording into the lanes; in the prefetch thread."""
     with contextlib.ExitStack() as scarce:
         if not model.loaded.stuck:  # else that load may take what is meant for the recording
-            scarce.enter_context(bounds.memory())
+            scarce.enter_context(bounds.memory(bounds.room(spec.size)))
         with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive) as stream:
             # a generator, which must be closed before its stream is
             blocks: Any = stream.blocks(spec.resume_from, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))

@@ -75,7 +75,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "1 Hz.wav": (lambda: wav(1, 300_000), "sample rate is 1 Hz"),  # 9 GB
     "999 Hz.wav": (lambda: wav(999, 300_000), "sample rate is 999 Hz"),
     "1.8 GHz.wav": (lambda: wav(1_800_000_000, 64_000), "sample rate is 1,800,000,000 Hz"),  # hours
-    "200 tracks.mp4": (lambda: mp4(200, 2**31 - 1), "GiB of memory"),  # 10 GB
+    "200 tracks.mp4": (lambda: mp4(200, 2**31 - 1), "MiB of memory"),  # 10 GB
     "1000 tracks.mp4": (lambda: mp4(1000, 10), "hundreds of tracks"),
 }
 # hours of computing within one call of FFmpeg; named by what is sorted in, one by one

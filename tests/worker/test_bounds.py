@@ -23,7 +23,7 @@ ENGLISH = speech.SAMPLES / "english.flac"
 
 def test_memory_is_bounded_for_a_while_and_as_before_afterwards():
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    with pytest.raises(PartFailed, match="GiB of memory") as failed, bounds.memory(2**26):
+    with pytest.raises(PartFailed, match="64 MiB of memory") as failed, bounds.memory(2**26):
         np.ones(2**31, np.uint8)  # more than malloc may have kept from earlier
     assert failed.value.cause is Cause.BAD_FILE
     assert not failed.value.retriable
@@ -32,7 +32,7 @@ def test_memory_is_bounded_for_a_while_and_as_before_afterwards():
 
 
 def test_what_went_on_without_the_memory_that_it_was_refused_is_refused_too():
-    with pytest.raises(PartFailed, match="GiB of memory"), bounds.memory(2**26):
+    with pytest.raises(PartFailed, match="64 MiB of memory"), bounds.memory(2**26):
         kept = mmap.mmap(-1, 62 * 2**20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     kept.close()
 
@@ -42,10 +42,16 @@ def test_what_needs_little_is_left_alone():
         assert np.ones(2**20, np.uint8).all()
 
 
+def test_a_large_recording_has_more_room_than_a_small_one():
+    """48 h in five tracks of an MP4 take 1.4 GiB; a file of less than 100 MB cannot hold them."""
+    assert bounds.room(68_000) < 0.6 * 2**30
+    assert bounds.room(10 * 48 * 3600 * 1000) > 5 * 0.3 * 2**30
+
+
 def test_beside_a_load_that_is_stuck_memory_is_not_bounded(monkeypatch):
     """The load may go on, and what it takes would be laid to the recording."""
 
-    def refuse():
+    def refuse(extra):
         raise AssertionError("bounded")
 
     model = load(ModelSpec("demo"), lambda *_: None)
