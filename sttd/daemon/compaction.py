@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import Any
 
 from loguru import logger
@@ -45,7 +43,6 @@ class Compaction:
         self._needed = float(compacted.needed)
         if names_for is not None and ledger.forgotten == forgotten:
             ledger.set_fact(FORGET, None)
-            yield lambda: empty_wal(ledger.path)
         if compacted.bad_lines:
             logger.warning("{} lines of the manifest were no good, and are left out", compacted.bad_lines)
 
@@ -62,14 +59,3 @@ class Compaction:
             return None
         first, self._looked = not self._looked, True
         return float("inf") if first else self._context.utc() - since
-
-
-def empty_wal(ledger: Path) -> None:
-    """Bring what is in the WAL into the ledger and cut it off, with the names that older pages in it have."""
-    db = sqlite3.connect(ledger, timeout=1, isolation_level=None)
-    try:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError as error:  # somebody reads it: the next commits write over it
-        logger.debug("the WAL of {} cannot be cut off: {}", ledger, error)
-    finally:
-        db.close()

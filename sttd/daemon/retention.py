@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sqlite3
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -30,6 +31,7 @@ from sttd.text import printable
 INTERVAL = 600.0  # seconds between two rounds
 CLOCK = "clock"  # the fact: a `Known`
 ROWS = 100  # jobs or files in one step on the loop
+PATIENCE = 60.0  # seconds: what a command was answered, it has read by then
 FOUND = 10_000  # jobs that are looked for at once
 
 Steps = Generator[Callable[[], Any], Any, None]  # yields what is to be done off the loop
@@ -155,8 +157,10 @@ class Upkeep:
             total += gone
             if len(found) < FOUND or not gone:
                 break
+        ledger.forget_answers(context.utc() - PATIENCE)
         copies = yield lambda: remove_leftovers(ledger.path, state / WORK, before)
         if total:
+            yield lambda: empty_wal(ledger.path)
             logger.info("{} forgotten: ended longer ago than retention.ledger_age", counted(total, "job"))
         if copies:
             logger.info("{} of what was damaged removed: older than retention.ledger_age", counted(copies, "copy"))
@@ -234,3 +238,14 @@ def _is_old(path: Path, before: float) -> bool:
 
 def counted(number: int, what: str) -> str:
     return f"{number} {what if number == 1 else f'{what[:-1]}ies' if what.endswith('y') else f'{what}s'}"
+
+
+def empty_wal(ledger: Path) -> None:
+    """Bring what is in the WAL into the ledger and cut it off, with the names that older pages in it have."""
+    db = sqlite3.connect(ledger, timeout=1, isolation_level=None)
+    try:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:  # somebody reads it: the next commits write over it
+        logger.debug("the WAL of {} cannot be cut off: {}", ledger, error)
+    finally:
+        db.close()

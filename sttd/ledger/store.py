@@ -249,6 +249,11 @@ class Ledger(Questions):
                     self.set_fact(thinning.FORGET, now)
         return forgotten
 
+    def forget_answers(self, before: float) -> None:
+        """Remove answers from before a time (UTC seconds): they name jobs, and nobody waits for them any more."""
+        with self.transaction():
+            self._db.execute("DELETE FROM answers WHERE at < ?", (before,))
+
     # attempts
 
     def begin_attempt(self, job: Job, now: float) -> None:

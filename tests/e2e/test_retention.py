@@ -14,7 +14,7 @@ from sttd.daemon import retention
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.job import Identity, State
-from sttd.ledger import Checkpoint, Ledger
+from sttd.ledger import Answer, Checkpoint, Ledger
 from sttd.part import Chunk
 from sttd.rules.deadlines import Deadlines
 from tests import speech
@@ -91,7 +91,7 @@ def test_jobs_are_forgotten_with_their_checkpoints_and_their_sources_stay(contex
 
 
 def test_nothing_of_the_name_of_a_forgotten_job_stays_in_the_state_folder(context, tmp_path):
-    """Rows, errors of attempts, manifest, WAL, checkpoints that a kill left, damaged ledgers and checkpoints set aside."""
+    """Rows, errors of attempts, answers to requests, manifest, WAL, checkpoints that a kill left, damaged ledgers and checkpoints set aside."""
     context, inputs = context
     state, then = tmp_path / "state", time.time() - DAY
     kept = done(context.ledger, tmp_path / "archive" / "kept.mp3", time.time() + 9 * DAY)
@@ -102,6 +102,7 @@ def test_nothing_of_the_name_of_a_forgotten_job_stays_in_the_state_folder(contex
         checkpoint = Checkpoint(state / "work", job, "key")
         checkpoint.append([Chunk(0, 0, 160_000, (), "und", 0.0, "demo")])
         checkpoint.close()
+    context.ledger.set_answer("1", Answer(ok=True, text="job 2 (secret 1.mp3) is queued again"), time.time())
     copies = [state / "ledger.db.corrupt-20240101T000000Z", state / "ledger.db.corrupt-20240101T000000Z-wal",
               state / "work" / "7.jsonl.corrupt-20240101T000000Z", state / "work" / "99999" / "0.jsonl"]  # fmt: skip
     for copy in copies:
