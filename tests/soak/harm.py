@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from tests.harness import PATIENCE, Daemon
+from tests.soak.share import Share
 
 
 @dataclass
@@ -29,8 +30,9 @@ class Life:
 class Harm:
     """Kills and stops at random; its own thread. After `calm` the daemon is left alone, so that one life is long."""
 
-    def __init__(self, daemon: Daemon, workers: int, seed: int) -> None:
+    def __init__(self, daemon: Daemon, workers: int, seed: int, share: Share | None = None) -> None:
         self.daemon = daemon
+        self.share = share
         self.workers = workers
         self.acts: Counter[str] = Counter()
         self.lives: list[Life] = []
@@ -45,6 +47,7 @@ class Harm:
             wait -= 1.0
             if wait <= 0:
                 acts = [self._kill_worker, self._stop_worker, self._end_worker]
+                acts += [] if self.share is None else [self._hang_share]
                 acts += [] if calm.is_set() else [self._kill_daemon, self._end_daemon, self._stop_daemon]
                 with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile
                     self._draw.choice(acts)(stop)
@@ -85,6 +88,14 @@ class Harm:
             self.acts["worker stopped"] += 1
             stop.wait(self._draw.choice([0.2, 1.0, 1.0, 25.0]))
             worker.resume()
+
+    def _hang_share(self, stop: threading.Event) -> None:
+        """The archive's file system answers nobody, and comes back."""
+        assert self.share is not None
+        self.share.hang()
+        self.acts["share hung"] += 1
+        stop.wait(self._draw.choice([1.0, 5.0, 15.0]))
+        self.share.go_on()
 
     def _stop_daemon(self, stop: threading.Event) -> None:
         assert self.daemon.process is not None

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from tests.soak.recordings import variant
 
+# what people and machines name their recordings; the last ones are no valid text, and too long for a result beside it
+NAMES = ["memo", "ประชุม", "a b", "10:30", 'say "hi"', "two\nlines", "🎙️", "-rf", "\x1b[31mred", "caf\udce9", "ก" * 70]
+
 Version = tuple[str, int, int]  # path below the inbox, size, mtime_ns
 
 
@@ -37,6 +40,7 @@ class Writer:
     bases: list[Path]
     versions: dict[Version, Left] = field(default_factory=dict)
     acts: Counter[str] = field(default_factory=Counter)
+    links: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.number)
@@ -48,7 +52,8 @@ class Writer:
         while self.acts["dropped"] + self.acts["copied"] < files:
             self._drop()
             if self._here and self._draw.random() < 0.35:
-                act = self._draw.choice([self._move, self._replace, self._rewrite, self._delete, self._borrow])
+                acts = [self._move, self._replace, self._rewrite, self._delete, self._borrow, self._link]
+                act = self._draw.choice(acts)
                 with contextlib.suppress(FileNotFoundError):  # sttd was quicker
                     act(self._here.pop(self._draw.randrange(len(self._here))))
             del self._here[:-6]
@@ -63,7 +68,7 @@ class Writer:
     def _name(self, suffix: str) -> str:
         self._made += 1
         folder = self._draw.choice(["", "", f"w{self.number}/", "shared/"])
-        return f"{folder}{self._draw.choice(['memo', 'ประชุม', 'a b'])}-{self.number}-{self._made}{suffix}"
+        return f"{folder}{self._draw.choice(NAMES)}-{self.number}-{self._made}{suffix}"
 
     def _note(self, rel: str, seen: os.stat_result, base: Path, data: bytes) -> None:
         version = (rel, seen.st_size, seen.st_mtime_ns)
@@ -166,6 +171,21 @@ class Writer:
         left.times, left.stays = left.times + 1, True
         away.rename(path)
         self.acts["borrowed"] += 1
+
+    def _link(self, rel: str) -> None:
+        """A symbolic link to a file elsewhere in its place: never a job, and nothing goes through it."""
+        path, outside = self.inbox / rel, self.staging / f"{self.number}-outside"
+        outside.write_bytes(b"nobody's recording")
+        self._delete(rel)
+        self.acts["deleted"] -= 1
+        path.symlink_to(outside)
+        self.links.append(path)
+        self.acts["linked"] += 1
+
+    def take_links_away(self) -> None:
+        for path in self.links:
+            assert path.is_symlink(), f"{path!r} was taken"
+            path.unlink()
 
 
 def run_all(writers: list[Writer], files: int, seconds: float, stop: threading.Event) -> Callable[[], None]:
