@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sttd.errors import LedgerError, SttdError
-from sttd.fs.presence import is_present
-from sttd.ledger.names import LEDGER, PRESENCE, SPOOL
+from sttd.fs.lock import is_held
+from sttd.ledger.names import LEDGER, LOCK, SPOOL
 
 if TYPE_CHECKING:
     from sttd.config import Config
@@ -30,11 +30,15 @@ def is_running(config: Config) -> bool:
     Raises:
         NotAllowed: the folder may not be looked into.
     """
-    path = config.paths.state / PRESENCE
+    path = config.paths.state / LOCK
     try:
-        return is_present(path)
+        if is_held(path):
+            return True
     except PermissionError:
         raise refusal(path.parent, os.R_OK) from None
+    with contextlib.suppress(NotAllowed, LedgerError), reading(config) as ledger:
+        return is_held(path, (ledger.fact("daemon") or {}).get("pid"))
+    return False
 
 
 def has_ledger(config: Config) -> bool:

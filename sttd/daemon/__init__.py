@@ -20,15 +20,14 @@ from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
 from sttd.daemon.signals import take_signals
 from sttd.daemon.sweep import recover
-from sttd.errors import LedgerCorrupt, NotConfigured
+from sttd.errors import LedgerCorrupt
 from sttd.fs.lock import Lock
-from sttd.fs.presence import Presence
 from sttd.host import log, restarts
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Inbox
 from sttd.job import Identity
-from sttd.ledger import LOCK, PRESENCE, SPOOL, spool
+from sttd.ledger import LOCK, SPOOL, spool
 from sttd.pool.local.pool import LocalPool
 from sttd.rules.deadlines import Deadlines
 
@@ -130,7 +129,6 @@ def _stations(
     state = config.paths.state
     with contextlib.ExitStack() as held:
         held.callback(Lock(state / LOCK, "the state folder").release)
-        held.callback(_presence(state).release)
         spool.make(state / SPOOL)
         ledger = open_ledger(config, notifier, damage)
         context = Context(
@@ -152,14 +150,3 @@ def _stations(
             ledger.close()
             if not context.operations():  # else a mount may hang, and would hang this thread too
                 outbox.tidy(config)
-
-
-def _presence(state: Path) -> Presence:
-    """What commands see that the daemon runs by, from the moment on when nobody else can."""
-    try:
-        return Presence(state / PRESENCE)
-    except OSError as error:
-        raise NotConfigured(
-            f"[paths] state: {state} can hold no FIFO ({error.strerror}), by which commands see that the daemon runs: "
-            f"set paths.state to a folder on a file system of Linux"
-        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sttd.ledger.names import LEDGER, LOCK, PRESENCE, SPOOL, WORK
+from sttd.ledger.names import LEDGER, LOCK, SPOOL, WORK
 from sttd.ledger.questions import Answer
 from sttd.ledger.request import Ask, Request
 from sttd.ledger.store import Ledger
@@ -12,7 +12,7 @@ from sttd.ledger.store import Ledger
 if TYPE_CHECKING:
     from sttd.ledger.checkpoint import Checkpoint, Resume
 
-__all__ = ["LEDGER", "LOCK", "PRESENCE", "SPOOL", "WORK", "Answer", "Ask", "Checkpoint", "Ledger", "Request", "Resume"]
+__all__ = ["LEDGER", "LOCK", "SPOOL", "WORK", "Answer", "Ask", "Checkpoint", "Ledger", "Request", "Resume"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,6 @@
 
 LEDGER = "ledger.db"
 LOCK = "lock"  # held by the daemon
-PRESENCE = "running"  # a FIFO by which commands see that the daemon runs
 MANIFEST = "manifest.jsonl"
 WORK = "work"  # a folder of checkpoints, one folder a job
 SPOOL = "requests"  # a folder of what people ask for, one file a request

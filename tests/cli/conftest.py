@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from sttd.cli.app import main
-from sttd.fs.presence import Presence
+from sttd.fs.lock import Lock
 from sttd.job import Identity, State
-from sttd.ledger import PRESENCE, SPOOL, Ledger, Request, live
+from sttd.ledger import LOCK, SPOOL, Ledger, Request, live
 from sttd.ledger.spool import Spool
 from tests.harness import PATIENCE
 
@@ -45,8 +45,8 @@ def ledger(root: Path):
 
 @pytest.fixture
 def daemon(root: Path, ledger: Ledger):
-    """To every command a daemon runs here: it says that it is there, and its facts are told."""
-    presence = Presence(root / "state" / PRESENCE)
+    """To every command a daemon runs here: its lock is held, and its facts are told."""
+    lock = Lock(root / "state" / LOCK, "the state folder")
     about = {
         "pid": os.getpid(),
         "since": 1_000_000.0,
@@ -55,7 +55,7 @@ def daemon(root: Path, ledger: Ledger):
     }
     ledger.set_fact("daemon", about)
     yield
-    presence.release()
+    lock.release()
 
 
 def lives(ledger: Ledger, figures: dict[str, Any]) -> None:

@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from sttd.fs.presence import Presence
+from sttd.fs.lock import Lock
 from sttd.job import State
-from sttd.ledger import PRESENCE
+from sttd.ledger import LOCK
 from sttd.text import printable
 from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
 
@@ -157,7 +157,7 @@ def test_a_job_that_does_not_exist_is_a_usage_error(sttd, ledger, asked, command
 def test_the_exit_code_of_status_is_a_health_check(sttd, ledger, root, more):
     """3: it does not run. 1: something holds it up. 0: it works, also while a person has paused it."""
     assert sttd("status", *more).code == 3
-    presence = Presence(root / "state" / PRESENCE)
+    lock = Lock(root / "state" / LOCK, "the state folder")
     about = {"pid": os.getpid(), "since": 1.0, "version": "0.1.0", "live": str(ledger.path.with_name("live.json"))}
     ledger.set_fact("daemon", about)
     try:
@@ -170,7 +170,7 @@ def test_the_exit_code_of_status_is_a_health_check(sttd, ledger, root, more):
         lives(ledger, LIVE | {"trouble": [], "inbox": {"away": "it is not mounted"}})
         assert sttd("status", *more).code == 1
     finally:
-        presence.release()
+        lock.release()
 
 
 FORGED = "\x1b[2J\x1b[31m\nsttd: all is well\u202e\x9b"

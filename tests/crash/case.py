@@ -160,7 +160,7 @@ class Scene:
         if not self.folders.state.is_dir():
             return {}
         with tempfile.TemporaryDirectory() as copy:
-            shutil.copytree(self.folders.state, Path(copy) / "state", ignore=_pipes)
+            shutil.copytree(self.folders.state, Path(copy) / "state")
             return invariants.begun(Folders(Path(copy)))
 
     def _set_up(self) -> None:
@@ -179,10 +179,6 @@ class Scene:
         if code not in (0, 1):
             found.append(f"the exit code is {code}")
         return Outcome(True, tuple(found))
-
-
-def _pipes(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if Path(folder, name).is_fifo()]
 
 
 def is_ours(step: Step) -> bool:

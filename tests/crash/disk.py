@@ -156,9 +156,7 @@ def _number(path: str) -> Number:
 
 
 def _listing(folder: str) -> dict[str, Number]:
-    """All but pipes: nobody looks for one on a disk after a power cut."""
-    paths = {name: os.path.join(folder, name) for name in os.listdir(folder)}
-    return {name: _number(path) for name, path in paths.items() if not stat.S_ISFIFO(os.lstat(path).st_mode)}
+    return {name: _number(os.path.join(folder, name)) for name in os.listdir(folder)}
 
 
 def _kinds(root: Path) -> dict[Number, bool]:
