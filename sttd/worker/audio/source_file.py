@@ -19,6 +19,7 @@ from sttd.worker.errors import PartFailed
 
 _GONE = {errno.ENOENT, errno.ENOTDIR}
 _FAR = 64 * 2**20  # more than any head that a small file could have
+_REPLACED = "there is something else now where the file was, which is no regular file"  # only such files are queued
 _MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -31,8 +32,8 @@ class SourceFile:
         `alive` is called for each `_FAR` bytes: who reads so much is looking for sound in a large film, not stuck.
 
         Raises:
-            PartFailed: GONE, CHANGED, UNREADABLE or MACHINE (of these all but GONE retriable); BAD_FILE where it is
-                empty or no regular file.
+            PartFailed: GONE (also where something else than a regular file is there now), CHANGED, UNREADABLE or MACHINE,
+                of these all but GONE retriable; BAD_FILE where it is empty.
         """
         self.name = "recording" + _suffix(path)
         self.error: OSError | None = None  # the first one while reading
@@ -105,7 +106,7 @@ class SourceFile:
     def _check_kind(self) -> None:
         kind = os.fstat(self._fd)
         if not stat.S_ISREG(kind.st_mode):
-            raise PartFailed(Cause.BAD_FILE, "this is not a regular file")
+            raise PartFailed(Cause.GONE, _REPLACED)
         if kind.st_size == 0 == self._identity[0]:
             raise PartFailed(Cause.BAD_FILE, "the file is empty; copy it again")
         if is_unwritten(self._fd):
@@ -123,9 +124,9 @@ def _not_opened(path: str, error: OSError) -> PartFailed:
     if error.errno in _GONE:
         return PartFailed(Cause.GONE, "the file is not there any more")
     if error.errno == errno.ELOOP:
-        return PartFailed(Cause.CHANGED, "there is a symbolic link now where the file was", retriable=True)
-    if error.errno == errno.ENXIO:
-        return PartFailed(Cause.BAD_FILE, "this is not a regular file")
+        return PartFailed(Cause.GONE, "there is a symbolic link now where the file was")
+    if error.errno == errno.ENXIO:  # a socket, or a device that nobody serves
+        return PartFailed(Cause.GONE, _REPLACED)
     if error.errno in _MACHINE:
         return PartFailed(Cause.MACHINE, f"the file could not be opened: {error.strerror}", retriable=True)
     if isinstance(error, PermissionError):
