@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,21 +36,32 @@ class Lock:
             if stat.S_IMODE(os.fstat(handle).st_mode) != MODE:
                 with contextlib.suppress(OSError):  # an older version's; some network shares know no modes
                     os.fchmod(handle, MODE)
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise AlreadyRunning(
-                f"another sttd holds {what} {path.parent}: stop it, or choose another folder"
-            ) from None
+            taken = _taken(handle)
         except OSError:
             os.close(handle)
             raise
+        if not taken:
+            os.close(handle)
+            raise AlreadyRunning(f"another sttd holds {what} {path.parent}: stop it, or choose another folder")
         self._handle: int | None = handle
 
     def release(self) -> None:
         handle, self._handle = self._handle, None
         if handle is not None:
             os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    """Take the lock. A share that root or an older sttd has for a moment, to look at it, is waited out."""
+    for tries_left in reversed(range(50)):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if tries_left:
+                time.sleep(0.01)
+        else:
+            return True
+    return False
 
 
 def is_held(path: Path, holder: int | None = None, table: Path = _TABLE) -> bool:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,16 @@ def test_a_lock_is_known_by_its_process_where_devices_have_other_numbers(folder)
         table.write_text(f"{line}\n")
         assert is_held(path, 4711, table) is held, line
         assert not is_held(path, None, table)
+
+
+def test_a_share_that_is_had_for_a_moment_does_not_prevent_a_start(tmp_path):
+    """An `sttd status` of an older version has one, while the service is restarted by an update."""
+    looking = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    gone = threading.Timer(0.05, os.close, [looking])
+    gone.start()
+    Lock(tmp_path / "lock", "the state folder").release()
+    gone.join()
 
 
 @needs_root
