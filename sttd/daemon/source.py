@@ -34,8 +34,9 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
     config, now = context.config, context.utc()
     identity = _as_it_is(source_path(context, job))
     waiting: dict[str, Any] = {"not_before": now + config.settle(), "queued_at": now, "options_key": None}
-    if job.location is not None:  # nobody tells when a file outside the inbox has settled
-        waiting["not_before"] = now + max(config.settle(), ages(config.watch.patience)[0])
+    if job.location is not None:  # no event tells when a file outside the inbox has settled: its own time does
+        quiet = identity is not None and now - identity.mtime_ns / 1e9 >= config.settle()
+        waiting["not_before"] = now if quiet else now + max(config.settle(), ages(config.watch.patience)[0])
     elif not settled and context.inbox is not None:
         waiting |= {"not_before": now + max(config.settle(), config.watch.patience), "cause": Cause.CHANGED}
     if identity is None:
