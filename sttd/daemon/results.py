@@ -157,22 +157,8 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
     decision = decide(context, running, cause)
     shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
     known = (running.job.cause, running.job.error) == (cause, error)
-    at_once = shared or not all_wait  # the trouble already holds the whole queue, so the job gets no wait of its own
-    with context.ledger.transaction():
-        job = book(context, running, cause, error)
-        job = context.ledger.update(
-            job,
-            state=decision.state,
-            attempts=job.attempts + decision.spend_attempt,
-            not_before=0.0 if at_once else decision.not_before,
-            batch_size=decision.batch_size,
-            device=decision.device,
-            queued_at=context.utc(),
-            error=error,
-            cause=cause,
-            finished_at=None if decision.state is State.QUEUED else context.utc(),
-            plan={"step": "fail"} if decision.state is State.FAILED else None,
-        )
+    # a trouble that holds the whole queue lets the job have no wait of its own
+    job = store_end(context, running, cause, error, decision, at_once=shared or not all_wait)
     forget(context, running)
     if cause is Cause.GONE:
         look_for(context, job)
@@ -185,6 +171,27 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
         filing.advance(context, job)
     elif job.state is not State.QUEUED:
         look_again(context, job)
+
+
+def store_end(
+    context: Context, running: Running, cause: Cause, error: str | None, decision: Verdict, *, at_once: bool
+) -> Job:
+    """The attempt's end and what follows from it, in one transaction."""
+    with context.ledger.transaction():
+        job = book(context, running, cause, error)
+        return context.ledger.update(
+            job,
+            state=decision.state,
+            attempts=job.attempts + decision.spend_attempt,
+            not_before=0.0 if at_once else decision.not_before,
+            batch_size=decision.batch_size,
+            device=decision.device,
+            queued_at=context.utc(),
+            error=error,
+            cause=cause,
+            finished_at=None if decision.state is State.QUEUED else context.utc(),
+            plan={"step": "fail"} if decision.state is State.FAILED else None,
+        )
 
 
 def decide(context: Context, running: Running, cause: Cause) -> Verdict:
