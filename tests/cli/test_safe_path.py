@@ -103,6 +103,7 @@ def test_a_python_that_ignores_the_environment_starts_again_with_a_safe_path(tmp
     command = [sys.executable, "-E", "-c", start, "--version"]
     poison(tmp_path)
     (tmp_path / "sttd.py").unlink()
+    (tmp_path / "linecache.py").unlink()  # from 3.13 on Python itself imports it for -c, before any code of ours
     environ = os.environ | {"POISONED": str(tmp_path / "poison.log")}
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout[:5]) == (0, "sttd "), done.stderr

@@ -18,6 +18,7 @@ from sttd.ledger.manifest.log import Manifest, to_record, tombstone
 from sttd.ledger.manifest.rebuild import rebuild
 from tests.crash.disk import VARIANTS, Disk, restore
 from tests.crash.steps import Stepped
+from tests.machine import needs_trace
 from tests.properties import words
 
 MiB = 2**20
@@ -160,7 +161,7 @@ manifest.append([record(13)])
 """
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="no strace on this machine")
+@needs_trace
 def test_a_kill_or_a_power_cut_at_any_step_loses_no_line_and_brings_no_job_back(tmp_path):
     """After each durable call: the folder as a kill leaves it, and with what a power cut leaves of it."""
     root = tmp_path / "root"
