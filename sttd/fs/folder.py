@@ -204,8 +204,15 @@ class Folder:
             shutil.rmtree(name, dir_fd=self.handle)
 
     def sync(self) -> None:
-        """What was created, renamed or removed in it is on disk only after this (fsync(2))."""
-        os.fsync(self.handle)
+        """What was created, renamed or removed in it is on disk only after this (fsync(2)).
+
+        A file system that cannot sync folders (VirtualBox's shared folders) says EINVAL: it promises nothing more.
+        """
+        try:
+            os.fsync(self.handle)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
 
 
 def _with_path(error: OSError, path: str, target: str | None = None) -> OSError:

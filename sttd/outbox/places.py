@@ -9,6 +9,7 @@ that a mark which a mirror removed is written again.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 import uuid
@@ -41,7 +42,8 @@ class Places:
     def __init__(self, paths: Paths, known: Mapping[str, Any] | None = None, *, marked: bool = True) -> None:
         self.paths = paths
         self._marked = marked
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held for a moment, never while a folder is touched: it may hang
+        self._looking = {name: threading.Lock() for name in MARKED}
         self._known: dict[str, dict[str, Any]] = {}
         self._told: dict[str, dict[str, Any]] = {}
         for name in MARKED:
@@ -68,24 +70,34 @@ class Places:
             Absent: it is not; the message says what to do.
             OSError: it cannot be looked at.
         """
-        path = os.fspath(getattr(self.paths, name))
-        with self._lock:
+        with self._looking[name]:  # two threads must not mark one folder each in its own way
             known = self._known.get(name)
-            if known is None:
-                moves.make_folder(path)
-            try:
-                folder = Folder.open(path)
-            except FileNotFoundError:
-                raise Absent(
-                    f"the folder {path} is gone: mount it, or make it again with its mark: {_remedy(path, known)}"
-                ) from None
+            folder = _open(os.fspath(getattr(self.paths, name)), known)
             if self._marked:
                 try:
-                    self._known[name] = _recognize(folder, known)
+                    now = _recognize(folder, known)
                 except BaseException:
                     folder.close()
                     raise
+                with self._lock:
+                    self._known[name] = now
             return folder
+
+
+def _open(path: str, known: Mapping[str, Any] | None) -> Folder:
+    """A folder of `MARKED`; made, where it was never used. Raises Absent where something else is in its place."""
+    try:
+        if known is None:
+            moves.make_folder(path)
+        return Folder.open(path)
+    except FileNotFoundError:
+        raise Absent(
+            f"the folder {path} is gone: mount it, or make it again with its mark: {_remedy(path, known)}"
+        ) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        raise Absent(f"{path} is no folder ({error.strerror}): move what is there away, and mount or make it") from None
 
 
 def _recognize(folder: Folder, known: dict[str, Any] | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from sttd.job import State
 from sttd.outbox import Absent, Places
 from sttd.outbox.places import MARK, MARKED
 from tests import speech
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 from tests.outbox.test_outbox import files_in, keep, make, stage
+from tests.shares import hanging
 
 
 def unmount(folder: Path) -> Path:
@@ -67,6 +69,57 @@ def test_a_mark_that_a_mirror_removes_or_empties_is_written_again(tmp_path):
             harm()
             each.open("archive").close()
             assert mark.read_text() == word
+
+
+def test_a_folder_that_hangs_holds_up_neither_the_loop_nor_the_other_folders(tmp_path):
+    """The loop asks for news after each step of each job, while a thread may stand in an archive whose server is gone."""
+    config, _, _ = make(tmp_path)
+    places = Places(config.paths)
+    for name in MARKED:
+        places.open(name).close()
+    assert places.news() is not None
+    entered = threading.Event()
+
+    def stand() -> None:
+        entered.set()
+        with contextlib.suppress(OSError):  # ENOTCONN, once the mount is taken away
+            places.open("archive").close()
+
+    def others() -> None:
+        places.news()
+        places.open("transcripts").close()
+        places.open("failed").close()
+
+    with hanging(config.paths.archive):
+        standing = threading.Thread(target=stand, daemon=True)
+        standing.start()
+        entered.wait(PATIENCE)
+        standing.join(0.2)
+        assert standing.is_alive()
+        going_on = threading.Thread(target=others, daemon=True)
+        going_on.start()
+        going_on.join(PATIENCE / 4)
+        assert not going_on.is_alive()
+    standing.join(PATIENCE)
+
+
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("what", ["file", "loop"])
+@pytest.mark.parametrize("name", MARKED)
+def test_a_folder_that_is_none_any_more_is_waited_for(tmp_path, name, what, used):
+    """ELOOP is also what an automounter says. Neither is the fault of a recording's name."""
+    config, _, _ = make(tmp_path)
+    places, folder = Places(config.paths), getattr(config.paths, name)
+    if used:
+        places.open(name).close()
+    shutil.rmtree(folder)
+    folder.write_text("no folder") if what == "file" else folder.symlink_to(folder)
+    with pytest.raises(Absent, match="is no folder"):
+        places.open(name)
+    folder.unlink()
+    folder.mkdir()
+    if not used:
+        places.open(name).close()
 
 
 def test_a_folder_that_the_configuration_names_anew_is_taken_as_it_is(tmp_path):
@@ -173,7 +226,7 @@ def test_a_cancelled_job_takes_back_what_was_placed_until_its_source_is_filed_aw
     committing = job.evolve(state=State.RUNNING).evolve(state=State.COMMITTING, plan=plan.to_json())
     config.paths.archive.rmdir()
     config.paths.archive.write_text("no folder")
-    with contextlib.suppress(OSError):
+    with pytest.raises(Absent):
         outbox.keep(plan, Places(config.paths))
     assert len(files_in(config.paths.transcripts)) == 5
     for _ in range(2):  # killed, and done again
