@@ -29,6 +29,15 @@ def forget(context: Context, running: Running) -> None:
         running.checkpoint.close()
 
 
+def cancel(context: Context, job: Job) -> None:
+    """End a running job. Its row says so, in case that its attempt ends otherwise, or with the daemon, before the kill."""
+    job = context.ledger.update(job, cause=Cause.CANCELLED)
+    running = context.attempt_of(job.id)
+    if running is not None:
+        running.job = job
+        stop(context, job.id, Cause.CANCELLED, "cancelled")
+
+
 def stop(context: Context, job_id: int, cause: Cause, why: str) -> None:
     """Kill the attempt at a job, if there is one."""
     running = context.attempt_of(job_id)

@@ -5,7 +5,7 @@
     committing  an outbox.Plan       give the results their names, file the source away: done
     failed      {"step": "fail"}     put the source aside, with the reason beside it
 
-A person who cancels a committing job sets its cause to "cancelled": then what was put in place is taken back first.
+A person who cancels a running or committing job sets its cause to "cancelled": what was put in place is taken back first.
 
 Each step may be killed and is done again: by the next sweep, or by the next start. Nothing but the row says what is due.
 """
@@ -63,11 +63,13 @@ def _post(context: Context, job: Job, step: Step) -> None:
     """Do a step's work off the loop. What follows happens to the row as it is then, if it is still where it was."""
     context.filing.begin(job.id)
 
-    def back(act: Callable[[Job], None]) -> None:
+    def back(act: Callable[[Job], None], *, is_final: bool) -> None:
         context.filing.back(job.id)
         with guard(context, job.id):
             row = context.ledger.get(job.id)
-            if (row.state, row.attempt, row.plan) == (job.state, job.attempt, job.plan):
+            is_where_it_was = (row.state, row.attempt, row.plan) == (job.state, job.attempt, job.plan)
+            # a job that was cancelled meanwhile has another cause: the next step takes back what this one wrote
+            if is_where_it_was and (is_final or row.cause == job.cause):
                 act(row)
         if not context.filing.waits(job.id, context.clock()):
             context.filing.end(job.id)
@@ -76,10 +78,10 @@ def _post(context: Context, job: Job, step: Step) -> None:
             advance(context, current)
 
     def then(result: Any) -> None:
-        back(lambda row: step.then(row, result))
+        back(lambda row: step.then(row, result), is_final=step_of(job) == "publish")
 
     def failed(error: OSError | SttdError) -> None:
-        back(lambda row: step.failed(row, error))
+        back(lambda row: step.failed(row, error), is_final=False)
 
     context.errands.post(step.name, step.work, then, failed, job.id)
 

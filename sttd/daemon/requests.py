@@ -179,7 +179,7 @@ def cancel(context: Context, job: Job) -> str:
         say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
         return f"{_named(job)} is cancelled"
     if job.state is State.RUNNING:
-        attempts.stop(context, job.id, Cause.CANCELLED, "cancelled")
+        attempts.cancel(context, job)
         return f"{_named(job)} is being stopped"
     if job.state is State.COMMITTING:
         filing.cancel(context, job)

@@ -137,7 +137,8 @@ def finished(context: Context, running: Running, event: Done) -> None:
         job = book(context, running, None, None)
         plan = {"step": "stage", "chunks": job.chunks, "warnings": list(event.warnings)}
         done = {"audio_seconds": event.audio_seconds, "progress": event.audio_seconds}
-        job = context.ledger.update(job, state=State.COMMITTING, plan=plan, error=None, cause=None, **done)
+        cause = Cause.CANCELLED if job.cause == Cause.CANCELLED else None
+        job = context.ledger.update(job, state=State.COMMITTING, plan=plan, error=None, cause=cause, **done)
     forget(context, running)
     filing.advance(context, job)
 
@@ -147,6 +148,8 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
 
     `all_wait`: where the machine is at fault, nothing starts for a while.
     """
+    if running.job.cause == Cause.CANCELLED:  # whatever the attempt ended of
+        cause, error = Cause.CANCELLED, "cancelled"
     if cause is Cause.CHANGED:
         started_anew(context, running)
         return

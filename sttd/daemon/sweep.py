@@ -13,10 +13,11 @@ from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.errors import NoSuchJob
 from sttd.host.events import Kind, say
-from sttd.job import State
+from sttd.job import Job, State
 from sttd.ledger import WORK
 from sttd.part import Cause
 from sttd.rules.policy import JITTER
+from sttd.text import printable
 
 
 def recover(context: Context, *, clean: bool = True) -> None:
@@ -54,10 +55,19 @@ def _take_up_attempts(context: Context) -> None:
     for job in context.ledger.jobs([State.RUNNING], newest=False):
         if context.attempt_of(job.id) is None:
             with guard(context, job.id), context.ledger.transaction():
-                context.ledger.end_attempt(job, context.utc(), Cause.SHUTDOWN, "the daemon ended", None)
-                context.ledger.update(job, state=State.QUEUED, queued_at=context.utc())
-                text = f"job {job.id}: was running when the daemon ended; queued again"
-                say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=job.attempt)
+                _take_up(context, job)
+
+
+def _take_up(context: Context, job: Job) -> None:
+    """Queue it again, unless a person has cancelled it."""
+    context.ledger.end_attempt(job, context.utc(), Cause.SHUTDOWN, "the daemon ended", None)
+    if job.cause == Cause.CANCELLED:
+        context.ledger.update(job, state=State.CANCELLED, error=None, finished_at=context.utc())
+        say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
+        return
+    context.ledger.update(job, state=State.QUEUED, queued_at=context.utc())
+    text = f"job {job.id}: was running when the daemon ended; queued again"
+    say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=job.attempt)
 
 
 def _forget_checkpoints(context: Context) -> None:

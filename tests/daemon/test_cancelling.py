@@ -1,0 +1,99 @@
+"""A person's cancel is kept by the job's row: whatever comes between, the job ends as cancelled, unless it is done already."""
+
+from __future__ import annotations
+
+import pytest
+
+from sttd.daemon import dispatch, requests
+from sttd.errors import LedgerError
+from sttd.job import State
+from sttd.part import Cause
+from tests.properties.stations import CHUNKS, Stations
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Stations(tmp_path, "archive")
+    (tmp_path / "inbox" / "a.mp3").write_text("a")
+    bench.look()
+    dispatch.dispatch(bench.context)
+    yield bench
+    bench.context.ledger.close()
+
+
+def cancel(bench) -> None:
+    bench.ask("cancel", 1)
+    requests.take(bench.context)
+
+
+def attempt(bench):
+    (found,) = bench.pool.attempts.values()
+    return found
+
+
+def come_to_rest(bench) -> None:
+    for _ in range(5):
+        bench.go_on()
+    row = bench.context.ledger.get(1)
+    assert (row.state, row.cause, row.plan) == (State.CANCELLED, Cause.CANCELLED, None)
+    assert (bench.config.paths.inbox / "a.mp3").exists()
+    assert not list(bench.config.paths.transcripts.glob("*.txt"))
+
+
+@pytest.mark.parametrize(
+    "cause", [Cause.SLICE, Cause.CHANGED, Cause.TIMEOUT, Cause.CRASH, Cause.UNREADABLE, Cause.SHUTDOWN]
+)
+def test_a_running_job_whose_attempt_ends_otherwise_before_the_kill_is_cancelled_all_the_same(bench, cause):
+    bench.step(attempt(bench))
+    running = attempt(bench)
+    cancel(bench)
+    running.killed = None  # the worker's last word was on its way already
+    bench.end(running, cause)
+    come_to_rest(bench)
+
+
+def test_a_job_that_is_being_killed_for_another_reason_is_cancelled_all_the_same(bench):
+    bench.context.attempt_of(1).why = "it has changed"
+    attempt(bench).killed = Cause.CHANGED
+    cancel(bench)
+    come_to_rest(bench)
+
+
+def test_a_job_that_was_being_stopped_when_the_daemon_was_killed_is_not_begun_again(bench):
+    cancel(bench)
+    bench.crash(halfway=False)
+    come_to_rest(bench)
+
+
+def test_a_job_that_was_whole_already_is_taken_back(bench):
+    running = attempt(bench)
+    for _ in range(CHUNKS + 1):
+        bench.step(running)
+    cancel(bench)
+    running.killed = None
+    bench.step(running)
+    come_to_rest(bench)
+
+
+def test_a_cancel_that_the_ledger_could_not_note_is_tried_again(bench):
+    bench.break_ledger(1, at_commit=True)
+    with pytest.raises(LedgerError):
+        cancel(bench)
+    bench.mend()
+    come_to_rest(bench)
+
+
+@pytest.mark.parametrize("step", ["stage", "publish"])
+def test_a_job_whose_results_turn_out_to_be_lost_while_it_is_cancelled_is_not_transcribed_again(bench, step):
+    running = attempt(bench)
+    for _ in range(CHUNKS + 2):
+        bench.step(running)
+    if step == "publish":
+        bench.settle()
+        for part in bench.config.paths.transcripts.glob(".sttd-staging/*/*"):
+            part.unlink()
+    else:
+        (bench.config.paths.state / "work" / "1" / "0.jsonl").unlink()
+    assert bench.errands.posted
+    cancel(bench)
+    come_to_rest(bench)
