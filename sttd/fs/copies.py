@@ -12,7 +12,9 @@ from sttd.fs import sparse
 from sttd.fs.folder import Folder
 
 TICK = 2 * 10**9  # nanoseconds: the coarsest clock of a file system, vfat's
-_FINEST_OF_COARSE = 10**7  # nanoseconds: exFAT's
+# Nanoseconds: what times are multiples of, and how far from what was asked for. NTFS and SMB, NFS 3 and UDF, FUSE programs
+# that count milliseconds; 10 ms to 2 s: exFAT, ext3, HFS+, vfat
+_CLOCKS = ((100, 100), (1000, 1000), (10**6, 10**6), (10**7, TICK))
 _BLOCK = 2**20  # bytes
 
 
@@ -64,7 +66,8 @@ def is_copy(source: Folder, name: str, target: Folder, new: str) -> bool:
 
 def is_same_time(stored: int, wanted: int) -> bool:
     """Whether a file system may have made `stored` of a time of change, in nanoseconds, that it was given."""
-    return stored == wanted or (stored % _FINEST_OF_COARSE == 0 and abs(stored - wanted) < TICK)
+    apart = abs(stored - wanted)
+    return apart == 0 or any(stored % step == 0 and apart < most for step, most in _CLOCKS)
 
 
 @contextlib.contextmanager

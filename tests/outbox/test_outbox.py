@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -181,6 +182,30 @@ def kill_at(step: int, work) -> bool:
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in (0, -signal.SIGKILL), code
     return code == 0
+
+
+@pytest.fixture
+def other_disk():
+    folder = Path("/dev/shm") / f"sttd-{os.getpid()}-{time.monotonic_ns()}"
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("step", [100, 1000, 10**6, 10**7, 10**9, 2 * 10**9])
+@pytest.mark.parametrize("mtime_ns", [1_796_000_001_123_456_789, 1_796_000_000_999_999_999])
+def test_an_archive_whose_clock_has_coarser_ticks_takes_sources(tmp_path, other_disk, monkeypatch, step, mtime_ns):
+    """NTFS and SMB count 100 ns, exFAT 10 ms, vfat 2 s: a source with a time between two ticks has not changed by its copy."""
+    config, job, source = make(tmp_path, archive=other_disk)
+    os.utime(source, ns=(mtime_ns, mtime_ns))
+    job = Job(job.id, job.source, job.size, mtime_ns, language="en", model="demo", requested_model="demo")
+    set_times = os.utime
+    monkeypatch.setattr(os, "utime", lambda file, ns: set_times(file, ns=tuple(time // step * step for time in ns)))
+    plan = stage(config, job)
+    filed = outbox.keep(plan, outbox.Places(config.paths))
+    assert (filed.changed, filed.location) == (False, f"{other_disk}/sub/talk.mp3")
+    assert not source.exists()
+    assert keep(config, plan).location == filed.location  # killed, and done again
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
