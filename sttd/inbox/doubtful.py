@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import os
+import time
 from collections.abc import Container
+from dataclasses import dataclass
 from pathlib import Path
 
 from sttd.inbox.content import is_recording
@@ -15,6 +16,16 @@ from sttd.inbox.rules import Why
 _NOTES = ".aria2"
 # Firefox reserves the final name with an empty file, and writes to `name.<random>.suffix.part` or `name.suffix.part`
 _PART = ".part"
+TICK = 2.0  # seconds: the coarsest clock of a file system, in which a folder may change and show the same time
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder as it was read last."""
+
+    version: tuple[str, int]
+    read: float  # monotonic seconds
+    reserved: frozenset[str]
 
 
 class Doubtful:
@@ -23,6 +34,7 @@ class Doubtful:
     def __init__(self, root: str) -> None:
         self._root = root
         self._left: dict[str, Why] = {}
+        self._folder = _Folder(("", 0), 0.0, frozenset())
 
     def is_left(self, rel: str) -> bool:
         """Whether it was refused when it was asked about last."""
@@ -56,10 +68,20 @@ class Doubtful:
             return None  # whoever reads it next says what is the matter
 
     def _is_unfinished(self, rel: str) -> bool:
-        path = Path(f"{self._root}/{rel}")
+        path = f"{self._root}/{rel}"
         try:
             if os.path.lexists(f"{path}{_NOTES}"):
                 return True
-            return path.lstat().st_size == 0 and any(path.parent.glob(f"{glob.escape(path.stem)}.*{_PART}"))
+            folder, _, name = path.rpartition("/")
+            return os.lstat(path).st_size == 0 and name.rpartition(".")[0] in self._reserved(folder)
         except OSError:
             return False
+
+    def _reserved(self, folder: str) -> frozenset[str]:
+        """What the names of parts in a folder begin with, up to a dot. Thousands of empty files do not have it read each time."""
+        version, now = (folder, Path(folder).stat().st_mtime_ns), time.monotonic()
+        if self._folder.version != version or now - self._folder.read > TICK:
+            names = [each.name.removesuffix(_PART) for each in Path(folder).iterdir() if each.name.endswith(_PART)]
+            starts = (name[:end] for name in names for end, char in enumerate(name) if char == ".")
+            self._folder = _Folder(version, now, frozenset(starts))
+        return self._folder.reserved
