@@ -76,6 +76,7 @@ class Context:
     readable: dict[int, int] = field(
         default_factory=dict
     )  # those whose files can be read again, by the attempt that could not
+    followed: int = 0  # number of the last original whose twins were looked at; 0: begin anew
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False

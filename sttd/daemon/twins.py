@@ -17,13 +17,15 @@ from sttd.daemon.guard import guard
 from sttd.errors import SttdError
 from sttd.fs.sparse import is_unwritten
 from sttd.host.events import Kind, say
-from sttd.job import Identity, Job, State
+from sttd.job import ENDED, Identity, Job, State
+from sttd.part import Cause
 from sttd.text import printable
 
 CHECKS = 4  # content checks posted at a time
 AHEAD = 8  # queued jobs of a queue whose content is looked at before their turn
 QUEUES = 4  # queues in which that is done
-RELEASED = 200  # twins in one transaction
+ORIGINALS = 64  # jobs that twins wait for, looked at in one call
+RELEASED = 200  # twins in one call
 PATIENCE = 60.0  # seconds; where a content check takes longer, jobs start without one
 
 
@@ -109,17 +111,38 @@ def content_hash(job: Job, places: outbox.Places) -> str | None:
 
 
 def follow(context: Context) -> None:
-    """Twins whose original has come to its end: a copy of its result, or a turn of their own where it has none."""
-    for original_id in context.ledger.settled_originals():
+    """Give twins a copy of what their original came to, or a turn of their own where it comes to nothing.
+
+    A bounded number of originals is looked at in one call, and the next ones in the next.
+    """
+    page = context.ledger.originals(context.followed, ORIGINALS)
+    context.followed = page[-1] if len(page) == ORIGINALS else 0
+    left = RELEASED
+    for original_id in page:
         original = context.ledger.find(original_id)
         if original is not None and original.state is State.DONE:
-            for twin in context.ledger.waiting_for(original_id, filing.room(context)):
+            for twin in context.ledger.waiting_for(original_id, _room(context)):
                 with guard(context, twin.id):
                     _copy(context, twin, original)
-        else:
+        elif left > 0 and (original is None or not _comes_to_a_result(original)):
+            twins = context.ledger.waiting_for(original_id, left)
+            left -= len(twins)
             with context.ledger.transaction():
-                for twin in context.ledger.waiting_for(original_id, RELEASED):
+                for twin in twins:
                     context.ledger.update(twin, copy_of=None)
+
+
+def _room(context: Context) -> int:
+    """How many copies may begin now: none while results cannot be put in place, or sources cannot be looked at."""
+    is_away = context.inbox is not None and context.inbox.away is not None
+    return 0 if is_away or "outbox" in context.troubles else filing.room(context)
+
+
+def _comes_to_a_result(original: Job) -> bool:
+    """Whether twins do well to wait for a job that has not come to its end."""
+    if original.state in ENDED or not original.sha256:  # without one: it is about another version of its file by now
+        return False
+    return original.state is not State.QUEUED or original.cause not in (Cause.UNREADABLE, Cause.GONE)
 
 
 def _copy(context: Context, twin: Job, original: Job) -> None:

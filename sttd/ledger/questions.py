@@ -23,16 +23,17 @@ _QUEUES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
 }
 # other jobs of a size that have a result with the same options, or come to one now
 _PEERS = "size = ? AND options_key = ? AND id <> ? AND state IN ('done', 'committing', 'running')"
-# a walk over the index jobs_twins from one `copy_of` to the next, however many twins each has
-_SETTLED_ORIGINALS = """
+# a walk over the index jobs_twins from one `copy_of` to the next, however many twins each has. The index is named: SQLite
+# would rather look at each job that waits, for each step
+_NEXT_ORIGINAL = """
+    SELECT min(copy_of) FROM jobs INDEXED BY jobs_twins WHERE copy_of IS NOT NULL AND state = 'queued' AND copy_of >
+"""
+_ORIGINALS = f"""
     WITH RECURSIVE originals (id) AS (
-        SELECT min(copy_of) FROM jobs WHERE copy_of IS NOT NULL AND state = 'queued'
-        UNION ALL
-        SELECT (SELECT min(copy_of) FROM jobs WHERE copy_of IS NOT NULL AND state = 'queued' AND copy_of > originals.id)
-        FROM originals WHERE originals.id IS NOT NULL
+        {_NEXT_ORIGINAL} :after
+        UNION ALL SELECT ({_NEXT_ORIGINAL} originals.id) FROM originals WHERE originals.id IS NOT NULL LIMIT :limit
     )
-    SELECT originals.id FROM originals LEFT JOIN jobs ON jobs.id = originals.id
-    WHERE originals.id IS NOT NULL AND coalesce(jobs.state, '') NOT IN ('queued', 'running', 'committing')
+    SELECT id FROM originals WHERE id IS NOT NULL
 """
 _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
 
@@ -142,10 +143,11 @@ class Questions:
         """Queued twins that wait for the result of a job."""
         return self._all(f"{_SELECT} WHERE copy_of = ? AND state = 'queued' ORDER BY id LIMIT ?", (job_id, limit))
 
-    def settled_originals(self) -> list[int]:
-        """Jobs that twins wait for, and that have come to their end, or are gone."""
+    def originals(self, after: int, limit: int) -> list[int]:
+        """The numbers over `after` of jobs that twins wait for, in order."""
         with told(self.path):
-            return [number for (number,) in self._db.execute(_SETTLED_ORIGINALS)]
+            rows = self._db.execute(_ORIGINALS, {"after": after, "limit": limit})
+            return [number for (number,) in rows]
 
     def filed(self, after: float, until: float, limit: int) -> list[Job]:
         """Jobs that ended between two times (UTC seconds) and whose source was filed away; the newest of each file."""

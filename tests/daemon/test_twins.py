@@ -10,6 +10,8 @@ import pytest
 from sttd.daemon import dispatch, orders, sweep, twins
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
+from sttd.ledger.fresh import fresh
+from sttd.part import Cause
 from tests.harness import PATIENCE, wait_for
 from tests.properties.stations import SLOTS, Pool
 
@@ -34,6 +36,20 @@ def counted(ledger: Ledger, call) -> int:
     call()
     ledger._db.set_trace_callback(None)
     return len(asked)
+
+
+def steps_of_sqlite(ledger: Ledger, call) -> int:
+    """The instructions of SQLite's machine that a call takes, in hundreds rounded down."""
+    hundreds = [0]
+
+    def count() -> int:
+        hundreds[0] += 1
+        return 0
+
+    ledger._db.set_progress_handler(count, 100)
+    call()
+    ledger._db.set_progress_handler(None, 0)
+    return 100 * hundreds[0]
 
 
 def test_a_flood_of_one_size_costs_a_round_of_the_loop_next_to_nothing(stations):
@@ -63,6 +79,54 @@ def test_a_flood_of_twins_is_copied_a_few_at_a_time(stations):
             context.ledger.add(f"{number}.mp3", Identity(SIZE, 1), context.utc(), copy_of=original.id)
     assert counted(context.ledger, lambda: twins.follow(context)) < 2000
     assert context.ledger.counts()[State.COMMITTING] == len(context.filing) > 0
+
+
+def test_a_flood_of_copies_of_as_many_finished_jobs_costs_a_round_of_the_loop_next_to_nothing(stations):
+    """A folder of finished recordings is dropped once more. 20,000 of them once took the loop two minutes a round."""
+    context, _ = stations
+    with context.ledger.transaction():
+        for number in range(1, 2001):
+            done = {"state": State.DONE, "finished_at": 0.0, "location": ""}
+            context.ledger.add(f"{number}.mp3", Identity(number, 1), 0.0, **done)
+        for number in range(1, 2001):
+            context.ledger.add(f"copy of {number}.mp3", Identity(number, 1), 0.0, copy_of=number)
+    twins.follow(context)
+    assert context.ledger.counts()[State.COMMITTING] == len(context.filing) > 0
+    assert steps_of_sqlite(context.ledger, lambda: twins.follow(context)) < 50_000
+    assert counted(context.ledger, lambda: twins.follow(context)) < 200, "there is no room for more"
+    seen = set()
+    for _ in range(2 * 2001 // twins.ORIGINALS):
+        twins.follow(context)
+        seen.add(context.followed)
+    assert max(seen) > 1900, "each has its turn"
+
+
+def test_no_copy_begins_while_results_cannot_be_put_in_place(stations):
+    """Each would fail as well, and all would be tried again every half minute."""
+    context, _ = stations
+    done = {"state": State.DONE, "finished_at": 0.0, "location": ""}
+    original = context.ledger.add("first.mp3", Identity(SIZE, 1), 0.0, **done)
+    context.ledger.add("twin.mp3", Identity(SIZE, 1), 0.0, copy_of=original.id)
+    context.troubles.begin("outbox", "the disk is full")
+    twins.follow(context)
+    assert context.ledger.counts()[State.COMMITTING] == 0
+    context.troubles.end("outbox")
+    twins.follow(context)
+    assert context.ledger.counts()[State.COMMITTING] == 1
+
+
+@pytest.mark.parametrize("why", ["changed", "unreadable", "gone", None])
+def test_a_twin_does_not_wait_for_a_job_that_waits_itself(stations, why):
+    """Its original was changed under its worker, or may not be read between two slices: it may wait for ever."""
+    context, _ = stations
+    original = context.ledger.add("first.mp3", Identity(SIZE, 1), 0.0, sha256="same", service=1.0)
+    if why == "changed":
+        context.ledger.update(original, **fresh(Identity(SIZE + 1, 2)))
+    elif why:
+        context.ledger.update(original, cause=Cause(why), not_before=1e12)
+    twin = context.ledger.add("twin.mp3", Identity(SIZE, 1), 0.0, sha256="same", copy_of=original.id)
+    twins.follow(context)
+    assert context.ledger.get(twin.id).copy_of == (None if why else original.id)
 
 
 def test_a_twin_is_found_among_all_jobs_of_a_size_however_many_are_newer(stations):

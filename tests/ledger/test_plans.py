@@ -21,7 +21,7 @@ QUERIES = {
     "by many sources": lambda ledger, job: ledger.latest_of([f"{number}.mp3" for number in range(600)]),
     "by number": lambda ledger, job: ledger.get(job.id),
     "counts": lambda ledger, job: ledger.counts(),
-    "twins whose original has ended": lambda ledger, job: ledger.settled_originals(),
+    "jobs that twins wait for": lambda ledger, job: ledger.originals(0, 64),
     "sources that are looked for": lambda ledger, job: ledger.looked_for(),
     "waiting for a twin": lambda ledger, job: ledger.waiting_for(job.id),
     "half filed": lambda ledger, job: ledger.unfinished(),
