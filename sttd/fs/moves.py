@@ -114,7 +114,7 @@ def _rename_linked(source: Folder, name: str, target: Folder, new: str) -> None:
             raise
         _look_and_rename(source, name, target, new)
     else:
-        drop_first_name(source, name, target)
+        end_move(source, name, target, new)
 
 
 def drop_first_name(source: Folder, name: str, target: Folder) -> None:
@@ -122,6 +122,15 @@ def drop_first_name(source: Folder, name: str, target: Folder) -> None:
     target.sync()  # a power cut must not keep the removal and lose the new name
     source.unlink(name)
     source.sync()
+
+
+def end_move(source: Folder, name: str, target: Folder, new: str) -> None:
+    """The same, where this try made the new name: it goes again where the first one may not go, as in a sticky folder."""
+    try:
+        drop_first_name(source, name, target)
+    except PermissionError:
+        target.discard(new)
+        raise
 
 
 def _look_and_rename(source: Folder, name: str, target: Folder, new: str) -> None:
@@ -151,7 +160,7 @@ def move_new(source: Folder, name: str, target: Folder, new: str) -> None:
         except OSError:
             target.discard(part)  # a disk that is full needs its room
             raise
-        drop_first_name(source, name, target)
+        end_move(source, name, target, new)
 
 
 def is_moved(source: Folder, name: str, target: Folder, new: str) -> bool:

@@ -50,24 +50,30 @@ def place(source: Folder, name: str, target: Folder, base: str) -> str:
     A second name, or a copy on another file system, that an earlier try made is the move: only the first name is left to go.
     """
     new = _moved_before(source, name, target, base)
-    if new is None:
-        try:
-            new = _rename(source, name, target, base)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-        else:
-            target.sync()
-            source.sync()
-            return new
-        part = copies.make(source, name, target)
-        try:
-            new = _rename(target, part, target, base)
-        except OSError:
-            target.discard(part)  # a disk that is full needs its room
+    if new is not None:
+        moves.drop_first_name(source, name, target)
+        target.discard(copies.part_of(source.path_of(name)))
+        return new
+    try:
+        new = _rename(source, name, target, base)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
             raise
-    moves.drop_first_name(source, name, target)
-    target.discard(copies.part_of(source.path_of(name)))
+        return _copy(source, name, target, base)
+    target.sync()
+    source.sync()
+    return new
+
+
+def _copy(source: Folder, name: str, target: Folder, base: str) -> str:
+    """To another file system."""
+    part = copies.make(source, name, target)
+    try:
+        new = _rename(target, part, target, base)
+    except OSError:
+        target.discard(part)  # a disk that is full needs its room
+        raise
+    moves.end_move(source, name, target, new)
     return new
 
 

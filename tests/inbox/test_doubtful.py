@@ -10,7 +10,7 @@ from sttd.inbox.rules import Why
 
 
 def test_a_flood_of_empty_files_has_their_folder_read_once(tmp_path, monkeypatch):
-    """Read for each of them, 20,000 held the inbox's thread for half an hour. Counted, because no test depends on the clock."""
+    """Read for each of them, 20,000 held the inbox's thread for minutes. Counted, because no test depends on the clock."""
     files = [f"talk{number:03}.wav" for number in range(300)]
     for name in (
         *files,

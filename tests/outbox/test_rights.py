@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import stat
@@ -57,6 +58,35 @@ def test_a_sticky_folder_keeps_what_others_put_there():
     assert one == other
     assert "sticky: chmod -t" in one
     assert rest == "5 True"
+
+
+@needs_root
+@pytest.mark.parametrize("other_disk", [False, True])
+def test_a_failed_source_that_may_be_written_but_not_moved_has_one_name(other_disk):
+    """A service may give such a file a second name, or copy it, and only then learns that the first one stays."""
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory(dir="/dev/shm") as shm:
+        root = Path(name)
+        for folder in root, Path(shm):
+            folder.chmod(0o777)
+        config, job, source = make(root)
+        config.paths.failed.rmdir()
+        failed = Path(shm) / "failed" if other_disk else config.paths.failed
+        config = dataclasses.replace(config, paths=dataclasses.replace(config.paths, failed=failed))
+        failed.mkdir()
+        for folder in failed, config.paths.inbox:
+            folder.chmod(0o777)
+        source.chmod(0o666)
+        source.parent.chmod(0o1777)
+
+        def work() -> None:
+            for _ in range(2):
+                print(outbox.file_failure(job.evolve(error="no audio"), config, Places(config.paths)).kept_because)
+
+        done = as_nobody(work)
+        assert done.err == ""
+        assert all("sticky: chmod -t" in line for line in done.out.splitlines())
+        assert os.listdir(failed / "sub") == ["talk.mp3.error.json"]
+        assert source.stat().st_nlink == 1
 
 
 @needs_root
