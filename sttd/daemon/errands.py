@@ -14,7 +14,7 @@ from typing import Any
 
 from loguru import logger
 
-from sttd.errors import SttdError
+from sttd.errors import LedgerError, SttdError
 
 
 class Fault(Exception):
@@ -25,7 +25,7 @@ Then = Callable[[Any], None]
 Failed = Callable[[OSError | SttdError], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finished:
     """An errand is back. `then` is called on the loop with its result, or `failed` with its error."""
 
@@ -33,17 +33,38 @@ class Finished:
     errand: Errand
     result: Any
     error: OSError | SttdError | Fault | None
+    is_settled: bool = False
 
     def settle(self) -> None:
-        """On the loop: hand the outcome over. Raises Fault where the errand met one."""
+        """On the loop: hand the outcome over. It is called again where the ledger could not be written.
+
+        Raises:
+            LedgerError, OSError: the outcome is to be handed over once more.
+            Fault: the errand met one.
+            Exception: a fault in sttd, met by who was told the outcome.
+        """
+        try:
+            self._hand_over()
+        except (LedgerError, OSError):
+            raise
+        except Exception:
+            self._count()
+            raise
+        self._count()
+
+    def _hand_over(self) -> None:
         if isinstance(self.error, Fault):
-            self.errands.under_way -= 1
             raise self.error
         if self.error is None:
             self.errand.then(self.result)
         else:
             self.errand.failed(self.error)
-        self.errands.under_way -= 1  # last: where the ledger cannot be written, the outcome is handed over once more
+
+    def _count(self) -> None:
+        """Once, however often the outcome is handed over."""
+        if not self.is_settled:
+            self.is_settled = True
+            self.errands.under_way -= 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from loguru import logger
 
 from sttd.daemon import attempts
 from sttd.daemon.context import Context
-from sttd.errors import NoSuchJob, Stale, SttdError
+from sttd.errors import LedgerError, NoSuchJob, Stale
 from sttd.host.events import Kind, say
-from sttd.job import ENDED, State
+from sttd.job import ENDED, Job, State
 from sttd.part import Cause
 from sttd.text import printable
 
@@ -24,14 +24,14 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
     """Around a step of one job.
 
     Raises:
-        LedgerError, OSError, SttdError: what the step's caller knows how to answer.
+        LedgerError, OSError: what the step's caller knows how to answer.
         Exception: a fault in sttd, the third in a row for different jobs.
     """
     try:
         yield
     except (Stale, NoSuchJob) as fact:
         logger.debug("{}", fact)
-    except (SttdError, OSError):
+    except (LedgerError, OSError):
         raise
     except Exception as error:
         logger.exception("a fault in sttd, met with job {}", job_id)
@@ -44,12 +44,16 @@ def give_up(context: Context, job_id: int, error: str) -> None:
     """Fail a job for a fault in sttd. Its source is put aside by the next sweep."""
     context.filing.end(job_id)
     context.checking.end(job_id)
+    context.looking.discard(job_id)
     running = context.attempt_of(job_id)
     if running is not None:
         context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
         attempts.forget(context, running)
     job = context.ledger.find(job_id)
-    if job is None or job.state in ENDED:
+    if job is None:
+        return
+    if job.state in ENDED:
+        _let_go(context, job, error)
         return
     retry = printable(f"{context.config.program} retry {job_id}")
     text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it; then `{retry}`"
@@ -60,3 +64,11 @@ def give_up(context: Context, job_id: int, error: str) -> None:
         )
     context.failed_now += 1
     say(Kind.JOB_FAILED, f"job {job_id}: {printable(job.source)} failed: {text}", job, error=text)
+
+
+def _let_go(context: Context, job: Job, error: str) -> None:
+    """A failed job whose source cannot be put aside for a fault in sttd: the next try would meet it too."""
+    if job.plan is not None:
+        context.ledger.update(job, plan=None)
+        text = f"job {job.id}: {printable(job.source)} stays where it is: a fault in sttd ({printable(error)})"
+        say(Kind.RESULT_TROUBLE, text, job, error=error)

@@ -9,7 +9,7 @@ from loguru import logger
 
 from sttd.daemon import attempts
 from sttd.daemon.context import Context
-from sttd.errors import SttdError
+from sttd.errors import LedgerError
 from sttd.host.events import Kind, say
 from sttd.inbox import Found, Gone
 from sttd.job import Identity, Job, State
@@ -40,7 +40,7 @@ def _take(
     """All of them at once; where one meets a fault in sttd, each by itself, so that the others do not lose their turn."""
     try:
         return take(context, items)
-    except (SttdError, OSError):
+    except (LedgerError, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - what a file is named or looks like must not end the daemon
         if len(items) > 1:

@@ -110,6 +110,14 @@ class Loop:
         if overdue or self._is_idle():
             self._tick()
 
+    def _handled(self, event: Input) -> bool:
+        """Whether an input could be acted on now; a fault that it met may be the ledger's business after all."""
+        try:
+            self._handle(event)
+        except (LedgerError, OSError):
+            return False
+        return True
+
     def _next(self, wait: float) -> Input | None:
         try:
             return self._inputs.get(timeout=wait) if wait > 0 else self._inputs.get_nowait()
@@ -233,7 +241,9 @@ class Loop:
     def _is_over(self) -> bool:
         """Whether the daemon may end: the workers have, and file work too, or its time is up."""
         context = self._context
-        if not self._closed or context.running:
+        if not self._closed or (
+            context.running and not self._is_idle()
+        ):  # attempts that nobody ends are taken up later
             return False
         if not context.errands.under_way:
             return True
@@ -251,7 +261,10 @@ class Loop:
         self._closing = True
 
         def close() -> None:
-            self._context.pool.close(grace)
+            try:
+                self._context.pool.close(grace)
+            except Exception:  # noqa: BLE001 - workers end with us; a daemon that never ends would be killed
+                logger.exception("the workers could not all be stopped")
             self._inputs.put(Closed())
 
         threading.Thread(target=close, name="close", daemon=True).start()
@@ -279,9 +292,7 @@ class Loop:
         end = context.clock() + TICK
         while (now := context.clock()) < end:
             event = self._next(end - now)
-            if isinstance(event, NEED_NO_LEDGER):
-                self._handle(event)
-            elif event is not None:
+            if event is not None and not (isinstance(event, NEED_NO_LEDGER) and self._handled(event)):
                 self._waiting.append(event)
         if not self._closing:
             context.pool.tick(context.clock())

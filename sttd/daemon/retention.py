@@ -223,7 +223,7 @@ def remove_leftovers(ledger: Path, work: Path, before: float) -> int:
     """
     old = [path for path in [*work.glob("*"), *ledger.parent.glob(f"{ledger.name}.corrupt-*")] if _is_old(path, before)]
     copies = [path for path in old if ".corrupt-" in path.name]
-    numbers = [int(path.name) for path in old if path.name.isdecimal()]
+    numbers = [int(path.name) for path in old if path.name.isdecimal() and len(path.name) < 19]  # as SQLite counts
     _remove_checkpoints(work, _ask(ledger, lambda reader: reader.missing(numbers)))
     for path in copies:
         path.unlink(missing_ok=True)

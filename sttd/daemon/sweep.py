@@ -74,7 +74,7 @@ def _forget_checkpoints(context: Context) -> None:
     """Remove those of jobs that are done: their daemon was killed before it came to that."""
     work = context.config.paths.state / WORK
     for path in work.iterdir() if work.is_dir() else ():
-        with contextlib.suppress(NoSuchJob, ValueError):  # nobody's: not ours to remove
+        with contextlib.suppress(NoSuchJob, ValueError, OverflowError):  # nobody's: not ours to remove
             job = context.ledger.get(int(path.name))
             if job.state is State.DONE:
                 steps.forget_checkpoint(context, job)

@@ -33,6 +33,15 @@ def test_an_unexpected_exception_about_one_job_fails_that_job(stations, log, sta
     assert context.ledger.get(other.id).state is State.QUEUED
 
 
+def test_a_job_whose_file_was_being_looked_at_is_looked_at_again_after_a_retry(stations):
+    """The look met the fault, and never comes back."""
+    context, _ = stations
+    job(context)
+    context.looking.add(1)
+    meet(context, 1)
+    assert context.looking == set()
+
+
 def test_faults_with_different_jobs_in_a_row_end_the_daemon(stations):
     """Then it is no odd recording: systemd starts it anew, or tells that it does not work."""
     context, _ = stations
