@@ -91,7 +91,7 @@ class Folder:
         except FileExistsError:
             made = self._open_folder(name)
         except OSError as error:
-            raise _with_path(error, self.path_of(name)) from None
+            raise _with_path(self.refusal(error), self.path_of(name)) from None
         else:
             made = self._open_folder(name)
             seen = os.fstat(made.handle).st_mode
@@ -202,6 +202,15 @@ class Folder:
         """Remove a folder of our own, whatever of it is left."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(name, dir_fd=self.handle)
+
+    def refusal(self, error: OSError) -> OSError:
+        """What an error says that met a new name in here, whose file is there: ENOENT is no answer in a folder that exists.
+
+        Linux hands on so what an SMB server says of a name that it refuses (STATUS_OBJECT_NAME_INVALID).
+        """
+        if error.errno == errno.ENOENT and os.fstat(self.handle).st_nlink > 0:
+            return OSError(errno.EINVAL, os.strerror(errno.EINVAL), error.filename, None, error.filename2)
+        return error
 
     def sync(self) -> None:
         """What was created, renamed or removed in it is on disk only after this (fsync(2)).

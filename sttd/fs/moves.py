@@ -89,6 +89,10 @@ def rename_new(source: Folder, name: str, target: Folder, new: str) -> None:
         if here is None or there is None or not os.path.samestat(here, there):
             raise
         drop_first_name(source, name, target)  # an earlier try was killed between link and unlink
+    except FileNotFoundError as error:
+        if source.stat(name) is None:
+            raise
+        raise target.refusal(error) from None
 
 
 def _rename_noreplace(source: Folder, name: str, target: Folder, new: str) -> bool:

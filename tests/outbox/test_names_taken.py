@@ -19,15 +19,16 @@ from tests.outbox.test_outbox import commit, files_in, keep, make, stage
 REFUSED = '<>:"\\|?*'
 
 
-@pytest.fixture
-def windows_names(monkeypatch):
-    """From its call on file systems answer as exFAT, NTFS and SMB servers do. None of them can be mounted where the tests run."""
+@pytest.fixture(params=[errno.EINVAL, errno.ENOENT], ids=["EINVAL", "ENOENT"])
+def windows_names(monkeypatch, request):
+    """From its call on file systems answer as exFAT and NTFS do, or as SMB servers do, whose "name invalid" Linux hands on
+    as ENOENT. None of them can be mounted where the tests run."""
 
     def refusing(call):
         def answer(*args, **more):
             name = os.fsdecode([arg for arg in args if isinstance(arg, str)][-1])
             if set(name) & set(REFUSED):
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+                raise OSError(request.param, os.strerror(request.param))
             return call(*args, **more)
 
         return answer
