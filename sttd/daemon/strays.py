@@ -9,26 +9,44 @@ from sttd.host.events import Kind, say
 from sttd.inbox import Own
 from sttd.text import printable
 
+MOST = 100  # that are given their names back at a time: any member can put thousands of such names into the inbox
+NAMED = 50  # of those that cannot be, in the log
+REMEMBERED = 20_000  # of those
+
 
 def put_back(context: Context, event: Own) -> None:
-    """Give them their own names, off the loop."""
-    planned = set(context.ledger.planned())
-    for rel in event.files:
-        found = outbox.of_private(rel.rpartition("/")[2])
-        if found is not None and found[0] not in planned:
-            _put_back(context, rel)
+    """Give them their own names, off the loop; those that could not be given them before come last."""
+    where, planned = context.whereabouts, set(context.ledger.planned())
+    where.stranded.intersection_update(event.files)
+    found = [rel for rel in event.files if rel not in where.returning and _is_stray(rel, planned)]
+    found.sort(key=where.stranded.__contains__)
+    for rel in found[: MOST - len(where.returning)]:
+        _put_back(context, rel)
+
+
+def _is_stray(rel: str, planned: set[int]) -> bool:
+    found = outbox.of_private(rel.rpartition("/")[2])
+    return found is not None and found[0] not in planned
 
 
 def _put_back(context: Context, rel: str) -> None:
-    def then(where: str | None) -> None:
-        if where is not None:
-            text = f"{printable(where)} was being filed away for a job that is not known: it is put back"
+    where = context.whereabouts
+
+    def then(path: str | None) -> None:
+        where.returning.discard(rel)
+        if path is not None:
+            text = f"{printable(path)} was being filed away for a job that is not known: it is put back"
             say(Kind.REMARK, text)
             if context.inbox is not None:
                 context.inbox.kick()
 
     def failed(error: OSError | SttdError) -> None:
-        say(Kind.REMARK, f"{printable(rel)} cannot be given its name back: {printable(str(error))}")
+        where.returning.discard(rel)
+        if rel not in where.stranded and len(where.stranded) < NAMED:
+            say(Kind.REMARK, f"{printable(rel)} cannot be given its name back: {printable(str(error))}")
+        if len(where.stranded) < REMEMBERED:
+            where.stranded.add(rel)
 
+    where.returning.add(rel)
     work = lambda: outbox.put_back(rel, context.places)  # noqa: E731
     context.errands.post(f"gives {printable(rel)} its name back", work, then, failed)

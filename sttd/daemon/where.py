@@ -11,3 +11,5 @@ class Whereabouts:
     advice: str = ""  # which jobs wait for files that a strange folder does not have, and what to do
     former: list[str] | None = None  # folders that were the inbox; None: not read from the ledger yet
     said: set[str] = field(default_factory=set)  # former inboxes whose waiting jobs the log has named
+    returning: set[str] = field(default_factory=set)  # sources under private names that are given their own back now
+    stranded: set[str] = field(default_factory=set)  # those that could not be
