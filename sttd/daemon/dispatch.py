@@ -6,9 +6,11 @@ from sttd.daemon import orders, readable, twins, whereabouts
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
 from sttd.daemon.twins import Turn
+from sttd.fs.blame import Blame, blame
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.ledger.checkpoint import options_key
+from sttd.part import Cause
 from sttd.rules.deadlines import liveness_limit
 from sttd.rules.fairness import Queue
 from sttd.rules.policy import AT_FAULT
@@ -66,10 +68,7 @@ def submit(context: Context, job: Job, queue: Queue) -> None:
     try:
         resume = checkpoint.resume()
     except OSError as error:
-        text = f"checkpoints cannot be read: {printable(str(error))}"
-        if context.troubles.begin("checkpoint", text, context.config.pool.machine_wait):
-            text = f"job {job.id}: its checkpoint cannot be read: {printable(str(error))}"
-            say(Kind.CHECKPOINT_TROUBLE, text, job, error=str(error))
+        _not_resumed(context, job, error)
         return
     context.troubles.end("checkpoint")
     now, ledger = context.utc(), context.ledger
@@ -96,6 +95,18 @@ def submit(context: Context, job: Job, queue: Queue) -> None:
     # known from here on, so that a load that fails can be logged with its worker
     running.pid = next((view.pid for view in context.pool.workers() if view.part_id == part.part_id), None)
     _say_started(running)
+
+
+def _not_resumed(context: Context, job: Job, error: OSError) -> None:
+    """Its checkpoint cannot be read. The others go first; where the disk is at fault they wait as well."""
+    wait, text = context.config.pool.machine_wait, f"its checkpoint cannot be read: {printable(str(error))}"
+    is_news = job.error != text
+    waits = {"queued_at": context.utc(), "not_before": context.utc() + wait, "cause": Cause.MACHINE, "error": text}
+    context.ledger.update(job, **waits)
+    if blame(error) is Blame.MACHINE:
+        is_news = context.troubles.begin("checkpoint", f"checkpoints cannot be read: {printable(str(error))}", wait)
+    if is_news:
+        say(Kind.CHECKPOINT_TROUBLE, f"job {job.id}: {text}; it is tried again", job, error=str(error))
 
 
 def _say_started(running: Running) -> None:

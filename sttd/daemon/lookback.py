@@ -53,6 +53,7 @@ class LookBack:
         self._due = now + max(1.0, min(INTERVAL, waits[0] / 10))
         for number, wait in enumerate(waits):
             until = context.utc() - wait
+            self._ends[number] = min(self._ends[number], until)  # else the clock was ahead, and has been set back
             if until <= self._ends[number]:
                 continue
             jobs = context.ledger.filed(self._ends[number], until, PAGE)
@@ -90,6 +91,8 @@ class LookBack:
         current = context.ledger.find(job.id)
         if current is None or current.state is not job.state or current.location != job.location:
             return  # a person has asked for something meanwhile
+        if not context.ledger.is_newest_at(job):
+            return  # the ledger failed when it had taken this page, which was handed over once more
         now = context.utc()
         # its writer may be at work still: the new job starts when nothing more came for a while, and starts anew until then
         not_before = now + max(context.config.settle(), min(60.0, ages(context.config.watch.patience)[0]))

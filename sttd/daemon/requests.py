@@ -150,6 +150,10 @@ def _retry_failed(context: Context, before: Answer) -> Answer:
 
 def retry(context: Context, job: Job) -> str:
     """Queue an ended job again, with all of its attempts, from its checkpoint."""
+    if job.state is State.FAILED and job.plan is not None:
+        raise Refused(
+            f"job {job.id} has just failed and its file is still to be moved to failed/: try again after that"
+        )
     if job.state not in RETRIED or job.plan is not None:
         raise Refused(f"job {job.id} is {job.state}, which cannot be tried again")
     latest = context.ledger.latest(job.source)

@@ -124,8 +124,11 @@ def save(context: Context) -> None:
     waiting = [running for running in context.running.values() if running.unsaved]
     if not waiting:
         return
+    saved: list[tuple[Running, Job]] = []
     with context.ledger.transaction():
-        saved = [(running, context.ledger.update(running.job, **running.unsaved)) for running in waiting]
+        for running in waiting:
+            with guard(context, running.job.id):
+                saved.append((running, context.ledger.update(running.job, **running.unsaved)))
     for running, job in saved:
         running.job, running.unsaved = job, {}
 

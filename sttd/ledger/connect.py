@@ -17,6 +17,7 @@ from sttd.ledger.schema import migrate, require_ours, require_whole
 
 MODE = 0o640  # people of the group read it; only the daemon writes
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 # bytes of a ledger that is looked through at the start, in a tenth of a second; damage in a larger one is told by
 # whatever meets it
 _CHECKED = 32 * 2**20
@@ -108,9 +109,15 @@ def check(db: sqlite3.Connection, path: Path) -> None:
 
 @contextlib.contextmanager
 def told(path: Path) -> Iterator[None]:
-    """SQLite's errors with the path and what to do."""
+    """SQLite's errors with the path and what to do.
+
+    A value that SQLite does not take is no trouble of the disk, which would be over some day: it is a fault in sttd, and
+    stays what it is.
+    """
     try:
         yield
+    except _FAULTS:
+        raise
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED or str(error).startswith("no such table"):
             raise LedgerCorrupt(f"ledger {path}: {error}: the daemon sets it aside and makes it anew") from error

@@ -161,6 +161,12 @@ class Questions:
             (after, until, limit),
         )
 
+    def is_newest_at(self, job: Job) -> bool:
+        """Whether no newer job is about the file at the job's `location`."""
+        query = "SELECT 1 FROM jobs WHERE location = ? AND id > ? LIMIT 1"
+        with told(self.path):
+            return self._db.execute(query, (os.fsencode(job.location or ""), job.id)).fetchone() is None
+
     def looked_for(self) -> list[str]:
         """Sources below the inbox that a worker did not find."""
         query = "SELECT source FROM jobs WHERE state = 'queued' AND cause = 'gone' AND location IS NULL"

@@ -93,7 +93,7 @@ class Ledger(Questions):
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
         self._recorded = []
-        with contextlib.suppress(OSError):  # who asks by `record` is told
+        with contextlib.suppress(OSError, LedgerError):  # who asks by `record` is told; what is committed is done
             self.record()
 
     def record(self) -> None:

@@ -25,7 +25,9 @@ class Bench:
     def __init__(self, context, tmp_path):
         self.context, self.now, self.folder = context, 1e6, tmp_path / "archive"
         self.folder.mkdir()
-        context.clock = context.utc = lambda: self.now
+        self.ahead = 0.0  # seconds that the wall clock is wrong by
+        context.clock = lambda: self.now
+        context.utc = lambda: self.now + self.ahead
         context.inbox = self
         self.expected = []
         self.start()
@@ -99,6 +101,31 @@ def test_what_grows_later_is_seen_by_a_later_look_and_a_restart_misses_none(benc
     bench.turn(60)
     (new,) = bench.queued()
     assert new.size == 20
+
+
+def test_a_clock_that_was_ahead_for_a_moment_ends_no_look(bench):
+    """Without a restart: what was looked at up to a time that has not come is looked at up to now."""
+    bench.turn(10)
+    bench.ahead = 400 * 86_400.0
+    bench.turn(60)
+    bench.ahead = 0.0
+    path, _ = bench.file("a.mp3")
+    path.write_bytes(b"x" * 20)
+    bench.turn(400)
+    assert [job.source for job in bench.queued()] == ["a.mp3"]
+
+
+def test_an_outcome_that_is_handed_over_twice_adds_one_job(bench):
+    """The ledger has taken it, and fails before that is known: the loop hands it over once more."""
+    path, _ = bench.file("a.mp3")
+    path.write_bytes(b"x" * 20)
+    while not bench.errands.under_way:
+        bench.now += 10
+        bench.back.step()
+    finished = bench.inputs.get(timeout=PATIENCE)
+    finished.settle()
+    finished.settle()
+    assert [job.source for job in bench.queued()] == ["a.mp3"]
 
 
 def test_a_touch_is_no_change_and_a_change_of_the_same_size_is_one(bench):

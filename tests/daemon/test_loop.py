@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import signal
 
 import pytest
 
-from sttd.daemon import sweep
+from sttd.daemon import dispatch, results, sweep
 from sttd.daemon.guard import guard
 from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
+from sttd.daemon.troubles import Troubles
 from sttd.errors import LedgerError, UsageError
 from sttd.host.notify import Notifier
 from sttd.job import Identity, State
+from sttd.ledger import Checkpoint
+from sttd.part import Cause
 from tests.harness import PATIENCE
+from tests.properties.stations import Pool
 
 
 def test_a_message_that_meets_a_fault_while_the_ledger_is_in_trouble_does_not_end_the_daemon(stations, monkeypatch):
@@ -92,3 +98,44 @@ def test_a_close_that_goes_wrong_is_an_end_all_the_same(stations, monkeypatch):
     monkeypatch.setattr(context.pool, "close", odd)
     inputs.put(Signal(signal.SIGTERM))
     assert Loop(context, inputs, Notifier()).run(lambda: context.config, drain=False) == 0
+
+
+def test_a_figure_that_the_ledger_does_not_take_fails_its_job_and_no_other(stations):
+    """It was taken for a full disk: the daemon tried it again for ever, and did nothing else."""
+    context, _ = stations
+    context.pool = Pool()
+    for number in range(2):
+        context.ledger.add(f"{number}.mp3", Identity(number, 1), 0.0)
+    dispatch.dispatch(context)
+    odd, sound = context.running.values()
+    odd.unsaved, sound.unsaved = {"progress": math.nan}, {"progress": 1.0}
+    results.save(context)
+    assert context.ledger.get(odd.job.id).state is State.FAILED
+    assert context.ledger.get(sound.job.id).progress == 1.0
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_checkpoint_that_cannot_be_read_lets_the_other_jobs_go_first(stations, monkeypatch, log, number):
+    """One that root had made held up all jobs for ever. A disk that fails holds them up for a while."""
+    context, _ = stations
+    context.pool, now = Pool(), [1e9]
+    context.clock = context.utc = lambda: now[0]
+    context.troubles = Troubles(context.clock)
+    real = Checkpoint.resume
+
+    def resume(checkpoint):
+        if checkpoint.path.parent.name == "1":
+            raise OSError(number, "no", str(checkpoint.path))
+        return real(checkpoint)
+
+    monkeypatch.setattr(Checkpoint, "resume", resume)
+    for source in "ab":
+        context.ledger.add(source, Identity(1, 1), now[0])
+    for _ in range(4):
+        dispatch.dispatch(context)
+        now[0] += context.config.pool.machine_wait + 1
+    assert list(context.running) == ["2.0"]
+    row = context.ledger.get(1)
+    assert (row.state, row.cause, row.attempt) == (State.QUEUED, Cause.MACHINE, 0)
+    lines = [line for line in log if "its checkpoint cannot be read" in line]
+    assert 0 < len(lines) <= 2, "not one for each try"

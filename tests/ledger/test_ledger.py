@@ -104,6 +104,19 @@ def test_a_transaction_is_whole_or_nothing(ledger):
     assert ledger.jobs() == []
 
 
+def test_what_was_committed_is_done_whatever_becomes_of_the_manifest(ledger, monkeypatch):
+    """Who asked for it would do it once more."""
+
+    def fails():
+        raise LedgerError("disk I/O error")
+
+    monkeypatch.setattr(ledger, "record", fails)
+    with ledger.transaction():
+        ledger.add("a.mp3", SOUND, 0.0, state=State.DONE)
+    assert ledger.counts()[State.DONE] == 1
+    assert not ledger.is_recorded
+
+
 def test_in_each_queue_of_an_owner_the_job_that_waits_longest_is_next(ledger):
     """None before its time, none that waits for a twin; how much service a job has had changes nothing in its queue."""
     late = ledger.add("late.mp3", SOUND, 20.0)
