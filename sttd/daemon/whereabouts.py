@@ -66,6 +66,8 @@ def strange(context: Context, event: Strange) -> None:
 def look_after(context: Context) -> None:
     """Log once that the inbox is away, hangs, or is no longer looked at, and once that this is over."""
     where, inbox = context.whereabouts, context.inbox
+    if context.stopping:  # the inbox has been let go of: that is no news of it
+        return
     away = None if inbox is None else inbox.away
     if away is None:
         where.advice = ""

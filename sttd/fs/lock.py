@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import socket
 import stat
 import time
 from collections.abc import Iterator
@@ -43,12 +44,31 @@ class Lock:
         if not taken:
             os.close(handle)
             raise AlreadyRunning(f"another sttd holds {what} {path.parent}: stop it, or choose another folder")
-        self._handle: int | None = handle
+        self._parked: socket.socket | None = _parked(handle)
 
     def release(self) -> None:
-        handle, self._handle = self._handle, None
-        if handle is not None:
+        parked, self._parked = self._parked, None
+        if parked is not None:
+            parked.close()
+
+
+def _parked(handle: int) -> socket.socket:
+    """Move the locked file out of the table of open files, into the queue of a socket; it is unlocked when that is closed.
+
+    A process that ends closes what is in its table, and for a file on a FUSE mount the kernel then waits for the server, where no
+    signal reaches it: the process would not end while a share hangs. What is on its way through a socket (SCM_RIGHTS in
+    unix(7)) is let go of without a word to the server. The lock is the open file's, not the number's (flock(2)).
+    """
+    here, there = socket.socketpair()
+    with there:
+        try:
+            socket.send_fds(there, [b"l"], [handle])
+        except OSError:
+            here.close()
+            raise
+        finally:
             os.close(handle)
+    return here
 
 
 def _taken(handle: int) -> bool:

@@ -108,3 +108,13 @@ def test_an_inbox_that_hangs_is_logged_once_and_once_when_it_is_over(context, lo
         "the inbox is away: /in does not answer; what waits goes on waiting",
         "the inbox is back",
     ]
+
+
+def test_a_stop_while_the_inbox_hangs_does_not_log_that_it_is_back(context, log):
+    """Its thread has been let go of by then and says nothing any more."""
+    context.inbox.away = "/in does not answer"
+    whereabouts.look_after(context)
+    log.clear()
+    context.stopping, context.inbox.away = True, None
+    whereabouts.look_after(context)
+    assert log == []

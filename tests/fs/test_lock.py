@@ -114,3 +114,17 @@ def test_nobody_but_its_holder_can_have_a_share_of_it(folder, umask, old):
     assert "PermissionError" in as_nobody(look).err
     lock.release()
     assert as_nobody(look, (GROUP,)).out == "False\n"
+
+
+def test_a_held_lock_is_no_open_file_of_the_process(folder):
+    """A process that ends closes its open files, and for one on a FUSE share that hangs the kernel waits, whatever the signal."""
+    path = folder / "lock"
+    held = Lock(path, "the state folder")
+    assert path not in [Path(number.readlink()) for number in Path("/proc/self/fd").iterdir() if number.is_symlink()]
+    assert is_held(path)
+    with pytest.raises(AlreadyRunning):
+        Lock(path, "the state folder")
+    held.release()
+    held.release()
+    assert not is_held(path)
+    Lock(path, "the state folder").release()
