@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from sttd.pool.local.pool import LocalPool
 from sttd.rules.deadlines import Deadlines
 
 __all__ = ["run", "transcribe"]
+
+TIDY = 2.0  # seconds that the empty staging folder may take to go
 
 
 def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> int:
@@ -148,5 +151,12 @@ def _stations(
             context.checks.close()
             context.upkeep.close()
             ledger.close()
-            if not context.operations():  # else a mount may hang, and would hang this thread too
-                outbox.tidy(config)
+            if not context.operations():  # else a mount hangs, perhaps
+                _tidy(config)
+
+
+def _tidy(config: Config) -> None:
+    """Leave no empty folder among the transcripts. On a share that hangs it stays, and the daemon ends."""
+    thread = threading.Thread(target=outbox.tidy, args=(config,), name="tidy", daemon=True)
+    thread.start()
+    thread.join(TIDY)

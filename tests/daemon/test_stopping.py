@@ -12,6 +12,7 @@ from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
 from sttd.host.notify import Notifier
 from tests.harness import PATIENCE, wait_for
+from tests.shares import hanging
 
 
 def run(context, inputs, grace: float, signals: int) -> int:
@@ -45,3 +46,12 @@ def test_file_work_that_ends_within_the_grace_is_waited_for(stations):
     wait_for(context.errands.operations, "it is under way")
     assert run(context, inputs, 3600.0, 1) == 0
     assert done == [True]
+
+
+def test_a_daemon_ends_while_the_transcripts_lie_on_a_share_that_hangs(make_daemon):
+    """It had nothing to do there but to remove an empty folder of its own."""
+    daemon = make_daemon()
+    daemon.transcripts.mkdir()
+    daemon.start().wait_log("watches")
+    with hanging(daemon.transcripts):
+        assert daemon.stop() == 0
