@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 
 LIMIT = 255  # bytes of one name: NAME_MAX of every Linux file system that matters
+SHORTEST_LIMIT = 143  # bytes: of eCryptfs, with which NAS encrypt folders
 _LONGEST_SUFFIX = 32  # bytes; what is longer behind a dot is part of the stem
 
 RECORD = ".error.json"  # behind the name of a source in failed/
@@ -129,13 +130,15 @@ def fit_folders(folders: tuple[str, ...], room: int) -> tuple[str, ...]:
 def private(job: int, word: str, name: str) -> str:
     """The name of a source while it is being filed away: a dotfile, never a job, that tells whose it is.
 
+    It is no longer than the file system has shown that it takes.
+
     Args:
         job: the number of the job.
         word: 16 hexadecimal digits that nobody can guess, so that nothing can be put there before.
         name: of the source.
     """
     stem, suffix = _parts(name)
-    return fit(f".sttd-{job}-{word}.filing.{stem}", suffix)
+    return fit(f".sttd-{job}-{word}.filing.{stem}", suffix, max(len(os.fsencode(name)), SHORTEST_LIMIT))
 
 
 def of_private(name: str) -> tuple[int, str] | None:
@@ -144,9 +147,9 @@ def of_private(name: str) -> tuple[int, str] | None:
     return None if found is None else (int(found[1]), found[3])
 
 
-def fit(stem: str, tail: str) -> str:
-    """`stem` and `tail` as one name of at most 255 bytes, for which only the stem is cut."""
-    return cut(stem, LIMIT - len(os.fsencode(tail))) + tail
+def fit(stem: str, tail: str, limit: int = LIMIT) -> str:
+    """`stem` and `tail` as one name of at most `limit` bytes, for which only the stem is cut."""
+    return cut(stem, limit - len(os.fsencode(tail))) + tail
 
 
 def cut(stem: str, most: int) -> str:

@@ -65,6 +65,33 @@ def test_a_failed_source_whose_name_is_refused_is_put_aside_under_one_that_fits(
     assert not source.exists()
 
 
+@pytest.mark.parametrize("length", [50, 110, 143])
+def test_a_name_of_any_length_that_its_file_system_took_is_filed_away(tmp_path, monkeypatch, length):
+    """eCryptfs, and with it encrypted folders of a NAS, takes 143 bytes of a name: a source's private name may have no more."""
+    config, job, source = make(tmp_path, rel="ก" * ((length - 4) // 3) + "x" * ((length - 4) % 3) + ".mp3")
+    assert len(os.fsencode(job.source)) == length
+
+    def refusing(call):
+        def answer(*args, **more):
+            if any(len(os.fsencode(os.path.basename(arg))) > 143 for arg in args if isinstance(arg, str)):
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            return call(*args, **more)
+
+        return answer
+
+    monkeypatch.setattr("sttd.fs.moves._rename_noreplace", lambda *_: False)
+    for name in ("link", "mkdir", "stat", "rename", "open", "unlink"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+    filed = commit(config, job)
+    assert os.path.basename(filed.location) == job.source
+    assert all(map(os.path.exists, filed.outputs))
+    assert len(filed.outputs) == len(FORMATS)
+    assert not source.exists()
+    put = outbox.file_failure(make(tmp_path, rel=job.source)[1].evolve(error="no audio"), config, Places(config.paths))
+    assert os.path.basename(put.location) == job.source
+    assert not source.exists()
+
+
 @pytest.mark.parametrize("where", ["transcripts", "archive", "failed"])
 def test_a_folder_named_like_a_file_gets_a_number(tmp_path, where):
     """A file or a link that has the folder's name keeps it; the job waits for nobody."""
