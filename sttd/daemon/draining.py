@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sttd.daemon.context import Context
+from sttd.daemon.whereabouts import is_away_for_long
 from sttd.job import State
 from sttd.rules.policy import AT_FAULT
 
@@ -15,7 +16,7 @@ def is_drained(context: Context) -> bool:
     if not all(context.filing.waits(number, now) for number in context.ledger.planned()):
         return False
     if context.inbox is not None and not context.inbox.idle():
-        return False
+        return is_away_for_long(context)
     waiting = context.ledger.counts()[State.QUEUED]
     return not waiting or context.troubles.hold() or context.ledger.only_waits_for(tuple(AT_FAULT))
 
@@ -26,9 +27,16 @@ def left(context: Context) -> int:
     return counts[State.QUEUED] + counts[State.COMMITTING]
 
 
+def is_whole(context: Context) -> bool:
+    """Whether each file that was dropped has its result."""
+    return not context.failed_now and not left(context) and not is_away_for_long(context)
+
+
 def outcome(context: Context) -> str:
     """Why the daemon ends."""
     waiting, troubles = left(context), context.troubles.texts()
+    if not waiting and is_away_for_long(context):
+        return "; ".join(troubles)
     if not waiting:
         return "every file has come to its end"
     jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"

@@ -25,7 +25,7 @@ from sttd.daemon import (
     whereabouts,
 )
 from sttd.daemon.context import Context
-from sttd.daemon.draining import is_drained, left, outcome
+from sttd.daemon.draining import is_drained, is_whole, outcome
 from sttd.daemon.errands import Errands, Finished
 from sttd.daemon.guard import guard
 from sttd.daemon.life import Life, held_up
@@ -273,7 +273,7 @@ class Loop:
         """A daemon that was told to stop did well; one that drained did where every job has its transcript."""
         if self._interrupted:
             return INTERRUPTED
-        return 1 if self._drained_out and (self._context.failed_now or left(self._context)) else 0
+        return 1 if self._drained_out and not is_whole(self._context) else 0
 
     def _trouble(self, name: str, error: LedgerError | OSError) -> None:
         """The ledger cannot be written, or the system gives no more files: say it once, and try again in a while.

@@ -19,6 +19,7 @@ from sttd.fs.sparse import is_unwritten
 from sttd.host.events import Kind, say
 from sttd.job import ENDED, Identity, Job, State
 from sttd.part import Cause
+from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
 CHECKS = 4  # content checks posted at a time
@@ -142,7 +143,7 @@ def _comes_to_a_result(original: Job) -> bool:
     """Whether twins do well to wait for a job that has not come to its end."""
     if original.state in ENDED or not original.sha256:  # without one: it is about another version of its file by now
         return False
-    return original.state is not State.QUEUED or original.cause not in (Cause.UNREADABLE, Cause.GONE)
+    return original.state is not State.QUEUED or original.cause not in (*AT_FAULT, Cause.GONE)
 
 
 def _copy(context: Context, twin: Job, original: Job) -> None:

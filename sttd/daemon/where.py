@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Whereabouts:
     reason: str | None = None  # why the inbox is away, as the log has it; None: it is not
+    since: float = math.inf  # monotonic seconds: when that began
     advice: str = ""  # which jobs wait for files that a strange folder does not have, and what to do
     former: list[str] | None = None  # folders that were the inbox; None: not read from the ledger yet
     said: set[str] = field(default_factory=set)  # former inboxes whose waiting jobs the log has named

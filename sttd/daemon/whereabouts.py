@@ -7,6 +7,7 @@ one waits alone: its jobs name their files by the whole path from then on, and n
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
@@ -74,6 +75,7 @@ def look_after(context: Context) -> None:
     reason = f"{away}; {where.advice}" if away and where.advice else away
     if reason == where.reason:
         return
+    where.since = math.inf if reason is None else min(where.since, context.clock())
     where.reason = reason
     context.troubles.drop("inbox")
     if reason is None:
@@ -81,6 +83,11 @@ def look_after(context: Context) -> None:
     else:
         say(Kind.INBOX_AWAY, f"the inbox is away: {printable(reason)}; what waits goes on waiting", error=reason)
         context.troubles.begin("inbox", f"inbox away: {printable(reason)}")
+
+
+def is_away_for_long(context: Context) -> bool:
+    """Whether the inbox has been away for so long that nobody who wants an end should wait for it."""
+    return context.clock() - context.whereabouts.since >= context.config.pool.machine_wait
 
 
 def waits_alone(context: Context, job: Job) -> bool:

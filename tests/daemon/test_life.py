@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from sttd.daemon.draining import outcome
+from sttd.daemon import whereabouts
+from sttd.daemon.draining import is_drained, is_whole, outcome
 from sttd.daemon.life import Life
 from sttd.host.notify import Notifier
 from sttd.job import Identity
@@ -54,3 +55,30 @@ def test_a_drain_that_leaves_jobs_does_not_say_that_all_is_done(stations):
     context.ledger.add("b.mp3", Identity(1, 1), 1.0)
     context.troubles.begin("model", "no model: 'small' is not here")
     assert outcome(context) == "2 jobs wait for what is wrong with this machine: no model: 'small' is not here"
+
+
+class AwayInbox:
+    """One on a share that is not mounted."""
+
+    away: str | None = "/srv/inbox does not answer"
+
+    def idle(self) -> bool:
+        return self.away is None
+
+
+def test_a_drain_ends_with_1_where_the_inbox_stays_away(stations):
+    """It waited for ever, with the state folder locked, for a share that nobody mounts."""
+    context, _ = stations
+    now = [0.0]
+    context.clock, context.inbox = (lambda: now[0]), AwayInbox()
+    whereabouts.look_after(context)
+    now[0] += context.config.pool.machine_wait - 1
+    assert not is_drained(context), "a share that is slow at the start"
+    now[0] += 1
+    assert is_drained(context)
+    assert outcome(context) == "inbox away: /srv/inbox does not answer"
+    assert not is_whole(context)
+    context.inbox.away = None
+    whereabouts.look_after(context)
+    assert is_drained(context)
+    assert is_whole(context)

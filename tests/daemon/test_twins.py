@@ -115,7 +115,7 @@ def test_no_copy_begins_while_results_cannot_be_put_in_place(stations):
     assert context.ledger.counts()[State.COMMITTING] == 1
 
 
-@pytest.mark.parametrize("why", ["changed", "unreadable", "gone", None])
+@pytest.mark.parametrize("why", ["changed", "unreadable", "gone", "machine", None])
 def test_a_twin_does_not_wait_for_a_job_that_waits_itself(stations, why):
     """Its original was changed under its worker, or may not be read between two slices: it may wait for ever."""
     context, _ = stations
