@@ -35,25 +35,26 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
         raise
     except Exception as error:
         logger.exception("a fault in sttd, met with job {}", job_id)
+        context.checking.end(job_id)
+        context.looking.discard(job_id)
+        words, job = f"{type(error).__name__}: {error}", context.ledger.find(job_id)
+        if job is not None and job.state in ENDED:
+            _put_off(context, job, words)
+            return
         if context.faults.met(job_id):
             raise
-        give_up(context, job_id, f"{type(error).__name__}: {error}")
+        give_up(context, job_id, words)
 
 
 def give_up(context: Context, job_id: int, error: str) -> None:
     """Fail a job for a fault in sttd. Its source is put aside by the next sweep."""
     context.filing.end(job_id)
-    context.checking.end(job_id)
-    context.looking.discard(job_id)
     running = context.attempt_of(job_id)
     if running is not None:
         context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
         attempts.forget(context, running)
     job = context.ledger.find(job_id)
-    if job is None:
-        return
-    if job.state in ENDED:
-        _let_go(context, job, error)
+    if job is None or job.state in ENDED:
         return
     retry = printable(f"{context.config.program} retry {job_id}")
     text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it; then `{retry}`"
@@ -66,9 +67,14 @@ def give_up(context: Context, job_id: int, error: str) -> None:
     say(Kind.JOB_FAILED, f"job {job_id}: {printable(job.source)} failed: {text}", job, error=text)
 
 
-def _let_go(context: Context, job: Job, error: str) -> None:
-    """A failed job whose source cannot be put aside for a fault in sttd: the next try would meet it too."""
-    if job.plan is not None:
-        context.ledger.update(job, plan=None)
-        text = f"job {job.id}: {printable(job.source)} stays where it is: a fault in sttd ({printable(error)})"
-        say(Kind.RESULT_TROUBLE, text, job, error=error)
+def _put_off(context: Context, job: Job, error: str) -> None:
+    """A job that has ended, whose source cannot be put aside for a fault in sttd: it alone waits, longer and longer.
+
+    It does not count among those that end the daemon: the next start would meet it again.
+    """
+    context.filing.put_off(job.id, context.clock(), context.config.pool.machine_wait, growing=True)
+    text = (
+        f"job {job.id}: {printable(job.source)}: its source cannot be put aside: a fault in sttd ({printable(error)})"
+    )
+    if job.plan is not None and context.troubles.begin_for(job.id, f"job {job.id}", text):
+        say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", job, error=error)

@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from sttd.daemon import dispatch, results, sweep
+from sttd.daemon.faults import MOST
 from sttd.daemon.guard import guard
 from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
@@ -72,14 +73,19 @@ def test_an_error_about_one_job_that_nobody_answers_fails_that_job(stations):
     assert context.ledger.get(job.id).state is State.FAILED
 
 
-def test_a_failed_job_whose_source_meets_a_fault_each_time_is_let_go(stations, log):
-    """It stays where it is. Once a second it met the fault again, and three of them ended the daemon, at each start too."""
+def test_failed_jobs_whose_sources_meet_a_fault_each_time_wait_alone(stations, log):
+    """Each was tried once a second, and three of them ended the daemon, at each start too."""
     context, _ = stations
-    job = context.ledger.add("a.mp3", Identity(1, 1), 0.0, state=State.FAILED, plan={"step": "fail"}, finished_at=0.0)
-    with guard(context, job.id):
-        raise KeyError("odd")
-    assert context.ledger.planned() == []
-    assert [line for line in log if "a.mp3 stays where it is" in line]
+    failed = {"state": State.FAILED, "plan": {"step": "fail"}, "finished_at": 0.0}
+    for number in range(1, 2 * MOST):
+        context.ledger.add(f"{number}.mp3", Identity(1, 1), 0.0, **failed)
+        for _ in range(2):
+            with guard(context, number):
+                raise KeyError("odd")
+        assert context.filing.waits(number, context.clock())
+    assert len(context.ledger.planned()) == len(context.troubles.jobs()) == 2 * MOST - 1
+    assert len([line for line in log if "its source cannot be put aside" in line]) == 2 * MOST - 1
+    assert not context.troubles.hold()
 
 
 def test_a_folder_of_a_strange_name_among_the_checkpoints_does_not_prevent_a_start(stations):
