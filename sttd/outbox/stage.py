@@ -17,6 +17,7 @@ from sttd.fs import moves
 from sttd.fs.blame import Blame, blame
 from sttd.fs.digest import digest_of
 from sttd.fs.folder import Folder
+from sttd.fs.regular import NotRegular, open_regular
 from sttd.job import Identity, Job
 from sttd.outbox import names
 from sttd.outbox.formats import FORMATS
@@ -136,7 +137,7 @@ def stage_copy(job: Job, original: Job, config: Config, places: Places) -> Plan 
     path = next((path for path in original.outputs if path.endswith(".json")), None)
     if path is None or original.fallback_reason or not all(map(os.path.lexists, original.outputs)):
         return None
-    with contextlib.suppress(FileNotFoundError, Altered), Path(path).open("rb") as file:
+    with contextlib.suppress(FileNotFoundError, NotRegular, Altered), os.fdopen(open_regular(path), "rb") as file:
         meta, _ = read(file)
         if meta.sha256 == job.sha256:
             # read again for each format: a long recording's segments are never all in memory

@@ -160,3 +160,25 @@ def test_a_source_that_is_a_link_by_now_is_not_what_was_transcribed(tmp_path):
     assert source.is_symlink()
     assert (tmp_path / "elsewhere.mp3").exists()
     assert files_in(tmp_path / "archive") == []
+
+
+@pytest.mark.parametrize("what", ["fifo", "link"])
+def test_a_transcript_that_somebody_put_something_else_in_the_place_of_is_not_copied(tmp_path, what):
+    """A FIFO would hold the thread for file work until somebody wrote to it, and for ever where nobody does."""
+    config, job, _ = make(tmp_path)
+    plan = stage(config, job)
+    original = dataclasses.replace(job, outputs=keep(config, plan).outputs)
+    config, twin, _ = make(tmp_path, rel="sub/other.mp3", number=2)
+    twin = dataclasses.replace(twin, sha256=plan.sha256)
+    assert outbox.stage_copy(twin, original, config, outbox.Places(config.paths)) is not None
+    (path,) = [Path(path) for path in original.outputs if path.endswith("json")]
+    path.rename(tmp_path / "kept")
+    os.mkfifo(path) if what == "fifo" else path.symlink_to(tmp_path / "kept")
+    copied: list[outbox.Plan | None] = []
+    copying = threading.Thread(
+        target=lambda: copied.append(outbox.stage_copy(twin, original, config, outbox.Places(config.paths))),
+        daemon=True,
+    )
+    copying.start()
+    copying.join(PATIENCE / 4)
+    assert copied == [None]
