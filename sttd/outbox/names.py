@@ -138,7 +138,8 @@ def private(job: int, word: str, name: str) -> str:
         name: of the source.
     """
     stem, suffix = _parts(name)
-    return fit(f".sttd-{job}-{word}.filing.{stem}", suffix, max(len(os.fsencode(name)), SHORTEST_LIMIT))
+    shown = min(LIMIT, max(len(os.fsencode(name)), SHORTEST_LIMIT))
+    return fit(f".sttd-{job}-{word}.filing.{stem}", suffix, shown)
 
 
 def of_private(name: str) -> tuple[int, str] | None:

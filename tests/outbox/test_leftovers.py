@@ -101,6 +101,8 @@ def test_no_private_name_is_too_long_and_each_tells_its_source():
     long = names.private(10**9, WORD, "ก" * 83 + ".mp3")
     assert len(os.fsencode(long)) <= 255
     assert names.of_private(long)[1].endswith(".mp3")
+    longest = names.private(7, WORD, "ก" * 250 + ".mp3")  # NTFS, exFAT and SMB count letters: 254 of them here
+    assert len(os.fsencode(longest)) <= 255
     assert names.of_private(".sttd.lock") is None
 
 
