@@ -123,6 +123,8 @@ def _done(context: Context, row: Job, filed: outbox.Filed) -> None:
     context.troubles.end_for(row.id)
     context.troubles.end("outbox")
     look_again(context, row)
+    if filed.changed and context.inbox is not None:
+        context.inbox.kick()  # what it saw of the file as it is now has just been forgotten
     forget_checkpoint(context, done)
     work = lambda: outbox.forget(done, context.config, context.places)  # noqa: E731
     context.errands.post("removes an empty staging folder", work, _nothing, _nothing)

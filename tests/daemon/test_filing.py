@@ -12,6 +12,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from sttd import outbox
 from sttd.configfile import load
 from sttd.daemon import filing, orders, twins
 from sttd.daemon.context import Context
@@ -52,6 +53,39 @@ def test_a_source_that_changed_after_its_transcript_starts_again_and_holds_nobod
     assert job.identity == Identity.of(path.stat())
     assert not context.troubles.hold()
     assert not len(context.filing)
+
+
+class Kicked:
+    """As much of an inbox as filing asks for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def forget(self, rel: str) -> None:
+        self.asked.append(f"forget {rel}")
+
+    def kick(self) -> None:
+        self.asked.append("kick")
+
+
+def test_a_source_that_changes_while_it_is_filed_away_is_looked_for_at_once(stations, monkeypatch):
+    """What the inbox saw of it meanwhile is forgotten with the old file. Without a walk it lay there until the next rescan."""
+    context, inputs = stations
+    path, job = transcribed(context)
+    context.inbox = Kicked()
+    keep = outbox.keep
+
+    def late(plan, places):
+        path.write_bytes(b"its recorder went on")
+        return keep(plan, places)
+
+    monkeypatch.setattr(outbox, "keep", late)
+    (context.config.paths.inbox / ".sttd.lock").touch()
+    stage(context, inputs, job)
+    inputs.get(timeout=PATIENCE).settle()
+    job = context.ledger.get(job.id)
+    assert (job.state, job.location, path.exists()) == (State.DONE, None, True)
+    assert context.inbox.asked[-2:] == ["forget talk.flac", "kick"]
 
 
 def test_a_source_that_is_gone_after_its_transcript_waits_for_the_inbox_to_say_so(stations):
