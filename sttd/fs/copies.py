@@ -15,6 +15,10 @@ TICK = 2 * 10**9  # nanoseconds: the coarsest clock of a file system, vfat's
 # Nanoseconds: what times are multiples of, and how far from what was asked for. NTFS and SMB, NFS 3 and UDF, FUSE programs
 # that count milliseconds; 10 ms to 2 s: exFAT, ext3, HFS+, vfat
 _CLOCKS = ((100, 100), (1000, 1000), (10**6, 10**6), (10**7, TICK))
+# Seconds since the epoch between which file systems keep times: exFAT and vfat, NFS 3 and SFTP, old inodes of ext4 and XFS.
+# What is beyond becomes the limit itself; exFAT and vfat keep local time, which moves theirs by some hours
+_FIRST, _LAST = (-(2**31), 0, 315_532_800), (2**31 - 1, 2**32 - 1, 4_354_819_199)
+_DAY = 86_400 * 10**9  # nanoseconds
 _BLOCK = 2**20  # bytes
 
 
@@ -67,7 +71,9 @@ def is_copy(source: Folder, name: str, target: Folder, new: str) -> bool:
 def is_same_time(stored: int, wanted: int) -> bool:
     """Whether a file system may have made `stored` of a time of change, in nanoseconds, that it was given."""
     apart = abs(stored - wanted)
-    return apart == 0 or any(stored % step == 0 and apart < most for step, most in _CLOCKS)
+    if apart == 0 or any(stored % step == 0 and apart < most for step, most in _CLOCKS):
+        return True
+    return any(abs(stored - limit * 10**9) < _DAY for limit in (_FIRST if wanted < stored else _LAST))
 
 
 @contextlib.contextmanager

@@ -208,6 +208,35 @@ def test_an_archive_whose_clock_has_coarser_ticks_takes_sources(tmp_path, other_
     assert keep(config, plan).location == filed.location  # killed, and done again
 
 
+@pytest.mark.parametrize(
+    ("seconds", "first", "last"),
+    [
+        (0, 315_532_800 - 7200, 4_354_819_198),
+        (12_345, 315_532_800 + 43_200, 4_354_819_198),
+        (-5, 0, 2**32 - 1),
+        (2**31 + 7, -(2**31), 2**31 - 1),
+        (2**33, 315_532_800, 4_354_819_198),
+    ],
+)
+def test_an_archive_that_cannot_keep_the_time_of_a_source_takes_it(
+    tmp_path, other_disk, monkeypatch, seconds, first, last
+):
+    """A recorder without a clock dates its files 1970, and exFAT begins in 1980: the copy has another time, and is the copy."""
+    config, job, source = make(tmp_path, archive=other_disk)
+    os.utime(source, ns=(0, seconds * 10**9))
+    job = Job(job.id, job.source, job.size, seconds * 10**9, language="en", model="demo", requested_model="demo")
+    set_times = os.utime
+    limits = first * 10**9, last * 10**9
+    monkeypatch.setattr(
+        os, "utime", lambda file, ns: set_times(file, ns=tuple(max(limits[0], min(time, limits[1])) for time in ns))
+    )
+    plan = stage(config, job)
+    filed = outbox.keep(plan, outbox.Places(config.paths))
+    assert (filed.changed, filed.location) == (False, f"{other_disk}/sub/talk.mp3")
+    assert not source.exists()
+    assert keep(config, plan).location == filed.location
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("taken", [False, True])
 def test_a_commit_killed_anywhere_is_finished_by_the_next_start(tmp_path, elsewhere, taken):
