@@ -21,15 +21,18 @@ _BUNDLES = (".download",)  # folders that a program calls so until the file in t
 _UNPACKING = ("_UNPACK_", "_FAILED_")  # what the names of folders begin with in which an archive is unpacked: SABnzbd
 # In lower case. Recycle bins and snapshots of Windows, Synology, QNAP, Asustor, Buffalo, NetGear and of Samba's modules;
 # thumbnails under the recording's own name (@eaDir); what macOS, Windows and ext4 put beside people's files; NZBGet's
-# unpacking folder. Those that begin with a dot or `~` need no mention: .Trash-1000, .snapshot, .zfs, ~snapshot, .AppleDouble
+# unpacking folder; what Windows' file replication puts aside. Those that begin with a dot or `~` need no mention: .Trash-1000,
+# .snapshot, .zfs, ~snapshot, .AppleDouble
 _FOREIGN_FOLDERS = frozenset(
     {
         "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "@eadir", "@sharebin", "@__thumb", "@.streams",
         "$recycle.bin", "recycler", "recycled", "recycle.bin", "recycle bin", "trashbox", "network trash folder",
         "system volume information", "temporary items", "thevolumesettingsfolder", "__macosx", "lost+found", "_unpack",
+        "dfsrprivate", "@sharesnap",
     }
 )  # fmt: skip
-_FOREIGN_PATTERN = re.compile(r"found\.\d{3}|@gmt-[\d.-]+|#snapshot.*")  # chkdsk's finds; Samba's shadow copies
+# chkdsk's finds; Samba's shadow copies; Synology's snapshots; D-Link's recycle bins
+_FOREIGN_PATTERN = re.compile(r"found\.\d{3}|@gmt-[\d.-]+|#snapshot.*|recycle bin - .+")
 
 
 class Why(enum.StrEnum):

@@ -70,6 +70,7 @@ def test_suffixes_may_be_written_with_a_dot_and_in_any_case():
                 "#recycle", "@Recycle", "a/$RECYCLE.BIN/S-1-5-21-1", "RECYCLER", "#snapshot/GMT-2026",
                 "@Recently-Snapshot/d1", "@GMT-2026.11.26-19.00.00", "@tmp", "System Volume Information", "FOUND.000",
                 "FOUND.012", "Network Trash Folder", "__MACOSX/a", "show/_unpack",
+                "DfsrPrivate/ConflictAndDeleted", "@sharesnap/1", "Recycle Bin - Volume_1",
             )
         ],
         (".Trash-1000/files/talk.mp3", Why.HIDDEN),
