@@ -12,6 +12,7 @@ from loguru import logger
 
 from sttd.daemon import attempts
 from sttd.daemon.context import Context
+from sttd.daemon.faults import MOST
 from sttd.errors import LedgerError, NoSuchJob, Stale
 from sttd.host.events import Kind, say
 from sttd.job import ENDED, Job, State
@@ -43,7 +44,10 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
             return
         if context.faults.met(job_id):
             raise
-        give_up(context, job_id, words)
+        if job is not None and _has_promised(job) and context.faults.times(job_id) < MOST:
+            _put_off(context, job, words)
+        else:
+            give_up(context, job_id, words)
 
 
 def give_up(context: Context, job_id: int, error: str) -> None:
@@ -67,14 +71,17 @@ def give_up(context: Context, job_id: int, error: str) -> None:
     say(Kind.JOB_FAILED, f"job {job_id}: {printable(job.source)} failed: {text}", job, error=text)
 
 
-def _put_off(context: Context, job: Job, error: str) -> None:
-    """A job that has ended, whose source cannot be put aside for a fault in sttd: it alone waits, longer and longer.
+def _has_promised(job: Job) -> bool:
+    """Whether results of the job may be in place already, and its source filed away: see filing.py."""
+    return job.state is State.COMMITTING and job.plan is not None and "step" not in job.plan
 
-    It does not count among those that end the daemon: the next start would meet it again.
+
+def _put_off(context: Context, job: Job, error: str) -> None:
+    """A job whose files meet a fault in sttd where it cannot fail, or has failed already: it alone waits, longer and longer.
+
+    One that has ended does not count among those that end the daemon: the next start would meet it again.
     """
     context.filing.put_off(job.id, context.clock(), context.config.pool.machine_wait, growing=True)
-    text = (
-        f"job {job.id}: {printable(job.source)}: its source cannot be put aside: a fault in sttd ({printable(error)})"
-    )
+    text = f"job {job.id}: {printable(job.source)}: its files cannot be moved: a fault in sttd ({printable(error)})"
     if job.plan is not None and context.troubles.begin_for(job.id, f"job {job.id}", text):
         say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", job, error=error)

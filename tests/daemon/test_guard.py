@@ -42,6 +42,20 @@ def test_a_job_whose_file_was_being_looked_at_is_looked_at_again_after_a_retry(s
     assert context.looking == set()
 
 
+def test_a_job_whose_results_may_be_in_place_goes_on_with_its_promise(stations):
+    """It failed, with its transcript in place and its source archived. A fault that stays fails it after all."""
+    context, _ = stations
+    promise = {"source": "a.mp3"}  # a plan without a step
+    job(context, state=State.COMMITTING, plan=promise)
+    for _ in range(MOST - 1):
+        meet(context, 1)
+        row = context.ledger.get(1)
+        assert (row.state, row.plan) == (State.COMMITTING, promise)
+        assert context.filing.waits(1, context.clock())
+    meet(context, 1)
+    assert context.ledger.get(1).state is State.FAILED
+
+
 def test_faults_with_different_jobs_in_a_row_end_the_daemon(stations):
     """Then it is no odd recording: systemd starts it anew, or tells that it does not work."""
     context, _ = stations

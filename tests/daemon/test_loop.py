@@ -84,7 +84,7 @@ def test_failed_jobs_whose_sources_meet_a_fault_each_time_wait_alone(stations, l
                 raise KeyError("odd")
         assert context.filing.waits(number, context.clock())
     assert len(context.ledger.planned()) == len(context.troubles.jobs()) == 2 * MOST - 1
-    assert len([line for line in log if "its source cannot be put aside" in line]) == 2 * MOST - 1
+    assert len([line for line in log if "its files cannot be moved" in line]) == 2 * MOST - 1
     assert not context.troubles.hold()
 
 
