@@ -84,7 +84,8 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_taken_as_it_is_now(make_daem
     long(daemon.inbox / "talk.flac")
     daemon.start()
     wait_for(daemon.checkpoint, "a chunk is checkpointed")
-    os.truncate(daemon.inbox / "talk.flac", 20_000)
+    with (daemon.inbox / "talk.flac").open("r+b") as file:  # closed again: its writer is known to have ended
+        file.truncate(20_000)
     job = daemon.wait_state(State.DONE)
     assert (job.size, job.attempts) == (20_000, 0)
     assert any("ends early" in warning for warning in daemon.result("talk.flac", job.language)["warnings"])

@@ -12,6 +12,7 @@ from collections import Counter
 import pytest
 
 from sttd.job import State
+from sttd.outbox.places import MARK
 from sttd.part import Cause
 from sttd.text import printable
 from tests import speech
@@ -147,7 +148,7 @@ def test_no_name_of_a_result_is_too_long_hidden_or_outside_its_folder(run):
 def test_nothing_of_ours_is_left_behind(run):
     for folder in (run.daemon.transcripts, run.daemon.archive, run.daemon.failed):
         left = [path for path in folder.rglob(".sttd*") if not path.is_dir() or any(path.iterdir())]
-        assert left == []
+        assert left == [folder / MARK]
     assert not any((run.daemon.state / "work").iterdir())
     assert not (run.daemon.root / "pwned").exists()
 
@@ -186,7 +187,11 @@ def test_no_process_opens_a_socket_or_starts_a_program(run):
 def test_each_recording_is_opened_with_care_and_leads_to_no_other_file(run):
     """Every path that any process opened: the recordings, sttd's own folders, the interpreter and its libraries."""
     inbox = os.fsencode(run.daemon.inbox)
-    sources = Counter(os.fsdecode(call.path.removeprefix(inbox + b"/")) for call in run.calls if call.is_source)
+    sources = Counter(
+        os.fsdecode(call.path.removeprefix(inbox + b"/"))
+        for call in run.calls
+        if call.is_source and call.path.startswith(inbox + b"/")
+    )
     # by its worker, once; and where name and suffix leave a doubt, by the daemon for its first bytes
     assert sources == Counter(list(run.jobs)) + Counter(name for name in run.jobs if name.endswith(".ts"))
     may = [*own_folders(), *map(os.fsencode, folders_of(run))]
@@ -194,7 +199,8 @@ def test_each_recording_is_opened_with_care_and_leads_to_no_other_file(run):
     others = {
         path
         for call in run.calls
-        for path in (call.path, call.opened)
+        # a name below the handle of a folder: what was opened by it counts
+        for path in (call.path if call.path.startswith(b"/") else None, call.opened)
         if call.name != "execve" and path and path not in OWN_FILES | {root} and not below(path, may)
     }
     assert {path for path in others if not in_inbox(path, inbox, run)} == set()
@@ -212,5 +218,5 @@ def in_inbox(path: bytes, inbox: bytes, run: Run) -> bool:
     """Whether it is the inbox, a folder in it, a job's file there, or sttd's lock and mark."""
     name = os.fsdecode(path.removeprefix(inbox).lstrip(b"/").removesuffix(b"/"))
     return below(path, [inbox]) and (
-        not name or name in run.jobs or (os.path.isdir(path) and not os.path.islink(path)) or name.startswith(".sttd")
+        not name or name in run.jobs or (os.path.isdir(path) and not os.path.islink(path)) or os.path.basename(name).startswith(".sttd")
     )

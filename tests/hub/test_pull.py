@@ -317,4 +317,6 @@ def test_group_members_can_read_what_was_pulled(machine):
         assert machine.sttd("pull", "base").returncode == 0
     finally:
         os.umask(old)
-    assert all(path.stat().st_mode & 0o040 for path in machine.storage.rglob("*"))
+    made = [path for path in machine.storage.rglob("*") if path.name != "lock"]  # that is the puller's own
+    assert made
+    assert all(path.stat().st_mode & 0o040 for path in made)
