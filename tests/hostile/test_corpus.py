@@ -218,5 +218,8 @@ def in_inbox(path: bytes, inbox: bytes, run: Run) -> bool:
     """Whether it is the inbox, a folder in it, a job's file there, or sttd's lock and mark."""
     name = os.fsdecode(path.removeprefix(inbox).lstrip(b"/").removesuffix(b"/"))
     return below(path, [inbox]) and (
-        not name or name in run.jobs or (os.path.isdir(path) and not os.path.islink(path)) or os.path.basename(name).startswith(".sttd")
+        not name
+        or name in run.jobs
+        or (os.path.isdir(path) and not os.path.islink(path))
+        or os.path.basename(name).startswith(".sttd")
     )

@@ -84,7 +84,7 @@ def test_a_timeout_is_explained_and_what_followed_is_found(service, long):
 
 
 def test_a_crossing_of_a_memory_level_is_one_record(service):
-    service.configure({"memory": 'moderate = "1%"\nhigh = "99%"\ncritical = "99.5%"\ncheck_cooldown = "1s"'})
+    service.configure({"memory": 'moderate = "0.01%"\nhigh = "99%"\ncritical = "99.5%"\ncheck_cooldown = "1s"'})
     service.start()
     rises = wait_event(service, Kind.MEMORY_RISES)
     assert (rises["PRIORITY"], rises["STTD_MEMORY_LEVEL"], rises["STTD_MEMORY_BEFORE"]) == ("4", "moderate", "normal")
