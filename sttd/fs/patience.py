@@ -7,6 +7,7 @@ no signal ends the wait, and a process with such a thread does not end either.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import selectors
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 DYING = 1.0  # seconds that a killed child may take to be gone
+_PR_SET_PDEATHSIG = 1  # prctl(2): the child ends with the process that asked
 PATIENCE = 3.0  # seconds; a disk that has to spin up answers within them, a person still waits for them
 
 
@@ -56,11 +58,15 @@ def _reap(pid: int) -> None:
 def _ask(question: Callable[[], Any]) -> tuple[int, int]:
     """The child process that answers, and the end of a pipe from which its answer is read."""
     reading, writing = os.pipe()
+    asker, library = os.getpid(), ctypes.CDLL(None)
     pid = os.fork()
     if pid:
         os.close(writing)
         return pid, reading
     try:
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != asker:  # it was killed before the call, which therefore will never act
+            os._exit(1)
         with open(writing, "w", encoding="ascii") as pipe:
             json.dump(question(), pipe)
     finally:
