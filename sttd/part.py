@@ -177,7 +177,7 @@ class Done(Message):
     resume_at: int | None = None  # sample where to go on; None: the part is whole
     cause: Cause | None = None  # SLICE, ASKED or MEMORY where `resume_at` is set
     audio_seconds: float = 0.0  # of the whole recording, as decoded; 0 where `resume_at` is set
-    warnings: tuple[str, ...] = ()  # damage that was stepped over, for the transcript
+    warnings: tuple[str, ...] = ()  # what a person should know of the result, one sentence each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

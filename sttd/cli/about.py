@@ -41,6 +41,8 @@ def _facts(job: Job, worker: dict[str, Any] | None, now: float) -> Iterator[tupl
         yield "asked for", printable(job.requested_model)
     if job.fallback_reason:
         yield "fallback", job.fallback_reason
+    for warning in job.warnings:
+        yield "warning", warning
     yield "attempts", f"{job.attempts} spent, {job.attempt} started, {job.resumes} resumed from a checkpoint"
     yield from _when(job)
     yield from _kin(job)

@@ -96,7 +96,9 @@ def job(found: Job) -> dict[str, Any]:
         "redo_of", "copy_of", "attempt",
     )  # fmt: skip
     past = {"error": None, "cause": None} if found.state in UNDER_WAY else {}
-    return {name: getattr(found, name) for name in names} | past | {"last_error": found.error}
+    return (
+        {name: getattr(found, name) for name in names} | past | {"last_error": found.error, "warnings": found.warnings}
+    )
 
 
 def line(value: dict[str, Any]) -> str:

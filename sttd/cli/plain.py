@@ -147,12 +147,17 @@ def job_line(job: Job) -> str:
     """One job; the source comes last, and after a tab (which no printed name holds) what is wrong with it."""
     language, model = printable(job.language or "-"), printable(job.model or "-")
     words = f"{job.id:>6}  {job.state:<10}  {percent(done_part(job)):>4}  {clock(job.audio_seconds):>8}  {language:<4}"
-    error = f"\t{sentence(job.error)}" if job.error and job.state not in AT_WORK else ""
-    return f"{words}  {model:<16}  {printable(job.source)}{error}"
+    wrong = "" if job.state in AT_WORK else _wrong(job)
+    return f"{words}  {model:<16}  {printable(job.source)}" + (f"\t{wrong}" if wrong else "")
 
 
 def remark(job: Job) -> str:
     """What there is to say about a job in a list; "": nothing. While a worker has it, what went wrong before is past."""
     if job.state is State.RUNNING:
         return f"attempt {job.attempt} since {moment(job.started_at)}" if job.attempt > 1 else ""
-    return "" if job.state is State.COMMITTING else sentence(job.error or "")
+    return "" if job.state is State.COMMITTING else _wrong(job)
+
+
+def _wrong(job: Job) -> str:
+    """What went wrong with a job, or with its result."""
+    return sentence("; ".join((*([job.error] if job.error else []), *job.warnings)))

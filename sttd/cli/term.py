@@ -138,7 +138,7 @@ def show(job: Job, attempts: list[dict[str, Any]], worker: dict[str, Any] | None
     """All about one job. What went wrong is red where it is how the job ended, and dim where a new attempt goes on."""
     table = facts()
     past = "yellow" if job.state is State.QUEUED else "dim"
-    styles = {"state": STYLES[job.state], "error": "red", "last error": past, "fallback": "yellow"}
+    styles = {"state": STYLES[job.state], "error": "red", "last error": past, "fallback": "yellow", "warning": "yellow"}
     for word, says in about.job_facts(job, worker, now):
         table.add_row(word, Text(says, styles.get(word, "default")))
     for attempt in attempts:

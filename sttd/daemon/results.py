@@ -138,8 +138,12 @@ def finished(context: Context, running: Running, event: Done) -> None:
     context.troubles.end("machine")
     with context.ledger.transaction():
         job = book(context, running, None, None)
-        plan = {"step": "stage", "chunks": job.chunks, "warnings": list(event.warnings)}
-        done = {"audio_seconds": event.audio_seconds, "progress": event.audio_seconds}
+        plan = {"step": "stage", "chunks": job.chunks}
+        done = {
+            "audio_seconds": event.audio_seconds,
+            "progress": event.audio_seconds,
+            "warnings": event.warnings,
+        }
         cause = Cause.CANCELLED if job.cause == Cause.CANCELLED else None
         job = context.ledger.update(job, state=State.COMMITTING, plan=plan, error=None, cause=cause, **done)
     forget(context, running)

@@ -18,7 +18,7 @@ from sttd.job import Job, State
 from sttd.part import Cause
 from sttd.text import printable
 
-COPIED = ("audio_seconds", "chunks", "progress", "language_probability", "model", "requested_model")
+COPIED = ("audio_seconds", "chunks", "progress", "language_probability", "model", "requested_model", "warnings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +35,22 @@ def stage(context: Context, job: Job) -> Step:
     """Write the results of a job into the staging folder."""
     checkpoint = orders.checkpoint_of(context, job)
     wanted = (job.plan or {}).get("chunks", 0)
-    warnings = tuple((job.plan or {}).get("warnings", ()))
-    meta = outbox.Meta.of(job, warnings=warnings, finished_at=context.utc())
+    now = context.utc()
 
-    def work() -> outbox.Plan | None:
+    def work() -> tuple[outbox.Plan, tuple[str, ...]] | None:
         if checkpoint.resume().index != wanted:
             return None
-        return outbox.stage(job, meta, checkpoint.segments, context.config, context.places)
+        has_speech = any(chunk.segments for chunk in checkpoint.chunks())
+        warnings = outbox.warnings_of(job, has_speech=has_speech)
+        meta = outbox.Meta.of(job.evolve(warnings=warnings), finished_at=now)
+        return outbox.stage(job, meta, checkpoint.segments, context.config, context.places), warnings
 
-    def then(row: Job, plan: outbox.Plan | None) -> None:
-        if plan is None:
+    def then(row: Job, staged: tuple[outbox.Plan, tuple[str, ...]] | None) -> None:
+        if staged is None:
             _transcribe_again(context, row, "its checkpoint is not what it was")
         else:
-            _promise(context, row, plan)
+            plan, warnings = staged
+            _promise(context, row, plan, warnings=warnings)
 
     name = f"writes the results of {printable(job.source)}"
     return Step(name, work, then, lambda row, error: _not_staged(context, row, error))
@@ -242,6 +245,9 @@ def _tell_done(job: Job, filed: outbox.Filed) -> None:
         language=job.language, model=job.model, requested_model=job.requested_model,
         fallback_reason=job.fallback_reason, attempts=job.attempts, resumes=job.resumes,
     )  # fmt: skip
+    if job.warnings:
+        found = "; ".join(map(printable, job.warnings))
+        say(Kind.JOB_WARNING, f"job {job.id}: {name}: {found}", job, warnings=found)
     if filed.kept_because:
         say(Kind.RESULT_TROUBLE, f"job {job.id}: its source stays in the inbox: {printable(filed.kept_because)}", job)
     if filed.changed:

@@ -49,6 +49,7 @@ class Kind(enum.Enum):
     JOB_RETRY = "job-retry", "a1edd105e493434c99fa647acc5ff9d8", "WARNING"
     JOB_WAITS = "job-waits", "d4e3484742464d2397d519bacdc26d74", "WARNING"
     JOB_DONE = "job-done", "b8ae9c735373408dbc8b516b90379302", "SUCCESS"
+    JOB_WARNING = "job-warning", "a6034f089c0a4bdc8b515b7ce2860ea1", "WARNING"  # beside the one that it is done
     JOB_FAILED = "job-failed", "24c8b0970da4481aa4161adf6d02732b", "ERROR"
     JOB_CANCELLED = "job-cancelled", "02bf2069ae1a4720a16cf67a305515d9", "INFO"
     REQUEST_REFUSED = "request-refused", "6f6c07095c82404d9af67489863fd7ec", "WARNING"

@@ -18,6 +18,7 @@ def fresh(identity: Identity) -> dict[str, Any]:
         "audio_seconds": None,
         "language": None,
         "language_probability": None,
+        "warnings": (),
         "sha256": None,
         "copy_of": None,
         "no_copy": False,

@@ -49,6 +49,7 @@ _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "state": str,
     "overrides": _overrides,
     "outputs": lambda value: json.dumps(list(value)),
+    "warnings": lambda value: json.dumps(list(value)),
     "plan": lambda value: None if value is None else json.dumps(value),
     "error": _text,
     "fallback_reason": _text,
@@ -61,6 +62,7 @@ _FROM_ROW: dict[str, Callable[[Any], Any]] = {
     "overrides": lambda value: Overrides(**json.loads(value)),
     "no_copy": bool,
     "outputs": lambda value: tuple(json.loads(value)),
+    "warnings": lambda value: tuple(json.loads(value)),
     "plan": _plan,
 }
 

@@ -158,6 +158,12 @@ MIGRATIONS: tuple[str, ...] = (
         last INTEGER NOT NULL          -- the number of the last job that was looked at
     );
     """,
+    """
+    -- what a person should know of a result; JSON. Plans that wait to be staged had it before
+    ALTER TABLE jobs ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';
+    UPDATE jobs SET warnings = json_extract(plan, '$.warnings')
+        WHERE plan IS NOT NULL AND CASE WHEN json_valid(plan) THEN json_type(plan, '$.warnings') END = 'array';
+    """,
 )
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 

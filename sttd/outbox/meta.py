@@ -9,6 +9,7 @@ from typing import Any
 
 from sttd import __version__
 from sttd.job import Job
+from sttd.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Meta:
     version: str = __version__
 
     @classmethod
-    def of(cls, job: Job, *, warnings: tuple[str, ...], finished_at: float) -> Meta:
+    def of(cls, job: Job, *, finished_at: float) -> Meta:
         """What the ledger knows of a job, as its transcript will say it."""
         return cls(
             job=job.id,
@@ -58,7 +59,7 @@ class Meta:
             attempts=job.attempt,
             resumes=job.resumes,
             chunks=job.chunks,
-            warnings=warnings,
+            warnings=job.warnings,
             sha256=job.sha256 or None,
         )
 
@@ -131,6 +132,14 @@ class Meta:
             warnings=tuple(head["warnings"]),
             version=head["sttd"],
         )
+
+
+def warnings_of(job: Job, *, has_speech: bool) -> tuple[str, ...]:
+    """What a person should know of the result of `job`: what its worker found, and that the transcript is empty."""
+    if has_speech:
+        return job.warnings
+    length = format_duration(round(job.audio_seconds or 0.0))
+    return (*job.warnings, f"no speech was found in {length} of sound")
 
 
 def _iso(seconds: float | None) -> str | None:

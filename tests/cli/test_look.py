@@ -100,11 +100,13 @@ def test_jobs_in_a_pipe(sttd, ledger):
     """A heading, then a line a job whatever its name holds; the error comes after the only tab."""
     finished(ledger, THAI)
     failed(ledger, HOSTILE, "not\tgood")
+    finished(ledger, "cut.mp3", warnings=("ends\nearly", "silent"))
     head, *lines = sttd("jobs").out.split("\n")[:-1]
-    assert len(lines) == 2
+    assert len(lines) == 3
     column = head.index("SOURCE")
     assert lines[0][column:] == THAI
     assert lines[1][column:] == "evil\\x1b[31m\\x0aname\\xff.ogg\tnot\\x09good"
+    assert lines[2][column:] == "cut.mp3\tends\\x0aearly; silent"
 
 
 def test_jobs_of_one_state(sttd, ledger):
@@ -126,7 +128,8 @@ def test_the_newest_jobs_are_the_last_lines(sttd, ledger):
 
 
 def test_show_tells_all(sttd, ledger):
-    job = finished(ledger, THAI, model="base", fallback_reason="load timed out after 5 minutes")
+    fallback = {"model": "base", "fallback_reason": "load timed out after 5 minutes"}
+    job = finished(ledger, THAI, **fallback, warnings=("the file ends early", "a\x1b[31m"))
     text = sttd("show", str(job.id)).out
     for said in (
         THAI,
@@ -137,11 +140,13 @@ def test_show_tells_all(sttd, ledger):
         f"/out/{THAI}.th.txt",
         "pid 4242",
         "1min",
+        "warning      the file ends early\nwarning      a\\x1b[31m\n",
     ):
         assert said in text
     found = json.loads(sttd("show", str(job.id), "--json").out)
     assert list(found)[: len(JOB)] == JOB
     assert found["history"][0]["pid"] == 4242
+    assert found["warnings"] == ["the file ends early", "a\x1b[31m"]
 
 
 @pytest.mark.parametrize("command", ["show", "retry", "cancel", "redo"])
@@ -182,9 +187,10 @@ def test_a_forged_ledger_forges_no_line_and_no_colour(sttd, ledger, daemon, word
     monkeypatch.setattr("sttd.cli.ask.PATIENCE", 0.0)
     finished(ledger, "a.mp3")
     table = {name: kind for _, name, kind, *_ in ledger._db.execute("PRAGMA table_info(jobs)")}
-    kept = {"state", "overrides", "outputs", "plan", "source", "location"}
+    kept = {"state", "overrides", "outputs", "warnings", "plan", "source", "location"}
     values = {name: FORGED for name, kind in table.items() if kind == "TEXT" and name not in kept}
-    values |= {"source": FORGED.encode(), "outputs": json.dumps([FORGED]), "overrides": json.dumps({"model": FORGED})}
+    lists = {"outputs": json.dumps([FORGED]), "warnings": json.dumps([FORGED])}
+    values |= {"source": FORGED.encode(), **lists, "overrides": json.dumps({"model": FORGED})}
     assert {"error", "model", "language", "fallback_reason", "cause"} <= set(values)
     marks = ", ".join(f"{name} = ?" for name in values)
     ledger._db.execute(f"UPDATE jobs SET {marks}", tuple(values.values()))

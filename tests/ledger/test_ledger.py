@@ -7,6 +7,7 @@ import functools
 import os
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from sttd.errors import AlreadyRunning, LedgerCorrupt, LedgerError, NoSuchJob, S
 from sttd.fs.lock import Lock
 from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
 from sttd.ledger import Answer, Ledger, schema, store
+from sttd.ledger.rows import NEW
 from tests.harness import PATIENCE
 from tests.machine import needs_root
 from tests.unprivileged import as_nobody
@@ -250,6 +252,23 @@ def test_migrations_are_steps_that_happen_whole(tmp_path, monkeypatch):
         assert ledger._db.execute("PRAGMA user_version").fetchone()[0] == len(steps) + 1
         assert ledger._db.execute("SELECT count(*) FROM more").fetchone()[0] == 0
         assert ledger.get(1).source == "a.mp3"
+
+
+def test_warnings_that_an_older_version_kept_in_a_plan_are_kept(tmp_path):
+    """It wrote them into the transcripts alone; a job that waits for that has them, and a torn plan costs nobody anything."""
+    path = tmp_path / "ledger.db"
+    plans = ['{"step": "stage", "warnings": ["cut"]}', '{"step": "stage", "war', '{"staging": "1-2"}', None, "[7]"]
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for step in schema.MIGRATIONS[:5]:
+            db.executescript(step)
+        db.execute("PRAGMA user_version = 5")
+        names = [name for name in NEW if name != "warnings"]
+        for plan in plans:
+            row = NEW | {"source": b"a", "state": "committing", "plan": plan}
+            insert = f"INSERT INTO jobs ({', '.join(names)}, plan) VALUES ({', '.join('?' * len(names))}, ?)"
+            db.execute(insert, (*(row[name] for name in names), plan))
+    with contextlib.closing(Ledger.open(path)) as ledger:
+        assert [job.warnings for job in ledger.jobs(newest=False)] == [("cut",), (), (), (), ()]
 
 
 @pytest.mark.parametrize(

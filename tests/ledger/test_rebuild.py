@@ -32,7 +32,9 @@ def live(ledger, work):
     done, failed, cancelled, committing, retried, begun, _ = jobs
     done = ledger.update(done, state=State.RUNNING)
     done = ledger.update(done, state=State.COMMITTING, plan={"step": "x"}, sha256="ab", language="th")
-    done = ledger.update(done, state=State.DONE, plan=None, outputs=("/t/0.th.txt",), location="/a/0.mp3")
+    done = ledger.update(
+        done, state=State.DONE, plan=None, outputs=("/t/0.th.txt",), location="/a/0.mp3", warnings=("cut",)
+    )
     failed = ledger.update(failed, state=State.FAILED, error="no words", location=NAME, attempts=3)
     cancelled = ledger.update(cancelled, state=State.CANCELLED)
     committing = ledger.update(committing, state=State.RUNNING)

@@ -44,7 +44,7 @@ def make(root: Path, fate: str = "archive", archive: Path | None = None, rel: st
 
 
 def stage(config, job):
-    meta = outbox.Meta.of(job, warnings=(), finished_at=1.0)
+    meta = outbox.Meta.of(job, finished_at=1.0)
     return outbox.stage(job, meta, lambda: iter(SAID), config, outbox.Places(config.paths))
 
 
@@ -67,7 +67,7 @@ def files_in(folder: Path) -> list[str]:
 def written(suffix: str, said=SAID) -> str:
     file = io.StringIO()
     job = Job(1, "talk.mp3", 1, 2, language="en")
-    FORMATS[suffix].write(file, outbox.Meta.of(job, warnings=(), finished_at=0.0), iter(said))
+    FORMATS[suffix].write(file, outbox.Meta.of(job, finished_at=0.0), iter(said))
     file.getvalue().encode("utf-8")
     return file.getvalue()
 

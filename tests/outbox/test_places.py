@@ -134,7 +134,7 @@ def test_a_folder_that_the_configuration_names_anew_is_taken_as_it_is(tmp_path):
 def test_a_person_who_names_a_folder_for_once_finds_no_mark_in_it(tmp_path):
     config, job, _ = make(tmp_path, "keep")
     places = Places(config.paths, marked=False)
-    meta = outbox.Meta.of(job, warnings=(), finished_at=1.0)
+    meta = outbox.Meta.of(job, finished_at=1.0)
     plan = outbox.stage(job, meta, lambda: iter(()), config, places)
     outbox.keep(plan, places)
     assert not (config.paths.transcripts / MARK).exists()

@@ -32,6 +32,7 @@ FACTS = frozenset(
 )  # single values that must outlive the ledger
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}
 _BARE = Job(0, "", 0, 0)
+_LISTS = ("outputs", "warnings")
 _SHOWN = {"state", "plan", "location", "outputs"}
 _SAMPLE = 65_536  # bytes
 
@@ -53,8 +54,7 @@ def to_record(job: Job) -> dict[str, Any]:
     """What differs from a bare job, as JSON holds it; the number first. Lone surrogates survive as escapes."""
     values = {name: value for name in _FIELDS if (value := getattr(job, name)) != getattr(_BARE, name)}
     values["state"] = str(job.state)
-    if "outputs" in values:
-        values["outputs"] = list(job.outputs)
+    values |= {name: list(values[name]) for name in _LISTS if name in values}
     if "overrides" in values:
         values["overrides"] = {name: value for name, value in dataclasses.asdict(job.overrides).items() if value}
     return {"job": values}
@@ -73,7 +73,7 @@ def from_record(record: dict[str, Any]) -> Job | None:
     values = {name: value for name, value in values.items() if name in _FIELDS}
     with contextlib.suppress(KeyError, TypeError, ValueError):
         values["state"] = State(values["state"])
-        values["outputs"] = tuple(values.get("outputs", ()))
+        values |= {name: tuple(values.get(name, ())) for name in _LISTS}
         values["overrides"] = Overrides(**values.get("overrides", {}))
         return Job(**{"size": 0, "mtime_ns": 0} | values)
     return None
