@@ -18,6 +18,7 @@ from av.container import InputContainer
 
 from sttd.part import SAMPLE_RATE, Cause, Options
 from sttd.worker.audio import rates
+from sttd.worker.audio.container import REMEDY
 from sttd.worker.audio.resample import Mono16k
 from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.audio.timeline import Timeline
@@ -33,7 +34,6 @@ _WIND_INTERVAL = 1.0  # seconds between two reports
 _DEAD_END = 64  # errors of the container in a row, without a packet between them
 _LOUDEST = 16.0  # full scale is 1; what is beyond this is damage, and would make the features infinite
 _WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
-REMEDY = "play it, and copy or export it again"
 
 
 class Stream:
@@ -173,6 +173,10 @@ class Stream:
                     errors = 0
                     self._file.alive()
                     yield packet
+                return
+            except IndexError:
+                # PyAV at the end of a file with a track that appeared after opening: our own was flushed before
+                # (https://github.com/PyAV-Org/PyAV/issues/692)
                 return
             except MemoryError:
                 raise

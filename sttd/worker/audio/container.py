@@ -1,0 +1,82 @@
+"""A recording is opened by FFmpeg, which is told what it may take the file for and which decoders it may run."""
+
+from __future__ import annotations
+
+import functools
+
+import av
+from av.container import InputContainer
+
+from sttd.part import Cause
+from sttd.worker.audio.source_file import SourceFile
+from sttd.worker.errors import PartFailed
+
+REMEDY = "play it, and copy or export it again"
+# What FFmpeg may take a file for, and that it may open nothing else for it: a playlist, a concat script or a
+# subtitle dressed as a recording is refused
+_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dss,dts,dtshd,eac3,flac,flv,gsm,matroska,mov,mp3,mpeg,mpegts,mxf,ogg,rm,tta,truehd,"
+    "voc,w64,wav,wv"
+)
+# Samples alone, without any head: only the suffix tells what they are. Asterisk and other telephone systems write them so, 8 kHz
+# mono; suffix to FFmpeg's format
+_RAW = {"sln": "sln", "ulaw": "mulaw", "ul": "mulaw", "pcmu": "mulaw", "alaw": "alaw", "al": "alaw", "pcma": "alaw"}
+_RAW_RATE = "8000"  # Hz
+_STREAMS = 256  # at most; a whole television channel multiplex has about a hundred
+_BUFFER = 256 * 1024  # bytes read at once
+# These name no tracks in their head: FFmpeg finds each by its first packet, and looks for them in the first 5 MB or 5 s.
+# With the place of the first packet
+_HEADLESS = {"flv": 13, "mpeg": 0, "mpegts": 0}
+# the second look: through the whole file, without keeping what was read
+_THOROUGH = {"probesize": str(2**40), "analyzeduration": str(10**15), "fflags": "+nobuffer"}
+
+
+def open_container(file: SourceFile) -> InputContainer:
+    """Open it, and find its tracks; also where the sound of a live stream or a film begins late.
+
+    Raises:
+        PartFailed: BAD_FILE, where it is no recording; UNREADABLE, see `SourceFile`.
+        MemoryError: FFmpeg wants more than there is; see `bounds`.
+    """
+    try:
+        container = _open(file, {})
+        name = container.format.name
+        if container.streams.audio or name not in _HEADLESS:
+            return container
+        container.close()
+        file.seek(0)
+        container = _open(file, _THOROUGH)
+        container.seek(_HEADLESS[name], unsupported_byte_offset=True)
+    except MemoryError:  # av.error.MemoryError is one, too
+        raise
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        file.check_read()
+        text = "this is no recording that can be read: it is damaged, incomplete, or of another kind"
+        raise PartFailed(Cause.BAD_FILE, f"{text}; {REMEDY}") from error
+    return container
+
+
+def _open(file: SourceFile, more: dict[str, str]) -> InputContainer:
+    raw = _RAW.get(file.name.rpartition(".")[2].lower())
+    options = {
+        "protocol_whitelist": "",
+        "format_whitelist": raw or _FORMATS,
+        "codec_whitelist": audio_decoders(),
+        "max_streams": str(_STREAMS),
+        **({"sample_rate": _RAW_RATE} if raw else {}),
+        **more,
+    }
+    return av.open(file, mode="r", format=raw, options=options, metadata_errors="ignore", buffer_size=_BUFFER)
+
+
+@functools.cache
+def audio_decoders() -> str:
+    """The names of all of them, with commas. On opening, FFmpeg decodes some of each track; a video's is none of our business."""
+    return ",".join(sorted(name for name in av.codecs_available if _is_audio_decoder(name)))
+
+
+def _is_audio_decoder(name: str) -> bool:
+    try:
+        return av.Codec(name, "r").type == "audio"
+    except ValueError:  # it encodes only
+        return False
