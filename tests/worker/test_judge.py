@@ -35,12 +35,20 @@ def test_a_window_is_judged_as_whisper_judges(logprob, no_speech, ratio, verdict
     assert judge.judge(Score(logprob, no_speech, ratio), LIMITS) is verdict
 
 
-def test_of_two_bad_results_the_one_without_a_loop_is_better_then_the_surer_one():
-    loop, sure_loop, guess = Score(-0.5, 0, 5.0), Score(-0.1, 0, 3.0), Score(-2.0, 0, 1.0)
-    assert judge.better(loop, guess, LIMITS)
-    assert not judge.better(guess, loop, LIMITS)
-    assert judge.better(loop, sure_loop, LIMITS)
-    assert not judge.better(sure_loop, loop, LIMITS)
+@pytest.mark.parametrize(
+    ("scores", "taken"),
+    [
+        ([(-0.4, 2.7), (-1.95, 1.0)], 0),  # sure before unsure
+        ([(-1.95, 1.0), (-0.4, 2.7)], 1),
+        ([(-1.2, 2.7), (-1.9, 1.0)], 1),  # of unsure ones that without a loop
+        ([(-1.2, 1.0), (-1.1, 1.0), (-1.5, 1.0)], 1),  # then the surest
+        ([(-0.4, 2.7), (-0.2, 5.0)], 1),
+        ([(-1.1, 1.0), (-1.1, 1.0)], 0),  # then the first
+        ([(-1.0, 3.0), (-1.01, 1.0)], 0),  # on the threshold
+    ],
+)
+def test_of_bad_results_a_sure_one_is_best_then_one_without_a_loop_then_the_surest(scores, taken):
+    assert judge.best([Score(logprob, 0.1, ratio) for logprob, ratio in scores], LIMITS) == taken
 
 
 def stamp(seconds: float) -> int:

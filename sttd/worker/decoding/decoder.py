@@ -5,8 +5,8 @@ knows no silence, and never decodes a bad window again. Here every window of a b
 (judge.py), and what it still owes goes through the model in further rounds, together with what the others owe, until
 nothing is missing. Windows share no state, so that a resumed part decodes them as an undisturbed one.
 
-This and its neighbours are built on inner methods of faster-whisper's WhisperModel (encode, generate_with_fallback,
-add_word_timestamps), hence the narrow version range in pyproject.toml.
+This and its neighbours are built on inner methods of faster-whisper's WhisperModel (encode, add_word_timestamps), hence
+the narrow version range in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from sttd.part import Chunk, Options
 from sttd.worker.decoding.generate import Generator, Heard
 from sttd.worker.decoding.items import Item, Prepared, encode
-from sttd.worker.decoding.judge import Layout, Piece
+from sttd.worker.decoding.judge import Piece
 from sttd.worker.decoding.languages import Languages
 from sttd.worker.decoding.places import Places
 from sttd.worker.decoding.segments import bridges, says, segments
@@ -108,29 +108,27 @@ class Decoder:
         encoded = encode(self._whisper, items)
         self._languages.assign(items, encoded)
         results = self._generator.listen(items, encoded)
-        for (heard, layout), times in zip(results, self._times(encoded, results, parts), strict=True):
-            pieces = [pair for pair in zip(layout.pieces, times, strict=True) if says(heard, pair[0])]
+        for heard, times in zip(results, self._times(encoded, results, parts), strict=True):
+            pieces = [pair for pair in zip(heard.layout.pieces, times, strict=True) if says(heard, pair[0])]
             if pieces:
                 self._languages.settle(heard.voice, heard.item.probability)
                 parts[heard.item.window].found.append(_Found(heard, pieces))
-        return [item for heard, layout in results for item in heard.item.owed(layout)]
+        return [item for heard in results for item in heard.item.owed(heard.layout)]
 
-    def _times(
-        self, encoded: Any, results: Sequence[tuple[Heard, Layout]], parts: Sequence[_Window]
-    ) -> list[list[Timed]]:
+    def _times(self, encoded: Any, results: Sequence[Heard], parts: Sequence[_Window]) -> list[list[Timed]]:
         """The pieces' times, with their words where these are wanted, or needed to divide a piece at a silence."""
-        lines = [Line(heard.voice, heard.item.frames, layout.pieces) for heard, layout in results]
+        lines = [Line(heard.voice, heard.item.frames, heard.layout.pieces) for heard in results]
         if not self._options.word_timestamps:
             lines = [
                 line
                 if any(bridges(heard, piece, parts[heard.item.window].places) for piece in line.pieces)
                 else Line(line.voice, line.frames, ())
-                for line, (heard, _) in zip(lines, results, strict=True)
+                for line, heard in zip(lines, results, strict=True)
             ]
         timed = time_words(self._whisper, encoded, lines)
         return [
-            pieces or [untimed(piece) for piece in layout.pieces]
-            for pieces, (_, layout) in zip(timed, results, strict=True)
+            pieces or [untimed(piece) for piece in heard.layout.pieces]
+            for pieces, heard in zip(timed, results, strict=True)
         ]
 
     def _chunk(self, part: _Window) -> Chunk:

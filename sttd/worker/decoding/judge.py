@@ -46,7 +46,7 @@ class Score:
 
     avg_logprob: float
     no_speech_prob: float
-    compression_ratio: float  # of the whole window's text: by subsegment, loops would hide
+    compression_ratio: float  # of all that is kept of its text: by subsegment, loops would hide
 
 
 class Verdict(enum.Enum):
@@ -64,12 +64,19 @@ def judge(score: Score, limits: Limits) -> Verdict:
     return Verdict.KEEP
 
 
-def better(first: Score, second: Score, limits: Limits) -> bool:
-    """Whether `second` is to be taken where both are bad: no loop before a loop, then the surer one (Whisper's rule)."""
-    loops = [score.compression_ratio > limits.compression_ratio for score in (first, second)]
-    if loops[0] != loops[1]:
-        return loops[0]
-    return second.avg_logprob > first.avg_logprob
+def best(scores: Sequence[Score], limits: Limits) -> int:
+    """The index of the result to take where none of several decodings of the same audio is good.
+
+    A sure one before one that the model guessed at, then one without a loop, then the surest, then the first. Whisper takes
+    any result without a loop, and so a guess at temperature 1 in place of a text that it was sure of.
+    """
+
+    def rank(index: int) -> tuple[bool, bool, float]:
+        score = scores[index]
+        sure, whole = score.avg_logprob >= limits.log_prob, score.compression_ratio <= limits.compression_ratio
+        return sure, whole, score.avg_logprob
+
+    return max(range(len(scores)), key=rank)
 
 
 @dataclass(frozen=True, slots=True)

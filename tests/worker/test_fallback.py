@@ -1,0 +1,126 @@
+"""Which of several decodings of a window is taken: recorded scores and texts, in place of what a model says by chance."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from sttd.part import Chunk, ModelSpec, Options
+from sttd.worker import LoadedModel, load
+from sttd.worker.decoding.decoder import Decoder
+from sttd.worker.decoding.items import prepare
+from sttd.worker.speech.windows import Window
+from tests import speech
+from tests.worker.test_repetition import TEXTS
+
+RATE = speech.RATE
+TEMPERATURES = Options().temperatures
+THAI = TEXTS["th"][:350]
+LOOP = "ขอบคุณครับ " * 20
+
+
+@dataclass(frozen=True)
+class Said:
+    """One decoding."""
+
+    text: str
+    logprob: float  # mean, of all tokens and the end mark
+    no_speech: float = 0.1
+    times: tuple[float, ...] = (0.0, 20.0)  # of its only piece
+    tail: str = ""  # after the last pair of timestamps
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return load(ModelSpec("demo"), lambda *_: None)
+
+
+class Scripted:
+    """The demo model, with a decoder that says what it is told; it notes at which temperatures it was asked."""
+
+    def __init__(self, loaded: LoadedModel, script: Sequence[Said]) -> None:
+        self._whisper, self._script, self.asked = loaded.whisper, list(script), []
+        self.model = types.SimpleNamespace(
+            generate=self._generate,
+            **{name: getattr(loaded.whisper.model, name) for name in ("device", "is_multilingual")},
+        )
+
+    def __getattr__(self, name: str):
+        return getattr(self._whisper, name)
+
+    def _generate(self, encoded, prompts, *, sampling_temperature, **_):
+        self.asked.append(sampling_temperature)
+        return [self._result(self._script.pop(0)) for _ in prompts]
+
+    def _result(self, said: Said):
+        encode = self._whisper.hf_tokenizer.encode
+        begin = encode("<|0.00|>", add_special_tokens=False).ids[0]
+        first, last = (begin + round(seconds * 50) for seconds in said.times)
+        tokens = [first, *encode(said.text, add_special_tokens=False).ids, last]
+        if said.tail:
+            tokens += [last, *encode(said.tail, add_special_tokens=False).ids]
+        score = said.logprob * (len(tokens) + 1) / len(tokens)
+        return types.SimpleNamespace(sequences_ids=[tokens], scores=[score], no_speech_prob=said.no_speech)
+
+
+def decode(loaded: LoadedModel, *script: Said, **options) -> tuple[Chunk, list[float]]:
+    """A window of 20 s of noise through the script: what was made of it, and the temperatures that were asked."""
+    scripted = Scripted(loaded, script)
+    noise = np.random.default_rng(0).normal(0, 0.1, 20 * RATE).astype(np.float32)
+    window = Window(0, 0, 20 * RATE, ((0, 20 * RATE),), noise)
+    decoder = Decoder(LoadedModel(scripted, loaded.loaded, 0.0), Options(language="th", **options))
+    return decoder.decode([prepare(loaded.whisper, window)])[0], scripted.asked
+
+
+def text(chunk: Chunk) -> str:
+    return " ".join(segment.text for segment in chunk.segments)
+
+
+def test_normal_thai_of_350_characters_is_taken_at_the_first_temperature(model):
+    """By Whisper's count of bytes it is a loop: 2.7."""
+    chunk, asked = decode(model, Said(THAI, -0.4))
+    assert (text(chunk), asked) == (THAI.strip(), [0.0])
+    assert chunk.segments[0].compression_ratio < 1.6
+
+
+def test_a_loop_is_decoded_again_until_a_result_is_good(model):
+    chunk, asked = decode(model, Said(LOOP, -0.2), Said(LOOP, -0.3), Said("สวัสดีครับ", -0.6), Said("ไม่", -0.1))
+    assert (text(chunk), asked) == ("สวัสดีครับ", [0.0, 0.2, 0.4])
+    assert chunk.segments[0].temperature == 0.4
+
+
+def test_a_guess_is_decoded_again_and_the_surest_of_all_guesses_is_taken(model):
+    guesses = [Said(f"คำที่ {n}", -1.4 + (n == 2) * 0.3) for n in range(len(TEMPERATURES))]
+    chunk, asked = decode(model, *guesses)
+    assert (text(chunk), asked) == ("คำที่ 2", list(TEMPERATURES))
+    assert chunk.segments[0].temperature == 0.4
+
+
+def test_a_sure_text_is_never_replaced_by_an_unsure_one(model):
+    """Not even where it is repetitive and the other is not: a poem, a song, a roll call."""
+    guesses = [Said("คนละเรื่อง", -1.06 - temperature) for temperature in TEMPERATURES[1:]]
+    chunk, asked = decode(model, Said(LOOP, -0.4), *guesses)
+    assert (text(chunk), asked) == (LOOP.strip(), list(TEMPERATURES))
+
+
+def test_silence_is_what_the_first_decoding_says_and_no_other(model):
+    """Guesses at high temperatures have low scores: with them as a measure, speech would be silence."""
+    guesses = [Said("คนละเรื่อง", -1.5, no_speech=0.88) for _ in TEMPERATURES[1:]]
+    chunk, _ = decode(model, Said(LOOP, -0.4, no_speech=0.88), *guesses)
+    assert text(chunk) == LOOP.strip()
+    chunk, asked = decode(model, Said("ขอบคุณ", -1.1, no_speech=0.88), *guesses)
+    assert (text(chunk), asked) == ("", [0.0])
+
+
+def test_only_what_is_kept_of_a_decoding_is_judged(model):
+    """A loop behind the last pair of timestamps is dropped and decoded again from there: the text before it is good."""
+    rest = Said("จบแล้วครับ", -0.3, times=(0.0, 10.0))
+    chunk, asked = decode(model, Said(THAI, -0.4, times=(0.0, 10.0), tail=LOOP * 3), rest)
+    assert (text(chunk), asked) == (f"{THAI.strip()} จบแล้วครับ", [0.0, 0.0])
+    looped = Said(LOOP, -0.4, times=(0.0, 10.0), tail=THAI)
+    chunk, asked = decode(model, looped, Said("สวัสดีครับ", -0.4))
+    assert (text(chunk), asked) == ("สวัสดีครับ", [0.0, 0.2])
