@@ -61,10 +61,11 @@ class Watch:
     )
     suffixes: tuple[str, ...] = key(
         tuple(
-            "3ga 3gp aac ac3 aif aiff amr ape au avi caf dts eac3 flac flv m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg "
-            "mpg mts oga ogg ogv opus spx tta ts w64 wav webm wma wmv wv".split()
+            "3g2 3ga 3gp aac ac3 aif aifc aiff alaw amr ape asf au avi awb bwf caf divx dss dts eac3 ec3 f4v flac flv "
+            "gsm m1a m2p m2t m2ts m4a m4b m4r m4v mka mkv mod mov mp1 mp2 mp3 mp4 mpeg mpg mpga mts mxf oga ogg ogv "
+            "ogx opus qt qta rm sln snd spx ts tta ulaw vob voc w64 wav wave weba webm wma wmv wv".split()
         ),
-        "File name suffixes that are recordings; others are left where they are, and counted.",
+        "Suffixes of recordings; files with others are left where they are, named in the log and counted by `sttd status`.",
         "list",
     )
     dedupe: bool = key(True, "A file with the same content as a finished one gets a copy of its result.", "bool")

@@ -25,6 +25,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     daemon = ledger.fact("daemon", {}) if ledger and running else {}
     now = live_figures(ledger) if ledger and running else {}
     memory = now.get("memory", {})
+    ignored = ledger.fact("ignored", {}) if ledger else {}  # as the latest daemon left them
     return {
         "daemon": {"running": running, "pid": daemon.get("pid"), "since": daemon.get("since"),
                    "version": daemon.get("version")},
@@ -32,7 +33,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
         "workers": [_worker(worker) for worker in now.get("workers", [])],
         "memory": {"percent": memory.get("percent"), "level": memory.get("level")},
         "paused": bool(ledger.fact("paused", default=False)) if ledger else False,
-        "inbox": {"ignored": {}, "settling": 0, "away": None} | now.get("inbox", {}),
+        "inbox": {"ignored": ignored, "settling": 0, "away": None} | now.get("inbox", {}),
         "trouble": now.get("trouble", []),
         "operations": now.get("operations", []),
     }  # fmt: skip

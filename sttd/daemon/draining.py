@@ -38,6 +38,13 @@ def outcome(context: Context) -> str:
     if not waiting and is_away_for_long(context):
         return "; ".join(troubles)
     if not waiting:
-        return "every file has come to its end"
+        return f"every file has come to its end{_left_alone(context)}"
     jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
     return f"{jobs} for what is wrong with this machine" + (f": {'; '.join(troubles)}" if troubles else "")
+
+
+def _left_alone(context: Context) -> str:
+    """What was no job, in words."""
+    ignored = context.inbox.ignored if context.inbox is not None else {}
+    words = [f"{count} ({reason})" for reason, count in sorted(ignored.items())]
+    return f"; left alone in the inbox: {', '.join(words)}" if words else ""

@@ -18,6 +18,7 @@ from sttd.job import State
 from sttd.ledger import live
 from sttd.part import Cause
 
+IGNORED = "ignored"  # name of the fact
 LONG = 10.0  # seconds after which file work is named in the status
 
 
@@ -29,6 +30,7 @@ class Life:
         self._notifier = notifier
         self._live: dict[str, Any] = {}
         self._status = ""
+        self._ignored: dict[str, int] = context.ledger.fact(IGNORED, {})
         state = context.config.paths.state
         # `sttd transcribe` has no inbox: another daemon's runtime folder may be in its environment
         self._live_path = live.path_of(state) if context.inbox is not None else live.path_of(state, {})
@@ -49,10 +51,17 @@ class Life:
             with contextlib.suppress(OSError):  # the folder cannot be written: nothing is shown
                 live.write(self._live_path, figures)
             self._live = figures
+        self._note_ignored(figures["inbox"]["ignored"])
         status = self.status()
         if status != self._status:
             self._notifier.status(status)
             self._status = status
+
+    def _note_ignored(self, ignored: dict[str, int]) -> None:
+        """What the inbox leaves alone, for `sttd status` after the daemon's end: a drain may have been all that ran."""
+        if self._context.inbox is not None and ignored != self._ignored:
+            self._context.ledger.set_fact(IGNORED, ignored)
+            self._ignored = ignored
 
     def figures(self) -> dict[str, Any]:
         context = self._context

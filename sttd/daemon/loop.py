@@ -87,6 +87,7 @@ class Loop:
                     return self._exit_code()
                 if drain and not self._context.stopping and self._is_idle() and is_drained(self._context):
                     self._drained_out = True
+                    self._life.tell()  # the last look through the inbox may be younger than the last tick
                     self.stop(outcome(self._context))
             except LedgerCorrupt:
                 raise

@@ -1,7 +1,8 @@
 """Suffixes that recordings share with other files: a look at the first bytes tells them apart.
 
 `.ts` and `.mts` are MPEG transport streams, and also TypeScript and Qt's translations; `.dts` is DTS audio, and also
-the source of a device tree. See ISO/IEC 13818-1, 2.4.3.2 (a sync byte 0x47 begins each packet of 188 bytes), the
+the source of a device tree; `.mod` is a camcorder's MPEG, and also a tracker's music, Go's `go.mod` and a Fortran module;
+`.sln` is a telephone system's samples without a head, and also Visual Studio's solution, a text. See ISO/IEC 13818-1, 2.4.3.2 (a sync byte 0x47 begins each packet of 188 bytes), the
 Blu-ray format (4 bytes of time before each packet) and DVB (16 bytes of correction behind it).
 """
 
@@ -20,6 +21,9 @@ _IN_A_ROW = 5  # sync bytes that make a stream, or as many as a shorter file has
 _HEADS = (b"ID3", b"RIFF", b"OggS", b"fLaC", b"\x1aE\xdf\xa3", b"FLV\x01", b"\x00\x00\x01\xba", b"0&\xb2u", b"FORM")
 # DTS in 16 and in 14 bits of each order, the extension substream, and the file format of DTS-HD
 _DTS = (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8", b"dX %", b"DTSHDHDR")
+
+# printable ASCII, white space, and the mark that Windows begins UTF-8 texts with
+_TEXT = bytes(range(0x20, 0x7F)) + b"\t\n\r\xef\xbb\xbf"
 
 
 def is_recording(path: str) -> bool:
@@ -63,4 +67,14 @@ def _is_dts(data: bytes) -> bool:
     return any(word in data for word in _DTS) or _is_other_recording(data)
 
 
-_CHECKS: dict[str, Callable[[bytes], bool]] = {"ts": _is_mpeg, "mts": _is_mpeg, "dts": _is_dts}
+def _is_no_text(data: bytes) -> bool:
+    return bool(data.translate(None, _TEXT))
+
+
+_CHECKS: dict[str, Callable[[bytes], bool]] = {
+    "ts": _is_mpeg,
+    "mts": _is_mpeg,
+    "mod": _is_mpeg,
+    "dts": _is_dts,
+    "sln": _is_no_text,
+}

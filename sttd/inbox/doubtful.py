@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Container
 from dataclasses import dataclass
@@ -10,12 +11,12 @@ from pathlib import Path
 
 from sttd.inbox.content import is_recording
 from sttd.inbox.ignored import Ignored
-from sttd.inbox.rules import Why
+from sttd.inbox.rules import Why, is_unfinished_suffix
 
-# aria2 gives a download its final name and size at once, and has its notes beside it until it is whole
-_NOTES = ".aria2"
-# Firefox reserves the final name with an empty file, and writes to `name.<random>.suffix.part` or `name.suffix.part`
-_PART = ".part"
+# aria2, axel, lftp and yt-dlp may give a download its final name at once, and have their notes beside it until it is whole
+_NOTES = (".aria2", ".st", ".lftp-pget-status", ".ytdl")
+# yt-dlp loads picture and sound as `name.f137.mp4` and `name.f140.m4a` before it joins them; other sites' formats have other names
+_FORMAT = re.compile(r"(.+)\.f[^.]+\.\w+", re.DOTALL)
 TICK = 2.0  # seconds: the coarsest clock of a file system, in which a folder may change and show the same time
 
 
@@ -70,18 +71,22 @@ class Doubtful:
     def _is_unfinished(self, rel: str) -> bool:
         path = f"{self._root}/{rel}"
         try:
-            if os.path.lexists(f"{path}{_NOTES}"):
+            if any(os.path.lexists(f"{path}{notes}") for notes in _NOTES):
                 return True
             folder, _, name = path.rpartition("/")
+            joined = _FORMAT.fullmatch(name)
+            if joined is not None and joined[1] in self._reserved(folder):
+                return True
+            # Firefox reserves the final name with an empty file, and writes to `name.<random>.suffix.part` or `name.suffix.part`
             return os.lstat(path).st_size == 0 and name.rpartition(".")[0] in self._reserved(folder)
         except OSError:
             return False
 
     def _reserved(self, folder: str) -> frozenset[str]:
-        """What the names of parts in a folder begin with, up to a dot. Thousands of empty files do not have it read each time."""
+        """What the names of unfinished files in a folder begin with, up to a dot. Thousands of empty files do not have it read each time."""
         version, now = (folder, Path(folder).stat().st_mtime_ns), time.monotonic()
         if self._folder.version != version or now - self._folder.read > TICK:
-            names = [each.name.removesuffix(_PART) for each in Path(folder).iterdir() if each.name.endswith(_PART)]
+            names = [each.name.rpartition(".")[0] for each in Path(folder).iterdir() if is_unfinished_suffix(each.name)]
             starts = (name[:end] for name in names for end, char in enumerate(name) if char == ".")
             self._folder = _Folder(version, now, frozenset(starts))
         return self._folder.reserved

@@ -10,13 +10,26 @@ OWN = ".sttd"  # what sttd itself puts into the inbox begins so: its lock, and s
 
 AWAY = ".filing."  # in the names of the latter
 
-# what programs call a file until it is whole: browsers, downloaders, torrents, sync apps, yt-dlp
+# The last suffix that programs give a file until it is whole: browsers, downloaders, torrents, sync apps, yt-dlp
 _UNFINISHED = frozenset(
     """
-    part partial tmp temp crdownload download opdownload filepart dlpart fdmdownload dwnld dctmp xltd incomplete unfinished
-    !qb !ut !bt bc! jc! !sync aria2 ytdl
+    part partial parts tmp temp crdownload download opdownload filepart dlpart fdmdownload dwnld dctmp xltd incomplete unfinished
+    !qb !ut !bt bc! jc! fb! ob! !sync syncpart synctemp aria2 aria2__temp ytdl dtapart adadownload downloading unconfirmed
+    inprogress ffs_tmp td
     """.split()
 )
+# And names that end as a recording's. Nicotine+ begins them with INCOMPLETE. yt-dlp loads picture and sound as `name.f137.mp4` and
+# `name.f140.m4a` (f and the format's number or kind), joins them in `name.temp.mp4`, and renames that; a fragment of a stream is
+# `name.part-Frag7`
+_UNFINISHED_NAME = re.compile(
+    r"INCOMPLETE(~|[0-9a-f]{32}).*"
+    r"|(?i:.+\.f(\d{2,}[av]?|(hls|https?|dash|rtmp|mpd|m3u8)[^.]*)(-[\w-]+)?\.\w+)"
+    r"|(?i:.+\.(temp|tmp|partial|incomplete|unfinished|downloading)\.\w+)"
+    r"|(?i:.+\.part-frag\d+)",
+    re.DOTALL,
+)
+# N_m3u8DL-RE puts a stream's segments into `0____` beside it
+_SEGMENTS = re.compile(r"\d+____")
 _BUNDLES = (".download",)  # folders that a program calls so until the file in them is whole: Safari's downloads
 _UNPACKING = ("_UNPACK_", "_FAILED_")  # what the names of folders begin with in which an archive is unpacked: SABnzbd
 # In lower case. Recycle bins and snapshots of Windows, Synology, QNAP, Asustor, Buffalo, NetGear and of Samba's modules;
@@ -33,6 +46,11 @@ _FOREIGN_FOLDERS = frozenset(
 )  # fmt: skip
 # chkdsk's finds; Samba's shadow copies; Synology's snapshots; D-Link's recycle bins
 _FOREIGN_PATTERN = re.compile(r"found\.\d{3}|@gmt-[\d.-]+|#snapshot.*|recycle bin - .+")
+
+
+def is_unfinished_suffix(name: str) -> bool:
+    """Whether a name ends as programs let it end until the file is whole."""
+    return name.rpartition(".")[2].lower() in _UNFINISHED
 
 
 class Why(enum.StrEnum):
@@ -60,7 +78,7 @@ class Rules:
             return Why.HIDDEN
         stem, dot, suffix = name.rpartition(".")
         suffix = suffix.lower()
-        if name[:1] == "~" or (dot and suffix in _UNFINISHED):
+        if name[:1] == "~" or (dot and suffix in _UNFINISHED) or _UNFINISHED_NAME.fullmatch(name):
             return Why.UNFINISHED
         return None if dot and stem and suffix in self._suffixes else Why.SUFFIX
 
@@ -69,7 +87,7 @@ class Rules:
         if name[:1] == ".":  # .stfolder, .stversions, .Trash-1000, .git
             return Why.HIDDEN
         lower = name.lower()
-        if name[:1] == "~" or name.startswith(_UNPACKING) or lower.endswith(_BUNDLES):
+        if name[:1] == "~" or name.startswith(_UNPACKING) or lower.endswith(_BUNDLES) or _SEGMENTS.fullmatch(lower):
             return Why.UNFINISHED
         return Why.FOREIGN if lower in _FOREIGN_FOLDERS or _FOREIGN_PATTERN.fullmatch(lower) else None
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from sttd.cli import figures
 from sttd.daemon import whereabouts
 from sttd.daemon.draining import is_drained, is_whole, outcome
 from sttd.daemon.life import Life
@@ -82,3 +84,18 @@ def test_a_drain_ends_with_1_where_the_inbox_stays_away(stations):
     whereabouts.look_after(context)
     assert is_drained(context)
     assert is_whole(context)
+
+
+def test_what_the_inbox_leaves_alone_is_told_after_the_daemons_end_too(life, stations):
+    """After a drain nothing else says that there are files without a transcript, and why."""
+    context, _ = stations
+    left = {"suffix not in watch.suffixes: .xyz": 2}
+    context.inbox = SimpleNamespace(ignored=left, settling=0, away=None)
+    life.tell()
+    assert outcome(context) == (
+        "every file has come to its end; left alone in the inbox: 2 (suffix not in watch.suffixes: .xyz)"
+    )
+    assert figures.status(context.ledger, running=False)["inbox"]["ignored"] == left
+    context.inbox.ignored = {}
+    life.tell()
+    assert figures.status(context.ledger, running=False)["inbox"]["ignored"] == {}

@@ -117,6 +117,9 @@ def test_what_is_no_recording_stays_where_it_is_and_is_counted(run):
     counted = run.daemon.live()["inbox"]["ignored"]
     words = Counter(case.says for case in left if case.says)
     assert {why: sum(count for said, count in counted.items() if why in said) for why in words} == words
+    assert run.daemon.json("status")["inbox"]["ignored"] == counted, (
+        "a drain has no daemon behind it that could be asked"
+    )
 
 
 def test_twins_keep_their_own_results_sources_and_records(run):

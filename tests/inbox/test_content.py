@@ -52,6 +52,11 @@ def test_other_files_are_no_transport_stream(data):
         ("a.MTS", b'import x from "y"\n', False),
         ("tr_de.ts", b'<?xml version="1.0"?>\n<!DOCTYPE TS>\n', False),
         ("board.dts", DEVICE_TREE, False),
+        ("go.mod", b"module example.org/x\n\ngo 1.22\n", False),
+        ("tune.mod", b"a tune".ljust(1080, b"\0") + b"M.K." + b"\1" * 5000, False),
+        ("MOV001.MOD", b"\0\0\1\xba" + b"\0" * 100, True),
+        ("app.sln", b"\xef\xbb\xbf\r\nMicrosoft Visual Studio Solution File, Format Version 12.00\r\n", False),
+        ("call.sln", b"\x05\0\xf8\xff" * 2000, True),
         ("film.dts", b"\x7f\xfe\x80\x01" + b"\0" * 100, True),
         ("renamed.ts", b"\0\0\0\x20ftypisom" + b"\0" * 100, True),
         ("notes.mp3", b"a text", True),  # its job will say what is the matter

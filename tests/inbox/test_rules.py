@@ -33,6 +33,31 @@ RULES = Rules(Watch().suffixes)
         ("talk.mp3.!qB", Why.UNFINISHED),
         ("talk.mp3.aria2", Why.UNFINISHED),
         ("talk.mp3.4f2a.partial", Why.UNFINISHED),
+        # yt-dlp: picture and sound before they are joined, what they are joined in, fragments, its notes
+        ("A talk [dQw4w9WgXcQ].f137.mp4", Why.UNFINISHED),
+        ("A talk [dQw4w9WgXcQ].f140.m4a", Why.UNFINISHED),
+        ("A talk [dQw4w9WgXcQ].f251-drc.webm", Why.UNFINISHED),
+        ("A talk.fhls-audio-128000-Audio.mp4", Why.UNFINISHED),
+        ("A talk.fdash-audio_eng=128000.m4a", Why.UNFINISHED),
+        ("two\nlines.f140.m4a", Why.UNFINISHED),
+        ("A talk.temp.mp4", Why.UNFINISHED),
+        ("A talk.mp4.part-Frag12", Why.UNFINISHED),
+        ("A talk.mp4.ytdl", Why.UNFINISHED),
+        ("INCOMPLETE~song.mp3", Why.UNFINISHED),  # Nicotine+, today and before
+        ("INCOMPLETE0123456789abcdef0123456789abcdefsong.mp3", Why.UNFINISHED),
+        ("talk.mp3.SyncPart", Why.UNFINISHED),  # Resilio
+        ("talk.mp3.ffs_tmp", Why.UNFINISHED),  # FreeFileSync
+        ("talk.mp3.dtapart", Why.UNFINISHED),  # DownThemAll
+        ("talk.mp3.opdownload", Why.UNFINISHED),
+        ("talk.mp3.parts", Why.UNFINISHED),
+        ("talk.mp3.downloading", Why.UNFINISHED),
+        ("Monaco.f1.mp4", None),
+        ("take.final.wav", None),
+        ("song.feat.mp3", None),
+        ("web.f4v", None),
+        ("incomplete thoughts.mp3", None),
+        ("incompleted.mp3", None),
+        ("talk.part1.mp3", None),
         (".fuse_hidden0000001", Why.HIDDEN),
         (".nfs00000000000a1", Why.HIDDEN),
         ("._talk.mp3", Why.HIDDEN),
@@ -78,6 +103,8 @@ def test_suffixes_may_be_written_with_a_dot_and_in_any_case():
         ("~snapshot/talk.mp3", Why.UNFINISHED),
         ("_UNPACK_Show/talk.mp3", Why.UNFINISHED),
         ("talk.mp3.download/talk.mp3", Why.UNFINISHED),
+        ("stream/0____/0001.ts", Why.UNFINISHED),
+        ("2026_11_26/talk.mp3", None),
         ("downloads/talk.mp3", None),
         ("found/talk.mp3", None),
         ("lost.and.found.000/talk.mp3", None),
@@ -88,3 +115,11 @@ def test_suffixes_may_be_written_with_a_dot_and_in_any_case():
 )  # fmt: skip
 def test_everything_below_such_a_folder_is_no_job_either(path, why):
     assert RULES.path(path) is why
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    "vob m2ts m2t mod asf mpga weba 3g2 aifc wave bwf f4v qta m4r qt ec3 ogx mp1 awb snd m1a m2p divx gsm sln mxf voc rm".split(),
+)
+def test_suffixes_of_cameras_phones_telephone_systems_and_discs_are_recordings(suffix):
+    assert RULES.file(f"VTS_01_1.{suffix.upper()}") is None

@@ -22,7 +22,7 @@ def film(path, form, video, tracks, seconds, fps=25):
     noise = np.random.default_rng(0).integers(0, 255, (5, 144, 176, 3), np.uint8)
     with av.open(str(path), "w", format=form) as container:
         picture = container.add_stream(video, rate=fps)
-        picture.width, picture.height, picture.pix_fmt, picture.bit_rate = 176, 144, "yuv420p", 5_000_000
+        picture.width, picture.height, picture.pix_fmt, picture.bit_rate = 176, 144, "yuv420p", 3_000_000
         streams = [container.add_stream(codec, rate=rate, layout="mono") for codec, rate, _, _ in tracks]
         packets = []
         for number in range(fps * seconds):
@@ -44,7 +44,7 @@ def film(path, form, video, tracks, seconds, fps=25):
 
 @pytest.mark.parametrize(("form", "video"), [("mpeg", "mpeg1video"), ("vob", "mpeg2video")])
 def test_sound_that_begins_after_the_first_look_is_found_and_keeps_its_place(tmp_path, said, form, video):
-    path = film(tmp_path / "x.mpg", form, video, [("mp2", 48_000, 20, said.audio)], 24)
+    path = film(tmp_path / "x.mpg", form, video, [("mp2", 48_000, 20, said.audio)], 32)
     heard, warnings = decode(path)
     late, alike = lag(heard, said.audio)
     assert (late / speech.RATE, warnings) == (pytest.approx(20, abs=0.1), [])
