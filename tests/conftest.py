@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from loguru import logger
 
 from tests.harness import Daemon
+from tests.real import NO_EXTRA, NO_SPEECH
 
 # the suite starts sttd several hundred times: what Python has compiled is kept, also where the environment says otherwise
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -59,7 +60,8 @@ def log() -> Iterator[list[str]]:
     logger.remove(number)
 
 
-GIVEN = ("this kernel has no", "/dev/fuse: ", "the file system of the tests ")  # beginnings of reasons for a skip
+# beginnings of reasons for a skip; the last two are of packages that a registry may not have for this Python or this system
+GIVEN = ("this kernel has no", "/dev/fuse: ", "the file system of the tests ", NO_EXTRA, NO_SPEECH)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 
-from tests.bench import contenders, random_model, recordings
+from tests.bench import contenders, material, recordings
 from tests.bench.contenders import CORES
 from tests.bench.side_by_side import Bench, Figure, Outcome, Row, Turns, alone
 
 _SHARED_OUT = {"pool.workers": str(CORES), "model.cpu_threads": "1", "watch.dedupe": "false"}
-_FEWER = {"demo": 1.0, "base": 0.1, "small": 0.05}  # of the clips, where each costs seconds of computing
+_FEWER = {"demo": 1.0, "base": 0.1, "small": 0.05, "real": 0.1}  # of the clips, where each costs seconds of computing
 
 
 def rows(bench: Bench, wanted: set[int]) -> list[Row]:
     found = []
-    for name in bench.models:
-        clips = recordings.clips(bench.cache, bench.count(round(200 * _FEWER[name])))
-        model = random_model.folder(name, bench.cache)
-        what = f"{len(clips.files)} clips of 2 to 15 s, {name}"
+    for name in material.names(bench):
+        clips = material.clips(bench, name, bench.count(round(200 * _FEWER[name])))
+        model = material.model(bench, name)
+        what = f"{len(clips.files)} clips of 2 to 15 s, {material.WORDS[name]}"
         print(what, flush=True)
         if 1 in wanted:
             found.append(_against_a_loop(bench, clips, model, name, what))
@@ -37,7 +37,7 @@ def _against_a_loop(bench: Bench, clips: recordings.Heard, model, name: str, wha
             "sttd": lambda: contenders.sttd_warm(clips.files, model, _SHARED_OUT),
             "loop": lambda: contenders.plain_loop(clips.files, model),
         },
-        recordings.checker(clips.said, name),
+        material.checker(clips, name),
     ).run(bench.runs)
     notes = turns.seconds("sttd", "loop")
     return Row(

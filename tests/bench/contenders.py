@@ -110,7 +110,9 @@ def put(files: Sequence[Path], folder: Path) -> None:
 
 
 def _daemon(root: Path, model: Path, settings: dict[str, str] | None) -> Daemon:
-    own = {"model.name": str(model), "model.cpu_threads": str(CORES), "pool.job_timeout": "12h"}
+    # auto: int8 on a CPU for all, whether the weights are int8 (demo, random) or float16 (real)
+    own = {"model.name": str(model), "model.compute_type": "auto", "model.cpu_threads": str(CORES)}
+    own["pool.job_timeout"] = "12h"
     return Daemon(root, own | (settings or {}))
 
 

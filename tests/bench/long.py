@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench import contenders, random_model, recordings
+from tests.bench import contenders, material, random_model, recordings
 from tests.bench.side_by_side import Bench, Figure, Row, Turns, alone
 
-_SHARE = {"demo": 1.0, "base": 1 / 12, "small": 1 / 24}  # of 2 h
+_SHARE = {"demo": 1.0, "base": 1 / 12, "small": 1 / 24, "real": 1 / 12}  # of 2 h
 _BATCHES = (4, 8, 16)
 
 
 def rows(bench: Bench, wanted: set[int]) -> list[Row]:
     found = []
-    for name in bench.models if wanted & {3, 4} else ():
+    for name in material.names(bench) if wanted & {3, 4} else ():
         found += _times(bench, wanted, name)
     if 7 in wanted:
         found.append(_words(bench))
@@ -25,9 +25,9 @@ def rows(bench: Bench, wanted: set[int]) -> list[Row]:
 
 
 def _times(bench: Bench, wanted: set[int], name: str) -> list[Row]:
-    model = random_model.folder(name, bench.cache)
-    heard = recordings.long(bench.cache, bench.seconds(7200 * _SHARE[name]))
-    print(f"{heard.seconds:.0f} s, {name}", flush=True)
+    model = material.model(bench, name)
+    heard = material.long(bench, name, bench.seconds(7200 * _SHARE[name]))
+    print(f"{heard.seconds:.0f} s, {material.WORDS[name]}", flush=True)
     batch = _best_batch(bench, model, name) if 4 in wanted else 0
     everyone = {
         "sttd": lambda: contenders.sttd_cold(heard.files, model),
@@ -35,11 +35,9 @@ def _times(bench: Bench, wanted: set[int], name: str) -> list[Row]:
         f"batched by {batch}": lambda: contenders.batched(heard.files, model, batch),
     }
     left_out = {"sequential"} if 3 not in wanted else {f"batched by {batch}"} if 4 not in wanted else set()
-    turns = Turns(
-        {key: run for key, run in everyone.items() if key not in left_out}, recordings.checker(heard.said, name)
-    )
+    turns = Turns({key: run for key, run in everyone.items() if key not in left_out}, material.checker(heard, name))
     turns.run(bench.runs)
-    what = f"one recording of {heard.seconds / 60:.0f} min, {name}: time ÷ faster-whisper"
+    what = f"one recording of {heard.seconds / 60:.0f} min, {material.WORDS[name]}: time ÷ faster-whisper"
     bounds = {"sequential": (3, f"{what}, sequential", 0.6, 0.4)}
     bounds[f"batched by {batch}"] = (4, f"{what}, batched by {batch} (its best)", 1.0, 0.8)
     return [
@@ -51,7 +49,7 @@ def _times(bench: Bench, wanted: set[int], name: str) -> list[Row]:
 
 def _best_batch(bench: Bench, model: Path, name: str) -> int:
     """The batch size with which the batched pipeline is quickest on this machine, of one try each."""
-    heard = recordings.long(bench.cache, bench.seconds(600 if name == "demo" else 120))
+    heard = material.long(bench, name, bench.seconds(600 if name == "demo" else 120))
     return min(_BATCHES, key=lambda batch: contenders.batched(heard.files, model, batch).seconds)
 
 

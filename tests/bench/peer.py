@@ -19,7 +19,7 @@ def main() -> None:
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
     asked = json.loads(sys.argv[1])
-    whisper: Any = WhisperModel(asked["model"], device="cpu", compute_type="default", cpu_threads=asked["threads"])
+    whisper: Any = WhisperModel(asked["model"], device="cpu", compute_type="auto", cpu_threads=asked["threads"])
     more: dict[str, Any] = {"condition_on_previous_text": False}  # else the demo model gets lost in its own text
     if asked["kind"] == "batched":
         # with timestamps, as all others: without, the demo model is twice as wrong

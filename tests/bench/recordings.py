@@ -80,19 +80,19 @@ def errors(said: Said, outcome: Outcome) -> float:
 
 def checker(said: Said, model: str) -> Callable[[str, Outcome], str]:
     """The check of `Turns`: right words of the demo model, the known sentence and nothing else of a random one."""
-    return _Words(said) if model == "demo" else _sentences
+    return Words(said, errors) if model == "demo" else _sentences
 
 
-class _Words:
+class Words:
     """The error rate: nobody's above a bound, and sttd's never far above the best. A peer may lose more words than sttd."""
 
-    def __init__(self, said: Said) -> None:
-        self._said = said
+    def __init__(self, said: Said, errors: Callable[[Said, Outcome], float]) -> None:
+        self._said, self._errors = said, errors
         self._ours: list[float] = []
         self._theirs: list[float] = []
 
     def __call__(self, name: str, outcome: Outcome) -> str:
-        rate = errors(self._said, outcome)
+        rate = self._errors(self._said, outcome)
         (self._ours if name == "sttd" else self._theirs).append(rate)
         if rate > _WORST:
             raise WrongText(f"{name}: {rate:.1%} of the words are wrong")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.bench.random_model import CACHE
 
+SPEECH = Path(__file__).parent.parent / "real" / "prompts"
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -18,7 +20,8 @@ class Bench:
     runs: int = 5
     scale: float = 1.0  # of lengths and counts: below 1 the figures are only a try
     cache: Path = CACHE  # recordings and models that are made once
-    models: tuple[str, ...] = ("demo", "base", "small")
+    models: tuple[str, ...] = ("demo", "base", "small", "real")  # see material.py
+    speech: Path = SPEECH  # what the real one listens to
 
     def count(self, full: int, least: int = 2) -> int:
         return max(least, round(full * self.scale))
@@ -120,10 +123,15 @@ def add_options(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of the clips and of the lengths")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where models and recordings are kept")
     parser.add_argument(
-        "--models", default="demo,base,small", help="demo, base, small; the last two have random weights"
+        "--models",
+        default=",".join(Bench.models),
+        help="default: %(default)s; base and small have random weights, real is Whisper's base, measured where it is here",
+    )
+    parser.add_argument(
+        "--speech", type=Path, default=SPEECH, help="a folder as tests.real takes it, for the real model; %(default)s"
     )
     return parser
 
 
 def bench(args: argparse.Namespace) -> Bench:
-    return Bench(args.runs, args.scale, args.cache, tuple(args.models.split(",")))
+    return Bench(args.runs, args.scale, args.cache, tuple(args.models.split(",")), args.speech)

@@ -7,3 +7,7 @@
 FOLDER has a manifest.json, or is a LibriSpeech or Common Voice tree; see corpus.py. Models, what was heard, and joined
 recordings are kept in ~/.cache/sttd-real, or where STTD_REAL_CACHE says.
 """
+
+# why tests of this package are skipped
+NO_EXTRA = "the extra `real` is not installed here"
+NO_SPEECH = "no recordings of a person are here"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sttd.errors import SttdError
-from tests.real import corpus, table, ways, weights
+from tests.real import corpus, joined, table, ways, weights
 
 
 def main() -> int:
@@ -39,6 +39,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seeds", default="1,2,3", help="a run for each, where temperatures above 0 are used; the median counts"
     )
+    parser.add_argument(
+        "--joined", action="store_true", help="long recordings joined from the clips, instead of the clips themselves"
+    )
+    parser.add_argument("--seconds", type=float, default=120, help="of each joined recording; default: %(default)s")
+    parser.add_argument("--count", type=int, default=1, help="joined recordings of each kind; default: %(default)s")
     parser.add_argument("--fresh", action="store_true", help="decode again what is kept, for times of one hour")
     parser.add_argument("-v", "--verbose", action="store_true", help="also each file, and what is wrong in it")
     return parser.parse_args()
@@ -47,6 +52,8 @@ def _arguments() -> argparse.Namespace:
 def _measure(args: argparse.Namespace) -> int:
     seeds = [int(seed) for seed in args.seeds.split(",")]
     clips = corpus.some(corpus.read(Path(args.folder)), args.group, args.most, seeds[0])
+    if args.joined:
+        clips = joined.joined(clips, args.seconds, args.count, seeds[0])
     model = Path(args.model) if args.model.startswith(("/", ".")) else weights.get(args.model)
     setup = ways.Setup(model, args.compute_type, tuple(args.set), args.fresh)
     found = table.groups(clips, _heard(clips, args.ways.split(","), setup, seeds))

@@ -36,7 +36,7 @@ def read(folder: Path) -> list[Clip]:
     """All recordings of `folder` whose text is known.
 
     Raises:
-        NoSpeech: there are none.
+        NoSpeech: there are none, or one is missing.
     """
     clips = list(
         _manifest(folder) if (folder / "manifest.json").exists() else [*_librispeech(folder), *_voices(folder)]
@@ -45,6 +45,9 @@ def read(folder: Path) -> list[Clip]:
         raise NoSpeech(
             f"{folder}: no manifest.json, no *.trans.txt of LibriSpeech and no *.tsv of Common Voice with texts"
         )
+    absent = next((clip.path for clip in clips if not clip.path.is_file()), None)
+    if absent is not None:
+        raise NoSpeech(f"{absent} is not there, though {folder} has its text")
     return clips
 
 
@@ -67,7 +70,9 @@ def some(clips: Sequence[Clip], groups: Sequence[str], most: int | None, seed: i
 def _manifest(folder: Path) -> Iterator[Clip]:
     for entry in json.loads((folder / "manifest.json").read_text("utf-8")):
         if entry["text"] is not None:
-            yield Clip(folder / entry["file"], entry["file"], entry["group"], entry["language"], entry["text"])
+            path = folder / entry["file"]
+            name = entry["file"] if path.is_relative_to(folder) else str(Path(*path.parts[-2:]))
+            yield Clip(path, name, entry["group"], entry["language"], entry["text"])
 
 
 def _librispeech(folder: Path) -> Iterator[Clip]:

