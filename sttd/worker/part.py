@@ -21,7 +21,7 @@ from sttd.worker.errors import PartFailed
 from sttd.worker.lanes import Lanes
 from sttd.worker.model import LoadedModel, is_gpu_memory
 from sttd.worker.prefetch import Prefetch, Stuck
-from sttd.worker.speech.windows import windows
+from sttd.worker.speech.windows import lead, windows
 
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
 # the machine's fault: no space, no quota, no memory, no file handles
@@ -127,7 +127,8 @@ def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, ahead: Prefetch[_
             scarce.enter_context(bounds.memory(bounds.room(spec.size)))
         with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive) as stream:
             # a generator, which must be closed before its stream is
-            blocks: Any = stream.blocks(spec.resume_from, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))
+            begin = lead(spec.resume_from)
+            blocks: Any = stream.blocks(begin, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))
             with contextlib.closing(blocks):
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()

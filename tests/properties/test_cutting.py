@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from sttd.part import SAMPLE_RATE
 from sttd.worker.speech.cutting import END_SILENCE, FRAME, PAD, Bounds, Cut, Cutter
-from sttd.worker.speech.windows import windows
+from sttd.worker.speech.windows import lead, windows
 from tests.properties import words
 
 MODEL_WINDOW = 30 * SAMPLE_RATE  # what Whisper takes
@@ -94,7 +94,7 @@ def test_neither_the_blocks_nor_a_resume_at_any_cut_change_a_window(runs, thresh
 
     def cut(start: int, index: int, sizes: list[int]) -> list[tuple[int, int, int, tuple, bytes]]:
         def blocks():
-            at = start
+            at = lead(start)
             for size in itertools.cycle(sizes):
                 if at >= len(audio):
                     return

@@ -8,10 +8,12 @@ from hypothesis import given, settings, strategies as st
 
 from sttd.part import SAMPLE_RATE
 from sttd.worker.speech.cutting import FRAME, PAD, Bounds
-from sttd.worker.speech.windows import Window, windows
+from sttd.worker.speech.vad import Silero
+from sttd.worker.speech.windows import LEAD, Window, lead, windows
 from tests import speech
 
 LIMIT = Bounds().speech
+SHORT = Bounds(speech=4 * SAMPLE_RATE, source=30 * SAMPLE_RATE, silence=10 * SAMPLE_RATE)
 SMALL = Bounds(speech=20 * FRAME + 2 * PAD, source=120 * FRAME, silence=30 * FRAME)
 
 
@@ -25,6 +27,17 @@ class Loudness:
         return frames.mean(axis=1, dtype=np.float64).astype(np.float32)
 
 
+class Listener(Loudness):
+    """Keeps what it was given."""
+
+    def __init__(self):
+        self.heard = []
+
+    def probabilities(self, frames):
+        self.heard.append(frames.copy())
+        return super().probabilities(frames)
+
+
 def audio_of(runs, extra=0):
     """Audio of runs of (frames, probability), and some samples more than whole frames."""
     audio = np.concatenate([np.full(frames * FRAME, probability, np.float32) for frames, probability in runs])
@@ -32,7 +45,7 @@ def audio_of(runs, extra=0):
 
 
 def blocks_of(audio, start=0, size=5_000):
-    return ((at, audio[at : at + size]) for at in range(start, len(audio), size))
+    return ((at, audio[at : at + size]) for at in range(lead(start), len(audio), size))
 
 
 def cut(audio, start=0, index=0, size=5_000, bounds=None, **more):
@@ -97,6 +110,23 @@ def test_a_run_resumed_at_any_window_cuts_as_the_undisturbed_one(audio, data):
 def test_windows_of_the_real_size_tile_too(runs, extra):
     audio = audio_of(runs, extra)
     check_tiles(cut(audio), audio, LIMIT)
+
+
+def test_a_detector_hears_the_four_seconds_before_a_window_and_its_words_on_them_are_forgotten():
+    audio = audio_of([(400, 0.9), (400, 0.0), (400, 0.9), (200, 0.0)])
+    detector = Listener()
+    (window,) = cut(audio, 700 * FRAME + 100, detector=detector)
+    before, after = np.split(np.concatenate(detector.heard).ravel(), [LEAD])
+    assert np.array_equal(before, audio[700 * FRAME + 100 - LEAD : 700 * FRAME + 100])
+    assert np.array_equal(after[: len(audio) - window.start], audio[window.start :])
+    assert len(window.spans) == 1, "the speech in the lead is no span of the window"
+
+
+def test_near_the_beginning_a_detector_hears_as_many_whole_frames_as_there_are():
+    audio = audio_of([(10, 0.9), (50, 0.0)])
+    detector = Listener()
+    cut(audio, 3 * FRAME + 100, detector=detector)
+    assert np.array_equal(detector.heard[0].ravel(), audio[100 : 3 * FRAME + 100])
 
 
 def test_an_empty_stream_has_no_windows():
@@ -196,3 +226,21 @@ def test_all_words_of_real_speech_are_in_the_spans():
         assert covered > 0.97 * (last - first), phrase
     skipped = len(recording.audio) - sum(end - start for start, end in spans)
     assert skipped > 0.3 * len(recording.audio), "long pauses are left out"
+
+
+@pytest.mark.parametrize("level", [0, -12, -24, -36, -44])
+def test_no_speech_is_lost_where_a_window_begins(level):
+    """Whatever a detector that is never disturbed calls speech is in a span; the windows are short, so that there are many.
+
+    `level`: in dB. A detector that starts afresh needs longer to believe in quiet speech.
+    """
+    audio = speech.compose(seconds=60, pauses=(0.05, 0.4), seed=1, noise=1e-5).audio * np.float32(10 ** (level / 20))
+    frames = audio[: len(audio) // FRAME * FRAME].reshape(-1, FRAME)
+    heard = Silero().probabilities(frames) >= 0.5
+    inside = np.zeros(len(audio), bool)
+    found = cut(audio, detector=None, bounds=SHORT)
+    assert len(found) > 10
+    for first, last in (span for window in found for span in window.spans):
+        inside[first:last] = True
+    lost = np.repeat(heard, FRAME) & ~inside[: frames.size]
+    assert np.count_nonzero(lost) == 0, f"{np.count_nonzero(lost) / SAMPLE_RATE:.2f} s"

@@ -1,9 +1,11 @@
 """A stream of audio cut into windows for Whisper: at most 30 s of speech each, the silence left out.
 
-Each window is cut by a fresh `Cutter` from the probabilities of a fresh detector, so a window depends on nothing
-before its start: a resume at any window's end cuts as an undisturbed run. Frames are heard in groups that are counted from
-the window's start too, for the same reason. What was heard behind a cut is heard again for the next window; the rules
-keep that short (0.4 s in silence; the beginning of the span that did not fit any more, else).
+Each window is cut by a fresh `Cutter` from the probabilities of a fresh detector. A fresh detector is deaf: in quiet
+speech it needs up to 1.9 s until it believes its ears. So it hears the 4 s before the window first, and what it says of
+them is forgotten. A window thus depends on its own samples and those 4 s alone: a resume at any window's end, which reads
+them again, cuts as an undisturbed run. Frames are counted from the window's start, for the same reason. What was heard
+behind a cut is heard again for the next window; the rules keep that short (0.4 s in silence; else the beginning of
+the span that did not fit any more).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from sttd.worker.heap import beside, room
 from sttd.worker.speech.cutting import FRAME, Bounds, Cut, Cutter
 from sttd.worker.speech.vad import Array, Silero, SpeechDetector
 
+LEAD = 125 * FRAME  # samples (4 s) before a window that the detector hears first: 1 s was enough in nine cases of ten
 _GROUP = 32  # frames (1 s) heard at once; more is hardly quicker, and what lies behind a cut is heard in vain
 _BOUNDS = Bounds()
 
@@ -32,6 +35,11 @@ class Window:
     audio: Array  # the spans joined, float32, 16 kHz, at most 416000 samples; empty where there is only silence
 
 
+def lead(start: int) -> int:
+    """The sample from which `windows` wants its blocks where the first window begins at `start`."""
+    return max(0, start - LEAD)
+
+
 def windows(
     blocks: Iterator[tuple[int, Array]],
     start: int,
@@ -44,7 +52,7 @@ def windows(
     """Cut a stream.
 
     Args:
-        blocks: (position, samples) in order and without a gap, the first one at `start`; of any length.
+        blocks: (position, samples) in order and without a gap, the first one at `lead(start)`; of any length.
         start: the first sample; 0, or the end of an earlier window.
         index: of the first window.
         threshold: the probability above which a frame is speech.
@@ -52,22 +60,24 @@ def windows(
         bounds: where windows end at the latest.
 
     Yields:
-        windows that tile the stream, the last one ending with it; none for an empty stream.
+        windows that tile the stream from `start` on, the last one ending with it; none where it ends there.
     """
     detector = detector or Silero()
-    stream = _Buffer(blocks, start)
+    stream = _Buffer(blocks, lead(start), start)
     while stream.fill(1):
         cut = _cut(stream, detector, Cutter(threshold, bounds))
         pieces = [stream.samples[first:last] for first, last in cut.spans]
         spans = tuple((stream.start + first, stream.start + last) for first, last in cut.spans)
         audio = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
         yield Window(index, stream.start, stream.start + cut.end, spans, audio)
-        stream.drop(cut.end)
+        stream.move(cut.end)
         index += 1
 
 
 def _cut(stream: _Buffer, detector: SpeechDetector, cutter: Cutter) -> Cut:
     detector.reset()
+    if len(stream.before):
+        detector.probabilities(stream.before.reshape(-1, FRAME))
     heard = 0  # samples
     while stream.fill(heard + 1):
         stream.fill(heard + _GROUP * FRAME)
@@ -82,39 +92,48 @@ def _cut(stream: _Buffer, detector: SpeechDetector, cutter: Cutter) -> Cut:
 
 
 class _Buffer:
-    """The samples from the current window's start on; no more than a window's bounds and one block."""
+    """The current window's samples, as far as they were read, and those of its lead."""
 
-    def __init__(self, blocks: Iterator[tuple[int, Array]], start: int) -> None:
-        self.start = start  # position of the first sample held
+    def __init__(self, blocks: Iterator[tuple[int, Array]], first: int, start: int) -> None:
+        self.start = start  # position of the window's first sample
+        self._first = first  # position of the first sample held
         self._blocks = blocks
         self._held = np.zeros(0, np.float32)
         self._size = 0
 
     @property
+    def before(self) -> Array:
+        """The lead: whole frames, the last of which ends where the window begins."""
+        here = self.start - self._first
+        return self._held[here % FRAME : here]
+
+    @property
     def samples(self) -> Array:
-        return self._held[: self._size]
+        return self._held[self.start - self._first : self._size]
 
     def fill(self, count: int) -> bool:
-        """Hold at least `count` samples; False where the stream ends before."""
-        while self._size < count:
+        """Hold at least `count` samples of the window; False where the stream ends before."""
+        while self._first + self._size < self.start + count:
             position, block = next(self._blocks, (None, None))
             if block is None:
                 return False
-            assert position == self.start + self._size, "blocks follow each other without a gap"
+            assert position == self._first + self._size, "blocks follow each other without a gap"
             self._append(block)
         return True
 
-    def drop(self, count: int) -> None:
-        """Forget the first `count` samples, and the room they took."""
-        self._held = beside(self._held[count : self._size])
-        self._size -= count
+    def move(self, count: int) -> None:
+        """Begin the next window `count` samples later. What lies before its lead is forgotten, with the room it took."""
         self.start += count
+        gone = lead(self.start) - self._first
+        self._held = beside(self._held[gone : self._size])
+        self._size -= gone
+        self._first += gone
 
     def _append(self, block: Array) -> None:
         size = self._size + len(block)
         if size > len(self._held):
             grown = room(max(size, 2 * len(self._held)))
-            grown[: self._size] = self.samples
+            grown[: self._size] = self._held[: self._size]
             self._held = grown
         self._held[self._size : size] = block
         self._size = size
