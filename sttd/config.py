@@ -154,6 +154,44 @@ class Transcribe:
 
 
 @dataclass(frozen=True, slots=True)
+class Expert:
+    """How the model's words are judged and sampled. The defaults are right for all languages."""
+
+    compression_ratio: float = key(
+        2.4,
+        "A text that compresses better than this (characters to bytes) is a loop, and is decoded again. Normal text reaches 2.2.",
+        "number",
+        least=1.0,
+        most=1000.0,
+    )
+    log_prob: float = key(
+        -1.0,
+        "A text of a lower mean log probability is a guess, and is decoded again.",
+        "number",
+        least=-100.0,
+        most=0.0,
+    )
+    no_speech: float = key(
+        0.6, "Above this probability of silence a guess is no text, and the window is empty.", "fraction"
+    )
+    repetition_penalty: float = key(
+        1.0,
+        "Above 1, what was said is less likely to be said again, rightly or wrongly.",
+        "number",
+        least=1.0,
+        most=2.0,
+    )
+    no_repeat_ngram_size: int = key(
+        0, "So many tokens in a row are written only once in a window (a Thai letter has up to 3). 0: no such rule.", "int",
+        least=0, most=224,
+    )  # fmt: skip
+    max_new_tokens: int = key(
+        0, "Tokens that are written at once; the rest is decoded after them. auto: as many as the model can.", "auto",
+        least=16, most=224,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     cleanup_every_chunks: int = key(50, "Chunks between two clean-ups in a worker.", "int", least=1)
     cleanup_cooldown: float = key(60.0, "The least time between two clean-ups.", "duration")
@@ -218,6 +256,7 @@ class Config:
     pool: Pool = field(default_factory=Pool)
     model: Model = field(default_factory=Model)
     transcribe: Transcribe = field(default_factory=Transcribe)
+    expert: Expert = field(default_factory=Expert)
     memory: Memory = field(default_factory=Memory)
     output: Output = field(default_factory=Output)
     retention: Retention = field(default_factory=Retention)
@@ -235,7 +274,7 @@ class Config:
         """The part of the configuration that a worker needs to transcribe."""
         from sttd.part import Options  # noqa: PLC0415 - commands that only look do without it
 
-        words = dataclasses.asdict(self.transcribe)
+        words = dataclasses.asdict(self.transcribe) | dataclasses.asdict(self.expert)
         return Options(**words, max_gap=self.limits.max_gap, max_audio=self.limits.max_audio)
 
     def model_spec(self, name: str | None = None, hold: str = "") -> ModelSpec:

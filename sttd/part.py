@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 SAMPLE_RATE = 16_000  # Hz; Whisper's
 
@@ -30,7 +31,7 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to transcribe. The fields are `transcribe.*` and `limits.*` of the configuration."""
+    """How to transcribe. The fields are `transcribe.*`, `expert.*` and `limits.*` of the configuration."""
 
     language: str = ""  # "": detected
     languages: tuple[str, ...] = ()  # detected by window among these
@@ -41,13 +42,21 @@ class Options:
     initial_prompt: str = ""
     hotwords: str = ""
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    compression_ratio_threshold: float = 2.4
-    log_prob_threshold: float = -1.0
-    no_speech_threshold: float = 0.6
-    max_new_tokens: int = 0  # 0: as many as the model can
     vad_threshold: float = 0.5
+    compression_ratio: float = 2.4  # of a text's characters; more is a loop
+    log_prob: float = -1.0  # mean of a text's tokens; less is a guess
+    no_speech: float = 0.6  # probability above which a guess is silence
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0  # tokens; 0: no rule
+    max_new_tokens: int = 0  # 0: as many as the model can
     max_gap: float = 3600.0  # seconds
     max_audio: float = 172800.0  # seconds
+
+
+def asked(options: Options) -> dict[str, Any]:
+    """The options that the words of a transcript depend on, as it tells them."""
+    words = dataclasses.asdict(options)
+    return {name: value for name, value in words.items() if name not in ("batch_size", "max_gap", "max_audio")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sttd.config import Config
 from sttd.host.capacity import capacity
 from sttd.units import format_duration
 
+NORMAL = 2.2  # the highest compression ratio of text without loops: sttd/worker/decoding/repetition.py
 FOLDERS = ("inbox", "transcripts", "archive", "failed", "state")
 Relation = tuple[frozenset[str], str]  # the keys that it is about, and the sentence
 
@@ -58,6 +59,11 @@ def warnings(config: Config) -> Iterator[str]:
         yield (
             f"[pool] workers = {workers} with [model] cpu_threads = {spec.cpu_threads} make {workers * spec.cpu_threads} "
             f"threads on {cores} cores: all become slower; set one of them lower, or cpu_threads to auto"
+        )
+    if config.expert.compression_ratio < NORMAL:
+        yield (
+            f"[expert] compression_ratio ({config.expert.compression_ratio:g}) is below {NORMAL:g}, which normal text reaches: "
+            "good text is decoded again, at length"
         )
     if pool.job_timeout < pool.sweep_interval:
         yield (

@@ -134,6 +134,10 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _bounded(value: Any, rules: Rules) -> float:
+    return _within(_number(value), rules)
+
+
 def _fraction(value: Any, _rules: Rules) -> float:
     number = _number(value)
     if not 0 < number < 1:
@@ -231,6 +235,7 @@ _READERS: dict[str, Callable[[Any, Rules], Any]] = {
     "str": _words,
     "list": _several(_suffix, filled=True),
     "choice": _choice,
+    "number": _bounded,
     "fraction": _fraction,
     "fractions": _fractions,
     "percent": _percent,
@@ -261,7 +266,7 @@ def write(value: Any, kind: str) -> str:
             return _array(value)
         case "fractions":
             return "[" + ", ".join(map(repr, value)) + "]"
-        case "int" | "fraction":
+        case "int" | "number" | "fraction":
             return repr(value)
         case _:
             return _quoted(value)

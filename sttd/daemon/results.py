@@ -11,7 +11,7 @@ from sttd.daemon.guard import guard
 from sttd.daemon.source import look_again, look_for, start_anew
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
-from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
+from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
 from sttd.rules.policy import AT_FAULT, Verdict, verdict
 from sttd.text import printable
 
@@ -138,7 +138,7 @@ def finished(context: Context, running: Running, event: Done) -> None:
     context.troubles.end("machine")
     with context.ledger.transaction():
         job = book(context, running, None, None)
-        plan = {"step": "stage", "chunks": job.chunks}
+        plan = {"step": "stage", "chunks": job.chunks, "options": asked(running.spec.options)}
         done = {
             "audio_seconds": event.audio_seconds,
             "progress": event.audio_seconds,

@@ -34,7 +34,8 @@ class Step:
 def stage(context: Context, job: Job) -> Step:
     """Write the results of a job into the staging folder."""
     checkpoint = orders.checkpoint_of(context, job)
-    wanted = (job.plan or {}).get("chunks", 0)
+    plan = job.plan or {}
+    wanted, options = plan.get("chunks", 0), plan.get("options")
     now = context.utc()
 
     def work() -> tuple[outbox.Plan, tuple[str, ...]] | None:
@@ -42,7 +43,7 @@ def stage(context: Context, job: Job) -> Step:
             return None
         has_speech = any(chunk.segments for chunk in checkpoint.chunks())
         warnings = outbox.warnings_of(job, has_speech=has_speech)
-        meta = outbox.Meta.of(job.evolve(warnings=warnings), finished_at=now)
+        meta = outbox.Meta.of(job.evolve(warnings=warnings), finished_at=now, options=options)
         return outbox.stage(job, meta, checkpoint.segments, context.config, context.places), warnings
 
     def then(row: Job, staged: tuple[outbox.Plan, tuple[str, ...]] | None) -> None:

@@ -34,12 +34,13 @@ class Meta:
     resumes: int
     chunks: int
     warnings: tuple[str, ...] = ()
+    options: dict[str, Any] | None = None  # see `part.asked`; None: made by a version that did not keep them
     sha256: str | None = None  # of the source; `stage` fills it in
     copy_of: int | None = None  # the job that did the work, where this one has the same content
     version: str = __version__
 
     @classmethod
-    def of(cls, job: Job, *, finished_at: float) -> Meta:
+    def of(cls, job: Job, *, finished_at: float, options: dict[str, Any] | None = None) -> Meta:
         """What the ledger knows of a job, as its transcript will say it."""
         return cls(
             job=job.id,
@@ -60,6 +61,7 @@ class Meta:
             resumes=job.resumes,
             chunks=job.chunks,
             warnings=job.warnings,
+            options=options,
             sha256=job.sha256 or None,
         )
 
@@ -95,6 +97,7 @@ class Meta:
             "model": self.model,
             "requested_model": self.requested_model,
             "fallback_reason": self.fallback_reason,
+            "options": self.options,
             "timings": {
                 "created": _iso(self.created_at),
                 "started": _iso(self.started_at),
@@ -130,6 +133,7 @@ class Meta:
             finished_at=_seconds(timings["finished"]) or 0.0,
             service=timings["processing_seconds"],
             warnings=tuple(head["warnings"]),
+            options=head.get("options"),
             version=head["sttd"],
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from faster_whisper import WhisperModel
 
+from sttd.config import Expert
 from sttd.job import State
 from tests import speech
 
@@ -50,12 +51,15 @@ def test_each_kind_gives_its_five_files_with_the_right_words(make_daemon, peer):
 
 
 def test_the_json_carries_everything(make_daemon):
-    """Segments, words, language, model, requested model, fallback, duration, version, and the source's name, size, hash."""
+    """Segments, words, language, model, requested model, fallback, duration, version, options, and the source's name, size, hash."""
     import hashlib
 
     from sttd import __version__
 
-    daemon = make_daemon({"transcribe.word_timestamps": "true"})
+    wanted = {"task": "transcribe", "vad_threshold": 0.45, "log_prob": -0.9, "no_repeat_ngram_size": 30}
+    sections = {name: "expert" if hasattr(Expert(), name) else "transcribe" for name in wanted}
+    given = {f"{sections[name]}.{name}": str(value) for name, value in wanted.items()}
+    daemon = make_daemon({"transcribe.word_timestamps": "true"} | given)
     path = speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     size = path.stat().st_size
@@ -66,6 +70,7 @@ def test_the_json_carries_everything(make_daemon):
     assert 0.5 < result["language_probability"] <= 1
     assert result["model"] == result["requested_model"] == "demo"
     assert result["fallback_reason"] is None
+    assert wanted.items() <= result["options"].items()
     assert abs(result["duration"] - len(speech.sample("english")) / 16000) < 0.1
     assert __version__ in text
     assert digest in text

@@ -22,7 +22,7 @@ from sttd.job import Job
 from sttd.outbox import names
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
-from sttd.part import Segment
+from sttd.part import Options, Segment, asked
 
 SAID = (Segment(0.5, 59.9996, "hello --> <b> & \n\n world", -0.2, 1.1, 0.01, 0.0, "en"),
         Segment(59.0, 59.0, "สวัสดี\ud800", -0.2, 1.1, 0.01, 0.0, "th"))  # fmt: skip
@@ -67,7 +67,8 @@ def files_in(folder: Path) -> list[str]:
 def written(suffix: str, said=SAID) -> str:
     file = io.StringIO()
     job = Job(1, "talk.mp3", 1, 2, language="en")
-    FORMATS[suffix].write(file, outbox.Meta.of(job, finished_at=0.0), iter(said))
+    meta = outbox.Meta.of(job, finished_at=0.0, options=asked(Options(initial_prompt="กขค")))
+    FORMATS[suffix].write(file, meta, iter(said))
     file.getvalue().encode("utf-8")
     return file.getvalue()
 
@@ -94,6 +95,12 @@ def test_the_json_is_read_back_and_a_correction_shows():
     data = written("json").encode()
     meta, segments = read(io.BytesIO(data))
     assert (meta.job, [s.start for s in segments]) == (1, [0.5, 59.0])
+    assert meta.options == {
+        **asked(Options()),
+        "initial_prompt": "กขค",
+        "languages": [],
+        "temperatures": [0, 0.2, 0.4, 0.6, 0.8, 1],
+    }
     with pytest.raises(Altered):
         read(io.BytesIO(data.replace(b"hello", b"hallo")))
 

@@ -54,6 +54,7 @@ def values(field: dataclasses.Field):
         "str": filled if rules.get("filled") else texts,
         "list": st.lists(suffixes, min_size=1, max_size=4),
         "choice": choices,
+        "number": st.floats(rules.get("least"), rules.get("most")),
         "fraction": st.floats(0, 1),
         "fractions": st.lists(st.floats(0, 1), min_size=1, max_size=6),
         "percent": st.floats(0, 100),

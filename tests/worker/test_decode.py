@@ -175,6 +175,7 @@ def test_a_translation_is_english_and_does_not_take_its_own_language_for_the_spo
     assert first == resumed
     assert first.language == "en"
     assert {segment.language for segment in first.segments} == {"en"}
+    assert first.language_probability == 1.0  # of English, not that of Thai
 
 
 @pytest.mark.parametrize("options", [Options(language="xx"), Options(languages=("th", "xx")), Options(language="yue")])
@@ -202,10 +203,10 @@ def test_only_a_bad_window_is_decoded_again_and_alone(model):
     audios = [recording.audio for recording in recordings("en", 3)]
     sure = [chunk.segments[0].avg_logprob for chunk in decode(model, audios)]
     between = min(sure) + 1e-4  # above the worst, below the others
-    chunks = decode(model, audios, Options(temperatures=(0.0, 0.01), log_prob_threshold=between))
+    chunks = decode(model, audios, Options(temperatures=(0.0, 0.01), log_prob=between))
     heated = [index for index, chunk in enumerate(chunks) if any(part.temperature > 0 for part in chunk.segments)]
     assert heated in ([], [sure.index(min(sure))])  # [] where even so the first result was the better one
-    loops = decode(model, audios[:1], Options(temperatures=(0.0, 0.01), compression_ratio_threshold=0.01))
+    loops = decode(model, audios[:1], Options(temperatures=(0.0, 0.01), compression_ratio=0.01))
     assert {segment.temperature for segment in loops[0].segments} <= {0.0, 0.01}
     assert text(loops[0])
 

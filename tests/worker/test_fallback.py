@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from sttd.config import Config, Expert
 from sttd.part import Chunk, ModelSpec, Options
 from sttd.worker import LoadedModel, load
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import prepare
+from sttd.worker.decoding.voice import max_length
 from sttd.worker.speech.windows import Window
 from tests import speech
 from tests.worker.test_repetition import TEXTS
@@ -52,8 +55,9 @@ class Scripted:
     def __getattr__(self, name: str):
         return getattr(self._whisper, name)
 
-    def _generate(self, encoded, prompts, *, sampling_temperature, **_):
+    def _generate(self, encoded, prompts, *, sampling_temperature, **options):
         self.asked.append(sampling_temperature)
+        self.options, self.prompt = options, len(prompts[0])
         return [self._result(self._script.pop(0)) for _ in prompts]
 
     def _result(self, said: Said):
@@ -70,10 +74,14 @@ class Scripted:
 def decode(loaded: LoadedModel, *script: Said, **options) -> tuple[Chunk, list[float]]:
     """A window of 20 s of noise through the script: what was made of it, and the temperatures that were asked."""
     scripted = Scripted(loaded, script)
+    return hear(scripted, loaded, **options), scripted.asked
+
+
+def hear(scripted: Scripted, loaded: LoadedModel, **options) -> Chunk:
     noise = np.random.default_rng(0).normal(0, 0.1, 20 * RATE).astype(np.float32)
     window = Window(0, 0, 20 * RATE, ((0, 20 * RATE),), noise)
     decoder = Decoder(LoadedModel(scripted, loaded.loaded, 0.0), Options(language="th", **options))
-    return decoder.decode([prepare(loaded.whisper, window)])[0], scripted.asked
+    return decoder.decode([prepare(loaded.whisper, window)])[0]
 
 
 def text(chunk: Chunk) -> str:
@@ -124,3 +132,22 @@ def test_only_what_is_kept_of_a_decoding_is_judged(model):
     looped = Said(LOOP, -0.4, times=(0.0, 10.0), tail=THAI)
     chunk, asked = decode(model, looped, Said("สวัสดีครับ", -0.4))
     assert (text(chunk), asked) == ("สวัสดีครับ", [0.0, 0.2])
+
+
+def test_every_expert_key_reaches_the_decoder(model):
+    keys = {
+        "compression_ratio": 5.0,
+        "log_prob": -2.0,
+        "no_speech": 0.3,
+        "repetition_penalty": 1.2,
+        "no_repeat_ngram_size": 7,
+        "max_new_tokens": 100,
+    }
+    options = dataclasses.asdict(Config(expert=Expert(**keys)).options())
+    guess = Said(LOOP[:60], -1.5, no_speech=0.2)  # good by these limits alone
+    scripted = Scripted(model, [guess, Said("ไม่", -2.1, no_speech=0.4)])
+    chunk = hear(scripted, model, **{name: options[name] for name in keys})
+    assert (text(chunk), scripted.asked) == (guess.text.strip(), [0.0])
+    assert (scripted.options["repetition_penalty"], scripted.options["no_repeat_ngram_size"]) == (1.2, 7)
+    assert scripted.options["max_length"] == max_length(scripted.prompt, 100)
+    assert hear(scripted, model, **{name: options[name] for name in keys}).segments == ()

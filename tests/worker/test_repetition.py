@@ -13,7 +13,7 @@ from faster_whisper.transcribe import get_compression_ratio
 from sttd.part import Options
 from sttd.worker.decoding.repetition import compression_ratio
 
-LIMIT = Options().compression_ratio_threshold
+LIMIT = Options().compression_ratio
 TEXTS = json.loads((Path(__file__).parent / "human_rights.json").read_text("utf-8"))
 SOURCE = TEXTS.pop("//")
 

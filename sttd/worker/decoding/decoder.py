@@ -133,6 +133,7 @@ class Decoder:
 
     def _chunk(self, part: _Window) -> Chunk:
         part.found.sort(key=lambda found: found.heard.item.offset)
+        translated = self._options.task == "translate"
         made = tuple(
             segment
             for found in part.found
@@ -142,7 +143,7 @@ class Decoder:
                 piece,
                 timed,
                 part.places,
-                language="en" if self._options.task == "translate" else found.heard.voice.language,
+                language="en" if translated else found.heard.voice.language,
                 with_words=self._options.word_timestamps,
             )
         )
@@ -152,6 +153,7 @@ class Decoder:
             end=part.window.end,
             segments=made,
             language=made[0].language if made else NOTHING,
-            language_probability=part.found[0].heard.item.probability if made else 0.0,
+            # that a translation is English is certain; what was detected is the language that was spoken
+            language_probability=1.0 if made and translated else part.found[0].heard.item.probability if made else 0.0,
             model=self._model,
         )

@@ -44,9 +44,7 @@ class Generator:
         self._options = options
         self._temperatures = options.temperatures or (0.0,)
         self._most_tokens = most_tokens(options)
-        self._limits = Limits(
-            options.compression_ratio_threshold, options.log_prob_threshold, options.no_speech_threshold
-        )
+        self._limits = Limits(options.compression_ratio, options.log_prob, options.no_speech)
 
     def listen(self, items: Sequence[Item], encoded: Any) -> list[Heard]:
         """Decode items that have their voices, and once more alone each one that came out badly."""
@@ -81,6 +79,8 @@ class Generator:
             encoded,
             [voice.prompt for voice in voices],
             max_length=max_length(len(voices[0].prompt), self._most_tokens),
+            repetition_penalty=self._options.repetition_penalty,
+            no_repeat_ngram_size=self._options.no_repeat_ngram_size,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_tokens=self._voices.suppressed,

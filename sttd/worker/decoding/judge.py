@@ -33,7 +33,7 @@ LEAST_HALF = 200  # frames
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`Options.compression_ratio_threshold` and so on."""
+    """`Options.compression_ratio` and so on."""
 
     compression_ratio: float
     log_prob: float
