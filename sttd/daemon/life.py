@@ -92,6 +92,8 @@ class Life:
             figures: dict[str, Any] = dict.fromkeys(nothing) | {"done": 0.0}
         else:
             total = running.total
+            if total and running.done > total + 1.0:  # there is more than the file says; how much, nobody knows
+                total = None
             figures = {
                 "job": running.job.id,
                 "source": running.job.source,

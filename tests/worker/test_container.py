@@ -24,6 +24,8 @@ def film(path, form, video, tracks, seconds, fps=25):
         picture = container.add_stream(video, rate=fps)
         picture.width, picture.height, picture.pix_fmt, picture.bit_rate = 176, 144, "yuv420p", 3_000_000
         streams = [container.add_stream(codec, rate=rate, layout="mono") for codec, rate, _, _ in tracks]
+        for stream in streams:
+            stream.bit_rate = 64_000
         packets = []
         for number in range(fps * seconds):
             packets += picture.encode(av.VideoFrame.from_ndarray(noise[number % 5], format="rgb24"))

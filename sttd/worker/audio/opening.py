@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sttd.part import Options
-from sttd.worker.audio import rates, riff, tracks
+from sttd.worker.audio import heads, lengths, rates, tracks
 from sttd.worker.audio.container import open_container
 from sttd.worker.audio.recording import Stream, too_long
 from sttd.worker.audio.source_file import SourceFile
@@ -29,24 +29,21 @@ def open_recording(
     """
     file = SourceFile(path, size, mtime_ns, alive)
     try:
-        missing = _missing_bytes(file)
+        head = heads.look(file)
+        file.seek(0)
         container = open_container(file)
         track = tracks.choose(container.streams.audio, options)
         rates.check(track.rate)
-        stream = Stream(file, container, track, options, missing)
-        if stream.duration is not None and options.max_audio < stream.duration < size / _LEAST_RATE:
+        told = lengths.promise(container, track, file, head)
+        if told is not None and told.of_track and options.max_audio < told.seconds < size / _LEAST_RATE:
             raise too_long(options)
     except (PartFailed, MemoryError):
         file.close()
         raise
-    return stream
-
-
-def _missing_bytes(file: SourceFile) -> int:
-    try:
-        missing = riff.missing_bytes(file)
-        file.seek(0)
     except OSError:
-        file.check_read()
-        raise
-    return missing
+        try:
+            file.check_read()
+            raise
+        finally:
+            file.close()
+    return Stream(file, container, track, options, head=head, told=told)

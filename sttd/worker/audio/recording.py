@@ -19,6 +19,8 @@ from av.container import InputContainer
 from sttd.part import SAMPLE_RATE, Cause, Options
 from sttd.worker.audio import rates
 from sttd.worker.audio.container import REMEDY
+from sttd.worker.audio.heads import Head
+from sttd.worker.audio.lengths import Promise
 from sttd.worker.audio.resample import Mono16k
 from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.audio.timeline import Timeline
@@ -26,9 +28,15 @@ from sttd.worker.errors import PartFailed
 
 Array = npt.NDArray[np.float32]
 
-_ESTIMATED = {"aac", "ac3", "amr", "dts", "dtshd", "eac3", "mpeg", "mpegts", "truehd"}  # FFmpeg guesses their duration
 # These have no time stamps: FFmpeg counts, and wrongly where the sample rate changes. `container.format.name`s
-_COUNTED = _ESTIMATED - {"mpeg", "mpegts"} | set("aiff ape au avi caf mp3 tta w64 wav wv".split())
+_COUNTED = set(
+    "aac ac3 aiff alaw amr ape au avi caf dss dts dtshd eac3 gsm mp3 mulaw sln truehd tta voc w64 wav wv".split()
+)
+_TAGS = (
+    b"ID3",
+    b"TAG",
+    b"APETAGEX",
+)  # what a packet of MP3 begins with where files were put one behind the other: no damage
 _BLOCK = SAMPLE_RATE  # samples of a block at least
 _WIND_INTERVAL = 1.0  # seconds between two reports
 _DEAD_END = 64  # errors of the container in a row, without a packet between them
@@ -39,8 +47,17 @@ _WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
 class Stream:
     """An open recording; read once, from the beginning. A context manager that closes it."""
 
-    def __init__(self, file: SourceFile, container: InputContainer, track: Any, options: Options, missing: int) -> None:
-        self.duration = _duration(container, track, missing)  # seconds, as the file says; None where it does not
+    def __init__(
+        self,
+        file: SourceFile,
+        container: InputContainer,
+        track: Any,
+        options: Options,
+        *,
+        head: Head,
+        told: Promise | None,
+    ) -> None:
+        self._head, self._promise = head, told
         self._file, self._container, self._track, self._options = file, container, track, options
         self._begin = (container.start_time or 0) / av.time_base  # seconds
         self._stamped = container.format.name not in _COUNTED
@@ -65,6 +82,11 @@ class Stream:
         self._file.close()
 
     @property
+    def duration(self) -> float | None:
+        """Seconds, as the file says; None where it does not, or cannot be believed."""
+        return self._promise.seconds if self._promise else None
+
+    @property
     def warnings(self) -> list[str]:
         """What was wrong with the recording as far as it was read, one sentence each; whole when `blocks` has ended."""
         found = []
@@ -75,6 +97,9 @@ class Stream:
             found.append(f"{self._timeline.broken} time stamps made no sense and were ignored, the first at {first}")
         if self._not_numbers:
             found.append(f"{self._not_numbers} samples were no numbers, or far too loud, and were set right")
+        if self._head.beyond:
+            told = _clock(self._head.told / self._head.rate) if self._head.rate else f"{self._head.told:,} bytes"
+            found.append(f"the head of the file says too little ({told} of sound); all that is there was read")
         if self._ends_early():
             found.append(f"the file ends early: {_clock(self._seconds or 0)} of {_clock(self.duration or 0)} are there")
         if len(self._container.streams.audio) > 1:
@@ -155,7 +180,8 @@ class Stream:
             except MemoryError:
                 raise
             except av.error.FFmpegError:
-                self._count_damage()
+                if not bytes(packet)[:8].startswith(_TAGS):
+                    self._count_damage()
                 continue
             for frame in frames:
                 if not rates.possible(frame.sample_rate):  # the head of a frame is damaged
@@ -202,11 +228,10 @@ class Stream:
         self._seconds = samples / SAMPLE_RATE
 
     def _ends_early(self) -> bool:
-        if self._seconds is None or self.duration is None or self._container.format.name in _ESTIMATED:
+        told = self._promise
+        if self._seconds is None or told is None or not (told.of_track or told.is_cut):
             return False
-        if self._track.duration is None and len(self._container.streams) > 1:
-            return False  # it may be the video that is longer
-        return self._seconds < self.duration - max(1.0, 0.01 * self.duration)
+        return self._seconds < told.seconds - max(1.0, 0.01 * told.seconds)
 
     def _finite(self, block: Array) -> Array:
         good = np.abs(block) <= _LOUDEST  # false for what is no number
@@ -214,19 +239,6 @@ class Stream:
             return block
         self._not_numbers += int(len(block) - np.count_nonzero(good))
         return np.clip(np.nan_to_num(block, nan=0.0), -_LOUDEST, _LOUDEST)
-
-
-def _duration(container: InputContainer, track: Any, missing: int) -> float | None:
-    """Seconds from the container's beginning to the end of the track where it says, else of the longest track.
-
-    `missing`: bytes of sound that the head promises and FFmpeg does not count.
-    """
-    if missing and container.format.name == "wav" and container.duration and container.size:
-        return container.duration / av.time_base * (container.size + missing) / container.size
-    if track.duration is not None and track.time_base is not None:
-        late = float((track.start_time or 0) * track.time_base) - (container.start_time or 0) / av.time_base
-        return float(track.duration * track.time_base) + max(0.0, late)
-    return container.duration / av.time_base if container.duration is not None else None
 
 
 def too_long(options: Options) -> PartFailed:

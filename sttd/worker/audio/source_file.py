@@ -41,6 +41,7 @@ class SourceFile:
         self._at = 0
         self.alive = alive
         self._read = 0  # bytes since the last call
+        self._amended: list[tuple[int, bytes]] = []
         # no wait for the writer of a FIFO; no link, which could have been put there to show another's file
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
         try:
@@ -61,6 +62,8 @@ class SourceFile:
         except OSError as error:
             self.error = self.error or error
             raise
+        for at, right in self._amended:
+            data = _overlaid(data, at - self._at, right)
         self._at += len(data)
         self._read += len(data)
         if self._read >= _FAR:
@@ -75,6 +78,10 @@ class SourceFile:
 
     def tell(self) -> int:
         return self._at
+
+    def amend(self, at: int, data: bytes) -> None:
+        """From now on read `data` at this place, whatever the file has there: a head that is wrong is put right for FFmpeg."""
+        self._amended.append((at, data))
 
     def check_identity(self) -> None:
         """That it is still what was queued.
@@ -112,6 +119,12 @@ class SourceFile:
         if is_unwritten(self._fd):
             text = f"the file is mostly holes ({kind.st_blocks // 2048} of {kind.st_size // 2**20} MiB were written)"
             raise PartFailed(Cause.BAD_FILE, f"{text}: an unfinished copy or download; copy it again")
+
+
+def _overlaid(data: bytes, at: int, right: bytes) -> bytes:
+    """`data` with `right` from index `at` on, which may lie before it, behind it, or across its ends."""
+    first, last = max(0, at), min(len(data), at + len(right))
+    return data[:first] + right[first - at : last - at] + data[last:] if first < last else data
 
 
 def _suffix(path: str) -> str:

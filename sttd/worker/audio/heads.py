@@ -1,0 +1,160 @@
+"""Heads that say less than is there, or more: of WAV, RF64, Wave64 and AIFF, where the length of the sound is one field.
+
+FFmpeg believes a length that is too small: beyond 4 GiB the field of a WAV file wraps, and a recorder that lost its power
+leaves what it wrote last, 0 often. It takes the end of the file for the end of the sound where the length is too large: a
+copy that was broken off would be transcribed as if it were whole.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+
+from sttd.worker.audio.source_file import SourceFile
+
+_CHUNKS = 64  # looked at before the sound; recorders write a handful
+# from here on a length is what programs write that do not know it (FFmpeg 2**32 - 1, SoX 2**31)
+_STREAMED = 0x7FFF_F000
+_WAVE64 = bytes.fromhex("72696666 2e91cf11a5d628db04c10000")  # the name that it begins with
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a head says of the sound, beside what is there."""
+
+    missing: int = 0  # bytes that it promises beyond the end of the file
+    told: int = 0  # bytes of sound that it says there are
+    beyond: int = 0  # bytes behind these, which were made part of the sound
+    rate: int = 0  # bytes a second; 0: not said
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """The chunk with the sound."""
+
+    start: int
+    length: int  # as the head says
+    field: int  # where it does
+    form: str  # of that field, for `struct`
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How chunks are laid out: a name, a length, padding."""
+
+    order: str  # < or >, of integers
+    name: int  # bytes of a chunk's name
+    wide: bool  # the length has 64 bits and counts the chunk's head
+    align: int
+
+    @property
+    def head(self) -> int:
+        return self.name + (8 if self.wide else 4)
+
+    @property
+    def form(self) -> str:
+        return self.order + ("Q" if self.wide else "I")
+
+
+_KINDS = {
+    b"RIFF": _Kind("<", 4, wide=False, align=2),
+    b"RF64": _Kind("<", 4, wide=False, align=2),
+    b"BW64": _Kind("<", 4, wide=False, align=2),
+    b"FORM": _Kind(">", 4, wide=False, align=2),
+    b"riff": _Kind("<", 16, wide=True, align=8),
+}
+
+
+def look(file: SourceFile) -> Head:
+    """Look at the head, and amend a length in it that is too small: `file` gives the right one from then on.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    head = file.read(40)
+    kind = _KINDS.get(head[:4])
+    if kind is None or not _is_sound(head):
+        return Head()
+    sound = _find(file, kind, 40 if kind.wide else 12)
+    if sound is None:
+        return Head()
+    _amend_whole(file, kind, head, size)
+    there = size - sound.start
+    if sound.length > there:
+        streamed = not kind.wide and sound.length >= _STREAMED
+        return Head(missing=0 if streamed else sound.length - there, told=sound.length, rate=sound.rate)
+    beyond = there - sound.length
+    if beyond <= max(sound.rate, 1) or _are_chunks(file, kind, sound.start + sound.length, size):
+        return Head(told=sound.length, rate=sound.rate)
+    most = 2 ** (8 * struct.calcsize(sound.form)) - 1
+    file.amend(sound.field, struct.pack(sound.form, min(there + (kind.head if kind.wide else 0), most)))
+    return Head(told=sound.length, beyond=beyond, rate=sound.rate)
+
+
+def _amend_whole(file: SourceFile, kind: _Kind, head: bytes, size: int) -> None:
+    """The length of the whole file, without which FFmpeg refuses it or stops; it comes first and is written last."""
+    whole = size - (0 if kind.wide else 8)
+    (told,) = struct.unpack_from(kind.form, head, kind.name)
+    if told < whole <= 2 ** (8 * struct.calcsize(kind.form)) - 1:
+        file.amend(kind.name, struct.pack(kind.form, whole))
+
+
+def _is_sound(head: bytes) -> bool:
+    return head[8:12] in (b"WAVE", b"AIFF", b"AIFC") or (head[:16] == _WAVE64 and head[24:28] == b"wave")
+
+
+def _find(file: SourceFile, kind: _Kind, position: int) -> _Sound | None:
+    """The chunk with the sound; None where there is none."""
+    rate, wide = 0, None  # what RF64's ds64 says, and where
+    for _ in range(_CHUNKS):
+        file.seek(position)
+        data = file.read(kind.head + 40)
+        if len(data) < kind.head:
+            return None
+        name, (length,) = data[:4].lower(), struct.unpack_from(kind.form, data, kind.name)
+        body, start = data[kind.head :], position + kind.head
+        length -= kind.head if kind.wide else 0
+        if name == b"ds64" and len(body) >= 16:
+            wide = (start + 8, struct.unpack_from("<Q", body, 8)[0])
+        elif name == b"fmt " and len(body) >= 12:
+            rate = struct.unpack_from("<I", body, 8)[0]
+        elif name == b"comm" and len(body) >= 18:
+            rate = _aiff_rate(body)
+        elif name == b"data" and wide is not None and length == 0xFFFF_FFFF:
+            return _Sound(start, wide[1], wide[0], "<Q", rate)
+        elif name in (b"data", b"ssnd"):
+            return _Sound(start, max(0, length), position + kind.name, kind.form, rate)
+        if length < 0:
+            return None
+        position = start + length + -length % kind.align
+    return None
+
+
+def _aiff_rate(body: bytes) -> int:
+    """Bytes a second of AIFF: channels, frames, bits, and the sample rate as an 80-bit float."""
+    channels, _, bits, exponent, mantissa = struct.unpack_from(">HIHHQ", body)
+    return int(channels * ((bits + 7) // 8) * mantissa * 2.0 ** (min(exponent, 16_383 + 63) - 16_383 - 63))
+
+
+def _are_chunks(file: SourceFile, kind: _Kind, position: int, size: int) -> bool:
+    """Whether the file goes on with chunks, to its end: texts, cue points, pictures."""
+    position += -position % kind.align
+    for _ in range(_CHUNKS):
+        if position >= size:
+            return True
+        file.seek(position)
+        data = file.read(kind.head)
+        if len(data) < kind.head:
+            return not any(data.strip(b"\0"))
+        name, (length,) = data[:4], struct.unpack_from(kind.form, data, kind.name)
+        if not all(0x20 <= letter < 0x7F for letter in name):
+            return False
+        position += max(length, kind.head) if kind.wide else kind.head + length
+        position += -position % kind.align
+        if position > size + kind.align:
+            return False
+    return True

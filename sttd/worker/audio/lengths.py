@@ -1,0 +1,168 @@
+"""How long a recording is, by its own word, and only where that can be believed.
+
+FFmpeg gives a length for every file. For many it is an estimate (from the bit rate of the first frames), the length of the
+longest track, the first part's of several in a row, or the difference of two clocks. Such a length must refuse nothing, warn of
+nothing and move no progress bar. What a head states was written by who knew; each format has its own place for it.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from sttd.worker.audio import mp3
+from sttd.worker.audio.heads import Head
+from sttd.worker.audio.source_file import SourceFile
+
+_LOOK = 256 * 1024  # bytes of a head
+_SLACK = 1.0  # seconds; a recording that begins later by its own clock counts from elsewhere
+_OF_TRACK = {"mov,mp4,m4a,3gp,3g2,mj2", "flac", "wav", "w64", "aiff", "au", "caf", "ape", "tta", "wv"}
+_BY_SIZE = {"sln", "mulaw", "alaw", "gsm", "voc"}  # the same number of bytes for each second
+_SEGMENT, _INFO, _DURATION = b"\x18\x53\x80\x67", b"\x15\x49\xa9\x66", (b"\x44\x89\x84", b"\x44\x89\x88")  # of Matroska
+_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of ASF
+_BROADCAST = 1  # flag there: written before anything was known
+_PAGES = 8  # of an Ogg file that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A length that the file states."""
+
+    seconds: float  # from the container's beginning
+    of_track: bool = False  # the sound's own; else that of the longest track
+    is_cut: bool = False  # the file is shorter than it says
+
+
+def promise(container: InputContainer, track: Any, file: SourceFile, head: Head) -> Promise | None:
+    """None: the file does not say, or not in a way that can be believed.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    here = file.tell()
+    try:
+        return _promise(container, track, file, head)
+    finally:
+        file.seek(here)
+
+
+def _promise(container: InputContainer, track: Any, file: SourceFile, head: Head) -> Promise | None:
+    name, begin = container.format.name, (container.start_time or 0) / av.time_base
+    whole = container.duration / av.time_base if container.duration is not None else None
+    if name == "mp3":
+        found = mp3.seconds(file)
+        return Promise(found, of_track=True) if found else None
+    if name == "avi":
+        return _avi(file, track.index)
+    if whole is None or head.beyond:
+        return None
+    if head.missing and head.rate:
+        return Promise(whole + head.missing / head.rate, of_track=True)
+    if name in _OF_TRACK:
+        return _of_track(container, track, file)
+    if name in _BY_SIZE:
+        return Promise(whole)
+    reader = _CONTAINERS.get(name)
+    return reader(file, whole) if reader is not None and abs(begin) <= _SLACK else None
+
+
+def _of_track(container: InputContainer, track: Any, file: SourceFile) -> Promise | None:
+    data = _read(file, 0, 64)
+    if data[:4] == b"fLaC" and not struct.unpack_from(">Q", data, 18)[0] & (1 << 36) - 1:
+        return None  # written into a pipe, or never finished
+    if track.duration is None or track.time_base is None:
+        return None
+    late = float((track.start_time or 0) * track.time_base) - (container.start_time or 0) / av.time_base
+    return Promise(float(track.duration * track.time_base) + max(0.0, late), of_track=True)
+
+
+def _avi(file: SourceFile, index: int) -> Promise | None:
+    """By the track's own head; what FFmpeg says of a file that was cut off is what is left."""
+    data = _read(file, 0, _LOOK)
+    size, heads = struct.unpack_from("<I", data, 4)[0], data.split(b"strh")[1:]
+    if size in (0, 0xFFFF_FFFF) or len(heads) <= index or len(heads[index]) < 40:
+        return None  # written into a pipe, or never finished
+    scale, rate, start, length = struct.unpack_from("<4I", heads[index], 24)
+    if not scale or not rate or length in (0, 0xFFFF_FFFF):
+        return None
+    return Promise((start + length) * scale / rate, is_cut=size + 8 > _size(file))
+
+
+def _matroska(file: SourceFile, whole: float) -> Promise | None:
+    data = _read(file, 0, _LOOK)
+    segment, info = data.find(_SEGMENT), data.find(_INFO)
+    if segment < 0 or info < 0 or not any(data.find(each, info, info + 4096) >= 0 for each in _DURATION):
+        return None
+    # a length as EBML writes it: as many leading zeros as it has more bytes (RFC 8794, section 4)
+    size = int.from_bytes(data[segment + 4 : segment + 12], "big")
+    count = 9 - (size >> 56).bit_length()
+    most = (1 << 7 * count) - 1
+    size = size >> 8 * (8 - count) & most
+    return Promise(whole, is_cut=size != most and segment + 4 + count + size > _size(file))
+
+
+def _asf(file: SourceFile, _: float) -> Promise | None:
+    """By its head; what FFmpeg says of a file that was cut off is what is left."""
+    data = _read(file, 0, _LOOK)
+    at = data.find(_FILE_PROPERTIES)
+    if at < 0 or len(data) < at + 92:
+        return None
+    size, _, _, lasts, _, preroll, flags = struct.unpack_from("<QQQQQQI", data, at + 40)
+    if flags & _BROADCAST or lasts / 1e7 <= preroll / 1e3:
+        return None
+    return Promise(lasts / 1e7 - preroll / 1e3, is_cut=size > _size(file))
+
+
+def _flv(file: SourceFile, _: float) -> Promise | None:
+    data = _read(file, 0, _LOOK)
+    lasts, size = _amf_number(data, b"duration"), _amf_number(data, b"filesize")
+    return Promise(lasts, is_cut=size > _size(file)) if lasts > 0 else None
+
+
+def _amf_number(data: bytes, name: bytes) -> float:
+    """A number of FLV's onMetaData; 0 where it is not there."""
+    at = data.find(struct.pack(">H", len(name)) + name + b"\0")
+    value = data[at + 3 + len(name) : at + 11 + len(name)]
+    return float(struct.unpack(">d", value)[0]) if at >= 0 and len(value) == 8 else 0.0
+
+
+def _ogg(file: SourceFile, whole: float) -> Promise | None:
+    """Its length is the place of its last page: wrong where several files follow each other, and never more than is there."""
+    size, last = _size(file), 0
+    first = _page(_read(file, 0, 64))
+    for number in range(1, _PAGES):
+        page = _page(_read(file, size * number // _PAGES, 2 * 65_536))
+        if page is None or first is None or page[0] != first[0]:
+            continue  # another track's
+        if page[1] < last:
+            return None
+        last = page[1]
+    return Promise(whole)
+
+
+def _page(data: bytes) -> tuple[int, int] | None:
+    """The serial number of an Ogg page's track and its place, of the first one that ends a packet (RFC 3533, section 6)."""
+    at = data.find(b"OggS")
+    while 0 <= at <= len(data) - 18:
+        place, serial = struct.unpack_from("<qI", data, at + 6)
+        if place >= 0:
+            return serial, place
+        at = data.find(b"OggS", at + 1)
+    return None
+
+
+_CONTAINERS = {"matroska,webm": _matroska, "asf": _asf, "flv": _flv, "ogg": _ogg}
+
+
+def _read(file: SourceFile, at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)
+
+
+def _size(file: SourceFile) -> int:
+    return file.seek(0, os.SEEK_END)

@@ -1,0 +1,99 @@
+"""Heads that say less of the sound than is there: WAV beyond 4 GiB, a recorder that lost its power."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from sttd.worker.audio import heads
+from sttd.worker.audio.source_file import SourceFile
+from tests import speech
+from tests.worker.test_audio import decode, failure, open_it
+
+FORM = struct.pack("<HHIIHH", 1, 1, speech.RATE, 2 * speech.RATE, 2, 16)
+WAVE64 = {name: name + bytes.fromhex("f3acd3118cd100c04f8edb8a") for name in (b"wave", b"fmt ", b"data")}
+
+
+@pytest.fixture(scope="module")
+def said():
+    return np.round(speech.compose(["english"]).audio * 20_000).astype("<i2")
+
+
+def chunk(name, body, claim=None):
+    return name + struct.pack("<I", len(body) if claim is None else claim) + body
+
+
+def riff(data, behind=b""):
+    return b"RIFF" + struct.pack("<I", 36) + b"WAVE" + chunk(b"fmt ", FORM) + data + behind
+
+
+def rf64(sound, claim):
+    ds64 = struct.pack("<QQQI", 0, claim, 0, 0)
+    return b"RF64\xff\xff\xff\xffWAVE" + chunk(b"ds64", ds64) + chunk(b"fmt ", FORM) + chunk(b"data", sound, 2**32 - 1)
+
+
+def wave64(sound, claim):
+    guid = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+    head = guid + struct.pack("<Q", 0) + WAVE64[b"wave"] + WAVE64[b"fmt "] + struct.pack("<Q", 40) + FORM
+    return head + WAVE64[b"data"] + struct.pack("<Q", claim and claim + 24) + sound
+
+
+def aiff(sound, claim):
+    rate = struct.pack(">HQ", 16_383 + 13, speech.RATE << 50)
+    comm = b"COMM" + struct.pack(">IHIH", 18, 1, claim // 2, 16) + rate
+    ssnd = b"SSND" + struct.pack(">III", claim and claim + 8, 0, 0) + sound.byteswap().tobytes()
+    return b"FORM" + struct.pack(">I", 0) + b"AIFF" + comm + ssnd
+
+
+@pytest.mark.parametrize("told", [0, 2 * speech.RATE])
+@pytest.mark.parametrize(
+    ("suffix", "make"),
+    [
+        ("wav", lambda sound, claim: riff(chunk(b"data", sound.tobytes(), claim))),
+        ("wav", lambda sound, claim: rf64(sound.tobytes(), claim)),
+        ("w64", lambda sound, claim: wave64(sound.tobytes(), claim)),
+        ("aiff", aiff),
+    ],
+    ids=["wav", "rf64", "w64", "aiff"],
+)
+def test_what_the_head_does_not_tell_of_is_read_and_said(tmp_path, said, suffix, make, told):
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(make(said, told))
+    heard, warnings = decode(path)
+    assert np.array_equal(np.round(heard * 32_768), said)
+    assert warnings == [
+        f"the head of the file says too little (0:00:0{told // 32_000} of sound); all that is there was read"
+    ]
+
+
+def test_chunks_behind_the_sound_are_no_sound(tmp_path, said):
+    """Texts, cue points and pictures, which may be larger than the sound."""
+    behind = chunk(b"LIST", b"INFO" + chunk(b"ICMT", b"x" * 200_000)) + chunk(b"id3 ", bytes(100_000))
+    (tmp_path / "x.wav").write_bytes(riff(chunk(b"data", said.tobytes()), behind))
+    heard, warnings = decode(tmp_path / "x.wav")
+    assert (len(heard), warnings) == (len(said), [])
+
+
+def test_a_few_bytes_behind_the_sound_are_no_sound(tmp_path, said):
+    (tmp_path / "x.wav").write_bytes(riff(chunk(b"data", said.tobytes()), b"TAG" + b"\x7f" * 125))
+    assert len(decode(tmp_path / "x.wav")[0]) == len(said)
+
+
+def test_a_head_of_nonsense_is_left_to_ffmpeg(tmp_path):
+    for number, data in enumerate(
+        (b"RIFF", b"RIFF\0\0\0\0WAVE", riff(b"data"), b"FORM\0\0\0\0AIFF" + b"COMM\xff\xff\xff\xff" * 90)
+    ):
+        path = tmp_path / f"{number}.wav"
+        path.write_bytes(data)
+        seen = path.stat()
+        file = SourceFile(str(path), seen.st_size, seen.st_mtime_ns)
+        assert heads.look(file) == heads.Head()
+        file.close()
+        assert failure(path).cause == "bad file"
+
+
+def test_a_copy_that_was_broken_off_is_as_long_as_its_head_says(tmp_path, said):
+    (tmp_path / "x.wav").write_bytes(riff(chunk(b"data", said.tobytes()))[: len(said)])
+    with open_it(tmp_path / "x.wav") as stream:
+        assert stream.duration == pytest.approx(len(said) / speech.RATE, abs=0.01)
+    assert "ends early" in decode(tmp_path / "x.wav")[1][0]
