@@ -125,6 +125,7 @@ class Cause(enum.StrEnum):
     CRASH = "crash"  # died by a signal or with an exit code, unasked
     OOM = "oom"  # killed by the kernel's OOM killer
     NO_MODEL = "no model"  # neither model nor fallback can be loaded: the machine's fault
+    CONFIGURATION = "configuration"  # asks for what the model does not know or the machine has not
     MACHINE = "machine"  # disk full, no memory, checkpoint not writable: the machine's fault
     GPU_MEMORY = "gpu memory"  # CUDA out of memory
     BAD_FILE = "bad file"  # the file cannot be transcribed, ever
@@ -195,7 +196,7 @@ class Failed(Message):
 
     cause: Cause
     error: str
-    retriable: bool
+    retriable: bool  # False: the next attempt would end the same
     spoilt: bool = False  # something in the process has gone wrong for good: it is to have no further part
 
 

@@ -36,7 +36,7 @@ def moment(utc: float | None) -> str:
 
 def span(seconds: float) -> str:
     """How long ago, in the two largest units: `2h 14min`."""
-    if not math.isfinite(seconds):
+    if not math.isfinite(seconds * 1e6):  # microseconds are what a duration is written from
         return "-"
     return " ".join(format_duration(max(0, int(seconds))).split()[:2])
 

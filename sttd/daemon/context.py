@@ -29,6 +29,7 @@ from sttd.part import PartSpec
 from sttd.pool import WorkerPool
 from sttd.rules.deadlines import Deadlines
 from sttd.rules.fairness import Charge, Turns
+from sttd.rules.streaks import Streaks
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Context:
     turns: Turns = field(default_factory=Turns)
     models: ModelHolds = field(default_factory=ModelHolds)
     faults: Faults = field(default_factory=Faults)
+    streaks: Streaks = field(default_factory=Streaks)
     troubles: Troubles = field(init=False)
     filing: Tries = field(default_factory=Tries)  # of jobs whose files are being moved
     checking: Tries = field(default_factory=Tries)  # of jobs whose content is being hashed

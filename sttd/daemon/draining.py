@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from sttd.daemon.context import Context
+from sttd.daemon.ending import STREAK
 from sttd.daemon.whereabouts import is_away_for_long
 from sttd.job import State
 from sttd.rules.policy import AT_FAULT
+
+TRIES = 2
 
 
 def is_drained(context: Context) -> bool:
@@ -18,7 +21,13 @@ def is_drained(context: Context) -> bool:
     if context.inbox is not None and not context.inbox.idle():
         return is_away_for_long(context)
     waiting = context.ledger.counts()[State.QUEUED]
-    return not waiting or context.troubles.hold() or context.ledger.only_waits_for(tuple(AT_FAULT))
+    return not waiting or _is_held_up(context) or context.ledger.only_waits_for(tuple(AT_FAULT))
+
+
+def _is_held_up(context: Context) -> bool:
+    """Whether no job starts; an error that several jobs met is given some more tries before that is believed."""
+    holding = context.troubles.holding()
+    return bool(holding - {STREAK}) or (STREAK in holding and context.streaks.in_vain() >= TRIES)
 
 
 def left(context: Context) -> int:

@@ -9,6 +9,7 @@ from loguru import logger
 
 from sttd.config import Config
 from sttd.daemon.context import Context
+from sttd.daemon.ending import release
 from sttd.errors import ConfigError
 from sttd.host import log
 from sttd.host.events import Kind, say
@@ -40,6 +41,7 @@ def _take_over(context: Context, old: Config, new: Config) -> None:
     config = dataclasses.replace(new, **{name: getattr(old, name) for name in NEED_RESTART})
     context.config = config
     context.pool.configure(config)
+    release(context)
     if config.log != old.log:
         log.setup(config.log.level)
     say(Kind.CONFIG_LOADED, "configuration loaded again")

@@ -14,6 +14,7 @@ from loguru import logger
 from sttd.configfile.languages import CODES
 from sttd.daemon import attempts, filing
 from sttd.daemon.context import Context
+from sttd.daemon.ending import release
 from sttd.errors import LedgerError, SttdError
 from sttd.host.events import Kind, say
 from sttd.hub.names import require_name
@@ -107,6 +108,8 @@ def _refuse(context: Context, name: str, left: Left, why: str) -> Answer:
 
 def _act(context: Context, request: Request, before: Answer) -> Answer:
     """Do what is asked; raises Refused, NoSuchJob or Stale where it cannot be done."""
+    if request.kind in (Ask.RETRY, Ask.RETRY_FAILED, Ask.RESUME):
+        release(context)
     match request.kind:
         case Ask.PAUSE | Ask.RESUME:
             return Answer(ok=True, text=_switch(context, paused=request.kind is Ask.PAUSE))

@@ -7,12 +7,13 @@ import contextlib
 from sttd.daemon import filing
 from sttd.daemon.attempts import book, forget
 from sttd.daemon.context import Context, Running
+from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
 from sttd.daemon.guard import guard
 from sttd.daemon.source import look_again, look_for, start_anew
 from sttd.host.events import Kind, say
-from sttd.job import Job, State
+from sttd.job import Job, Overrides, State
 from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
-from sttd.rules.policy import AT_FAULT, Verdict, verdict
+from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
 
@@ -45,7 +46,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
         case Done():
             ended(context, running, event.cause or Cause.SLICE, None)
         case Failed():
-            ended(context, running, event.cause, event.error)
+            ended(context, running, event.cause, event.error, retriable=event.retriable)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
             until = context.clock() + context.config.model.retry_after
@@ -77,6 +78,8 @@ def started(context: Context, running: Running, event: Started) -> None:
     }
     context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
     context.troubles.end("model")
+    if running.job.overrides == Overrides():
+        context.troubles.end(HOLD_ALL[Cause.CONFIGURATION])
     context.models.loaded()
     if event.fallback_reason and not running.spec.model.hold:
         until = now + context.config.model.retry_after  # later workers go straight to the fallback
@@ -136,6 +139,7 @@ def save(context: Context) -> None:
 def finished(context: Context, running: Running, event: Done) -> None:
     """The transcript is whole: its files are next."""
     context.troubles.end("machine")
+    went_well(context, running)
     with context.ledger.transaction():
         job = book(context, running, None, None)
         plan = {"step": "stage", "chunks": job.chunks, "options": asked(running.spec.options)}
@@ -150,32 +154,34 @@ def finished(context: Context, running: Running, event: Done) -> None:
     filing.advance(context, job)
 
 
-def ended(context: Context, running: Running, cause: Cause, error: str | None, *, all_wait: bool = True) -> None:
-    """An attempt ended without a transcript: what follows says the policy.
+def ended(
+    context: Context,
+    running: Running,
+    cause: Cause,
+    error: str | None,
+    *,
+    all_wait: bool = True,
+    retriable: bool = True,
+) -> None:
+    """An attempt ended without a transcript.
 
-    `all_wait`: where the machine is at fault, nothing starts for a while.
+    `all_wait`: where the machine is at fault, nothing starts for a while. `retriable`: another attempt may go better.
     """
     if running.job.cause == Cause.CANCELLED:  # whatever the attempt ended of
         cause, error = Cause.CANCELLED, "cancelled"
     if cause is Cause.CHANGED:
         started_anew(context, running)
         return
-    if cause is Cause.GONE and running.job.location is not None:  # no inbox will tell what becomes of it
-        where = printable(running.job.location)
-        remedy = f"put it back, then `{printable(context.config.program)} retry {running.job.id}`"
-        cause, error = Cause.BAD_FILE, f"{where} is not there any more: {remedy}"
-    decision = decide(context, running, cause)
-    shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
-    known = (running.job.cause, running.job.error) == (cause, error)
+    end = ending(context, running, cause, error, retriable=retriable)
+    known = (running.job.cause, running.job.error) == (end.cause, end.error)
     # a trouble that holds the whole queue lets the job have no wait of its own
-    job = store_end(context, running, cause, error, decision, at_once=shared or not all_wait)
+    job = store_end(context, running, end, at_once=bool(end.trouble) or not all_wait)
     forget(context, running)
-    if cause is Cause.GONE:
+    if end.cause is Cause.GONE:
         look_for(context, job)
-    if shared and all_wait:
-        name = "model" if cause is Cause.NO_MODEL else "machine"
-        known = not context.troubles.begin(name, printable(error or str(cause)), context.config.pool.machine_wait)
-    tell(context, job, running, cause, decision, known=known)
+    if end.trouble and all_wait:
+        known = not begin_trouble(context, end)
+    tell(context, job, running, end, known=known)
     if job.state is State.FAILED:
         context.failed_now += 1
         filing.advance(context, job)
@@ -183,12 +189,11 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
         look_again(context, job)
 
 
-def store_end(
-    context: Context, running: Running, cause: Cause, error: str | None, decision: Verdict, *, at_once: bool
-) -> Job:
+def store_end(context: Context, running: Running, end: Ending, *, at_once: bool) -> Job:
     """The attempt's end and what follows from it, in one transaction."""
+    decision = end.verdict
     with context.ledger.transaction():
-        job = book(context, running, cause, error)
+        job = book(context, running, end.cause, end.error)
         return context.ledger.update(
             job,
             state=decision.state,
@@ -197,27 +202,11 @@ def store_end(
             batch_size=decision.batch_size,
             device=decision.device,
             queued_at=context.utc(),
-            error=error,
-            cause=cause,
+            error=end.error,
+            cause=end.cause,
             finished_at=None if decision.state is State.QUEUED else context.utc(),
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
-
-
-def decide(context: Context, running: Running, cause: Cause) -> Verdict:
-    """The policy's verdict, with the batch that this attempt really had."""
-    pool = context.config.pool
-    return verdict(
-        running.job,
-        cause,
-        progressed=running.progressed,
-        now=context.utc(),
-        random=context.random,
-        waits=pool.retry_waits,
-        attempts_allowed=pool.attempts,
-        machine_wait=pool.machine_wait,
-        batch=running.spec.options.batch_size,
-    )
 
 
 def started_anew(context: Context, running: Running) -> None:
@@ -242,8 +231,9 @@ def lost(running: Running, event: Lost) -> None:
     )  # fmt: skip
 
 
-def tell(context: Context, job: Job, running: Running, cause: Cause, decision: Verdict, *, known: bool) -> None:
+def tell(context: Context, job: Job, running: Running, end: Ending, *, known: bool) -> None:
     """One line about the end of an attempt; none to speak of where what it says is `known`."""
+    cause, decision = end.cause, end.verdict
     head, error = f"job {job.id}: {printable(job.source)}", printable(job.error or "")
     where = f"{running.done:.0f} s of it are done"
     wait: float | None = None

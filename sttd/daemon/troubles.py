@@ -72,8 +72,12 @@ class Troubles:
 
     def hold(self) -> bool:
         """Whether something keeps every job from starting now."""
+        return bool(self.holding())
+
+    def holding(self) -> frozenset[str]:
+        """The names of what does."""
         now = self._clock()
-        return any(trouble.until > now for trouble in self._table.values())
+        return frozenset(name for name, trouble in self._table.items() if trouble.until > now)
 
     def texts(self) -> list[str]:
         return [trouble.text for trouble in self._table.values()]

@@ -29,6 +29,7 @@ class Kind(enum.Enum):
     CONFIG_REFUSED = "config-refused", "b6e32b7aba57405bb6baf78424f50022", "ERROR"
     QUEUE_PAUSED = "queue-paused", "b6da6d7fa2654152b02c4e6fbc4b98ee", "INFO"
     QUEUE_RESUMED = "queue-resumed", "64ad81953f71476382435448f19dfe9b", "INFO"
+    QUEUE_HELD = "queue-held", "637aaa1a1a924ffcbc1a6f72929225b7", "ERROR"
     LEDGER_TROUBLE = "ledger-trouble", "582e48cd3e4142638dc67b6ad93f48b2", "CRITICAL"
     LEDGER_BACK = "ledger-back", "db1a0ae1405846599a9faf8ed6f9172b", "INFO"
     CLOCK_SET_BACK = "clock-set-back", "a30473246e2e4b53b49f93a2b4918709", "WARNING"

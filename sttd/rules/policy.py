@@ -52,13 +52,15 @@ RULES: dict[Cause, Rule] = {
     Cause.CRASH: _FAULT,
     Cause.ERROR: _FAULT,
     Cause.NO_MODEL: _MACHINE,
+    Cause.CONFIGURATION: _MACHINE,  # somebody must put the configuration right
     Cause.MACHINE: _MACHINE,
     Cause.UNREADABLE: _MACHINE,
     Cause.GONE: Rule(wait=Wait.MACHINE),  # it waits until the inbox has looked twice, and says that it has vanished
     Cause.BAD_FILE: Rule(spend=True, state=State.FAILED),
     Cause.CANCELLED: Rule(state=State.CANCELLED),
 }
-AT_FAULT = frozenset({Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE})  # the machine is
+# the machine is, or its configuration
+AT_FAULT = frozenset({Cause.NO_MODEL, Cause.CONFIGURATION, Cause.MACHINE, Cause.UNREADABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def verdict(
     cause: Cause,
     *,
     progressed: bool,
+    retriable: bool = True,
     now: float,
     random: Callable[[], float],
     waits: Sequence[float],
@@ -91,6 +94,7 @@ def verdict(
         job: as it was during the attempt.
         cause: why it ended.
         progressed: whether the attempt brought a chunk.
+        retriable: whether another attempt may end otherwise; else the job fails where one is spent.
         now: UTC seconds since the epoch.
         random: gives numbers in [0, 1), for the jitter.
         waits: seconds before the second, third, ... attempt; the last one repeats.
@@ -106,7 +110,7 @@ def verdict(
         size, spend, wait = batch // 2, False, Wait.NONE
     elif rule.to_cpu and device != "cpu":
         size, device, spend, wait = None, "cpu", False, Wait.NONE
-    elif spend and job.attempts + 1 >= attempts_allowed:
+    elif spend and (not retriable or job.attempts + 1 >= attempts_allowed):
         state, wait = State.FAILED, Wait.NONE
     seconds = _seconds(wait, job.attempts, waits, machine_wait, random)
     return Verdict(state, spend, now + seconds, size, device, cause in AT_FAULT)

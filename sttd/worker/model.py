@@ -6,6 +6,7 @@ in a thread that is waited for only so long. CTranslate2 gives up the GIL while 
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,14 @@ Notify = Callable[[str, str, str], None]  # level, text, event: see part.Notice
 # what CTranslate2, the file system and a lack of memory raise while a model is read; std::length_error of a damaged
 # model.bin comes as ValueError
 _LOAD_ERRORS = (RuntimeError, ValueError, OSError, MemoryError)
+
+
+DRIVERS = 'install what CUDA needs here (driver, cuBLAS, cuDNN), or set model.device = "cpu"'
+# the words of CTranslate2 4.x and of the CUDA runtime (cudaGetErrorString)
+_DRIVERS = re.compile(
+    r"Library \S+ is not found or cannot be loaded|CUDA driver version is insufficient|no CUDA-capable device"
+    r"|no kernel image is available|system has unsupported display driver|forward compatibility was attempted"
+)
 
 
 @dataclass
@@ -162,3 +171,11 @@ def is_gpu_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and (
         ("cuda" in text and "out of memory" in text) or "cublas_status_alloc_failed" in text
     )
+
+
+def is_drivers(error: BaseException) -> bool:
+    """Whether CUDA's libraries or its driver are missing or do not fit: no recording can be transcribed on this GPU.
+
+    CTranslate2 looks for cuBLAS when it first needs it, long after the model was loaded.
+    """
+    return isinstance(error, RuntimeError) and _DRIVERS.search(str(error)) is not None

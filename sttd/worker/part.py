@@ -19,7 +19,7 @@ from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import Prepared, prepare
 from sttd.worker.errors import PartFailed
 from sttd.worker.lanes import Lanes
-from sttd.worker.model import LoadedModel, is_gpu_memory
+from sttd.worker.model import DRIVERS, LoadedModel, is_drivers, is_gpu_memory
 from sttd.worker.prefetch import Prefetch, Stuck
 from sttd.worker.speech.windows import lead, windows
 
@@ -67,7 +67,8 @@ def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
     except Stuck:
         yield Failed(cause=Cause.BAD_FILE, error=bounds.ENDLESS, retriable=False, spoilt=True, **carried)
     except (RuntimeError, ValueError, OSError, MemoryError) as error:  # CTranslate2's, onnxruntime's, the system's
-        yield Failed(cause=_cause(error), error=f"{type(error).__name__}: {error}", retriable=True, **carried)
+        remedy = f"; {DRIVERS}" if is_drivers(error) else ""
+        yield Failed(cause=_cause(error), error=f"{type(error).__name__}: {error}{remedy}", retriable=True, **carried)
 
 
 def _cause(error: Exception) -> Cause:
@@ -75,7 +76,7 @@ def _cause(error: Exception) -> Cause:
         return Cause.GPU_MEMORY
     if isinstance(error, MemoryError):  # a limit on the process, not the kernel's killer; a smaller batch answers both
         return Cause.OOM
-    if isinstance(error, OSError) and error.errno in _MACHINE:
+    if is_drivers(error) or (isinstance(error, OSError) and error.errno in _MACHINE):
         return Cause.MACHINE
     return Cause.ERROR
 

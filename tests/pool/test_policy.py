@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from sttd.job import Job, State, can_step
 from sttd.part import Cause
-from sttd.rules.policy import RULES, Verdict, verdict
+from sttd.rules.policy import AT_FAULT, RULES, Verdict, verdict
 
 NOW = 1_700_000_000.0
 
@@ -67,12 +67,17 @@ def test_a_fault_spends_attempts_with_growing_waits_and_then_fails(cause):
     assert decide(cause, job_with(attempts=2)) == Verdict(State.FAILED, True, NOW, None, None, False)
 
 
+def test_what_would_come_again_is_not_tried_again():
+    assert decide(Cause.ERROR, retriable=False).state is State.FAILED
+    assert decide(Cause.NO_MODEL, retriable=False).state is State.QUEUED
+
+
 def test_waits_have_a_jitter_that_only_lengthens_them():
     assert decide(Cause.CRASH, random=lambda: 0.999).not_before == pytest.approx(NOW + 37.5, abs=0.1)
     assert decide(Cause.CRASH, waits=()).not_before == NOW
 
 
-@pytest.mark.parametrize("cause", [Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE])
+@pytest.mark.parametrize("cause", sorted(AT_FAULT))
 def test_the_machines_fault_waits_and_spends_nothing_ever(cause):
     assert decide(cause, job_with(attempts=2)) == Verdict(State.QUEUED, False, NOW + 45, None, None, True)
 
@@ -90,7 +95,7 @@ def test_cancelled_is_cancelled():
 
 
 @given(
-    cause=st.sampled_from([cause for cause in Cause if cause not in (Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE,
+    cause=st.sampled_from([cause for cause in Cause if cause not in (*AT_FAULT,
         Cause.GONE, Cause.CHANGED, Cause.SLICE, Cause.ASKED, Cause.MEMORY, Cause.SHUTDOWN)]),
     batch=st.integers(1, 128), allowed=st.integers(1, 5), chance=st.floats(0, 0.999),
 )  # fmt: skip

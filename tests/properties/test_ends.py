@@ -9,11 +9,11 @@ from hypothesis import given, strategies as st
 
 from sttd.job import ENDED, Job, State, can_step
 from sttd.part import Cause
-from sttd.rules.policy import JITTER, RULES, verdict
+from sttd.rules.policy import AT_FAULT, JITTER, RULES, verdict
 
 # nobody's fault, or not the job's: they may come without end, and spend nothing
 FREE = [Cause.SLICE, Cause.ASKED, Cause.MEMORY, Cause.SHUTDOWN, Cause.CHANGED]
-MACHINE = [Cause.NO_MODEL, Cause.MACHINE, Cause.UNREADABLE, Cause.GONE]
+MACHINE = [*sorted(AT_FAULT), Cause.GONE]
 FAULTS = [cause for cause in Cause if cause not in (*FREE, *MACHINE)]
 waits = st.lists(st.floats(0, 1e5), max_size=4)
 

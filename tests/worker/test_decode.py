@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from faster_whisper import BatchedInferencePipeline
 
-from sttd.part import Chunk, ModelSpec, Options
+from sttd.part import Cause, Chunk, ModelSpec, Options
 from sttd.worker import LoadedModel, PartFailed, load
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import Item, encode, prepare, stack
@@ -179,10 +179,11 @@ def test_a_translation_is_english_and_does_not_take_its_own_language_for_the_spo
 
 
 @pytest.mark.parametrize("options", [Options(language="xx"), Options(languages=("th", "xx")), Options(language="yue")])
-def test_a_language_that_the_model_does_not_know_fails_for_good(model, options):
-    with pytest.raises(PartFailed, match="does not know the language") as caught:
+def test_a_language_that_the_model_does_not_know_is_the_configurations_fault(model, options):
+    key = "transcribe.languages" if options.languages else "transcribe.language"
+    with pytest.raises(PartFailed, match=f"does not know the language .*: set {key},") as caught:
         Decoder(model, options)
-    assert not caught.value.retriable
+    assert caught.value.cause is Cause.CONFIGURATION
 
 
 def test_an_english_only_model_hears_english_and_says_so(model):

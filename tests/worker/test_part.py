@@ -192,7 +192,7 @@ def test_a_bad_file_a_gone_one_and_a_changed_one_fail_with_their_causes(model, s
         (order(text), Cause.BAD_FILE),
         (dataclasses.replace(order(short), source=str(tmp_path / "gone.wav")), Cause.GONE),
         (order(short, size=1), Cause.CHANGED),
-        (order(short, options=dataclasses.replace(SURE, language="xx")), Cause.ERROR),
+        (order(short, options=dataclasses.replace(SURE, language="xx")), Cause.CONFIGURATION),
     ):
         events = run(spec, model)
         assert [type(event) for event in events] == [Failed]
@@ -205,6 +205,11 @@ def test_a_bad_file_a_gone_one_and_a_changed_one_fail_with_their_causes(model, s
     [
         (RuntimeError("CUDA failed with error out of memory"), Cause.GPU_MEMORY),
         (RuntimeError("something in the model"), Cause.ERROR),
+        (RuntimeError("Library libcublas.so.12 is not found or cannot be loaded"), Cause.MACHINE),
+        (
+            RuntimeError("CUDA failed with error no kernel image is available for execution on the device"),
+            Cause.MACHINE,
+        ),
         (MemoryError(), Cause.OOM),
         (OSError(errno.ENOSPC, "No space left on device"), Cause.MACHINE),
     ],

@@ -76,8 +76,8 @@ class Languages:
         try:
             return self._voices.get(language)
         except ValueError:
+            key = "transcribe.languages" if self._among else "transcribe.language"
             raise PartFailed(
-                Cause.ERROR,
-                f"the model does not know the language {language!r}: set transcribe.language",
-                retriable=False,
+                Cause.CONFIGURATION,
+                f"the model does not know the language {language!r}: set {key}, or model.name to one that does",
             ) from None

@@ -1,0 +1,100 @@
+"""What the end of an attempt means: for its job, and for all others where it is not the job's own fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sttd.daemon.context import Context, Running
+from sttd.host.events import Kind, say
+from sttd.job import Overrides
+from sttd.part import Cause
+from sttd.rules.policy import Verdict, verdict
+from sttd.rules.streaks import MANY
+from sttd.text import printable
+
+# the troubles that hold the whole queue, by the cause that begins them
+HOLD_ALL = {Cause.NO_MODEL: "model", Cause.MACHINE: "machine", Cause.CONFIGURATION: "configuration"}
+STREAK = "errors"  # the trouble of an error that job after job meets
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended, in the end."""
+
+    cause: Cause
+    error: str | None
+    verdict: Verdict
+    trouble: str  # that keeps every job from starting; "": the others go on
+    wait: float  # seconds for which it does
+
+
+def ending(context: Context, running: Running, cause: Cause, error: str | None, *, retriable: bool) -> Ending:
+    """Judge the end of an attempt.
+
+    Args:
+        context: of the loop.
+        running: the attempt.
+        cause: why it ended, as pool or worker say.
+        error: the same in words.
+        retriable: whether the next attempt may end otherwise.
+    """
+    job, wait = running.job, context.config.pool.machine_wait
+    if cause is Cause.GONE and job.location is not None:  # no inbox will tell what becomes of it
+        remedy = f"put it back, then `{printable(context.config.program)} retry {job.id}`"
+        cause, error = Cause.BAD_FILE, f"{printable(job.location)} is not there any more: {remedy}"
+    if cause is Cause.CONFIGURATION and job.overrides != Overrides():  # what was asked for this job alone
+        cause, retriable = Cause.ERROR, False
+    judged = _decide(context, running, cause, retriable=retriable)
+    if judged.spend_attempt and cause is not Cause.BAD_FILE and job.overrides == Overrides():
+        held = context.streaks.met(job.id, f"{cause}: {error}", context.clock(), wait)
+        if held is not None:
+            return Ending(Cause.MACHINE, error, _decide(context, running, Cause.MACHINE), STREAK, held)
+    everybodys = cause in HOLD_ALL and job.overrides.model is None
+    return Ending(cause, error, judged, HOLD_ALL[cause] if everybodys else "", wait)
+
+
+def _decide(context: Context, running: Running, cause: Cause, *, retriable: bool = True) -> Verdict:
+    """The policy's verdict, with the batch that this attempt really had."""
+    pool = context.config.pool
+    return verdict(
+        running.job,
+        cause,
+        progressed=running.progressed,
+        retriable=retriable,
+        now=context.utc(),
+        random=context.random,
+        waits=pool.retry_waits,
+        attempts_allowed=pool.attempts,
+        machine_wait=pool.machine_wait,
+        batch=running.spec.options.batch_size,
+    )
+
+
+def begin_trouble(context: Context, end: Ending) -> bool:
+    """No job starts for a while. Returns whether a line about the job is worth while."""
+    error = printable(end.error or str(end.cause))
+    if end.trouble != STREAK:
+        return context.troubles.begin(end.trouble, error, end.wait)
+    text = f"{MANY} jobs in a row ended with the same error: {error}"
+    if context.troubles.begin(STREAK, text, end.wait):
+        retry = f"`{printable(context.config.program)} retry ID`"
+        say(
+            Kind.QUEUE_HELD,
+            f"{text}. No job starts, and none is given up for it: put that right, then {retry} or a reload; "
+            f"the next try is in {end.wait:.0f} s",
+            error=error, wait=end.wait,
+        )  # fmt: skip
+    return False
+
+
+def went_well(context: Context, running: Running) -> None:
+    """A job has its transcript: no error is everybody's."""
+    context.streaks.well(running.submitted, context.clock())
+    context.troubles.end(STREAK)
+
+
+def release(context: Context) -> None:
+    """A person has changed something, or wants to try: what is wrong is found out anew."""
+    context.streaks.release()
+    context.troubles.end(STREAK)
+    context.troubles.end(HOLD_ALL[Cause.CONFIGURATION])

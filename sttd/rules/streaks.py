@@ -1,0 +1,87 @@
+"""Whether an error that job after job meets is the machine's: a circuit breaker, pure, with any `now` (monotonic seconds).
+
+One job that ends in an error may be at fault itself. Where `MANY` jobs meet the same one, and none of the others comes to a
+transcript meanwhile, the whole inbox would go to `failed/` for a missing library or a card that has fallen off the bus. So the
+queue is held, and jobs are let through after growing waits to see whether it is over.
+
+A job that was given to a worker during the hold and is done proves that the machine works: the error is then counted
+against the jobs that meet it, for `ACQUITTED` seconds, so that a handful of poisonous files cannot hold up everybody again
+and again.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MANY = 3  # jobs
+ACQUITTED = 3600.0  # seconds
+LONGEST = 20.0  # times the first wait
+_KNOWN = 100  # different errors that are remembered
+# what differs from job to job in one and the same error: numbers, addresses, paths, what is quoted
+_PARTICULARS = re.compile(r"""0x[0-9a-f]+|'[^']*'|"[^"]*"|/\S+|\d+""", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Hold:
+    since: float  # monotonic
+    until: float  # jobs are let through again
+    waits: int = 1  # how many there were
+
+
+class Streaks:
+    """The errors that jobs have met since the last one that went well."""
+
+    def __init__(self) -> None:
+        self._met: dict[str, set[int]] = {}  # the first jobs, by error
+        self._holds: dict[str, _Hold] = {}
+        self._acquitted: dict[str, float] = {}  # until when
+
+    def met(self, job: int, error: str, now: float, wait: float) -> float | None:
+        """An attempt at `job` ended in `error`.
+
+        Args:
+            job: its number.
+            error: the cause and the words.
+            now: monotonic seconds.
+            wait: seconds for which the queue is held at first; later waits are longer.
+
+        Returns:
+            For how many seconds no job is to start; None: the error is the job's own.
+        """
+        error = likeness(error)
+        if self._acquitted.get(error, now) > now:
+            return None
+        hold = self._holds.get(error)
+        if hold is None:
+            jobs = self._met.setdefault(error, set())
+            jobs.add(job)
+            while len(self._met) > _KNOWN:
+                del self._met[next(iter(self._met))]
+            if len(jobs) < MANY:
+                return None
+            hold = self._holds[error] = _Hold(now, now + wait)
+        elif now >= hold.until:  # a job was let through, in vain
+            hold.until = now + min(2.0**hold.waits, LONGEST) * wait
+            hold.waits += 1
+        return hold.until - now
+
+    def well(self, since: float, now: float) -> None:
+        """A job that was given to a worker at `since` is done."""
+        self._acquitted = {error: until for error, until in self._acquitted.items() if until > now}
+        self._acquitted |= {error: now + ACQUITTED for error, hold in self._holds.items() if hold.since <= since}
+        self.release()
+
+    def release(self) -> None:
+        """Nothing is held any more: a job went well, or a person says that the trouble is over."""
+        self._met.clear()
+        self._holds.clear()
+
+    def in_vain(self) -> int:
+        """How many times jobs were let through a hold without success; the least of all holds."""
+        return min((hold.waits - 1 for hold in self._holds.values()), default=0)
+
+
+def likeness(error: str) -> str:
+    """What errors of different jobs have in common where they are the same one."""
+    return _PARTICULARS.sub("#", error)

@@ -1,0 +1,189 @@
+"""An error that is everybody's holds the queue; one that is a job's own costs that job alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from sttd.job import Overrides, State
+from sttd.part import Cause, Failed
+from sttd.rules.streaks import ACQUITTED, LONGEST, MANY, Streaks, likeness
+from tests.properties.stations import Stations
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    stations = Stations(tmp_path, "archive")
+    yield stations
+    stations.context.ledger.close()
+
+
+def drop(daemon, *names: str) -> None:
+    for name in names:
+        size = 1 + NAMES.index(name)  # others of its size would be compared first
+        (daemon.config.paths.inbox / name).write_text(name * size)
+    daemon.look()
+    daemon.tick(1.0)
+
+
+def oldest(daemon):
+    return next(iter(daemon.pool.attempts.values()))
+
+
+def fail(daemon, cause: Cause, error: str = "it went wrong", *, retriable: bool = True, attempt=None) -> int:
+    """An attempt, mostly the oldest, ends so; returns its job."""
+    attempt = attempt or oldest(daemon)
+    del daemon.pool.attempts[attempt.spec.part_id]
+    carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+    daemon.message(Failed(cause=cause, error=error, retriable=retriable, **carried))
+    return int(attempt.spec.part_id.partition(".")[0])
+
+
+def succeed(daemon, attempt=None) -> int:
+    attempt = attempt or oldest(daemon)
+    while attempt.spec.part_id in daemon.pool.attempts:
+        daemon.step(attempt)
+    return int(attempt.spec.part_id.partition(".")[0])
+
+
+def states(daemon) -> list[State]:
+    return [job.state for job in daemon.context.ledger.jobs(newest=False)]
+
+
+NAMES = [f"{letter}.wav" for letter in "abcdef"]
+
+
+def test_a_configuration_that_the_model_cannot_meet_waits_and_is_said_once(daemon, log):
+    """No recording is given up for it, no attempt is spent, no worker is tried in vain more than once a while."""
+    drop(daemon, *NAMES)
+    words = "the model does not know the language 'yue'"
+    for _ in range(5):
+        while daemon.pool.attempts:
+            fail(daemon, Cause.CONFIGURATION, words, retriable=False)
+        daemon.tick(1.0)
+        assert not daemon.pool.attempts, "held"
+        assert daemon.context.troubles.texts() == [words]
+        daemon.tick(1000.0)
+    jobs = daemon.context.ledger.jobs()
+    assert {(job.state, job.attempts) for job in jobs} <= {(State.QUEUED, 0), (State.RUNNING, 0)}
+    assert len([line for line in log if words in line and not line.startswith("DEBUG")]) == 1
+    for _ in range(4):
+        daemon.go_on()
+    assert states(daemon) == [State.DONE] * len(NAMES)
+    assert daemon.context.troubles.texts() == []
+
+
+def test_what_was_asked_for_one_job_alone_costs_that_job_alone(daemon):
+    drop(daemon, "a.wav")
+    daemon.go_on()
+    (done,) = daemon.context.ledger.jobs()
+    daemon.context.ledger.add(
+        "a.wav", done.identity, daemon.now, location=done.location, redo_of=1, overrides=Overrides(language="yue")
+    )
+    daemon.tick(1.0)
+    fail(daemon, Cause.CONFIGURATION, "the model does not know the language 'yue'", retriable=False)
+    redo = daemon.context.ledger.get(2)
+    assert (redo.state, redo.attempts) == (State.FAILED, 1)
+    assert not daemon.context.troubles.hold()
+
+
+def test_an_error_that_would_come_again_is_not_tried_again(daemon):
+    drop(daemon, "a.wav")
+    fail(daemon, Cause.ERROR, retriable=False)
+    assert states(daemon) == [State.FAILED]
+
+
+def test_the_same_error_from_several_jobs_in_a_row_holds_the_queue_until_one_goes_well(daemon, log):
+    """As with a library that is gone: what is in the inbox does not go to failed/."""
+    drop(daemon, *NAMES)
+    failed = [fail(daemon, Cause.ERROR, f"CUDA failed at 0x{number:x} in '/tmp/{number}'") for number in range(2)]
+    daemon.tick(0.0)
+    failed.append(fail(daemon, Cause.ERROR, "CUDA failed at 0xff in '/tmp/x'"))
+    assert len(set(failed)) == MANY
+    (text,) = daemon.context.troubles.texts()
+    assert text == "3 jobs in a row ended with the same error: CUDA failed at 0xff in '/tmp/x'"
+    for _ in range(20):
+        while daemon.pool.attempts:
+            fail(daemon, Cause.ERROR, "CUDA failed at 0xff in '/tmp/x'")
+        daemon.tick(1.0)
+        assert not daemon.pool.attempts, "held"
+        daemon.tick(1000.0)
+    jobs = daemon.context.ledger.jobs()
+    assert {job.state for job in jobs} <= {State.QUEUED, State.RUNNING}
+    assert sorted(job.attempts for job in jobs) == [0, 0, 0, 0, 1, 1]
+    told = [line for line in log if "in a row" in line]
+    assert len(told) == 1
+    assert told[0].startswith("ERROR")
+    assert "`sttd retry ID` or a reload" in told[0]
+    for _ in range(4):
+        daemon.go_on()
+    assert states(daemon) == [State.DONE] * len(NAMES)
+    assert any(line.startswith("INFO over: 3 jobs in a row") for line in log)
+
+
+@pytest.mark.parametrize("kind", ["retry", "retry-failed", "resume"])
+def test_a_person_who_says_that_it_is_over_is_believed_at_once(daemon, kind):
+    drop(daemon, *NAMES)
+    for _ in range(MANY):
+        fail(daemon, Cause.CRASH)
+        daemon.tick(0.0)
+    while daemon.pool.attempts:
+        fail(daemon, Cause.CRASH)
+    daemon.tick(1.0)
+    assert not daemon.pool.attempts
+    daemon.ask(kind, 1)
+    daemon.tick(1.0)
+    assert daemon.pool.attempts
+    assert daemon.context.troubles.texts() == []
+
+
+def test_poisonous_files_end_in_failed_and_hold_the_others_up_once(daemon):
+    """Five of six crash their workers, each time. The sixth is done, so that the others are at fault themselves."""
+    drop(daemon, *NAMES)
+    for _ in range(60):
+        for attempt in list(daemon.pool.attempts.values()):
+            if attempt.spec.source.endswith("f.wav"):
+                succeed(daemon, attempt)
+            else:
+                fail(daemon, Cause.CRASH, attempt=attempt)
+        while daemon.errands.posted:
+            daemon.settle()
+        daemon.tick(700.0)
+    ends = {job.source: job.state for job in daemon.context.ledger.jobs()}
+    assert ends == dict.fromkeys(NAMES[:5], State.FAILED) | {"f.wav": State.DONE}
+
+
+def test_files_that_are_no_recordings_hold_nobody_up(daemon):
+    drop(daemon, *NAMES)
+    for _ in range(5):
+        fail(daemon, Cause.BAD_FILE, "there is no sound in the file", retriable=False)
+        daemon.tick(0.0)
+    assert not daemon.context.troubles.hold()
+    assert succeed(daemon)
+
+
+def test_waits_grow_to_a_limit_and_a_job_of_before_the_hold_acquits_nobody():
+    streaks, now = Streaks(), 0.0
+    assert [streaks.met(job, "x 1", now, 30.0) for job in (1, 1, 1, 2)] == [None] * 4
+    assert streaks.met(3, "x 2", now, 30.0) == 30.0
+    assert streaks.met(4, "x 3", now + 10.0, 30.0) == 20.0, "a second worker's, of the same round"
+    waits = []
+    for _ in range(8):
+        now += 10_000.0
+        waits.append(streaks.met(5, "x", now, 30.0))
+    assert waits == [None] * 8, "another error"
+    for job in range(6):
+        now += 10_000.0
+        waits.append(streaks.met(job, "x 9", now, 30.0))
+    assert waits[8:] == [60.0, 120.0, 240.0, 480.0, LONGEST * 30, LONGEST * 30]
+    assert streaks.in_vain() == 6
+    streaks.well(-1.0, now)
+    assert streaks.in_vain() == 0
+    assert [streaks.met(job, "x 1", now, 30.0) for job in (1, 2, 3)] == [None, None, 30.0]
+    streaks.well(now + 1.0, now + 2.0)
+    assert [streaks.met(job, "x 1", now + 3.0, 30.0) for job in (1, 2, 3)] == [None] * 3
+    assert [streaks.met(job, "x 1", now + 3.0 + ACQUITTED, 30.0) for job in (1, 2, 3)] == [None, None, 30.0]
+
+
+def test_errors_are_alike_whatever_they_say_of_the_job():
+    assert likeness("OSError: [Errno 5] at 0x7f: '/a/b c.wav'") == likeness("OSError: [Errno 7] at 0x8e: 'x'")
+    assert likeness("died by signal 11 (SIGSEGV)") != likeness("died by signal 6 (SIGABRT)")
