@@ -45,10 +45,13 @@ def test_a_window_is_judged_as_whisper_judges(logprob, no_speech, ratio, verdict
         ([(-0.4, 2.7), (-0.2, 5.0)], 1),
         ([(-1.1, 1.0), (-1.1, 1.0)], 0),  # then the first
         ([(-1.0, 3.0), (-1.01, 1.0)], 0),  # on the threshold
+        ([(-0.1, 8.4, True), (-1.95, 1.0)], 1),  # but an endless loop last
+        ([(-0.1, 8.4, True), (-1.95, 3.0)], 1),
+        ([(-0.1, 2.0, True), (-1.95, 1.0)], 0),  # text up to the token limit
     ],
 )
 def test_of_bad_results_a_sure_one_is_best_then_one_without_a_loop_then_the_surest(scores, taken):
-    assert judge.best([Score(logprob, 0.1, ratio) for logprob, ratio in scores], LIMITS) == taken
+    assert judge.best([Score(logprob, 0.1, ratio, *end) for logprob, ratio, *end in scores], LIMITS) == taken
 
 
 def stamp(seconds: float) -> int:

@@ -27,6 +27,8 @@ LONG_REST = 300  # frames
 SHORT_REST = 100  # frames
 # Below the speech by this much: 30 dB, of features of which one is 40 dB. Quiet ends of words are nearer.
 HUSHED = 0.75
+# Nobody says more than this; Thai and English are spoken with up to 25.
+FASTEST = 40  # characters a second
 # Halves of less than this hold no 224 tokens of speech: more than that is a loop, not speech.
 LEAST_HALF = 200  # frames
 
@@ -47,6 +49,7 @@ class Score:
     avg_logprob: float
     no_speech_prob: float
     compression_ratio: float  # of all that is kept of its text: by subsegment, loops would hide
+    endless: bool = False  # only the token limit ended the text, or it is longer than anybody says in the time
 
 
 class Verdict(enum.Enum):
@@ -55,11 +58,15 @@ class Verdict(enum.Enum):
     EMPTY = enum.auto()  # nothing was said
 
 
+def is_loop(score: Score, limits: Limits) -> bool:
+    return score.compression_ratio > limits.compression_ratio
+
+
 def judge(score: Score, limits: Limits) -> Verdict:
     """Whisper's rules: silence is what the model calls so and is unsure of; loops and guesses are decoded again."""
     if score.no_speech_prob > limits.no_speech and score.avg_logprob <= limits.log_prob:
         return Verdict.EMPTY
-    if score.compression_ratio > limits.compression_ratio or score.avg_logprob < limits.log_prob:
+    if is_loop(score, limits) or score.avg_logprob < limits.log_prob:
         return Verdict.AGAIN
     return Verdict.KEEP
 
@@ -68,13 +75,14 @@ def best(scores: Sequence[Score], limits: Limits) -> int:
     """The index of the result to take where none of several decodings of the same audio is good.
 
     A sure one before one that the model guessed at, then one without a loop, then the surest, then the first. Whisper takes
-    any result without a loop, and so a guess at temperature 1 in place of a text that it was sure of.
+    any result without a loop, and so a guess at temperature 1 in place of a song that it was sure of. But an endless loop
+    comes last: the model is surer of it with each repetition, and it has nothing to do with what was said.
     """
 
-    def rank(index: int) -> tuple[bool, bool, float]:
+    def rank(index: int) -> tuple[bool, bool, bool, float]:
         score = scores[index]
-        sure, whole = score.avg_logprob >= limits.log_prob, score.compression_ratio <= limits.compression_ratio
-        return sure, whole, score.avg_logprob
+        loops = is_loop(score, limits)
+        return not (loops and score.endless), score.avg_logprob >= limits.log_prob, not loops, score.avg_logprob
 
     return max(range(len(scores)), key=rank)
 
