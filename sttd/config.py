@@ -109,7 +109,9 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    name: str = key("small", 'A size, a hub name, a folder (/..., ./...), or "demo".', "str", filled=True)
+    name: str = key(
+        "small", 'A size, a hub name, a folder (with a slash: /..., ./..., name/), or "demo".', "str", filled=True
+    )
     fallback: str = key("base", 'Used if the model does not load. "": none.', "str")
     load_timeout: float = key(300.0, "How long one load may take.", "duration", positive=True)
     retry_after: float = key(900.0, "A model that did not load is not tried again for this long.", "duration")

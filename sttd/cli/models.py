@@ -14,6 +14,7 @@ from sttd.cli.options import given, shared
 from sttd.cli.plain import size
 from sttd.cli.screen import is_terminal
 from sttd.errors import UsageError
+from sttd.fs.model_folder import hint, is_folder
 from sttd.fs.patience import answers
 from sttd.hub import cache
 from sttd.hub.names import SIZES, canonical, repository
@@ -73,7 +74,7 @@ def list_() -> None:
     found += [
         cache.look(name, Path(name))
         for name in dict.fromkeys(wanted.values())
-        if name != "demo" and Path(name).is_dir()
+        if is_folder(name) and Path(name).is_dir()
     ]
     width = max(len(printable(one.name)) for one in found)
     for one in found:
@@ -132,17 +133,29 @@ def _pull(wanted: dict[str, str], show: Show) -> None:
 
 
 def _wanted(names: tuple[str, ...]) -> dict[str, str]:
-    """Name and repository of each model to pull."""
-    for name in names:
-        if name == "demo" or cache.is_folder(name):
-            raise UsageError(f"{name!r} is on this machine: there is nothing to pull")
+    """Name and repository of each model to pull. What is never pulled is looked at, and said.
+
+    Raises:
+        NotHere: a folder that was named here is none, or holds no whole model.
+        UsageError: the hub can have nothing of that name.
+    """
     wanted: dict[str, str] = {}
     for name in names or configured().values():
-        if name == "demo" or cache.is_folder(name):
-            print(f"{printable(name)} is on this machine")
-        else:
-            wanted.setdefault(repository(name), name)
+        if name != "demo" and not is_folder(name):
+            wanted.setdefault(_repository(name), name)
+            continue
+        problem = cache.why_missing(name, place())
+        if problem and names:
+            raise cache.NotHere(problem)
+        print(problem or f"{printable(name)} is on this machine: there is nothing to pull")
     return {name: where for where, name in wanted.items()}
+
+
+def _repository(name: str) -> str:
+    try:
+        return repository(name)
+    except UsageError as error:
+        raise UsageError(f"{error}{hint(name)}") from None
 
 
 @model.command()

@@ -63,7 +63,7 @@ class Loop:
         self._life = Life(context, notifier)
         self._look_back = LookBack(context, Errands(inputs.put, threads=1))
         self._upkeep = retention.Upkeep(context)
-        self._models = Models(context)
+        self._models = Models(context, Errands(inputs.put, threads=1))
         self._schedule = Schedule()
         self._ticked = context.clock()
         self._waiting: deque[Input] = deque()  # inputs that the ledger could not take yet, oldest first

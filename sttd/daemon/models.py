@@ -6,6 +6,7 @@ import os
 
 from sttd.config import Model
 from sttd.daemon.context import Context
+from sttd.daemon.errands import Errands
 from sttd.errors import SttdError
 from sttd.host.events import Kind, say
 from sttd.hub import cache
@@ -15,14 +16,16 @@ from sttd.text import printable
 class Models:
     """Asked now and then by the loop. It looks at the start, after a change of [model], and until what is missing has come."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, errands: Errands) -> None:
+        """`errands`: for the looks alone. A model may lie on a share that hangs, and no other work waits behind that."""
         self._context = context
+        self._errands = errands
         self._known: Model | None = None  # the configuration that the last look was about
         self._missing: list[str] = []
 
     def look(self) -> None:
         wanted = self._context.config.model
-        if wanted == self._known and not self._missing:
+        if (wanted == self._known and not self._missing) or self._errands.under_way:
             return
         hub = cache.cache(os.environ)
 
@@ -30,7 +33,7 @@ class Models:
             reasons = (cache.why_missing(name, hub) for name in (wanted.name, wanted.fallback) if name)
             return [printable(reason) for reason in reasons if reason]
 
-        self._context.checks.post("looks for the models", work, lambda found: self._found(wanted, found), self._failed)
+        self._errands.post("looks for the models", work, lambda found: self._found(wanted, found), self._failed)
 
     def _found(self, wanted: Model, missing: list[str]) -> None:
         """Tell what has changed since the last look."""

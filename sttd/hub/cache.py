@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sttd.errors import SttdError
+from sttd.errors import SttdError, UsageError
+from sttd.fs.model_folder import hint, is_folder
 from sttd.fs.readable import closed, closed_words
 from sttd.hub.names import SIZES, canonical, repository
 
@@ -88,16 +89,24 @@ def find(name: str, hub: Path) -> Found:
         NotHere: there is none, or it lacks a file.
         UsageError: there can be none of that name.
     """
-    if name == "demo" or is_folder(name):
-        folder: Path | None = DEMO if name == "demo" else Path(name)
+    folder: Path | None
+    if name == "demo":
+        folder = DEMO
+    elif is_folder(name):
+        folder = Path(name)
+        if not folder.is_dir():
+            raise NotHere(f"no folder {name!r}: name one that holds a Whisper model for CTranslate2")
     else:
-        home = storage(hub, repository(name))
+        try:
+            home = storage(hub, repository(name))
+        except UsageError as error:
+            raise UsageError(f"{error}{hint(name)}") from None
         path = closed((home, home / "refs" / "main", home / "snapshots"))
         if path is not None:
             raise NotHere(closed_words(path))
         folder = current(home)
     if folder is None:
-        raise NotHere(f"{name!r} is not in {hub}; get it with: sttd model pull {name}")
+        raise NotHere(f"{name!r} is not in {hub}; get it with: sttd model pull {name}{hint(name)}")
     found = look(name, folder)
     if found.missing:
         raise NotHere(f"{name!r} in {folder} is incomplete: no {', no '.join(found.missing)}")
@@ -113,8 +122,3 @@ def why_missing(name: str, hub: Path) -> str:
     except OSError as error:
         return f"{name!r} cannot be looked at: {error.strerror}"
     return ""
-
-
-def is_folder(name: str) -> bool:
-    """Whether `model.name` is a folder, and no name of the hub: as a worker sees it."""
-    return name.startswith(("/", "./", "../")) or name in {".", ".."}

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 
 from sttd.errors import UsageError
+from sttd.fs.model_folder import is_folder
 
 # faster_whisper.utils._MODELS of 1.2: the sizes that are known by name, and where they come from
 SIZES = {
@@ -62,7 +63,7 @@ def require_name(name: str, configured: Iterable[str]) -> None:
     """
     if name == "demo":
         return
-    if not name.startswith(("/", ".", "~")):
+    if not is_folder(name):
         repository(name)
         return
     folder = os.path.normpath(name)

@@ -13,6 +13,7 @@ from faster_whisper import download_model
 from faster_whisper.utils import _MODELS as SIZES
 from huggingface_hub import constants
 
+from sttd.fs.model_folder import hint, is_folder
 from sttd.fs.readable import closed, closed_words
 from sttd.worker.errors import NoModel, one_line
 
@@ -25,7 +26,7 @@ _VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 def resolve(name: str, cache: Path | None = None) -> Path:
     """The folder of a model on this machine.
 
-    A folder is what begins as a path does. A bare name is never one of the current folder, which may be an inbox.
+    See `is_folder`: a bare name is never one of the current folder, which may be an inbox.
 
     Args:
         name: "demo", a folder, a size such as "small", or a hub name such as "Systran/faster-whisper-small".
@@ -36,15 +37,15 @@ def resolve(name: str, cache: Path | None = None) -> Path:
     """
     if name == "demo":
         return DEMO
-    if name.startswith(("/", "./", "../", "~")) or name in {"", ".", ".."}:
+    if not name or is_folder(name):
         return _folder(name)
     try:
         return Path(download_model(name, local_files_only=True, cache_dir=None if cache is None else str(cache)))
     except FileNotFoundError:  # huggingface_hub's LocalEntryNotFoundError
         _check_cache(name, Path(constants.HF_HUB_CACHE) if cache is None else cache)
-        raise NoModel(f"{name!r} is not on this machine; get it with: sttd model pull {name}") from None
+        raise NoModel(f"{name!r} is not on this machine; get it with: sttd model pull {name}{hint(name)}") from None
     except ValueError as error:  # no size, or nothing that could be a hub name
-        raise NoModel(f"{name!r} is no model: {one_line(error)}") from None
+        raise NoModel(f"{name!r} is no model: {one_line(error)}{hint(name)}") from None
     except OSError as error:
         raise NoModel(f"the model cache cannot be read: {one_line(error)}") from None
 

@@ -1,7 +1,7 @@
 """The model of a worker: found on this machine, looked over, and loaded against the clock, or else its fallback.
 
-Nothing here may reach the network, and nothing may hang: a name is resolved in the local cache alone, and a load runs
-in a thread that is waited for only so long. CTranslate2 gives up the GIL while it reads, so the wait really ends.
+Nothing here may reach the network, and nothing may hang: a name is resolved in the local cache alone, and all of that
+runs in a thread that is waited for only so long. CTranslate2 gives up the GIL while it reads, so the wait really ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ Notify = Callable[[str, str, str], None]  # level, text, event: see part.Notice
 # what CTranslate2, the file system and a lack of memory raise while a model is read; std::length_error of a damaged
 # model.bin comes as ValueError
 _LOAD_ERRORS = (RuntimeError, ValueError, OSError, MemoryError)
-
 
 DRIVERS = 'install what CUDA needs here (driver, cuBLAS, cuDNN), or set model.device = "cpu"'
 # the words of CTranslate2 4.x and of the CUDA runtime (cudaGetErrorString)
@@ -94,14 +93,17 @@ def load(spec: ModelSpec, notify: Notify, cache: Path | None = None) -> LoadedMo
 
 
 def _try_one(name: str, spec: ModelSpec, notify: Notify, cache: Path | None) -> _Try:
-    """One load, against the clock. Finding and looking over the folder is not on the clock."""
-    try:
-        folder = resolve(name, cache)
-        preflight(folder)
-    except NoModel as error:
-        notify("ERROR", f"Model {name!r} cannot be loaded: {error}", "model-error")
-        return _Try(reason=str(error))
-    waiting = _start(lambda: _read(folder, spec))
+    """One load, against the clock: its folder may lie on a share that hangs whoever only looks for it."""
+    folder: Path | None = None
+
+    def read() -> Any:
+        nonlocal folder
+        found = resolve(name, cache)
+        preflight(found)
+        folder = found
+        return _read(found, spec)
+
+    waiting = _start(read)
     try:
         problem = waiting.exception(None if spec.load_timeout == float("inf") else spec.load_timeout)
     except LoadTimeout:
@@ -111,6 +113,9 @@ def _try_one(name: str, spec: ModelSpec, notify: Notify, cache: Path | None) -> 
         return _Try(reason=f"load timed out after {spoken}", timed_out=True)
     if problem is None:
         return _Try(waiting.result())
+    if isinstance(problem, NoModel):
+        notify("ERROR", f"Model {name!r} cannot be loaded: {problem}", "model-error")
+        return _Try(reason=str(problem))
     # the tokenizers library raises nothing narrower than a bare Exception for a damaged tokenizer.json
     if not isinstance(problem, _LOAD_ERRORS) and type(problem) is not Exception:
         raise problem

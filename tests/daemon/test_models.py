@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
+from sttd.daemon.errands import Errands
 from sttd.daemon.models import Models
+from sttd.hub import cache
 from sttd.hub.cache import DEMO
 from tests import speech
 from tests.harness import PATIENCE, wait_for
@@ -19,14 +22,14 @@ from tests.harness import PATIENCE, wait_for
 def look(stations, tmp_path):
     """One look with a model and a fallback, to its end."""
     context, inputs = stations
-    models = Models(context)
+    errands = Errands(inputs.put, threads=1)
+    models = Models(context, errands)
 
     def once(name: str, fallback: str) -> list[str]:
         model = dataclasses.replace(context.config.model, name=name, fallback=fallback)
         context.config = dataclasses.replace(context.config, model=model)
-        before = context.checks.under_way
         models.look()
-        if context.checks.under_way > before:
+        if errands.under_way:
             inputs.get(timeout=PATIENCE).settle()
         return context.troubles.texts()
 
@@ -71,3 +74,26 @@ def test_a_daemon_without_a_model_says_so_at_its_start_and_a_drain_never_that_al
     assert "1 job waits for what is wrong with this machine: " in ends
     assert "nowhere" in ends
     assert not any("come to its end" in line for line in daemon.log)
+
+
+def test_a_model_on_a_share_that_hangs_holds_up_no_other_look_and_is_asked_for_once(stations, monkeypatch):
+    """Contents are compared and drains end meanwhile: the load of the model has its own clock, and a fallback."""
+    context, inputs = stations
+    asked, answer = [], threading.Event()
+
+    def hangs(name: str, _hub: Path) -> str:
+        asked.append(name)
+        answer.wait()
+        return ""
+
+    monkeypatch.setattr(cache, "why_missing", hangs)
+    models = Models(context, Errands(inputs.put, threads=1))
+    for _ in range(3):
+        models.look()
+    wait_for(lambda: asked, "it looks")
+    assert not context.checks.under_way
+    context.checks.post("another look", lambda: "done", lambda _: None, lambda _: None)
+    assert inputs.get(timeout=PATIENCE).result == "done"
+    answer.set()
+    inputs.get(timeout=PATIENCE).settle()
+    assert asked == ["demo", "base"]

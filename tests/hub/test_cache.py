@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -118,6 +119,47 @@ def test_with_the_services_configuration_its_models_count(tmp_path, monkeypatch,
     assert path() == str(state / "huggingface/hub/models--Systran--faster-whisper-small/snapshots/abc")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "mine"))
     assert path().endswith("/def")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """`sttd model` in this process, in a folder that has a folder `small` with a whole model."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(DEMO, "small")
+    shutil.copytree(DEMO, "ours/thai")
+
+    def run(*words: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["--root", str(tmp_path), "model", *words])
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out + shown.err
+
+    return run
+
+
+def test_a_folder_of_the_current_folder_shadows_no_model_and_the_messages_lead_on(here):
+    """A bare word of Whisper's names is that model, a folder is written with a slash. Each message that refuses says so."""
+    assert "small " not in here("list")[1].partition("known by name")[0]
+    for name in ("small", "ours/thai"):
+        code, said = here("path", name)
+        assert (code, f"sttd model pull {name}; if you mean the folder '{name}' of the" in said) == (1, True), said
+        assert here("path", f"./{name}") == here("path", f"{name}/") == (0, f"{name}\n")
+    for command in ("path", "pull"):
+        code, said = here(command, "ours")
+        assert (code, "neither a size nor OWNER/NAME" in said, "write './ours'" in said) == (2, True, True)
+    assert "small " in here("list", "--set", "model.name=./small")[1].partition("known by name")[0]
+
+
+@pytest.mark.parametrize("name", ["demo", "./small", "small/", "/"])
+def test_what_is_never_pulled_is_looked_at(here, name):
+    """The demo model came with sttd: `model pull demo` has nothing to do, and did well. A folder without a model does not."""
+    code, said = here("pull", name)
+    assert (code, "there is nothing to pull" in said) == ((1, False) if name == "/" else (0, True))
+    assert here("pull", "./nowhere") == (
+        1,
+        "sttd: no folder './nowhere': name one that holds a Whisper model for CTranslate2\n",
+    )
 
 
 def test_the_unit_looks_where_root_pulls_to():

@@ -15,6 +15,7 @@ from sttd.part import ModelSpec
 from sttd.worker.errors import NoModel
 from sttd.worker.folder import DEMO, preflight, resolve
 from sttd.worker.model import is_gpu_memory, load
+from tests import shares
 from tests.unprivileged import as_nobody
 
 
@@ -156,6 +157,17 @@ def test_a_load_that_hangs_falls_back_in_time_and_says_so(hanging, notes):
     assert model.load_seconds >= 5
 
 
+def test_a_folder_on_a_share_that_hangs_is_looked_for_against_the_clock_too(tmp_path, notes):
+    """Whoever only asks whether it is there waits for ever."""
+    share = tmp_path / "share"
+    share.mkdir()
+    with shares.hanging(share):
+        model = load(ModelSpec(str(share / "model"), fallback="demo", load_timeout=2.0), notes)
+    assert notes.events == ["model-timeout", "fallback"]
+    assert model.loaded.fallback_reason == "load timed out after 2 seconds"
+    assert model.loaded.stuck
+
+
 def test_the_time_out_line_counts_whole_minutes(hanging, notes, monkeypatch):
     from sttd.worker import model as module
 
@@ -175,9 +187,9 @@ def test_the_time_out_line_counts_whole_minutes(hanging, notes, monkeypatch):
 
 def test_a_fallback_that_hangs_has_a_clock_of_its_own_and_both_reasons_are_told(hanging, notes):
     with pytest.raises(NoModel) as caught:
-        load(ModelSpec("/no/such", fallback=str(hanging), load_timeout=0.5), notes)
+        load(ModelSpec("/no/such", fallback=str(hanging), load_timeout=2.0), notes)
     assert "no folder '/no/such'" in str(caught.value)
-    assert "load timed out after 0.5 seconds" in str(caught.value)
+    assert "load timed out after 2 seconds" in str(caught.value)
     assert notes.events == ["model-error", "fallback", "model-timeout"]
 
 
@@ -248,9 +260,16 @@ def test_a_bare_name_is_never_a_folder_of_the_current_folder(name, tmp_path, fol
     """In an inbox anybody may make a folder called small."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(folder, tmp_path / name)
-    with pytest.raises(NoModel, match=f"sttd model pull {name}"):
+    with pytest.raises(NoModel, match=rf"sttd model pull {name}; if you mean the folder .* write '\./{name}'"):
         resolve(name, tmp_path / "cache")
-    assert resolve(f"./{name}", tmp_path / "cache") == Path(name)
+    assert resolve(f"./{name}", tmp_path / "cache") == resolve(f"{name}/", tmp_path / "cache") == Path(name)
+
+
+def test_a_name_that_is_none_but_a_folder_here_says_how_the_folder_is_written(tmp_path, folder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder, tmp_path / "ours")
+    with pytest.raises(NoModel, match=r"write '\./ours'"):
+        resolve("ours", tmp_path / "cache")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")

@@ -100,8 +100,12 @@ class LocalPool:
                 seat.ordered = seat.ordered or Cause.SHUTDOWN
                 seat.kill_at = min(seat.kill_at, now)
         self._wait(2 * _LAST)
-        # multiprocessing's helper process would outlive us by a moment, and systemd would log that it had to kill it
-        resource_tracker._resource_tracker._stop()  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public end
+        # multiprocessing's helper process would outlive us by a moment, and systemd would log that it had to kill it; it ends
+        # when the last worker has, and one that hangs in the kernel never does
+        stop = resource_tracker._resource_tracker._stop  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public end
+        thread = threading.Thread(target=stop, name="tracker", daemon=True)
+        thread.start()
+        thread.join(_EXIT)
 
     def workers(self) -> list[WorkerView]:
         with self._lock:
@@ -268,6 +272,7 @@ class LocalPool:
         for seat in hopeless:
             pid = seat.process.pid
             say(Kind.WORKER_STUCK, f"worker {pid}: {death.spoken(None)}", worker=pid)
+            seat.process.abandon()
             self._give_up(seat, seat.ordered or Cause.CRASH, f"the worker was given up: {death.spoken(None)}")
 
     def _wind_up(self, seat: Seat) -> None:

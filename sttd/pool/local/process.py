@@ -124,6 +124,10 @@ class WorkerProcess:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.pid, number)
 
+    def abandon(self) -> None:
+        """It hangs in the kernel, whatever signal it gets: Python is not to wait for it at our own end."""
+        multiprocessing.process._children.discard(self._process)  # type: ignore[attr-defined]  # noqa: SLF001
+
     def rss(self) -> int:
         """Bytes resident; 0 where the process is gone. See proc_pid_statm(5)."""
         try:
