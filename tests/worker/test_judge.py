@@ -35,6 +35,13 @@ def test_a_window_is_judged_as_whisper_judges(logprob, no_speech, ratio, verdict
     assert judge.judge(Score(logprob, no_speech, ratio), LIMITS) is verdict
 
 
+def test_an_endless_loop_is_no_more_than_a_guess():
+    """White noise, decoded as Thai by Whisper base: "thank you" up to the token limit, with these scores."""
+    assert judge.judge(Score(-0.08, 0.9, 12.4, endless=True), LIMITS) is Verdict.EMPTY
+    assert judge.judge(Score(-0.08, 0.3, 12.4, endless=True), LIMITS) is Verdict.AGAIN
+    assert judge.judge(Score(-0.4, 0.9, 2.0, endless=True), LIMITS) is Verdict.KEEP  # text up to the token limit
+
+
 @pytest.mark.parametrize(
     ("scores", "taken"),
     [

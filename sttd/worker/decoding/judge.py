@@ -62,9 +62,18 @@ def is_loop(score: Score, limits: Limits) -> bool:
     return score.compression_ratio > limits.compression_ratio
 
 
+def is_endless(score: Score, limits: Limits) -> bool:
+    """A loop that has nothing to do with what was said. The model is surer of it with each repetition."""
+    return score.endless and is_loop(score, limits)
+
+
 def judge(score: Score, limits: Limits) -> Verdict:
-    """Whisper's rules: silence is what the model calls so and is unsure of; loops and guesses are decoded again."""
-    if score.no_speech_prob > limits.no_speech and score.avg_logprob <= limits.log_prob:
+    """Whisper's rules: silence is what the model calls so and is unsure of; loops and guesses are decoded again.
+
+    Whisper takes an endless loop for something sure: so noise becomes "Thank you" fifty times. Here it is no better than a guess.
+    """
+    unsure = score.avg_logprob <= limits.log_prob or is_endless(score, limits)
+    if score.no_speech_prob > limits.no_speech and unsure:
         return Verdict.EMPTY
     if is_loop(score, limits) or score.avg_logprob < limits.log_prob:
         return Verdict.AGAIN
@@ -76,13 +85,13 @@ def best(scores: Sequence[Score], limits: Limits) -> int:
 
     A sure one before one that the model guessed at, then one without a loop, then the surest, then the first. Whisper takes
     any result without a loop, and so a guess at temperature 1 in place of a song that it was sure of. But an endless loop
-    comes last: the model is surer of it with each repetition, and it has nothing to do with what was said.
+    comes last.
     """
 
     def rank(index: int) -> tuple[bool, bool, bool, float]:
         score = scores[index]
-        loops = is_loop(score, limits)
-        return not (loops and score.endless), score.avg_logprob >= limits.log_prob, not loops, score.avg_logprob
+        sure, loops = score.avg_logprob >= limits.log_prob, is_loop(score, limits)
+        return not is_endless(score, limits), sure, not loops, score.avg_logprob
 
     return max(range(len(scores)), key=rank)
 
