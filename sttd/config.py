@@ -137,6 +137,11 @@ class Transcribe:
     languages: tuple[str, ...] = key(
         (), "Detected anew in each window, among these: for meetings in several languages.", "languages"
     )
+    tracks: str = key(
+        "auto",
+        "Audio tracks of a file: auto (the best one; where it is silent, others like it), all (mixed, by time), or a number.",
+        "tracks",
+    )
     task: str = key(
         "transcribe", "transcribe, or translate (into English).", "choice", choices=("transcribe", "translate")
     )

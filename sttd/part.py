@@ -35,6 +35,7 @@ class Options:
 
     language: str = ""  # "": detected
     languages: tuple[str, ...] = ()  # detected by window among these
+    tracks: str = "auto"  # of the file: auto, all, or the number of one, from 1
     task: str = "transcribe"  # or translate
     batch_size: int = 8  # windows
     beam_size: int = 5

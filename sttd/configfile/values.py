@@ -108,6 +108,16 @@ def _auto(value: Any, rules: Rules) -> int:
         raise ValueError(f'{error} (or "auto")') from None
 
 
+def _tracks(value: Any, _rules: Rules) -> str:
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in ("auto", "all"):
+        return str(word)
+    try:
+        return str(_int(word, {"least": 1, "most": 256}))
+    except ValueError as error:
+        raise ValueError(f'{error} (or "auto", or "all")') from None
+
+
 def _duration(value: Any, rules: Rules) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _must('a duration such as "30s" or "5min"', value)
@@ -232,6 +242,7 @@ _READERS: dict[str, Callable[[Any, Rules], Any]] = {
     "bool": _bool,
     "int": _int,
     "auto": _auto,
+    "tracks": _tracks,
     "str": _words,
     "list": _several(_suffix, filled=True),
     "choice": _choice,
@@ -258,6 +269,8 @@ def write(value: Any, kind: str) -> str:
             return "true" if value else "false"
         case "auto":
             return str(value) if value else '"auto"'
+        case "tracks":
+            return value if value.isdecimal() else _quoted(value)
         case "percent":
             return _quoted(f"{value:g}%" if float(f"{value:g}") == value else f"{value!r}%")
         case "path":

@@ -51,6 +51,7 @@ def values(field: dataclasses.Field):
         "bool": st.booleans(),
         "int": whole,
         "auto": st.just("auto") | whole,
+        "tracks": st.sampled_from(["auto", "all"]) | st.integers(1, 256),
         "str": filled if rules.get("filled") else texts,
         "list": st.lists(suffixes, min_size=1, max_size=4),
         "choice": choices,

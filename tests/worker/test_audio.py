@@ -202,7 +202,9 @@ def test_the_track_of_the_asked_language_is_taken(tmp_path, said):
     ):
         heard, warnings = decode(path, **options)
         assert np.abs(heard).max() == pytest.approx(gain * loudest, rel=0.01)
-        assert warnings == [f"only audio track {1 if gain == 1 else 2} of 2 was transcribed"]
+        assert [warning.partition(";")[0] for warning in warnings] == [
+            f"only audio track {1 if gain == 1 else 2} of 2 was transcribed"
+        ]
 
 
 def test_no_audio_track_is_said(tmp_path, said):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sttd.part import Options
-from sttd.worker.audio import heads, lengths, rates, tracks
+from sttd.worker.audio import heads, lengths, tracks
 from sttd.worker.audio.container import open_container
 from sttd.worker.audio.recording import Stream, too_long
 from sttd.worker.audio.source_file import SourceFile
@@ -32,9 +32,8 @@ def open_recording(
         head = heads.look(file)
         file.seek(0)
         container = open_container(file)
-        track = tracks.choose(container.streams.audio, options)
-        rates.check(track.rate)
-        told = lengths.promise(container, track, file, head)
+        choice = tracks.choose(container.streams.audio, options)
+        told = lengths.promise(container, choice.groups[0][0], file, head)
         if told is not None and told.of_track and options.max_audio < told.seconds < size / _LEAST_RATE:
             raise too_long(options)
     except (PartFailed, MemoryError):
@@ -46,4 +45,4 @@ def open_recording(
             raise
         finally:
             file.close()
-    return Stream(file, container, track, options, head=head, told=told)
+    return Stream(file, container, choice, options, head=head, told=told)

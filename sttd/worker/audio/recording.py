@@ -7,23 +7,22 @@ faster-whisper's `decode_audio` holds the whole recording, stops at the first da
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import av
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
 from av.container import InputContainer
 
 from sttd.part import SAMPLE_RATE, Cause, Options
-from sttd.worker.audio import rates
-from sttd.worker.audio.container import REMEDY
+from sttd.worker.audio.container import REMEDY, open_container
 from sttd.worker.audio.heads import Head
 from sttd.worker.audio.lengths import Promise
-from sttd.worker.audio.resample import Mono16k
+from sttd.worker.audio.mix import Mixer
+from sttd.worker.audio.sound import Clock, Sound
 from sttd.worker.audio.source_file import SourceFile
-from sttd.worker.audio.timeline import Timeline
+from sttd.worker.audio.tracks import Choice
 from sttd.worker.errors import PartFailed
 
 Array = npt.NDArray[np.float32]
@@ -32,16 +31,10 @@ Array = npt.NDArray[np.float32]
 _COUNTED = set(
     "aac ac3 aiff alaw amr ape au avi caf dss dts dtshd eac3 gsm mp3 mulaw sln truehd tta voc w64 wav wv".split()
 )
-_TAGS = (
-    b"ID3",
-    b"TAG",
-    b"APETAGEX",
-)  # what a packet of MP3 begins with where files were put one behind the other: no damage
 _BLOCK = SAMPLE_RATE  # samples of a block at least
 _WIND_INTERVAL = 1.0  # seconds between two reports
 _DEAD_END = 64  # errors of the container in a row, without a packet between them
 _LOUDEST = 16.0  # full scale is 1; what is beyond this is damage, and would make the features infinite
-_WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
 
 
 class Stream:
@@ -51,24 +44,19 @@ class Stream:
         self,
         file: SourceFile,
         container: InputContainer,
-        track: Any,
+        choice: Choice,
         options: Options,
         *,
         head: Head,
         told: Promise | None,
     ) -> None:
         self._head, self._promise = head, told
-        self._file, self._container, self._track, self._options = file, container, track, options
-        self._begin = (container.start_time or 0) / av.time_base  # seconds
-        self._stamped = container.format.name not in _COUNTED
-        self._wraps = container.format.name in {"mpegts", "mpeg"}
-        self._timeline = Timeline(options.max_gap)
-        self._mono = Mono16k()
-        self._damaged = 0  # packets
-        self._first_damage = 0.0  # seconds
+        self._file, self._container, self._choice, self._options = file, container, choice, options
+        self._count = len(container.streams.audio)  # tracks
+        self._sounds: list[Sound] = []  # of the tracks that are heard
+        self._mixer: Mixer | None = None  # where they are several
         self._not_numbers = 0  # samples
         self._seconds: float | None = None  # of sound, once the end is reached
-        track.codec_context.thread_count = 1  # the cores are shared out over the workers
 
     def __enter__(self) -> Self:
         return self
@@ -90,11 +78,16 @@ class Stream:
     def warnings(self) -> list[str]:
         """What was wrong with the recording as far as it was read, one sentence each; whole when `blocks` has ended."""
         found = []
-        if self._damaged:
-            found.append(f"{self._damaged} damaged packets were left out, the first at {_clock(self._first_damage)}")
-        if self._timeline.broken:
-            first = _clock(self._timeline.first_broken)
-            found.append(f"{self._timeline.broken} time stamps made no sense and were ignored, the first at {first}")
+        damaged = [sound for sound in self._sounds if sound.damaged]
+        if damaged:
+            first = _clock(min(sound.first_damage for sound in damaged))
+            found.append(
+                f"{sum(sound.damaged for sound in damaged)} damaged packets were left out, the first at {first}"
+            )
+        broken = [sound.timeline for sound in self._sounds if sound.timeline.broken]
+        if broken:
+            count, first = sum(each.broken for each in broken), _clock(min(each.first_broken for each in broken))
+            found.append(f"{count} time stamps made no sense and were ignored, the first at {first}")
         if self._not_numbers:
             found.append(f"{self._not_numbers} samples were no numbers, or far too loud, and were set right")
         if self._head.beyond:
@@ -102,10 +95,34 @@ class Stream:
             found.append(f"the head of the file says too little ({told} of sound); all that is there was read")
         if self._ends_early():
             found.append(f"the file ends early: {_clock(self._seconds or 0)} of {_clock(self.duration or 0)} are there")
-        if len(self._container.streams.audio) > 1:
-            number = 1 + list(self._container.streams.audio).index(self._track)
-            found.append(f"only audio track {number} of {len(self._container.streams.audio)} was transcribed")
+        return found + self._on_tracks()
+
+    def _on_tracks(self) -> list[str]:
+        """What was not heard of a file with several tracks."""
+        found = [self._choice.remark] if self._choice.remark else []
+        if self._choice.together or self._count < 2 or not self._sounds:
+            return found
+        tracks = list(self._container.streams.audio)
+        numbers = [1 + tracks.index(sound.track) for sound in self._sounds]
+        used = [number for number, is_used in zip(numbers, self._used, strict=True) if is_used] or numbers[:1]
+        silent = [number for number, has_sound in zip(numbers, self._heard, strict=True) if not has_sound]
+        if len(used) > 1:
+            listed = ", ".join(map(str, used))
+            found.append(
+                f"audio tracks {listed} of {self._count} were transcribed, each where those before it were silent"
+            )
+        elif self._count > len({*used, *silent}):
+            text = f"only audio track {used[0]} of {self._count} was transcribed"
+            found.append(f'{text}; transcribe.tracks = "all" mixes them, a number takes another one')
         return found
+
+    @property
+    def _used(self) -> list[bool]:
+        return self._mixer.used if self._mixer else [True] * len(self._sounds)
+
+    @property
+    def _heard(self) -> list[bool]:
+        return self._mixer.heard if self._mixer else [True] * len(self._sounds)
 
     def blocks(
         self, first_sample: int = 0, end: int | None = None, on_wind: Callable[[float], None] | None = None
@@ -148,54 +165,59 @@ class Stream:
         self._end(position + size)
 
     def _samples(self) -> Iterator[Array]:
-        """The timeline's way: silence where there is a hole, the sound of each frame, what the resampler has left."""
-        frames = self._frames()
-        frame = next(frames, None)
-        stamp = self._stamp(frame, 0.0)
-        while frame is not None:
-            after = next(frames, None)
-            at = self._mono.at
-            stamp_after = self._stamp(after, at)
-            silence = self._timeline.place(stamp, stamp_after, frame.samples / frame.sample_rate, at)
-            if silence:
-                yield from self._mono.insert(silence)
-            yield from self._mono.convert(frame)
-            frame, stamp = after, stamp_after
-        yield from self._mono.finish()
-
-    def _stamp(self, frame: AudioFrame | None, near: float) -> float | None:
-        """A frame's time in seconds from the container's beginning."""
-        seconds = frame.time if frame is not None and self._stamped else None
-        if seconds is None:
-            return None
-        stamp = seconds - self._begin
-        return stamp - round((stamp - near) / _WRAP) * _WRAP if self._wraps else stamp
-
-    def _frames(self) -> Iterator[AudioFrame]:
-        for packet in self._packets():
-            try:
-                frames = packet.decode()
-            except av.error.EOFError:  # the decoder was flushed already
+        """The sound of the first group of tracks that has any."""
+        for number, group in enumerate(self._choice.groups):
+            indexes = [track.index for track in group]
+            if number:
+                self._reopen()
+            tracks = [self._container.streams[index] for index in indexes]
+            is_empty = True
+            for samples in self._of_tracks(tracks):
+                is_empty = False
+                yield samples
+            if not is_empty:
                 return
-            except MemoryError:
-                raise
-            except av.error.FFmpegError:
-                if not bytes(packet)[:8].startswith(_TAGS):
-                    self._count_damage()
-                continue
-            for frame in frames:
-                if not rates.possible(frame.sample_rate):  # the head of a frame is damaged
-                    self._count_damage()
-                elif frame.samples:
-                    yield frame
-        self._file.check_read()
 
-    def _packets(self) -> Iterator[Any]:
-        """The container's packets; after an error of its own it is asked again, until it has nothing more to give."""
+    def _of_tracks(self, tracks: Sequence[Any]) -> Iterator[Array]:
+        clock = Clock(
+            begin=(self._container.start_time or 0) / av.time_base,
+            is_stamped=self._container.format.name not in _COUNTED,
+            wraps=self._container.format.name in {"mpegts", "mpeg"},
+        )
+        self._sounds = [Sound(track, clock, self._options.max_gap) for track in tracks]
+        if len(tracks) == 1:
+            (sound,) = self._sounds
+            for packet in self._packets(tracks):
+                yield from sound.feed(packet)
+            self._file.check_read()
+            yield from sound.finish()
+            return
+        mixer = self._mixer = Mixer(len(tracks), together=self._choice.together)
+        numbers = {track.index: number for number, track in enumerate(tracks)}
+        for packet in self._packets(tracks):
+            number = numbers[packet.stream.index]  # the last ones, which flush, have no stream_index
+            sound = self._sounds[number]
+            for samples in sound.feed(packet, mixer.front):
+                mixer.put(number, samples, round(sound.start * SAMPLE_RATE))
+            yield from mixer.ready()
+        self._file.check_read()
+        for number, sound in enumerate(self._sounds):
+            for samples in sound.finish():
+                mixer.put(number, samples, round(sound.start * SAMPLE_RATE))
+        yield from mixer.finish()
+
+    def _reopen(self) -> None:
+        """From the beginning once more."""
+        self._container.close()
+        self._file.seek(0)
+        self._container = open_container(self._file)
+
+    def _packets(self, tracks: Sequence[Any]) -> Iterator[Any]:
+        """The tracks' packets; after an error of its own it is asked again, until it has nothing more to give."""
         errors = 0
         while errors < _DEAD_END:
             try:
-                for packet in self._container.demux(self._track):
+                for packet in self._container.demux(tracks):
                     errors = 0
                     self._file.alive()
                     yield packet
@@ -211,19 +233,15 @@ class Stream:
                 if not isinstance(error, av.error.FFmpegError):
                     raise
                 errors += 1
-                self._count_damage()
-
-    def _count_damage(self) -> None:
-        if not self._damaged:
-            self._first_damage = self._mono.at
-        self._damaged += 1
+                self._sounds[0].count_damage()
 
     def _end(self, samples: int) -> None:
         self._file.check_identity()  # a recorder that went on writing
         if not samples:
             text = "its audio track is empty, or it is of another kind than its name says"
-            if self._damaged:
-                text = f"nothing of it can be decoded ({self._damaged} damaged packets)"
+            damaged = sum(sound.damaged for sound in self._sounds)
+            if damaged:
+                text = f"nothing of it can be decoded ({damaged} damaged packets)"
             raise PartFailed(Cause.BAD_FILE, f"there is no sound in the file: {text}; {REMEDY}")
         self._seconds = samples / SAMPLE_RATE
 

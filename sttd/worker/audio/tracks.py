@@ -1,13 +1,16 @@
-"""Which of a recording's audio tracks is transcribed."""
+"""Which of a recording's audio tracks are transcribed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from av.stream import Disposition
 
 from sttd.part import Cause, Options
+from sttd.worker.audio import rates
 from sttd.worker.errors import PartFailed
 
 # Whisper's languages (ISO 639-1, some 639-2) and what containers call them (ISO 639-2/B and /T, mostly three letters).
@@ -28,33 +31,90 @@ _NAMES = {
         ).split(",")
     )
 }
-_FOR_FEW = Disposition.comment | Disposition.visual_impaired | Disposition.karaoke | Disposition.dub
+_FOR_FEW = Disposition.comment | Disposition.visual_impaired | Disposition.karaoke
+_FOR_FEW_WORDS = re.compile(
+    r"comment|kommentar|descripti|described|audiodes|karaoke|for the blind|visually", re.IGNORECASE
+)
+_MOST = 32  # tracks that are mixed at most: each is decoded
 
 
-def choose(tracks: Sequence[Any], options: Options) -> Any:
-    """The track of the language asked for, else the default one, else the first that is no commentary.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The tracks that are heard: those of the first group that has any packets."""
+
+    groups: tuple[tuple[Any, ...], ...]  # each with its best track first
+    together: bool = False  # all of a group are mixed; else a later one is heard where those before it are silent
+    remark: str = ""  # a sentence about it
+
+
+def choose(tracks: Sequence[Any], options: Options) -> Choice:
+    """Which tracks are transcribed, by `options.tracks` and the languages in `options`.
+
+    `auto` takes the track of the language asked for, else the default one, else the first. Commentaries, descriptions for
+    the blind and karaoke come last. Tracks of the same standing, as of OBS or of a television programme, may stand in for
+    each other; translations may not.
 
     Args:
         tracks: the container's audio streams.
-        options: of which the languages count.
+        options: of which the tracks and the languages count.
 
     Raises:
         PartFailed: BAD_FILE; there is none, or none that can be decoded.
     """
-    if not tracks:
-        raise PartFailed(
-            Cause.BAD_FILE, "there is no sound in the file: it has no audio track; export it with its sound"
+    usable = _usable(tracks)
+    if options.tracks == "all":
+        left_out = len(tracks) - len(usable[:_MOST])
+        remark = (
+            f"{left_out} of {len(tracks)} audio tracks cannot be decoded here, and were left out" if left_out else ""
         )
-    decodable = [track for track in tracks if track.codec_context is not None]
-    if not decodable:
-        raise PartFailed(
-            Cause.BAD_FILE, "the sound is in a coding that cannot be decoded here; convert it, to FLAC say"
-        )
+        return Choice((tuple(usable[:_MOST]),), together=True, remark=remark)
+    remark = ""
+    if options.tracks != "auto":
+        number = int(options.tracks)
+        if number <= len(tracks) and tracks[number - 1] in usable:
+            return Choice(((tracks[number - 1],),))
+        remark = f"the file has no audio track {number} that can be decoded (transcribe.tracks)"
     wanted = (options.language,) if options.language else options.languages
     names = set().union(*(_NAMES.get(language, {language}) for language in wanted))
-    return max(decodable, key=lambda track: _rank(track, names))  # the first one of equals
+    ranked = sorted(usable, key=lambda track: _rank(track, names), reverse=True)  # stable: the first of equals
+    groups: dict[object, list[Any]] = {}
+    for track in ranked:
+        groups.setdefault((_standing(track, names), _language(track)), []).append(track)
+    return Choice(tuple(tuple(group[:_MOST]) for group in groups.values()), remark=remark)
 
 
-def _rank(track: Any, names: set[str]) -> tuple[bool, bool, bool]:
+def _usable(tracks: Sequence[Any]) -> list[Any]:
+    if not tracks:
+        text = "there is no sound in the file: it has no audio track; export it with its sound"
+        raise PartFailed(Cause.BAD_FILE, text)
+    decodable = [track for track in tracks if track.codec_context is not None]
+    if not decodable:
+        text = "the sound is in a coding that cannot be decoded here; convert it, to FLAC say"
+        raise PartFailed(Cause.BAD_FILE, text)
+    usable = [track for track in decodable if not track.rate or rates.possible(track.rate)]
+    if not usable:
+        rates.check(decodable[0].rate)
+    return usable
+
+
+def _standing(track: Any, names: set[str]) -> tuple[bool, bool, bool, bool]:
+    """The better, the larger. A track without a language may be of the one that is asked for; a dubbed one is that."""
+    language = _language(track)
+    is_plausible = not names or not language or language in names
+    return is_plausible, not _is_for_few(track), language in names, not track.disposition & Disposition.dub
+
+
+def _rank(track: Any, names: set[str]) -> tuple[Any, ...]:
+    """The default track before others of equal standing."""
+    return (*_standing(track, names), bool(track.disposition & Disposition.default))
+
+
+def _is_for_few(track: Any) -> bool:
+    title = f"{track.metadata.get('title', '')} {track.metadata.get('handler_name', '')}"
+    return bool(track.disposition & _FOR_FEW) or _FOR_FEW_WORDS.search(title) is not None
+
+
+def _language(track: Any) -> str:
+    """As the container has it, "" for none and for those that stand for none."""
     language = (track.language or "").lower().partition("-")[0]
-    return language in names, not track.disposition & _FOR_FEW, bool(track.disposition & Disposition.default)
+    return "" if language in ("und", "mis", "mul", "zxx") else language

@@ -1,0 +1,119 @@
+"""One audio track's way from packets to samples, each at its place in the player's time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+
+from sttd.worker.audio import rates
+from sttd.worker.audio.resample import Mono16k
+from sttd.worker.audio.timeline import Timeline
+
+Array = npt.NDArray[np.float32]
+
+_WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
+# what a packet of MP3 begins with where files were put one behind the other: no damage
+_TAGS = (b"ID3", b"TAG", b"APETAGEX")
+APART = 10.0  # seconds that two tracks of a file may be apart in it
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How a container tells the time."""
+
+    begin: float  # seconds; where it begins by its own clock
+    is_stamped: bool  # else the samples are counted
+    wraps: bool
+
+
+class Sound:
+    """Fed with a track's packets in order, it gives the track's samples: 16 kHz, mono, silence where there is a hole."""
+
+    def __init__(self, track: Any, clock: Clock, max_gap: float) -> None:
+        self.track = track
+        self.timeline = Timeline(max_gap)
+        self.packets = 0  # that were decoded, or could not be
+        self.damaged = 0  # of these
+        self.first_damage = 0.0  # seconds
+        self.start = 0.0  # seconds; where its first sample belongs
+        self._clock = clock
+        self._mono = Mono16k()
+        self._pending: AudioFrame | None = None  # the latest frame: the next one's stamp says whether its own is right
+        self._stamp: float | None = None  # of that frame
+        self._is_over = False  # its decoder was flushed
+        track.codec_context.thread_count = 1  # the cores are shared out over the workers
+
+    @property
+    def at(self) -> float:
+        """Seconds where the next sample belongs."""
+        return self.start + self._mono.at
+
+    def feed(self, packet: Any, front: float = 0.0) -> Iterator[Array]:
+        """The samples that come of one packet, or of earlier ones.
+
+        Args:
+            packet: of this track.
+            front: seconds where the other tracks are; one that begins much later than they do begins there.
+        """
+        for frame in self._decode(packet):
+            after = self._stamp_of(frame)
+            if self._pending is not None:
+                yield from self._place(self._pending, after)
+            elif front > APART:
+                self.start = after if after is not None and abs(after - front) <= APART else front
+            self._pending, self._stamp = frame, after
+
+    def finish(self) -> Iterator[Array]:
+        """The samples that are still kept back."""
+        if self._pending is not None:
+            yield from self._place(self._pending, None)
+            self._pending = None
+        yield from self._mono.finish()
+
+    def count_damage(self) -> None:
+        """The container could not go on where this track is."""
+        if not self.damaged:
+            self.first_damage = self.at
+        self.damaged += 1
+
+    def _place(self, frame: AudioFrame, after: float | None) -> Iterator[Array]:
+        silence = self.timeline.place(self._stamp, after, frame.samples / frame.sample_rate, self.at)
+        if silence:
+            yield from self._mono.insert(silence)
+        yield from self._mono.convert(frame)
+
+    def _stamp_of(self, frame: AudioFrame) -> float | None:
+        """A frame's time in seconds from the container's beginning."""
+        seconds = frame.time if self._clock.is_stamped else None
+        if seconds is None:
+            return None
+        stamp = float(seconds) - self._clock.begin
+        return stamp - round((stamp - self.at) / _WRAP) * _WRAP if self._clock.wraps else stamp
+
+    def _decode(self, packet: Any) -> Iterator[AudioFrame]:
+        if self._is_over:
+            return
+        try:
+            frames = packet.decode()
+        except av.error.EOFError:  # the decoder was flushed already
+            self._is_over = True
+            return
+        except MemoryError:
+            raise
+        except av.error.FFmpegError:
+            if not bytes(packet)[:8].startswith(_TAGS):
+                self.packets += 1
+                self.count_damage()
+            return
+        self.packets += 1
+        for frame in frames:
+            if not rates.possible(frame.sample_rate):  # the head of a frame is damaged
+                self.count_damage()
+            elif frame.samples:
+                yield frame
