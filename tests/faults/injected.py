@@ -24,6 +24,7 @@ from tests.harness import PATIENCE, Daemon, wait_for
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EMFILE", "ENOMEM")
 CALLS = 2  # how many calls of a thread fail
+DETACHING = 1.0  # seconds; less than the pool gives to a worker that it has killed
 CLIPS = ("clip01", "clip04", "clip06")
 
 
@@ -116,13 +117,23 @@ class Bench:
             wait_for(lambda: all(map(self._is_traced, pids)), "strace has them all")
             yield
         finally:
-            tracer.send_signal(signal.SIGINT)
-            try:
-                tracer.wait(PATIENCE / 10)
-            except subprocess.TimeoutExpired:
-                tracer.kill()  # seen once, for no reason that was found; those that it traces go on
-                tracer.wait(PATIENCE / 10)
+            self._let_go(tracer)
             tracer.stderr.close()
+
+    @staticmethod
+    def _let_go(tracer: subprocess.Popen[str]) -> None:
+        """Whom strace has go on.
+
+        strace waits without end for a process of several threads that exits in this moment, as a worker does after an error of
+        the machine: the end of its first thread is told only when the others were waited for. Until strace is gone that
+        process can neither be killed nor be waited for, and the daemon would say so.
+        """
+        tracer.send_signal(signal.SIGINT)
+        try:
+            tracer.wait(DETACHING)
+        except subprocess.TimeoutExpired:
+            tracer.kill()
+            tracer.wait(PATIENCE)
 
     @staticmethod
     def _is_traced(pid: int) -> bool:
