@@ -188,6 +188,7 @@ class Failed(Message):
     error: str
     retriable: bool
     spoilt: bool = False  # something in the process has gone wrong for good: it is to have no further part
+    unread: int = 0  # with UNREADABLE: the byte from which on the file could not be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

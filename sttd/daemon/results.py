@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 
-from sttd.daemon import filing
+from sttd.daemon import filing, readable
 from sttd.daemon.attempts import book, forget
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
@@ -45,6 +46,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
         case Done():
             ended(context, running, event.cause or Cause.SLICE, None)
         case Failed():
+            context.unreadable.places[running.job.id] = event.unread
             ended(context, running, event.cause, event.error)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
@@ -112,6 +114,7 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     context.troubles.end("machine")
     context.troubles.end("checkpoint")
     last = event.chunks[-1]
+    readable.has_come_further(context, running)
     running.progressed = True
     running.done = last.end / 16_000
     running.unsaved |= {"chunks": last.index + 1, "progress": running.done}
@@ -136,6 +139,7 @@ def save(context: Context) -> None:
 def finished(context: Context, running: Running, event: Done) -> None:
     """The transcript is whole: its files are next."""
     context.troubles.end("machine")
+    readable.has_come_further(context, running)
     with context.ledger.transaction():
         job = book(context, running, None, None)
         plan = {"step": "stage", "chunks": job.chunks, "warnings": list(event.warnings)}
@@ -162,7 +166,7 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
         cause, error = Cause.BAD_FILE, f"{where} is not there any more: {remedy}"
     decision = decide(context, running, cause)
     shared = cause in (Cause.NO_MODEL, Cause.MACHINE) and running.job.overrides.model is None
-    known = (running.job.cause, running.job.error) == (cause, error)
+    known = (running.job.cause, running.job.error) == (cause, error) or readable.is_in_vain(running, cause)
     # a trouble that holds the whole queue lets the job have no wait of its own
     job = store_end(context, running, cause, error, decision, at_once=shared or not all_wait)
     forget(context, running)
@@ -177,6 +181,8 @@ def ended(context: Context, running: Running, cause: Cause, error: str | None, *
         filing.advance(context, job)
     elif job.state is not State.QUEUED:
         look_again(context, job)
+    if cause is not Cause.UNREADABLE:
+        context.unreadable.forget(job.id)
 
 
 def store_end(
@@ -192,7 +198,7 @@ def store_end(
             not_before=0.0 if at_once else decision.not_before,
             batch_size=decision.batch_size,
             device=decision.device,
-            queued_at=context.utc(),
+            queued_at=running.job.queued_at if readable.is_in_vain(running, cause) else context.utc(),
             error=error,
             cause=cause,
             finished_at=None if decision.state is State.QUEUED else context.utc(),
@@ -203,7 +209,7 @@ def store_end(
 def decide(context: Context, running: Running, cause: Cause) -> Verdict:
     """The policy's verdict, with the batch that this attempt really had."""
     pool = context.config.pool
-    return verdict(
+    decision = verdict(
         running.job,
         cause,
         progressed=running.progressed,
@@ -214,6 +220,9 @@ def decide(context: Context, running: Running, cause: Cause) -> Verdict:
         machine_wait=pool.machine_wait,
         batch=running.spec.options.batch_size,
     )
+    if readable.is_in_vain(running, cause):
+        return dataclasses.replace(decision, not_before=readable.next_look(context, running.job.queued_at))
+    return decision
 
 
 def started_anew(context: Context, running: Running) -> None:
