@@ -13,7 +13,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.errors import NoSuchJob
 from sttd.host.events import Kind, say
-from sttd.job import Job, State
+from sttd.job import ENDED, Job, State
 from sttd.ledger import WORK
 from sttd.part import Cause
 from sttd.rules.policy import JITTER
@@ -33,11 +33,20 @@ def recover(context: Context, *, clean: bool = True) -> None:
 
 def sweep(context: Context) -> None:
     """Find everything that is to be done, and begin it where there is room."""
+    context.ledger.odd_states()  # those that no other question is about are made whole by being read
     _take_up_attempts(context)
     filing.resume(context)
     twins.follow(context)
     if context.inbox is not None:
         context.inbox.expect(context.ledger.looked_for())
+
+
+def tell_damage(context: Context) -> None:
+    """Log the rows that were damaged and are whole again, their jobs failed where they had not ended."""
+    while context.ledger.mended:
+        job = context.ledger.mended.pop()
+        kind = Kind.REMARK if job.state in ENDED else Kind.JOB_FAILED
+        say(kind, f"job {job.id}: {printable(job.source)}: {job.error}", job, error=job.error)
 
 
 def clamp_waits(context: Context) -> None:
