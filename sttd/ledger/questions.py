@@ -19,8 +19,8 @@ from sttd.ledger.rows import COLUMNS, Read, from_row, path_of
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
 _QUEUES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
-    "fresh": "state = 'queued' AND service = 0 AND copy_of IS NULL",
-    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL",
+    "fresh": "state = 'queued' AND service <= 0 AND copy_of IS NULL AND not_before <= 0",
+    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= 0",
 }
 # other jobs of a size that have a result with the same options, or come to one now
 _PEERS = "size = ? AND options_key = ? AND id <> ? AND state IN ('done', 'committing', 'running')"
@@ -93,7 +93,7 @@ class Questions:
         return found
 
     def waiting_owners(self) -> list[int]:
-        """The owners (user numbers) of waiting jobs, twins aside. One look-up in an index for each, however many wait."""
+        """The owners (user numbers) of jobs that may start, twins aside. One look-up in an index for each, however many jobs."""
         found: set[int] = set()
         for queue, condition in _QUEUES.items():
             least = f"SELECT min(owner) FROM jobs INDEXED BY jobs_{queue} WHERE {condition}"
@@ -116,17 +116,17 @@ class Questions:
         odd = [state for state in states if state not in set(State)]
         return [job for state in odd for job in self._all(f"{SELECT} WHERE state = ? LIMIT ?", (state, _ODD))]
 
-    def next_job(self, owner: int, queue: str, now: float, skip: Collection[int] = ()) -> Job | None:
+    def next_job(self, owner: int, queue: str, skip: Collection[int] = ()) -> Job | None:
         """The job of an owner and a queue whose turn it is, and that is not among the few of `skip`."""
-        found = self.next_jobs(owner, queue, now, len(skip) + 1)
+        found = self.next_jobs(owner, queue, len(skip) + 1)
         return next((job for job in found if job.id not in skip), None)
 
-    def next_jobs(self, owner: int, queue: str, now: float, limit: int) -> list[Job]:
-        """The jobs of an owner and a queue (see `fairness`), who has waited longest first. The index is named: SQLite would
-        rather sort all that wait.
+    def next_jobs(self, owner: int, queue: str, limit: int) -> list[Job]:
+        """The jobs of an owner and a queue (see `fairness`), who has waited longest first. Those whose wait the ledger has
+        not yet ended (`end_waits`) are not among them. The index is named: SQLite would rather sort all that wait.
         """
-        where = f"{_QUEUES[queue]} AND owner = ? AND not_before <= ? ORDER BY queued_at, id LIMIT ?"
-        return self._all(f"{SELECT} INDEXED BY jobs_{queue} WHERE {where}", (owner, now, limit))
+        where = f"{_QUEUES[queue]} AND owner = ? ORDER BY queued_at, id LIMIT ?"
+        return self._all(f"{SELECT} INDEXED BY jobs_{queue} WHERE {where}", (owner, limit))
 
     # jobs with the same content: `key` is the options_key that both must have
 

@@ -158,6 +158,15 @@ MIGRATIONS: tuple[str, ...] = (
         last INTEGER NOT NULL          -- the number of the last job that was looked at
     );
     """,
+    """
+    -- whose turn it is, among those whose wait is over: their `not_before` is set to 0 then (see waits)
+    DROP INDEX jobs_fresh;
+    DROP INDEX jobs_served;
+    CREATE INDEX jobs_fresh ON jobs (owner, queued_at, id)
+        WHERE state = 'queued' AND service <= 0 AND copy_of IS NULL AND not_before <= 0;
+    CREATE INDEX jobs_served ON jobs (owner, queued_at, id)
+        WHERE state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= 0;
+    """,
 )
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 

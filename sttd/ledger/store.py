@@ -174,12 +174,9 @@ class Ledger(Questions):
 
     def note_hash(self, job: Job, sha256: str) -> None:
         """Store the hash of the content that `job` was about, if its row still is, and has none."""
-        of_it = "id = ? AND size = ? AND mtime_ns = ? AND sha256 IS NULL"
-        values = to_row({"mtime_ns": job.mtime_ns})
+        step = "UPDATE jobs SET sha256 = ? WHERE id = ? AND size = ? AND mtime_ns = ? AND sha256 IS NULL"
         with self.transaction():
-            self._db.execute(
-                f"UPDATE jobs SET sha256 = ? WHERE {of_it}", (sha256, job.id, job.size, values["mtime_ns"])
-            )
+            self._db.execute(step, (sha256, job.id, job.size, to_row({"mtime_ns": job.mtime_ns})["mtime_ns"]))
 
     def _note(self, before: Job | None, after: Job, changes: Iterable[str]) -> None:
         """In the transaction of a change: what the manifest must have is not forgotten, whatever comes."""
@@ -232,6 +229,14 @@ class Ledger(Questions):
                 (until, to_row({"error": why})["error"], cause, start, start[:-1] + b"0", now),
             )
 
+    def end_waits(self, now: float) -> None:
+        """Let the jobs start whose `not_before` has come; some thousand in one call."""
+        with told(self.path):
+            jobs = waits.over(self._db, now)
+        if jobs:
+            with self.transaction():
+                waits.end(self._db, jobs)
+
     def clamp_waits(self, now: float, longest: float) -> bool:
         """Let no job wait for more than `longest` seconds; some thousand in one call. Returns whether the clock was set back."""
         with self.transaction():
@@ -263,11 +268,9 @@ class Ledger(Questions):
     # attempts
 
     def begin_attempt(self, job: Job, now: float) -> None:
+        begun = "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)"
         with self.transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)",
-                (job.id, job.attempt, now),
-            )
+            self._db.execute(begun, (job.id, job.attempt, now))
 
     def end_attempt(self, job: Job, now: float, cause: str | None, error: str | None, pid: int | None) -> None:
         text = None if error is None else error.encode("utf-8", "backslashreplace").decode()

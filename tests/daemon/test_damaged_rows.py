@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 
 import pytest
@@ -42,6 +43,8 @@ def test_an_impossible_value_holds_up_neither_the_loop_nor_a_start_nor_a_command
             assert reader.counts()[State.QUEUED] >= 1
         sweep.recover(context)
         sweep.sweep(context)
+        sweep.clamp_waits(context)
+        ledger.end_waits(math.inf)
         turns: set[int] = set()
         for _ in range(4):  # a round that only makes a row whole gives nobody a turn
             picked = dispatch.pick(context, turns)
