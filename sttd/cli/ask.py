@@ -41,7 +41,7 @@ class NotPossible(SttdError):
 def retry(number: int | None, failed: bool) -> None:
     """Queue a failed, cancelled or vanished job again."""
     if (number is None) is not failed:
-        raise UsageError("say which job: sttd retry ID, or sttd retry --failed for all that failed")
+        raise UsageError("say which job: `sttd retry ID`, or `sttd retry --failed` for all that failed")
     config = given().load()
     with access.reading(config) as ledger:
         if number is None:

@@ -52,7 +52,11 @@ def step_of(job: Job) -> str:
 
 def advance(context: Context, job: Job) -> None:
     """Take a job's next step, unless one is under way, or was in vain a short while ago."""
-    if context.stopping or not context.filing.may_begin(job.id, context.clock()) or not room(context):
+    now = context.clock()
+    if context.stopping or not context.filing.may_begin(job.id, now) or not room(context):
+        return
+    if context.whereabouts.undecided and job.location is None:
+        context.filing.put_off(job.id, now, context.config.pool.machine_wait, growing=False)
         return
     step = STEPS[step_of(job)](context, job)
     if step is not None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 
 from sttd import outbox
-from sttd.daemon import filing, steps, twins
+from sttd.daemon import filing, steps, twins, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.errors import NoSuchJob
 from sttd.host.events import Kind, say
 from sttd.job import ENDED, Job, State
-from sttd.ledger import WORK
+from sttd.ledger import WORK, moved
 from sttd.part import Cause
 from sttd.rules.policy import JITTER
 from sttd.text import printable
@@ -27,8 +27,23 @@ def recover(context: Context, *, clean: bool = True) -> None:
     """
     _forget_checkpoints(context)
     if clean:
+        _find_moved(context)
         outbox.clean(context.config, context.places, context.ledger.unfinished())
     sweep(context)
+
+
+def _find_moved(context: Context) -> None:
+    """Jobs under way whose sources were noted in folders of another root, which this one is a copy of. See `moved`.
+
+    Not `sttd transcribe`'s, nor those that wait in a former inbox: these name files elsewhere on purpose.
+    """
+    if context.inbox is None:
+        return
+    for job in context.ledger.abroad():
+        place = moved.location(job, context.config.paths)
+        if place and place != job.location and whereabouts.former_of(context, job) is None:
+            with guard(context, job.id):
+                context.ledger.update(job, **moved.relocated(job, place))
 
 
 def sweep(context: Context) -> None:

@@ -202,6 +202,12 @@ class Questions:
         with told(self.path):
             return [number for (number,) in self._db.execute(query)]
 
+    def abroad(self) -> list[Job]:
+        """Jobs that are to be transcribed, or whose files are to be moved, and whose source is not in the inbox."""
+        wait = "state IN ('queued', 'running') AND location > x''"
+        waiting = self._all(f"{SELECT} INDEXED BY jobs_by_state WHERE {wait}", ())
+        return [*waiting, *(job for job in self.unfinished() if job.location)]
+
     def unfinished(self) -> list[Job]:
         """The jobs themselves."""
         return [job for number in self.planned() if (job := self.find(number)) is not None]

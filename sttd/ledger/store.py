@@ -207,16 +207,15 @@ class Ledger(Questions):
         return len(moved)
 
     def come_home(self, inbox: str) -> None:
-        """Jobs that wait for files of a folder which is the inbox again name them as below it."""
+        """Jobs about files of a folder which is the inbox again name them as below it, also those that have ended."""
         start = os.fsencode(inbox) + b"/"
         with self.transaction():
-            below = (
-                "location >= ? AND location < ? AND state = 'queued' AND redo_of IS NULL AND typeof(source) = 'blob'"
-            )
+            below = "location >= ? AND location < ? AND plan IS NULL AND redo_of IS NULL AND typeof(source) = 'blob'"
             rows = self._db.execute(f"SELECT id, source, location FROM jobs WHERE {below}", (start, start[:-1] + b"0"))
             home = [(job,) for job, source, location in rows.fetchall() if location == start + source]
-            changes = "location = NULL, not_before = 0, error = NULL, cause = NULL"
-            self._db.executemany(f"UPDATE jobs SET {changes} WHERE id = ?", home)
+            self._db.executemany("UPDATE jobs SET location = NULL WHERE id = ?", home)
+            changes = "not_before = 0, error = NULL, cause = NULL"
+            self._db.executemany(f"UPDATE jobs SET {changes} WHERE id = ? AND state = 'queued'", home)
 
     def postpone(self, folder: str, now: float, until: float, why: str, cause: str) -> None:
         """No job starts before `until` whose file lies in `folder`, some hundred of those that could start `now`."""

@@ -71,10 +71,10 @@ def test_what_cannot_be_done_is_refused_with_what_can(sttd, ledger, asked, root)
 
 
 @pytest.mark.parametrize("words", [["retry"], ["retry", "1", "--failed"]])
-def test_retry_wants_one_job_or_all(sttd, words):
+def test_retry_wants_one_job_or_all(sttd, words, root):
     done = sttd(*words)
     assert done.code == 2
-    assert "sttd retry --failed" in done.err
+    assert f"`sttd --root {root} retry --failed`" in done.err
 
 
 def test_retry_all_that_failed(sttd, ledger, asked):
