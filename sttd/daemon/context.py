@@ -75,6 +75,7 @@ class Context:
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
     unreadable: Unreadable = field(default_factory=Unreadable)
     followed: int = 0  # number of the last original whose twins were looked at; 0: begin anew
+    filed: int = 0  # number of the last job whose plan was looked at; 0: begin anew
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False

@@ -196,11 +196,19 @@ class Questions:
             yield from page
             last = page[-1].id
 
-    def planned(self) -> list[int]:
-        """The numbers of jobs whose files are to be moved, oldest first."""
-        query = "SELECT id FROM jobs WHERE plan IS NOT NULL UNION SELECT id FROM jobs WHERE state = 'committing' ORDER BY id"
+    def planned(self, after: int = 0, limit: int = -1) -> list[int]:
+        """The numbers over `after` of jobs whose files are to be moved, oldest first."""
+        which = ("plan IS NOT NULL", "state = 'committing'")
+        query = " UNION ".join(f"SELECT id FROM jobs WHERE {each} AND id > :after" for each in which)
         with told(self.path):
-            return [number for (number,) in self._db.execute(query)]
+            rows = self._db.execute(f"{query} ORDER BY id LIMIT :limit", {"after": after, "limit": limit})
+            return [number for (number,) in rows]
+
+    def is_planned(self, job_id: int) -> bool:
+        """Whether the files of a job are to be moved."""
+        query = "SELECT 1 FROM jobs WHERE id = ? AND (plan IS NOT NULL OR state = 'committing')"
+        with told(self.path):
+            return self._db.execute(query, (job_id,)).fetchone() is not None
 
     def abroad(self) -> list[Job]:
         """Jobs that are to be transcribed, or whose files are to be moved, and whose source is not in the inbox."""

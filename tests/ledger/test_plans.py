@@ -24,6 +24,7 @@ QUERIES = {
     "jobs that twins wait for": lambda ledger, job: ledger.originals(0, 64),
     "sources that are looked for": lambda ledger, job: ledger.looked_for(),
     "waiting for a twin": lambda ledger, job: ledger.waiting_for(job.id),
+    "some half filed": lambda ledger, job: ledger.planned(5, 10),
     "half filed": lambda ledger, job: ledger.unfinished(),
     "sources that jobs wait for": lambda ledger, job: list(ledger.waiting_sources()),
     "running at the start": lambda ledger, job: ledger.jobs([State.RUNNING], newest=False),
