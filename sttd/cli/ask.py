@@ -135,7 +135,7 @@ def _ask(config: Config, ledger: Ledger, request: Request, later: str) -> None:
     if answer is None or answer.ok is None:
         print(f"{later} at the daemon's next start, or within a second where it runs")
     elif answer.ok:
-        print(answer.text)
+        print(given().spoken(answer.text))
     else:
         raise NotPossible(answer.text)
     sys.stdout.flush()

@@ -130,7 +130,7 @@ def _switch(context: Context, *, paused: bool) -> str:
             Kind.QUEUE_PAUSED,
             f"paused: running jobs end, no other starts until `{printable(context.config.program)} resume`",
         )
-        return f"paused: no further job starts until `{printable(context.config.program)} resume`"
+        return "paused: no further job starts until `sttd resume`"
     say(Kind.QUEUE_RESUMED, "resumed")
     return "resumed: jobs start again"
 

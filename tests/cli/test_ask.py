@@ -145,6 +145,12 @@ def test_a_command_prints_what_the_daemon_answers(sttd, ledger, answering):
         assert sttd("retry", "1").out == "retry of 1 is done\n"
 
 
+def test_what_the_daemon_advises_is_printed_as_the_command_for_its_ledger(sttd, ledger, answering, root):
+    """The daemon may have been started with other words for the same folders."""
+    answering(lambda request: Answer(ok=True, text="paused: no further job starts until `sttd resume`"))
+    assert sttd("pause").out == f"paused: no further job starts until `sttd --root {root} resume`\n"
+
+
 def test_what_the_daemon_refuses_is_an_error_in_its_words(sttd, ledger, answering):
     """The job was finished between the look and the request, say."""
     ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.RUNNING)
