@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from sttd.job import State
 from sttd.ledger.rows import Read, to_row
-from sttd.part import Cause
 
 _OF_SOURCE = frozenset({"source", "size", "mtime_ns", "location", "state"})  # columns that say what a job's source is
 
@@ -18,6 +17,8 @@ def mend(db: sqlite3.Connection, damaged: Sequence[Read], now: float) -> None:
     A job that waits or runs fails. One that has ended, or whose results are being put in place, stays what it is without
     what was lost. The manifest is owed word of each.
     """
+    from sttd.part import Cause  # noqa: PLC0415 - `sttd status` is there sooner without
+
     for job, columns in damaged:
         changes = {name: getattr(job, name) for name in columns} | {"error": job.error}
         if job.state in (State.QUEUED, State.RUNNING) or "state" in columns:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sttd.job import Job, Overrides, State
-from sttd.part import Cause
 
 Read = tuple[Job, list[str]]  # a job as its row says, and the columns whose value cannot be one; mostly none
 COLUMNS = tuple(field.name for field in dataclasses.fields(Job))
@@ -123,6 +122,12 @@ def _overrides_of(value: Any) -> Overrides:
     return Overrides(**{name: _maybe(_words)(each) for name, each in asked.items()})
 
 
+def _cause_of(value: Any) -> str:
+    from sttd.part import Cause  # noqa: PLC0415 - `sttd status` is there sooner without, and most rows have none
+
+    return Cause(value)
+
+
 def _outputs_of(value: Any) -> tuple[str, ...]:
     found = json.loads(value)
     if not isinstance(found, list):
@@ -152,7 +157,7 @@ _OWN_WAY: dict[str, Callable[[Any], Any]] = {
     "mtime_ns": lambda value: int(value) if isinstance(value, bytes) else _whole(value),
     "owner": _whole,
     "state": State,
-    "cause": _maybe(Cause),
+    "cause": _maybe(_cause_of),
     "overrides": _overrides_of,
     "no_copy": bool,
     "outputs": _outputs_of,
