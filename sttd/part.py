@@ -199,6 +199,7 @@ class Failed(Message):
     error: str
     retriable: bool  # False: the next attempt would end the same
     spoilt: bool = False  # something in the process has gone wrong for good: it is to have no further part
+    unread: int = 0  # with UNREADABLE: the byte from which on the file could not be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -224,6 +224,22 @@ def test_a_mistake_in_the_toml_is_said_with_its_line(tmp_path, text):
     assert re.search(r"line \d|end of document", said)
 
 
+@pytest.mark.parametrize("value", ["[" * 10_000, "[" * 10_000 + "]" * 10_000, "{a=" * 10_000, "9" * 5_000])
+def test_what_toml_allows_and_python_cannot_read_is_a_mistake_in_the_file(tmp_path, value):
+    (said,) = problems(tmp_path, f"[pool]\nworkers = {value}")
+    assert said.startswith(("brackets are nested too deeply", "is not valid TOML: "))
+
+
+@pytest.mark.parametrize("value", [f"{{a{'.a' * 3_000} = 1}}", f"[{{a{'.a' * 3_000} = 1}}]", f"0x{'f' * 5_000}"])
+def test_a_value_that_is_too_deep_or_too_long_to_show_is_a_bad_value(tmp_path, value):
+    keys = "\n".join(
+        f"[{section.name}]\n"
+        + "\n".join(f"{key.name} = {value}" for key in dataclasses.fields(section.default_factory))
+        for section in sections()
+    )
+    assert len(problems(tmp_path, keys)) == len(KEYS)
+
+
 def test_a_file_that_is_not_there_not_readable_or_not_text_is_said(tmp_path):
     for path, words_said in (
         (tmp_path / "none.toml", "there is no such file"),

@@ -84,7 +84,7 @@ def _outcome(words: Sequence[str] | None) -> int:
     except ConfigError as error:
         return _say(error.problems, error.exit_code)
     except SttdError as error:
-        return _say([str(error).replace("`sttd ", f"`{given.program()} ")], error.exit_code)
+        return _say([given.spoken(str(error))], error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except OSError as error:

@@ -41,7 +41,7 @@ class NotPossible(SttdError):
 def retry(number: int | None, failed: bool) -> None:
     """Queue a failed, cancelled or vanished job again."""
     if (number is None) is not failed:
-        raise UsageError("say which job: sttd retry ID, or sttd retry --failed for all that failed")
+        raise UsageError("say which job: `sttd retry ID`, or `sttd retry --failed` for all that failed")
     config = given().load()
     with access.reading(config) as ledger:
         if number is None:
@@ -135,7 +135,7 @@ def _ask(config: Config, ledger: Ledger, request: Request, later: str) -> None:
     if answer is None or answer.ok is None:
         print(f"{later} at the daemon's next start, or within a second where it runs")
     elif answer.ok:
-        print(answer.text)
+        print(given().spoken(answer.text))
     else:
         raise NotPossible(answer.text)
     sys.stdout.flush()

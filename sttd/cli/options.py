@@ -55,6 +55,10 @@ class Given:
             words += ["--set", word] if word.startswith("paths.") else []
         return shlex.join(words)
 
+    def spoken(self, text: str) -> str:
+        """A text for who typed this, its commands (`sttd retry 1`) for the same ledger, whatever its daemon was called with."""
+        return text.replace("`sttd ", f"`{self.program()} ")
+
     def service_state(self) -> Path | None:
         """The service's state folder, where its configuration is the one that counts."""
         return SERVICE_STATE if self.file() == INSTALLED and os.path.lexists(SERVICE_STATE) else None

@@ -14,7 +14,9 @@ from sttd.text import printable, sentence
 
 @click.command(short_help="Watch the inbox: the daemon itself.")
 @click.option("--model", metavar="M", help="Instead of the configured model.")
-@click.option("--drain", is_flag=True, help="End when every recording is transcribed or has failed.")
+@click.option(
+    "--drain", is_flag=True, help="End when every recording is transcribed or has failed; a paused queue is waited for."
+)
 @shared
 def run(model: str | None, drain: bool) -> int:
     """Watch the inbox and transcribe what comes, until SIGTERM or Ctrl-C."""

@@ -56,8 +56,10 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError([f"{path}: cannot be read ({error.strerror}): give this user the right to read it"]) from None
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number of more digits than Python reads
         raise ConfigError([f"{path}: is not valid TOML: {error}"]) from None
+    except RecursionError:
+        raise ConfigError([f"{path}: brackets are nested too deeply: no key takes more than a list"]) from None
 
 
 def from_environ(environ: Mapping[str, str]) -> Iterator[Setting]:

@@ -36,7 +36,10 @@ def read(value: Any, kind: str, rules: Rules) -> Any:
     Raises:
         ValueError: it is not one; the message is the end of a sentence, such as "must be a whole number, not 'x'".
     """
-    return _READERS[kind](value, rules)
+    try:
+        return _READERS[kind](value, rules)
+    except (OverflowError, RecursionError):  # TOML allows both: numbers of any length, tables in tables without end
+        raise ValueError("is too large a number, or nested too deeply") from None
 
 
 def _must(what: str, value: Any) -> ValueError:
@@ -85,7 +88,7 @@ def _bool(value: Any, _rules: Rules) -> bool:
 def _int(value: Any, rules: Rules) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", value):
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 10**18:  # as in text
         raise _must("a whole number", value)
     return int(_within(value, rules))
 

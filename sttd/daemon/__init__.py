@@ -82,7 +82,7 @@ def _serve(
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     with _stations(config, inputs, notifier, damage) as context:
         waiting = next(context.ledger.waiting_sources(), None) is not None
-        inbox = Inbox(config, inputs.put, whereabouts.before(context), waiting=waiting)
+        inbox = Inbox(config, inputs.put, whereabouts.begin(context), waiting=waiting)
         context.inbox = inbox
         recover(context, clean=clean)
         try:

@@ -19,6 +19,7 @@ from sttd.daemon.model_holds import ModelHolds
 from sttd.daemon.taken import Taken
 from sttd.daemon.tries import Tries
 from sttd.daemon.troubles import Troubles
+from sttd.daemon.unreadable import Unreadable
 from sttd.daemon.where import Whereabouts
 from sttd.inbox import Inbox
 from sttd.job import Job
@@ -74,11 +75,9 @@ class Context:
     checking: Tries = field(default_factory=Tries)  # of jobs whose content is being hashed
     taken: Taken = field(default_factory=Taken)
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
-    looking: set[int] = field(default_factory=set)  # jobs whose files could not be read, and are being looked at
-    readable: dict[int, int] = field(
-        default_factory=dict
-    )  # those whose files can be read again, by the attempt that could not
+    unreadable: Unreadable = field(default_factory=Unreadable)
     followed: int = 0  # number of the last original whose twins were looked at; 0: begin anew
+    filed: int = 0  # number of the last job whose plan was looked at; 0: begin anew
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False

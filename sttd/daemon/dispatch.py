@@ -21,6 +21,7 @@ MOST = 64  # jobs looked at in one call: the loop goes on to its next input in b
 
 def dispatch(context: Context) -> None:
     """Give the free workers something to do, and look at the content of what comes next."""
+    context.ledger.end_waits(context.utc())
     passed: set[int] = set()  # jobs that do not start now
     for _ in range(MOST):
         if len(passed) > twins.AHEAD or not may_start(context) or context.pool.free_slots() <= 0:
@@ -53,9 +54,8 @@ def may_start(context: Context) -> bool:
 
 def pick(context: Context, passed: set[int]) -> tuple[Queue, Job] | None:
     """The next job, and the queue it comes from."""
-    now = context.utc()
     for owner, queue in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context)):
-        job = context.ledger.next_job(owner, queue, now, passed)
+        job = context.ledger.next_job(owner, queue, passed)
         if job is not None:
             return queue, job
     return None

@@ -12,7 +12,10 @@ TRIES = 2
 
 
 def is_drained(context: Context) -> bool:
-    """Whether every file that is a job has ended, or waits for a machine that does not let it."""
+    """Whether every file that is a job has ended, or waits for a machine that does not let it.
+
+    While a person has paused the queue, the drain waits: what waits can still end. The log says how to go on.
+    """
     if context.running or context.checks.under_way or context.errands.under_way or context.upkeep.under_way:
         return False
     now = context.clock()

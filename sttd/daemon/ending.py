@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sttd.daemon import readable
 from sttd.daemon.context import Context, Running
 from sttd.host.events import Kind, say
 from sttd.job import Overrides
@@ -56,7 +57,7 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
 def _decide(context: Context, running: Running, cause: Cause, *, retriable: bool = True) -> Verdict:
     """The policy's verdict, with the batch that this attempt really had."""
     pool = context.config.pool
-    return verdict(
+    judged = verdict(
         running.job,
         cause,
         progressed=running.progressed,
@@ -68,6 +69,9 @@ def _decide(context: Context, running: Running, cause: Cause, *, retriable: bool
         machine_wait=pool.machine_wait,
         batch=running.spec.options.batch_size,
     )
+    if readable.is_in_vain(running, cause):
+        return replace(judged, not_before=readable.next_look(context, running.job.queued_at))
+    return judged
 
 
 def begin_trouble(context: Context, end: Ending) -> bool:

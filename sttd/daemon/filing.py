@@ -23,6 +23,7 @@ from sttd.errors import SttdError
 from sttd.job import Job, State
 from sttd.part import Cause
 
+PAGE = 500  # jobs with a plan that are looked at in one call
 MOST = 32  # jobs whose files are moved at a time: the ledger holds the rest
 
 STEPS: dict[str, Callable[[Context, Job], Step | None]] = {
@@ -52,7 +53,11 @@ def step_of(job: Job) -> str:
 
 def advance(context: Context, job: Job) -> None:
     """Take a job's next step, unless one is under way, or was in vain a short while ago."""
-    if context.stopping or not context.filing.may_begin(job.id, context.clock()) or not room(context):
+    now = context.clock()
+    if context.stopping or not context.filing.may_begin(job.id, now) or not room(context):
+        return
+    if context.whereabouts.undecided and job.location is None:
+        context.filing.put_off(job.id, now, context.config.pool.machine_wait, growing=False)
         return
     step = STEPS[step_of(job)](context, job)
     if step is not None:
@@ -73,9 +78,7 @@ def _post(context: Context, job: Job, step: Step) -> None:
                 act(row)
         if not context.filing.waits(job.id, context.clock()):
             context.filing.end(job.id)
-        current = context.ledger.find(job.id)
-        if current is not None:  # the next step, or what a person asked for meanwhile
-            advance(context, current)
+        _go_on(context, job.id)  # the next step, or what a person asked for meanwhile
 
     def then(result: Any) -> None:
         back(lambda row: step.then(row, result), is_final=step_of(job) == "publish")
@@ -87,20 +90,39 @@ def _post(context: Context, job: Job, step: Step) -> None:
 
 
 def resume(context: Context) -> None:
-    """Go on with the files of every job that has something to be done, as its row says."""
-    planned = context.ledger.planned()
-    now = context.clock()
-    for number in planned:
+    """Go on with the files of jobs that have something to be done, as their rows say.
+
+    First those whose next try is due; they leave room for others. Of all rows a bounded number is looked at in one call, and
+    the next ones in the next.
+    """
+    for number in context.filing.due(context.clock(), (room(context) + 1) // 2):
+        _go_on(context, number)
+    page = context.ledger.planned(context.filed, PAGE)
+    for number in page:
         if not room(context):
             break
-        if context.filing.may_begin(number, now):
-            with guard(context, number):
-                advance(context, context.ledger.get(number))
-    context.filing.keep(set(planned))
-    for number in context.troubles.jobs() - set(planned):
-        context.troubles.end_for(number)
-    if not any(context.filing.struggles(number) for number in planned):
+        if context.filing.may_begin(number, context.clock()):
+            _go_on(context, number)
+        context.filed = number
+    else:
+        context.filed = page[-1] if len(page) == PAGE else 0
+    if not context.filing.struggle():
         context.troubles.end("outbox")
+
+
+def _go_on(context: Context, number: int) -> None:
+    with guard(context, number):
+        job = context.ledger.find(number)
+        if job is None or not step_of(job):
+            _nothing_left(context, number)
+        else:
+            advance(context, job)
+
+
+def _nothing_left(context: Context, number: int) -> None:
+    """Nothing is to be done with the files of a job any more."""
+    context.filing.end(number)
+    context.troubles.end_for(number)
 
 
 def cancel(context: Context, job: Job) -> None:

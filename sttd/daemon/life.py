@@ -17,6 +17,7 @@ from sttd.hub import cache
 from sttd.job import State
 from sttd.ledger import live
 from sttd.part import Cause
+from sttd.text import printable
 
 IGNORED = "ignored"  # name of the fact
 LONG = 10.0  # seconds after which file work is named in the status
@@ -43,6 +44,12 @@ class Life:
         about = {"pid": os.getpid(), "since": self._context.utc(), "version": __version__}
         places = {"live": str(self._live_path), "models": str(cache.cache(os.environ))}
         self._context.ledger.set_fact("daemon", about | places)
+        if self._context.ledger.fact(
+            "paused", default=False
+        ):  # by a person, perhaps days ago: `--drain` waits for him too
+            remedy = f"`{printable(self._context.config.program)} resume`"
+            text = f"the queue is paused, since before this start: no job starts until {remedy}"
+            say(Kind.QUEUE_PAUSED, text, level="WARNING")
 
     def tell(self) -> None:
         """Write the live figures, and the status line for systemd."""

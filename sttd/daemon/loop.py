@@ -168,6 +168,7 @@ class Loop:
             results.save(context)
             self._record()
             filing.resume(context)
+            sweep.tell_damage(context)
             self._notifier.watchdog()
             whereabouts.look_after(context)
             self._look_back.step()

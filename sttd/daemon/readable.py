@@ -1,13 +1,15 @@
 """A file that could not be read once is looked at before each further attempt, so that waiting for it costs none.
 
-Waits grow with the time that it has waited already. The log has one line when that begins, and one when it is over.
+It is looked at where reading failed: a disk may give the beginning of a file and no more. Waits grow with the time that it
+has waited already, also where a look went well and the attempt after it did not. The log has one line when that begins, and
+one when an attempt has come further.
 """
 
 from __future__ import annotations
 
 import os
 
-from sttd.daemon.context import Context
+from sttd.daemon.context import Context, Running
 from sttd.daemon.source import source_path
 from sttd.errors import SttdError
 from sttd.fs.regular import open_regular
@@ -20,45 +22,65 @@ from sttd.text import printable
 
 MOST = 64  # files that are looked at at a time
 LONGEST = 20.0  # times `pool.machine_wait`: ten minutes by default
+_BLOCK = 256 * 1024  # bytes of a look, as many as a worker reads at once
 
 
 def waits(context: Context, job: Job) -> bool:
     """Whether the job's file could not be read, and is to be looked at first. Called when its turn has come."""
-    if job.cause != Cause.UNREADABLE or context.readable.pop(job.id, None) == job.attempt:
+    known = context.unreadable
+    if job.cause != Cause.UNREADABLE or known.again.pop(job.id, None) == job.attempt:
         return False
     # it gives way to the others at once: the file may lie on a file system that hangs
     context.ledger.update(job, not_before=context.utc() + context.config.pool.machine_wait)
-    if job.id not in context.looking and len(context.looking) < MOST:
+    if job.id not in known.looking and len(known.looking) < MOST:
         _post(context, job)
     return True
 
 
+def is_in_vain(running: Running, cause: Cause | None) -> bool:
+    """Whether an attempt that ended with `cause` could not read the file any further than the one before."""
+    return cause is Cause.UNREADABLE and running.job.cause == cause and not running.progressed
+
+
+def next_look(context: Context, since: float) -> float:
+    """When to look again at a file that waits since `since`. UTC seconds."""
+    now, least = context.utc(), context.config.pool.machine_wait
+    return now + growing(now - since, least, LONGEST * least)
+
+
+def has_come_further(context: Context, running: Running) -> None:
+    """The attempt has given a chunk, or the whole transcript: that the file could not be read is over."""
+    job = running.job
+    if job.cause == Cause.UNREADABLE and not running.progressed:
+        context.unreadable.forget(job.id)
+        say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} can be read again", job)
+
+
 def _post(context: Context, job: Job) -> None:
-    path = source_path(context, job)
-    context.looking.add(job.id)
+    path, place = source_path(context, job), context.unreadable.places.get(job.id, 0)
+    context.unreadable.looking.add(job.id)
 
     def then(why: str | None) -> None:
-        context.looking.discard(job.id)
+        context.unreadable.looking.discard(job.id)
         current = context.ledger.find(job.id)
         if current is None or (current.state, current.attempt) != (job.state, job.attempt):
-            return
-        if why is None:
-            context.readable[job.id] = job.attempt
+            context.unreadable.forget(job.id)
+        elif why is None:
+            context.unreadable.again[job.id] = job.attempt
             context.ledger.update(current, not_before=0.0)
-            say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} can be read again", job)
-            return
-        now, least = context.utc(), context.config.pool.machine_wait
-        again = now + growing(now - current.queued_at, least, LONGEST * least)
-        context.ledger.update(current, not_before=again, error=f"the file cannot be read: {why}")
+        else:
+            again = next_look(context, current.queued_at)
+            context.ledger.update(current, not_before=again, error=f"the file cannot be read: {why}")
 
     def failed(error: OSError | SttdError) -> None:
         then(str(error))
 
-    context.checks.post(f"looks whether {printable(job.source)} can be read", lambda: _look(path), then, failed, job.id)
+    name = f"looks whether {printable(job.source)} can be read"
+    context.checks.post(name, lambda: _look(path, place), then, failed, job.id)
 
 
-def _look(path: str) -> str | None:
-    """Why the file cannot be read; None: it can, or it is gone, which its attempt will find out."""
+def _look(path: str, place: int) -> str | None:
+    """Why the file cannot be read at a byte; None: it can, or it is gone, which its attempt will find out."""
     try:
         handle = open_regular(path)
     except PermissionError:
@@ -66,7 +88,7 @@ def _look(path: str) -> str | None:
     except FileNotFoundError:
         return None
     try:
-        os.pread(handle, 1, 0)
+        os.pread(handle, _BLOCK, place)
     finally:
         os.close(handle)
     return None

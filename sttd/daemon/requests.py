@@ -129,8 +129,11 @@ def _act(context: Context, request: Request, before: Answer) -> Answer:
 def _switch(context: Context, *, paused: bool) -> str:
     context.ledger.set_fact("paused", paused)
     if paused:
-        say(Kind.QUEUE_PAUSED, "paused: running jobs end, no other starts")
-        return f"paused: no further job starts until `{context.config.program} resume`"
+        say(
+            Kind.QUEUE_PAUSED,
+            f"paused: running jobs end, no other starts until `{printable(context.config.program)} resume`",
+        )
+        return "paused: no further job starts until `sttd resume`"
     say(Kind.QUEUE_RESUMED, "resumed")
     return "resumed: jobs start again"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from sttd.daemon import filing
+from sttd.daemon import filing, readable
 from sttd.daemon.attempts import book, forget
 from sttd.daemon.context import Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
@@ -46,6 +46,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
         case Done():
             ended(context, running, event.cause or Cause.SLICE, None)
         case Failed():
+            context.unreadable.places[running.job.id] = event.unread
             ended(context, running, event.cause, event.error, retriable=event.retriable)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
@@ -115,6 +116,7 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     context.troubles.end("machine")
     context.troubles.end("checkpoint")
     last = event.chunks[-1]
+    readable.has_come_further(context, running)
     running.progressed = True
     running.done = last.end / 16_000
     running.unsaved |= {"chunks": last.index + 1, "progress": running.done}
@@ -140,6 +142,7 @@ def finished(context: Context, running: Running, event: Done) -> None:
     """The transcript is whole: its files are next."""
     context.troubles.end("machine")
     went_well(context, running)
+    readable.has_come_further(context, running)
     with context.ledger.transaction():
         job = book(context, running, None, None)
         plan = {"step": "stage", "chunks": job.chunks, "options": asked(running.spec.options)}
@@ -173,7 +176,8 @@ def ended(
         started_anew(context, running)
         return
     end = ending(context, running, cause, error, retriable=retriable)
-    known = (running.job.cause, running.job.error) == (end.cause, end.error)
+    in_vain = readable.is_in_vain(running, end.cause)
+    known = (running.job.cause, running.job.error) == (end.cause, end.error) or in_vain
     # a trouble that holds the whole queue lets the job have no wait of its own
     job = store_end(context, running, end, at_once=bool(end.trouble) or not all_wait)
     forget(context, running)
@@ -187,6 +191,8 @@ def ended(
         filing.advance(context, job)
     elif job.state is not State.QUEUED:
         look_again(context, job)
+    if end.cause is not Cause.UNREADABLE:
+        context.unreadable.forget(job.id)
 
 
 def store_end(context: Context, running: Running, end: Ending, *, at_once: bool) -> Job:
@@ -201,7 +207,7 @@ def store_end(context: Context, running: Running, end: Ending, *, at_once: bool)
             not_before=0.0 if at_once else decision.not_before,
             batch_size=decision.batch_size,
             device=decision.device,
-            queued_at=context.utc(),
+            queued_at=running.job.queued_at if readable.is_in_vain(running, end.cause) else context.utc(),
             error=end.error,
             cause=end.cause,
             finished_at=None if decision.state is State.QUEUED else context.utc(),

@@ -101,7 +101,7 @@ def publish(context: Context, job: Job) -> Step | None:
     except SttdError as error:
         _transcribe_again(context, job, str(error))
         return None
-    if context.inbox is not None and plan.takes_source:
+    if context.inbox is not None and plan.takes_source and plan.location is None:
         context.inbox.forget(job.source)
 
     def failed(row: Job, error: OSError | SttdError) -> None:

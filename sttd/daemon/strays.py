@@ -16,17 +16,17 @@ REMEMBERED = 20_000  # of those
 
 def put_back(context: Context, event: Own) -> None:
     """Give them their own names, off the loop; those that could not be given them before come last."""
-    where, planned = context.whereabouts, set(context.ledger.planned())
+    where = context.whereabouts
     where.stranded.intersection_update(event.files)
-    found = [rel for rel in event.files if rel not in where.returning and _is_stray(rel, planned)]
+    found = [rel for rel in event.files if rel not in where.returning and _is_stray(context, rel)]
     found.sort(key=where.stranded.__contains__)
     for rel in found[: MOST - len(where.returning)]:
         _put_back(context, rel)
 
 
-def _is_stray(rel: str, planned: set[int]) -> bool:
+def _is_stray(context: Context, rel: str) -> bool:
     found = outbox.of_private(rel.rpartition("/")[2])
-    return found is not None and found[0] not in planned
+    return found is not None and not context.ledger.is_planned(found[0])
 
 
 def _put_back(context: Context, rel: str) -> None:

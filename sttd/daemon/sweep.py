@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 
 from sttd import outbox
-from sttd.daemon import filing, steps, twins
+from sttd.daemon import filing, steps, twins, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.errors import NoSuchJob
 from sttd.host.events import Kind, say
-from sttd.job import Job, State
-from sttd.ledger import WORK
+from sttd.job import ENDED, Job, State
+from sttd.ledger import WORK, moved
 from sttd.part import Cause
 from sttd.rules.policy import JITTER
 from sttd.text import printable
@@ -27,17 +27,41 @@ def recover(context: Context, *, clean: bool = True) -> None:
     """
     _forget_checkpoints(context)
     if clean:
+        _find_moved(context)
         outbox.clean(context.config, context.places, context.ledger.unfinished())
     sweep(context)
 
 
+def _find_moved(context: Context) -> None:
+    """Jobs under way whose sources were noted in folders of another root, which this one is a copy of. See `moved`.
+
+    Not `sttd transcribe`'s, nor those that wait in a former inbox: these name files elsewhere on purpose.
+    """
+    if context.inbox is None:
+        return
+    for job in context.ledger.abroad():
+        place = moved.location(job, context.config.paths)
+        if place and place != job.location and whereabouts.former_of(context, job) is None:
+            with guard(context, job.id):
+                context.ledger.update(job, **moved.relocated(job, place))
+
+
 def sweep(context: Context) -> None:
     """Find everything that is to be done, and begin it where there is room."""
+    context.ledger.odd_states()  # those that no other question is about are made whole by being read
     _take_up_attempts(context)
     filing.resume(context)
     twins.follow(context)
     if context.inbox is not None:
         context.inbox.expect(context.ledger.looked_for())
+
+
+def tell_damage(context: Context) -> None:
+    """Log the rows that were damaged and are whole again, their jobs failed where they had not ended."""
+    while context.ledger.mended:
+        job = context.ledger.mended.pop()
+        kind = Kind.REMARK if job.state in ENDED else Kind.JOB_FAILED
+        say(kind, f"job {job.id}: {printable(job.source)}: {job.error}", job, error=job.error)
 
 
 def clamp_waits(context: Context) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 LONGEST = 20.0  # times the configured wait: with 30 s, ten minutes
 
 
@@ -11,6 +13,7 @@ class Tries:
     def __init__(self) -> None:
         self._under_way: set[int] = set()
         self._next: dict[int, tuple[float, float]] = {}  # not before, and the wait that led there
+        self._times: list[tuple[float, int]] = []  # a heap of `_next`; what has changed there since is passed over
 
     def begin(self, job: int) -> None:
         """An errand about the job is posted."""
@@ -31,6 +34,7 @@ class Tries:
         before = self._next.get(job)
         pause = wait if before is None or not growing else min(2 * before[1], LONGEST * wait)
         self._next[job] = (now + pause, pause)
+        heapq.heappush(self._times, (now + pause, job))
 
     def hurry(self, job: int) -> None:
         """The next one may come at once."""
@@ -43,13 +47,20 @@ class Tries:
         """Whether the last one was in vain, and it is not time for the next."""
         return job not in self._under_way and self._next.get(job, (now, 0.0))[0] > now
 
-    def struggles(self, job: int) -> bool:
-        """Whether the last one that came back was in vain; another may be under way."""
-        return job in self._next
+    def due(self, now: float, limit: int) -> list[int]:
+        """Jobs that may be tried again now, at most `limit`, those first whose time came first. They stay until they are."""
+        found: list[tuple[float, int]] = []
+        while self._times and self._times[0][0] <= now and len(found) < limit:
+            when, job = heapq.heappop(self._times)
+            if self._next.get(job, (None,))[0] == when and job not in self._under_way:
+                found.append((when, job))
+        for each in found:
+            heapq.heappush(self._times, each)
+        return [job for _, job in found]
 
-    def keep(self, jobs: set[int]) -> None:
-        """Forget all other jobs that wait."""
-        self._next = {job: when for job, when in self._next.items() if job in jobs}
+    def struggle(self) -> bool:
+        """Whether there is a job whose last try was in vain; another may be under way."""
+        return bool(self._next)
 
     def __contains__(self, job: int) -> bool:
         return job in self._under_way

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sttd.host.events import Kind, say
 
@@ -16,7 +16,7 @@ class Trouble:
 
     text: str
     until: float  # monotonic seconds
-    jobs: frozenset[int] = frozenset()  # the jobs that it is about; none: it is about all of them
+    jobs: set[int] = field(default_factory=set)  # the jobs that it is about; none: it is about all of them
 
 
 class Troubles:
@@ -41,10 +41,11 @@ class Troubles:
         Returns:
             Whether it is news.
         """
-        before = self._table.get(name)
-        jobs = (frozenset() if before is None else before.jobs) | {job}
+        is_news = name not in self._table
+        jobs: set[int] = set() if is_news else self._table[name].jobs
+        jobs.add(job)
         self._table[name] = Trouble(text, ALL, jobs)
-        return before is None
+        return is_news
 
     def end(self, name: str, kind: Kind = Kind.REMARK) -> None:
         """What was wrong no longer is."""
@@ -56,10 +57,8 @@ class Troubles:
         """Nothing is wrong with the files of `job` any more."""
         for name, trouble in list(self._table.items()):
             if job in trouble.jobs:
-                rest = trouble.jobs - {job}
-                if rest:
-                    self._table[name] = Trouble(trouble.text, trouble.until, rest)
-                else:
+                trouble.jobs.discard(job)
+                if not trouble.jobs:
                     self.end(name)
 
     def drop(self, name: str) -> None:

@@ -63,9 +63,8 @@ def look_ahead(context: Context) -> None:
     """Look at the content of the next jobs while the workers are busy, so that none of them waits for it."""
     if not context.config.watch.dedupe or len(context.checking) >= CHECKS:
         return
-    now = context.utc()
     for owner, queue in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context))[:QUEUES]:
-        for job in context.ledger.next_jobs(owner, queue, now, AHEAD):
+        for job in context.ledger.next_jobs(owner, queue, AHEAD):
             wanted = job.sha256 is None and job.redo_of is None and not job.no_copy
             if wanted and context.ledger.has_peers(job, orders.key_of(context, job)):
                 _check(context, job)

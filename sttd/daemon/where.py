@@ -11,6 +11,7 @@ class Whereabouts:
     reason: str | None = None  # why the inbox is away, as the log has it; None: it is not
     since: float = math.inf  # monotonic seconds: when that began
     advice: str = ""  # which jobs wait for files that a strange folder does not have, and what to do
+    undecided: bool = False  # the inbox has another path than before: the same folder, or another one? A look will tell
     former: list[str] | None = None  # folders that were the inbox; None: not read from the ledger yet
     said: set[str] = field(default_factory=set)  # former inboxes whose waiting jobs the log has named
     returning: set[str] = field(default_factory=set)  # sources under private names that are given their own back now

@@ -13,6 +13,7 @@ from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
 from sttd.inbox import Folder, Held, Strange
 from sttd.job import Job
+from sttd.ledger.moved import relocated
 from sttd.part import Cause
 from sttd.text import printable
 
@@ -30,17 +31,27 @@ def before(context: Context) -> Folder | None:
     return None if mark is None else Folder(str(context.config.paths.inbox), mark, 0, 0)
 
 
+def begin(context: Context) -> Folder | None:
+    """At the start: the inbox of the run before. Under another path nothing is moved before it is known which folder this is."""
+    known = before(context)
+    context.whereabouts.undecided = known is not None and known.path != str(context.config.paths.inbox)
+    return known
+
+
 def held(context: Context, event: Held) -> None:
     """The inbox's folder has been taken hold of: note by what it is known again."""
     known, folder, ledger = before(context), event.folder, context.ledger
     if folder == known:
         return
+    for number in ledger.planned() if context.whereabouts.undecided else ():
+        context.filing.hurry(number)
     with ledger.transaction():
         if known is not None and known.path != folder.path:
             if known.mark != folder.mark:
                 _leave(context, known.path, folder.path)
             ledger.come_home(folder.path)
         ledger.set_fact(FOLDER, dataclasses.asdict(folder))
+    context.whereabouts.undecided = False
     if context.inbox is not None:
         context.inbox.expect(ledger.waiting_sources())
 
@@ -54,7 +65,7 @@ def strange(context: Context, event: Strange) -> None:
         jobs = context.ledger.latest_of(waiting[:NAMED])
         named = ", ".join(f"job {job.id} ({printable(source)})" for source, job in jobs.items())
         more = f" and {len(waiting) - len(jobs)} more" if len(waiting) > len(jobs) else ""
-        ids = " or ".join(f"`sttd cancel {job.id}`" for job in jobs.values())
+        ids = " or ".join(f"`{context.config.program} cancel {job.id}`" for job in jobs.values())
         where.advice = f"what waits for files that are not in it: {named}{more}; mount it again, or {ids}"
     elif event.used and context.inbox is not None:
         where.advice = ""
@@ -92,9 +103,7 @@ def is_away_for_long(context: Context) -> bool:
 
 def waits_alone(context: Context, job: Job) -> bool:
     """Whether the job waits for a file of a former inbox. It is looked at again from time to time, and starts nothing."""
-    if job.location is None or job.redo_of is not None:
-        return False
-    former = next((each for each in _former(context) if job.location == f"{each}/{job.source}"), None)
+    former = former_of(context, job)
     if former is None:
         return False
     text = (
@@ -109,7 +118,17 @@ def waits_alone(context: Context, job: Job) -> bool:
     return True
 
 
+def former_of(context: Context, job: Job) -> str | None:
+    """The former inbox that the job's file lies in."""
+    if job.location is None or job.redo_of is not None:
+        return None
+    return next((each for each in _former(context) if job.location == f"{each}/{job.source}"), None)
+
+
 def _leave(context: Context, path: str, now: str) -> None:
+    for job in context.ledger.unfinished():  # their results appear; what is not below the inbox is not ours to move
+        if job.location is None:
+            context.ledger.update(job, **relocated(job, f"{path}/{job.source}", fate="keep"))
     count = context.ledger.leave_inbox(path)
     context.ledger.set_fact(FORMER, [each for each in (*_former(context), path) if each != now])
     context.whereabouts.former = None

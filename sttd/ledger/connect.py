@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import sqlite3
@@ -21,6 +22,8 @@ _FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, 
 # bytes of a ledger that is looked through at the start, in a tenth of a second; damage in a larger one is told by
 # whatever meets it
 _CHECKED = 32 * 2**20
+# a text that is no UTF-8 is a damaged value, which is for who reads the row: sqlite3 would fail the whole query
+_TEXT = functools.partial(str, encoding="utf-8", errors="backslashreplace")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -29,6 +32,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     _create(path)
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False, cached_statements=256)
+    db.text_factory = _TEXT
     try:
         require_ours(db)
         require_whole(db)
@@ -87,6 +91,7 @@ def connect_readonly(path: Path, *, copy: bool = False) -> sqlite3.Connection:
 
 def _opened(uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)
+    db.text_factory = _TEXT
     try:
         db.execute("SELECT 1 FROM facts")
     except sqlite3.Error:

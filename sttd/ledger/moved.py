@@ -1,10 +1,11 @@
-"""Where filed sources lie when the folders were moved or copied since the ledger noted them: `cp -r`, a restored backup."""
+"""Where sources lie when the folders were moved or copied since the ledger noted them: `cp -r`, a restored backup."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
+from typing import Any
 
 from sttd.config import Paths
 from sttd.job import Job
@@ -29,3 +30,14 @@ def location(job: Job, paths: Paths) -> str | None:
             if stat.S_ISREG(seen.st_mode) and seen.st_size == job.size:
                 return found
     return noted
+
+
+def relocated(job: Job, place: str, **promised: str) -> dict[str, Any]:
+    """The changes of a job whose source lies at `place`.
+
+    What is promised about its files (`outbox.Plan`, once its results are staged) names the place too, and what else is
+    `promised` from now on.
+    """
+    if job.plan is None or "location" not in job.plan:
+        return {"location": place}
+    return {"location": place, "plan": job.plan | {"location": place} | promised}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -14,12 +15,12 @@ from sttd.errors import NoSuchJob
 from sttd.job import Job, State
 from sttd.ledger import thinning
 from sttd.ledger.connect import told
-from sttd.ledger.rows import COLUMNS, from_row
+from sttd.ledger.rows import COLUMNS, Read, from_row, path_of
 
-_SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
 _QUEUES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
-    "fresh": "state = 'queued' AND service = 0 AND copy_of IS NULL",
-    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL",
+    "fresh": "state = 'queued' AND service <= 0 AND copy_of IS NULL AND not_before <= 0",
+    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= 0",
 }
 # other jobs of a size that have a result with the same options, or come to one now
 _PEERS = "size = ? AND options_key = ? AND id <> ? AND state IN ('done', 'committing', 'running')"
@@ -35,6 +36,7 @@ _ORIGINALS = f"""
     )
     SELECT id FROM originals WHERE id IS NOT NULL
 """
+_ODD = 100  # damaged rows in one question
 _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
 
 
@@ -57,7 +59,7 @@ class Questions:
 
     def find(self, job_id: int) -> Job | None:
         """The job of this number, if there is one."""
-        return self._first(f"{_SELECT} WHERE id = ?", (job_id,))
+        return self._first(f"{SELECT} WHERE id = ?", (job_id,))
 
     def get(self, job_id: int) -> Job:
         """The job of this number. Raises NoSuchJob where there is none."""
@@ -70,11 +72,11 @@ class Questions:
         marks = ", ".join("?" * len(states))
         where = f" WHERE state IN ({marks})" if states else ""
         order = "DESC" if newest else "ASC"
-        return self._all(f"{_SELECT}{where} ORDER BY id {order} LIMIT ?", (*map(str, states), limit))
+        return self._all(f"{SELECT}{where} ORDER BY id {order} LIMIT ?", (*map(str, states), limit))
 
     def page(self, state: State, after: int, limit: int) -> list[Job]:
         """Jobs in a state whose numbers are over `after`, oldest first."""
-        return self._all(f"{_SELECT} WHERE state = ? AND id > ? ORDER BY id LIMIT ?", (str(state), after, limit))
+        return self._all(f"{SELECT} WHERE state = ? AND id > ? ORDER BY id LIMIT ?", (str(state), after, limit))
 
     def latest(self, source: str) -> Job | None:
         """The newest job about the file of a path below the inbox; not one whose source was filed away, or fetched back."""
@@ -87,11 +89,11 @@ class Questions:
             paths = [os.fsencode(source) for source in sources[start : start + _PATHS]]
             about = f"location IS NULL AND source IN ({', '.join('?' * len(paths))})"
             newest = f"SELECT max(id) FROM jobs WHERE {about} GROUP BY source"
-            found |= {job.source: job for job in self._all(f"{_SELECT} WHERE id IN ({newest})", tuple(paths))}
+            found |= {job.source: job for job in self._all(f"{SELECT} WHERE id IN ({newest})", tuple(paths))}
         return found
 
     def waiting_owners(self) -> list[int]:
-        """The owners (user numbers) of waiting jobs, twins aside. One look-up in an index for each, however many wait."""
+        """The owners (user numbers) of jobs that may start, twins aside. One look-up in an index for each, however many jobs."""
         found: set[int] = set()
         for queue, condition in _QUEUES.items():
             least = f"SELECT min(owner) FROM jobs INDEXED BY jobs_{queue} WHERE {condition}"
@@ -103,19 +105,28 @@ class Questions:
             """
             with told(self.path):
                 found.update(owner for (owner,) in self._db.execute(query))
-        return sorted(found)
+        for owner in (each for each in found if not isinstance(each, int)):
+            self._all(f"{SELECT} WHERE state = 'queued' AND owner = ? LIMIT ?", (owner, _ODD))  # mends the rows
+        return sorted(owner for owner in found if isinstance(owner, int))
 
-    def next_job(self, owner: int, queue: str, now: float, skip: Collection[int] = ()) -> Job | None:
+    def odd_states(self) -> list[Job]:
+        """Jobs in a state that does not exist, some of them: no other question is about them."""
+        with told(self.path):
+            states = [state for (state,) in self._db.execute("SELECT state FROM counts WHERE jobs > 0")]
+        odd = [state for state in states if state not in set(State)]
+        return [job for state in odd for job in self._all(f"{SELECT} WHERE state = ? LIMIT ?", (state, _ODD))]
+
+    def next_job(self, owner: int, queue: str, skip: Collection[int] = ()) -> Job | None:
         """The job of an owner and a queue whose turn it is, and that is not among the few of `skip`."""
-        found = self.next_jobs(owner, queue, now, len(skip) + 1)
+        found = self.next_jobs(owner, queue, len(skip) + 1)
         return next((job for job in found if job.id not in skip), None)
 
-    def next_jobs(self, owner: int, queue: str, now: float, limit: int) -> list[Job]:
-        """The jobs of an owner and a queue (see `fairness`), who has waited longest first. The index is named: SQLite would
-        rather sort all that wait.
+    def next_jobs(self, owner: int, queue: str, limit: int) -> list[Job]:
+        """The jobs of an owner and a queue (see `fairness`), who has waited longest first. Those whose wait the ledger has
+        not yet ended (`end_waits`) are not among them. The index is named: SQLite would rather sort all that wait.
         """
-        where = f"{_QUEUES[queue]} AND owner = ? AND not_before <= ? ORDER BY queued_at, id LIMIT ?"
-        return self._all(f"{_SELECT} INDEXED BY jobs_{queue} WHERE {where}", (owner, now, limit))
+        where = f"{_QUEUES[queue]} AND owner = ? ORDER BY queued_at, id LIMIT ?"
+        return self._all(f"{SELECT} INDEXED BY jobs_{queue} WHERE {where}", (owner, limit))
 
     # jobs with the same content: `key` is the options_key that both must have
 
@@ -128,20 +139,20 @@ class Questions:
     def unhashed_peers(self, job: Job, key: str, limit: int) -> list[Job]:
         """Those of them that come to a result now, and whose content is not known yet."""
         where = f"{_PEERS} AND state <> 'done' AND sha256 IS NULL LIMIT ?"
-        return self._all(f"{_SELECT} WHERE {where}", (job.size, key, job.id, limit))
+        return self._all(f"{SELECT} WHERE {where}", (job.size, key, job.id, limit))
 
     def twin(self, job: Job, key: str) -> Job | None:
         """One of them with the same content, whose result is that of the model asked for; rather one that is done."""
         where = "size = ? AND options_key = ? AND state = ? AND sha256 = ? AND id <> ? AND coalesce(fallback_reason, '') = ''"
         for state in (State.DONE, State.COMMITTING, State.RUNNING):
-            found = self._first(f"{_SELECT} WHERE {where} LIMIT 1", (job.size, key, str(state), job.sha256, job.id))
+            found = self._first(f"{SELECT} WHERE {where} LIMIT 1", (job.size, key, str(state), job.sha256, job.id))
             if found is not None:
                 return found
         return None
 
     def waiting_for(self, job_id: int, limit: int = -1) -> list[Job]:
         """Queued twins that wait for the result of a job."""
-        return self._all(f"{_SELECT} WHERE copy_of = ? AND state = 'queued' ORDER BY id LIMIT ?", (job_id, limit))
+        return self._all(f"{SELECT} WHERE copy_of = ? AND state = 'queued' ORDER BY id LIMIT ?", (job_id, limit))
 
     def originals(self, after: int, limit: int) -> list[int]:
         """The numbers over `after` of jobs that twins wait for, in order."""
@@ -153,7 +164,7 @@ class Questions:
         """Jobs that ended between two times (UTC seconds) and whose source was filed away; the newest of each file."""
         return self._all(
             f"""
-            {_SELECT} INDEXED BY jobs_ended WHERE finished_at > ? AND finished_at <= ? AND finished_at IS NOT NULL
+            {SELECT} INDEXED BY jobs_ended WHERE finished_at > ? AND finished_at <= ? AND finished_at IS NOT NULL
             AND location IS NOT NULL AND location > x'' AND state IN ('done', 'failed') AND plan IS NULL
             AND NOT EXISTS (SELECT 1 FROM jobs AS newer WHERE newer.location = jobs.location AND newer.id > jobs.id)
             ORDER BY finished_at, id LIMIT ?
@@ -170,30 +181,40 @@ class Questions:
     def looked_for(self) -> list[str]:
         """Sources below the inbox that a worker did not find."""
         query = "SELECT source FROM jobs WHERE state = 'queued' AND cause = 'gone' AND location IS NULL"
-        with told(self.path):
-            return [os.fsdecode(source) for (source,) in self._db.execute(query)]
+        return list(self._paths(query))
 
     def waiting_sources(self) -> Iterator[str]:
         """The paths below the inbox that jobs wait for or run on; a hundred thousand are no matter."""
-        with told(self.path):
-            query = "SELECT source FROM jobs WHERE state IN ('queued', 'running') AND location IS NULL"
-            for (source,) in self._db.execute(query):
-                yield os.fsdecode(source)
+        return self._paths("SELECT source FROM jobs WHERE state IN ('queued', 'running') AND location IS NULL")
 
     def each(self, states: Sequence[State] = ()) -> Iterator[Job]:
         """All jobs, oldest first, a page at a time: few in memory, and no reader holds up the daemon's WAL."""
         marks = ", ".join("?" * len(states))
         which = f"state IN ({marks}) AND" if states else ""
         last = 0
-        while page := self._all(f"{_SELECT} WHERE {which} id > ? ORDER BY id LIMIT 500", (*map(str, states), last)):
+        while page := self._all(f"{SELECT} WHERE {which} id > ? ORDER BY id LIMIT 500", (*map(str, states), last)):
             yield from page
             last = page[-1].id
 
-    def planned(self) -> list[int]:
-        """The numbers of jobs whose files are to be moved, oldest first."""
-        query = "SELECT id FROM jobs WHERE plan IS NOT NULL UNION SELECT id FROM jobs WHERE state = 'committing' ORDER BY id"
+    def planned(self, after: int = 0, limit: int = -1) -> list[int]:
+        """The numbers over `after` of jobs whose files are to be moved, oldest first."""
+        which = ("plan IS NOT NULL", "state = 'committing'")
+        query = " UNION ".join(f"SELECT id FROM jobs WHERE {each} AND id > :after" for each in which)
         with told(self.path):
-            return [number for (number,) in self._db.execute(query)]
+            rows = self._db.execute(f"{query} ORDER BY id LIMIT :limit", {"after": after, "limit": limit})
+            return [number for (number,) in rows]
+
+    def is_planned(self, job_id: int) -> bool:
+        """Whether the files of a job are to be moved."""
+        query = "SELECT 1 FROM jobs WHERE id = ? AND (plan IS NOT NULL OR state = 'committing')"
+        with told(self.path):
+            return self._db.execute(query, (job_id,)).fetchone() is not None
+
+    def abroad(self) -> list[Job]:
+        """Jobs that are to be transcribed, or whose files are to be moved, and whose source is not in the inbox."""
+        wait = "state IN ('queued', 'running') AND location > x''"
+        waiting = self._all(f"{SELECT} INDEXED BY jobs_by_state WHERE {wait}", ())
+        return [*waiting, *(job for job in self.unfinished() if job.location)]
 
     def unfinished(self) -> list[Job]:
         """The jobs themselves."""
@@ -243,11 +264,32 @@ class Questions:
     def fact(self, name: str, default: Any = None) -> Any:
         with told(self.path):
             row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return default if row is None else json.loads(row[0])
+        with contextlib.suppress(ValueError, TypeError, RecursionError):  # damaged: as if it had never been stored
+            return default if row is None else json.loads(row[0])
+        return default
+
+    def _paths(self, query: str) -> Iterator[str]:
+        with told(self.path):
+            for (path,) in self._db.execute(query):
+                with contextlib.suppress(ValueError):  # a damaged row, which ends when its turn comes
+                    yield path_of(path)
 
     def _all(self, query: str, values: tuple[Any, ...]) -> list[Job]:
+        """The jobs that a query finds. Damaged rows are made whole first, where this is who may write."""
+        found = self._rows(query, values)
+        damaged = [(job, columns) for job, columns in found if columns]
+        if damaged and self._mend(damaged):
+            found = [(job, columns) for job, columns in self._rows(query, values) if not columns]
+        return [job for job, _ in found]
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[Read]:
+        """The jobs as the rows say, and what of each is damaged."""
         with told(self.path):
             return [from_row(row) for row in self._db.execute(query, values)]
+
+    def _mend(self, _damaged: Sequence[Read]) -> bool:
+        """Whether damaged rows are whole now: who only reads takes them as they are."""
+        return False
 
     def _first(self, query: str, values: tuple[Any, ...]) -> Job | None:
         found = self._all(query, values)

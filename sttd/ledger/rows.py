@@ -1,4 +1,7 @@
-"""Jobs as rows: paths are bytes in SQLite, because a name need not be valid text."""
+"""Jobs as rows: paths are bytes in SQLite, because a name need not be valid text.
+
+Nothing in a row is trusted: SQLite stores any value in any column, and a disk or a person may have put it there.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 from sttd.job import Job, Overrides, State
 
+Read = tuple[Job, list[str]]  # a job as its row says, and the columns whose value cannot be one; mostly none
 COLUMNS = tuple(field.name for field in dataclasses.fields(Job))
 
 
@@ -31,17 +35,6 @@ def _wide(value: int) -> int | bytes:
     return value if -(2**63) <= value < 2**63 else str(value).encode()
 
 
-def _plan(value: str | None) -> dict[str, Any] | None:
-    """A promise that is torn is none that can be kept, and costs nobody else's job anything."""
-    if value is None:
-        return None
-    try:
-        plan = json.loads(value)
-    except ValueError:
-        return {}
-    return plan if isinstance(plan, dict) else {}
-
-
 _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "source": _path,
     "mtime_ns": _wide,
@@ -54,17 +47,6 @@ _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "error": _text,
     "fallback_reason": _text,
 }
-_FROM_ROW: dict[str, Callable[[Any], Any]] = {
-    "source": os.fsdecode,
-    "mtime_ns": int,
-    "location": lambda value: None if value is None else os.fsdecode(value),
-    "state": State,
-    "overrides": lambda value: Overrides(**json.loads(value)),
-    "no_copy": bool,
-    "outputs": lambda value: tuple(json.loads(value)),
-    "warnings": lambda value: tuple(json.loads(value)),
-    "plan": _plan,
-}
 
 
 def to_row(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,12 +54,116 @@ def to_row(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _TO_ROW[name](value) if name in _TO_ROW else value for name, value in values.items()}
 
 
-def from_row(row: tuple[Any, ...]) -> Job:
-    """The job of a row that was selected with `COLUMNS`."""
-    pairs = zip(COLUMNS, row, strict=True)
-    return Job(**{name: _FROM_ROW[name](value) if name in _FROM_ROW else value for name, value in pairs})
-
-
 _BARE = Job(0, "", 0, 0)
 # the columns of a new job that may not be NULL, for `add` to put over what it knows
 NEW = to_row({name: value for name in COLUMNS if name != "id" and (value := getattr(_BARE, name)) is not None})
+
+
+def from_row(row: tuple[Any, ...]) -> Read:
+    """The job of a row that was selected with `COLUMNS`, and the columns whose value cannot be one.
+
+    Such a column gets the value that a new job has there; an unknown state counts as failed, and a lost location as a
+    source that is gone. `error` says so.
+    """
+    values, damaged = {}, []
+    for name, value in zip(COLUMNS, row, strict=True):
+        try:
+            values[name] = _FROM_ROW[name](value)
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            values[name] = _LOST.get(name, getattr(_BARE, name))
+            damaged.append(name)
+    if damaged:
+        values["error"] = f"its row in the ledger was damaged ({', '.join(damaged)})"
+    return Job(**values), damaged
+
+
+def path_of(value: Any) -> str:
+    """A path as it is stored. Raises ValueError where it cannot be one."""
+    if not isinstance(value, bytes) or b"\0" in value:
+        raise ValueError("not a path")
+    return os.fsdecode(value)
+
+
+def _source(value: Any) -> str:
+    if value == b"":
+        raise ValueError("no path")
+    return path_of(value)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError("not a whole number")
+    return value
+
+
+def _count(value: Any) -> int:
+    if _whole(value) < 0:
+        raise ValueError("less than nothing")
+    return value  # type: ignore[no-any-return]
+
+
+def _figure(value: Any) -> float:
+    if not isinstance(value, float | int):
+        raise TypeError("not a number")
+    return value
+
+
+def _words(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+def _maybe(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+def _overrides_of(value: Any) -> Overrides:
+    asked = json.loads(value)
+    return Overrides(**{name: _maybe(_words)(each) for name, each in asked.items()})
+
+
+def _cause_of(value: Any) -> str:
+    from sttd.part import Cause  # noqa: PLC0415 - `sttd status` is there sooner without, and most rows have none
+
+    return Cause(value)
+
+
+def _texts_of(value: Any) -> tuple[str, ...]:
+    found = json.loads(value)
+    if not isinstance(found, list):
+        raise TypeError("not a list")
+    return tuple(map(_words, found))
+
+
+def _plan_of(value: Any) -> dict[str, Any]:
+    """A promise that is torn is none that can be kept: the job goes on from its checkpoint (see daemon/filing.py)."""
+    try:
+        plan = json.loads(value)
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return plan if isinstance(plan, dict) else {}
+
+
+_BY_TYPE: dict[str, Callable[[Any], Any]] = {
+    "int": _count,
+    "float": _figure,
+    "int | None": _maybe(_count),
+    "float | None": _maybe(_figure),
+    "str | None": _maybe(_words),
+}
+_OWN_WAY: dict[str, Callable[[Any], Any]] = {
+    "source": _source,
+    "location": _maybe(path_of),
+    "mtime_ns": lambda value: int(value) if isinstance(value, bytes) else _whole(value),
+    "owner": _whole,
+    "state": State,
+    "cause": _maybe(_cause_of),
+    "overrides": _overrides_of,
+    "no_copy": bool,
+    "outputs": _texts_of,
+    "warnings": _texts_of,
+    "plan": _maybe(_plan_of),
+}
+_FROM_ROW = {field.name: _OWN_WAY.get(field.name) or _BY_TYPE[str(field.type)] for field in dataclasses.fields(Job)}
+_LOST: dict[str, Any] = {"source": "unknown", "state": State.FAILED, "location": ""}

@@ -159,6 +159,15 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
     """
+    -- whose turn it is, among those whose wait is over: their `not_before` is set to 0 then (see waits)
+    DROP INDEX jobs_fresh;
+    DROP INDEX jobs_served;
+    CREATE INDEX jobs_fresh ON jobs (owner, queued_at, id)
+        WHERE state = 'queued' AND service <= 0 AND copy_of IS NULL AND not_before <= 0;
+    CREATE INDEX jobs_served ON jobs (owner, queued_at, id)
+        WHERE state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= 0;
+    """,
+    """
     -- what a person should know of a result; JSON. Plans that wait to be staged had it before
     ALTER TABLE jobs ADD COLUMN warnings TEXT NOT NULL DEFAULT '[]';
     UPDATE jobs SET warnings = json_extract(plan, '$.warnings')

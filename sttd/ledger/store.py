@@ -20,9 +20,10 @@ from sttd.job import Identity, Job
 from sttd.ledger import thinning, waits
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.manifest.log import FACTS, Manifest, is_due, to_record, tombstone
+from sttd.ledger.mending import mend
 from sttd.ledger.names import MANIFEST
-from sttd.ledger.questions import Answer, Questions
-from sttd.ledger.rows import NEW, to_row
+from sttd.ledger.questions import SELECT, Answer, Questions
+from sttd.ledger.rows import NEW, Read, to_row
 
 _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
 ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
@@ -38,6 +39,7 @@ class Ledger(Questions):
         self.forgotten = 0  # jobs, since it was opened
         self._owed = manifest is not None  # jobs wait for their line in the manifest, as far as is known
         self._facts: dict[str, Any] = {}  # that wait for theirs
+        self.mended: list[Job] = []  # whose rows were damaged; the daemon logs them, and takes them out
         self._recorded: list[int] = []  # jobs that have theirs; the next transaction strikes them off
 
     @classmethod
@@ -113,7 +115,7 @@ class Ledger(Questions):
         recorded = set(self._recorded)
         kept = [job for job, exists in owed if exists and job not in recorded][:_LINES]
         gone = [job for job, exists in owed if not exists and job not in recorded]
-        records = [to_record(job) for job in map(self.find, kept) if job is not None]
+        records = [to_record(job) for number in kept for job, _ in self._rows(f"{SELECT} WHERE id = ?", (number,))]
         records += [tombstone(gone[start : start + _LINES]) for start in range(0, len(gone), _LINES)]
         records += [{"fact": name, "value": value} for name, value in self._facts.items()]
         if records:
@@ -137,15 +139,8 @@ class Ledger(Questions):
 
     def add(self, source: str, identity: Identity, now: float, **fields: Any) -> Job:
         """A new job, queued."""
-        known: dict[str, Any] = {
-            "source": source,
-            "size": identity.size,
-            "mtime_ns": identity.mtime_ns,
-            "owner": identity.owner,
-            "created_at": now,
-            "queued_at": now,
-        }
-        known |= fields
+        known: dict[str, Any] = {"source": source, "size": identity.size, "mtime_ns": identity.mtime_ns}
+        known |= {"owner": identity.owner, "created_at": now, "queued_at": now} | fields
         values = NEW | to_row(known)
         marks = ", ".join("?" * len(values))
         with self.transaction():
@@ -179,12 +174,9 @@ class Ledger(Questions):
 
     def note_hash(self, job: Job, sha256: str) -> None:
         """Store the hash of the content that `job` was about, if its row still is, and has none."""
-        of_it = "id = ? AND size = ? AND mtime_ns = ? AND sha256 IS NULL"
-        values = to_row({"mtime_ns": job.mtime_ns})
+        step = "UPDATE jobs SET sha256 = ? WHERE id = ? AND size = ? AND mtime_ns = ? AND sha256 IS NULL"
         with self.transaction():
-            self._db.execute(
-                f"UPDATE jobs SET sha256 = ? WHERE {of_it}", (sha256, job.id, job.size, values["mtime_ns"])
-            )
+            self._db.execute(step, (sha256, job.id, job.size, to_row({"mtime_ns": job.mtime_ns})["mtime_ns"]))
 
     def _note(self, before: Job | None, after: Job, changes: Iterable[str]) -> None:
         """In the transaction of a change: what the manifest must have is not forgotten, whatever comes."""
@@ -192,11 +184,20 @@ class Ledger(Questions):
             self._db.execute("INSERT OR IGNORE INTO unrecorded VALUES (?)", (after.id,))
             self._owed = True
 
+    def _mend(self, damaged: Sequence[Read]) -> bool:
+        if self._manifest is None:
+            return False
+        with self.transaction():
+            mend(self._db, damaged, time.time())
+            self._owed = True
+        self.mended += [job for job, _ in damaged]
+        return True
+
     def leave_inbox(self, inbox: str) -> int:
         """Jobs that wait for files of what was the inbox name them by the whole path from now on. Returns how many."""
         with self.transaction():
             left = self._db.execute(
-                "SELECT id, source FROM jobs WHERE state = 'queued' AND location IS NULL"
+                "SELECT id, source FROM jobs WHERE state = 'queued' AND location IS NULL AND typeof(source) = 'blob'"
             ).fetchall()
             start = os.fsencode(inbox) + b"/"
             moved = [(start + source, job) for job, source in left]
@@ -206,14 +207,15 @@ class Ledger(Questions):
         return len(moved)
 
     def come_home(self, inbox: str) -> None:
-        """Jobs that wait for files of a folder which is the inbox again name them as below it."""
+        """Jobs about files of a folder which is the inbox again name them as below it, also those that have ended."""
         start = os.fsencode(inbox) + b"/"
         with self.transaction():
-            below = "location >= ? AND location < ? AND state = 'queued' AND redo_of IS NULL"
+            below = "location >= ? AND location < ? AND plan IS NULL AND redo_of IS NULL AND typeof(source) = 'blob'"
             rows = self._db.execute(f"SELECT id, source, location FROM jobs WHERE {below}", (start, start[:-1] + b"0"))
             home = [(job,) for job, source, location in rows.fetchall() if location == start + source]
-            changes = "location = NULL, not_before = 0, error = NULL, cause = NULL"
-            self._db.executemany(f"UPDATE jobs SET {changes} WHERE id = ?", home)
+            self._db.executemany("UPDATE jobs SET location = NULL WHERE id = ?", home)
+            changes = "not_before = 0, error = NULL, cause = NULL"
+            self._db.executemany(f"UPDATE jobs SET {changes} WHERE id = ? AND state = 'queued'", home)
 
     def postpone(self, folder: str, now: float, until: float, why: str, cause: str) -> None:
         """No job starts before `until` whose file lies in `folder`, some hundred of those that could start `now`."""
@@ -225,6 +227,14 @@ class Ledger(Questions):
                 f"WHERE id IN (SELECT id FROM jobs WHERE {below} LIMIT 500)",
                 (until, to_row({"error": why})["error"], cause, start, start[:-1] + b"0", now),
             )
+
+    def end_waits(self, now: float) -> None:
+        """Let the jobs start whose `not_before` has come; some thousand in one call."""
+        with told(self.path):
+            jobs = waits.over(self._db, now)
+        if jobs:
+            with self.transaction():
+                waits.end(self._db, jobs)
 
     def clamp_waits(self, now: float, longest: float) -> bool:
         """Let no job wait for more than `longest` seconds; some thousand in one call. Returns whether the clock was set back."""
@@ -257,11 +267,9 @@ class Ledger(Questions):
     # attempts
 
     def begin_attempt(self, job: Job, now: float) -> None:
+        begun = "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)"
         with self.transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)",
-                (job.id, job.attempt, now),
-            )
+            self._db.execute(begun, (job.id, job.attempt, now))
 
     def end_attempt(self, job: Job, now: float, cause: str | None, error: str | None, pid: int | None) -> None:
         text = None if error is None else error.encode("utf-8", "backslashreplace").decode()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from sttd.fs import copies, moves
 from sttd.fs.blame import Blame, blame
 from sttd.fs.folder import Folder
 from sttd.outbox import names
+
+_Given = TypeVar("_Given")
 
 
 def folder_below(root: Folder, folders: tuple[str, ...]) -> Folder:
@@ -27,21 +30,7 @@ def folder_below(root: Folder, folders: tuple[str, ...]) -> Folder:
 
 
 def _folder_in(above: Folder, name: str) -> Folder:
-    refused: OSError | None = None
-    for way in names.ways(name):
-        number = 1
-        while True:
-            try:
-                return above.make(names.numbered(way, number))
-            except NotADirectoryError:
-                number += 1
-            except OSError as error:
-                if blame(error) is not Blame.NAME:
-                    raise
-                refused = error
-                break
-    assert refused is not None
-    raise refused
+    return _named(name, above.make, NotADirectoryError)
 
 
 def place(source: Folder, name: str, target: Folder, base: str) -> str:
@@ -79,23 +68,45 @@ def _copy(source: Folder, name: str, target: Folder, base: str) -> str:
 
 def _rename(source: Folder, name: str, target: Folder, base: str) -> str:
     """On one file system. Raises OSError, EXDEV among others."""
+
+    def give(new: str) -> str:
+        moves.rename_new(source, name, target, new)
+        return new
+
+    def free(way: str, start: int) -> int:
+        return names.first_free(lambda number: _is_taken(target, way, number), start)
+
+    return _named(base, give, FileExistsError, free)
+
+
+def _named(
+    base: str,
+    give: Callable[[str], _Given],
+    taken: type[OSError],
+    free: Callable[[str, int], int] = lambda _way, start: start,
+) -> _Given:
+    """What `give` makes of the first name that is free, and that its file system takes.
+
+    Args:
+        base: the name that is wanted.
+        give: raises `taken` where somebody has the name.
+        taken: the error.
+        free: a number from a given one on that seems free for a way to write the name.
+    """
     refused: OSError | None = None
     for way in names.ways(base):
         number = 1
         while True:
-            number = names.first_free(lambda number, way=way: _is_taken(target, way, number), number)  # type: ignore[misc]
-            new = names.numbered(way, number)
+            number = free(way, number)
             try:
-                moves.rename_new(source, name, target, new)
-            except FileExistsError:  # somebody took it in this moment
+                return give(names.numbered(way, number))
+            except taken:  # perhaps in this moment
                 number += 1
             except OSError as error:
                 if blame(error) is not Blame.NAME:
                     raise
                 refused = error
                 break
-            else:
-                return new
     assert refused is not None
     raise refused
 
@@ -115,6 +126,8 @@ def _moved_before(source: Folder, name: str, target: Folder, base: str) -> str |
         return None
     if seen.st_nlink == 1 and source.mount() == target.mount():
         return None
+    if not any(_is_taken(target, way, 1) for way in names.ways(base)):
+        return None  # an earlier try would have taken the first name: a folder of 100,000 files need not be read
     same = find(target, base, seen.st_size, seen.st_mtime_ns)
     return next((new for new in same if moves.is_moved(source, name, target, new)), None)
 

@@ -5,17 +5,21 @@ from sttd.part import Cause
 
 
 class PartFailed(Exception):
-    """Ends the attempt. `run_part` turns it into a `Failed` message; `retriable`: another attempt may go better."""
+    """Ends the attempt. `run_part` turns it into a `Failed` message.
 
-    def __init__(self, cause: Cause, message: str, retriable: bool = False) -> None:
+    `retriable`: another attempt may go better. `unread`: the byte from which on the file could not be read.
+    """
+
+    def __init__(self, cause: Cause, message: str, retriable: bool = False, unread: int = 0) -> None:
         super().__init__(message)
         self.cause = cause
         self.message = message
         self.retriable = retriable
+        self.unread = unread
 
-    def __reduce__(self) -> tuple[type["PartFailed"], tuple[Cause, str, bool]]:
-        """Pickles with its three parts; an exception's own way would keep the message alone."""
-        return type(self), (self.cause, self.message, self.retriable)
+    def __reduce__(self) -> tuple[type["PartFailed"], tuple[Cause, str, bool, int]]:
+        """Pickles with its parts; an exception's own way would keep the message alone."""
+        return type(self), (self.cause, self.message, self.retriable, self.unread)
 
 
 class NoModel(SttdError):

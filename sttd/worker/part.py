@@ -63,7 +63,8 @@ def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
     try:
         yield from _transcribe(spec, model, carried)
     except PartFailed as error:
-        yield Failed(cause=error.cause, error=error.message, retriable=error.retriable, **carried)
+        carried |= {"retriable": error.retriable, "unread": error.unread}
+        yield Failed(cause=error.cause, error=error.message, **carried)
     except Stuck:
         yield Failed(cause=Cause.BAD_FILE, error=bounds.ENDLESS, retriable=False, spoilt=True, **carried)
     except (RuntimeError, ValueError, OSError, MemoryError) as error:  # CTranslate2's, onnxruntime's, the system's

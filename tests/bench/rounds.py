@@ -66,9 +66,14 @@ def rows(bench: Bench, wanted: set[int]) -> list[Row]:
 def _rounds(root: Path) -> tuple[float, str]:
     """The longest, and what the longest were about."""
     lines = [line.split() for line in (root / "rounds").read_text("utf-8").splitlines()]
-    times = sorted(((float(seconds), event) for seconds, event in lines), reverse=True)
-    words = ", ".join(f"{seconds:.2f} ({event})" for seconds, event in times[:3])
-    return (times[0][0] if times else 0.0), f"longest: {words or 'none over 0.02'}; {len(times)} over 0.02 s"
+    rounds = [(float(seconds), float(worked), event) for seconds, worked, event in lines]
+    longest = ", ".join(f"{seconds:.2f} ({event})" for seconds, _, event in sorted(rounds, reverse=True)[:3])
+    most = ", ".join(
+        f"{worked:.3f} ({event})"
+        for worked, event in sorted(((worked, event) for _, worked, event in rounds), reverse=True)[:3]
+    )
+    words = f"longest: {longest or 'none over 0.02'}; most processor time: {most or 'none'}; {len(rounds)} over 0.02 s"
+    return max((seconds for seconds, _, _ in rounds), default=0.0), words
 
 
 @contextlib.contextmanager

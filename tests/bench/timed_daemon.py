@@ -1,6 +1,7 @@
 """`sttd` whose loop times its rounds: what each took beside waiting for an input goes to the file named by $ROUNDS.
 
-A line for each round over `NOTED`: its seconds, and the input that it acted on.
+A line for each round over `NOTED`: its seconds, those that the loop's thread had a processor, and the input that it acted on.
+The latter is what the loop does; the former counts as well how long it waited for the disk, and for a processor.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ class Timed(Loop):
 
     def _round(self) -> None:
         began, self._waited, self._event = time.perf_counter(), 0.0, "nothing"
+        worked = time.thread_time()
         super()._round()
+        worked = time.thread_time() - worked
         took = time.perf_counter() - began - self._waited
         if took >= NOTED:
-            print(f"{took:.4f} {self._event}", file=_OUT)
+            print(f"{took:.4f} {worked:.4f} {self._event}", file=_OUT)
 
 
 if __name__ == "__main__":

@@ -71,10 +71,10 @@ def test_what_cannot_be_done_is_refused_with_what_can(sttd, ledger, asked, root)
 
 
 @pytest.mark.parametrize("words", [["retry"], ["retry", "1", "--failed"]])
-def test_retry_wants_one_job_or_all(sttd, words):
+def test_retry_wants_one_job_or_all(sttd, words, root):
     done = sttd(*words)
     assert done.code == 2
-    assert "sttd retry --failed" in done.err
+    assert f"`sttd --root {root} retry --failed`" in done.err
 
 
 def test_retry_all_that_failed(sttd, ledger, asked):
@@ -143,6 +143,12 @@ def test_a_command_prints_what_the_daemon_answers(sttd, ledger, answering):
     answering(lambda request: Answer(ok=True, text=f"{request.kind} of {request.job} is done"))
     for _ in range(5):
         assert sttd("retry", "1").out == "retry of 1 is done\n"
+
+
+def test_what_the_daemon_advises_is_printed_as_the_command_for_its_ledger(sttd, ledger, answering, root):
+    """The daemon may have been started with other words for the same folders."""
+    answering(lambda request: Answer(ok=True, text="paused: no further job starts until `sttd resume`"))
+    assert sttd("pause").out == f"paused: no further job starts until `sttd --root {root} resume`\n"
 
 
 def test_what_the_daemon_refuses_is_an_error_in_its_words(sttd, ledger, answering):

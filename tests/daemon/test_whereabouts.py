@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
-from sttd.daemon import intake, whereabouts
+from sttd.daemon import dispatch, filing, intake, whereabouts
 from sttd.inbox import Folder, Found, Gone, Held, Strange
 from sttd.job import Identity, State
+from tests.properties.stations import CHUNKS, Stations
 
 OLD = Folder("/old/inbox", "0" * 32, 1, 2)
 
@@ -81,6 +82,77 @@ def test_an_inbox_that_was_moved_with_its_mark_is_the_same(context):
     """As after `cp -r` of the root, or where a disk is mounted elsewhere."""
     whereabouts.held(context, Held(new_of(context, OLD.mark)))
     assert places(context) == {"a.mp3": (State.QUEUED, None), "sub/b.mp3": (State.QUEUED, None)}
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """A job whose results are staged; its inbox is about to be another one."""
+    bench = Stations(tmp_path, "archive")
+    inbox = bench.config.paths.inbox
+    whereabouts.held(bench.context, Held(dataclasses.replace(OLD, path=str(inbox))))
+    (inbox / "a.mp3").write_text("a")
+    bench.look()
+    dispatch.dispatch(bench.context)
+    (attempt,) = bench.pool.attempts.values()
+    for _ in range(CHUNKS + 2):
+        bench.step(attempt)
+    bench.settle()
+    assert bench.context.ledger.get(1).state is State.COMMITTING
+    bench.errands.posted.clear()
+    yield bench
+    bench.context.ledger.close()
+
+
+def start_with(bench, inbox):
+    """The next start has another path for it, and has not looked at it yet."""
+    paths = dataclasses.replace(bench.config.paths, inbox=inbox)
+    bench.config = dataclasses.replace(bench.config, paths=paths)
+    bench.context.ledger.close()
+    bench.start()
+    whereabouts.begin(bench.context)
+    bench.errands.posted.clear()
+    bench.context.filing.end(1)
+    filing.resume(bench.context)
+    assert not bench.errands.posted, "nothing is moved before it is known which folder that is"
+
+
+def end(bench):
+    filing.resume(bench.context)
+    while bench.errands.posted:
+        bench.settle()
+    job = bench.context.ledger.get(1)
+    assert job.state is State.DONE
+    assert list(bench.config.paths.transcripts.glob("a.*"))
+    return job
+
+
+def test_a_job_whose_files_are_being_moved_when_the_inbox_changes_is_done_and_its_source_stays(bench, tmp_path):
+    """A file of the same name in the new inbox is another one. Where the path is set back, the source is known."""
+    old, new = tmp_path / "inbox", tmp_path / "new"
+    new.mkdir()
+    (new / "a.mp3").write_text("another")
+    start_with(bench, new)
+    whereabouts.held(bench.context, Held(dataclasses.replace(OLD, path=str(new), mark="1" * 32)))
+    assert end(bench).location == str(old / "a.mp3")
+    assert ((old / "a.mp3").read_text(), (new / "a.mp3").read_text()) == ("a", "another")
+    whereabouts.held(bench.context, Held(dataclasses.replace(OLD, path=str(old))))
+    assert bench.context.ledger.latest("a.mp3").state is State.DONE
+
+
+def test_a_job_whose_files_are_being_moved_finds_them_in_the_same_folder_under_another_path(bench, tmp_path):
+    moved = (tmp_path / "inbox").rename(tmp_path / "moved")
+    start_with(bench, moved)
+    whereabouts.held(bench.context, Held(dataclasses.replace(OLD, path=str(moved))))
+    assert end(bench).location == str(tmp_path / "archive" / "a.mp3")
+
+
+def test_what_ended_with_its_source_in_a_former_inbox_is_known_when_that_is_the_inbox_again(context):
+    """Else the file would be transcribed once more."""
+    whereabouts.held(context, Held(new_of(context)))
+    context.ledger.update(context.ledger.get(1), state=State.CANCELLED)
+    whereabouts.held(context, Held(OLD))
+    assert places(context)["a.mp3"] == (State.CANCELLED, None)
+    assert context.ledger.latest("a.mp3").id == 1
 
 
 def test_a_strange_folder_is_refused_with_the_jobs_that_wait_and_adopted_once_they_do_not(context, log):

@@ -123,6 +123,23 @@ def test_paused_nothing_starts_until_resumed(make_daemon):
     assert daemon.stop() == 0
 
 
+def test_a_drain_of_a_paused_queue_says_so_once_and_goes_on_when_it_is_resumed(make_daemon):
+    """What waits has not ended, and nothing is wrong with the machine: a person has paused it, and knows how to go on."""
+    daemon = make_daemon()
+    speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    daemon.state.mkdir()
+    ledger = Ledger.open(daemon.state / "ledger.db")
+    ledger.set_fact("paused", True)
+    ledger.close()
+    daemon.start("--drain")
+    daemon.wait_log(f"no job starts until `sttd --root {daemon.root} resume`")
+    daemon.wait_state(State.QUEUED)
+    assert daemon.sttd("resume").returncode == 0
+    assert daemon.wait() == 0
+    assert daemon.job().state is State.DONE
+    assert sum("is paused" in line for line in daemon.log) == 1
+
+
 def test_a_second_daemon_on_the_same_folders_is_refused(make_daemon, tmp_path):
     """Exit 3 and a sentence, for the state folder and for the inbox alone."""
     daemon = make_daemon()

@@ -25,10 +25,17 @@ def test_a_daemon_in_the_foreground_ends_with_its_terminal(make_daemon):
     os.close(master)
 
 
-def test_a_daemon_without_a_terminal_reloads_and_goes_on(make_daemon):
-    daemon = make_daemon().start()
+def test_a_daemon_without_a_terminal_reloads_and_goes_on(make_daemon, tmp_path):
+    """A file that cannot be used is refused, and the configuration stays what it was."""
+    config = tmp_path / "sttd.toml"
+    config.touch()
+    daemon = make_daemon().start("--config", str(config))
     daemon.wait_log("watches")
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait_log("configuration loaded again")
+    config.write_text("[pool]\nworkers = " + "[" * 10_000)
+    assert daemon.sttd("--config", str(config), "check-config").returncode == 2
+    daemon.process.send_signal(signal.SIGHUP)  # the old one is kept
+    daemon.wait_log("the configuration is not changed, because the new one is bad")
     assert daemon.stop() == 0

@@ -24,6 +24,7 @@ from tests.harness import PATIENCE, Daemon, wait_for
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EMFILE", "ENOMEM")
 CALLS = 2  # how many calls of a thread fail
+DETACHING = 1.0  # seconds; less than the pool gives to a worker that it has killed
 CLIPS = ("clip01", "clip04", "clip06")
 
 
@@ -36,6 +37,7 @@ class Step:
     )
     # {staging} its folder of results
     said: str = "status"  # where it must be said; "log": it is one file's trouble; "": nothing is held up by it
+    alone: tuple[str, ...] = ()  # errors that are one file's trouble though others at this step hold everybody up
 
 
 STEPS = (
@@ -46,7 +48,7 @@ STEPS = (
     Step("source: open", "openat", "inbox/{name}", "log"),
     Step("source: read", "pread64", "inbox/{name}", "log"),
     Step("checkpoint: folder", "mkdir", "state/work/{n}"),
-    Step("checkpoint: open", "openat", "state/work/{n}/0.jsonl"),
+    Step("checkpoint: open", "openat", "state/work/{n}/0.jsonl", alone=("EACCES",)),
     Step("checkpoint: write", "write", "state/work/{n}/0.jsonl"),
     Step("checkpoint: sync", "fsync", "state/work/{n}/0.jsonl"),
     Step("checkpoint: remove", "unlink", "state/work/{n}/0.jsonl", ""),
@@ -116,13 +118,23 @@ class Bench:
             wait_for(lambda: all(map(self._is_traced, pids)), "strace has them all")
             yield
         finally:
-            tracer.send_signal(signal.SIGINT)
-            try:
-                tracer.wait(PATIENCE / 10)
-            except subprocess.TimeoutExpired:
-                tracer.kill()  # seen once, for no reason that was found; those that it traces go on
-                tracer.wait(PATIENCE / 10)
+            self._let_go(tracer)
             tracer.stderr.close()
+
+    @staticmethod
+    def _let_go(tracer: subprocess.Popen[str]) -> None:
+        """Whom strace has go on.
+
+        strace waits without end for a process of several threads that exits in this moment, as a worker does after an error of
+        the machine: the end of its first thread is told only when the others were waited for. Until strace is gone that
+        process can neither be killed nor be waited for, and the daemon would say so.
+        """
+        tracer.send_signal(signal.SIGINT)
+        try:
+            tracer.wait(DETACHING)
+        except subprocess.TimeoutExpired:
+            tracer.kill()
+            tracer.wait(PATIENCE)
 
     @staticmethod
     def _is_traced(pid: int) -> bool:
@@ -156,7 +168,7 @@ class Bench:
             *(["a private name is left"] if list(daemon.inbox.glob(".sttd-*.filing")) else []),
             *(["not said"] if step.said and not said else []),
             *([f"said {len(said)} times"] if len(said) > 1 else []),
-            *(["STATUS= says nothing"] if step.said == "status" and not told else []),
+            *(["STATUS= says nothing"] if step.said == "status" and error not in step.alone and not told else []),
             *(["a traceback"] if any("Traceback" in line for line in daemon.log[lines:]) else []),
         ]
         return "; ".join(problems) or f"good: {self.injected()} calls failed, {job.attempt} submissions"

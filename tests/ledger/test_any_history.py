@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -72,17 +73,20 @@ class History(RuleBasedStateMachine):
 
     @rule(now=times)
     def whose_turn(self, now):
-        waiting = [job for job in self.jobs.values() if job.state is State.QUEUED and job.not_before <= now]
-        owners = {job.owner for job in self.jobs.values() if job.state is State.QUEUED}
+        self.ledger.end_waits(now)
+        over = [job for job in self.jobs.values() if job.state is State.QUEUED and job.not_before <= now]
+        self.jobs |= {job.id: dataclasses.replace(job, not_before=min(job.not_before, 0.0)) for job in over}
+        waiting = [job for job in self.jobs.values() if job.state is State.QUEUED and job.not_before <= 0]
+        owners = {job.owner for job in waiting}
         assert self.ledger.waiting_owners() == sorted(owners)
         for owner in owners:
             own = [job for job in waiting if job.owner == owner]
             fresh = sorted((job.queued_at, job.id) for job in own if not job.service)
             served = sorted((job.queued_at, job.id) for job in own if job.service)
             for queue, order in (("fresh", fresh), ("served", served)):
-                turn = self.ledger.next_job(owner, queue, now)
+                turn = self.ledger.next_job(owner, queue)
                 assert (turn and turn.id) == (order[0][1] if order else None)
-                second = self.ledger.next_job(owner, queue, now, [number for _, number in order[:1]])
+                second = self.ledger.next_job(owner, queue, [number for _, number in order[:1]])
                 assert (second and second.id) == (order[1][1] if len(order) > 1 else None)
 
     @invariant()

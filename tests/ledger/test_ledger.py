@@ -128,13 +128,18 @@ def test_in_each_queue_of_an_owner_the_job_that_waits_longest_is_next(ledger):
     other = ledger.add("other.mp3", Identity(SOUND.size, SOUND.mtime_ns, 1000), 5.0)
     little = ledger.add("little.mp3", SOUND, 2.0, service=5.0)
     much = ledger.add("much.mp3", SOUND, 1.0, service=50.0)
+    soon = ledger.add("soon.mp3", Identity(SOUND.size, SOUND.mtime_ns, 1001), 1.0, not_before=31.0)
+    ledger.end_waits(30.0)
     assert ledger.waiting_owners() == [-1, 1000]
-    assert ledger.next_job(-1, "fresh", 30.0).id == early.id
-    assert ledger.next_job(-1, "fresh", 30.0, {early.id}).id == late.id
-    assert ledger.next_job(-1, "served", 30.0).id == much.id
-    assert ledger.next_job(-1, "served", 30.0, {much.id}).id == little.id
-    assert ledger.next_job(-1, "fresh", 30.0, {early.id, late.id}) is None
-    assert ledger.next_job(1000, "fresh", 30.0).id == other.id
+    assert ledger.next_job(-1, "fresh").id == early.id
+    assert ledger.next_job(-1, "fresh", {early.id}).id == late.id
+    assert ledger.next_job(-1, "served").id == much.id
+    assert ledger.next_job(-1, "served", {much.id}).id == little.id
+    assert ledger.next_job(-1, "fresh", {early.id, late.id}) is None
+    assert ledger.next_job(1000, "fresh").id == other.id
+    assert ledger.next_job(1001, "fresh") is None
+    ledger.end_waits(31.0)
+    assert ledger.next_job(1001, "fresh").id == soon.id
 
 
 def test_only_the_latest_answers_are_kept(ledger, monkeypatch):

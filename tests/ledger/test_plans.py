@@ -10,8 +10,8 @@ from sttd.job import Identity, State
 from sttd.ledger import Ledger
 
 QUERIES = {
-    "whose turn, new ones": lambda ledger, job: ledger.next_job(0, "fresh", 5.0),
-    "whose turn, the others": lambda ledger, job: ledger.next_job(0, "served", 5.0),
+    "whose turn, new ones": lambda ledger, job: ledger.next_job(0, "fresh"),
+    "whose turn, the others": lambda ledger, job: ledger.next_job(0, "served"),
     "whose files wait": lambda ledger, job: ledger.waiting_owners(),
     "peers of a size": lambda ledger, job: ledger.has_peers(job, "key"),
     "peers without a hash": lambda ledger, job: ledger.unhashed_peers(job, "key", 4),
@@ -24,6 +24,7 @@ QUERIES = {
     "jobs that twins wait for": lambda ledger, job: ledger.originals(0, 64),
     "sources that are looked for": lambda ledger, job: ledger.looked_for(),
     "waiting for a twin": lambda ledger, job: ledger.waiting_for(job.id),
+    "some half filed": lambda ledger, job: ledger.planned(5, 10),
     "half filed": lambda ledger, job: ledger.unfinished(),
     "sources that jobs wait for": lambda ledger, job: list(ledger.waiting_sources()),
     "running at the start": lambda ledger, job: ledger.jobs([State.RUNNING], newest=False),
@@ -35,6 +36,7 @@ QUERIES = {
     "to forget": lambda ledger, job: ledger.forget([job.id], 9.0, 9.0),
     "files that are needed": lambda ledger, job: ledger.needed_sources(),
     "files that are to go": lambda ledger, job: ledger.give_up_sources(["/archive/a.mp3"]),
+    "waits that are over": lambda ledger, job: ledger.end_waits(5.0),
     "waits that are too long": lambda ledger, job: ledger.clamp_waits(5.0, 5.0),
     "a step": lambda ledger, job: ledger.update(job, state=State.RUNNING),
 }

@@ -18,10 +18,12 @@ from hypothesis import given, strategies as st
 from sttd import outbox
 from sttd.config import Config, Output, Paths
 from sttd.errors import SttdError
+from sttd.fs.folder import Folder
 from sttd.job import Job
 from sttd.outbox import names
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
+from sttd.outbox.place import place
 from sttd.part import Options, Segment, asked
 
 SAID = (Segment(0.5, 59.9996, "hello --> <b> & \n\n world", -0.2, 1.1, 0.01, 0.0, "en"),
@@ -197,6 +199,26 @@ def other_disk():
     folder.mkdir()
     yield folder
     shutil.rmtree(folder)
+
+
+def test_a_flood_into_one_folder_of_another_disk_does_not_read_that_folder_for_each_file(
+    tmp_path, other_disk, monkeypatch
+):
+    """It is read where an earlier try may have been killed between the copy and the end of the move: its name is taken then."""
+    listed = []
+    real = Folder.names
+    monkeypatch.setattr(Folder, "names", lambda folder: listed.append(folder.path) or real(folder))
+    with Folder.open(tmp_path) as source, Folder.open(other_disk) as target:
+        for number in range(20):
+            (tmp_path / f"{number}.mp3").write_text(str(number))
+            assert place(source, f"{number}.mp3", target, f"call {number}.mp3") == f"call {number}.mp3"
+        assert listed == []
+        (tmp_path / "again.mp3").write_text("7")
+        os.utime(tmp_path / "again.mp3", ns=(0, (other_disk / "call 7.mp3").stat().st_mtime_ns))
+        assert place(source, "again.mp3", target, "call 7.mp3") == "call 7.mp3"
+        assert listed == [str(other_disk)]
+    assert len(list(other_disk.iterdir())) == 20
+    assert not list(tmp_path.glob("*.mp3"))
 
 
 @pytest.mark.parametrize("step", [100, 1000, 10**6, 10**7, 10**9, 2 * 10**9])

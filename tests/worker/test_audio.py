@@ -321,16 +321,17 @@ def test_an_error_of_the_disk_is_no_fault_of_the_file(tmp_path, said, monkeypatc
     """FFmpeg takes it for the end; half a transcript that says nothing would be the result."""
     audio = np.tile(said.audio, 8)
     path = speech.encode(tmp_path / f"x.{kind}", audio)
-    real, count = os.pread, itertools.count()
+    real, count, places = os.pread, itertools.count(), []
 
-    def pread(*args):
+    def pread(handle, length, place):
         if next(count) >= reads:
+            places.append(place)
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return real(*args)
+        return real(handle, length, place)
 
     monkeypatch.setattr(os, "pread", pread)
     failed = failure(path)
-    assert (failed.cause, failed.retriable) == (Cause.UNREADABLE, True)
+    assert (failed.cause, failed.retriable, failed.unread) == (Cause.UNREADABLE, True, places[0])
     assert "Input/output error" in failed.message
 
 

@@ -37,6 +37,7 @@ class SourceFile:
         """
         self.name = "recording" + _suffix(path)
         self.error: OSError | None = None  # the first one while reading
+        self._unread = 0  # the byte that it came at
         self._identity = (size, mtime_ns)
         self._at = 0
         self.alive = alive
@@ -60,7 +61,8 @@ class SourceFile:
         try:
             data = os.pread(self._fd, count if count >= 0 else self._identity[0], self._at)
         except OSError as error:
-            self.error = self.error or error
+            if self.error is None:
+                self.error, self._unread = error, self._at
             raise
         for at, right in self._amended:
             data = _overlaid(data, at - self._at, right)
@@ -100,10 +102,10 @@ class SourceFile:
         """That all reads went well, whatever FFmpeg made of them.
 
         Raises:
-            PartFailed: UNREADABLE.
+            PartFailed: UNREADABLE, with the place.
         """
         if self.error is not None:
-            raise _unreadable(self.error) from self.error
+            raise _unreadable(self.error, self._unread) from self.error
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -147,5 +149,6 @@ def _not_opened(path: str, error: OSError) -> PartFailed:
     return _unreadable(error)
 
 
-def _unreadable(error: OSError) -> PartFailed:
-    return PartFailed(Cause.UNREADABLE, f"the file could not be read: {error.strerror or error}", retriable=True)
+def _unreadable(error: OSError, place: int = 0) -> PartFailed:
+    text = f"the file could not be read: {error.strerror or error}"
+    return PartFailed(Cause.UNREADABLE, text, retriable=True, unread=place)

@@ -1,0 +1,79 @@
+"""A damaged row costs its own job at most: whatever stands in a column, all other jobs go on, and the damage is named."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sqlite3
+
+import pytest
+
+from sttd.cli import figures, plain
+from sttd.daemon import dispatch, sweep
+from sttd.job import Identity, State
+from sttd.ledger import Ledger
+from sttd.ledger.rows import COLUMNS
+
+IMPOSSIBLE = (b"\xff\xfe", "odd", "[" * 100_000, -7, 1.5, b"")
+FEW = {
+    "service": (b"\xff", "odd"),
+    "state": (b"\xff", "odd", 7),
+    "overrides": ("{", "[]", '{"model": 5}', '{"odd": null}', b"\xff", 5),
+}
+
+
+def damage(path, number: int, column: str, value) -> None:
+    """As a person would with `sqlite3`."""
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, number))
+
+
+@pytest.mark.parametrize("column", [name for name in COLUMNS if name != "id"])
+def test_an_impossible_value_holds_up_neither_the_loop_nor_a_start_nor_a_command(stations, column):
+    """The job of that row fails, or goes on without the value; the next one has its turn."""
+    context, _ = stations
+    ledger = context.ledger
+    for value in FEW.get(column, IMPOSSIBLE):
+        bad = ledger.add(f"bad {value!r:.9}.mp3", Identity(10, 1), 1.0)
+        damage(ledger.path, bad.id, column, value)
+        good = ledger.add(f"good {value!r:.9}.mp3", Identity(10, 2), 2.0)
+        with contextlib.closing(Ledger.open_readonly(ledger.path)) as reader:  # `status` and `jobs`
+            assert len([plain.job_line(job) for job in reader.each()]) == good.id
+            assert figures.line([figures.job(job) for job in reader.jobs()])
+            assert reader.counts()[State.QUEUED] >= 1
+        sweep.recover(context)
+        sweep.sweep(context)
+        sweep.clamp_waits(context)
+        ledger.end_waits(math.inf)
+        turns: set[int] = set()
+        for _ in range(4):  # a round that only makes a row whole gives nobody a turn
+            picked = dispatch.pick(context, turns)
+            turns |= {picked[1].id} if picked is not None else set()
+        row = ledger.get(bad.id)
+        assert good.id in turns
+        assert (bad.id in turns) == (row.state is State.QUEUED)
+        assert row.state is State.QUEUED or (row.state is State.FAILED and column in row.error)
+        with contextlib.closing(sqlite3.connect(ledger.path)) as db, db:
+            db.execute("UPDATE jobs SET state = 'cancelled', plan = NULL")
+    sweep.tell_damage(context)
+    assert not ledger.mended
+
+
+@pytest.mark.parametrize("column", ["overrides", "outputs", "error", "language", "location"])
+def test_a_job_that_has_ended_stays_what_it_is_without_what_was_lost(stations, column):
+    context, _ = stations
+    job = context.ledger.add("a.mp3", Identity(10, 1), 1.0, state=State.DONE, outputs=("/t/a.txt",), finished_at=2.0)
+    damage(context.ledger.path, job.id, column, b"\xff\0")
+    row = context.ledger.get(job.id)
+    assert row.state is State.DONE
+    assert column in row.error
+    assert context.ledger.get(job.id) == row
+    assert [each.id for each in context.ledger.mended] == [job.id]
+
+
+def test_a_fact_that_is_no_json_is_as_if_it_had_never_been_stored(stations):
+    context, _ = stations
+    context.ledger.set_fact("paused", True)
+    with contextlib.closing(sqlite3.connect(context.ledger.path)) as db, db:
+        db.execute("UPDATE facts SET value = '{' WHERE name = 'paused'")
+    assert context.ledger.fact("paused", default=False) is False
