@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sttd.part import Options
-from sttd.worker.audio import heads, lengths, tracks
+from sttd.worker.audio import heads, lengths, protection, tracks
 from sttd.worker.audio.container import open_container
 from sttd.worker.audio.recording import Stream, too_long
 from sttd.worker.audio.source_file import SourceFile
@@ -29,6 +29,7 @@ def open_recording(
     """
     file = SourceFile(path, size, mtime_ns, alive)
     try:
+        protection.check(file)
         head = heads.look(file)
         file.seek(0)
         container = open_container(file)

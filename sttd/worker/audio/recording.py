@@ -34,6 +34,8 @@ _COUNTED = set(
 _BLOCK = SAMPLE_RATE  # samples of a block at least
 _WIND_INTERVAL = 1.0  # seconds between two reports
 _DEAD_END = 64  # errors of the container in a row, without a packet between them
+_NEARLY_ALL = 0.9  # of the packets
+_WORTH = 60.0  # seconds without damage that are worth a transcript, though nearly all of the rest is damaged
 _LOUDEST = 16.0  # full scale is 1; what is beyond this is damage, and would make the features infinite
 
 
@@ -243,7 +245,17 @@ class Stream:
             if damaged:
                 text = f"nothing of it can be decoded ({damaged} damaged packets)"
             raise PartFailed(Cause.BAD_FILE, f"there is no sound in the file: {text}; {REMEDY}")
+        self._check_damage()
         self._seconds = samples / SAMPLE_RATE
+
+    def _check_damage(self) -> None:
+        """What is damaged, or encrypted in a way that nothing tells of, gives a packet by chance now and then."""
+        packets, damaged = (sum(each) for each in zip(*((s.packets, s.damaged) for s in self._sounds), strict=True))
+        if damaged > _NEARLY_ALL * packets and max(sound.whole for sound in self._sounds) < _WORTH:
+            text = (
+                f"nearly nothing of the sound can be decoded ({damaged} of {packets} packets are damaged, or protected)"
+            )
+            raise PartFailed(Cause.BAD_FILE, f"{text}; {REMEDY}")
 
     def _ends_early(self) -> bool:
         told = self._promise

@@ -41,6 +41,8 @@ class Sound:
         self.packets = 0  # that were decoded, or could not be
         self.damaged = 0  # of these
         self.first_damage = 0.0  # seconds
+        self.whole = 0.0  # seconds of the longest stretch without damage
+        self._since = 0.0  # seconds; where the present one begins
         self.start = 0.0  # seconds; where its first sample belongs
         self._clock = clock
         self._mono = Mono16k()
@@ -81,6 +83,7 @@ class Sound:
         if not self.damaged:
             self.first_damage = self.at
         self.damaged += 1
+        self._since = self.at
 
     def _place(self, frame: AudioFrame, after: float | None) -> Iterator[Array]:
         silence = self.timeline.place(self._stamp, after, frame.samples / frame.sample_rate, self.at)
@@ -112,6 +115,7 @@ class Sound:
                 self.count_damage()
             return
         self.packets += 1
+        self.whole = max(self.whole, self.at - self._since)
         for frame in frames:
             if not rates.possible(frame.sample_rate):  # the head of a frame is damaged
                 self.count_damage()

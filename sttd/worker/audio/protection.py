@@ -1,0 +1,146 @@
+"""Recordings that are protected against copying are told before they are decoded: noise, or nothing, would come of them.
+
+Each format marks its protection in the open: ISO/IEC 14496-12, 8.12 (protected sample entries, Apple's and Audible's own); the
+encryption objects in the head of ASF (Windows Media DRM, PlayReady); Matroska's ContentEncryption; the scrambling bits of
+MPEG transport streams (ISO/IEC 13818-1, 2.4.3.3) and of the sectors of DVDs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from sttd.part import Cause
+from sttd.worker.audio.source_file import SourceFile
+from sttd.worker.errors import PartFailed
+
+_LOOK = 256 * 1024  # bytes of a head
+# kinds of sound in an MP4
+_ENTRIES = {b"drms": "Apple's DRM (FairPlay)", b"aavd": "Audible's DRM", b"enca": "DRM (an encrypted MP4)"}
+_INSIDE = (b"moov", b"trak", b"mdia", b"minf", b"stbl")  # boxes on the way to these
+_BOXES = 10_000  # looked at, at most
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_OBJECTS = [
+    bytes.fromhex(each)
+    for each in (
+        "fbb3112223bdd211b4b700a0c955fc6e",  # Content Encryption
+        "14e68a292226174cb935dae07ee9289c",  # Extended Content Encryption
+        "338505438169e6499b74ad12cb86d58c",  # Advanced Content Encryption
+    )
+]
+_PLACES, _PIECE = 8, 64 * 1024  # of a stream without a head, that are looked at
+_NEARLY_ALL = 0.95  # of a transport stream's packets: recordings begin before the receiver has the key
+_SOME = 0.3  # of a DVD's sectors with sound: only a part of them is scrambled
+
+
+def check(file: SourceFile) -> None:
+    """Look for a mark of protection.
+
+    Raises:
+        PartFailed: BAD_FILE; there is one.
+        OSError: the file cannot be read.
+    """
+    head = _read(file, 0, _LOOK)
+    for is_one, protection in _KINDS:
+        if is_one(head):
+            found = protection(file, head)
+            if found:
+                text = f"the recording is protected by {found}, and can be decoded only with its key"
+                raise PartFailed(Cause.BAD_FILE, f"{text}; export it with its seller's program, without protection")
+
+
+def _iso(file: SourceFile, _: bytes) -> str:
+    kinds = [kind for kind in _sample_entries(file) if kind in _ENTRIES]
+    return _ENTRIES[kinds[0]] if kinds else ""
+
+
+def _sample_entries(file: SourceFile) -> Iterator[bytes]:
+    """The kind of each track of an MP4."""
+    regions, looked = [(0, file.seek(0, os.SEEK_END))], 0
+    while regions:
+        position, end = regions.pop()
+        while position + 8 <= end and looked < _BOXES:
+            looked += 1
+            head = _read(file, position, 32)
+            if len(head) < 8:
+                break
+            length, name = struct.unpack_from(">I4s", head)
+            body = position + 8
+            if length == 1 and len(head) >= 16:
+                length, body = struct.unpack_from(">Q", head, 8)[0], position + 16
+            length = length or end - position
+            if name == b"stsd":
+                yield head[20:24]
+            elif name in _INSIDE:
+                regions.append((body, min(end, position + length)))
+            if length < 8:
+                break
+            position += length
+
+
+def _asf(_: SourceFile, head: bytes) -> str:
+    size = struct.unpack_from("<Q", head, 16)[0]
+    return "Windows Media DRM" if any(each in head[:size] for each in _ASF_OBJECTS) else ""
+
+
+def _matroska(_: SourceFile, head: bytes) -> str:
+    for found in re.finditer(rb"\x50\x33\x81\x01.{0,8}\x50\x35", head, re.DOTALL):  # type: encryption; its parameters
+        kind = head.rfind(b"\x83\x81", 0, found.start())  # TrackType of the same track
+        if kind >= 0 and head[kind + 2] == 2:
+            return "DRM (an encrypted Matroska or WebM)"
+    return ""
+
+
+def _transport_stream(file: SourceFile, head: bytes) -> str:
+    for size in (188, 192, 204):
+        begin = size - 188 if size == 192 else 0
+        if all(head[at] == 0x47 for at in range(begin, min(len(head), 8 * size), size)):
+            share = _share(file, partial(_scrambled_packets, size))
+            return "the scrambling of pay television" if share > _NEARLY_ALL else ""
+    return ""
+
+
+def _scrambled_packets(size: int, data: bytes) -> Iterator[bool]:
+    first = next((at for at in range(size) if data[at : at + 3 * size : size] == b"GGG"), len(data))
+    for at in range(first, len(data) - 4, size):
+        pid = (data[at + 1] & 0x1F) << 8 | data[at + 2]
+        is_table = pid < 0x20 or pid == 0x1FFF  # these are never scrambled; others have a payload where the bit says so
+        if data[at] == 0x47 and not is_table and data[at + 3] & 0x10:
+            yield bool(data[at + 3] & 0xC0)
+
+
+def _dvd(file: SourceFile, _: bytes) -> str:
+    return "a DVD's scrambling (CSS)" if _share(file, _scrambled_sectors) > _SOME else ""
+
+
+def _scrambled_sectors(data: bytes) -> Iterator[bool]:
+    for at in range(data.find(b"\0\0\1\xba"), len(data) - 24, 2048):
+        if data[at + 14 : at + 17] == b"\0\0\1" and (data[at + 17] == 0xBD or 0xC0 <= data[at + 17] < 0xE0):
+            yield bool(data[at + 20] & 0x30)
+
+
+def _share(file: SourceFile, marks: Callable[[bytes], Iterator[bool]]) -> float:
+    """Of what `marks` finds in some places of the file, how much is scrambled; the least of all places."""
+    size, shares = file.seek(0, os.SEEK_END), []
+    for number in range(_PLACES):
+        found = list(marks(_read(file, size * number // _PLACES // 2048 * 2048, _PIECE)))
+        if found:
+            shares.append(sum(found) / len(found))
+    return min(shares, default=0.0)
+
+
+def _read(file: SourceFile, at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)
+
+
+_KINDS: tuple[tuple[Callable[[bytes], bool], Callable[[SourceFile, bytes], str]], ...] = (
+    (lambda head: head[4:8] == b"ftyp", _iso),
+    (lambda head: head.startswith(_ASF) and len(head) >= 24, _asf),
+    (lambda head: head.startswith(b"\x1aE\xdf\xa3"), _matroska),
+    (lambda head: head[:1] == b"G" or head[4:5] == b"G", _transport_stream),
+    (lambda head: head.startswith(b"\0\0\1\xba"), _dvd),
+)
