@@ -15,7 +15,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-from sttd.worker.audio import mp3
+from sttd.worker.audio import avi, mp3
 from sttd.worker.audio.heads import Head
 from sttd.worker.audio.source_file import SourceFile
 
@@ -26,6 +26,7 @@ _BY_SIZE = {"sln", "mulaw", "alaw", "gsm", "voc"}  # the same number of bytes fo
 _SEGMENT, _INFO, _DURATION = b"\x18\x53\x80\x67", b"\x15\x49\xa9\x66", (b"\x44\x89\x84", b"\x44\x89\x88")  # of Matroska
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of ASF
 _BROADCAST = 1  # flag there: written before anything was known
+_UNKNOWN = 0xFFFF_FFFF
 _PAGES = 8  # of an Ogg file that are looked at
 
 
@@ -84,13 +85,11 @@ def _of_track(container: InputContainer, track: Any, file: SourceFile) -> Promis
 def _avi(file: SourceFile, index: int) -> Promise | None:
     """By the track's own head; what FFmpeg says of a file that was cut off is what is left."""
     data = _read(file, 0, _LOOK)
-    size, heads = struct.unpack_from("<I", data, 4)[0], data.split(b"strh")[1:]
-    if size in (0, 0xFFFF_FFFF) or len(heads) <= index or len(heads[index]) < 40:
+    size, found = struct.unpack_from("<I", data, 4)[0], avi.track(data, index)
+    if size in (0, _UNKNOWN) or found is None or found.length in (0, _UNKNOWN):
         return None  # written into a pipe, or never finished
-    scale, rate, start, length = struct.unpack_from("<4I", heads[index], 24)
-    if not scale or not rate or length in (0, 0xFFFF_FFFF):
-        return None
-    return Promise((start + length) * scale / rate, is_cut=size + 8 > _size(file))
+    seconds = (found.start + found.length) * found.scale / found.rate
+    return Promise(seconds, is_cut=size + 8 > _size(file))
 
 
 def _matroska(file: SourceFile, whole: float) -> Promise | None:

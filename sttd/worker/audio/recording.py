@@ -16,6 +16,7 @@ import numpy.typing as npt
 from av.container import InputContainer
 
 from sttd.part import SAMPLE_RATE, Cause, Options
+from sttd.worker.audio import avi
 from sttd.worker.audio.container import REMEDY, open_container
 from sttd.worker.audio.heads import Head
 from sttd.worker.audio.lengths import Promise
@@ -186,7 +187,7 @@ class Stream:
             is_stamped=self._container.format.name not in _COUNTED,
             wraps=self._container.format.name in {"mpegts", "mpeg"},
         )
-        self._sounds = [Sound(track, clock, self._options.max_gap) for track in tracks]
+        self._sounds = [Sound(track, clock, self._options.max_gap, self._places(track)) for track in tracks]
         if len(tracks) == 1:
             (sound,) = self._sounds
             for packet in self._packets(tracks):
@@ -207,6 +208,18 @@ class Stream:
             for samples in sound.finish():
                 mixer.put(number, samples, round(sound.start * SAMPLE_RATE))
         yield from mixer.finish()
+
+    def _places(self, track: Any) -> avi.Places | None:
+        if self._container.format.name != "avi":
+            return None
+        here = self._file.tell()
+        try:
+            return avi.places(self._file, track.index)
+        except OSError:
+            self._file.check_read()
+            raise
+        finally:
+            self._file.seek(here)
 
     def _reopen(self) -> None:
         """From the beginning once more."""

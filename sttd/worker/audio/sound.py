@@ -12,6 +12,7 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
 from sttd.worker.audio import rates
+from sttd.worker.audio.avi import Places
 from sttd.worker.audio.resample import Mono16k
 from sttd.worker.audio.timeline import Timeline
 
@@ -35,7 +36,7 @@ class Clock:
 class Sound:
     """Fed with a track's packets in order, it gives the track's samples: 16 kHz, mono, silence where there is a hole."""
 
-    def __init__(self, track: Any, clock: Clock, max_gap: float) -> None:
+    def __init__(self, track: Any, clock: Clock, max_gap: float, places: Places | None = None) -> None:
         self.track = track
         self.timeline = Timeline(max_gap)
         self.packets = 0  # that were decoded, or could not be
@@ -45,6 +46,10 @@ class Sound:
         self._since = 0.0  # seconds; where the present one begins
         self.start = 0.0  # seconds; where its first sample belongs
         self._clock = clock
+        self._places = places or Places()
+        self._told = (
+            self._places.start or None
+        )  # seconds where the next frame belongs, where something beside stamps says so
         self._mono = Mono16k()
         self._pending: AudioFrame | None = None  # the latest frame: the next one's stamp says whether its own is right
         self._stamp: float | None = None  # of that frame
@@ -63,6 +68,7 @@ class Sound:
             packet: of this track.
             front: seconds where the other tracks are; one that begins much later than they do begins there.
         """
+        self._told = self._places.holes.get(packet.pos, self._told)
         for frame in self._decode(packet):
             after = self._stamp_of(frame)
             if self._pending is not None:
@@ -93,9 +99,10 @@ class Sound:
 
     def _stamp_of(self, frame: AudioFrame) -> float | None:
         """A frame's time in seconds from the container's beginning."""
+        told, self._told = self._told, None
         seconds = frame.time if self._clock.is_stamped else None
         if seconds is None:
-            return None
+            return told
         stamp = float(seconds) - self._clock.begin
         return stamp - round((stamp - self.at) / _WRAP) * _WRAP if self._clock.wraps else stamp
 

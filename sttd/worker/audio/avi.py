@@ -1,0 +1,86 @@
+"""Where the sound of an AVI file belongs: it has no time stamps, and FFmpeg puts each packet behind the one before.
+
+A track that begins late, or has a hole, says so in two ways: the start in its head, and empty chunks in the index, each of
+which stands for as much time as a chunk with sound (Microsoft's "AVI RIFF File Reference").
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sttd.worker.audio.source_file import SourceFile
+
+_LOOK = 256 * 1024  # bytes of the head
+_MOST = 256 * 2**20  # bytes of an index; a chunk has 16
+_ENTRY = np.dtype([("name", "S4"), ("flags", "<u4"), ("at", "<u4"), ("size", "<u4")])
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What the head of a track says. Times are counted in `scale` / `rate` seconds."""
+
+    scale: int
+    rate: int
+    start: int
+    length: int  # 0 or 2**32 - 1: not known
+    size: int  # bytes of a sample where all have the same; 0: a chunk is the unit
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Seconds at which packets of a track belong."""
+
+    start: float = 0.0  # the first one
+    holes: dict[int, float] = field(default_factory=dict)  # that follow a hole, by the packet's place in the file
+
+
+def track(head: bytes, index: int) -> Track | None:
+    """None: it is not there, or makes no sense."""
+    heads = head.split(b"strh")[1:]
+    if len(heads) <= index or len(heads[index]) < 52:
+        return None
+    scale, rate, start, length, _, _, size = struct.unpack_from("<7I", heads[index], 24)
+    return Track(scale, rate, start, length, size) if scale and rate else None
+
+
+def places(file: SourceFile, index: int) -> Places:
+    """Of the track with that number, counted over all kinds of tracks.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    head = _read(file, 0, _LOOK)
+    found, movi = track(head, index), head.find(b"movi")
+    if found is None or movi < 4:
+        return Places()
+    start, end = found.start * found.scale / found.rate, _end(head, movi)
+    index_head = _read(file, end, 8)
+    if index_head[:4] != b"idx1" or len(index_head) < 8 or found.size:
+        return Places(start)
+    data = _read(file, end + 8, min(_MOST, struct.unpack_from("<I", index_head, 4)[0]))
+    return Places(start, _holes(data, f"{index:02}wb".encode(), movi, found))
+
+
+def _end(head: bytes, movi: int) -> int:
+    """Where the list of the chunks ends, and the index begins; it has an even length."""
+    length: int = struct.unpack_from("<I", head, movi - 4)[0]
+    return movi + length + length % 2
+
+
+def _holes(data: bytes, name: bytes, movi: int, found: Track) -> dict[int, float]:
+    entries = np.frombuffer(data[: len(data) // _ENTRY.itemsize * _ENTRY.itemsize], _ENTRY)
+    base = 0 if len(entries) and entries["at"][0] > movi else movi  # some count from the file's beginning
+    mine = entries[entries["name"] == name]
+    is_empty = mine["size"] == 0
+    after = np.flatnonzero(~is_empty[1:] & is_empty[:-1]) + 1
+    return {
+        int(mine["at"][number]) + base + 8: (found.start + int(number)) * found.scale / found.rate for number in after
+    }
+
+
+def _read(file: SourceFile, at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)
