@@ -139,7 +139,7 @@ class Transcribe:
     )
     tracks: str = key(
         "auto",
-        "Audio tracks of a file: auto (the best one; where it is silent, others like it), all (mixed, by time), or a number.",
+        "Audio tracks of a file: auto (the best one; where it is silent for long, others like it), all (mixed, by time), or a number.",
         "tracks",
     )
     task: str = key(

@@ -68,13 +68,25 @@ def test_a_default_track_without_packets_is_passed_over(tmp_path, said):
         assert same(decode(path)[0], said)
 
 
-def test_who_speaks_on_another_track_while_the_first_is_silent_is_heard(tmp_path, said):
+def test_who_speaks_on_another_track_while_the_first_is_silent_for_long_is_heard(tmp_path, said):
     """Craig: one speaker a track."""
-    pause = np.zeros(2 * RATE, np.float32)
-    first, second = np.concatenate([said, pause, 0 * said]), np.concatenate([0 * said, pause, said])
+    pause, much = np.zeros(2 * RATE, np.float32), np.tile(said, 3)
+    first = np.concatenate([said, pause, 0 * much, pause, said])
+    second = np.concatenate([0 * said, pause, much, pause, 0 * said])
     heard, warnings = decode(write(tmp_path / "x.mkv", track(first), track(second)))
     assert same(heard, first + second)
     assert warnings == ["audio tracks 1, 2 of 2 were transcribed, each where those before it were silent"]
+
+
+@pytest.mark.parametrize("seconds", [2, 8])
+def test_in_a_pause_or_at_the_end_nobody_stands_in(tmp_path, said, seconds):
+    """An interpreter's track without a language: it talks on in each pause, and for longer."""
+    pause = np.zeros(seconds * RATE, np.float32)
+    floor = np.concatenate([pause, said, pause, said])
+    interpreter = np.resize(said[::-1], len(floor) + seconds * RATE)
+    heard, warnings = decode(write(tmp_path / "x.mkv", track(floor), track(interpreter)))
+    assert (same(heard[: len(floor)], floor), warnings) == (True, [ONLY.format(1, 2)])
+    assert not heard[len(floor) :].any()
 
 
 def test_a_translation_does_not_stand_in(tmp_path, said):
@@ -158,7 +170,12 @@ def test_a_track_that_ends_holds_nothing_up_and_one_that_begins_late_is_silent_b
 
 def test_a_track_that_comes_too_late_loses_nothing_but_its_place():
     heard = mixed(False, (0, 0.0, 40, 0), (1, 0.2, 5, 0), (0, 0.0, 5, 0))
-    assert runs(heard) == [(0.0, 30), (pytest.approx(0.2), 5), (0.0, 10)]
+    assert runs(heard) == [(0.0, 20), (pytest.approx(0.2), 5), (0.0, 20)]
+
+
+def test_a_track_that_ends_within_a_block_and_comes_back_keeps_its_place():
+    heard = mixed(True, (0, 0.1, 1.1, 0), (1, 0.0, 60, 0), (0, 0.0, 48.9, 0), (0, 0.1, 10, 0))
+    assert runs(heard) == [(pytest.approx(0.1), 1.1), (0.0, 48.9), (pytest.approx(0.1), 10)]
 
 
 def test_what_waits_to_be_mixed_is_bounded():
@@ -166,4 +183,4 @@ def test_what_waits_to_be_mixed_is_bounded():
     for _ in range(600):
         mixer.put(0, np.ones(RATE, np.float32), 0)
         assert sum(map(len, mixer.ready())) <= RATE + RATE // 4
-        assert sum(len(piece) for held in mixer._held for piece in held) <= 11.5 * RATE
+        assert sum(track.held for track in mixer._tracks) <= 21.5 * RATE

@@ -1,11 +1,13 @@
 """Several tracks of one recording become one, by time; pure.
 
-All together are added up. Else the first of them is the recording, and another one is heard where those before it are
-silent: in OBS's recordings the microphone may be on the second track, and a television programme may go on in another one.
+All together are added up. Else the first of them is the recording, and another one is heard where those before it have nothing
+for long: in OBS's recordings the microphone may be on the second track, and a television programme may go on in another one.
+Short pauses are left alone, for what the other track says in them may be a translation.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,66 +18,162 @@ from sttd.worker.audio.sound import APART
 
 Array = npt.NDArray[np.float32]
 
-_GRID = SAMPLE_RATE // 4  # samples that are taken from one track or another as a whole
+_GRID = SAMPLE_RATE // 4  # samples of a block, which is taken from one track as a whole
+_LONG = 40  # blocks (10 s) of silence after which another track is listened to, from the beginning of that silence on
 _SILENT = 1e-4  # full scale is 1: -80 dB, what codings make of digital silence
 _APART = round(APART * SAMPLE_RATE)
+
+
+class _Track:
+    """One track's samples that are still to be given, cut into blocks."""
+
+    def __init__(self) -> None:
+        self.start: int | None = None  # sample where it begins
+        self.end = 0  # sample after its last
+        self.is_heard = False  # it had sound
+        self.quiet = 0  # blocks without sound just before the first that is held
+        self.blocks: deque[Array] = deque()
+        self.loud: deque[bool] = deque()  # of each of them
+        self._rest: list[Array] = []  # of the block that is not full yet
+
+    @property
+    def held(self) -> int:
+        return sum(map(len, self.blocks)) + sum(map(len, self._rest))
+
+    def add(self, samples: Array) -> None:
+        """Behind what it has."""
+        self._rest.append(samples)
+        if sum(map(len, self._rest)) >= _GRID:
+            joined = np.concatenate(self._rest)
+            whole = len(joined) // _GRID * _GRID
+            for first in range(0, whole, _GRID):
+                self._keep(joined[first : first + _GRID])
+            self._rest = [joined[whole:]]
+
+    def flush(self) -> None:
+        """It has come to its end, for now: its last block is shorter."""
+        rest = np.concatenate([np.zeros(0, np.float32), *self._rest])
+        self._rest = []
+        if len(rest):
+            self._keep(rest)
+
+    def take(self) -> tuple[Array | None, bool]:
+        """The next block, and whether there is sound in it; None: there is none."""
+        if not self.blocks:
+            self.flush()
+        block, is_loud = (self.blocks.popleft(), self.loud.popleft()) if self.blocks else (None, False)
+        self.is_heard = self.is_heard or is_loud
+        self.quiet = 0 if is_loud else self.quiet + 1
+        return block, is_loud
+
+    def _keep(self, block: Array) -> None:
+        self.blocks.append(block)
+        self.loud.append(is_loud(block))
+
+
+def is_loud(samples: Array) -> bool:
+    return bool(np.abs(samples).max(initial=0.0) >= _SILENT)
 
 
 class Mixer:
     """Takes each track's samples as they come and gives the mixed ones, as soon as each track has come so far.
 
-    A track that falls behind by more than `APART` has ended, or makes a pause: it is silent, and what it still says later
-    goes on from there.
+    A track that falls behind by more than `APART` has ended, or makes a pause: it is silent. What it still says of earlier is
+    moved behind what was given.
     """
 
     def __init__(self, count: int, *, together: bool) -> None:
         self.used = [False] * count  # tracks that are heard in the result
-        self.heard = [False] * count  # tracks that have sound at all
         self._together = together
-        self._held: list[list[Array]] = [[] for _ in range(count)]
-        self._ends = [0] * count  # sample after the last that each has given
+        self._tracks = [_Track() for _ in range(count)]
         self._given = 0  # samples of the result
+        self._is_over = False
+
+    @property
+    def heard(self) -> list[bool]:
+        """Tracks that have sound at all."""
+        return [track.is_heard for track in self._tracks]
 
     @property
     def front(self) -> float:
         """Seconds where the track is that is furthest."""
-        return max(self._ends) / SAMPLE_RATE
+        return self._front / SAMPLE_RATE
+
+    @property
+    def _front(self) -> int:
+        return max(track.end for track in self._tracks)
 
     def put(self, number: int, samples: Array, start: int) -> None:
         """Samples of a track; `start` counts for its first ones: the place where they belong."""
-        place = self._ends[number] or start
-        place = max(place, self._given)
-        silence = place - max(self._ends[number], self._given)
+        track = self._tracks[number]
+        if track.start is None:
+            track.start = track.end = start
+        late = self._given - track.end
+        if late > 0 and not is_loud(samples):  # silence that was given already
+            track.end += min(late, len(samples))
+            samples = samples[late:]
+            late = self._given - track.end
+        if not len(samples):
+            return
+        place = max(track.end, self._given)
+        silence = place - self._given - track.held
         if silence > 0:
-            self._held[number].append(np.zeros(silence, np.float32))
-        self._held[number].append(samples)
-        self._ends[number] = place + len(samples)
+            track.add(np.zeros(silence, np.float32))
+        track.add(samples)
+        track.end = place + len(samples)
 
     def ready(self) -> Iterator[Array]:
-        """What can be given now."""
-        until = max(min(self._ends), max(self._ends) - _APART)
+        """What can be given now: as much is kept back as it takes to tell a long silence from a pause."""
+        until = max(min(track.end for track in self._tracks), self._front - _APART) - _LONG * _GRID
         while self._given + _GRID <= until:
             yield self._take(_GRID)
 
     def finish(self) -> Iterator[Array]:
         """The rest."""
-        while self._given < max(self._ends):
-            yield self._take(min(_GRID, max(self._ends) - self._given))
+        self._is_over = True
+        front = self._front
+        for track in self._tracks:
+            track.flush()
+        while self._given < front:
+            yield self._take(min(_GRID, front - self._given))
 
     def _take(self, count: int) -> Array:
-        pieces = [self._piece(number, count) for number in range(len(self._held))]
+        """The next block, of all tracks or of one."""
+        silent = [self._is_silent_for_long(track) for track in self._tracks]
+        ended = [track.end for track in self._tracks]
+        blocks = [track.take() for track in self._tracks]
         self._given += count
-        loud = [bool(np.abs(piece).max(initial=0.0) >= _SILENT) for piece in pieces]
-        self.heard = [before or now for before, now in zip(self.heard, loud, strict=True)]
         if self._together:
             self.used = self.heard
-            return np.asarray(np.sum(pieces, axis=0), np.float32)
-        chosen = loud.index(True) if any(loud) else 0
-        self.used[chosen] = self.used[chosen] or loud[chosen]
-        return pieces[chosen]
+            return np.asarray(np.sum([_padded(block, count) for block, _ in blocks], axis=0), np.float32)
+        chosen = self._choose(silent, ended, [is_loud for _, is_loud in blocks])
+        self.used[chosen] = self.used[chosen] or blocks[chosen][1]
+        return _padded(blocks[chosen][0], count)
 
-    def _piece(self, number: int, count: int) -> Array:
-        """The next samples of a track, with silence where it has none."""
-        found = np.concatenate([np.zeros(0, np.float32), *self._held[number]])
-        self._held[number] = [found[count:]] if len(found) > count else []
-        return np.pad(found[:count], (0, max(0, count - len(found))))
+    def _choose(self, silent: list[bool], ended: list[int], loud: list[bool]) -> int:
+        """The number of the track that is heard in the block behind which `_given` is."""
+        last = None  # the first one that only makes a pause
+        for number, track in enumerate(self._tracks):
+            if loud[number]:
+                begins = last is not None and (track.start or 0) >= ended[last] - SAMPLE_RATE
+                if last is None or begins:  # a programme that goes on where the other one ends
+                    return number
+            elif not silent[number] and last is None:
+                last = number
+        return last or 0
+
+    def _is_silent_for_long(self, track: _Track) -> bool:
+        quiet = track.quiet
+        for is_loud_there in track.loud:
+            if is_loud_there:
+                return quiet >= _LONG
+            quiet += 1
+        quiet = track.quiet + max(len(track.loud), (self._front - self._given) // _GRID)
+        return quiet >= _LONG or (self._is_over and not track.is_heard)
+
+
+def _padded(block: Array | None, count: int) -> Array:
+    """A block, with silence where the track has none."""
+    if block is None:
+        return np.zeros(count, np.float32)
+    return np.pad(block[:count], (0, max(0, count - len(block))))
