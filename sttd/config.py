@@ -15,6 +15,7 @@ from sttd.host.capacity import capacity
 
 if TYPE_CHECKING:
     from sttd.part import ModelSpec, Options
+    from sttd.script import Script
 
 
 SHORTEST = 1.0  # second: what is done again and again must leave the daemon, the disk and the log in peace meanwhile
@@ -224,6 +225,31 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Subtitles:
+    """How srt and vtt are set."""
+
+    lines: int = key(2, "Lines of a subtitle.", "int", least=1, most=4)
+    line_length: int = key(
+        0, "Characters of a line. auto: by script, 42; Thai, Lao, Khmer, Burmese 35; Chinese, Korean 16; Japanese 13.", "auto",
+        least=8, most=200,
+    )  # fmt: skip
+    shortest: float = key(1.0, "A subtitle stays at least this long, where there is room before the next.", "duration")
+    longest: float = key(7.0, "A subtitle stays at most this long.", "duration", least=SHORTEST)
+    reading_speed: int = key(
+        0, "Characters a second that a viewer reads; a subtitle stays for so long, where there is room. auto: by script, "
+        "17; Korean 12, Chinese 9, Japanese 4.", "auto", least=1, most=200,
+    )  # fmt: skip
+
+    def columns(self, script: Script) -> int:
+        """Columns of a line in a script."""
+        return (self.line_length or script.line) * script.columns
+
+    def speed(self, script: Script) -> float:
+        """Columns that a viewer of a script reads in a second."""
+        return (self.reading_speed or script.speed) * script.columns
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """What is removed by age and size: nothing, unless it is said here. Never what a job that waits or runs needs."""
 
@@ -266,6 +292,7 @@ class Config:
     expert: Expert = field(default_factory=Expert)
     memory: Memory = field(default_factory=Memory)
     output: Output = field(default_factory=Output)
+    subtitles: Subtitles = field(default_factory=Subtitles)
     retention: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)

@@ -351,7 +351,7 @@ def some(kind: str, rules) -> st.SearchStrategy:
         "size": st.one_of(st.just(math.inf), st.integers(0, 2**53).map(float)),
         "bool": st.booleans(),
         "int": st.integers(rules.get("least", 0), rules.get("most", 10**6)),
-        "auto": st.integers(0, 256),
+        "auto": st.just(0) | st.integers(rules.get("least", 1), rules.get("most", 256)),
         "tracks": st.sampled_from(["auto", "all", "1", "256"]),
         "str": texts.filter(str.strip) if rules.get("filled") else texts,
         "list": st.lists(st.sampled_from(["mp3", "wav", "ogg"]), min_size=1, unique=True).map(tuple),

@@ -30,6 +30,11 @@ def errors(config: Config) -> Iterator[Relation]:
             "it is to be detected in each window"
         )
         yield frozenset({"transcribe.language", "transcribe.languages"}), sentence
+    subtitles = config.subtitles
+    if subtitles.shortest > subtitles.longest:
+        shortest, longest = format_duration(subtitles.shortest), format_duration(subtitles.longest)
+        keys = frozenset({"subtitles.shortest", "subtitles.longest"})
+        yield keys, f"[subtitles] shortest ({shortest}) is over longest ({longest})"
 
 
 def overlaps(paths: Mapping[str, Path], real: Mapping[str, Path]) -> Iterator[Relation]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+
+from sttd.script import may_cut
 
 LIMIT = 255  # bytes of one name: NAME_MAX of every Linux file system that matters
 SHORTEST_LIMIT = 143  # bytes: of eCryptfs, with which NAS encrypt folders
@@ -23,15 +24,6 @@ _PRIVATE = re.compile(r"\.sttd-(\d+)(?:-([0-9a-f]{16}))?\.filing\.(.+)", re.DOTA
 _REFUSED = re.compile(r'[<>:"\\|?*\x00-\x1f\x7f\udc80-\udcff]|[. ]+$')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.DOTALL)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-# Never at a line's or a name's beginning, though Unicode counts them as letters: Thai and Lao vowels and marks that
-# are written behind their consonant
-_FOLLOWERS = frozenset("ะาำๅๆฯະາຳໆ")
-_LEADERS = frozenset("เแโใไເແໂໃໄ")  # vowels that are written before the consonant that they belong to
-_JOINER = "\u200d"
-_REGIONAL = range(0x1F1E6, 0x1F200)  # two of them are one flag
-_SKIN = range(0x1F3FB, 0x1F400)
-_TAGS = range(0xE0020, 0xE0080)
-_JAMO = range(0x1160, 0x1200)  # Hangul vowels and finals, which join what is before them
 
 
 def split(source: str) -> tuple[tuple[str, ...], str]:
@@ -166,7 +158,7 @@ def cut(stem: str, most: int) -> str:
             break
         length += 1
     end = length
-    while end > 0 and not _may_cut(stem, end):
+    while end > 0 and not may_cut(stem, end):
         end -= 1
     return stem[: end or length] + mark  # one endless grapheme: anywhere
 
@@ -185,25 +177,3 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _mark(number: int) -> str:
     return "" if number == 1 else f" ({number})"
-
-
-def _may_cut(text: str, at: int) -> bool:
-    """Whether a grapheme may end before `text[at]`.
-
-    A rule of our own that never cuts where Unicode's (UAX 29) would not, tables apart, and also keeps what readers of
-    Thai and Lao see as one: a vowel and its consonant.
-    """
-    before, after = text[at - 1], text[at]
-    code = ord(after)
-    if unicodedata.category(after).startswith("M") or after in _FOLLOWERS or after in (_JOINER, "\u200c"):
-        return False  # combining marks, Thai tone marks and variation selectors among them
-    if before == _JOINER or before in _LEADERS or unicodedata.combining(before) == 9:  # a virama joins consonants
-        return False
-    if code in _SKIN or code in _TAGS or code in _JAMO:
-        return False
-    if code in _REGIONAL:
-        start = at
-        while start > 0 and ord(text[start - 1]) in _REGIONAL:
-            start -= 1
-        return (at - start) % 2 == 0
-    return not (before == "\r" and after == "\n")

@@ -20,7 +20,7 @@ from sttd.fs.folder import Folder
 from sttd.fs.regular import NotRegular, open_regular
 from sttd.job import Identity, Job
 from sttd.outbox import names
-from sttd.outbox.formats import FORMATS
+from sttd.outbox.formats import Format, formats
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.meta import Meta
 from sttd.outbox.places import Places
@@ -47,7 +47,7 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
     folders, base = names.split(job.source)
     with places.open("transcripts") as transcripts, transcripts.make(STAGING) as staging:
         try:
-            hashes = _write(staging, name, config.output.formats, meta, segments)
+            hashes = _write(staging, name, config, meta, segments)
         except OSError:
             with contextlib.suppress(OSError):
                 staging.remove_tree(name)  # a disk that is full needs its room
@@ -88,18 +88,19 @@ def _require_same(job: Job, handle: int) -> None:
 
 
 def _write(
-    staging: Folder, name: str, formats: Iterable[str], meta: Meta, segments: Callable[[], Iterable[Segment]]
+    staging: Folder, name: str, config: Config, meta: Meta, segments: Callable[[], Iterable[Segment]]
 ) -> dict[str, str]:
     """Returns the hashes by suffix."""
     staging.remove_tree(name)
+    every = formats(config.subtitles)
     with staging.make(name) as folder:
-        hashes = {suffix: _write_one(folder, suffix, meta, segments) for suffix in formats}
+        hashes = {suffix: _write_one(folder, every[suffix], meta, segments) for suffix in config.output.formats}
         folder.sync()
     return hashes
 
 
-def _write_one(folder: Folder, suffix: str, meta: Meta, segments: Callable[[], Iterable[Segment]]) -> str:
-    return moves.write_whole(folder, suffix, lambda file: FORMATS[suffix].write(file, meta, iter(segments())))
+def _write_one(folder: Folder, one: Format, meta: Meta, segments: Callable[[], Iterable[Segment]]) -> str:
+    return moves.write_whole(folder, one.suffix, lambda file: one.write(file, meta, iter(segments())))
 
 
 def _free_number(

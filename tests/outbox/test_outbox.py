@@ -77,14 +77,14 @@ def written(suffix: str, said=SAID) -> str:
 
 def test_subtitles_are_whole_cues_in_order():
     """Escapes, no blank line within a cue, no overlap, rounding before splitting, hours past 99."""
-    assert "\n00:00:00.500 --> 00:00:59.000\nhello --&gt; &lt;b&gt; &amp; world\n" in written("vtt")
-    assert "\n00:00:59,000 --> 00:00:59,001\nสวัสดี\ufffd\n" in written("srt")
-    late = Segment(59.9996, 360000.0, "late", 0, 0, 0, 0, "en")
-    assert "00:01:00.000 --> 100:00:00.000" in written("vtt", [late])
+    assert "\n00:00:00.500 --> 00:00:07.500\nhello --&gt; &lt;b&gt; &amp; world\n" in written("vtt")
+    assert "\n00:00:59,000 --> 00:01:00,000\nสวัสดี\ufffd\n" in written("srt")
+    late = Segment(359999.9996, 360001.0, "late", 0, 0, 0, 0, "en")
+    assert "100:00:00.000 --> 100:00:01.000" in written("vtt", [late])
 
 
 def test_other_readers_agree():
-    assert [(e.start, e.end) for e in pysubs2.SSAFile.from_string(written("srt"))] == [(500, 59000), (59000, 59001)]
+    assert [(e.start, e.end) for e in pysubs2.SSAFile.from_string(written("srt"))] == [(500, 7500), (59000, 60000)]
     assert len(webvtt.from_string(written("vtt"))) == 2
 
 

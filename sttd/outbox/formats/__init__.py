@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from sttd.config import Subtitles
 from sttd.outbox.formats.base import Format
 from sttd.outbox.formats.record import Json
 from sttd.outbox.formats.subtitles import Srt, Vtt
 from sttd.outbox.formats.text import Tsv, Txt
 
-__all__ = ["FORMATS", "Format"]
+__all__ = ["FORMATS", "Format", "formats"]
 
-FORMATS: dict[str, Format] = {each.suffix: each for each in (Txt(), Srt(), Vtt(), Json(), Tsv())}
+
+def formats(limits: Subtitles) -> dict[str, Format]:
+    """Every format by its suffix, with the limits that a person has set."""
+    return {each.suffix: each for each in (Txt(), Srt(limits), Vtt(limits), Json(), Tsv())}
+
+
+FORMATS = formats(Subtitles())  # with the default limits

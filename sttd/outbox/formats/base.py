@@ -24,7 +24,9 @@ class Format(Protocol):
         """Write the whole file, segment by segment; `file` is UTF-8 and translates no new lines."""
 
 
-class Cue(NamedTuple):
+class Row(NamedTuple):
+    """A segment, with times that can be written."""
+
     start: int  # milliseconds
     end: int  # milliseconds, always after `start`
     text: str  # one line that is not empty
@@ -45,12 +47,12 @@ def milliseconds(seconds: float) -> int:
     return max(0, round(seconds * 1000)) if math.isfinite(seconds) else 0
 
 
-def cues(segments: Iterator[Segment]) -> Iterator[Cue]:
-    """What is shown when: in order, never two at once, each at least a millisecond. Empty ones are left out.
+def rows(segments: Iterator[Segment]) -> Iterator[Row]:
+    """What is said when: in order, never two at once, each at least a millisecond. Empty ones are left out.
 
     Where segments overlap, the earlier one ends when the later one begins.
     """
-    held: Cue | None = None
+    held: Row | None = None
     for segment in segments:
         text = line(segment.text)
         if not text:
@@ -59,7 +61,7 @@ def cues(segments: Iterator[Segment]) -> Iterator[Cue]:
         if held is not None:
             start = max(start, held.start + 1)
             yield held._replace(end=min(held.end, start))
-        held = Cue(start, max(end, start + 1), text)
+        held = Row(start, max(end, start + 1), text)
     if held is not None:
         yield held
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TextIO
 
-from sttd.outbox.formats.base import cues, line
+from sttd.outbox.formats.base import line, rows
 from sttd.outbox.meta import Meta
 from sttd.part import Segment
 
@@ -29,5 +29,5 @@ class Tsv:
 
     def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:  # noqa: ARG002 - every format's
         file.write("start\tend\ttext\n")
-        for cue in cues(segments):  # noqa: FURB122 - as the others
-            file.write(f"{cue.start}\t{cue.end}\t{cue.text}\n")
+        for row in rows(segments):  # noqa: FURB122 - as the others
+            file.write(f"{row.start}\t{row.end}\t{row.text}\n")

@@ -1,0 +1,217 @@
+"""Where a line of text may be broken, and at what price: behind a sentence, a phrase, a word; within a word where it must be.
+
+Spaces part the words of most languages. Chinese, Japanese and Thai have none: there budoux's models say how sure a border
+between two words is. Its own answer, every border with a score above 0, cuts Thai in mid-syllable, and a line does not need
+every border but a good one near its end. For Lao, Khmer and Burmese it has no model: these are broken at spaces, else where a
+syllable seems to begin. No break is ever within a grapheme (script.may_cut).
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from sttd.script import CHINESE, JAPANESE, LATIN, THAI, may_cut, script_of_letter, width_of
+
+SENTENCE, PHRASE, WORD, WITHIN = 0.0, 3.0, 10.0, 100.0  # prices
+_TIED = 5.0  # more, for what is better kept together: a short word and the next one, a number and what it counts
+_UNSURE = 6.0  # more at most, for a border between words that the model hardly believes in
+_SYLLABLE = 18.0  # for a border between two syllables, where there is no model of words
+
+_SENTENCE_ENDS = frozenset(".?!…。！？｡।॥؟۔。။៕")
+_PHRASE_ENDS = frozenset(",;:–—،؛、，；：､၊")
+_CLOSING = frozenset("\"'”’»)]}」』）】》〉")
+_SHORT = 3  # letters: articles, prepositions and conjunctions of most languages have no more
+_TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "vs."})
+# https://www.w3.org/TR/jlreq/#characters_not_starting_a_line beside what Unicode calls closing or other punctuation
+_NO_BEGIN = frozenset("ーァィゥェォッャュョヮヵヶぁぃぅぇぉっゃゅょゎゕゖ々〻ゝゞヽヾ〜～ๆฯໆ។៕៖ៗ၊။")
+_PARTICLES = frozenset("的了吗嗎呢吧啊们們嘛呀")  # of Chinese: they belong to the word before them
+_THAI_RUN = range(0x0E00, 0x0E80)
+_BURMESE_KILLERS = "\u103a\u1039"  # they make the consonant before them the end of its syllable
+_SPACE = "\u200b"  # zero width: parts the words of Khmer, Burmese and Thai in some texts
+
+_FEATURES = (
+    ("UW1", -3, -2), ("UW2", -2, -1), ("UW3", -1, 0), ("UW4", 0, 1), ("UW5", 1, 2), ("UW6", 2, 3), ("BW1", -2, 0),
+    ("BW2", -1, 1), ("BW3", 0, 2), ("TW1", -3, 0), ("TW2", -2, 1), ("TW3", -1, 2), ("TW4", 0, 3),
+)  # fmt: skip
+
+
+class Break(NamedTuple):
+    end: int  # where what is before it ends, without spaces
+    start: int  # where what follows begins
+    price: float
+
+
+def breaks(text: str, most: int) -> list[Break]:
+    """The places where a text of one line may be broken, in order.
+
+    Args:
+        text: without two spaces in a row.
+        most: columns; graphemes of what is wider between two places are places of their own.
+    """
+    found: list[Break] = []
+    scores: dict[int, float] | None = None
+    last = 0
+    for at in range(1, len(text)):
+        before, after = text[at - 1], text[at]
+        if after == " ":
+            continue
+        if before in (" ", _SPACE):
+            price = _spaced(text, at) if at > 1 else None
+        elif not may_cut(text, at) or not _kinsoku(before, after):
+            price = None
+        else:
+            price = _touching(text, at)
+            if price is None and _is_unspaced(before, after):
+                scores = _scores(text) if scores is None else scores
+                price = _scored(text, at, scores)
+        if price is not None:
+            made = Break(at - 1 if before == " " else at, at, price)
+            found += _within(text, last, made.end, most)
+            found.append(made)
+            last = at
+    return found + list(_within(text, last, len(text), most))
+
+
+def _spaced(text: str, at: int) -> float | None:
+    """The price of a break at the space before `text[at]`."""
+    words = text[: at - 1]
+    after = text[at]
+    if after in _NO_BEGIN or unicodedata.category(after) in ("Pe", "Pf"):
+        return None
+    begin = words.rfind(" ") + 1
+    word = words[begin:]
+    bare = word.rstrip("".join(_CLOSING))
+    if not bare:
+        return WORD + _TIED
+    if bare[-1] in _SENTENCE_ENDS and bare.lower() not in _TITLES:
+        return SENTENCE
+    if bare[-1] in _PHRASE_ENDS:
+        return PHRASE
+    if _is_thai(bare[-1]) and _is_thai(after):  # Thai has spaces between phrases
+        return PHRASE
+    if word[-1] in _CLOSING:
+        return WORD - 2
+    return WORD + (_TIED if len(bare) <= _SHORT else 0.0)
+
+
+def _touching(text: str, at: int) -> float | None:
+    """The price of a break between two characters because of a mark of punctuation before it; None: there is none."""
+    before, after = text[at - 1], text[at]
+    wide = script_of_letter(after) in (CHINESE, JAPANESE) or width_of(before) == 2
+    if before in _CLOSING and at > 1 and wide:
+        before = text[at - 2]
+    if before in _SENTENCE_ENDS and wide:
+        return SENTENCE
+    if before in "—–…" or (before in _PHRASE_ENDS and wide):
+        return PHRASE
+    if before == "-" and after.isalpha() and at > 1 and text[at - 2].isalpha():
+        return WORD + _TIED
+    return None
+
+
+def _kinsoku(before: str, after: str) -> bool:
+    """Whether a line may begin with `after`, and one end with `before`, where no space is between them."""
+    if after in _NO_BEGIN or unicodedata.category(after) in ("Pe", "Pf", "Po", "Pd"):
+        return False
+    return unicodedata.category(before) not in ("Ps", "Pi", "Sc") and before not in "¿¡#@"
+
+
+def _is_unspaced(before: str, after: str) -> bool:
+    """Whether a word may end between two characters without a space: one of them is of a script without spaces."""
+    return any(script_of_letter(char) in (THAI, CHINESE, JAPANESE) for char in (before, after))
+
+
+def _is_thai(char: str) -> bool:
+    return ord(char) in _THAI_RUN
+
+
+def _scored(text: str, at: int, scores: Mapping[int, float]) -> float | None:
+    """The price of a break between two words that no space parts; None where a word goes on."""
+    before, after = text[at - 1], text[at]
+    if after == _SPACE:
+        return None
+    if before.isdigit() or (after.isdigit() and not before.isspace()):
+        return WORD + _TIED + _UNSURE
+    if script_of_letter(before) is LATIN or script_of_letter(after) is LATIN:
+        return WORD
+    if at not in scores:  # no model
+        return _syllable(text, at)
+    if scores[at] <= 0 or after in _PARTICLES:
+        return None
+    return WORD + _UNSURE * (1 - min(1.0, scores[at]))
+
+
+def _syllable(text: str, at: int) -> float | None:
+    """The price of a break between two graphemes of Lao, Khmer or Burmese."""
+    end = at + 1
+    while end < len(text) and not may_cut(text, end):
+        if text[end] in _BURMESE_KILLERS:
+            return None
+        end += 1
+    # a consonant with a vowel or a mark begins a syllable; one without may end it
+    return _SYLLABLE if end > at + 1 else 2 * _SYLLABLE
+
+
+def _within(text: str, first: int, last: int, most: int) -> Iterator[Break]:
+    """Every grapheme of `text[first:last]` as a place, where that is too wide for a line."""
+    if sum(map(width_of, text[first:last])) > most:
+        for at in range(first + 1, last):
+            if may_cut(text, at) and text[at] != " ":
+                tied = 0.0 if _kinsoku(text[at - 1], text[at]) else WITHIN
+                yield Break(at - (text[at - 1] == " "), at, WITHIN + tied)
+
+
+def _scores(text: str) -> dict[int, float]:
+    """By position: how sure budoux is that a word ends before it; 1 and more is sure, 0 and less is no. None of Lao and the like."""
+    found: dict[int, float] = {}
+    scripts = {script_of_letter(char) for char in text}
+    ideographs = "ja" if JAPANESE in scripts else _chinese(text) if CHINESE in scripts else ""
+    for at in range(1, len(text)):
+        script = script_of_letter(text[at]) or script_of_letter(text[at - 1])
+        if script is THAI and not (_is_thai(text[at]) or _is_thai(text[at - 1])):
+            continue
+        if script in (THAI, CHINESE, JAPANESE):
+            found[at] = _score(_model("th" if script is THAI else ideographs), text, at)
+    return found
+
+
+def _score(model: _Model, text: str, at: int) -> float:
+    total = model.base
+    for weights, first, last in model.features:
+        if at + first >= 0 and at + last <= len(text):
+            total += weights.get(text[at + first : at + last], 0)
+    return total / model.sure
+
+
+class _Model(NamedTuple):
+    base: float
+    features: tuple[tuple[Mapping[str, int], int, int], ...]  # weights, and of which characters from the place on
+    sure: float  # the score of a sure border
+
+
+_SURE = {"th": 3000.0, "ja": 1500.0, "zh-hans": 3000.0, "zh-hant": 3000.0}  # the median of borders in running text
+
+
+@functools.cache
+def _model(name: str) -> _Model:
+    """A model of budoux. It is imported here, when text needs it: most daemons never do."""
+    from budoux import parser  # noqa: PLC0415 - see above
+
+    load = {
+        "th": parser.load_default_thai_parser,
+        "ja": parser.load_default_japanese_parser,
+        "zh-hans": parser.load_default_simplified_chinese_parser,
+        "zh-hant": parser.load_default_traditional_chinese_parser,
+    }
+    weights = load[name]().model
+    base = -sum(sum(group.values()) for group in weights.values()) / 2
+    return _Model(base, tuple((weights.get(key, {}), first, last) for key, first, last in _FEATURES), _SURE[name])
+
+
+def _chinese(text: str) -> str:
+    """Which of the two models knows more of a text's characters."""
+    known = {name: _model(name).features[3][0] for name in ("zh-hans", "zh-hant")}
+    return max(known, key=lambda name: sum(char in known[name] for char in text))

@@ -1,0 +1,137 @@
+"""Segments as subtitles: long ones divided, hasty ones joined, each shown for as long as it takes to read. A stream, and pure.
+
+What a segment says is divided where its words were said, if their times are known (the worker finds them out for every
+segment that is too long for one subtitle), else by the share of its text.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sttd.config import Subtitles
+from sttd.outbox.formats.base import line, milliseconds
+from sttd.outbox.formats.layout import Layout
+from sttd.part import Segment
+from sttd.script import script_of, width
+
+_SLOWEST = 4.0  # columns a second: slower speech has pauses, and nobody knows where they are without the words' times
+_NEAR = 300  # milliseconds of silence that do not part what is said
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    start: int  # milliseconds
+    end: int  # milliseconds, always after `start`
+    lines: tuple[str, ...]  # none is empty
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is shown together, not yet laid out."""
+
+    start: int  # milliseconds, as the two others: when it is said
+    end: int
+    text: str
+
+
+def cues(segments: Iterator[Segment], limits: Subtitles) -> Iterator[Cue]:
+    """What is shown when: in order, never two at once."""
+    held: _Piece | None = None
+    for segment in segments:
+        for piece in _pieces(segment, limits):
+            if held is None:
+                held = piece
+                continue
+            together = _join(held, piece, limits)
+            if together is None:
+                start = max(piece.start, held.start + 1)
+                yield _shown(held, start, limits)
+                held = _Piece(start, max(piece.end, start + 1), piece.text)
+            else:
+                held = together
+    if held is not None:
+        yield _shown(held, None, limits)
+
+
+def _pieces(segment: Segment, limits: Subtitles) -> Iterator[_Piece]:
+    """A segment, divided where it is too much for one subtitle."""
+    text = line(segment.text)
+    if not text:
+        return
+    layout, start, end = _layout(text, limits), milliseconds(segment.start), milliseconds(segment.end)
+    # where nobody knows when the words were said, they are not spread over what may be silence
+    if layout.fits() and (end - start <= limits.longest * 1000 or not segment.words):
+        yield _Piece(start, max(end, start + 1), text)
+        return
+    times = _Times(segment, text)
+    for part in layout.divide(times.start, times.end):
+        yield _Piece(part.start, max(part.end, part.start + 1), text[part.first : part.last])
+
+
+def _join(one: _Piece, other: _Piece, limits: Subtitles) -> _Piece | None:
+    """Both as one, where one of them would be gone before it can be read, and both have room; else None."""
+    shortest, longest = limits.shortest * 1000, limits.longest * 1000
+    is_hasty = other.start - one.start < shortest
+    is_tail = other.end - other.start < shortest and other.start - one.end <= _NEAR
+    if not (is_hasty or is_tail) or max(one.end, other.end) - one.start > longest:
+        return None
+    together = _Piece(one.start, max(one.end, other.end), f"{one.text} {other.text}")
+    return together if _layout(together.text, limits).fits() else None
+
+
+def _shown(piece: _Piece, until: int | None, limits: Subtitles) -> Cue:
+    """`until`: when the next one begins; None: never."""
+    needed = max(limits.shortest, width(piece.text) / limits.speed(script_of(piece.text))) * 1000
+    end = min(max(piece.end, piece.start + round(needed)), piece.start + round(limits.longest * 1000))
+    end = end if until is None else min(end, until)
+    return Cue(piece.start, max(end, piece.start + 1), tuple(_layout(piece.text, limits).lines()))
+
+
+@functools.lru_cache(maxsize=8)
+def _layout(text: str, limits: Subtitles) -> Layout:
+    """A text is asked about when it is read, when it is joined and when it is shown."""
+    return Layout(text, limits)
+
+
+class _Times:
+    """When each part of a segment's text is said: by its words, or else evenly."""
+
+    def __init__(self, segment: Segment, text: str) -> None:
+        first, last = milliseconds(segment.start), milliseconds(segment.end)
+        self._seen = [0]  # characters that are no space before each index of the text
+        for char in text:
+            self._seen.append(self._seen[-1] + (char != " "))
+        words = [
+            (len(line(word.word).replace(" ", "")), milliseconds(word.start), milliseconds(word.end))
+            for word in segment.words
+        ]
+        if not any(count for count, _, _ in words):
+            words = [(self._seen[-1], first, min(max(last, first), first + round(width(text) / _SLOWEST * 1000)))]
+        self._marks = [0.0]  # characters before each word, as many as the text has
+        self._spans: list[tuple[int, int]] = []
+        share = self._seen[-1] / sum(count for count, _, _ in words)
+        at = first
+        for count, start, end in words:
+            at = max(start, at)
+            self._marks.append(self._marks[-1] + count * share)
+            self._spans.append((at, max(at, end)))
+            at = max(at, end)
+        self._marks[-1] = self._seen[-1]
+
+    def start(self, index: int) -> int:
+        """When the text from `index` on begins to be said; milliseconds."""
+        seen = self._seen[index]
+        return self._at(min(bisect.bisect_right(self._marks, seen), len(self._spans)) - 1, seen)
+
+    def end(self, index: int) -> int:
+        """When the text before `index` has been said."""
+        seen = self._seen[index]
+        return self._at(max(bisect.bisect_left(self._marks, seen) - 1, 0), seen)
+
+    def _at(self, word: int, seen: int) -> int:
+        start, end = self._spans[word]
+        first, last = self._marks[word], self._marks[word + 1]
+        return start if last <= first else round(start + (end - start) * (seen - first) / (last - first))

@@ -1,0 +1,211 @@
+"""A text as subtitles: which words are shown together, and on which line. Pure.
+
+Both are the same question: of all ways to divide the text at its breaks the one with the lowest price is taken. A price counts
+where the text is broken (breaks.py), how uneven the pieces are, and for subtitles the times: a pause is a good border, and less
+than `Limits.shortest` a bad length.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sttd.config import Subtitles
+from sttd.outbox.formats.breaks import PHRASE, Break, breaks
+from sttd.script import LATIN, SCRIPTS, Script, leading, script_of_letter, width_of
+
+_EACH = 12.0  # price of one subtitle more
+_UNEVEN = 20.0  # of a piece with nothing in it, beside others
+_HASTY = 30.0  # of a subtitle that is gone at once
+_PAUSE = 10.0  # off the price of a border, for each second that nobody speaks there
+_MOST_OFF = 6.0
+_STRAY = 8.0  # of a break a few words from the end of a sentence or phrase: they are better with the rest of theirs
+_TOP = 4.0  # of a line that is a whole line longer than the mean, with another below it: the lower one is to be longer
+_FORCED = 1e6  # of a piece that is over the limits though it cannot be divided
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a text, with when it is said; milliseconds."""
+
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+class Layout:
+    """A text of one line, measured once, so that each of its parts can be asked about."""
+
+    def __init__(self, text: str, limits: Subtitles) -> None:
+        self.text = text
+        self._limits = limits
+        rooms = {limits.columns(SCRIPTS[name]) for name, count in _counts(text).items() if count} or {
+            limits.columns(LATIN)
+        }
+        self._only = rooms.copy().pop() if len(rooms) == 1 else None  # columns of a line, where each part has the same
+        self._breaks: Sequence[Break] = (Break(0, 0, 0.0), *breaks(text, min(rooms)), Break(len(text), len(text), 0.0))
+        self._ends = [0] * len(self._breaks)  # columns before each break, without the space at it
+        self._starts = [0] * len(self._breaks)  # columns before what follows it
+        # for each break that is within a phrase, the ends of that phrase; for any other it twice. The text's ends are such
+        ends = [number for number, place in enumerate(self._breaks) if place.price <= PHRASE]
+        self._phrases = [
+            (ends[bisect.bisect_right(ends, number) - 1], ends[bisect.bisect_left(ends, number)])
+            for number in range(len(self._breaks))
+        ]
+        self._letters = [dict.fromkeys(SCRIPTS, 0)]  # columns of letters before each break, by script
+        self._measure()
+
+    def _measure(self) -> None:
+        columns, at = 0, 0
+        counts = self._letters[0]
+        for number, place in enumerate(self._breaks):
+            columns += sum(map(width_of, self.text[at : place.end]))
+            self._ends[number] = columns
+            columns += sum(map(width_of, self.text[place.end : place.start]))
+            self._starts[number] = columns
+            if number:
+                more = _counts(self.text[at : place.start])
+                counts = {name: count + more[name] for name, count in counts.items()}
+                self._letters.append(counts)
+            at = place.start
+
+    def fits(self) -> bool:
+        """Whether the whole text has room in one subtitle."""
+        return self._lines(0, len(self._breaks) - 1) <= self._limits.lines
+
+    def lines(self) -> list[str]:
+        """The text's lines, as few as there can be, well broken; over the limits only where it cannot be divided."""
+        first, last = 0, len(self._breaks) - 1
+        count = self._lines(first, last)
+        room = self._room(first, last)
+        mean = self._width(first, last) / count
+
+        def price(one: int, other: int) -> float:
+            width = self._width(one, other)
+            if width > room:
+                return _FORCED if other == one + 1 else math.inf
+            uneven = (width - mean) / room
+            top = _TOP * max(0.0, uneven) if other != last else 0.0
+            return self._border(one, other) + _UNEVEN * uneven * uneven + top
+
+        return [self._text(one, other) for one, other in _divide(last, price, count)]
+
+    def divide(self, start: Callable[[int], int], end: Callable[[int], int]) -> list[Span]:
+        """The text as parts that each have room in one subtitle, and take no longer than one may.
+
+        Args:
+            start: when the text from an index on begins to be said; milliseconds.
+            end: when the text up to an index has been said.
+        """
+        last = len(self._breaks) - 1
+        starts = [start(place.start) for place in self._breaks[:-1]]
+        ends = [0, *(end(place.end) for place in self._breaks[1:])]
+        shortest, longest = self._limits.shortest * 1000, self._limits.longest * 1000
+
+        def price(one: int, other: int) -> float:
+            length = ends[other] - starts[one]
+            count = self._lines(one, other)
+            if length > longest or count > self._limits.lines:
+                return _FORCED if other == one + 1 else math.inf
+            inner = self._inner(one, other) if count == 2 else 0.0
+            hasty = _HASTY * max(0.0, 1 - length / shortest) if shortest else 0.0
+            slack = 1 - self._width(one, other) / (self._limits.lines * self._room(one, other))
+            pause = max(0, starts[other] - ends[other]) / 1000 if other != last else 0.0
+            border = self._border(one, other) - min(_MOST_OFF, _PAUSE * pause)
+            return _EACH + border + inner + hasty + _UNEVEN * slack * slack
+
+        return [
+            Span(self._breaks[one].start, self._breaks[other].end, starts[one], max(ends[other], starts[one]))
+            for one, other in _divide(last, price)
+        ]
+
+    def _border(self, first: int, last: int) -> float:
+        """The price of the break at the end of a part, and of the words that either end of it tears off their phrase."""
+        price, few = self._breaks[last].price, self._room(first, last) // 3
+        end, begin = self._phrases[first][1], self._phrases[last][0]
+        if first < end < last and self._ends[end] - self._starts[first] < few:
+            price += _STRAY
+        if first < begin < last and self._ends[last] - self._starts[begin] < few:
+            price += _STRAY
+        return price
+
+    def _inner(self, first: int, last: int) -> float:
+        """The price of the best break between the two lines of a part."""
+        room = self._room(first, last)
+        lowest = bisect.bisect_left(self._starts, self._ends[last] - room, first + 1, last - 1)
+        highest = bisect.bisect_right(self._ends, self._starts[first] + room, lowest, last)
+        return min((self._border(first, at) for at in range(lowest, highest)), default=0.0)
+
+    def _lines(self, first: int, last: int) -> int:
+        """How many lines a part needs at least; for what cannot be divided one, whatever its width."""
+        room, count = self._room(first, last), 0
+        while first < last:
+            count += 1
+            if count > self._limits.lines:
+                break
+            # the last break whose line has room
+            fitting = bisect.bisect_right(self._ends, self._starts[first] + room, first + 1, last + 1) - 1
+            first = max(fitting, first + 1)
+        return count
+
+    def _room(self, first: int, last: int) -> int:
+        """Columns of a line, as most letters of a part want it."""
+        if self._only is not None:
+            return self._only
+        before, after = self._letters[first], self._letters[last]
+        return self._limits.columns(leading({name: after[name] - before[name] for name in after}))
+
+    def _width(self, first: int, last: int) -> int:
+        return self._ends[last] - self._starts[first]
+
+    def _text(self, first: int, last: int) -> str:
+        return self.text[self._breaks[first].start : self._breaks[last].end]
+
+
+def _counts(text: str) -> dict[str, int]:
+    """Columns of the letters of a text by script."""
+    counts = dict.fromkeys(SCRIPTS, 0)
+    if text.isascii():
+        counts[LATIN.name] = sum(map(str.isalpha, text))
+        return counts
+    for char in text:
+        script: Script | None = script_of_letter(char)
+        if script is not None:
+            counts[script.name] += width_of(char)
+    return counts
+
+
+def _divide(last: int, price: Callable[[int, int], float], count: int = 0) -> list[tuple[int, int]]:
+    """The cheapest way from place 0 to place `last`, as pairs of places.
+
+    Args:
+        last: number of the last place.
+        price: of going from one place to another; infinite where it cannot be, and from there on for all further ones, but
+            never for the next place.
+        count: pairs that there must be; 0: as many as there are.
+    """
+    rounds = range(1, count + 1) if count else range(1)
+    best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]
+    for _ in rounds:
+        ways = best[-1] if not count else {}
+        for one in range(last):
+            reached = best[-1].get(one)
+            if reached is None:
+                continue
+            for other in range(one + 1, last + 1):
+                cost = price(one, other)
+                if cost == math.inf:
+                    break
+                if other not in ways or reached[0] + cost < ways[other][0]:
+                    ways[other] = (reached[0] + cost, one)
+        best.append(ways)
+    pairs: list[tuple[int, int]] = []
+    at, layer = last, len(best) - 1
+    while at:
+        before = best[layer][at][1]
+        pairs.append((before, at))
+        at, layer = before, layer - 1 if count else layer
+    return pairs[::-1]

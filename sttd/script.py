@@ -1,0 +1,119 @@
+"""What the script of a text decides: how wide it is, how it is read, and where it may be parted. Pure.
+
+Widths are in columns, as on a terminal: a Chinese, Japanese or Korean character has two, a combining mark none.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Never at a line's or a name's beginning, though Unicode counts them as letters: Thai and Lao vowels and marks that
+# are written behind their consonant
+_FOLLOWERS = frozenset("ะาำๅๆฯະາຳໆ")
+_LEADERS = frozenset("เแโใไເແໂໃໄ")  # vowels that are written before the consonant that they belong to
+_JOINER = "\u200d"
+_REGIONAL = range(0x1F1E6, 0x1F200)  # two of them are one flag
+_SKIN = range(0x1F3FB, 0x1F400)
+_TAGS = range(0xE0020, 0xE0080)
+_JAMO = range(0x1160, 0x1200)  # Hangul vowels and finals, which join what is before them
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How subtitles in a script are set and read."""
+
+    name: str
+    line: int  # characters
+    speed: float  # characters a second
+    columns: int = 1  # of a character
+
+
+# Netflix's Timed Text Style Guides: characters a line, and characters a second for adults. Lao, Khmer and Burmese, of which
+# they say nothing, are set as Thai.
+LATIN = Script("Latin", 42, 17.0)  # and every other with words between spaces, but Korean
+THAI = Script("Thai", 35, 17.0)
+CHINESE = Script("Chinese", 16, 9.0, columns=2)
+JAPANESE = Script("Japanese", 13, 4.0, columns=2)
+KOREAN = Script("Korean", 16, 12.0, columns=2)
+SCRIPTS = {script.name: script for script in (LATIN, THAI, CHINESE, JAPANESE, KOREAN)}
+
+_RANGES = (
+    (range(0x0E00, 0x0E80), THAI),
+    (range(0x0E80, 0x0F00), THAI),  # Lao
+    (range(0x1000, 0x10A0), THAI),  # Burmese
+    (range(0x1780, 0x1800), THAI),  # Khmer
+    (range(0x3040, 0x3100), JAPANESE),
+    (range(0x31F0, 0x3200), JAPANESE),
+    (range(0x3400, 0xA000), CHINESE),
+    (range(0xF900, 0xFB00), CHINESE),
+    (range(0x20000, 0x32000), CHINESE),
+    (range(0xAC00, 0xD7B0), KOREAN),
+)
+
+
+def script_of_letter(char: str) -> Script | None:
+    """None for what is no letter. Han is Chinese here: whether it is Japanese, its neighbours say."""
+    code = ord(char)
+    if code < 0x0E00:
+        return LATIN if char.isalpha() else None
+    for letters, script in _RANGES:
+        if code in letters:
+            return script
+    return LATIN if char.isalpha() else None
+
+
+def script_of(text: str) -> Script:
+    """The script that most columns of a text's letters have; Latin where it has none."""
+    counts = dict.fromkeys(SCRIPTS, 0)
+    for char in text:
+        script = script_of_letter(char)
+        if script is not None:
+            counts[script.name] += width_of(char)
+    return leading(counts)
+
+
+def leading(counts: Mapping[str, int]) -> Script:
+    """The script that has most, by the columns of its letters. Kana make the Han beside them Japanese."""
+    most = dict(counts)
+    if most[JAPANESE.name]:
+        most[JAPANESE.name] += most[CHINESE.name]
+        most[CHINESE.name] = 0
+    return SCRIPTS[max(most, key=most.__getitem__)]
+
+
+def width_of(char: str) -> int:
+    """Columns of one character."""
+    if char < "\u0300":
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def width(text: str) -> int:
+    """Columns of a text."""
+    return sum(map(width_of, text))
+
+
+def may_cut(text: str, at: int) -> bool:
+    """Whether a grapheme may end before `text[at]`.
+
+    A rule of our own that never cuts where Unicode's (UAX 29) would not, tables apart, and also keeps what readers of
+    Thai and Lao see as one: a vowel and its consonant.
+    """
+    before, after = text[at - 1], text[at]
+    code = ord(after)
+    if unicodedata.category(after).startswith("M") or after in _FOLLOWERS or after in (_JOINER, "\u200c"):
+        return False  # combining marks, Thai tone marks and variation selectors among them
+    if before == _JOINER or before in _LEADERS or unicodedata.combining(before) == 9:  # a virama joins consonants
+        return False
+    if code in _SKIN or code in _TAGS or code in _JAMO:
+        return False
+    if code in _REGIONAL:
+        start = at
+        while start > 0 and ord(text[start - 1]) in _REGIONAL:
+            start -= 1
+        return (at - start) % 2 == 0
+    return not (before == "\r" and after == "\n")
