@@ -155,7 +155,11 @@ class Transcribe:
         "Tried in this order on a window that is hard to hear; 0 alone leaves nothing to chance.",
         "fractions",
     )
-    word_timestamps: bool = key(False, "The time of each word, in the JSON.", "bool")
+    word_timestamps: bool = key(
+        False,
+        "The time of each word, in the JSON; else of long segments alone, whose subtitles are divided by it.",
+        "bool",
+    )
     initial_prompt: str = key("", "Text that shows the model names and spelling.", "str", **_PROMPT)
     hotwords: str = key("", "Words to be expected.", "str", **_PROMPT)
     vad_threshold: float = key(0.5, "Probability above which sound is speech.", "fraction")
@@ -306,10 +310,14 @@ class Config:
 
     def options(self) -> Options:
         """The part of the configuration that a worker needs to transcribe."""
-        from sttd.part import Options  # noqa: PLC0415 - commands that only look do without it
+        from sttd.part import CueRoom, Options  # noqa: PLC0415 - commands that only look do without it
 
         words = dataclasses.asdict(self.transcribe) | dataclasses.asdict(self.expert)
-        return Options(**words, max_gap=self.limits.max_gap, max_audio=self.limits.max_audio)
+        set_as = self.subtitles
+        cue = None
+        if not {"srt", "vtt"}.isdisjoint(self.output.formats):
+            cue = CueRoom(set_as.lines, set_as.line_length, set_as.longest)
+        return Options(**words, max_gap=self.limits.max_gap, max_audio=self.limits.max_audio, cue=cue)
 
     def model_spec(self, name: str | None = None, hold: str = "") -> ModelSpec:
         """What a worker is told to load: the configured model, or `name` for one job alone."""

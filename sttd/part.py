@@ -30,6 +30,15 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CueRoom:
+    """What one subtitle has room for. A segment that is more has the times of its words, to be divided by them."""
+
+    lines: int
+    columns: int  # of a line; 0: as the script wants it
+    longest: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How to transcribe. The fields are `transcribe.*`, `expert.*` and `limits.*` of the configuration."""
 
@@ -52,12 +61,13 @@ class Options:
     max_new_tokens: int = 0  # 0: as many as the model can
     max_gap: float = 3600.0  # seconds
     max_audio: float = 172800.0  # seconds
+    cue: CueRoom | None = None  # None: no subtitles are wanted
 
 
 def asked(options: Options) -> dict[str, Any]:
     """The options that the words of a transcript depend on, as it tells them."""
     words = dataclasses.asdict(options)
-    return {name: value for name, value in words.items() if name not in ("batch_size", "max_gap", "max_audio")}
+    return {name: value for name, value in words.items() if name not in ("batch_size", "max_gap", "max_audio", "cue")}
 
 
 @dataclass(frozen=True, slots=True)

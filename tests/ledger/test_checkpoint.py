@@ -12,7 +12,7 @@ from loguru import logger
 from sttd.job import Job
 from sttd.ledger import Checkpoint, Resume, checkpoint as module
 from sttd.ledger.checkpoint import options_key
-from sttd.part import Chunk, Options, Segment, Word
+from sttd.part import Chunk, CueRoom, Options, Segment, Word
 
 JOB = Job(7, "a.mp3", 1000, 5)
 
@@ -89,6 +89,7 @@ def test_the_size_of_the_batch_does_not_change_what_a_result_belongs_to():
     """A batch that was halved resumes; another language does not."""
     key = options_key(Options(batch_size=8), "small")
     assert key == options_key(Options(batch_size=1), "small")
+    assert key == options_key(Options(cue=CueRoom(2, 0, 7.0)), "small")  # the subtitles' limits change no word
     assert key != options_key(Options(language="th"), "small")
     assert key != options_key(Options(), "base")
 

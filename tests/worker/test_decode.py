@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from faster_whisper import BatchedInferencePipeline
 
-from sttd.part import Cause, Chunk, ModelSpec, Options
+from sttd.part import Cause, Chunk, CueRoom, ModelSpec, Options
 from sttd.worker import LoadedModel, PartFailed, load
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import Item, encode, prepare, stack
@@ -257,6 +257,18 @@ def test_no_segment_reaches_through_the_silence_that_was_cut_out(model, words, p
         assert inside[0].start == pytest.approx(first, abs=0.5)
         assert inside[-1].end == pytest.approx(last, abs=0.5)
         assert all(bool(part.words) == words for part in inside)
+
+
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [(CueRoom(2, 0, 7.0), False), (CueRoom(1, 8, 7.0), True), (CueRoom(2, 0, 1.0), True), (None, False)],
+)
+def test_a_segment_that_is_too_much_for_a_subtitle_has_the_times_of_its_words(model, room, words):
+    """And no other has them: they cost time. Too much is too wide, or too long."""
+    (chunk,) = decode(model, [speech.sample("english")], Options(temperatures=(0.0,), cue=room))
+    assert all(bool(part.words) == words for part in chunk.segments)
+    for part in chunk.segments:
+        assert not words or "".join(word.word for word in part.words).split() == part.text.split()
 
 
 def test_prompt_and_hotwords_leave_room_for_the_text(model):

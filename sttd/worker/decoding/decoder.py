@@ -21,7 +21,7 @@ from sttd.worker.decoding.items import Item, Prepared, encode
 from sttd.worker.decoding.judge import Piece
 from sttd.worker.decoding.languages import Languages
 from sttd.worker.decoding.places import Places
-from sttd.worker.decoding.segments import bridges, says, segments
+from sttd.worker.decoding.segments import bridges, is_long, says, segments
 from sttd.worker.decoding.voice import Voices
 from sttd.worker.decoding.words import Line, Timed, time_words, untimed
 from sttd.worker.model import LoadedModel
@@ -116,12 +116,15 @@ class Decoder:
         return [item for heard in results for item in heard.item.owed(heard.layout)]
 
     def _times(self, encoded: Any, results: Sequence[Heard], parts: Sequence[_Window]) -> list[list[Timed]]:
-        """The pieces' times, with their words where these are wanted, or needed to divide a piece at a silence."""
+        """The pieces' times, with their words where these are wanted, or needed to divide a piece."""
         lines = [Line(heard.voice, heard.item.frames, heard.layout.pieces) for heard in results]
         if not self._options.word_timestamps:
             lines = [
                 line
-                if any(bridges(heard, piece, parts[heard.item.window].places) for piece in line.pieces)
+                if any(
+                    bridges(heard, piece, parts[heard.item.window].places) or is_long(heard, piece, self._options.cue)
+                    for piece in line.pieces
+                )
                 else Line(line.voice, line.frames, ())
                 for line, heard in zip(lines, results, strict=True)
             ]
@@ -144,7 +147,7 @@ class Decoder:
                 timed,
                 part.places,
                 language="en" if translated else found.heard.voice.language,
-                with_words=self._options.word_timestamps,
+                with_words=self._options.word_timestamps or is_long(found.heard, piece, self._options.cue),
             )
         )
         return Chunk(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from sttd.part import Segment, Word
+from sttd.part import CueRoom, Segment, Word
+from sttd.script import script_of, width
 from sttd.worker.decoding.generate import Heard
 from sttd.worker.decoding.judge import FRAMES_PER_SECOND, Piece
 from sttd.worker.decoding.places import Places
-from sttd.worker.decoding.words import Timed, untimed
+from sttd.worker.decoding.words import SECONDS_PER_TIMESTAMP, Timed, untimed
 
+_FILLED = 0.85  # of a subtitle's columns: the breaks between words leave some of them empty
 _LEAST = 0.1  # seconds that a segment keeps whose time stamps lie behind the end of the audio
 
 
@@ -22,6 +24,17 @@ def says(heard: Heard, piece: Piece) -> bool:
 def bridges(heard: Heard, piece: Piece, places: Places) -> bool:
     """Whether a piece reaches across silence that was cut out: without the times of its words it cannot be divided."""
     return says(heard, piece) and places.bridges(*_bounds(heard, untimed(piece)))
+
+
+def is_long(heard: Heard, piece: Piece, room: CueRoom | None) -> bool:
+    """Whether a piece may be too much for one subtitle, so that it will be divided by the times of its words."""
+    if room is None or not says(heard, piece):
+        return False
+    text = _text(heard, piece)
+    script = script_of(text)
+    columns = room.lines * (room.columns or script.line) * script.columns
+    length = (piece.end - piece.start) * SECONDS_PER_TIMESTAMP
+    return length > room.longest or width(text) > _FILLED * columns
 
 
 def segments(
