@@ -162,6 +162,7 @@ class Transcribe:
     )
     initial_prompt: str = key("", "Text that shows the model names and spelling.", "str", **_PROMPT)
     hotwords: str = key("", "Words to be expected.", "str", **_PROMPT)
+    vad: bool = key(True, "Leave out what is no speech. false: all of the sound goes through the model.", "bool")
     vad_threshold: float = key(0.5, "Probability above which sound is speech.", "fraction")
 
 

@@ -21,6 +21,7 @@ from sttd.worker.errors import PartFailed
 from sttd.worker.lanes import Lanes
 from sttd.worker.model import DRIVERS, LoadedModel, is_drivers, is_gpu_memory
 from sttd.worker.prefetch import Prefetch, Stuck
+from sttd.worker.speech.passed_over import PassedOver
 from sttd.worker.speech.windows import lead, windows
 
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
@@ -135,18 +136,29 @@ def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, ahead: Prefetch[_
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()
                 ahead.put(_Ready(stream.duration))
-                end = spec.resume_from
-                for batch in _batches(spec, model, itertools.chain(first, blocks), lanes.shares()):
+                end, passed_over = spec.resume_from, PassedOver()
+                for batch in _batches(spec, model, itertools.chain(first, blocks), lanes.shares(), passed_over):
                     end = batch[-1].window.end
                     ahead.put(lanes.decode(batch))
-            ahead.put(_Ended(end, tuple(stream.warnings)))
+            ahead.put(_Ended(end, (*stream.warnings, *passed_over.warnings)))
 
 
 def _batches(
-    spec: PartSpec, model: LoadedModel, blocks: Iterator[tuple[int, Any]], sizes: Iterator[int]
+    spec: PartSpec,
+    model: LoadedModel,
+    blocks: Iterator[tuple[int, Any]],
+    sizes: Iterator[int],
+    passed_over: PassedOver,
 ) -> Iterator[tuple[Prepared, ...]]:
     """Windows with features, as many at a time as `sizes` says."""
-    cut = windows(blocks, spec.resume_from, spec.next_index, spec.options.vad_threshold)
+    cut = windows(
+        blocks,
+        spec.resume_from,
+        spec.next_index,
+        spec.options.vad_threshold,
+        everything=not spec.options.vad,
+        passed_over=passed_over,
+    )
     prepared = (prepare(model.whisper, window) for window in cut)
     while batch := tuple(itertools.islice(prepared, next(sizes))):
         yield batch

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from sttd.part import SAMPLE_RATE
 from sttd.worker.speech.cutting import FRAME, PAD, Bounds
-from sttd.worker.speech.vad import Silero
+from sttd.worker.speech.front import LevelledSilero
 from sttd.worker.speech.windows import LEAD, Window, lead, windows
 from tests import speech
 
@@ -175,6 +175,21 @@ def test_speech_that_is_all_alike_is_cut_as_late_as_can_be():
     assert LIMIT - 2 * FRAME < first.end <= LIMIT
 
 
+@settings(max_examples=50, deadline=None)
+@given(recordings)
+def test_without_a_detector_nothing_is_left_out(audio):
+    """`transcribe.vad = false`."""
+    found = cut(audio, bounds=SMALL, everything=True)
+    check_tiles(found, audio, SMALL.speech)
+    assert all(window.spans == ((window.start, window.end),) for window in found)
+
+
+def test_without_a_detector_windows_still_end_in_pauses_and_are_long():
+    audio = audio_of([(40, 0.0), (500, 0.9), (200, 0.0), (600, 0.9)])
+    first, *_ = cut(audio, everything=True)
+    assert 540 * FRAME < first.end < 740 * FRAME
+
+
 def test_long_silence_gives_an_empty_window_a_minute():
     found = cut(np.zeros(200 * SAMPLE_RATE, np.float32))
     assert [w.spans for w in found] == [()] * 4
@@ -228,7 +243,7 @@ def test_all_words_of_real_speech_are_in_the_spans():
     assert skipped > 0.3 * len(recording.audio), "long pauses are left out"
 
 
-@pytest.mark.parametrize("level", [0, -12, -24, -36, -44])
+@pytest.mark.parametrize("level", [0, -12, -24, -44, -60])
 def test_no_speech_is_lost_where_a_window_begins(level):
     """Whatever a detector that is never disturbed calls speech is in a span; the windows are short, so that there are many.
 
@@ -236,7 +251,7 @@ def test_no_speech_is_lost_where_a_window_begins(level):
     """
     audio = speech.compose(seconds=60, pauses=(0.05, 0.4), seed=1, noise=1e-5).audio * np.float32(10 ** (level / 20))
     frames = audio[: len(audio) // FRAME * FRAME].reshape(-1, FRAME)
-    heard = Silero().probabilities(frames) >= 0.5
+    heard = LevelledSilero().probabilities(frames) >= 0.5
     inside = np.zeros(len(audio), bool)
     found = cut(audio, detector=None, bounds=SHORT)
     assert len(found) > 10

@@ -42,7 +42,9 @@ class Cut:
 class Cutter:
     """One window, from its first frame to its cut."""
 
-    def __init__(self, threshold: float, bounds: Bounds) -> None:
+    def __init__(self, threshold: float, bounds: Bounds, *, everything: bool = False) -> None:
+        """`everything`: all is one span. What is no speech only tells where to cut it."""
+        self._everything = everything
         self._threshold = threshold
         self._floor = max(threshold - HYSTERESIS, 0.01)
         self._bounds = bounds
@@ -56,7 +58,7 @@ class Cutter:
         before, self._at = self._at, self._at + FRAME
         if self._run is not None:
             self._run.feed(probability, before, probability >= self._threshold, probability < self._floor)
-        elif probability >= self._threshold:
+        elif probability >= self._threshold or self._everything:
             self._open(before, probability)
         if self._run is None:
             return self._cut_in_silence()
@@ -64,7 +66,7 @@ class Cutter:
             return self._cut_before_run() if self._spans else self._cut_run()
         if self._at > self._bounds.source and self._spans:
             return self._cut_before_run()
-        if self._run.quiet is not None and self._at - FRAME - self._run.quiet >= END_SILENCE:
+        if self._run.quiet is not None and self._ends(self._run.quiet):
             self._spans.append((self._run.start, self._run.quiet))
             self._run = None
         return None
@@ -74,6 +76,10 @@ class Cutter:
         if self._run is not None:
             self._spans.append((self._run.start, samples))
         return self._cut(samples)
+
+    def _ends(self, quiet: int) -> bool:
+        """Whether speech is over that has been quiet since `quiet`."""
+        return not self._everything and self._at - FRAME - quiet >= END_SILENCE
 
     def _open(self, start: int, probability: float) -> None:
         self._run = _Run(start, probability)
@@ -100,7 +106,8 @@ class Cutter:
     def _cut_run(self) -> Cut:
         """Speech without end: cut it where it is quiet longest, else at the frame that is least like speech."""
         assert self._run is not None
-        place = self._run.longest_silence(self._at) or self._run.quietest(self._at - SEARCH)
+        earliest = self._at - 2 * SEARCH if self._everything else 0  # else a pause early on makes short windows
+        place = self._run.longest_silence(self._at, earliest) or self._run.quietest(self._at - SEARCH)
         self._spans.append((self._run.start, place))
         return self._cut(place)
 
@@ -131,10 +138,11 @@ class _Run:
             self._silences.append((self.quiet, start))
             self.quiet = None
 
-    def longest_silence(self, now: int) -> int | None:
-        """The middle of the longest silence of 98 ms or more, the last one of equals."""
+    def longest_silence(self, now: int, earliest: int) -> int | None:
+        """The middle of the longest silence of 98 ms or more, the last one of equals, as far as it is behind `earliest`."""
         silences = self._silences if self.quiet is None else [*self._silences, (self.quiet, now)]
-        length, start = max(((end - start, start) for start, end in silences), default=(0, 0))
+        late = ((max(start, earliest), end) for start, end in silences)
+        length, start = max(((end - start, start) for start, end in late), default=(0, 0))
         return start + length // 2 if length >= CUT_SILENCE else None
 
     def quietest(self, after: int) -> int:

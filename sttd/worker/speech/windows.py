@@ -17,7 +17,9 @@ import numpy as np
 
 from sttd.worker.heap import beside, room
 from sttd.worker.speech.cutting import FRAME, Bounds, Cut, Cutter
-from sttd.worker.speech.vad import Array, Silero, SpeechDetector
+from sttd.worker.speech.front import LevelledSilero
+from sttd.worker.speech.passed_over import PassedOver
+from sttd.worker.speech.vad import Array, SpeechDetector
 
 LEAD = 125 * FRAME  # samples (4 s) before a window that the detector hears first: 1 s was enough in nine cases of ten
 _GROUP = 32  # frames (1 s) heard at once; more is hardly quicker, and what lies behind a cut is heard in vain
@@ -46,6 +48,8 @@ def windows(
     index: int,
     threshold: float,
     *,
+    everything: bool = False,
+    passed_over: PassedOver | None = None,
     detector: SpeechDetector | None = None,
     bounds: Bounds = _BOUNDS,
 ) -> Iterator[Window]:
@@ -56,16 +60,20 @@ def windows(
         start: the first sample; 0, or the end of an earlier window.
         index: of the first window.
         threshold: the probability above which a frame is speech.
-        detector: Silero where none is given.
+        everything: nothing is left out; what is no speech is where windows are cut.
+        passed_over: is told of each window what was left out of it.
+        detector: `LevelledSilero` where none is given.
         bounds: where windows end at the latest.
 
     Yields:
         windows that tile the stream from `start` on, the last one ending with it; none where it ends there.
     """
-    detector = detector or Silero()
+    detector = detector or LevelledSilero()
     stream = _Buffer(blocks, lead(start), start)
     while stream.fill(1):
-        cut = _cut(stream, detector, Cutter(threshold, bounds))
+        cut = _cut(stream, detector, Cutter(threshold, bounds, everything=everything))
+        if passed_over is not None:
+            passed_over.add(stream.samples[: cut.end], cut.spans)
         pieces = [stream.samples[first:last] for first, last in cut.spans]
         spans = tuple((stream.start + first, stream.start + last) for first, last in cut.spans)
         audio = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
