@@ -170,6 +170,12 @@ class Transcribe:
 class Expert:
     """How the model's words are judged and sampled. The defaults are right for all languages."""
 
+    vad_silence: float = key(
+        0.16,
+        "So much without speech ends a span. What is between two spans is left out, but for 0.4 s around each.",
+        "duration",
+        least=0.05,
+    )
     compression_ratio: float = key(
         2.4,
         "A text that compresses better than this (characters to bytes) is a loop, and is decoded again. Normal text reaches 2.2.",

@@ -54,6 +54,7 @@ class Options:
     temperatures: tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     vad: bool = True  # leave out what is no speech
     vad_threshold: float = 0.5
+    vad_silence: float = 0.16  # seconds without speech that end a span
     compression_ratio: float = 2.4  # of a text's characters; more is a loop
     log_prob: float = -1.0  # mean of a text's tokens; less is a guess
     no_speech: float = 0.6  # probability above which a guess is silence

@@ -158,6 +158,7 @@ def _batches(
         spec.options.vad_threshold,
         everything=not spec.options.vad,
         passed_over=passed_over,
+        silence=round(spec.options.vad_silence * SAMPLE_RATE),
     )
     prepared = (prepare(model.whisper, window) for window in cut)
     while batch := tuple(itertools.islice(prepared, next(sizes))):

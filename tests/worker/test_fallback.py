@@ -157,6 +157,7 @@ def test_only_what_is_kept_of_a_decoding_is_judged(model):
 
 def test_every_expert_key_reaches_the_decoder(model):
     keys = {
+        "vad_silence": 0.5,  # of the cutter's
         "compression_ratio": 5.0,
         "log_prob": -2.0,
         "no_speech": 0.3,

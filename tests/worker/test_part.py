@@ -323,3 +323,17 @@ def test_a_producer_that_computes_without_end_is_told_from_one_that_waits_or_com
         with pytest.raises(Stuck):
             next(things)
         over.set()
+
+
+def test_the_silence_that_ends_a_span_is_as_configured(model, tmp_path, monkeypatch):
+    """A pause of 2 s between two words is cut out, unless so much is asked for."""
+    path = speech.encode(
+        tmp_path / "pause.wav", np.concatenate([speech.sample("clip00"), np.zeros(2 * RATE), speech.sample("clip01")])
+    )
+    seen = []
+    decode = Decoder.decode
+    monkeypatch.setattr(Decoder, "decode", lambda self, batch: seen.extend(batch) or decode(self, batch))
+    run(order(path), model)
+    run(order(path, options=dataclasses.replace(SURE, vad_silence=5.0)), model)
+    default, longer = (len(prepared.window.spans) for prepared in seen)
+    assert default > longer == 1

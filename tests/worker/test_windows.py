@@ -146,6 +146,13 @@ def test_padding_is_halved_where_spans_are_near():
     assert window.spans == ((50 * FRAME - PAD, middle), (middle, 260 * FRAME + PAD))
 
 
+def test_a_longer_silence_may_be_asked_for_to_end_a_span():
+    """Without it the pause of 0.96 s between the words would be left out, but for the padding."""
+    audio = audio_of([(20, 0.9), (30, 0), (20, 0.9), (60, 0)])
+    assert len(cut(audio)[0].spans) == 2
+    assert len(cut(audio, silence=31 * FRAME)[0].spans) == 1
+
+
 def test_a_dip_above_the_lower_threshold_does_not_end_a_span():
     (window,) = cut(audio_of([(50, 0.0), (100, 0.9), (20, 0.4), (100, 0.9), (50, 0.0)]))
     assert window.spans == ((50 * FRAME - PAD, 270 * FRAME + PAD),)

@@ -14,7 +14,8 @@ from sttd.part import SAMPLE_RATE
 
 FRAME = 512  # samples (32 ms); what Silero v6 hears at once
 PAD = round(0.4 * SAMPLE_RATE)  # around speech; half the silence where two spans are nearer than twice this
-END_SILENCE = round(0.16 * SAMPLE_RATE)  # that ends a span; faster_whisper/transcribe.py, BatchedInferencePipeline
+# that ends a span by default; faster_whisper/transcribe.py, BatchedInferencePipeline
+END_SILENCE = round(0.16 * SAMPLE_RATE)
 CUT_SILENCE = round(0.098 * SAMPLE_RATE)  # in which speech may be cut; faster_whisper/vad.py
 HYSTERESIS = 0.15  # speech goes on down to this much under the threshold; Silero's default
 SEARCH = round(5.0 * SAMPLE_RATE)  # before the end of a window, where the quietest place is looked for
@@ -42,9 +43,19 @@ class Cut:
 class Cutter:
     """One window, from its first frame to its cut."""
 
-    def __init__(self, threshold: float, bounds: Bounds, *, everything: bool = False) -> None:
-        """`everything`: all is one span. What is no speech only tells where to cut it."""
+    def __init__(
+        self, threshold: float, bounds: Bounds, *, everything: bool = False, silence: int = END_SILENCE
+    ) -> None:
+        """A cutter for one window.
+
+        Args:
+            threshold: the probability above which a frame is speech.
+            bounds: where the window ends at the latest.
+            everything: all is one span. What is no speech only tells where to cut it.
+            silence: samples without speech that end a span.
+        """
         self._everything = everything
+        self._silence = silence
         self._threshold = threshold
         self._floor = max(threshold - HYSTERESIS, 0.01)
         self._bounds = bounds
@@ -79,7 +90,7 @@ class Cutter:
 
     def _ends(self, quiet: int) -> bool:
         """Whether speech is over that has been quiet since `quiet`."""
-        return not self._everything and self._at - FRAME - quiet >= END_SILENCE
+        return not self._everything and self._at - FRAME - quiet >= self._silence
 
     def _open(self, start: int, probability: float) -> None:
         self._run = _Run(start, probability)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sttd.worker.heap import beside, room
-from sttd.worker.speech.cutting import FRAME, Bounds, Cut, Cutter
+from sttd.worker.speech.cutting import END_SILENCE, FRAME, Bounds, Cut, Cutter
 from sttd.worker.speech.front import LevelledSilero
 from sttd.worker.speech.passed_over import PassedOver
 from sttd.worker.speech.vad import Array, SpeechDetector
@@ -52,6 +52,7 @@ def windows(
     passed_over: PassedOver | None = None,
     detector: SpeechDetector | None = None,
     bounds: Bounds = _BOUNDS,
+    silence: int = END_SILENCE,
 ) -> Iterator[Window]:
     """Cut a stream.
 
@@ -64,6 +65,7 @@ def windows(
         passed_over: is told of each window what was left out of it.
         detector: `LevelledSilero` where none is given.
         bounds: where windows end at the latest.
+        silence: samples without speech that end a span.
 
     Yields:
         windows that tile the stream from `start` on, the last one ending with it; none where it ends there.
@@ -71,7 +73,7 @@ def windows(
     detector = detector or LevelledSilero()
     stream = _Buffer(blocks, lead(start), start)
     while stream.fill(1):
-        cut = _cut(stream, detector, Cutter(threshold, bounds, everything=everything))
+        cut = _cut(stream, detector, Cutter(threshold, bounds, everything=everything, silence=silence))
         if passed_over is not None:
             passed_over.add(stream.samples[: cut.end], cut.spans)
         pieces = [stream.samples[first:last] for first, last in cut.spans]
