@@ -226,8 +226,8 @@ class Memory:
 @dataclass(frozen=True, slots=True)
 class Output:
     formats: tuple[str, ...] = key(
-        ("txt", "srt", "vtt", "json", "tsv"), "What is written for each recording.", "formats",
-        choices=("txt", "srt", "vtt", "json", "tsv"),
+        ("txt", "srt", "vtt", "json", "tsv"), "What is written for each recording: txt, md, srt, vtt, lrc, json, tsv.",
+        "formats", choices=("txt", "md", "srt", "vtt", "lrc", "json", "tsv"),
     )  # fmt: skip
     source: str = key(
         "archive", "What happens to a transcribed source: archive, keep or delete.", "choice",
@@ -237,7 +237,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Subtitles:
-    """How srt and vtt are set."""
+    """How srt and vtt are set, and where lrc is divided."""
 
     lines: int = key(2, "Lines of a subtitle.", "int", least=1, most=4)
     line_length: int = key(
@@ -322,7 +322,7 @@ class Config:
         words = dataclasses.asdict(self.transcribe) | dataclasses.asdict(self.expert)
         set_as = self.subtitles
         cue = None
-        if not {"srt", "vtt"}.isdisjoint(self.output.formats):
+        if not {"srt", "vtt", "lrc"}.isdisjoint(self.output.formats):
             cue = CueRoom(set_as.lines, set_as.line_length, set_as.longest)
         return Options(**words, max_gap=self.limits.max_gap, max_audio=self.limits.max_audio, cue=cue)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from sttd.config import Subtitles
 from sttd.outbox.formats.base import Format
 from sttd.outbox.formats.record import Json
-from sttd.outbox.formats.subtitles import Srt, Vtt
-from sttd.outbox.formats.text import Tsv, Txt
+from sttd.outbox.formats.subtitles import Lrc, Srt, Vtt
+from sttd.outbox.formats.text import Md, Tsv, Txt
 
 __all__ = ["FORMATS", "Format", "formats"]
 
 
 def formats(limits: Subtitles) -> dict[str, Format]:
     """Every format by its suffix, with the limits that a person has set."""
-    return {each.suffix: each for each in (Txt(), Srt(limits), Vtt(limits), Json(), Tsv())}
+    return {each.suffix: each for each in (Txt(), Md(), Srt(limits), Vtt(limits), Lrc(limits), Json(), Tsv())}
 
 
 FORMATS = formats(Subtitles())  # with the default limits

@@ -22,7 +22,7 @@ _SYLLABLE = 18.0  # for a border between two syllables, where there is no model 
 
 _SENTENCE_ENDS = frozenset(".?!…。！？｡।॥؟۔。။៕")
 _PHRASE_ENDS = frozenset(",;:–—،؛、，；：､၊")
-_CLOSING = frozenset("\"'”’»)]}」』）】》〉")
+_CLOSERS = "\"'”’»)]}」』）】》〉"
 _SHORT = 3  # letters: articles, prepositions and conjunctions of most languages have no more
 _TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "vs."})
 # https://www.w3.org/TR/jlreq/#characters_not_starting_a_line beside what Unicode calls closing or other punctuation
@@ -75,24 +75,29 @@ def breaks(text: str, most: int) -> list[Break]:
     return found + list(_within(text, last, len(text), most))
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether a sentence ends with a text, which is not empty."""
+    word = text[text.rfind(" ") + 1 :].rstrip(_CLOSERS)
+    return bool(word) and word[-1] in _SENTENCE_ENDS and word.lower() not in _TITLES
+
+
 def _spaced(text: str, at: int) -> float | None:
     """The price of a break at the space before `text[at]`."""
     words = text[: at - 1]
     after = text[at]
     if after in _NO_BEGIN or unicodedata.category(after) in ("Pe", "Pf"):
         return None
-    begin = words.rfind(" ") + 1
-    word = words[begin:]
-    bare = word.rstrip("".join(_CLOSING))
+    word = words[words.rfind(" ") + 1 :]
+    bare = word.rstrip(_CLOSERS)
     if not bare:
         return WORD + _TIED
-    if bare[-1] in _SENTENCE_ENDS and bare.lower() not in _TITLES:
+    if ends_sentence(word):
         return SENTENCE
     if bare[-1] in _PHRASE_ENDS:
         return PHRASE
     if _is_thai(bare[-1]) and _is_thai(after):  # Thai has spaces between phrases
         return PHRASE
-    if word[-1] in _CLOSING:
+    if word[-1] in _CLOSERS:
         return WORD - 2
     return WORD + (_TIED if len(bare) <= _SHORT else 0.0)
 
@@ -101,7 +106,7 @@ def _touching(text: str, at: int) -> float | None:
     """The price of a break between two characters because of a mark of punctuation before it; None: there is none."""
     before, after = text[at - 1], text[at]
     wide = script_of_letter(after) in (CHINESE, JAPANESE) or width_of(before) == 2
-    if before in _CLOSING and at > 1 and wide:
+    if before in _CLOSERS and at > 1 and wide:
         before = text[at - 2]
     if before in _SENTENCE_ENDS and wide:
         return SENTENCE

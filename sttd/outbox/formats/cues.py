@@ -25,7 +25,8 @@ _NEAR = 300  # milliseconds of silence that do not part what is said
 class Cue:
     start: int  # milliseconds
     end: int  # milliseconds, always after `start`
-    lines: tuple[str, ...]  # none is empty
+    text: str  # one line that is not empty, and
+    lines: tuple[str, ...]  # the same as it is laid out
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _shown(piece: _Piece, until: int | None, limits: Subtitles) -> Cue:
     needed = max(limits.shortest, width(piece.text) / limits.speed(script_of(piece.text))) * 1000
     end = min(max(piece.end, piece.start + round(needed)), piece.start + round(limits.longest * 1000))
     end = end if until is None else min(end, until)
-    return Cue(piece.start, max(end, piece.start + 1), tuple(_layout(piece.text, limits).lines()))
+    return Cue(piece.start, max(end, piece.start + 1), piece.text, tuple(_layout(piece.text, limits).lines()))
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import TextIO
 
-from sttd.outbox.formats.base import line, rows
+from sttd.outbox.formats.base import clock, line, milliseconds, rows, whole
+from sttd.outbox.formats.paragraphs import paragraphs
 from sttd.outbox.meta import Meta
 from sttd.part import Segment
 
+# https://spec.commonmark.org/0.31.2/#backslash-escapes; a dollar begins a formula in some readers
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~&$=]")
+
 
 class Txt:
-    """One line a segment, as Whisper's."""
+    """Paragraphs, each a line, with an empty line between them."""
 
     suffix = "txt"
 
     def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:  # noqa: ARG002 - every format's
-        for segment in segments:
-            text = line(segment.text)
-            if text:
-                file.write(f"{text}\n")
+        between = ""
+        for paragraph in paragraphs(segments):
+            file.write(f"{between}{paragraph.text}\n")
+            between = "\n"
+
+
+class Md:
+    """Markdown: what is known of the recording as front matter in YAML, then paragraphs with their times."""
+
+    suffix = "md"
+
+    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:
+        name = whole(meta.source.rpartition("/")[2].encode("utf-8", "backslashreplace").decode())
+        facts = {
+            "source": name,
+            "language": meta.language,
+            "length": clock(milliseconds(meta.duration or 0.0), ".").partition(".")[0],
+            "model": meta.model,
+            "requested_model": meta.requested_model if meta.requested_model != meta.model else None,
+            "fallback_reason": meta.fallback_reason,
+            "transcribed": meta.head()["timings"]["finished"],
+            "warnings": list(meta.warnings) or None,
+        }
+        file.write("---\n")
+        for key, value in facts.items():
+            if value is not None:
+                file.write(f"{key}: {json.dumps(value, ensure_ascii=False)}\n")  # JSON is YAML
+        file.write(f"---\n\n# {_literal(line(name))}\n")
+        for paragraph in paragraphs(segments):  # noqa: FURB122 - as the others
+            file.write(f"\n**{clock(paragraph.start, '.').partition('.')[0]}** {_literal(paragraph.text)}\n")
+
+
+def _literal(text: str) -> str:
+    """What was said is no markup: no heading, image or HTML comes of it."""
+    return _MARKUP.sub(r"\\\g<0>", text)
 
 
 class Tsv:
