@@ -123,7 +123,7 @@ class Model:
                  "bfloat16", "float32"),
     )  # fmt: skip
     cpu_threads: int = key(
-        0, "Threads of one worker, for two batches side by side. auto: the cores shared out.", "auto", most=256
+        0, "Threads of one worker, for up to four batches side by side. auto: the cores shared out.", "auto", most=256
     )
 
 
@@ -147,7 +147,11 @@ class Transcribe:
         "transcribe", "transcribe, or translate (into English).", "choice", choices=("transcribe", "translate")
     )
     batch_size: int = key(
-        8, "Windows in the model at once; on a CPU two batches of half as many, side by side.", "int", least=1, most=128
+        8,
+        "Windows in the model at once; on a CPU shared out over up to four batches side by side.",
+        "int",
+        least=1,
+        most=128,
     )
     beam_size: int = key(5, "Beam size.", "int", least=1, most=32)
     temperatures: tuple[float, ...] = key(
@@ -328,7 +332,7 @@ class Config:
 
     def model_spec(self, name: str | None = None, hold: str = "") -> ModelSpec:
         """What a worker is told to load: the configured model, or `name` for one job alone."""
-        from sttd.part import ModelSpec  # noqa: PLC0415 - commands that only look do without it
+        from sttd.part import MOST_LANES, ModelSpec  # noqa: PLC0415 - commands that only look do without it
 
         model = self.model
         wanted = name or model.name
@@ -338,6 +342,7 @@ class Config:
             device=model.device,
             compute_type=model.compute_type,
             cpu_threads=model.cpu_threads or capacity().cores_each(self.worker_count()),
+            lanes=min(MOST_LANES, self.transcribe.batch_size),
             load_timeout=model.load_timeout,
             hold=hold,
         )

@@ -17,7 +17,7 @@ from sttd.configfile import folders, load, render, warnings
 from sttd.configfile.languages import CODES
 from sttd.configfile.values import LONGEST, read, write
 from sttd.errors import ConfigError
-from sttd.host.capacity import capacity
+from sttd.host.capacity import Capacity, capacity
 
 SHIPPED = Path(__file__).parent.parent / "etc" / "sttd.toml"
 KEYS = [(section.name, key) for section in sections() for key in dataclasses.fields(section.default_factory)]
@@ -298,6 +298,17 @@ def test_what_is_probably_not_meant_is_warned_of(sets, sentence):
     assert sentence in said[0]
 
 
+def test_a_number_of_threads_that_cannot_all_be_used_is_told(monkeypatch):
+    """It is used where it can be: 3 threads were 2."""
+    monkeypatch.setattr("sttd.configfile.relations.capacity", lambda: Capacity(64, 2**40, ()))
+    told = {
+        threads: warnings(load(sets=["pool.workers=1", f"model.cpu_threads={threads}"], environ={}))
+        for threads in range(1, 12)
+    }
+    assert [threads for threads, said in told.items() if said] == [5, 7, 11]
+    assert told[7] == ["[model] cpu_threads = 7: 6 of them are used, as 2 batches side by side have 3 each; set 6 or 8"]
+
+
 def test_the_defaults_deserve_no_warning():
     assert warnings(load(environ={})) == []
 
@@ -419,6 +430,7 @@ def test_the_cores_are_shared_out_over_the_workers():
     assert spec.cpu_threads == capacity().cores
     assert Config(pool=Pool(workers=200)).model_spec().cpu_threads == 1
     assert Config(model=Model(cpu_threads=3)).model_spec().cpu_threads == 3
+    assert Config(transcribe=Transcribe(batch_size=1)).model_spec().lanes == 1
 
 
 def test_a_model_does_not_fall_back_to_itself():

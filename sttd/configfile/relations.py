@@ -56,6 +56,8 @@ def overlaps(paths: Mapping[str, Path], real: Mapping[str, Path]) -> Iterator[Re
 
 def warnings(config: Config) -> Iterator[str]:
     """Each thing that works but is probably not meant."""
+    from sttd.part import lanes_of  # noqa: PLC0415 - commands that only look do without it
+
     model, pool, watch = config.model, config.pool, config.watch
     if model.fallback and model.fallback == model.name:
         yield f"[model] fallback is the model itself ({model.name}): where it does not load there is nothing to fall back to"
@@ -64,6 +66,12 @@ def warnings(config: Config) -> Iterator[str]:
         yield (
             f"[pool] workers = {workers} with [model] cpu_threads = {spec.cpu_threads} make {workers * spec.cpu_threads} "
             f"threads on {cores} cores: all become slower; set one of them lower, or cpu_threads to auto"
+        )
+    lanes, each = lanes_of(spec.cpu_threads, spec.lanes)
+    if model.cpu_threads > lanes * each and model.device != "cuda":
+        yield (
+            f"[model] cpu_threads = {model.cpu_threads}: {lanes * each} of them are used, as {lanes} batches side by side have "
+            f"{each} each; set {lanes * each} or {model.cpu_threads + 1}"
         )
     if config.expert.compression_ratio < NORMAL:
         yield (

@@ -30,8 +30,12 @@ class Capacity:
         return gpus or max(1, min((self.cores + 3) // 4, self.memory // _FOR_A_WORKER))
 
     def cores_each(self, workers: int) -> int:
-        """The cores shared out over the workers, at least one each."""
+        """The cores shared out over the workers, at least one each; see `cores_over` for the rest."""
         return max(1, self.cores // max(1, workers))
+
+    def cores_over(self, number: int, workers: int) -> int:
+        """What worker `number` (from 0) has on top: the first ones one more each, so that no core is left over."""
+        return int(self.cores > workers and number < self.cores % workers)
 
 
 @functools.cache

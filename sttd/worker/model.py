@@ -18,7 +18,7 @@ from typing import Any
 import ctranslate2
 from faster_whisper import WhisperModel
 
-from sttd.part import Loaded, ModelSpec
+from sttd.part import Loaded, ModelSpec, lanes_of
 from sttd.units import spoken_duration
 from sttd.worker.errors import NoModel, one_line
 from sttd.worker.folder import REPAIR, preflight, resolve
@@ -151,14 +151,14 @@ def _read(folder: Path, spec: ModelSpec) -> Any:
     device = spec.device
     if device == "auto":
         device = "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
-    # two batches at a time, each with half of the cores: see lanes.py. They share the weights
-    lanes = 2 if device == "cpu" and spec.cpu_threads > 1 else 1
+    # several batches at a time, each with its share of the threads: see lanes.py. They share the weights
+    lanes, threads = lanes_of(spec.cpu_threads, spec.lanes) if device == "cpu" else (1, spec.cpu_threads)
     whisper = WhisperModel(
         str(folder),
         device=device,
         device_index=spec.device_index if device == "cuda" else 0,
         compute_type=spec.compute_type,
-        cpu_threads=spec.cpu_threads // lanes,
+        cpu_threads=threads,
         num_workers=lanes,
         local_files_only=True,
     )

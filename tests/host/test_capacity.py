@@ -9,6 +9,7 @@ import pytest
 from sttd.config import Config, Model, Pool
 from sttd.host import capacity
 from sttd.host.capacity import Capacity, cores, gpus, memory
+from sttd.part import MOST_LANES, lanes_of
 
 GIB = 2**30
 V1_NONE = "9223372036854771712"
@@ -103,6 +104,54 @@ def test_gpus_are_those_that_cuda_would_show(tmp_path, visible, found):
 )
 def test_auto_is_a_worker_for_each_gpu_that_is_used_or_for_four_cores_and_4_gib(of, device, workers):
     assert of.workers(device) == workers
+
+
+def layout(of: Capacity, workers: int, most: int = MOST_LANES) -> list[tuple[int, int]]:
+    """Lanes, and threads of each, of every worker on a CPU."""
+    each = of.cores_each(workers)
+    return [lanes_of(each + of.cores_over(number, workers), most) for number in range(workers)]
+
+
+def used(found: list[tuple[int, int]]) -> int:
+    return sum(lanes * threads for lanes, threads in found)
+
+
+@pytest.mark.parametrize("memory", [1, 4, 8, 15, 16, 64, 512])
+def test_no_core_is_left_over_whatever_their_number(memory):
+    """Of 6 cores 4 had work, of 10 6, of 14 8, of 23 12. Where the memory has room for few workers one core each may be idle."""
+    for count in range(1, 129):
+        of = Capacity(count, memory * GIB, ())
+        workers = of.workers("cpu")
+        assert workers == 1 or workers * 4 <= memory
+        found = layout(of, workers)
+        if workers == -(-count // 4):
+            assert used(found) == count
+            assert set(found) <= {(1, 1), (2, 1), (3, 1), (2, 2)}
+        else:
+            assert count - workers <= used(found) <= count
+
+
+def test_a_number_of_workers_that_a_person_chose_is_used_with_all_cores():
+    """More workers than cores have one each; few workers with many cores may leave one of theirs idle."""
+    for count in range(1, 65):
+        of = Capacity(count, GIB, ())
+        for workers in range(1, 2 * count):
+            busy = used(layout(of, workers))
+            if workers >= count:
+                assert busy == workers
+            else:
+                assert count - workers <= busy <= count
+                assert busy == count or count // workers >= 4
+
+
+@pytest.mark.parametrize("most", range(1, 5))
+def test_threads_are_shared_out_over_as_many_lanes_as_there_are_windows(most):
+    for threads in range(1, 257):
+        lanes, each = lanes_of(threads, most)
+        assert lanes <= most
+        assert threads - 1 <= lanes * each <= threads or (threads, most) == (3, 2)
+        assert lanes > 1 or threads == 1 or most == 1
+    assert [lanes_of(threads) for threads in (2, 3, 4, 8)] == [(2, 1), (3, 1), (2, 2), (2, 4)]
 
 
 def test_a_half_core_and_3_gib_make_one_worker_of_one_thread(monkeypatch):

@@ -8,6 +8,7 @@ know `sttd.worker`: the parent imports this one without any of it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import os
 import queue
@@ -36,6 +37,7 @@ class Settings:
     cleanup_cooldown: float  # seconds
     gpu: str | None = None  # the one GPU that it may see, as CUDA_VISIBLE_DEVICES names it; None: as the parent
     cuda: bool = False  # a GPU may be used
+    more_threads: int = 0  # on top of a model's `cpu_threads`, where the cores cannot be shared out evenly
     worker: str = WORKER  # the module with confine, load, run_part, Cleaner and NoModel
 
 
@@ -63,7 +65,7 @@ class Child:
         self._messages = messages  # file descriptor
         self._writing = threading.Lock()  # notices come from the thread that loads, too
         self._worker: Any = importlib.import_module(settings.worker)
-        self._cuda = settings.cuda
+        self._cuda, self._more_threads = settings.cuda, settings.more_threads
         self._cleaner = self._worker.Cleaner(settings.cleanup_every_chunks, settings.cleanup_cooldown)
         self._model: Any = None
         self._orders: queue.SimpleQueue[Do | Exit] = queue.SimpleQueue()
@@ -119,14 +121,16 @@ class Child:
             return Failed(cause=Cause.ERROR, error=text, retriable=True, **key)
 
     def _model_for(self, part: PartSpec, key: dict[str, Any]) -> Any:
-        if self._model is None or not serves(self._model.loaded, part.model):
+        wanted = dataclasses.replace(part.model, cpu_threads=part.model.cpu_threads + self._more_threads)
+        if self._model is None or not serves(self._model.loaded, wanted):
             self._model = None  # its memory first
 
             def notify(level: str, text: str, event: str) -> None:
                 self._send(Notice(level=level, text=text, event=event, **key))
 
-            self._model = self._worker.load(part.model, notify)
-            self._send(self._model.loaded)
+            self._model = self._worker.load(wanted, notify)
+            # to the parent it is the model that was asked for: how many threads this worker has is its own affair
+            self._send(dataclasses.replace(self._model.loaded, spec=part.model))
         return self._model
 
     def _drive(self, part: PartSpec, model: Any, key: dict[str, Any]) -> Event:

@@ -175,6 +175,7 @@ class LocalPool:
             cleanup_cooldown=memory.cleanup_cooldown,
             gpu=gpu,
             cuda=self._config.model.device != "cpu",
+            more_threads=0 if self._config.model.cpu_threads else self._cores_over(seat.number),
             worker=self._worker,
         )
         try:
@@ -187,6 +188,9 @@ class LocalPool:
         if doomed:
             seat.process.signal(signal.SIGKILL)
         return True
+
+    def _cores_over(self, number: int) -> int:
+        return capacity().cores_over(number, self._config.worker_count())
 
     def _hear(self, seat: Seat, message: Any) -> None:
         """One message of a worker, in its reader's thread."""
