@@ -17,7 +17,7 @@ from sttd.text import sentence
 
 COMMANDS = {  # where each lives, in the order in which a person meets them
     "run": "serve", "demo": "demo", "status": "look", "jobs": "look", "show": "look", "retry": "ask", "cancel": "ask",
-    "redo": "ask", "pause": "ask", "resume": "ask", "transcribe": "transcribe", "check-config": "serve", "model": "models",
+    "redo": "ask", "next": "ask", "pause": "ask", "resume": "ask", "transcribe": "transcribe", "check-config": "serve", "model": "models",
     "install": "install",
 }  # fmt: skip
 
@@ -32,7 +32,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"sttd.cli.{COMMANDS[cmd_name]}")
-        command = getattr(module, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        command = getattr(module, name, None) or getattr(module, f"{name}_")  # `next` is a word of Python
         assert isinstance(command, click.Command)
         return command
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from sttd.fs.patience import answers
 from sttd.job import Job, State
 from sttd.ledger import moved
 from sttd.ledger.request import Ask, Request, checked
-from sttd.text import printable
+from sttd.text import printable, sentence
 
 if TYPE_CHECKING:
     from sttd.config import Config
@@ -35,21 +36,19 @@ class NotPossible(SttdError):
 
 
 @click.command()
-@click.argument("number", metavar="ID", type=int, required=False)
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=int)
 @click.option("--failed", is_flag=True, help="All failed jobs.")
 @shared
-def retry(number: int | None, failed: bool) -> None:
-    """Queue a failed, cancelled or vanished job again."""
-    if (number is None) is not failed:
-        raise UsageError("say which job: `sttd retry ID`, or `sttd retry --failed` for all that failed")
+def retry(numbers: tuple[int, ...], failed: bool) -> int:
+    """Queue failed, cancelled or vanished jobs again."""
+    if bool(numbers) is failed:
+        raise UsageError("say which jobs: `sttd retry ID ...`, or `sttd retry --failed` for all that failed")
+    if numbers:
+        return _each(numbers, Ask.RETRY, lambda job, _: refuse_retry(job), "will be queued again")
     config = given().load()
     with access.reading(config) as ledger:
-        if number is None:
-            _retry_failed(config, ledger)
-            return
-        job = find(ledger, number)
-        refuse_retry(job)
-        _ask(config, ledger, Request(Ask.RETRY, number), f"{_named(job)} will be queued again")
+        _retry_failed(config, ledger)
+    return 0
 
 
 def _retry_failed(config: Config, ledger: Ledger) -> None:
@@ -62,34 +61,77 @@ def _retry_failed(config: Config, ledger: Ledger) -> None:
 
 
 @click.command()
-@click.argument("number", metavar="ID", type=int)
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int)
 @shared
-def cancel(number: int) -> None:
-    """Take a job out of the queue, or stop it. Its source stays where it is."""
-    config = given().load()
-    with access.reading(config) as ledger:
-        job = find(ledger, number)
-        refuse_cancel(job)
-        _ask(config, ledger, Request(Ask.CANCEL, number), f"{_named(job)} will be cancelled")
+def cancel(numbers: tuple[int, ...]) -> int:
+    """Take jobs out of the queue, or stop them. Their sources stay where they are."""
+    return _each(numbers, Ask.CANCEL, lambda job, _: refuse_cancel(job), "will be cancelled")
 
 
-@click.command(short_help="Transcribe a finished job once more.")
-@click.argument("number", metavar="ID", type=int)
+@click.command("next", short_help="A waiting job before all others.")
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int)
+@shared
+def next_(numbers: tuple[int, ...]) -> int:
+    """Put waiting jobs before all others, in the order in which they are named. What runs goes on."""
+    # each request puts its job before those of earlier ones
+    return _each(list(dict.fromkeys(numbers))[::-1], Ask.NEXT, lambda job, _: refuse_next(job), "will be the next")
+
+
+@click.command(short_help="Transcribe finished jobs once more.")
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int)
 @click.option("--model", metavar="M", help="With this model.")
 @click.option("--language", metavar="L", help="Taken to be in this language.")
 @shared
-def redo(number: int, model: str | None, language: str | None) -> None:
-    """Transcribe the source of a finished job once more, as a new job. The old result stays."""
+def redo(numbers: tuple[int, ...], model: str | None, language: str | None) -> int:
+    """Transcribe the sources of finished jobs once more, as new jobs. The old results stay."""
     asked = [] if language is None else [f"transcribe.language={language}", "transcribe.languages="]
     given().load(asked)  # refuses what is no language
     config = given().load()
-    request = checked(Request(Ask.REDO, number, model, language))
-    with access.reading(config) as ledger:
-        job = find(ledger, number)
-        refuse_redo(job, config)
-        if model is not None:
+    checked(Request(Ask.REDO, numbers[0], model, language))
+    if model is not None:
+        with access.reading(config) as ledger:
             _require_model(config, ledger, model)
-        _ask(config, ledger, request, f"{_named(job)} will be done again")
+    return _each(numbers, Ask.REDO, refuse_redo, "will be done again", model=model, language=language)
+
+
+def _each(
+    numbers: Sequence[int],
+    kind: Ask,
+    check: Callable[[Job, Config], None],
+    later: str,
+    *,
+    model: str | None = None,
+    language: str | None = None,
+) -> int:
+    """Ask for the same for each job. What cannot be done for one is told, and done for the others all the same.
+
+    Raises:
+        UsageError: one of the jobs does not exist; nothing is asked for then.
+        NotPossible: there is one job alone, and it cannot be done.
+    """
+    config = given().load()
+    with access.reading(config) as ledger:
+        jobs = [find(ledger, number) for number in dict.fromkeys(numbers)]
+        requests = {job.id: checked(Request(kind, job.id, model, language)) for job in jobs}
+        refused: list[str] = []
+        asked: list[tuple[str, Job]] = []
+        for job in jobs:
+            try:
+                check(job, config)
+            except NotPossible as error:
+                refused.append(str(error))
+            else:
+                asked.append((access.ask(config, requests[job.id]), job))
+        for name, job in asked:
+            try:
+                _tell(config, ledger, name, f"{_named(job)} {later}")
+            except NotPossible as error:
+                refused.append(str(error))
+    if refused and len(jobs) == 1:
+        raise NotPossible(refused[0])
+    for problem in refused:
+        print(f"sttd: {sentence(problem.replace('`sttd ', f'`{given().program()} '))}", file=sys.stderr)
+    return int(bool(refused))
 
 
 def _require_model(config: Config, ledger: Ledger, name: str) -> None:
@@ -125,12 +167,16 @@ def _switch(kind: Ask, later: str) -> None:
 
 
 def _ask(config: Config, ledger: Ledger, request: Request, later: str) -> None:
-    """Leave a request. Where a daemon runs, wait for its answer and print it; else say what will happen `later`.
+    """Leave a request, and tell what comes of it; see `_tell`."""
+    _tell(config, ledger, access.ask(config, request), later)
+
+
+def _tell(config: Config, ledger: Ledger, name: str, later: str) -> None:
+    """Where a daemon runs, wait for its answer to a request and print it; else say what will happen `later`.
 
     Raises:
         NotPossible: the daemon has refused it, for the reason that the message gives.
     """
-    name = access.ask(config, request)
     answer = _answer(ledger, name) if access.is_running(config) else None
     if answer is None or answer.ok is None:
         print(f"{later} at the daemon's next start, or within a second where it runs")
@@ -166,6 +212,18 @@ def refuse_cancel(job: Job) -> None:
     """Raises NotPossible where there is nothing to cancel."""
     if job.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
         raise NotPossible(f"job {job.id} is {job.state}: there is nothing to cancel")
+
+
+def refuse_next(job: Job) -> None:
+    """Raises NotPossible where a job does not wait for a worker."""
+    if job.state is State.DONE:
+        raise NotPossible(f"job {job.id} is done: `sttd redo {job.id}` transcribes its source once more")
+    if job.state in RETRIABLE:
+        raise NotPossible(f"job {job.id} is {job.state}: `sttd retry {job.id}` queues it again")
+    if job.state is not State.QUEUED:
+        raise NotPossible(f"job {job.id} is {job.state} already")
+    if job.copy_of is not None:
+        raise NotPossible(f"job {job.id} gets the result of job {job.copy_of}: `sttd next {job.copy_of}`")
 
 
 def refuse_redo(job: Job, config: Config) -> None:

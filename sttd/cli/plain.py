@@ -139,7 +139,7 @@ def done_part(job: Job) -> float | None:
     return min(1.0, job.progress / job.audio_seconds) if job.audio_seconds else None
 
 
-JOBS_HEAD = "    ID  STATE       DONE     AUDIO  LANG  MODEL             SOURCE"
+JOBS_HEAD = "    ID  STATE       DONE     AUDIO  LANG  MODEL             WHEN              SOURCE"
 AT_WORK = (State.RUNNING, State.COMMITTING)
 
 
@@ -148,7 +148,13 @@ def job_line(job: Job) -> str:
     language, model = printable(job.language or "-"), printable(job.model or "-")
     words = f"{job.id:>6}  {job.state:<10}  {percent(done_part(job)):>4}  {clock(job.audio_seconds):>8}  {language:<4}"
     wrong = "" if job.state in AT_WORK else _wrong(job)
-    return f"{words}  {model:<16}  {printable(job.source)}" + (f"\t{wrong}" if wrong else "")
+    return f"{words}  {model:<16}  {when(job):<16}  {printable(job.source)}" + (f"\t{wrong}" if wrong else "")
+
+
+def when(job: Job) -> str:
+    """When a job ended; of one that runs when its attempt began; of one that waits when it came. To the minute."""
+    began = job.started_at if job.state in AT_WORK else None
+    return moment(job.finished_at or began or job.created_at)[:16]
 
 
 def remark(job: Job) -> str:

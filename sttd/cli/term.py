@@ -20,6 +20,7 @@ STYLES = {
     State.FAILED: "red", State.CANCELLED: "yellow", State.VANISHED: "yellow",
 }  # fmt: skip
 LEVELS = {"normal": "green", "moderate": "yellow", "high": "dark_orange", "critical": "bold red"}
+WIDE = 100  # columns from which there is room for dates
 NARROW = 72  # columns below which only what matters most is shown
 
 
@@ -110,12 +111,16 @@ def jobs(found: list[Job], width: int) -> Table:
         table.add_column("audio", justify="right", no_wrap=True)
         table.add_column("lang", no_wrap=True)
         table.add_column("model", no_wrap=True, overflow="ellipsis", max_width=20)
+    if width >= WIDE:
+        table.add_column("when", no_wrap=True)
     for job in found:
         cells = [Text(str(job.id)), Text(str(job.state), STYLES[job.state]), _recording(job)]
         if wide:
             style = "yellow" if job.fallback_reason else "default"
             model = Text(printable(job.model or "-"), style)
             cells += [Text(plain.clock(job.audio_seconds)), Text(printable(job.language or "-")), model]
+        if width >= WIDE:
+            cells.append(Text(plain.when(job)))
         table.add_row(*cells)
     return table
 

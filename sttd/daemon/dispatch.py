@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd.daemon import orders, readable, twins, whereabouts
+from sttd.daemon import first, orders, readable, twins, whereabouts
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
 from sttd.daemon.twins import Turn
@@ -54,6 +54,8 @@ def may_start(context: Context) -> bool:
 
 def pick(context: Context, passed: set[int]) -> tuple[Queue, Job] | None:
     """The next job, and the queue it comes from."""
+    if (wanted := first.pick(context, passed)) is not None:
+        return wanted
     for owner, queue in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context)):
         job = context.ledger.next_job(owner, queue, passed)
         if job is not None:

@@ -12,7 +12,7 @@ import dataclasses
 from loguru import logger
 
 from sttd.configfile.languages import CODES
-from sttd.daemon import attempts, filing
+from sttd.daemon import attempts, filing, first
 from sttd.daemon.context import Context
 from sttd.daemon.ending import release
 from sttd.errors import LedgerError, SttdError
@@ -25,6 +25,10 @@ from sttd.part import Cause
 from sttd.text import printable
 
 RETRIED = (State.FAILED, State.CANCELLED, State.VANISHED)
+# what a queued job died of that waits for its next try: only time passes meanwhile
+AFTER_FAULTS = frozenset(
+    {Cause.TIMEOUT, Cause.CRASH, Cause.OOM, Cause.GPU_MEMORY, Cause.ERROR, Cause.NO_MODEL, Cause.MACHINE}
+)
 BUDGET = 0.2  # seconds that requests may take of one round of the loop
 STEP = 50  # jobs in one step of a request that is about many
 
@@ -123,6 +127,8 @@ def _act(context: Context, request: Request, before: Answer) -> Answer:
             text = cancel(context, job)
         case Ask.REDO:
             text = redo(context, job, Overrides(request.model, request.language))
+        case Ask.NEXT:
+            text = put_first(context, job)
     return Answer(ok=True, text=text)
 
 
@@ -213,6 +219,20 @@ def redo(context: Context, job: Job, overrides: Overrides) -> str:
     text = f"job {new.id}: {printable(job.source)} is done again ({printable(words) or 'as configured'})"
     say(Kind.JOB_QUEUED, text, new, redo_of=job.id)
     return f"{_named(job)} is done again as job {new.id}"
+
+
+def put_first(context: Context, job: Job) -> str:
+    """A waiting job comes before all others, at once where it only waits for its next try."""
+    if job.state is not State.QUEUED:
+        raise Refused(f"job {job.id} is {job.state}: only a job that waits can be the next")
+    if job.copy_of is not None:
+        raise Refused(f"job {job.id} gets the result of job {job.copy_of}, which is the one to put first")
+    if job.cause in AFTER_FAULTS and job.not_before > context.utc():
+        job = context.ledger.update(job, not_before=0.0)
+    first.put(context, job)
+    say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} comes before all others", job)
+    later = ", not before its file has settled or can be read" if job.not_before > context.utc() else ""
+    return f"{_named(job)} is the next{later}"
 
 
 def _named(job: Job) -> str:

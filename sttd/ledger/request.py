@@ -20,11 +20,12 @@ class Ask(enum.StrEnum):
     RETRY_FAILED = "retry-failed"  # every failed job
     CANCEL = "cancel"
     REDO = "redo"  # a finished job once more, as a new one
+    NEXT = "next"  # a waiting job before all others
     PAUSE = "pause"
     RESUME = "resume"
 
 
-ABOUT_A_JOB = frozenset({Ask.RETRY, Ask.CANCEL, Ask.REDO})
+ABOUT_A_JOB = frozenset({Ask.RETRY, Ask.CANCEL, Ask.REDO, Ask.NEXT})
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,40 @@ def test_retry_wants_one_job_or_all(sttd, words, root):
     assert f"`sttd --root {root} retry --failed`" in done.err
 
 
+@pytest.mark.parametrize(
+    ("command", "state", "kind"),
+    [
+        ("retry", State.FAILED, Ask.RETRY),
+        ("cancel", State.QUEUED, Ask.CANCEL),
+        ("next", State.QUEUED, Ask.NEXT),
+    ],
+)
+def test_several_jobs_are_asked_for_at_once(sttd, ledger, asked, command, state, kind):
+    """What cannot be done for one is told, and done for the others; a number that no job has does nothing at all."""
+    able = [ledger.add(f"{number}.mp3", SOUND, 1.0, state=state).id for number in range(2)]
+    done = finished(ledger, "done.mp3").id
+    assert sttd(command, str(able[0]), "99").code == 2
+    assert asked() == []
+    outcome = sttd(command, str(able[0]), str(done), str(able[1]), str(able[0]))
+    assert outcome.code == 1
+    assert sorted(line.partition(" will")[0] for line in outcome.out.splitlines()) == [
+        f"job {able[0]} (0.mp3)", f"job {able[1]} (1.mp3)",
+    ]  # fmt: skip
+    assert f"sttd: job {done} is done" in outcome.err
+    order = able[::-1] if kind is Ask.NEXT else able  # each goes before the earlier ones
+    assert asked() == [Request(kind, number) for number in order]
+
+
+def test_only_what_waits_for_a_worker_can_be_the_next(sttd, ledger, asked):
+    running = ledger.add("r.mp3", SOUND, 1.0, state=State.RUNNING).id
+    twin = ledger.add("t.mp3", SOUND, 1.0, copy_of=running).id
+    gone = failed(ledger, "f.mp3").id
+    for number, said in ((running, "is running already"), (twin, f"next {running}`"), (gone, f"retry {gone}`")):
+        outcome = sttd("next", str(number))
+        assert (outcome.code, said in outcome.err) == (1, True), outcome.err
+    assert asked() == []
+
+
 def test_retry_all_that_failed(sttd, ledger, asked):
     assert sttd("retry", "--failed").out == "no job has failed\n"
     failed(ledger, "a.mp3")

@@ -105,6 +105,7 @@ def test_jobs_in_a_pipe(sttd, ledger):
     assert len(lines) == 3
     column = head.index("SOURCE")
     assert lines[0][column:] == THAI
+    assert [time.strptime(line[head.index("WHEN") : column].strip(), "%Y-%m-%d %H:%M") for line in lines]
     assert lines[1][column:] == "evil\\x1b[31m\\x0aname\\xff.ogg\tnot\\x09good"
     assert lines[2][column:] == "cut.mp3\tends\\x0aearly; silent"
 

@@ -11,9 +11,10 @@ import sqlite3
 import pytest
 
 from sttd.daemon import requests
-from sttd.job import State
+from sttd.job import Identity, State
 from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, schema, spool
 from sttd.ledger.spool import leave
+from sttd.part import Cause
 from tests.properties.stations import Stations
 
 NAME = f"{1:020d}-{1:016x}"
@@ -257,3 +258,38 @@ def test_what_waits_in_an_older_ledger_is_carried_out_after_the_upgrade(tmp_path
     found = spool.Spool(path.with_name(SPOOL))
     waiting = [found.read(name).request for name in found.names()]
     assert waiting == [Request(Ask.PAUSE), Request(Ask.REDO, 7, model="base"), Request(Ask.CANCEL, 3)]
+
+
+def test_the_next_job_is_the_one_that_a_person_wants(stations):
+    """Before older ones, other owners' and those that were put first before it; also after a restart, and out of a wait."""
+    ledger = stations.context.ledger
+    jobs = [ledger.add(f"{number}.mp3", Identity(number, 1, number % 3), float(number)) for number in range(8)]
+    ledger.update(jobs[6], not_before=stations.now + 500.0, cause=Cause.CRASH)
+    ledger.set_fact("paused", value=True)
+    names = [stations.ask("next", number) for number in (5, 8, 7)]
+    stations.tick(1.0)
+    texts = [ledger.answer(name).text for name in names]
+    assert texts == [f"job {job} ({job - 1}.mp3) is the next" for job in (5, 8, 7)]
+    stations.crash(halfway=False)
+    ledger = stations.context.ledger
+    ledger.set_fact("paused", value=False)
+    started = []
+    for _ in jobs:
+        stations.tick(1.0)
+        for attempt in list(stations.pool.attempts.values()):
+            started.append(int(attempt.spec.part_id.partition(".")[0]))
+            stations.end(attempt, Cause.BAD_FILE)
+    assert started[:3] == [7, 8, 5]
+    assert set(started) == {job.id for job in jobs}
+
+
+def test_a_job_that_does_not_wait_for_a_worker_is_not_put_first(stations):
+    ledger = stations.context.ledger
+    ended = ledger.add("a.mp3", Identity(1, 1), 1.0, state=State.CANCELLED)
+    twin = ledger.add("b.mp3", Identity(1, 1), 1.0, copy_of=ended.id)
+    names = [stations.ask("next", number) for number in (ended.id, twin.id)]
+    requests.take(stations.context)
+    told = [ledger.answer(name) for name in names]
+    assert [answer.ok for answer in told] == [False, False]
+    assert "only a job that waits" in told[0].text
+    assert f"the result of job {ended.id}" in told[1].text

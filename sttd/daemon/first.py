@@ -1,0 +1,34 @@
+"""Jobs that a person wants before all others (`sttd next`): a list of numbers among the ledger's facts, the newest wish first.
+
+Whose turn it is otherwise is not changed by it: the worker's time is charged to the owner of the file as always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sttd.daemon.context import Context
+from sttd.job import Job, State
+from sttd.rules.fairness import Queue
+
+FACT = "first"
+_OPEN = (State.QUEUED, State.RUNNING)
+MOST = 100  # numbers that are kept; more wishes at a time are none
+
+
+def put(context: Context, job: Job) -> None:
+    """Before all others, also those that were put first before. It stays there until it has ended."""
+    ledger = context.ledger
+    others = [number for number in ledger.fact(FACT, []) if number != job.id]
+    waiting = [number for number in others if (other := ledger.find(number)) and other.state in _OPEN]
+    ledger.set_fact(FACT, [job.id, *waiting][:MOST])
+
+
+def pick(context: Context, passed: Collection[int]) -> tuple[Queue, Job] | None:
+    """The first of them that may start now, and the queue it comes from."""
+    numbers = context.ledger.fact(FACT, [])
+    if not numbers:
+        return None
+    able = {job.id: job for job in context.ledger.able_to_start(numbers) if job.id not in passed}
+    job = next((able[number] for number in numbers if number in able), None)
+    return None if job is None else ("served" if job.service > 0 else "fresh", job)
