@@ -25,6 +25,7 @@ RATE = 16_000
         (-1.5, 0.9, 1.5, Verdict.EMPTY),
         (-1.0, 0.9, 1.5, Verdict.EMPTY),  # Whisper keeps only what is above the threshold
         (-1.5, 0.9, 9.0, Verdict.EMPTY),  # a loop in silence is silence
+        (-0.3, 0.9, 9.0, Verdict.EMPTY),  # also one that the model is sure of
         (-1.5, 0.1, 1.5, Verdict.AGAIN),
         (-0.3, 0.1, 2.5, Verdict.AGAIN),
         (-0.3, 0.9, 2.5, Verdict.AGAIN),
@@ -40,6 +41,8 @@ def test_an_endless_loop_is_no_more_than_a_guess():
     assert judge.judge(Score(-0.08, 0.9, 12.4, endless=True), LIMITS) is Verdict.EMPTY
     assert judge.judge(Score(-0.08, 0.3, 12.4, endless=True), LIMITS) is Verdict.AGAIN
     assert judge.judge(Score(-0.4, 0.9, 2.0, endless=True), LIMITS) is Verdict.KEEP  # text up to the token limit
+    assert judge.judge(Score(-0.1, 0.63, 8.23), LIMITS) is Verdict.EMPTY  # a tone of 440 Hz: one syllable fifty times
+    assert judge.judge(Score(-0.4, 0.9, 5.8), LIMITS) is Verdict.AGAIN  # a line of a song eight times
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,8 @@ def test_an_endless_loop_is_no_more_than_a_guess():
         ([(-0.1, 8.4, True), (-1.95, 1.0)], 1),  # but an endless loop last
         ([(-0.1, 8.4, True), (-1.95, 3.0)], 1),
         ([(-0.1, 2.0, True), (-1.95, 1.0)], 0),  # text up to the token limit
+        ([(-0.1, 8.4), (-1.95, 1.0)], 1),
+        ([(-0.1, 5.8), (-1.95, 1.0)], 0),  # a line of a song eight times
     ],
 )
 def test_of_bad_results_a_sure_one_is_best_then_one_without_a_loop_then_the_surest(scores, taken):

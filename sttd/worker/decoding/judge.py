@@ -29,6 +29,8 @@ SHORT_REST = 100  # frames
 HUSHED = 0.75
 # Nobody says more than this; Thai and English are spoken with up to 25.
 FASTEST = 40  # characters a second
+# A loop this many times over the limit says the same more than about ten times: nobody does, songs included.
+ENDLESS = 3
 # Halves of less than this hold no 224 tokens of speech: more than that is a loop, not speech.
 LEAST_HALF = 200  # frames
 
@@ -64,7 +66,7 @@ def is_loop(score: Score, limits: Limits) -> bool:
 
 def is_endless(score: Score, limits: Limits) -> bool:
     """A loop that has nothing to do with what was said. The model is surer of it with each repetition."""
-    return score.endless and is_loop(score, limits)
+    return is_loop(score, limits) and (score.endless or score.compression_ratio > ENDLESS * limits.compression_ratio)
 
 
 def judge(score: Score, limits: Limits) -> Verdict:
