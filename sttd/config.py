@@ -118,7 +118,10 @@ class Model:
     retry_after: float = key(900.0, "A model that did not load is not tried again for this long.", "duration")
     device: str = key("auto", "auto, cpu or cuda.", "choice", choices=("auto", "cpu", "cuda"))
     compute_type: str = key(
-        "default", "CTranslate2's: default, auto, int8, int8_float32, int8_float16, float16, float32, ...", "choice",
+        "default",
+        "default: as the model is stored, and where a CPU does not compute in that, auto. Or CTranslate2's: auto (the quickest), "
+        "int8, int8_float32, int8_float16, float16, float32, ...",
+        "choice",
         choices=("default", "auto", "int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16",
                  "bfloat16", "float32"),
     )  # fmt: skip

@@ -22,6 +22,7 @@ from sttd.part import Loaded, ModelSpec, lanes_of
 from sttd.units import spoken_duration
 from sttd.worker.errors import NoModel, one_line
 from sttd.worker.folder import REPAIR, preflight, resolve
+from sttd.worker.weights import compute_type, stored_type
 
 Notify = Callable[[str, str, str], None]  # level, text, event: see part.Notice
 
@@ -153,11 +154,13 @@ def _read(folder: Path, spec: ModelSpec) -> Any:
         device = "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
     # several batches at a time, each with its share of the threads: see lanes.py. They share the weights
     lanes, threads = lanes_of(spec.cpu_threads, spec.lanes) if device == "cpu" else (1, spec.cpu_threads)
+    index = spec.device_index if device == "cuda" else 0
+    supported = ctranslate2.get_supported_compute_types(device, index)
     whisper = WhisperModel(
         str(folder),
         device=device,
-        device_index=spec.device_index if device == "cuda" else 0,
-        compute_type=spec.compute_type,
+        device_index=index,
+        compute_type=compute_type(spec.compute_type, device, stored_type(folder), supported),
         cpu_threads=threads,
         num_workers=lanes,
         local_files_only=True,

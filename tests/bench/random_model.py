@@ -51,7 +51,7 @@ def folder(name: str, cache: Path = CACHE) -> Path:
     target = cache / f"random-{name}"
     if not (target / "model.bin").exists():
         shutil.rmtree(target, ignore_errors=True)
-        _make(SHAPES[name], target)
+        make(SHAPES[name], target)
     return target
 
 
@@ -77,7 +77,8 @@ def _text_tokens() -> list[int]:
     return list(dict.fromkeys([*spoken, *others]))[:WORDS]
 
 
-def _make(shape: Shape, target: Path) -> None:
+def make(shape: Shape, target: Path, quantization: str = "int8") -> None:
+    """Write a model folder, stored in that type; whole or not at all."""
     random = np.random.default_rng(0)
     spec = WhisperSpec(shape.layers, shape.heads, shape.layers, shape.heads)
     spec._visit(lambda part, path, _: _fill(part, path, shape.width, random))
@@ -93,8 +94,8 @@ def _make(shape: Shape, target: Path) -> None:
         [[layer, head] for layer in range(shape.layers // 2, shape.layers) for head in range(shape.heads)],
     )
     spec.validate()
-    spec.optimize(quantization="int8")
-    making = target.with_name(f"{target.name}.{os.getpid()}")  # whole or not at all
+    spec.optimize(quantization=quantization)
+    making = target.with_name(f"{target.name}.{os.getpid()}")
     making.mkdir(parents=True)
     spec.save(str(making))
     for name in ("tokenizer.json", "preprocessor_config.json"):
