@@ -91,6 +91,8 @@ class Stream:
         if broken:
             count, first = sum(each.broken for each in broken), _clock(min(each.first_broken for each in broken))
             found.append(f"{count} time stamps made no sense and were ignored, the first at {first}")
+        if any(sound.turned for sound in self._sounds):
+            found.append("channels cancel each other, one is turned over: they were mixed the right way round")
         if self._not_numbers:
             found.append(f"{self._not_numbers} samples were no numbers, or far too loud, and were set right")
         if self._head.beyond:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import av
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
 from sttd.part import SAMPLE_RATE, Cause
+from sttd.worker.audio.channels import Channels
 from sttd.worker.errors import PartFailed
 
 Array = npt.NDArray[np.float32]
@@ -23,13 +25,15 @@ class Mono16k:
     """One stream's conversion; a new resampler wherever the stream's form changes or the sound has a hole.
 
     Samples stay floats all the way: by way of 16 bits, as in faster-whisper, 5.1's centre channel loses 10 dB. They
-    may pass 1.
+    may pass 1. Several channels are mixed at their own rate, by `Channels`.
     """
 
     def __init__(self) -> None:
         self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
         self._waiting = av.AudioFifo()
         self._form: tuple[str, str, int, object] | None = None
+        self._channels: Channels | None = None  # where there are several
+        self._turned = False
         self._given = 0  # samples put into this resampler, at its rate
         self._base = 0  # sample where its output begins
         self._taken = 0  # samples that came out of all
@@ -41,24 +45,38 @@ class Mono16k:
         rate = self._form[2] if self._form else SAMPLE_RATE
         return self._base / SAMPLE_RATE + self._given / rate
 
+    @property
+    def turned(self) -> bool:
+        """Whether channels would have cancelled each other, had not one of them been turned back."""
+        return self._turned or (self._channels is not None and self._channels.turned)
+
     def convert(self, frame: AudioFrame) -> Iterator[Array]:
         """Take a frame; the sound of it, or of earlier ones, comes when there is enough of it."""
         form = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
         if form != self._form:
             yield from self.finish()
             self._form = form
+            self._begin(frame)
         self._given += frame.samples
         frame.pts = None  # the fifo and the filter would hold against it what `Timeline` has settled
         self._waiting.write(frame)
         while self._waiting.samples >= _TOGETHER:  # one frame may hold millions
-            yield from self._resample(self._waiting.read(_TOGETHER))
+            yield from self._mix(self._waiting.read(_TOGETHER))
+
+    def _begin(self, frame: AudioFrame) -> None:
+        """A track of another form, or the first one, or the same one after a hole."""
+        self._turned = self.turned
+        names = [channel.name for channel in frame.layout.channels]
+        self._channels = Channels(names, frame.sample_rate) if len(names) > 1 else None
 
     def finish(self) -> Iterator[Array]:
         """What is waiting, and what the filter has kept back."""
         if self._form is None:
             return
         if self._waiting.samples:
-            yield from self._resample(self._waiting.read())
+            yield from self._mix(self._waiting.read())
+        if self._channels is not None:
+            yield from self._mixed(self._channels.finish(), self._form[2])
         yield from self._resample(None)
         self._waiting = av.AudioFifo()
         self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
@@ -75,6 +93,18 @@ class Mono16k:
         self._base += count
         for first in range(0, count, len(_SILENCE)):
             yield from self._put(_SILENCE[: count - first])
+
+    def _mix(self, frame: AudioFrame | None) -> Iterator[Array]:
+        if self._channels is None:
+            yield from self._resample(frame)
+        elif frame is not None:
+            yield from self._mixed(self._channels.mix(_planes(frame)), frame.sample_rate)
+
+    def _mixed(self, samples: Array, rate: int) -> Iterator[Array]:
+        if len(samples):
+            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), "flt", "mono")
+            frame.sample_rate = rate
+            yield from self._resample(frame)
 
     def _resample(self, frame: AudioFrame | None) -> Iterator[Array]:
         try:
@@ -93,3 +123,15 @@ class Mono16k:
         if left_out < len(samples):
             self._taken += len(samples) - left_out
             yield samples[left_out:]
+
+
+def _planes(frame: AudioFrame) -> Array:
+    """The samples of each channel, full scale at 1."""
+    samples: npt.NDArray[Any] = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, len(frame.layout.channels)).T
+    if samples.dtype == np.uint8:
+        samples = samples.astype(np.float32) / 128 - 1
+    elif samples.dtype.kind == "i":
+        samples = samples / 2.0 ** (8 * samples.dtype.itemsize - 1)
+    return samples.astype(np.float32)

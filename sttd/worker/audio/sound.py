@@ -61,6 +61,11 @@ class Sound:
         """Seconds where the next sample belongs."""
         return self.start + self._mono.at
 
+    @property
+    def turned(self) -> bool:
+        """Whether its channels would have cancelled each other."""
+        return self._mono.turned
+
     def feed(self, packet: Any, front: float = 0.0) -> Iterator[Array]:
         """The samples that come of one packet, or of earlier ones.
 
