@@ -17,15 +17,17 @@ def said():
     return speech.compose(["english"])
 
 
-def film(path, form, video, tracks, seconds, fps=25):
+def film(path, form, video, tracks, seconds, fps=25, pid=None, offset=0):
     """A film of noise with sound: `tracks` are (codec, rate, when it begins in seconds, samples)."""
     noise = np.random.default_rng(0).integers(0, 255, (5, 144, 176, 3), np.uint8)
-    with av.open(str(path), "w", format=form) as container:
+    with av.open(str(path), "w", format=form, options={"output_ts_offset": str(offset)}) as container:
         picture = container.add_stream(video, rate=fps)
         picture.width, picture.height, picture.pix_fmt, picture.bit_rate = 176, 144, "yuv420p", 3_000_000
         streams = [container.add_stream(codec, rate=rate, layout="mono") for codec, rate, _, _ in tracks]
         for stream in streams:
             stream.bit_rate = 64_000
+            if pid is not None:
+                stream.id = pid
         packets = []
         for number in range(fps * seconds):
             packets += picture.encode(av.VideoFrame.from_ndarray(noise[number % 5], format="rgb24"))

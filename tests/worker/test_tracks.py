@@ -147,6 +147,25 @@ def test_a_programme_that_goes_on_in_another_track_goes_on(tmp_path, said, max_g
     assert warnings == ["audio tracks 1, 2 of 2 were transcribed, each where those before it were silent"]
 
 
+@pytest.mark.parametrize("size", [188, 192, 204])
+def test_a_programme_between_two_others_is_heard(tmp_path, said, size):
+    """The recorder starts early and ends late; the programme has a PID of its own, which neither end of the file names."""
+    parts, begin, much = [], 0, np.tile(said, 3)
+    for name, pid, sound in (("a", 257, said), ("b", 300, much), ("c", 257, said)):
+        path, video = tmp_path / f"{name}.ts", [("mp2", 48_000, 0, sound)]
+        film(path, "mpegts", "mpeg2video", video, len(sound) // RATE + 1, pid=pid, offset=begin)
+        parts.append(path.read_bytes())
+        begin += len(sound) // RATE + 1
+    data, before, behind = b"".join(parts), bytes(4 if size == 192 else 0), bytes(16 if size == 204 else 0)
+    packets = (data[at : at + 188] for at in range(0, len(data), 188))
+    (tmp_path / "x.ts").write_bytes(b"".join(before + packet + behind for packet in packets))
+    heard, warnings = decode(tmp_path / "x.ts")
+    begins = [0, len(said) // RATE + 1, len(said) // RATE + len(much) // RATE + 2]
+    for at, sound in zip(begins, (said, much, said), strict=True):
+        assert lag(heard[at * RATE :][: len(sound)], sound)[1] > 0.9
+    assert any("audio tracks 1, 2 of 2" in warning for warning in warnings)
+
+
 def mixed(together, *puts, count=2):
     """What comes of (track, samples, start) in this order."""
     mixer, pieces = Mixer(count, together=together), [np.zeros(0, np.float32)]

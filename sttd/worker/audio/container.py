@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 
 import av
 from av.container import InputContainer
 
 from sttd.part import Cause
+from sttd.worker.audio import transport
 from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.errors import PartFailed
 
@@ -24,6 +26,7 @@ _RAW = {"sln": "sln", "ulaw": "mulaw", "ul": "mulaw", "pcmu": "mulaw", "alaw": "
 _RAW_RATE = "8000"  # Hz
 _STREAMS = 256  # at most; a whole television channel multiplex has about a hundred
 _BUFFER = 256 * 1024  # bytes read at once
+_PLACES = 64  # of a television recording, that are looked at
 # These name no tracks in their head: FFmpeg finds each by its first packet, and looks for them in the first 5 MB or 5 s.
 # With the place of the first packet
 _HEADLESS = {"flv": 13, "mpeg": 0, "mpegts": 0}
@@ -41,12 +44,10 @@ def open_container(file: SourceFile) -> InputContainer:
     try:
         container = _open(file, {})
         name = container.format.name
-        if container.streams.audio or name not in _HEADLESS:
-            return container
-        container.close()
-        file.seek(0)
-        container = _open(file, _THOROUGH)
-        container.seek(_HEADLESS[name], unsupported_byte_offset=True)
+        if not container.streams.audio and name in _HEADLESS:
+            return _again(container, file, _THOROUGH, _HEADLESS[name])
+        if name == "mpegts" and (tables := _unknown_tables(container, file)):
+            return _again(container, _Preceded(tables, file), {}, len(tables))
     except MemoryError:  # av.error.MemoryError is one, too
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -56,7 +57,53 @@ def open_container(file: SourceFile) -> InputContainer:
     return container
 
 
-def _open(file: SourceFile, more: dict[str, str]) -> InputContainer:
+def _again(container: InputContainer, file: SourceFile | _Preceded, more: dict[str, str], begin: int) -> InputContainer:
+    """Look for tracks in another way, and read from the place where the file begins."""
+    container.close()
+    file.seek(0)
+    container = _open(file, more)
+    container.seek(begin, unsupported_byte_offset=True)
+    return container
+
+
+def _unknown_tables(container: InputContainer, file: SourceFile) -> bytes:
+    """The tables of programmes in mid-file with sound of which neither the beginning nor the end of the file knows."""
+    here, known, found = file.tell(), {stream.id for stream in container.streams}, b""
+    for place, data in list(transport.places(file, _PLACES)):
+        unknown = transport.numbers_of_sound(data) - known
+        if unknown:
+            known |= unknown
+            found += transport.tables(file, place)
+    file.seek(here)
+    return found
+
+
+class _Preceded:
+    """A file with some bytes in front of it."""
+
+    def __init__(self, before: bytes, file: SourceFile) -> None:
+        self.name = file.name
+        self._before, self._file, self._at = before, file, 0
+
+    def read(self, count: int = -1) -> bytes:
+        data = self._before[self._at : self._at + count]
+        if not data:
+            self._file.seek(self._at - len(self._before))
+            data = self._file.read(count)
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END:
+            offset += self._file.seek(0, os.SEEK_END) + len(self._before)
+        self._at = max(0, offset + (self._at if whence == os.SEEK_CUR else 0))
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+def _open(file: SourceFile | _Preceded, more: dict[str, str]) -> InputContainer:
     raw = _RAW.get(file.name.rpartition(".")[2].lower())
     options = {
         "protocol_whitelist": "",

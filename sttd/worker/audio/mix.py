@@ -31,6 +31,8 @@ class _Track:
         self.start: int | None = None  # sample where it begins
         self.end = 0  # sample after its last
         self.is_heard = False  # it had sound
+        self.since = 0  # sample where it began to have sound, after a long silence
+        self.last = 0  # sample after its latest block with sound
         self.quiet = 0  # blocks without sound just before the first that is held
         self.blocks: deque[Array] = deque()
         self.loud: deque[bool] = deque()  # of each of them
@@ -57,14 +59,21 @@ class _Track:
         if len(rest):
             self._keep(rest)
 
-    def take(self) -> tuple[Array | None, bool]:
-        """The next block, and whether there is sound in it; None: there is none."""
+    def take(self, place: int) -> tuple[Array | None, bool]:
+        """The next block, which begins at `place`, and whether there is sound in it; None: there is none."""
         if not self.blocks:
             self.flush()
         block, is_loud = (self.blocks.popleft(), self.loud.popleft()) if self.blocks else (None, False)
-        self.is_heard = self.is_heard or is_loud
+        if is_loud:
+            self.since = self.since if self.is_heard and self.quiet < _LONG else place
+            self.last = place + _GRID
+            self.is_heard = True
         self.quiet = 0 if is_loud else self.quiet + 1
         return block, is_loud
+
+    def goes_on_for(self, other: _Track) -> bool:
+        """Whether it began where `other` ended: a translation would have been there before."""
+        return other.is_heard and self.since >= other.last - SAMPLE_RATE
 
     def _keep(self, block: Array) -> None:
         self.blocks.append(block)
@@ -139,30 +148,31 @@ class Mixer:
 
     def _take(self, count: int) -> Array:
         """The next block, of all tracks or of one."""
-        silent = [self._is_silent_for_long(track) for track in self._tracks]
-        ended = [track.end for track in self._tracks]
-        blocks = [track.take() for track in self._tracks]
+        out = [self._is_out(track) for track in self._tracks]
+        blocks = [track.take(self._given) for track in self._tracks]
         self._given += count
         if self._together:
             self.used = self.heard
             return np.asarray(np.sum([_padded(block, count) for block, _ in blocks], axis=0), np.float32)
-        chosen = self._choose(silent, ended, [is_loud for _, is_loud in blocks])
+        chosen = self._choose(out, [is_loud for _, is_loud in blocks])
         self.used[chosen] = self.used[chosen] or blocks[chosen][1]
         return _padded(blocks[chosen][0], count)
 
-    def _choose(self, silent: list[bool], ended: list[int], loud: list[bool]) -> int:
-        """The number of the track that is heard in the block behind which `_given` is."""
-        last = None  # the first one that only makes a pause
+    def _choose(self, out: list[bool], loud: list[bool]) -> int:
+        """The number of the track that is heard in a block."""
+        pausing = None  # the first one that only makes a pause
         for number, track in enumerate(self._tracks):
             if loud[number]:
-                begins = last is not None and (track.start or 0) >= ended[last] - SAMPLE_RATE
-                if last is None or begins:  # a programme that goes on where the other one ends
+                if pausing is None or track.goes_on_for(self._tracks[pausing]):
                     return number
-            elif not silent[number] and last is None:
-                last = number
-        return last or 0
+            elif not out[number] and pausing is None:
+                pausing = number
+        return pausing or 0
 
-    def _is_silent_for_long(self, track: _Track) -> bool:
+    def _is_out(self, track: _Track) -> bool:
+        """Whether a track has not begun in the next block, or has nothing for long."""
+        if track.start is None or track.start > self._given:
+            return True
         quiet = track.quiet
         for is_loud_there in track.loud:
             if is_loud_there:

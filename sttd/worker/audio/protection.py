@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 
 from sttd.part import Cause
+from sttd.worker.audio import transport
 from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.errors import PartFailed
 
@@ -31,7 +31,8 @@ _ASF_OBJECTS = [
         "338505438169e6499b74ad12cb86d58c",  # Advanced Content Encryption
     )
 ]
-_PLACES, _PIECE = 8, 64 * 1024  # of a stream without a head, that are looked at
+_PLACES = 8  # of a stream without a head, that are looked at
+_DVD_SOUND = (0xBD, *range(0xC0, 0xE0))  # stream_id
 _NEARLY_ALL = 0.95  # of a transport stream's packets: recordings begin before the receiver has the key
 _SOME = 0.3  # of a DVD's sectors with sound: only a part of them is scrambled
 
@@ -94,42 +95,30 @@ def _matroska(_: SourceFile, head: bytes) -> str:
     return ""
 
 
-def _transport_stream(file: SourceFile, head: bytes) -> str:
-    for size in (188, 192, 204):
-        begin = size - 188 if size == 192 else 0
-        if all(head[at] == 0x47 for at in range(begin, min(len(head), 8 * size), size)):
-            share = _share(file, partial(_scrambled_packets, size))
-            return "the scrambling of pay television" if share > _NEARLY_ALL else ""
-    return ""
+def _transport_stream(file: SourceFile, _: bytes) -> str:
+    share = _share(_scrambled_packets(data) for _, data in transport.places(file, _PLACES))
+    return "the scrambling of pay television" if share > _NEARLY_ALL else ""
 
 
-def _scrambled_packets(size: int, data: bytes) -> Iterator[bool]:
-    first = next((at for at in range(size) if data[at : at + 3 * size : size] == b"GGG"), len(data))
-    for at in range(first, len(data) - 4, size):
-        pid = (data[at + 1] & 0x1F) << 8 | data[at + 2]
-        is_table = pid < 0x20 or pid == 0x1FFF  # these are never scrambled; others have a payload where the bit says so
-        if data[at] == 0x47 and not is_table and data[at + 3] & 0x10:
-            yield bool(data[at + 3] & 0xC0)
+def _scrambled_packets(data: bytes) -> list[bool]:
+    return [transport.is_scrambled(packet) for packet in transport.packets(data) if transport.carries(packet)]
 
 
 def _dvd(file: SourceFile, _: bytes) -> str:
-    return "a DVD's scrambling (CSS)" if _share(file, _scrambled_sectors) > _SOME else ""
+    share = _share(_scrambled_sectors(data) for _, data in transport.places(file, _PLACES))
+    return "a DVD's scrambling (CSS)" if share > _SOME else ""
 
 
-def _scrambled_sectors(data: bytes) -> Iterator[bool]:
-    for at in range(data.find(b"\0\0\1\xba"), len(data) - 24, 2048):
-        if data[at + 14 : at + 17] == b"\0\0\1" and (data[at + 17] == 0xBD or 0xC0 <= data[at + 17] < 0xE0):
-            yield bool(data[at + 20] & 0x30)
+def _scrambled_sectors(data: bytes) -> list[bool]:
+    """Of sectors with sound, from the first one that begins in `data`."""
+    begin = next((at for at in range(2048) if data[at : at + 4] == b"\0\0\1\xba"), len(data))
+    sectors = (data[at : at + 24] for at in range(begin, len(data) - 24, 2048))
+    return [bool(each[20] & 0x30) for each in sectors if each[14:17] == b"\0\0\1" and each[17] in _DVD_SOUND]
 
 
-def _share(file: SourceFile, marks: Callable[[bytes], Iterator[bool]]) -> float:
-    """Of what `marks` finds in some places of the file, how much is scrambled; the least of all places."""
-    size, shares = file.seek(0, os.SEEK_END), []
-    for number in range(_PLACES):
-        found = list(marks(_read(file, size * number // _PLACES // 2048 * 2048, _PIECE)))
-        if found:
-            shares.append(sum(found) / len(found))
-    return min(shares, default=0.0)
+def _share(marks: Iterable[list[bool]]) -> float:
+    """How much is scrambled in the place where the least is."""
+    return min((sum(found) / len(found) for found in marks if found), default=0.0)
 
 
 def _read(file: SourceFile, at: int, count: int) -> bytes:

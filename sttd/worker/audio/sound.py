@@ -21,6 +21,7 @@ Array = npt.NDArray[np.float32]
 _WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
 # what a packet of MP3 begins with where files were put one behind the other: no damage
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
+_LATE = 1.0  # seconds that a track begins behind the others
 APART = 10.0  # seconds that two tracks of a file may be apart in it
 
 
@@ -71,14 +72,14 @@ class Sound:
 
         Args:
             packet: of this track.
-            front: seconds where the other tracks are; one that begins much later than they do begins there.
+            front: seconds where the other tracks are; one that begins later than they do begins there.
         """
         self._told = self._places.holes.get(packet.pos, self._told)
         for frame in self._decode(packet):
             after = self._stamp_of(frame)
             if self._pending is not None:
                 yield from self._place(self._pending, after)
-            elif front > APART:
+            elif front > _LATE:
                 self.start = after if after is not None and abs(after - front) <= APART else front
             self._pending, self._stamp = frame, after
 
