@@ -42,7 +42,7 @@ def make(root: Path, fate: str = "archive", archive: Path | None = None, rel: st
     source.write_bytes(b"sound" * 1000)
     seen = source.stat()
     job = Job(number, rel, seen.st_size, seen.st_mtime_ns, language="en", model="demo", requested_model="demo")
-    return Config(paths=Paths(root=root, **paths), output=Output(source=fate)), job, source
+    return Config(paths=Paths(root=root, **paths), output=Output(source=fate, formats=tuple(FORMATS))), job, source
 
 
 def stage(config, job):
