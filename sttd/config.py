@@ -169,6 +169,9 @@ class Transcribe:
     )
     initial_prompt: str = key("", "Text that shows the model names and spelling.", "str", **_PROMPT)
     hotwords: str = key("", "Words to be expected.", "str", **_PROMPT)
+    replace: Path = key(
+        Path(), 'A file with a line "heard → written" for each name that is to be written otherwise. "": none.', "path"
+    )
     vad: bool = key(True, "Leave out what is no speech. false: all of the sound goes through the model.", "bool")
     vad_threshold: float = key(0.5, "Probability above which sound is speech.", "fraction")
 
@@ -327,6 +330,7 @@ class Config:
         from sttd.part import CueRoom, Options  # noqa: PLC0415 - commands that only look do without it
 
         words = dataclasses.asdict(self.transcribe) | dataclasses.asdict(self.expert)
+        del words["replace"]  # the outbox's: a checkpoint keeps what was heard
         set_as = self.subtitles
         cue = None
         if not {"srt", "vtt", "lrc"}.isdisjoint(self.output.formats):

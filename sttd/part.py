@@ -134,6 +134,7 @@ class Segment:
     temperature: float
     language: str
     words: tuple[Word, ...] = ()
+    heard: str = ""  # where something else is written for it (`transcribe.replace`)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ TOP = Path(sttd.__file__).parent
 STATIONS = {"inbox", "ledger", "pool", "worker", "outbox"}
 HEAVY = {"numpy", "av", "faster_whisper", "ctranslate2", "onnxruntime", "huggingface_hub", "tokenizers", "torch"}
 # what else a part of the project may import of the project, beside itself; a part is a package or a module below sttd
-SHARED = {"config", "errors", "fs", "job", "part", "script", "text", "units", ""}
+SHARED = {"config", "errors", "fs", "job", "part", "replacements", "script", "text", "units", ""}
 MAY = {
     "worker": {"errors", "fs", "part", "script", "units", ""},
     "rules": {"job", "part"},
@@ -40,6 +40,7 @@ MAY = {
     "config": {"part", "host", "script"},
     "job": {"part", "errors"},
     "demo": {""},
+    "replacements": {"errors", "fs", "script"},
     "__main__": {"cli"},
 }
 MODELS = {"sttd.hub.remote", "sttd.hub.session"}  # speak to the hub, for `sttd model pull` alone

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,9 @@ from sttd.cli import models
 from sttd.cli.options import given, shared
 from sttd.errors import ConfigError
 from sttd.text import printable, sentence
+
+if TYPE_CHECKING:
+    from sttd.config import Config
 
 
 @click.command(short_help="Watch the inbox: the daemon itself.")
@@ -32,7 +37,20 @@ def run(model: str | None, drain: bool) -> int:
     looked = folders.look(config)
     if looked.problems:
         raise ConfigError(looked.problems)
-    return daemon.run(config, load_config=lambda: words.load(more), drain=drain)
+    check_replacements(config)
+    return daemon.run(config, load_config=lambda: check_replacements(words.load(more)), drain=drain)
+
+
+def check_replacements(config: Config) -> Config:
+    """`config` itself. Raises ConfigError where the list that it names cannot be used."""
+    from sttd import replacements
+
+    if config.transcribe.replace != Path():
+        try:
+            replacements.read(config.transcribe.replace)
+        except replacements.BadReplacements as error:
+            raise ConfigError([str(error)]) from None
+    return config
 
 
 @click.command("check-config")
@@ -49,6 +67,7 @@ def check_config() -> None:
     looked = folders.look(config)
     if looked.problems:
         raise ConfigError(looked.problems)
+    check_replacements(config)
     absent = models.absent(config)
     for warning in [*warnings(config), *looked.silent, *absent.values()]:
         print(f"sttd: warning: {sentence(warning)}", file=sys.stderr)

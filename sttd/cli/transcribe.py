@@ -17,6 +17,7 @@ import click
 from sttd.cli import access, models, progress
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
+from sttd.cli.serve import check_replacements
 from sttd.errors import SttdError, UsageError
 from sttd.job import Job, State
 from sttd.text import printable, sentence
@@ -45,6 +46,7 @@ def transcribe(files: Sequence[Path], output: Path | None, model: str | None) ->
     for file in files:
         _check_file(file)
     config = given().load([] if model is None else [f"model.name={model}"])
+    check_replacements(config)
     _check_models(config)
     with tempfile.TemporaryDirectory(prefix="sttd-", ignore_cleanup_errors=True) as scratch:
         config, unasked = in_scratch(config, Path(scratch), output)

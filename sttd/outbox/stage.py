@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from sttd import replacements
 from sttd.config import Config
 from sttd.errors import SourceChanged
 from sttd.fs import moves
@@ -27,6 +28,7 @@ from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan, open_source
 from sttd.outbox.publish import STAGING, free_number
 from sttd.part import Segment
+from sttd.replacements import Replacements
 
 _TICK = 2.0  # seconds: the coarsest clock of a file system, vfat's
 
@@ -38,8 +40,10 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         SourceChanged: it is another version by now; the job is to start anew.
         FileNotFoundError: it is gone; the error has its path.
         Absent: transcripts/ is not mounted.
+        BadReplacements: the list that `transcribe.replace` names cannot be used.
         OSError: they cannot be written, or the source cannot be read.
     """
+    segments = _written(segments, config)
     young = job.mtime_ns > (time.time() - _TICK) * 1e9
     sha256 = _look_at_source(job, places)
     meta = dataclasses.replace(meta, sha256=sha256)
@@ -68,6 +72,19 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         young=young,
         hashes=hashes,
     )
+
+
+def _written(segments: Callable[[], Iterable[Segment]], config: Config) -> Callable[[], Iterable[Segment]]:
+    """The segments as a person wants them written, from what was heard; the list is read for each job."""
+    path = config.transcribe.replace
+    listed = Replacements(()) if path == Path() else replacements.read(path)
+
+    def written(segment: Segment) -> Segment:
+        heard = segment.heard or segment.text
+        text = listed.apply(heard)
+        return dataclasses.replace(segment, text=text, heard=heard if text != heard else "")
+
+    return lambda: map(written, segments())
 
 
 def _look_at_source(job: Job, places: Places) -> str:

@@ -55,6 +55,18 @@ def test_a_source_that_changed_after_its_transcript_starts_again_and_holds_nobod
     assert not len(context.filing)
 
 
+def test_a_list_of_names_that_went_bad_holds_its_job_alone_and_is_said(stations, tmp_path):
+    """What was heard stays in the checkpoint; the job is tried again."""
+    context, inputs = stations
+    _, job = transcribed(context)
+    (tmp_path / "names.txt").write_text("jon")
+    spoken = dataclasses.replace(context.config.transcribe, replace=tmp_path / "names.txt")
+    context.config = dataclasses.replace(context.config, transcribe=spoken)
+    assert stage(context, inputs, job).state is State.COMMITTING
+    assert not context.troubles.hold()
+    assert "names.txt: line 1: write it as" in str(context.troubles.texts())
+
+
 class Kicked:
     """As much of an inbox as filing asks for."""
 

@@ -92,8 +92,9 @@ def _pieces(meta: Meta, segments: Iterator[Segment]) -> Iterator[str]:
     comma = ""
     for segment in segments:
         value = dataclasses.asdict(segment)
-        if not segment.words:
-            del value["words"]
+        for name in ("words", "heard"):
+            if not value[name]:
+                del value[name]
         yield f"{comma}\n    {json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)}"
         comma = ","
     yield f"\n{_CLOSE.decode()}"
