@@ -120,8 +120,9 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     running.progressed = True
     running.done = last.end / 16_000
     running.unsaved |= {"chunks": last.index + 1, "progress": running.done}
-    if last.language != "und":
-        running.unsaved |= {"language": last.language, "language_probability": last.language_probability}
+    spoken = next((chunk for chunk in reversed(event.chunks) if chunk.language != "und"), None)
+    if spoken is not None:
+        running.unsaved |= {"language": spoken.language, "language_probability": spoken.language_probability}
 
 
 def save(context: Context) -> None:
