@@ -137,9 +137,13 @@ _PROMPT = {"most": 4000, "because": "a model takes some 150 words; keep the rare
 
 @dataclass(frozen=True, slots=True)
 class Transcribe:
-    language: str = key("", 'A language code such as "th". "": detected from the first speech.', "language")
+    language: str = key(
+        "", 'A language code such as "th". "": one for each recording, by the first speech in it.', "language"
+    )
     languages: tuple[str, ...] = key(
-        (), "Detected anew in each window, among these: for meetings in several languages.", "languages"
+        (),
+        "The only languages that people speak; of several, each stretch between two pauses has its own.",
+        "languages",
     )
     tracks: str = key(
         "auto",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,7 @@ class Options:
     """How to transcribe. The fields are `transcribe.*`, `expert.*` and `limits.*` of the configuration."""
 
     language: str = ""  # "": detected
-    languages: tuple[str, ...] = ()  # detected by window among these
+    languages: tuple[str, ...] = ()  # the only ones that are spoken; among several, each stretch has its own
     tracks: str = "auto"  # of the file: auto, all, or the number of one, from 1
     task: str = "transcribe"  # or translate
     batch_size: int = 8  # windows
@@ -110,7 +111,7 @@ class PartSpec:
     end: int | None = None  # sample after the last; None: to the end of the file
     resume_from: int = 0  # sample where the next window starts; equals `start` at first
     next_index: int = 0  # index of the next chunk
-    language: str | None = None  # already detected by an earlier attempt
+    language: str | None = None  # already decided by an earlier attempt
     language_probability: float | None = None
     budget: float = float("inf")  # seconds after Started when the worker stops by itself at a batch's end
 
@@ -145,9 +146,24 @@ class Chunk:
     start: int  # first sample, silence that was skipped before the speech included
     end: int  # sample after the last: the exact place where the next window starts
     segments: tuple[Segment, ...]
-    language: str  # "und" where nothing was said
+    language: str  # that of most of its segments' time; "und" where nothing was said
     language_probability: float
     model: str  # the one that was used
+    spoken: str = ""  # the language decided for the whole part; "": not yet, or each segment has its own
+    spoken_probability: float = 0.0
+
+
+def languages(segments: Iterable[Segment]) -> dict[str, float]:
+    """Seconds of speech in each language, the one that has most first; of equals, the one that comes first."""
+    found: dict[str, float] = {}
+    for segment in segments:
+        found[segment.language] = found.get(segment.language, 0.0) + segment.end - segment.start
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+
+
+def main_language(segments: Iterable[Segment]) -> str | None:
+    """The language that has most of the time; None where nothing was said."""
+    return next(iter(languages(segments)), None)
 
 
 class Cause(enum.StrEnum):

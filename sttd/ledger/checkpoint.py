@@ -33,7 +33,9 @@ from sttd.part import Chunk, Options, Segment, Word
 
 _VERSION = 1
 # how `to_json` begins a line; that is all of most lines that a resume reads: 48 h with words would take seconds to parse
-_HEAD = re.compile(rb'\{"index":(\d+),"start":(\d+),"end":(\d+),"segments":\[(\])?')
+_HEAD = re.compile(rb'\{"index":(\d+),"start":(\d+),"end":(\d+),"segments":\[')
+# in the rest of a line whose chunk has a language for the whole part; text within has its quotes escaped
+_SPOKEN = re.compile(rb',"spoken":"[^"]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Resume:
 
     index: int = 0  # of the next chunk
     sample: int = 0  # where the next window starts
-    language: str | None = None  # of the first speech
+    language: str | None = None  # decided for the whole part
     language_probability: float | None = None
 
 
@@ -199,11 +201,11 @@ class Checkpoint:
             if head is None or (int(head[1]), int(head[2])) != (resume.index, resume.sample):
                 break
             language, probability = resume.language, resume.language_probability
-            if language is None and not head[4]:  # the first speech
+            if language is None and _SPOKEN.search(line):
                 chunk = from_json(unseal(line) or {})
                 if chunk is None:
                     break
-                language, probability = chunk.language, chunk.language_probability
+                language, probability = chunk.spoken, chunk.spoken_probability
             resume = Resume(int(head[1]) + 1, int(head[3]), language, probability)
             size += len(line)
         return resume, size

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -32,7 +32,6 @@ class Lanes:
         self._share = max(1, -(-together // self.count))
         self._decoder = decoder
         self._threads = ThreadPoolExecutor(self.count, thread_name_prefix="lane")
-        self._latest: Future[tuple[Chunk, ...]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -54,8 +53,5 @@ class Lanes:
         return itertools.chain([1], doubled)
 
     def decode(self, batch: Sequence[Prepared]) -> Future[tuple[Chunk, ...]]:
-        """Put a batch behind those before it. Until the language is known it waits for them: they tell it, in order."""
-        if self._latest is not None and not self._decoder.settled:
-            wait([self._latest])
-        self._latest = self._threads.submit(self._decoder.decode, batch)
-        return self._latest
+        """Put a batch behind those before it."""
+        return self._threads.submit(self._decoder.decode, batch)

@@ -22,7 +22,7 @@ from sttd.worker.lanes import Lanes
 from sttd.worker.model import DRIVERS, LoadedModel, is_drivers, is_gpu_memory
 from sttd.worker.prefetch import Prefetch, Stuck
 from sttd.worker.speech.passed_over import PassedOver
-from sttd.worker.speech.windows import lead, windows
+from sttd.worker.speech.windows import Window, lead, windows
 
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
 # the machine's fault: no space, no quota, no memory, no file handles
@@ -89,7 +89,9 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
     told = time.monotonic()
     with (
         Lanes(decoder, model.lanes, spec.options.batch_size) as lanes,
-        Prefetch[_Ahead](lambda ahead: _produce(spec, model, lanes, ahead), lanes.count, bounds.COMPUTING) as ahead,
+        Prefetch[_Ahead](
+            lambda ahead: _produce(spec, model, decoder, lanes, ahead), lanes.count, bounds.COMPUTING
+        ) as ahead,
     ):
         for thing in ahead:
             match thing:
@@ -123,7 +125,7 @@ def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: d
     )
 
 
-def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, ahead: Prefetch[_Ahead]) -> None:
+def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes, ahead: Prefetch[_Ahead]) -> None:
     """From the recording into the lanes; in the prefetch thread."""
     with contextlib.ExitStack() as scarce:
         if not model.loaded.stuck:  # else that load may take what is meant for the recording
@@ -137,21 +139,16 @@ def _produce(spec: PartSpec, model: LoadedModel, lanes: Lanes, ahead: Prefetch[_
                 scarce.close()
                 ahead.put(_Ready(stream.duration))
                 end, passed_over = spec.resume_from, PassedOver()
-                for batch in _batches(spec, model, itertools.chain(first, blocks), lanes.shares(), passed_over):
+                cut = _windows(spec, itertools.chain(first, blocks), passed_over)
+                ready = decoder.ready(prepare(model.whisper, window) for window in cut)
+                for batch in _batches(ready, lanes.shares()):
                     end = batch[-1].window.end
                     ahead.put(lanes.decode(batch))
             ahead.put(_Ended(end, (*stream.warnings, *passed_over.warnings)))
 
 
-def _batches(
-    spec: PartSpec,
-    model: LoadedModel,
-    blocks: Iterator[tuple[int, Any]],
-    sizes: Iterator[int],
-    passed_over: PassedOver,
-) -> Iterator[tuple[Prepared, ...]]:
-    """Windows with features, as many at a time as `sizes` says."""
-    cut = windows(
+def _windows(spec: PartSpec, blocks: Iterator[tuple[int, Any]], passed_over: PassedOver) -> Iterator[Window]:
+    return windows(
         blocks,
         spec.resume_from,
         spec.next_index,
@@ -160,6 +157,9 @@ def _batches(
         passed_over=passed_over,
         silence=round(spec.options.vad_silence * SAMPLE_RATE),
     )
-    prepared = (prepare(model.whisper, window) for window in cut)
-    while batch := tuple(itertools.islice(prepared, next(sizes))):
+
+
+def _batches(ready: Iterator[Prepared], sizes: Iterator[int]) -> Iterator[tuple[Prepared, ...]]:
+    """As many at a time as `sizes` says."""
+    while batch := tuple(itertools.islice(ready, next(sizes))):
         yield batch

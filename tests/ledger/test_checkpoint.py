@@ -21,7 +21,7 @@ def chunk(index: int, language: str = "th") -> Chunk:
     word = Word(0.1, 0.4, "สวัสดี", 0.9)
     segment = Segment(index * 10.0, index * 10.0 + 5, "สวัสดี", -0.1, 1.2, 0.01, 0.0, language, (word,))
     segments = () if language == "und" else (segment,)
-    return Chunk(index, index * 160_000, (index + 1) * 160_000, segments, language, 0.8, "demo")
+    return Chunk(index, index * 160_000, (index + 1) * 160_000, segments, language, 0.8, "demo", "th", 0.9)
 
 
 CHUNKS = [chunk(0, "und"), chunk(1), chunk(2)]
@@ -39,7 +39,7 @@ def test_what_was_appended_comes_back(checkpoint, tmp_path):
     checkpoint.append(CHUNKS[2:])
     again = Checkpoint(tmp_path, JOB, "key")
     assert list(again.chunks()) == CHUNKS
-    assert again.resume() == Resume(3, 480_000, "th", 0.8)
+    assert again.resume() == Resume(3, 480_000, "th", 0.9)
 
 
 def test_any_torn_prefix_is_the_chunks_whose_lines_are_whole(checkpoint, tmp_path):

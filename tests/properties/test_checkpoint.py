@@ -52,9 +52,9 @@ def test_what_is_read_is_a_prefix_of_what_was_written_and_a_resume_completes_it(
         assert read == written[: len(read)]
         resume = torn.resume()
         assert (resume.index, resume.sample) == (len(read), read[-1].end if read else 0)
-        said = next((chunk for chunk in read if chunk.segments), None)
+        told = next((chunk for chunk in read if chunk.spoken), None)
         assert (resume.language, resume.language_probability) == (
-            (said.language, said.language_probability) if said else (None, None)
+            (told.spoken, told.spoken_probability) if told else (None, None)
         )
         torn.append(written[resume.index :])
         torn.close()

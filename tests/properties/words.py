@@ -25,7 +25,8 @@ names = st.binary(min_size=1, max_size=255).map(lambda raw: os.fsdecode(raw.tran
 def _chained(parts: list[tuple[int, tuple[Segment, ...], str, float]]) -> tuple[Chunk, ...]:
     chunks, start = [], 0
     for index, (length, said, language, sure) in enumerate(parts):
-        chunks.append(Chunk(index, start, start + length, said, language if said else "und", sure, "demo"))
+        spoken = ("th", sure) if sure > 0.5 else ("", 0.0)
+        chunks.append(Chunk(index, start, start + length, said, language if said else "und", sure, "demo", *spoken))
         start += length
     return tuple(chunks)
 

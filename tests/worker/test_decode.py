@@ -34,12 +34,13 @@ def model() -> LoadedModel:
 def decode(model: LoadedModel, audios: Sequence[np.ndarray], options: Options = SURE, **known) -> tuple[Chunk, ...]:
     """The chunks of windows that follow each other, each one span of 30 s."""
     decoder = Decoder(model, options, **known)
-    batch, size = [], options.batch_size
+    windows, size = [], options.batch_size
     for index, audio in enumerate(audios):
         start = index * 30 * RATE
         spans = ((start, start + len(audio)),) if len(audio) else ()
         window = Window(index, start, start + 30 * RATE, spans, audio.astype(np.float32))
-        batch.append(prepare(model.whisper, window))
+        windows.append(prepare(model.whisper, window))
+    batch = list(decoder.ready(windows))
     return tuple(chunk for at in range(0, len(batch), size) for chunk in decoder.decode(batch[at : at + size]))
 
 
@@ -139,12 +140,14 @@ def test_silence_is_an_empty_window_of_no_language(model):
         assert (chunk.language, chunk.language_probability) == ("und", 0.0)
 
 
-def test_the_language_is_that_of_the_first_speech_and_stays(model):
+def test_the_language_is_that_of_the_first_speech_where_it_is_sure_and_stays(model):
     english, thai = recordings("en", 1)[0].audio, recordings("th", 1)[0].audio
-    chunks = decode(model, [np.zeros(0), np.zeros(5 * RATE), thai, english])
-    assert [chunk.language for chunk in chunks] == ["und", "und", "th", "th"]
-    assert chunks[2].language_probability > 0.9
+    chunks = decode(model, [np.zeros(0), thai, english])
+    assert [chunk.language for chunk in chunks] == ["und", "th", "th"]
+    assert chunks[1].language_probability > 0.9
     assert {segment.language for chunk in chunks for segment in chunk.segments} == {"th"}
+    chunks = decode(model, [np.zeros(5 * RATE), thai, thai, english])  # it asks for the votes of all four
+    assert [chunk.language for chunk in chunks] == ["und", "th", "th", "th"]
 
 
 def test_a_known_language_is_not_detected_again(model):
@@ -171,9 +174,9 @@ def test_languages_are_told_apart_window_by_window_among_those_allowed(model):
 def test_a_translation_is_english_and_does_not_take_its_own_language_for_the_spoken_one(model):
     options = Options(temperatures=(0.0,), task="translate")
     thai = recordings("th", 1)[0].audio
-    first, resumed = decode(model, [thai], options)[0], decode(model, [thai], options, language="en")[0]
-    assert first == resumed
-    assert first.language == "en"
+    first = decode(model, [thai], options)[0]
+    assert first == decode(model, [thai], options, language=first.spoken, probability=first.spoken_probability)[0]
+    assert (first.language, first.language_probability, first.spoken) == ("en", 1.0, "th")
     assert {segment.language for segment in first.segments} == {"en"}
     assert first.language_probability == 1.0  # of English, not that of Thai
 
@@ -192,8 +195,7 @@ def test_an_english_only_model_hears_english_and_says_so(model):
     )
     voices = Voices(LoadedModel(whisper, model.loaded, 0.0), Options(language="th"))
     languages = Languages(voices, whisper, Options(language="th"), None, None)
-    item = types.SimpleNamespace()
-    languages.assign([item], None)
+    (item,) = languages.divided([Item(0, 0, np.zeros((80, 100), np.float32))])
     assert (item.voice.language, item.probability) == ("en", 1.0)
     assert item.voice.prompt == [item.voice.tokenizer.sot]
     assert "English alone" in languages.remark

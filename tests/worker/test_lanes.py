@@ -1,4 +1,4 @@
-"""Batches side by side: at the same time, in order, and one by one until the language is known."""
+"""Batches side by side: at the same time, and in order."""
 
 from __future__ import annotations
 
@@ -25,9 +25,6 @@ RATE = speech.RATE
 class Scripted:
     """A decoder whose batches are functions."""
 
-    def __init__(self, settled: bool = True) -> None:
-        self.settled = settled
-
     def decode(self, batch):
         return batch()
 
@@ -49,20 +46,6 @@ def test_two_batches_are_in_the_model_at_once_and_come_back_in_order():
     with Lanes(Scripted(), 2, 8) as lanes:
         waiting = [lanes.decode(slow), lanes.decode(quick)]
         assert [each.result(PATIENCE) for each in waiting] == ["first", "second"]
-
-
-def test_until_the_language_is_known_a_batch_waits_for_the_one_before():
-    decoder = Scripted(settled=False)
-    done = []
-
-    def settle():
-        done.append("first")
-        decoder.settled = True
-
-    with Lanes(decoder, 2, 8) as lanes:
-        lanes.decode(settle)
-        lanes.decode(lambda: done.append("second")).result(PATIENCE)
-    assert done == ["first", "second"]
 
 
 def test_leaving_waits_for_nothing_and_begins_nothing_new():
@@ -120,7 +103,7 @@ def test_what_waits_for_the_model_is_bounded(monkeypatch, tmp_path, threads):
     """A batch with the consumer, as many in wait as there are lanes, and the one that is being put there."""
     made = []
 
-    def endless(*_):
+    def endless(*_, **__):
         for index in itertools.count():
             yield Window(index, index * RATE, (index + 1) * RATE, (), np.zeros(0, np.float32))
 

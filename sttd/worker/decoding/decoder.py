@@ -11,18 +11,18 @@ the narrow version range in pyproject.toml.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sttd.part import Chunk, Options
+from sttd.part import Chunk, Options, main_language
 from sttd.worker.decoding.generate import Generator, Heard
-from sttd.worker.decoding.items import Item, Prepared, encode
+from sttd.worker.decoding.items import Item, Prepared, encode, whole
 from sttd.worker.decoding.judge import Piece
 from sttd.worker.decoding.languages import Languages
 from sttd.worker.decoding.places import Places
 from sttd.worker.decoding.segments import bridges, is_long, says, segments
-from sttd.worker.decoding.voice import Voices
+from sttd.worker.decoding.voice import Spoken, Voices
 from sttd.worker.decoding.words import Line, Timed, time_words, untimed
 from sttd.worker.model import LoadedModel
 from sttd.worker.speech.windows import Window
@@ -44,11 +44,12 @@ class _Window:
 
     window: Window
     places: Places
+    spoken: Spoken | None  # None: asked by sections, or silent
     found: list[_Found] = field(default_factory=list)
 
 
 class Decoder:
-    """The decoding of one part. It remembers the language, and nothing else, from one batch to the next.
+    """The decoding of one part. It remembers nothing from one batch to the next.
 
     Args:
         model: the one that is loaded.
@@ -72,46 +73,33 @@ class Decoder:
         self.remarks: list[str] = [remark for remark in (voices.remark, self._languages.remark) if remark]
         self._generator = Generator(model.whisper, voices, options)
 
-    @property
-    def settled(self) -> bool:
-        """Whether batches can be decoded side by side: none has to wait for the language that another one tells."""
-        return self._languages.settled
+    def ready(self, windows: Iterable[Prepared]) -> Iterator[Prepared]:
+        """The windows with what must be known of those after them: the language, where the recording has one."""
+        return self._languages.decided(windows)
 
     def decode(self, batch: Sequence[Prepared]) -> tuple[Chunk, ...]:
-        """The chunks of a batch of windows, in order.
+        """The chunks of a batch of windows that are `ready`, in order.
 
         Raises:
             RuntimeError: CTranslate2's; see `model.is_gpu_memory`.
         """
-        chunks: list[Chunk] = []
-        while len(chunks) < len(batch):
-            rest = batch[len(chunks) :]
-            if not self._languages.settled:  # the first speech goes alone: its language is that of all others
-                spoken = (count for count, prepared in enumerate(rest, 1) if prepared.features is not None)
-                rest = rest[: next(spoken, len(rest))]
-            chunks += self._windows(rest)
-        return tuple(chunks)
-
-    def _windows(self, batch: Sequence[Prepared]) -> list[Chunk]:
-        parts = [_Window(prepared.window, Places(prepared.window.spans)) for prepared in batch]
-        items = [Item(index, 0, p.features) for index, p in enumerate(batch) if p.features is not None]
+        parts = [_Window(prepared.window, Places(prepared.window.spans), prepared.spoken) for prepared in batch]
+        items = self._languages.divided([item for index, p in enumerate(batch) for item in whole(index, p)])
         size = max(1, self._options.batch_size)
         while items:
             owed: list[Item] = []
             for first in range(0, len(items), size):
                 owed += self._round(items[first : first + size], parts)
             items = owed
-        return [self._chunk(part) for part in parts]
+        return tuple(self._chunk(part) for part in parts)
 
     def _round(self, items: Sequence[Item], parts: Sequence[_Window]) -> list[Item]:
         """Decode items together: what was said goes to their windows, what is still owed is returned."""
         encoded = encode(self._whisper, items)
-        self._languages.assign(items, encoded)
         results = self._generator.listen(items, encoded)
         for heard, times in zip(results, self._times(encoded, results, parts), strict=True):
             pieces = [pair for pair in zip(heard.layout.pieces, times, strict=True) if says(heard, pair[0])]
             if pieces:
-                self._languages.settle(heard.voice, heard.item.probability)
                 parts[heard.item.window].found.append(_Found(heard, pieces))
         return [item for heard in results for item in heard.item.owed(heard.layout)]
 
@@ -150,13 +138,23 @@ class Decoder:
                 with_words=self._options.word_timestamps or is_long(found.heard, piece, self._options.cue),
             )
         )
+        language = main_language(made) or NOTHING
+        spoken = part.spoken if part.spoken is not None and part.spoken.final else None
         return Chunk(
             index=part.window.index,
             start=part.window.start,
             end=part.window.end,
             segments=made,
-            language=made[0].language if made else NOTHING,
-            # that a translation is English is certain; what was detected is the language that was spoken
-            language_probability=1.0 if made and translated else part.found[0].heard.item.probability if made else 0.0,
+            language=language,
+            language_probability=self._probability(part, language),
             model=self._model,
+            spoken=spoken.voice.language if spoken else "",
+            spoken_probability=spoken.probability if spoken else 0.0,
         )
+
+    def _probability(self, part: _Window, language: str) -> float:
+        """Of a chunk's language, in the longest stretch of it. That a translation is English is certain."""
+        if part.found and self._options.task == "translate":
+            return 1.0
+        items = [found.heard.item for found in part.found if found.heard.voice.language == language]
+        return max(items, key=lambda item: item.frames).probability if items else 0.0

@@ -1,21 +1,30 @@
-"""Which language each item is decoded in: configured, known, detected once, or detected by window."""
+"""Which language each window is decoded in: configured, known, decided for the whole recording, or asked section by section."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+import ctranslate2
+import numpy as np
+
 from sttd.part import Cause, Options
-from sttd.worker.decoding.items import Item
-from sttd.worker.decoding.voice import Voice, Voices
+from sttd.worker.decoding.items import Item, Prepared, outputs
+from sttd.worker.decoding.judge import FRAMES_PER_SECOND, FRAMES_PER_TIMESTAMP, LEVEL
+from sttd.worker.decoding.turns import Turn, sections, turns
+from sttd.worker.decoding.voice import Spoken, Voices
+from sttd.worker.decoding.votes import Decision, Vote, decide
 from sttd.worker.errors import PartFailed
 
 
 class Languages:
     """The languages of one part.
 
-    Detected by window among `options.languages`, where these are given; and by window among all for a translation,
-    whose chunks do not tell the next attempt what was spoken. Else detected once, by the first window with speech.
+    One language where it is configured, known from an earlier attempt, or the only one of `options.languages`. Among several of
+    these it is asked section by section. Else it is decided once, by the first windows with speech.
+
+    Both ways of asking use the encoder's output of the whole window, which is decoded from it afterwards.
 
     Raises:
         PartFailed: the model does not know a language that is asked for.
@@ -26,58 +35,146 @@ class Languages:
     ) -> None:
         self._voices = voices
         self._whisper = whisper
-        self._among = () if options.language else options.languages
-        self._by_window = bool(self._among) or options.task == "translate"
-        self._fixed: tuple[Voice, float] | None = None
+        self._least_speech = 1 - options.no_speech
+        self._among = () if options.language else tuple(dict.fromkeys(options.languages))
+        self._fixed: Spoken | None = None
         self.remark = ""  # what a person should know about the languages that were asked for
         if not whisper.model.is_multilingual:
-            self._fixed = self._voice("en"), 1.0
+            self._fixed = self._spoken("en")
             if {options.language, *self._among} - {"", "en"}:
                 self.remark = "the model knows English alone; transcribe.language and transcribe.languages are ignored"
         elif options.language:
-            self._fixed = self._voice(options.language), 1.0
-        elif known is not None and not self._by_window:
-            self._fixed = self._voice(known), 1.0 if probability is None else probability
+            self._fixed = self._spoken(options.language)
+        elif len(self._among) == 1:
+            self._fixed = self._spoken(self._among[0])
+        elif known is not None and not self._among:
+            self._fixed = self._spoken(known, 1.0 if probability is None else probability)
         for language in self._among if self._fixed is None else ():
-            self._voice(language)
+            self._spoken(language)
 
-    @property
-    def settled(self) -> bool:
-        """Whether windows can be decoded together: none of them has to wait for the language of another."""
-        return self._by_window or self._fixed is not None
+    def decided(self, windows: Iterable[Prepared]) -> Iterator[Prepared]:
+        """The windows with the language of the recording, if it has one; they are held back until it is decided.
 
-    def settle(self, voice: Voice, probability: float) -> None:
-        """Speech was understood in `voice`: where the language is detected once, this is it."""
-        if not self.settled:
-            self._fixed = voice, probability
+        A window that was asked for it brings its encoder's output along.
+        """
+        held: list[Prepared] = []
+        votes: list[Vote | None] = []
+        for window in windows:
+            if self._fixed is None and not self._among and (held or window.features is not None):
+                asked, vote = self._vote(window)
+                held.append(asked)
+                votes.append(vote)
+                yield from self._release(held, votes, ended=False)
+            else:
+                yield replace(window, spoken=self._fixed)
+        yield from self._release(held, votes, ended=True)
 
-    def assign(self, items: Sequence[Item], encoded: Any) -> None:
-        """Give each item that has none its voice, by what the encoder made of it."""
+    def _release(self, held: list[Prepared], votes: list[Vote | None], *, ended: bool) -> Iterator[Prepared]:
+        """Those of `held` whose language is known by now."""
+        while held:
+            if votes[0] is None:  # a silent one behind a guess
+                decision, count = None, 1
+            else:
+                decision = decide(votes, ended=ended, least_speech=self._least_speech)
+                if decision is None:
+                    return
+                count = len(held) if decision.final else 1
+            spoken = self._of(decision)
+            yield from (replace(window, spoken=spoken) for window in held[:count])
+            del held[:count], votes[:count]
+
+    def _of(self, decision: Decision | None) -> Spoken | None:
+        if decision is None:
+            return None
+        spoken = self._spoken(decision.language, decision.probability, final=decision.final)
+        if decision.final:
+            self._fixed = spoken
+        return spoken
+
+    def _vote(self, window: Prepared) -> tuple[Prepared, Vote | None]:
+        if window.features is None:
+            return window, None
+        item = Item(0, 0, window.features)
+        self._encode([item])
+        seconds = item.frames / FRAMES_PER_SECOND
+        vote = Vote(self._probabilities(item.encoded), 1 - self._silence(item.encoded), seconds)
+        return replace(window, encoded=item.encoded), vote
+
+    def divided(self, items: Sequence[Item]) -> list[Item]:
+        """The items with their voices: those that have none are asked, and divided where another language begins."""
         if self._fixed is not None:
             for item in items:
-                item.voice, item.probability = self._fixed
-        elif any(item.voice is None for item in items):
-            for item, ranked in zip(items, self._whisper.model.detect_language(encoded), strict=True):
-                if item.voice is None:
-                    language, item.probability = self._choose(ranked)
-                    item.voice = self._voice(language)
+                item.voice, item.probability = self._fixed.voice, self._fixed.probability
+        self._encode([item for item in items if item.voice is None])
+        return [part for item in items for part in ([item] if item.voice is not None else self._divide(item))]
 
-    def _choose(self, ranked: Sequence[tuple[str, float]]) -> tuple[str, float]:
-        """The likeliest language with its probability: that among `languages` alone, where these are given."""
-        found = [(token[2:-2], float(probability)) for token, probability in ranked]
-        if not self._among:
-            return found[0]
-        allowed = [(language, probability) for language, probability in found if language in self._among]
-        total = sum(probability for _, probability in allowed)
-        language, probability = max(allowed, key=lambda pair: pair[1])
-        return language, probability / total if total > 0 else 1 / len(allowed)
+    def _divide(self, item: Item) -> list[Item]:
+        """The item with its voice; or its turns, each with its own."""
+        found = self._turns(item)
+        parts: dict[tuple[int, int], Item] = {}
+        if len(found) > 1:
+            # the encoder's output of a section knows of its neighbours: a turn must sound like its language alone too
+            parts = {(turn.first, turn.last): _cut(item, turn) for turn in found}
+            self._encode(list(parts.values()))
+            found = turns([(place, self._allowed(part.encoded)) for place, part in parts.items()])
+        if len(found) == 1:
+            return [self._voiced(item, found[0])]
+        return [self._voiced(parts.get((turn.first, turn.last)) or _cut(item, turn), turn) for turn in found]
 
-    def _voice(self, language: str) -> Voice:
+    def _turns(self, item: Item) -> list[Turn]:
+        """By what the encoder's output of the whole window says of each section."""
+        places = sections(item.levels())
+        if len(places) == 1:
+            return turns([(places[0], self._allowed(item.encoded))])
+        return turns([(place, self._allowed(item.encoded[:, slice(*_positions(*place))])) for place in places])
+
+    def _voiced(self, item: Item, turn: Turn) -> Item:
+        item.voice, item.probability = self._spoken(turn.language).voice, turn.probability
+        return item
+
+    def _encode(self, items: Sequence[Item]) -> None:
+        for item, output in zip(items, outputs(self._whisper, items), strict=True):
+            item.encoded = output
+
+    def _allowed(self, encoded: Any) -> dict[str, float]:
+        """The probabilities among `languages` alone, where these are given."""
+        found = self._probabilities(encoded)
+        among = self._among or tuple(found)
+        total = sum(found[language] for language in among)
+        return {language: found[language] / total if total > 0 else 1 / len(among) for language in among}
+
+    def _probabilities(self, encoded: Any) -> dict[str, float]:
+        """By language; `encoded` may be any stretch of the encoder's output."""
+        (ranked,) = self._whisper.model.detect_language(_view(encoded))
+        return {token[2:-2]: float(probability) for token, probability in ranked}
+
+    def _silence(self, encoded: Any) -> float:
+        """The probability that nobody speaks."""
+        (result,) = self._whisper.model.generate(
+            _view(encoded), [[self._voices.start]], max_length=2, beam_size=1, return_no_speech_prob=True
+        )
+        return float(result.no_speech_prob)
+
+    def _spoken(self, language: str, probability: float = 1.0, *, final: bool = True) -> Spoken:
         try:
-            return self._voices.get(language)
+            return Spoken(self._voices.get(language), probability, final)
         except ValueError:
             key = "transcribe.languages" if self._among else "transcribe.language"
             raise PartFailed(
                 Cause.CONFIGURATION,
                 f"the model does not know the language {language!r}: set {key}, or model.name to one that does",
             ) from None
+
+
+def _cut(item: Item, turn: Turn) -> Item:
+    first, last = turn.first * LEVEL, turn.last * LEVEL
+    return item.part(first, None if item.frames - last < LEVEL else last)
+
+
+def _positions(*levels: int) -> Iterator[int]:
+    """In the encoder's output."""
+    return (level * LEVEL // FRAMES_PER_TIMESTAMP for level in levels)
+
+
+def _view(encoded: Any) -> Any:
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(encoded))

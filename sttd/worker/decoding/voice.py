@@ -18,11 +18,20 @@ CONTEXT = 448  # tokens of the decoder, prompt and output together
 
 @dataclass(frozen=True)
 class Voice:
-    """A language to decode in. `probability` is 1 where the language was configured."""
+    """A language to decode in."""
 
     language: str  # spoken; the text's is "en" where it is translated
     tokenizer: Any  # faster_whisper.tokenizer.Tokenizer
     prompt: list[int]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What is spoken, and how likely that is."""
+
+    voice: Voice
+    probability: float  # 1 where the language was configured
+    final: bool  # for the whole recording; else a guess for one window
 
 
 def most_tokens(options: Options) -> int:
@@ -54,6 +63,7 @@ class Voices:
         self._voices: dict[str, Voice] = {}
         first = self._tokenizer("en")
         self.begin: int = first.timestamp_begin
+        self.start: int = first.sot  # <|startoftranscript|>
         if model.suppressed is None:  # takes a millisecond, and is the same for all languages
             model.suppressed = list(get_suppressed_tokens(first, [-1]) or ())
         self.suppressed = model.suppressed
