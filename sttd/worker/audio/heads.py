@@ -1,4 +1,4 @@
-"""Heads that say less than is there, or more: of WAV, RF64, Wave64 and AIFF, where the length of the sound is one field.
+"""Heads that say less than is there, or more: of WAV, RF64, Wave64, AIFF, AU and CAF, where the length of the sound is one field.
 
 FFmpeg believes a length that is too small: beyond 4 GiB the field of a WAV file wraps, and a recorder that lost its power
 leaves what it wrote last, 0 often. It takes the end of the file for the end of the sound where the length is too large: a
@@ -16,6 +16,7 @@ from sttd.worker.audio.source_file import SourceFile
 _CHUNKS = 64  # looked at before the sound; recorders write a handful
 # from here on a length is what programs write that do not know it (FFmpeg 2**32 - 1, SoX 2**31)
 _STREAMED = 0x7FFF_F000
+_UNKNOWN = 0xFFFF_FFFF
 _WAVE64 = bytes.fromhex("72696666 2e91cf11a5d628db04c10000")  # the name that it begins with
 
 
@@ -46,8 +47,9 @@ class _Kind:
 
     order: str  # < or >, of integers
     name: int  # bytes of a chunk's name
-    wide: bool  # the length has 64 bits and counts the chunk's head
+    wide: bool  # the length has 64 bits
     align: int
+    own: int = 0  # bytes of its head that the length counts too
 
     @property
     def head(self) -> int:
@@ -63,8 +65,10 @@ _KINDS = {
     b"RF64": _Kind("<", 4, wide=False, align=2),
     b"BW64": _Kind("<", 4, wide=False, align=2),
     b"FORM": _Kind(">", 4, wide=False, align=2),
-    b"riff": _Kind("<", 16, wide=True, align=8),
+    b"riff": _Kind("<", 16, wide=True, align=8, own=24),
+    b"caff": _Kind(">", 4, wide=True, align=1),
 }
+_BEGIN = {b"riff": 40, b"caff": 8}  # of the first chunk; 12 in the others
 
 
 def look(file: SourceFile) -> Head:
@@ -76,27 +80,31 @@ def look(file: SourceFile) -> Head:
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     head = file.read(40)
+    if head[:4] == b".snd" and len(head) >= 24:
+        return _look_at_au(file, head, size)
     kind = _KINDS.get(head[:4])
     if kind is None or not _is_sound(head):
         return Head()
-    sound = _find(file, kind, 40 if kind.wide else 12)
+    sound = _find(file, kind, _BEGIN.get(head[:4], 12))
     if sound is None:
         return Head()
     _amend_whole(file, kind, head, size)
     there = size - sound.start
     if sound.length > there:
-        streamed = not kind.wide and sound.length >= _STREAMED
+        streamed = sound.length >= (2**62 if sound.form[1] == "Q" else _STREAMED)
         return Head(missing=0 if streamed else sound.length - there, told=sound.length, rate=sound.rate)
     beyond = there - sound.length
     if beyond <= max(sound.rate, 1) or _are_chunks(file, kind, sound.start + sound.length, size):
         return Head(told=sound.length, rate=sound.rate)
     most = 2 ** (8 * struct.calcsize(sound.form)) - 1
-    file.amend(sound.field, struct.pack(sound.form, min(there + (kind.head if kind.wide else 0), most)))
+    file.amend(sound.field, struct.pack(sound.form, min(there + kind.own, most)))
     return Head(told=sound.length, beyond=beyond, rate=sound.rate)
 
 
 def _amend_whole(file: SourceFile, kind: _Kind, head: bytes, size: int) -> None:
     """The length of the whole file, without which FFmpeg refuses it or stops; it comes first and is written last."""
+    if kind.wide and not kind.own:  # CAF has none
+        return
     whole = size - (0 if kind.wide else 8)
     (told,) = struct.unpack_from(kind.form, head, kind.name)
     if told < whole <= 2 ** (8 * struct.calcsize(kind.form)) - 1:
@@ -104,7 +112,8 @@ def _amend_whole(file: SourceFile, kind: _Kind, head: bytes, size: int) -> None:
 
 
 def _is_sound(head: bytes) -> bool:
-    return head[8:12] in (b"WAVE", b"AIFF", b"AIFC") or (head[:16] == _WAVE64 and head[24:28] == b"wave")
+    is_wave64 = head[:16] == _WAVE64 and head[24:28] == b"wave"
+    return is_wave64 or head[:6] == b"caff\0\1" or head[8:12] in (b"WAVE", b"AIFF", b"AIFC")
 
 
 def _find(file: SourceFile, kind: _Kind, position: int) -> _Sound | None:
@@ -117,14 +126,16 @@ def _find(file: SourceFile, kind: _Kind, position: int) -> _Sound | None:
             return None
         name, (length,) = data[:4].lower(), struct.unpack_from(kind.form, data, kind.name)
         body, start = data[kind.head :], position + kind.head
-        length -= kind.head if kind.wide else 0
+        length -= kind.own
         if name == b"ds64" and len(body) >= 16:
             wide = (start + 8, struct.unpack_from("<Q", body, 8)[0])
         elif name == b"fmt " and len(body) >= 12:
             rate = struct.unpack_from("<I", body, 8)[0]
         elif name == b"comm" and len(body) >= 18:
             rate = _aiff_rate(body)
-        elif name == b"data" and wide is not None and length == 0xFFFF_FFFF:
+        elif name == b"desc" and len(body) >= 24:
+            rate = _caf_rate(body)
+        elif name == b"data" and wide is not None and length == _UNKNOWN:
             return _Sound(start, wide[1], wide[0], "<Q", rate)
         elif name in (b"data", b"ssnd"):
             return _Sound(start, max(0, length), position + kind.name, kind.form, rate)
@@ -140,6 +151,26 @@ def _aiff_rate(body: bytes) -> int:
     return int(channels * ((bits + 7) // 8) * mantissa * 2.0 ** (min(exponent, 16_383 + 63) - 16_383 - 63))
 
 
+def _caf_rate(body: bytes) -> int:
+    """Bytes a second of CAF: the sample rate, then bytes and frames of a packet; 0 where packets differ."""
+    hertz, _, _, count, frames = struct.unpack_from(">dIIII", body)
+    return int(hertz * count / frames) if frames and 0 < hertz < 1e7 else 0
+
+
+def _look_at_au(file: SourceFile, head: bytes, size: int) -> Head:
+    """Its head has a fixed place for the length, and nothing follows the sound."""
+    start, told = struct.unpack_from(">II", head, 4)
+    there = size - start
+    if told == _UNKNOWN or there <= 0:
+        return Head()
+    if told > there:
+        return Head(missing=told - there, told=told)
+    if told + 1 < there:
+        file.amend(8, struct.pack(">I", _UNKNOWN))
+        return Head(told=told, beyond=there - told)
+    return Head(told=told)
+
+
 def _are_chunks(file: SourceFile, kind: _Kind, position: int, size: int) -> bool:
     """Whether the file goes on with chunks, to its end: texts, cue points, pictures."""
     position += -position % kind.align
@@ -153,7 +184,7 @@ def _are_chunks(file: SourceFile, kind: _Kind, position: int, size: int) -> bool
         name, (length,) = data[:4], struct.unpack_from(kind.form, data, kind.name)
         if not all(0x20 <= letter < 0x7F for letter in name):
             return False
-        position += max(length, kind.head) if kind.wide else kind.head + length
+        position += max(kind.head, kind.head + length - kind.own)
         position += -position % kind.align
         if position > size + kind.align:
             return False

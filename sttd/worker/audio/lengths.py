@@ -63,7 +63,7 @@ def _promise(container: InputContainer, track: Any, file: SourceFile, head: Head
     if whole is None or head.beyond:
         return None
     if head.missing and head.rate:
-        return Promise(whole + head.missing / head.rate, of_track=True)
+        return Promise(head.told / head.rate, of_track=True)
     if name in _OF_TRACK:
         return _of_track(container, track, file)
     if name in _BY_SIZE:
