@@ -13,7 +13,7 @@ from sttd.rules.fairness import Queue
 
 FACT = "first"
 _OPEN = (State.QUEUED, State.RUNNING)
-MOST = 100  # numbers that are kept; more wishes at a time are none
+MOST = 20  # numbers that are kept: each is looked up whenever a job may start
 
 
 def put(context: Context, job: Job) -> None:
@@ -26,9 +26,8 @@ def put(context: Context, job: Job) -> None:
 
 def pick(context: Context, passed: Collection[int]) -> tuple[Queue, Job] | None:
     """The first of them that may start now, and the queue it comes from."""
-    numbers = context.ledger.fact(FACT, [])
-    if not numbers:
-        return None
-    able = {job.id: job for job in context.ledger.able_to_start(numbers) if job.id not in passed}
-    job = next((able[number] for number in numbers if number in able), None)
-    return None if job is None else ("served" if job.service > 0 else "fresh", job)
+    for number in context.ledger.fact(FACT, []):
+        job = None if number in passed else context.ledger.find(number)
+        if job is not None and job.state is State.QUEUED and job.copy_of is None and job.not_before <= 0:
+            return ("served" if job.service > 0 else "fresh"), job
+    return None

@@ -128,12 +128,6 @@ class Questions:
         where = f"{_QUEUES[queue]} AND owner = ? ORDER BY queued_at, id LIMIT ?"
         return self._all(f"{SELECT} INDEXED BY jobs_{queue} WHERE {where}", (owner, limit))
 
-    def able_to_start(self, numbers: Sequence[int]) -> list[Job]:
-        """Those of a hundred numbers or so whose jobs could start now."""
-        marks = ", ".join("?" * len(numbers))
-        where = f"id IN ({marks}) AND state = 'queued' AND copy_of IS NULL AND not_before <= 0"
-        return self._all(f"{SELECT} WHERE {where}", tuple(numbers))
-
     # jobs with the same content: `key` is the options_key that both must have
 
     def has_peers(self, job: Job, key: str) -> bool:
