@@ -7,7 +7,10 @@ high-passed and levelled. The model gets the samples as they are. How the figure
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
+import numpy.typing as npt
 
 from sttd.part import SAMPLE_RATE
 from sttd.worker.speech.cutting import FRAME
@@ -40,9 +43,8 @@ class LevelledSilero:
     def _filtered(self, frames: Array) -> Array:
         samples = np.concatenate((self._before, frames.ravel()))
         self._before = samples[-(_TAPS - 1) :]
-        size = 1 << (len(samples) - 1).bit_length()
-        spectrum = np.fft.rfft(samples, size) * np.fft.rfft(_HIGH_PASS, size)
-        passed = np.fft.irfft(spectrum, size)[_TAPS - 1 : len(samples)]  # where the filter lies within the samples
+        # a circular convolution: its first samples, where the filter reaches round the end, are those of the memory
+        passed = np.fft.irfft(np.fft.rfft(samples) * _spectrum(len(samples)), len(samples))[_TAPS - 1 :]
         return np.asarray(passed, np.float32).reshape(frames.shape)
 
     def _levelled(self, frames: Array) -> Array:
@@ -69,3 +71,8 @@ def _high_pass() -> Array:
 
 
 _HIGH_PASS = _high_pass()
+
+
+@functools.lru_cache(4)  # sizes: a group, a lead
+def _spectrum(size: int) -> npt.NDArray[np.complexfloating]:
+    return np.asarray(np.fft.rfft(_HIGH_PASS, size))
