@@ -38,20 +38,21 @@ def stage(context: Context, job: Job) -> Step:
     wanted, options = plan.get("chunks", 0), plan.get("options")
     now = context.utc()
 
-    def work() -> tuple[outbox.Plan, tuple[str, ...]] | None:
+    def work() -> tuple[outbox.Plan, dict[str, Any]] | None:
         if checkpoint.resume().index != wanted:
             return None
-        has_speech = any(chunk.segments for chunk in checkpoint.chunks())
-        warnings = outbox.warnings_of(job, has_speech=has_speech)
-        meta = outbox.Meta.of(job.evolve(warnings=warnings), finished_at=now, options=options)
-        return outbox.stage(job, meta, checkpoint.segments, context.config, context.places), warnings
+        heard = outbox.Heard.of(checkpoint.chunks())
+        known = {"warnings": outbox.warnings_of(job, heard), "language_probability": heard.probability}
+        row = job.evolve(**known, language=heard.language)
+        meta = outbox.Meta.of(row, finished_at=now, languages=heard.languages, options=options)
+        return outbox.stage(job, meta, checkpoint.segments, context.config, context.places), known
 
-    def then(row: Job, staged: tuple[outbox.Plan, tuple[str, ...]] | None) -> None:
+    def then(row: Job, staged: tuple[outbox.Plan, dict[str, Any]] | None) -> None:
         if staged is None:
             _transcribe_again(context, row, "its checkpoint is not what it was")
         else:
-            plan, warnings = staged
-            _promise(context, row, plan, warnings=warnings)
+            plan, known = staged
+            _promise(context, row, plan, **known)
 
     name = f"writes the results of {printable(job.source)}"
     return Step(name, work, then, lambda row, error: _not_staged(context, row, error))

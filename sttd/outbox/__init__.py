@@ -3,7 +3,7 @@
 from sttd.fs.moves import make_folder
 from sttd.outbox.clean import clean, forget, tidy
 from sttd.outbox.failure import PutAside, file_failure
-from sttd.outbox.meta import Meta, warnings_of
+from sttd.outbox.meta import Heard, Meta, warnings_of
 from sttd.outbox.names import of_private
 from sttd.outbox.places import Absent, Places
 from sttd.outbox.plan import Plan, open_source
@@ -13,6 +13,6 @@ from sttd.outbox.stage import stage, stage_copy
 from sttd.outbox.undo import undo
 
 __all__ = [
-    "Absent", "Filed", "Meta", "Places", "Plan", "PutAside", "Unkept", "clean", "file_failure", "forget", "keep",
+    "Absent", "Filed", "Heard", "Meta", "Places", "Plan", "PutAside", "Unkept", "clean", "file_failure", "forget", "keep",
     "make_folder", "of_private", "open_source", "put_back", "stage", "stage_copy", "tidy", "undo", "warnings_of",
 ]  # fmt: skip

@@ -4,12 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from sttd import __version__
 from sttd.job import Job
+from sttd.part import SAMPLE_RATE, Chunk, languages as languages_of
 from sttd.units import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """In which languages people spoke."""
+
+    language: str = "und"  # the one that has most of the time; "und" where nothing was said
+    probability: float | None = None
+    languages: dict[str, float] = field(default_factory=dict)  # seconds of speech in each, the one that has most first
+
+    @classmethod
+    def of(cls, chunks: Iterable[Chunk]) -> Heard:
+        """What the chunks of a recording say together; of each only sums are kept."""
+        seconds: defaultdict[str, float] = defaultdict(float)
+        chunks_of: defaultdict[str, float] = defaultdict(float)  # seconds of the chunks in which a language has most
+        sure: defaultdict[str, float] = defaultdict(float)  # the same, times its probability
+        for chunk in chunks:
+            length = (chunk.end - chunk.start) / SAMPLE_RATE
+            for language, time in languages_of(chunk.segments).items():
+                seconds[language] += time
+            chunks_of[chunk.language] += length
+            sure[chunk.language] += length * chunk.language_probability
+        if not seconds:
+            return cls()
+        ordered = dict(sorted(seconds.items(), key=lambda pair: -pair[1]))
+        language = next(iter(ordered))
+        return cls(language, sure[language] / chunks_of[language] if chunks_of[language] else None, ordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +52,7 @@ class Meta:
     mtime_ns: int
     language: str  # "und" where nothing was said
     language_probability: float | None
+    languages: dict[str, float]  # seconds of speech in each, the one that has most first
     duration: float | None  # seconds of audio
     model: str | None  # the one that was used
     requested_model: str | None
@@ -40,7 +71,14 @@ class Meta:
     version: str = __version__
 
     @classmethod
-    def of(cls, job: Job, *, finished_at: float, options: dict[str, Any] | None = None) -> Meta:
+    def of(
+        cls,
+        job: Job,
+        *,
+        finished_at: float,
+        languages: dict[str, float] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> Meta:
         """What the ledger knows of a job, as its transcript will say it."""
         return cls(
             job=job.id,
@@ -49,6 +87,7 @@ class Meta:
             mtime_ns=job.mtime_ns,
             language=job.language or "und",
             language_probability=job.language_probability,
+            languages=languages or {},
             duration=job.audio_seconds,
             model=job.model,
             requested_model=job.requested_model,
@@ -93,6 +132,7 @@ class Meta:
             },
             "language": self.language,
             "language_probability": self.language_probability,
+            "languages": {language: round(seconds, 3) for language, seconds in self.languages.items()},
             "duration": self.duration,
             "model": self.model,
             "requested_model": self.requested_model,
@@ -133,14 +173,15 @@ class Meta:
             finished_at=_seconds(timings["finished"]) or 0.0,
             service=timings["processing_seconds"],
             warnings=tuple(head["warnings"]),
+            languages=head.get("languages", {}),
             options=head.get("options"),
             version=head["sttd"],
         )
 
 
-def warnings_of(job: Job, *, has_speech: bool) -> tuple[str, ...]:
+def warnings_of(job: Job, heard: Heard) -> tuple[str, ...]:
     """What a person should know of the result of `job`: what its worker found, and that the transcript is empty."""
-    if has_speech:
+    if heard.languages:
         return job.warnings
     length = format_duration(round(job.audio_seconds or 0.0))
     return (*job.warnings, f"no speech was found in {length} of sound")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faster_whisper import WhisperModel
 
@@ -51,7 +52,7 @@ def test_each_kind_gives_its_five_files_with_the_right_words(make_daemon, peer):
 
 
 def test_the_json_carries_everything(make_daemon):
-    """Segments, words, language, model, requested model, fallback, duration, version, options, and the source's name, size, hash."""
+    """Segments, words, languages, model, requested model, fallback, duration, version, options, and the source's name, size, hash."""
     import hashlib
 
     from sttd import __version__
@@ -59,14 +60,22 @@ def test_the_json_carries_everything(make_daemon):
     wanted = {"task": "transcribe", "vad_threshold": 0.45, "log_prob": -0.9, "no_repeat_ngram_size": 30}
     sections = {name: "expert" if hasattr(Expert(), name) else "transcribe" for name in wanted}
     given = {f"{sections[name]}.{name}": str(value) for name, value in wanted.items()}
-    daemon = make_daemon({"transcribe.word_timestamps": "true"} | given)
+    daemon = make_daemon({"transcribe.word_timestamps": "true", "transcribe.languages": "th,en"} | given)
     path = speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
+    turns = [speech.compose(seconds=seconds, language=name, seed=8).audio for name, seconds in (("th", 24), ("en", 8))]
+    speech.encode(daemon.inbox / "both.flac", np.concatenate([turns[0], np.zeros(16000, np.float32), turns[1]]))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     size = path.stat().st_size
     assert daemon.drain() == 0
+    both = daemon.result("both.flac", "th")  # by the language that has most, not by the last one
+    assert list(both["languages"]) == ["th", "en"]
+    assert both["languages"]["th"] > both["languages"]["en"] > 4
+    assert {part["language"] for part in both["segments"]} == {"th", "en"}
+    assert both["segments"][-1]["language"] == "en"
     result = daemon.result("english.flac", "en")
     text = json.dumps(result)
     assert result["language"] == "en"
+    assert list(result["languages"]) == ["en"]
     assert 0.5 < result["language_probability"] <= 1
     assert result["model"] == result["requested_model"] == "demo"
     assert result["fallback_reason"] is None

@@ -24,7 +24,7 @@ from sttd.outbox import names
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.place import place
-from sttd.part import Options, Segment, asked
+from sttd.part import Chunk, Options, Segment, asked
 
 SAID = (Segment(0.5, 59.9996, "hello --> <b> & \n\n world", -0.2, 1.1, 0.01, 0.0, "en"),
         Segment(59.0, 59.0, "สวัสดี\ud800", -0.2, 1.1, 0.01, 0.0, "th"))  # fmt: skip
@@ -299,3 +299,22 @@ def test_a_commit_killed_anywhere_is_finished_by_the_next_start(tmp_path, elsewh
         import shutil
 
         shutil.rmtree(other)
+
+
+def test_a_recording_in_several_languages_is_named_by_the_one_that_has_most_of_the_time():
+    """Not by the last one; the JSON has the seconds of each, and the probability is that of the chunks in that language."""
+
+    def chunk(index: int, language: str, probability: float, *said: tuple[str, float]) -> Chunk:
+        segments = tuple(Segment(0.0, seconds, "...", 0, 0, 0, 0, spoken) for spoken, seconds in said)
+        return Chunk(index, index * 480_000, (index + 1) * 480_000, segments, language, probability, "demo")
+
+    heard = outbox.Heard.of(
+        [
+            chunk(0, "th", 0.9, ("th", 20.0)),
+            chunk(1, "und", 0.0),
+            chunk(2, "th", 0.7, ("en", 5.0), ("th", 8.0)),
+            chunk(3, "en", 0.99, ("en", 20.0)),
+        ]
+    )
+    assert heard == outbox.Heard("th", pytest.approx(0.8), {"th": 28.0, "en": 25.0})
+    assert outbox.Heard.of([chunk(0, "und", 0.0)]) == outbox.Heard("und", None, {})
