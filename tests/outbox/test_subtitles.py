@@ -182,6 +182,19 @@ def test_a_word_that_is_wider_than_a_line_is_broken_between_clusters():
     assert [place.start for place in found] == list(range(2, 100, 2))
 
 
+def test_what_was_divided_is_not_joined_again_with_a_space_within_a_word():
+    """Nor has a part without a letter less room than the text that it is of."""
+    divided = shown(said("、" * 8 + "了", 0.0, 0.0), lines=1, line_length=8)
+    assert all(len(cue.lines) == 1 for cue in divided)
+    joined = shown(said("AA", 0.0, 0.0), said("<" * 11 + "、" * 9 + "了", 0.0, 0.0), lines=1)
+    assert "".join(cue.text for cue in joined).replace(" ", "") == "AA" + "<" * 11 + "、" * 9 + "了"
+    assert not any("、 " in cue.text for cue in joined)
+
+
+def test_no_line_begins_with_a_mark_behind_a_zero_width_space():
+    assert all(place.start != 3 for place in breaks("កក\u200bា", 2))
+
+
 # when it is shown
 
 
@@ -212,6 +225,17 @@ def test_a_cue_stays_until_it_is_read_where_nothing_follows_and_no_longer_than_i
 def test_hasty_cues_are_shown_together():
     found = shown(said("Yes.", 0.0, 0.3), said("I know.", 0.3, 0.8), said("And then we went home together.", 0.8, 3.0))
     assert [cue.lines for cue in found] == [("Yes. I know.", "And then we went home together.")]
+
+
+def test_a_quick_answer_stands_with_its_question_and_a_sentence_of_its_own_alone():
+    question, answer = said("Can I eat this lemon tree leaf?", 0.0, 1.6), said("Yes.", 1.8, 2.0)
+    sentence = said("Okay, but I could eat it.", 2.9, 3.8)
+    assert [cue.text for cue in shown(question, answer, sentence)] == [
+        "Can I eat this lemon tree leaf? Yes.",
+        "Okay, but I could eat it.",
+    ]
+    tail = said("and all.", 1.8, 2.0)
+    assert [cue.text for cue in shown(said("He ate it, leaf", 0.0, 1.6), tail)] == ["He ate it, leaf and all."]
 
 
 def test_a_few_words_over_half_a_minute_are_not_spread_over_it():

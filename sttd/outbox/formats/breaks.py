@@ -58,7 +58,7 @@ def breaks(text: str, most: int) -> list[Break]:
         before, after = text[at - 1], text[at]
         if after == " ":
             continue
-        if before in (" ", _SPACE):
+        if before == " " or (before == _SPACE and may_cut(text, at)):
             price = _spaced(text, at) if at > 1 else None
         elif not may_cut(text, at) or not _kinsoku(before, after):
             price = None

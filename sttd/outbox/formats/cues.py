@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 from sttd.config import Subtitles
 from sttd.outbox.formats.base import line, milliseconds
+from sttd.outbox.formats.breaks import ends_sentence
 from sttd.outbox.formats.layout import Layout
 from sttd.part import Segment
 from sttd.script import script_of, width
 
 _SLOWEST = 4.0  # columns a second: slower speech has pauses, and nobody knows where they are without the words' times
 _NEAR = 300  # milliseconds of silence that do not part what is said
+_ANSWER = 12  # columns: a word or two, which are read with the sentence before them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class _Piece:
     start: int  # milliseconds, as the two others: when it is said
     end: int
     text: str
+    goes_on: bool = False  # with the segment that the one before it has begun
 
 
 def cues(segments: Iterator[Segment], limits: Subtitles) -> Iterator[Cue]:
@@ -69,15 +72,19 @@ def _pieces(segment: Segment, limits: Subtitles) -> Iterator[_Piece]:
         return
     times = _Times(segment, text)
     for part in layout.divide(times.start, times.end):
-        yield _Piece(part.start, max(part.end, part.start + 1), text[part.first : part.last])
+        yield _Piece(part.start, max(part.end, part.start + 1), text[part.first : part.last], part.first > 0)
 
 
 def _join(one: _Piece, other: _Piece, limits: Subtitles) -> _Piece | None:
-    """Both as one, where one of them would be gone before it can be read, and both have room; else None."""
+    """Both as one, where one of them would be gone before it can be read, and both have room; else None.
+
+    What was divided stays so: that was the best that could be done with it.
+    """
     shortest, longest = limits.shortest * 1000, limits.longest * 1000
     is_hasty = other.start - one.start < shortest
     is_tail = other.end - other.start < shortest and other.start - one.end <= _NEAR
-    if not (is_hasty or is_tail) or max(one.end, other.end) - one.start > longest:
+    is_tail = is_tail and (width(other.text) <= _ANSWER or not ends_sentence(one.text))
+    if other.goes_on or not (is_hasty or is_tail) or max(one.end, other.end) - one.start > longest:
         return None
     together = _Piece(one.start, max(one.end, other.end), f"{one.text} {other.text}")
     return together if _layout(together.text, limits).fits() else None

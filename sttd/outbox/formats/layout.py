@@ -42,11 +42,10 @@ class Layout:
     def __init__(self, text: str, limits: Subtitles) -> None:
         self.text = text
         self._limits = limits
-        rooms = {limits.columns(SCRIPTS[name]) for name, count in _counts(text).items() if count} or {
-            limits.columns(LATIN)
-        }
-        self._only = rooms.copy().pop() if len(rooms) == 1 else None  # columns of a line, where each part has the same
-        self._breaks: Sequence[Break] = (Break(0, 0, 0.0), *breaks(text, min(rooms)), Break(len(text), len(text), 0.0))
+        scripts = [name for name, count in _counts(text).items() if count]
+        self._only = scripts[0] if len(scripts) == 1 else None  # the script of all letters
+        most = min(limits.columns(SCRIPTS[name]) for name in (*scripts, LATIN.name))
+        self._breaks: Sequence[Break] = (Break(0, 0, 0.0), *breaks(text, most), Break(len(text), len(text), 0.0))
         self._ends = [0] * len(self._breaks)  # columns before each break, without the space at it
         self._starts = [0] * len(self._breaks)  # columns before what follows it
         # for each break that is within a phrase, the ends of that phrase; for any other it twice. The text's ends are such
@@ -153,9 +152,10 @@ class Layout:
 
     def _room(self, first: int, last: int) -> int:
         """Columns of a line, as most letters of a part want it."""
-        if self._only is not None:
-            return self._only
         before, after = self._letters[first], self._letters[last]
+        if self._only is not None:
+            name = self._only
+            return self._limits.columns(SCRIPTS[name] if after[name] > before[name] else LATIN)
         return self._limits.columns(leading({name: after[name] - before[name] for name in after}))
 
     def _width(self, first: int, last: int) -> int:
