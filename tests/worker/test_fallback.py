@@ -78,9 +78,9 @@ def decode(loaded: LoadedModel, *script: Said, **options) -> tuple[Chunk, list[f
     return hear(scripted, loaded, **options), scripted.asked
 
 
-def hear(scripted: Scripted, loaded: LoadedModel, **options) -> Chunk:
-    noise = np.random.default_rng(0).normal(0, 0.1, 20 * RATE).astype(np.float32)
-    window = Window(0, 0, 20 * RATE, ((0, 20 * RATE),), noise)
+def hear(scripted: Scripted, loaded: LoadedModel, seconds: int = 20, **options) -> Chunk:
+    noise = np.random.default_rng(0).normal(0, 0.1, seconds * RATE).astype(np.float32)
+    window = Window(0, 0, seconds * RATE, ((0, seconds * RATE),), noise)
     decoder = Decoder(LoadedModel(scripted, loaded.loaded, 0.0), Options(language="th", **options))
     return decoder.decode([prepare(loaded.whisper, window)])[0]
 
@@ -174,3 +174,11 @@ def test_every_expert_key_reaches_the_decoder(model):
     assert (scripted.options["repetition_penalty"], scripted.options["no_repeat_ngram_size"]) == (1.2, 7)
     assert scripted.options["max_length"] == max_length(scripted.prompt, 100)
     assert hear(scripted, model, **{name: options[name] for name in keys}).segments == ()
+
+
+def test_a_short_clip_gets_no_more_tokens_than_can_be_said_in_it(model):
+    """A loop in 1 s would go on up to 224, at each temperature; a window of 20 s has room for all."""
+    for seconds, tokens in ((1, 80), (20, 224)):
+        scripted = Scripted(model, [Said("ครับ", -0.3, times=(0.0, seconds))])
+        hear(scripted, model, seconds)
+        assert scripted.options["max_length"] == max_length(scripted.prompt, tokens)

@@ -16,6 +16,9 @@ from sttd.worker.decoding.voice import Voice, Voices, max_length, most_tokens
 # faster-whisper's defaults
 _BEST_OF = 5  # candidates at a temperature above 0
 _MAX_INITIAL_TIMESTAMP = 1.0  # seconds
+# No language takes more tokens: Burmese and Khmer have three a letter, and some 15 letters a second. Without this bound a loop
+# in a clip of a second goes on up to the model's limit, at each temperature five times side by side.
+_FEWEST, _PER_SECOND = 20, 60  # tokens
 # For a loop, on top of `repetition_penalty`: less did not end all loops, more changed nothing.
 _PENALTY = 0.1
 
@@ -80,13 +83,15 @@ class Generator:
     def _decode(self, items: Sequence[Item], encoded: Any, temperature: float, penalty: float = 0.0) -> list[Heard]:
         """One pass over all items; with a penalty for repetitions on top of the configured one."""
         voices = [item.voice for item in items if item.voice is not None]
+        longest = max(item.frames for item in items)
+        most = min(self._most_tokens, _FEWEST + longest * _PER_SECOND // FRAMES_PER_SECOND)
         sampling = {"beam_size": self._options.beam_size}
         if temperature > 0:
             sampling = {"beam_size": 1, "num_hypotheses": _BEST_OF, "sampling_topk": 0}
         results = self._whisper.model.generate(
             encoded,
             [voice.prompt for voice in voices],
-            max_length=max_length(len(voices[0].prompt), self._most_tokens),
+            max_length=max_length(len(voices[0].prompt), most),
             repetition_penalty=self._options.repetition_penalty + penalty,
             no_repeat_ngram_size=self._options.no_repeat_ngram_size,
             return_scores=True,
@@ -97,13 +102,13 @@ class Generator:
             **sampling,
         )
         return [
-            self._heard(item, voice, result, temperature)
+            self._heard(item, voice, result, temperature, most)
             for item, voice, result in zip(items, voices, results, strict=True)
         ]
 
-    def _heard(self, item: Item, voice: Voice, result: Any, temperature: float) -> Heard:
+    def _heard(self, item: Item, voice: Voice, result: Any, temperature: float, most: int) -> Heard:
         tokens = result.sequences_ids[0]
-        full = len(tokens) >= self._most_tokens
+        full = len(tokens) >= most
         layout = judge.lay_out(tokens, self._voices.begin, item.frames, full=full)
         # scores are means over the tokens (length penalty 1); Whisper's mean counts the end mark too
         logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
