@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import platform
 import time
-from importlib.metadata import distributions
 from pathlib import Path
 
-import psutil
-
-from tests.bench.side_by_side import Row, add_options, bench
+from tests.bench.side_by_side import Row, add_options, bench, hardware
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 # a module has `rows(bench, wanted)`; those that are measured alone have none here
@@ -25,7 +20,6 @@ MODULES = {
     "overhead": {12},
     "rounds": {13},
 }
-PACKAGES = ("faster-whisper", "ctranslate2", "whisper-ctranslate2", "onnxruntime", "numpy", "av")
 _HEAD = ["row", "measure", "measured", "must", "beyond", "verdict", "behind it"]
 
 
@@ -54,16 +48,8 @@ def table(rows: list[Row]) -> str:
 
 
 def machine(seconds: float) -> str:
-    info = Path("/proc/cpuinfo").read_text("utf-8")
-    model = next((line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
-    flags = next((line for line in info.splitlines() if line.startswith("flags")), "").split()
-    vectors = " ".join(flag for flag in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if flag in flags)
-    memory = psutil.virtual_memory().total / 2**30
-    versions = {found.name: found.version for found in distributions()}
-    packages = ", ".join(f"{name} {versions[name]}" for name in PACKAGES if name in versions)
     return (
-        f"`python -m tests.bench`, {time.strftime('%Y-%m-%d')}, {seconds / 60:.0f} min. {model} ({vectors}), "
-        f"{os.cpu_count()} cores, {memory:.0f} GiB; Linux {platform.release()}, Python {platform.python_version()}; {packages}. "
+        f"`python -m tests.bench`, {time.strftime('%Y-%m-%d')}, {seconds / 60:.0f} min. {hardware()}. "
         "Medians of interleaved runs with their spread; each contender's text was checked."
     )
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import distributions
 from pathlib import Path
+
+import psutil
 
 from tests.bench.random_model import CACHE
 
+_PACKAGES = ("faster-whisper", "ctranslate2", "whisper-ctranslate2", "onnxruntime", "numpy", "av")
 SPEECH = Path(__file__).parent.parent / "real" / "prompts"
 
 
@@ -109,6 +115,21 @@ class Turns:
     def seconds(self, *names: str) -> str:
         """For the notes: the median seconds of each."""
         return ", ".join(f"{name} {Figure.of([o.seconds for o in self.outcomes[name]]).middle:.1f} s" for name in names)
+
+
+def hardware() -> str:
+    """The machine and the packages that figures come from."""
+    info = Path("/proc/cpuinfo").read_text("utf-8")
+    model = next((line.split(":", 1)[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
+    flags = next((line for line in info.splitlines() if line.startswith("flags")), "").split()
+    vectors = " ".join(flag for flag in ("avx2", "avx512f", "avx512_vnni", "amx_int8") if flag in flags)
+    memory = psutil.virtual_memory().total / 2**30
+    versions = {found.name: found.version for found in distributions()}
+    packages = ", ".join(f"{name} {versions[name]}" for name in _PACKAGES if name in versions)
+    return (
+        f"{model} ({vectors}), {os.cpu_count()} cores, {memory:.0f} GiB; "
+        f"Linux {platform.release()}, Python {platform.python_version()}; {packages}"
+    )
 
 
 def alone(rows: Callable[[Bench, set[int]], list[Row]], numbers: set[int]) -> None:

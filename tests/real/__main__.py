@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 from sttd.errors import SttdError
+from tests.bench.side_by_side import hardware
 from tests.real import corpus, joined, table, ways, weights
 
 
@@ -57,7 +60,7 @@ def _measure(args: argparse.Namespace) -> int:
     model = Path(args.model) if args.model.startswith(("/", ".")) else weights.get(args.model)
     setup = ways.Setup(model, args.compute_type, tuple(args.set), args.fresh)
     found = table.groups(clips, _heard(clips, args.ways.split(","), setup, seeds))
-    print("\n".join(table.table(found)))
+    print(_head(args.model, setup), "", *table.table(found), sep="\n")
     missed = [group for group in found if group.misses()]
     for group in found:
         if args.verbose:
@@ -67,6 +70,16 @@ def _measure(args: argparse.Namespace) -> int:
     judged = [group for group in found if group.ours()]
     print(f"\n{len(judged) - len(missed)} of {len(judged)} groups are as good as they must be")
     return 1 if missed else 0
+
+
+def _head(model: str, setup: ways.Setup) -> str:
+    """Where the figures come from."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    return (
+        f"{time.strftime('%Y-%m-%d')}, commit {commit}; Whisper {model}, compute type {setup.compute_type}, beam 5; {hardware()}. "
+        "Errors of the median run, where temperatures above 0 were used and runs differ."
+    )
 
 
 def _heard(clips: list[corpus.Clip], wanted: list[str], setup: ways.Setup, seeds: list[int]):

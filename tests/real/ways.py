@@ -57,7 +57,8 @@ def hear(way: str, files: Sequence[Path], setup: Setup, seed: int) -> dict[Path,
         file = Path(heard.pop("file"))
         _keep(shelves[file], heard)
         found[file] = heard
-        print(f"\r{way}, seed {seed}: {number} of {len(owed)}", end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty() or number == len(owed):
+            print(f"\r{way}, seed {seed}: {number} of {len(owed)}", end="", file=sys.stderr, flush=True)
     if owed:
         print(file=sys.stderr)
     return found
