@@ -5,7 +5,8 @@
     python -m tests.real FOLDER --joined    the same with long recordings joined from them
 
 FOLDER has a manifest.json, or is a LibriSpeech or Common Voice tree; see corpus.py. Models, what was heard, and joined
-recordings are kept in ~/.cache/sttd-real, or where STTD_REAL_CACHE says.
+recordings are kept in ~/.cache/sttd-real, or where STTD_REAL_CACHE says. STTD_REAL_SPEECH names a FOLDER for those tests of
+pytest that need people who speak Thai and English.
 """
 
 # why tests of this package are skipped
