@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sttd.config import Config, Paths, sections
+from sttd.config.key import SHORTEST
 from sttd.configfile import load, render
 from sttd.configfile.languages import CODES
 from sttd.configfile.values import LONGEST, read
@@ -75,8 +76,8 @@ SECTIONS = {
 
 
 def consistent(config: Config) -> Config:
-    """With what must hold between values: levels that rise, and one way to say the language."""
-    memory, transcribe = config.memory, config.transcribe
+    """With what must hold between values: levels and times that rise, and one way to say the language."""
+    memory, transcribe, subtitles = config.memory, config.transcribe, config.subtitles
     low, middle, high = sorted((memory.moderate, memory.high, memory.critical))
     if low < middle < high:
         memory = dataclasses.replace(memory, moderate=low, high=middle, critical=high)
@@ -84,7 +85,9 @@ def consistent(config: Config) -> Config:
         memory = dataclasses.replace(memory, moderate=80.0, high=90.0, critical=95.0)
     if transcribe.language:
         transcribe = dataclasses.replace(transcribe, languages=())
-    return dataclasses.replace(config, memory=memory, transcribe=transcribe)
+    shortest, longest = sorted((subtitles.shortest, subtitles.longest))
+    subtitles = dataclasses.replace(subtitles, shortest=shortest, longest=max(longest, SHORTEST))
+    return dataclasses.replace(config, memory=memory, transcribe=transcribe, subtitles=subtitles)
 
 
 @words.percent(40)

@@ -23,9 +23,8 @@ from sttd.pool.protocol import PoolFull, Sink, WorkerView
 from sttd.pool.seat import Seat
 from sttd.pool.wire import Clean, Do, Exit, Stop
 
-_STACKS = frozenset(
-    {Cause.TIMEOUT}
-)  # where it hung is worth knowing; whoever dies of these has `kill_grace` to print it
+# where it hung is worth knowing: a worker that dies of these has `kill_grace` to print it
+_STACKS = frozenset({Cause.TIMEOUT})
 _LAST = 10.0  # seconds that SIGKILL may take; a process that hangs in the kernel (a dead disk) is given up after it
 _EXIT = 1.0  # seconds that an idle worker may take to exit while the pool closes
 

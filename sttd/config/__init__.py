@@ -1,0 +1,97 @@
+"""The configuration: every key with its default, its check and its meaning, read from file, environment and `--set`.
+
+`--set section.key=value` overrides the environment (`STTD_SECTION__KEY`), which overrides the file, which overrides the defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sttd.config.hearing import Expert, Model, Output, Subtitles, Transcribe
+from sttd.config.service import Limits, Log, Memory, Paths, Pool, Retention, Watch
+from sttd.host.capacity import capacity
+
+if TYPE_CHECKING:
+    from sttd.part import ModelSpec, Options
+
+__all__ = [
+    "Config",
+    "Expert",
+    "Limits",
+    "Log",
+    "Memory",
+    "Model",
+    "Output",
+    "Paths",
+    "Pool",
+    "Retention",
+    "Subtitles",
+    "Transcribe",
+    "Watch",
+    "sections",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be configured, one section a field. `configfile.load` makes it."""
+
+    paths: Paths = field(default_factory=Paths)
+    watch: Watch = field(default_factory=Watch)
+    pool: Pool = field(default_factory=Pool)
+    model: Model = field(default_factory=Model)
+    transcribe: Transcribe = field(default_factory=Transcribe)
+    expert: Expert = field(default_factory=Expert)
+    memory: Memory = field(default_factory=Memory)
+    output: Output = field(default_factory=Output)
+    subtitles: Subtitles = field(default_factory=Subtitles)
+    retention: Retention = field(default_factory=Retention)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)
+    # no key: how a person calls this sttd, with --config or --root, for all advice that names a command
+    program: str = "sttd"
+
+    def settle(self) -> float:
+        """Seconds without change that make a file settled: 60 s at least of the default with `watch.polling`."""
+        default = Watch().settle
+        return 60.0 if self.watch.polling and self.watch.settle == default else self.watch.settle
+
+    def options(self) -> Options:
+        """The part of the configuration that a worker needs to transcribe."""
+        from sttd.part import CueRoom, Options  # noqa: PLC0415 - commands that only look do without it
+
+        words = dataclasses.asdict(self.transcribe) | dataclasses.asdict(self.expert)
+        del words["replace"]  # the outbox's: a checkpoint keeps what was heard
+        set_as = self.subtitles
+        cue = None
+        if not {"srt", "vtt", "lrc"}.isdisjoint(self.output.formats):
+            cue = CueRoom(set_as.lines, set_as.line_length, set_as.longest)
+        return Options(**words, max_gap=self.limits.max_gap, max_audio=self.limits.max_audio, cue=cue)
+
+    def model_spec(self, name: str | None = None, hold: str = "") -> ModelSpec:
+        """What a worker is told to load: the configured model, or `name` for one job alone."""
+        from sttd.part import MOST_LANES, ModelSpec  # noqa: PLC0415 - commands that only look do without it
+
+        model = self.model
+        wanted = name or model.name
+        return ModelSpec(
+            name=wanted,
+            fallback="" if model.fallback == wanted else model.fallback,
+            device=model.device,
+            compute_type=model.compute_type,
+            cpu_threads=model.cpu_threads or capacity().cores_each(self.worker_count()),
+            lanes=min(MOST_LANES, self.transcribe.batch_size),
+            load_timeout=model.load_timeout,
+            hold=hold,
+        )
+
+    def worker_count(self) -> int:
+        """`pool.workers`, or for auto as many as the machine has room for."""
+        return self.pool.workers or capacity().workers(self.model.device)
+
+
+def sections() -> list[dataclasses.Field[Any]]:
+    """The fields of `Config` that are sections of the file."""
+    return [each for each in dataclasses.fields(Config) if each.default_factory is not dataclasses.MISSING]
