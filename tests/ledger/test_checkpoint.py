@@ -141,7 +141,7 @@ def test_a_resume_parses_little_and_reads_once(checkpoint, tmp_path, monkeypatch
     monkeypatch.setattr(module, "unseal", lambda line, real=module.unseal: parsed.append(line) or real(line))
     again = Checkpoint(tmp_path, JOB, "key")
     monkeypatch.setattr(again, "_read", lambda file, real=again._read: reads.append(file) or real(file))
-    assert again.resume() == Resume(500, 500 * 160_000, "th", 0.8)
+    assert again.resume() == Resume(500, 500 * 160_000, "th", 0.9)
     again.append([chunk(500)])
     again.close()
     assert len(reads) == 1
