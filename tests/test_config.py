@@ -18,6 +18,7 @@ from sttd.configfile.languages import CODES
 from sttd.configfile.values import LONGEST, read, write
 from sttd.errors import ConfigError
 from sttd.host.capacity import Capacity, capacity
+from tests.harness import PATIENCE
 
 SHIPPED = Path(__file__).parent.parent / "etc" / "sttd.toml"
 KEYS = [(section.name, key) for section in sections() for key in dataclasses.fields(section.default_factory)]
@@ -276,7 +277,7 @@ def test_a_link_into_the_inbox_is_seen_through(tmp_path):
     (tmp_path / "inbox").mkdir()
     (tmp_path / "out").symlink_to(tmp_path / "inbox")
     config = load(root=tmp_path, sets=[f"paths.transcripts={tmp_path}/out"], environ={})
-    (said,) = folders.look(config).problems
+    (said,) = folders.look(config, PATIENCE).problems
     assert "inbox and transcripts are the same folder" in said
 
 

@@ -51,8 +51,8 @@ def test_every_command_answers_while_the_folders_hang(root, ledger, tmp_path):
 def test_a_question_that_gets_no_answer_is_not_waited_for_and_the_others_are_heard():
     began = time.monotonic()
     questions = {"silent": lambda: time.sleep(3600), "here": lambda: ["\udcff", 1], "raises": lambda: 1 / 0}
-    assert answers(questions, 1.0) == {"here": ["\udcff", 1]}
-    assert time.monotonic() - began < 30
+    assert answers(questions, 10.0) == {"here": ["\udcff", 1]}
+    assert time.monotonic() - began < PATIENCE
 
 
 def test_two_folders_that_are_one_by_a_link_are_refused(root, sttd):
@@ -83,5 +83,5 @@ def test_check_config_does_not_call_a_configuration_good_without_its_model(
 def test_children_that_answered_are_reaped():
     """The daemon asks at its start too, and would keep them as zombies for as long as it runs."""
     for _ in range(20):
-        assert answers({"here": lambda: True}) == {"here": True}
+        assert answers({"here": lambda: True}, PATIENCE) == {"here": True}
     assert not [each for each in psutil.Process().children() if each.status() == psutil.STATUS_ZOMBIE]

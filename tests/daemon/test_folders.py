@@ -14,10 +14,13 @@ from sttd.configfile import load
 from sttd.daemon import folders
 from sttd.errors import NotConfigured, SttdError
 from sttd.fs.patience import answers
+from tests.harness import PATIENCE
 
 
 @pytest.fixture
-def config(tmp_path):
+def config(tmp_path, monkeypatch):
+    # a busy machine may need longer than the start waits for a folder
+    monkeypatch.setattr(folders, "answers", functools.partial(answers, patience=PATIENCE))
     return load(None, root=tmp_path, sets=["model.name=demo"], environ={})
 
 
