@@ -14,6 +14,7 @@ import pytest
 from sttd import outbox
 from sttd.job import State
 from sttd.outbox import Absent, Places
+from sttd.outbox.formats import FORMATS
 from sttd.outbox.places import MARK, MARKED
 from tests import speech
 from tests.harness import PATIENCE, wait_for
@@ -158,7 +159,7 @@ def test_a_job_is_not_done_while_its_transcripts_are_not_mounted(make_daemon):
     assert daemon.json("status")["trouble"]
     mount_again(daemon.transcripts, away)
     job = daemon.wait_state(State.DONE, 2)
-    assert len(job.outputs) == 5
+    assert len(job.outputs) == len(FORMATS)
     assert daemon.stop() == 0
 
 
@@ -177,7 +178,7 @@ def test_what_is_staged_of_a_promise_outlives_a_start_without_the_mount(tmp_path
             outbox.keep(plan, start)
     mount_again(config.paths.transcripts, away)
     outbox.clean(config, Places(config.paths, known), [promised])
-    assert len(keep(config, plan).outputs) == 5
+    assert len(keep(config, plan).outputs) == len(FORMATS)
 
 
 def test_an_archive_that_is_not_mounted_leaves_the_source_under_its_own_name(tmp_path):
@@ -190,7 +191,7 @@ def test_an_archive_that_is_not_mounted_leaves_the_source_under_its_own_name(tmp
     with pytest.raises(Absent):
         outbox.keep(plan, places)
     assert source.exists()
-    assert len(files_in(config.paths.transcripts)) == 5
+    assert len(files_in(config.paths.transcripts)) == len(FORMATS)
     unmount(config.paths.failed)
     with pytest.raises(Absent):
         outbox.file_failure(job, config, places)
@@ -228,7 +229,7 @@ def test_a_cancelled_job_takes_back_what_was_placed_until_its_source_is_filed_aw
     config.paths.archive.write_text("no folder")
     with pytest.raises(Absent):
         outbox.keep(plan, Places(config.paths))
-    assert len(files_in(config.paths.transcripts)) == 5
+    assert len(files_in(config.paths.transcripts)) == len(FORMATS)
     for _ in range(2):  # killed, and done again
         assert outbox.undo(committing, config, Places(config.paths))
         assert files_in(config.paths.transcripts) == []
@@ -237,4 +238,4 @@ def test_a_cancelled_job_takes_back_what_was_placed_until_its_source_is_filed_aw
     plan = stage(config, job)
     outbox.keep(plan, Places(config.paths))
     assert not outbox.undo(committing.evolve(plan=plan.to_json()), config, Places(config.paths))
-    assert len(files_in(config.paths.transcripts)) == 5
+    assert len(files_in(config.paths.transcripts)) == len(FORMATS)
