@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 
+from sttd.part import Cause
 from sttd.worker.audio import heads
 from sttd.worker.audio.source_file import SourceFile
 from tests import speech
@@ -110,3 +111,18 @@ def test_a_copy_that_was_broken_off_is_as_long_as_its_head_says(tmp_path, said, 
     with open_it(path) as stream:
         assert stream.duration == pytest.approx(len(said) / speech.RATE, abs=0.01)
     assert "ends early" in decode(path)[1][0]
+
+
+@pytest.mark.parametrize("length", [2**63 - 8, 2**63 + 8, 2**64 - 8])
+@pytest.mark.parametrize("suffix", ["caf", "w64"])
+def test_a_length_that_leads_behind_all_files_is_a_bad_file(tmp_path, said, suffix, length):
+    """Such places cannot even be asked for: the system calls them an error of the disk."""
+    path = tmp_path / f"x.{suffix}"
+    if suffix == "caf":
+        data, name, form = caf(said, said.nbytes), b"data", ">Q"
+    else:
+        data, name, form = wave64(said.tobytes(), said.nbytes), WAVE64[b"data"], "<Q"
+    at = data.rindex(name, 0, 200)
+    path.write_bytes(data[:at] + bytes(reversed(name)) + struct.pack(form, length) + data[at:])
+    failed = failure(path)
+    assert (failed.cause, failed.retriable) == (Cause.BAD_FILE, False)

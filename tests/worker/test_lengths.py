@@ -1,5 +1,7 @@
 """A length that FFmpeg only estimates, or takes from a wrong clock, moves no bar and warns of nothing."""
 
+import struct
+
 import av
 import numpy as np
 import pytest
@@ -158,3 +160,32 @@ def test_a_copy_that_was_broken_off_says_so(tmp_path, said, form, codec, rate):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10])
     assert any("ends early: 0:00:0" in warning for warning in decode(path)[1])
+
+
+@pytest.mark.parametrize("told", [float("inf"), float("nan"), 1e300])
+def test_what_is_no_number_or_no_humans_time_is_no_length(tmp_path, said, told):
+    path = write(tmp_path / "x.flv", said.audio, "flv", "libmp3lame", 44_100)
+    data = path.read_bytes()
+    at = data.index(b"duration\0") + 9
+    path.write_bytes(data[:at] + struct.pack(">d", told) + data[at + 8 :])
+    with open_it(path) as stream:
+        assert stream.duration is None
+    assert decode(path)[1] == []
+
+
+def test_a_number_that_ebml_does_not_have_is_no_length(tmp_path, said):
+    """The name of Matroska's segment may stand in what a reader is to step over."""
+    path = write(tmp_path / "x.mka", said.audio, "matroska", "flac", 16_000)
+    data = path.read_bytes()
+    size = 5 + (data[4] & 0x7F)
+    head = data[5:size] + b"\xec\x86\x18\x53\x80\x67\0\0"
+    path.write_bytes(data[:4] + bytes([0x80 | len(head)]) + head + data[size:])
+    with open_it(path) as stream:
+        assert stream.duration is None
+    assert len(decode(path)[0]) == pytest.approx(len(said.audio), abs=2000)
+
+
+def test_the_length_of_several_tracks_is_that_of_the_longest(tmp_path, said):
+    tracks = [("aac", 44_100, 0, said.audio[: 3 * speech.RATE]), ("aac", 44_100, 0, said.audio)]
+    with open_it(film(tmp_path / "x.mp4", "mp4", "mpeg4", tracks, 1, fps=5)) as stream:
+        assert stream.duration == pytest.approx(said.seconds, abs=0.2)

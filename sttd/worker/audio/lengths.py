@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of ASF
 _BROADCAST = 1  # flag there: written before anything was known
 _UNKNOWN = 0xFFFF_FFFF
 _PAGES = 8  # of an Ogg file that are looked at
+_MOST = 1e7  # seconds (115 days): more is damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,18 @@ class Promise:
     is_cut: bool = False  # the file is shorter than it says
 
 
-def promise(container: InputContainer, track: Any, file: SourceFile, head: Head) -> Promise | None:
-    """None: the file does not say, or not in a way that can be believed.
+def promise(container: InputContainer, tracks: Sequence[Any], file: SourceFile, head: Head) -> Promise | None:
+    """The length of the longest of these tracks. None: the file does not say, or not in a way that can be believed.
 
     Raises:
         OSError: it cannot be read.
     """
     here = file.tell()
     try:
-        return _promise(container, track, file, head)
+        found = [_promise(container, track, file, head) for track in tracks]
+        # false for what is no number
+        believed = [told for told in found if told is not None and 0 < told.seconds < _MOST]
+        return max(believed, key=lambda told: told.seconds, default=None)
     finally:
         file.seek(here)
 
@@ -100,6 +105,8 @@ def _matroska(file: SourceFile, whole: float) -> Promise | None:
     # a length as EBML writes it: as many leading zeros as it has more bytes (RFC 8794, section 4)
     size = int.from_bytes(data[segment + 4 : segment + 12], "big")
     count = 9 - (size >> 56).bit_length()
+    if count > 8:  # no such number
+        return None
     most = (1 << 7 * count) - 1
     size = size >> 8 * (8 - count) & most
     return Promise(whole, is_cut=size != most and segment + 4 + count + size > _size(file))

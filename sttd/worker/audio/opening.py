@@ -34,7 +34,7 @@ def open_recording(
         file.seek(0)
         container = open_container(file)
         choice = tracks.choose(container.streams.audio, options)
-        told = lengths.promise(container, choice.groups[0][0], file, head)
+        told = lengths.promise(container, choice.groups[0], file, head)
         if told is not None and told.of_track and options.max_audio < told.seconds < size / _LEAST_RATE:
             raise too_long(options)
     except (PartFailed, MemoryError):

@@ -57,7 +57,9 @@ class SourceFile:
             raise
 
     def read(self, count: int = -1) -> bytes:
-        """At most `count` bytes; none at the end."""
+        """At most `count` bytes; none at the end, and none behind it, however far a head may lead."""
+        if self._at >= self._identity[0]:
+            return b""
         try:
             data = os.pread(self._fd, count if count >= 0 else self._identity[0], self._at)
         except OSError as error:
