@@ -1,5 +1,6 @@
 """Which audio tracks of a file are heard, and how several of them become one recording."""
 
+import tracemalloc
 from fractions import Fraction
 
 import av
@@ -9,7 +10,7 @@ from av.stream import Disposition
 
 from sttd.worker.audio.mix import Mixer
 from tests import speech
-from tests.worker.test_audio import decode, lag
+from tests.worker.test_audio import decode, lag, open_it
 from tests.worker.test_container import film
 
 RATE = speech.RATE
@@ -203,3 +204,33 @@ def test_what_waits_to_be_mixed_is_bounded():
         mixer.put(0, np.ones(RATE, np.float32), 0)
         assert sum(map(len, mixer.ready())) <= RATE + RATE // 4
         assert sum(track.held for track in mixer._tracks) <= 21.5 * RATE
+
+
+def test_tracks_are_gone_through_until_one_has_sound(tmp_path, said):
+    """Each in another language, so that none stands in for another: the file is opened once more for each."""
+    empty = np.zeros(0, np.float32)
+    names = ("eng", "tha", "ger", "fre")
+    path = write(tmp_path / "x.mkv", *(track(said if name == "fre" else empty, name) for name in names))
+    heard, warnings = decode(path)
+    assert (same(heard, said), warnings) == (True, [ONLY.format(4, 4)])
+
+
+def test_a_long_hole_in_one_of_several_tracks_takes_no_memory(tmp_path, said):
+    """A recorder that pauses: all of the hole comes with the packet behind it."""
+    path = tmp_path / "x.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("pcm_s16le", rate=RATE, layout="mono") for _ in range(2)]
+        for begin in (0, 1200 * RATE):
+            for stream in streams:
+                frame = av.AudioFrame.from_ndarray(np.full((1, RATE), 9_000, np.int16), "s16", "mono")
+                frame.sample_rate, frame.pts, frame.time_base = RATE, begin, Fraction(1, RATE)
+                container.mux(stream.encode(frame))
+    with open_it(path) as stream:
+        tracemalloc.start()
+        try:
+            heard = sum(len(block) for _, block in stream.blocks())
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert heard == 1201 * RATE
+    assert most < 16 * 2**20

@@ -7,6 +7,7 @@ which stands for as much time as a chunk with sound (Microsoft's "AVI RIFF File 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ from sttd.worker.audio.source_file import SourceFile
 
 _LOOK = 256 * 1024  # bytes of the head
 _MOST = 256 * 2**20  # bytes of an index; a chunk has 16
+_PIECE = 2**20  # bytes of it that are looked at together
+_HOLES = 100_000  # in a track; no recorder leaves so many
 _ENTRY = np.dtype([("name", "S4"), ("flags", "<u4"), ("at", "<u4"), ("size", "<u4")])
 
 
@@ -47,11 +50,19 @@ def track(head: bytes, index: int) -> Track | None:
 
 
 def places(file: SourceFile, index: int) -> Places:
-    """Of the track with that number, counted over all kinds of tracks.
+    """Of the track with that number, counted over all kinds of tracks. The file stands where it stood.
 
     Raises:
         OSError: it cannot be read.
     """
+    here = file.tell()
+    try:
+        return _places(file, index)
+    finally:
+        file.seek(here)
+
+
+def _places(file: SourceFile, index: int) -> Places:
     head = _read(file, 0, _LOOK)
     found, movi = track(head, index), head.find(b"movi")
     if found is None or movi < 4:
@@ -60,8 +71,9 @@ def places(file: SourceFile, index: int) -> Places:
     index_head = _read(file, end, 8)
     if index_head[:4] != b"idx1" or len(index_head) < 8 or found.size:
         return Places(start)
-    data = _read(file, end + 8, min(_MOST, struct.unpack_from("<I", index_head, 4)[0]))
-    return Places(start, _holes(data, f"{index:02}wb".encode(), movi, found))
+    size = min(_MOST, struct.unpack_from("<I", index_head, 4)[0])
+    pieces = (_read(file, end + 8 + at, min(_PIECE, size - at)) for at in range(0, size, _PIECE))
+    return Places(start, _holes(pieces, f"{index:02}wb".encode(), movi, found))
 
 
 def _end(head: bytes, movi: int) -> int:
@@ -70,15 +82,22 @@ def _end(head: bytes, movi: int) -> int:
     return movi + length + length % 2
 
 
-def _holes(data: bytes, name: bytes, movi: int, found: Track) -> dict[int, float]:
-    entries = np.frombuffer(data[: len(data) // _ENTRY.itemsize * _ENTRY.itemsize], _ENTRY)
-    base = 0 if len(entries) and entries["at"][0] > movi else movi  # some count from the file's beginning
-    mine = entries[entries["name"] == name]
-    is_empty = mine["size"] == 0
-    after = np.flatnonzero(~is_empty[1:] & is_empty[:-1]) + 1
-    return {
-        int(mine["at"][number]) + base + 8: (found.start + int(number)) * found.scale / found.rate for number in after
-    }
+def _holes(pieces: Iterable[bytes], name: bytes, movi: int, found: Track) -> dict[int, float]:
+    holes: dict[int, float] = {}
+    count, base, was_empty = 0, None, False  # chunks of the track; what places are counted from; the latest chunk
+    for data in pieces:
+        entries = np.frombuffer(data[: len(data) // _ENTRY.itemsize * _ENTRY.itemsize], _ENTRY)
+        if not len(entries) or len(holes) >= _HOLES:
+            break
+        if base is None:
+            base = 0 if entries["at"][0] > movi else movi  # some count from the file's beginning
+        mine = entries[entries["name"] == name]
+        is_empty = mine["size"] == 0
+        for number in np.flatnonzero(~is_empty & np.concatenate(([was_empty], is_empty))[:-1]):
+            holes[int(mine["at"][number]) + base + 8] = (found.start + count + int(number)) * found.scale / found.rate
+        count += len(mine)
+        was_empty = bool(is_empty[-1]) if len(mine) else was_empty
+    return holes
 
 
 def _read(file: SourceFile, at: int, count: int) -> bytes:

@@ -8,7 +8,7 @@ Short pauses are left alone, for what the other track says in them may be a tran
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +111,10 @@ class Mixer:
     @property
     def _front(self) -> int:
         return max(track.end for track in self._tracks)
+
+    def last(self, numbers: Iterable[int]) -> int:
+        """Which of these tracks is least far."""
+        return min(numbers, key=lambda number: self._tracks[number].end)
 
     def put(self, number: int, samples: Array, start: int) -> None:
         """Samples of a track; `start` counts for its first ones: the place where they belong."""

@@ -83,10 +83,8 @@ class Stream:
         found = []
         damaged = [sound for sound in self._sounds if sound.damaged]
         if damaged:
-            first = _clock(min(sound.first_damage for sound in damaged))
-            found.append(
-                f"{sum(sound.damaged for sound in damaged)} damaged packets were left out, the first at {first}"
-            )
+            count, first = sum(each.damaged for each in damaged), _clock(min(each.first_damage for each in damaged))
+            found.append(f"{count} damaged packets were left out, the first at {first}")
         broken = [sound.timeline for sound in self._sounds if sound.timeline.broken]
         if broken:
             count, first = sum(each.broken for each in broken), _clock(min(each.first_broken for each in broken))
@@ -113,9 +111,8 @@ class Stream:
         silent = [number for number, has_sound in zip(numbers, self._heard, strict=True) if not has_sound]
         if len(used) > 1:
             listed = ", ".join(map(str, used))
-            found.append(
-                f"audio tracks {listed} of {self._count} were transcribed, each where those before it were silent"
-            )
+            text = f"audio tracks {listed} of {self._count} were transcribed"
+            found.append(f"{text}, each where those before it were silent")
         elif self._count > len({*used, *silent}):
             text = f"only audio track {used[0]} of {self._count} was transcribed"
             found.append(f'{text}; transcribe.tracks = "all" mixes them, a number takes another one')
@@ -171,13 +168,13 @@ class Stream:
 
     def _samples(self) -> Iterator[Array]:
         """The sound of the first group of tracks that has any."""
-        for number, group in enumerate(self._choice.groups):
-            indexes = [track.index for track in group]
+        groups = [[track.index for track in group] for group in self._choice.groups]  # while the container is open
+        for number, indexes in enumerate(groups):
             if number:
                 self._reopen()
-            tracks = [self._container.streams[index] for index in indexes]
+                self._promise = None  # of the first group's tracks
             is_empty = True
-            for samples in self._of_tracks(tracks):
+            for samples in self._of_tracks([self._container.streams[index] for index in indexes]):
                 is_empty = False
                 yield samples
             if not is_empty:
@@ -204,24 +201,31 @@ class Stream:
             sound = self._sounds[number]
             for samples in sound.feed(packet, mixer.front):
                 mixer.put(number, samples, round(sound.start * SAMPLE_RATE))
-            yield from mixer.ready()
+                yield from mixer.ready()  # not only behind the packet: with it may come an hour of silence
         self._file.check_read()
-        for number, sound in enumerate(self._sounds):
-            for samples in sound.finish():
-                mixer.put(number, samples, round(sound.start * SAMPLE_RATE))
+        yield from self._rest(mixer)
+
+    def _rest(self, mixer: Mixer) -> Iterator[Array]:
+        """What the tracks still keep back: side by side, for it may be an hour of silence and a last word."""
+        rest = {number: sound.finish() for number, sound in enumerate(self._sounds)}
+        while rest:
+            number = mixer.last(rest)
+            samples = next(rest[number], None)
+            if samples is None:
+                del rest[number]
+            else:
+                mixer.put(number, samples, round(self._sounds[number].start * SAMPLE_RATE))
+                yield from mixer.ready()
         yield from mixer.finish()
 
     def _places(self, track: Any) -> avi.Places | None:
         if self._container.format.name != "avi":
             return None
-        here = self._file.tell()
         try:
             return avi.places(self._file, track.index)
         except OSError:
             self._file.check_read()
             raise
-        finally:
-            self._file.seek(here)
 
     def _reopen(self) -> None:
         """From the beginning once more."""
@@ -267,10 +271,8 @@ class Stream:
         """What is damaged, or encrypted in a way that nothing tells of, gives a packet by chance now and then."""
         packets, damaged = (sum(each) for each in zip(*((s.packets, s.damaged) for s in self._sounds), strict=True))
         if damaged > _NEARLY_ALL * packets and max(sound.whole for sound in self._sounds) < _WORTH:
-            text = (
-                f"nearly nothing of the sound can be decoded ({damaged} of {packets} packets are damaged, or protected)"
-            )
-            raise PartFailed(Cause.BAD_FILE, f"{text}; {REMEDY}")
+            text = f"{damaged} of {packets} packets are damaged, or protected"
+            raise PartFailed(Cause.BAD_FILE, f"nearly nothing of the sound can be decoded ({text}); {REMEDY}")
 
     def _ends_early(self) -> bool:
         told = self._promise
