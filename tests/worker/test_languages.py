@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from sttd.part import Chunk, Chunks, ModelSpec, Options, PartSpec
 from sttd.worker import LoadedModel, load, run_part
 from sttd.worker.decoding.decoder import Decoder
-from sttd.worker.decoding.items import Prepared, prepare
+from sttd.worker.decoding.items import Item, Prepared, prepare
 from sttd.worker.decoding.languages import Languages
 from sttd.worker.decoding.turns import LEAST, MOST, sections, turns
 from sttd.worker.decoding.voice import Spoken
@@ -100,6 +100,15 @@ def test_an_attempt_that_is_resumed_at_any_window_comes_to_the_same_language(vot
     for place in range(len(votes)):
         known = next((said[:2] for said in whole[:place] if said is not None and said[2]), None)
         assert heard(votes[place:], known) == whole[place:]
+
+
+def test_what_is_decided_of_later_windows_changes_nothing_of_a_guess():
+    """They are decided in another thread, while this one waits for its turn, or is decoded: no text may hang on that."""
+    votes = [*[JINGLE] * JURY, THAI]
+    languages = Voted(None)
+    first, *_ = languages.decided(iter([Prepared(None, np.zeros((80, 100)), vote) for vote in votes]))
+    (item,) = languages.divided([Item(0, 0, first.features, first.spoken.voice, first.spoken.probability)])
+    assert (item.voice.language, item.probability) == ("en", pytest.approx(0.95))
 
 
 def test_sections_are_cut_at_pauses_and_long_ones_at_their_quietest_place():

@@ -101,10 +101,14 @@ class Languages:
         return replace(window, encoded=item.encoded), vote
 
     def divided(self, items: Sequence[Item]) -> list[Item]:
-        """The items with their voices: those that have none are asked, and divided where another language begins."""
-        if self._fixed is not None:
-            for item in items:
-                item.voice, item.probability = self._fixed.voice, self._fixed.probability
+        """The items with their voices: those that have none are asked, and divided where another language begins.
+
+        What was `decided` of a window stands, whatever is decided of later ones meanwhile, in another thread.
+        """
+        fixed = self._fixed
+        for item in items:
+            if item.voice is None and fixed is not None:
+                item.voice, item.probability = fixed.voice, fixed.probability
         self._encode([item for item in items if item.voice is None])
         return [part for item in items for part in ([item] if item.voice is not None else self._divide(item))]
 
