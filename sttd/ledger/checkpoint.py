@@ -50,7 +50,8 @@ class Resume:
 
 def options_key(options: Options, model: str) -> str:
     """What tells apart results that may not be mixed: every option that words depend on, and the model asked for."""
-    words = dataclasses.asdict(dataclasses.replace(options, batch_size=0, cue=None)) | {"model": model}
+    same = dataclasses.replace(options, batch_size=0, cue=None, max_audio=0.0)  # who raises a limit wants to go on
+    words = dataclasses.asdict(same) | {"model": model}
     return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -90,6 +90,7 @@ def test_the_size_of_the_batch_does_not_change_what_a_result_belongs_to():
     key = options_key(Options(batch_size=8), "small")
     assert key == options_key(Options(batch_size=1), "small")
     assert key == options_key(Options(cue=CueRoom(2, 0, 7.0)), "small")  # the subtitles' limits change no word
+    assert key == options_key(Options(max_audio=60.0), "small")  # raised, for a recording that was longer: it goes on
     assert key != options_key(Options(language="th"), "small")
     assert key != options_key(Options(), "base")
 
