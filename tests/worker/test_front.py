@@ -108,3 +108,13 @@ def test_speech_rumble_and_noise_are_not_told():
     for _ in range(3):
         steady.add(noise(100, peak=-20), [])
     assert steady.warnings == []
+
+
+def test_a_hole_in_the_sound_is_no_measure_of_its_noise():
+    """A gate, or a gap that was filled, is digital silence: the quiet room beside it is no sound for all that."""
+    draw = np.random.default_rng(5)
+    passed = PassedOver()
+    said, room = (draw.normal(0, 10 ** (level / 20), 100 * FRAME).astype(np.float32) for level in (-20, -58))
+    for _ in range(40):
+        passed.add(np.concatenate([said, room, np.zeros(100 * FRAME, np.float32)]), [(0, 100 * FRAME)])
+    assert (passed.seconds, passed.warnings) == (0.0, [])

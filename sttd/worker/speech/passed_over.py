@@ -33,7 +33,7 @@ class PassedOver:
         skipped = np.ones(len(frames), bool)
         for first, last in spans:
             skipped[first // FRAME : -(-last // FRAME)] = False
-        self._all += np.bincount(levels, minlength=len(self._all))
+        self._all += np.bincount(levels[power > 0], minlength=len(self._all))  # a hole in the sound is no quiet room
         self._skipped += np.bincount(levels[skipped], minlength=len(self._all))
 
     @property
