@@ -30,7 +30,7 @@ def is_drained(context: Context) -> bool:
 def _is_held_up(context: Context) -> bool:
     """Whether no job starts; an error that several jobs met is given some more tries before that is believed."""
     holding = context.troubles.holding()
-    return bool(holding - {STREAK}) or (STREAK in holding and context.streaks.in_vain() >= TRIES)
+    return bool(holding - {STREAK}) or (STREAK in holding and context.streaks.in_vain(context.clock()) >= TRIES)
 
 
 def left(context: Context) -> int:

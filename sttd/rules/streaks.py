@@ -26,7 +26,8 @@ _PARTICULARS = re.compile(r"""0x[0-9a-f]+|'[^']*'|"[^"]*"|/\S+|\d+""", re.IGNORE
 class _Hold:
     since: float  # monotonic
     until: float  # jobs are let through again
-    waits: int = 1  # how many there were
+    wait: float  # seconds of the last one
+    tries: int = 0  # how many times jobs were let through in vain
 
 
 class Streaks:
@@ -60,10 +61,11 @@ class Streaks:
                 del self._met[next(iter(self._met))]
             if len(jobs) < MANY:
                 return None
-            hold = self._holds[error] = _Hold(now, now + wait)
+            hold = self._holds[error] = _Hold(now, now + wait, wait)
         elif now >= hold.until:  # a job was let through, in vain
-            hold.until = now + min(2.0**hold.waits, LONGEST) * wait
-            hold.waits += 1
+            hold.wait = min(2 * hold.wait, LONGEST * wait)
+            hold.until = now + hold.wait
+            hold.tries += 1
         return hold.until - now
 
     def well(self, since: float, now: float) -> None:
@@ -77,9 +79,12 @@ class Streaks:
         self._met.clear()
         self._holds.clear()
 
-    def in_vain(self) -> int:
-        """How many times jobs were let through a hold without success; the least of all holds."""
-        return min((hold.waits - 1 for hold in self._holds.values()), default=0)
+    def in_vain(self, now: float) -> int:
+        """How many times jobs were let through without success; the least of the holds that keep jobs from starting now.
+
+        A hold that is over may never be met again: its jobs may have been cancelled, or ended otherwise.
+        """
+        return min((hold.tries for hold in self._holds.values() if hold.until > now), default=0)
 
 
 def likeness(error: str) -> str:

@@ -175,13 +175,36 @@ def test_waits_grow_to_a_limit_and_a_job_of_before_the_hold_acquits_nobody():
         now += 10_000.0
         waits.append(streaks.met(job, "x 9", now, 30.0))
     assert waits[8:] == [60.0, 120.0, 240.0, 480.0, LONGEST * 30, LONGEST * 30]
-    assert streaks.in_vain() == 6
+    assert streaks.in_vain(now) == 6
     streaks.well(-1.0, now)
-    assert streaks.in_vain() == 0
+    assert streaks.in_vain(now) == 0
     assert [streaks.met(job, "x 1", now, 30.0) for job in (1, 2, 3)] == [None, None, 30.0]
     streaks.well(now + 1.0, now + 2.0)
     assert [streaks.met(job, "x 1", now + 3.0, 30.0) for job in (1, 2, 3)] == [None] * 3
     assert [streaks.met(job, "x 1", now + 3.0 + ACQUITTED, 30.0) for job in (1, 2, 3)] == [None, None, 30.0]
+
+
+def test_a_hold_of_months_goes_on_as_one_of_hours():
+    streaks, now, wait = Streaks(), 0.0, None
+    for job in range(MANY):
+        wait = streaks.met(job, "x", now, 30.0)
+    for _ in range(5000):
+        now += wait
+        wait = streaks.met(1, "x", now, 30.0)
+    assert wait == LONGEST * 30
+
+
+def test_a_drain_ends_though_an_error_that_once_held_the_queue_is_met_no_more():
+    """The jobs that met it were cancelled; another error holds the others up, try after try."""
+    streaks, now, wait = Streaks(), 0.0, None
+    for error in ("x", "y"):
+        for job in range(MANY):
+            wait = streaks.met(job, error, now, 30.0)
+    assert streaks.in_vain(now) == 0
+    for _ in range(3):
+        now += wait
+        wait = streaks.met(5, "y", now, 30.0)
+    assert streaks.in_vain(now) == 3
 
 
 def test_errors_are_alike_whatever_they_say_of_the_job():
