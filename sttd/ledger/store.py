@@ -181,8 +181,11 @@ class Ledger(Questions):
     def _note(self, before: Job | None, after: Job, changes: Iterable[str]) -> None:
         """In the transaction of a change: what the manifest must have is not forgotten, whatever comes."""
         if self._manifest is not None and is_due(before, after, changes):
-            self._db.execute("INSERT OR IGNORE INTO unrecorded VALUES (?)", (after.id,))
-            self._owed = True
+            self._owe([(after.id,)])
+
+    def _owe(self, jobs: Sequence[tuple[int]]) -> None:
+        self._db.executemany("INSERT OR IGNORE INTO unrecorded VALUES (?)", jobs)
+        self._owed = self._owed or bool(jobs)
 
     def _mend(self, damaged: Sequence[Read]) -> bool:
         if self._manifest is None:
@@ -196,14 +199,12 @@ class Ledger(Questions):
     def leave_inbox(self, inbox: str) -> int:
         """Jobs that wait for files of what was the inbox name them by the whole path from now on. Returns how many."""
         with self.transaction():
-            left = self._db.execute(
-                "SELECT id, source FROM jobs WHERE state = 'queued' AND location IS NULL AND typeof(source) = 'blob'"
-            ).fetchall()
+            waiting = "state = 'queued' AND location IS NULL AND typeof(source) = 'blob'"
+            left = self._db.execute(f"SELECT id, source FROM jobs WHERE {waiting}").fetchall()
             start = os.fsencode(inbox) + b"/"
             moved = [(start + source, job) for job, source in left]
             self._db.executemany("UPDATE jobs SET location = ? WHERE id = ?", moved)
-            self._db.executemany("INSERT OR IGNORE INTO unrecorded VALUES (?)", [(job,) for _, job in moved])
-            self._owed = self._owed or bool(moved)
+            self._owe([(job,) for _, job in moved])
         return len(moved)
 
     def come_home(self, inbox: str) -> None:
@@ -214,19 +215,18 @@ class Ledger(Questions):
             rows = self._db.execute(f"SELECT id, source, location FROM jobs WHERE {below}", (start, start[:-1] + b"0"))
             home = [(job,) for job, source, location in rows.fetchall() if location == start + source]
             self._db.executemany("UPDATE jobs SET location = NULL WHERE id = ?", home)
-            changes = "not_before = 0, error = NULL, cause = NULL"
-            self._db.executemany(f"UPDATE jobs SET {changes} WHERE id = ? AND state = 'queued'", home)
+            anew = "UPDATE jobs SET not_before = 0, error = NULL, cause = NULL WHERE id = ? AND state = 'queued'"
+            self._db.executemany(anew, home)
+            self._owe(home)
 
     def postpone(self, folder: str, now: float, until: float, why: str, cause: str) -> None:
         """No job starts before `until` whose file lies in `folder`, some hundred of those that could start `now`."""
         start = os.fsencode(folder) + b"/"
         below = "location >= ? AND location < ? AND state = 'queued' AND redo_of IS NULL AND not_before <= ?"
         with self.transaction():
-            self._db.execute(
-                f"UPDATE jobs SET not_before = ?, error = ?, cause = ? "
-                f"WHERE id IN (SELECT id FROM jobs WHERE {below} LIMIT 500)",
-                (until, to_row({"error": why})["error"], cause, start, start[:-1] + b"0", now),
-            )
+            which = f"id IN (SELECT id FROM jobs WHERE {below} LIMIT 500)"
+            values = (until, to_row({"error": why})["error"], cause, start, start[:-1] + b"0", now)
+            self._db.execute(f"UPDATE jobs SET not_before = ?, error = ?, cause = ? WHERE {which}", values)
 
     def end_waits(self, now: float) -> None:
         """Let the jobs start whose `not_before` has come; some thousand in one call."""

@@ -214,3 +214,19 @@ def test_files_that_only_wait_cost_the_manifest_nothing(tmp_path):
         for number in range(1000):
             ledger.update(ledger.add(f"{number}.mp3", Identity(1, 1), 1.0), state=State.RUNNING)
     assert not (tmp_path / "manifest.jsonl").exists()
+
+
+def test_what_is_below_the_inbox_again_is_known_there_by_a_ledger_made_anew_too(config, tmp_path):
+    """Else each file that was kept would be transcribed once more."""
+    path = tmp_path / "ledger.db"
+    with contextlib.closing(Ledger.open(path)) as ledger:
+        ledger.add("kept.mp3", Identity(1, 1), 1.0, state=State.DONE, location="/inbox/kept.mp3")
+        ledger.add("waits.mp3", Identity(1, 1), 1.0, location="/inbox/waits.mp3", not_before=9e9)
+        ledger.record()
+        ledger.come_home("/inbox")
+        ledger.record()
+        before = ledger.jobs()
+    path.unlink()
+    with contextlib.closing(open_ledger(config, Notifier({}))) as ledger:
+        assert ledger.jobs() == before
+        assert ledger.latest("kept.mp3").id == 1
