@@ -58,7 +58,7 @@ class Replacements:
         made: list[str] = []
         at = done = 0
         while at < len(text):
-            found = self._at(text, at) if self._by_first and _is_border(text, at) else None
+            found = self._at(text, at) if text[at] in self._by_first and _is_border(text, at) else None
             if found is None:
                 at += 1
                 continue
@@ -69,7 +69,7 @@ class Replacements:
 
     def _at(self, text: str, at: int) -> tuple[int, str] | None:
         """The end of what is replaced from `at` on, and by what."""
-        for pair in self._by_first.get(text[at], ()):
+        for pair in self._by_first[text[at]]:
             match = pair.heard.match(text, at)
             if match is not None and _is_border(text, match.end()):
                 return match.end(), pair.written

@@ -135,6 +135,16 @@ def test_a_copy_of_a_result_is_written_as_the_list_is_now(tmp_path):
     assert "I met Jonah." in results(tmp_path, "jon → Jonah", list(segments))["txt"]
 
 
+def test_a_text_is_looked_at_closely_only_where_a_pair_may_begin(monkeypatch):
+    """48 hours are written in seconds: a border costs much more to find than a first letter."""
+    looked: list[int] = []
+    is_border = replacements._is_border
+    monkeypatch.setattr(replacements, "_is_border", lambda text, at: looked.append(at) or is_border(text, at))
+    text = "we met at the bank, " * 1000
+    assert Replacements([("jon", "John")]).apply(f"{text}Jon") == f"{text}John"
+    assert len(looked) == 2
+
+
 def test_a_list_that_went_bad_holds_a_job_and_says_so(tmp_path):
     with pytest.raises(BadReplacements, match="line 1"):
         results(tmp_path, "jon", [said("I met Jon.")])

@@ -10,9 +10,10 @@ from hypothesis import given
 
 from sttd import __version__, outbox
 from sttd.job import Job
-from sttd.outbox.formats import FORMATS
+from sttd.outbox.formats import FORMATS, paragraphs
 from sttd.outbox.formats.base import line
 from sttd.part import Segment
+from sttd.script import width
 from tests.outbox.test_subtitles import transcripts
 
 
@@ -32,6 +33,15 @@ def written(suffix: str, *segments: Segment, **facts) -> str:
 TALK = (
     said("We met on Tuesday.", 0, 2), said("And nobody", 2, 3), said("could say why.", 5.5, 7), said("It adjourned.", 9.5, 11),
 )  # fmt: skip
+
+
+def test_a_paragraph_is_measured_once_however_long_it_grows(monkeypatch):
+    measured: list[int] = []
+    monkeypatch.setattr(paragraphs, "width", lambda text: measured.append(len(text)) or width(text))
+    segments = [said("nobody pauses and nobody ends a sentence here", start, start + 1) for start in range(500)]
+    text = written("txt", *segments)
+    assert text.count("\n\n") == 3, "its limit counts all that is in it"
+    assert sum(measured) < 2 * len(text)
 
 
 def test_a_pause_after_a_sentence_begins_a_paragraph_and_one_within_does_not():

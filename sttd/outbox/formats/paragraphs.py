@@ -25,25 +25,26 @@ class Paragraph:
 
 def paragraphs(segments: Iterator[Segment]) -> Iterator[Paragraph]:
     """The paragraphs of a transcript, in order."""
-    start, end, text = 0, 0, ""
+    start, end, text, columns = 0, 0, "", 0
     for segment in segments:
         more = line(segment.text)
         if not more:
             continue
         begin = milliseconds(segment.start)
-        if text and _parts(text, begin - end):
+        if text and _parts(text, columns, begin - end):
             yield Paragraph(start, text)
-            text = ""
+            text, columns = "", 0
         start = start if text else begin
-        text = f"{text}{_between(text, more)}{more}"
+        between = _between(text, more)
+        text = f"{text}{between}{more}"
+        columns += len(between) + width(more)
         end = max(milliseconds(segment.end), begin)
     if text:
         yield Paragraph(start, text)
 
 
-def _parts(text: str, pause: int) -> bool:
-    """Whether a paragraph ends with `text`, where nobody speaks for `pause` milliseconds."""
-    columns = width(text)
+def _parts(text: str, columns: int, pause: int) -> bool:
+    """Whether a paragraph ends with `text`, so many columns long, where nobody speaks for `pause` milliseconds."""
     # Whisper writes no full stops in Thai, Lao, Khmer and Burmese
     if ends_sentence(text) or script_of(text[-20:]) is THAI:
         return pause >= (_PAUSE if columns < _LONG else _BREATH) or columns >= _ENDLESS
