@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 
 from sttd import outbox
-from sttd.daemon import filing, steps, twins, whereabouts
+from sttd.daemon import attempts, filing, steps, twins, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.errors import NoSuchJob
@@ -50,6 +50,7 @@ def sweep(context: Context) -> None:
     """Find everything that is to be done, and begin it where there is room."""
     context.ledger.odd_states()  # those that no other question is about are made whole by being read
     _take_up_attempts(context)
+    _drop_attempts(context)
     filing.resume(context)
     twins.follow(context)
     if context.inbox is not None:
@@ -80,6 +81,18 @@ def _take_up_attempts(context: Context) -> None:
         if context.attempt_of(job.id) is None:
             with guard(context, job.id), context.ledger.transaction():
                 _take_up(context, job)
+
+
+def _drop_attempts(context: Context) -> None:
+    """End attempts whose rows say that there is none: one was damaged, and its job failed for it."""
+    for running in list(context.running.values()):
+        job = context.ledger.find(running.job.id)
+        if job is not None and (job.state, job.attempt) == (State.RUNNING, running.spec.attempt):
+            continue
+        why = "its row in the ledger was damaged"
+        context.ledger.end_attempt(running.job, context.utc(), Cause.ERROR, why, running.pid)
+        context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
+        attempts.forget(context, running)
 
 
 def _take_up(context: Context, job: Job) -> None:

@@ -13,6 +13,8 @@ from sttd.daemon import dispatch, sweep
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.ledger.rows import COLUMNS
+from sttd.part import Cause
+from tests.properties.stations import Stations
 
 IMPOSSIBLE = (b"\xff\xfe", "odd", "[" * 100_000, -7, 1.5, b"")
 FEW = {
@@ -57,6 +59,27 @@ def test_an_impossible_value_holds_up_neither_the_loop_nor_a_start_nor_a_command
             db.execute("UPDATE jobs SET state = 'cancelled', plan = NULL")
     sweep.tell_damage(context)
     assert not ledger.mended
+
+
+@pytest.mark.parametrize("column", ["chunks", "attempt", "state"])
+def test_a_row_that_is_damaged_while_its_job_runs_ends_the_attempt_too(tmp_path, column):
+    """Else a drain would wait for that attempt for ever, and where memory is short no other job would start beside it."""
+    daemon = Stations(tmp_path, "archive")
+    (daemon.config.paths.inbox / "a.wav").write_text("a")
+    daemon.look()
+    daemon.tick(1.0)
+    (attempt,) = daemon.pool.attempts.values()
+    daemon.step(attempt)
+    damage(daemon.context.ledger.path, 1, column, b"\xff")
+    daemon.tick(61.0)
+    assert not daemon.context.running
+    assert attempt.killed is Cause.ERROR
+    daemon.go_on()
+    assert daemon.context.ledger.get(1).state is State.FAILED
+    daemon.ask("retry", 1)
+    daemon.go_on()
+    assert not daemon.context.running
+    daemon.context.ledger.close()
 
 
 @pytest.mark.parametrize("column", ["overrides", "outputs", "error", "language", "location"])
