@@ -198,8 +198,9 @@ class Questions:
 
     def planned(self, after: int = 0, limit: int = -1) -> list[int]:
         """The numbers over `after` of jobs whose files are to be moved, oldest first."""
-        which = ("plan IS NOT NULL", "state = 'committing'")
-        query = " UNION ".join(f"SELECT id FROM jobs WHERE {each} AND id > :after" for each in which)
+        # in other states a plan is damage, and means nothing
+        which = ("INDEXED BY jobs_planned WHERE plan IS NOT NULL AND state = 'failed'", "WHERE state = 'committing'")
+        query = " UNION ".join(f"SELECT id FROM jobs {each} AND id > :after" for each in which)
         with told(self.path):
             rows = self._db.execute(f"{query} ORDER BY id LIMIT :limit", {"after": after, "limit": limit})
             return [number for (number,) in rows]

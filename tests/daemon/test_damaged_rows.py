@@ -10,6 +10,7 @@ import pytest
 
 from sttd.cli import figures, plain
 from sttd.daemon import dispatch, sweep
+from sttd.daemon.draining import is_drained
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.ledger.rows import COLUMNS
@@ -80,6 +81,16 @@ def test_a_row_that_is_damaged_while_its_job_runs_ends_the_attempt_too(tmp_path,
     daemon.go_on()
     assert not daemon.context.running
     daemon.context.ledger.close()
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.CANCELLED, State.VANISHED])
+def test_a_plan_that_comes_to_a_job_which_needs_none_keeps_no_drain_waiting(stations, state):
+    context, _ = stations
+    context.ledger.add("a.mp3", Identity(10, 1), 1.0, state=state)
+    assert is_drained(context)
+    damage(context.ledger.path, 1, "plan", "odd")
+    sweep.sweep(context)
+    assert is_drained(context)
 
 
 @pytest.mark.parametrize("column", ["overrides", "outputs", "error", "language", "location"])
