@@ -126,3 +126,10 @@ def test_a_length_that_leads_behind_all_files_is_a_bad_file(tmp_path, said, suff
     path.write_bytes(data[:at] + bytes(reversed(name)) + struct.pack(form, length) + data[at:])
     failed = failure(path)
     assert (failed.cause, failed.retriable) == (Cause.BAD_FILE, False)
+
+
+def test_zeros_behind_the_sound_are_room_that_was_not_needed(tmp_path, said):
+    path = tmp_path / "x.wav"
+    path.write_bytes(riff(chunk(b"data", said.tobytes()), bytes(4 * speech.RATE)))
+    heard, warnings = decode(path)
+    assert (len(heard), warnings) == (len(said), [])

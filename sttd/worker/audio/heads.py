@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sttd.worker.audio.source_file import SourceFile
 
 _CHUNKS = 64  # looked at before the sound; recorders write a handful
+_PLACES, _PIECE = 9, 4096  # behind the sound that are looked at, and bytes of each
 # from here on a length is what programs write that do not know it (FFmpeg 2**32 - 1, SoX 2**31)
 _STREAMED = 0x7FFF_F000
 _UNKNOWN = 0xFFFF_FFFF
@@ -94,7 +95,9 @@ def look(file: SourceFile) -> Head:
         streamed = sound.length >= (2**62 if sound.form[1] == "Q" else _STREAMED)
         return Head(missing=0 if streamed else sound.length - there, told=sound.length, rate=sound.rate)
     beyond = there - sound.length
-    if beyond <= max(sound.rate, 1) or _are_chunks(file, kind, sound.start + sound.length, size):
+    end = sound.start + sound.length
+    is_whole = beyond <= max(sound.rate, 1) or (sound.length > 0 and _is_padding(file, end, size))
+    if is_whole or _are_chunks(file, kind, end, size):
         return Head(told=sound.length, rate=sound.rate)
     most = 2 ** (8 * struct.calcsize(sound.form)) - 1
     file.amend(sound.field, struct.pack(sound.form, min(there + kind.own, most)))
@@ -169,6 +172,15 @@ def _look_at_au(file: SourceFile, head: bytes, size: int) -> Head:
         file.amend(8, struct.pack(">I", _UNKNOWN))
         return Head(told=told, beyond=there - told)
     return Head(told=told)
+
+
+def _is_padding(file: SourceFile, position: int, size: int) -> bool:
+    """Whether zeros follow the sound: a recorder had asked for more room than it needed."""
+    for number in range(_PLACES):
+        file.seek(position + max(0, size - position - _PIECE) * number // (_PLACES - 1))
+        if any(file.read(_PIECE)):
+            return False
+    return True
 
 
 def _are_chunks(file: SourceFile, kind: _Kind, position: int, size: int) -> bool:
