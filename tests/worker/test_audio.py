@@ -176,11 +176,13 @@ def test_a_file_that_was_cut_off_keeps_what_is_there_and_says_so(tmp_path, said,
 def test_samples_that_are_no_numbers_become_silence(tmp_path, said):
     audio = said.audio.copy()
     audio[1000:1010], audio[2000], audio[3000] = np.nan, np.inf, 1e30
-    heard, warnings = decode(speech.encode(tmp_path / "x.wav", audio, form="f32.wav"))
+    path = speech.encode(tmp_path / "x.wav", audio, form="f32.wav")
+    heard, warnings = decode(path)
     assert np.isfinite(heard).all()
     assert np.abs(heard).max() <= 16
     assert np.array_equal(heard[4000:], audio[4000:])
     assert warnings == ["12 samples were no numbers, or far too loud, and were set right"]
+    assert decode(path, 2 * speech.RATE)[1] == warnings, "an attempt that is resumed behind them tells of them too"
 
 
 def test_the_track_of_the_asked_language_is_taken(tmp_path, said):

@@ -149,7 +149,7 @@ class Stream:
                 continue
             first = max(0, first_sample - position)
             last = len(block) if end is None else min(len(block), end - position)
-            yield position + first, self._finite(block[first:last])
+            yield position + first, block[first:last]
 
     def _whole_blocks(self) -> Iterator[tuple[int, Array]]:
         held: list[Array] = []
@@ -160,10 +160,10 @@ class Stream:
             if position + size > self._options.max_audio * SAMPLE_RATE:
                 raise too_long(self._options)
             if size >= _BLOCK:
-                yield position, np.concatenate(held)
+                yield position, self._finite(np.concatenate(held))
                 position, size, held = position + size, 0, []
         if size:
-            yield position, np.concatenate(held)
+            yield position, self._finite(np.concatenate(held))
         self._end(position + size)
 
     def _samples(self) -> Iterator[Array]:
