@@ -1,6 +1,7 @@
 """Which audio tracks of a file are heard, and how several of them become one recording."""
 
 import tracemalloc
+import types
 from fractions import Fraction
 
 import av
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
+from sttd.part import Options
 from sttd.worker.audio.mix import Mixer
+from sttd.worker.audio.tracks import choose
 from tests import speech
 from tests.worker.test_audio import decode, lag, open_it
 from tests.worker.test_container import film
@@ -234,3 +237,11 @@ def test_a_long_hole_in_one_of_several_tracks_takes_no_memory(tmp_path, said):
             tracemalloc.stop()
     assert heard == 1201 * RATE
     assert most < 16 * 2**20
+
+
+def test_a_file_of_hundreds_of_empty_tracks_is_not_read_hundreds_of_times():
+    plain = {"codec_context": object(), "rate": RATE, "disposition": NONE, "metadata": {}}
+    tracks = [types.SimpleNamespace(language=f"q{number}", **plain) for number in range(200)]
+    groups = choose(tracks, Options()).groups
+    assert len(groups) == 8
+    assert groups[0] == (tracks[0],)

@@ -36,6 +36,7 @@ _FOR_FEW_WORDS = re.compile(
     r"comment|kommentar|descripti|described|audiodes|karaoke|for the blind|visually", re.IGNORECASE
 )
 _MOST = 32  # tracks that are mixed at most: each is decoded
+_TRIES = 8  # groups that may turn out to be empty: for each, the file is read to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def choose(tracks: Sequence[Any], options: Options) -> Choice:
     groups: dict[object, list[Any]] = {}
     for track in ranked:
         groups.setdefault((_standing(track, names), _language(track)), []).append(track)
-    return Choice(tuple(tuple(group[:_MOST]) for group in groups.values()), remark=remark)
+    return Choice(tuple(tuple(group[:_MOST]) for group in groups.values())[:_TRIES], remark=remark)
 
 
 def _usable(tracks: Sequence[Any]) -> list[Any]:
