@@ -36,6 +36,15 @@ def test_a_window_is_judged_as_whisper_judges(logprob, no_speech, ratio, verdict
     assert judge.judge(Score(logprob, no_speech, ratio), LIMITS) is verdict
 
 
+def test_what_is_too_much_for_its_time_is_no_more_than_a_guess_though_it_is_no_loop():
+    """The model is sure of it as of any text that repeats itself. A clip of a second was written with 62 characters."""
+    assert judge.judge(Score(-0.3, 0.1, 2.2, hasty=True), LIMITS) is Verdict.AGAIN
+    assert judge.judge(Score(-0.3, 0.9, 2.2, hasty=True), LIMITS) is Verdict.EMPTY
+    assert judge.best([Score(-0.3, 0.1, 2.2, hasty=True), Score(-1.9, 0.1, 1.0)], LIMITS) == 1
+    assert [judge.is_hasty("ฮ" * count, 110) for count in (44, 45)] == [False, True]
+    assert not judge.is_hasty("thank you very much", 30), "a few words fit into any time"
+
+
 def test_an_endless_loop_is_no_more_than_a_guess():
     """White noise, decoded as Thai by Whisper base: "thank you" up to the token limit, with these scores."""
     assert judge.judge(Score(-0.08, 0.9, 12.4, endless=True), LIMITS) is Verdict.EMPTY

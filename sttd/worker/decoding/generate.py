@@ -114,6 +114,6 @@ class Generator:
         logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
         kept = [token for piece in layout.pieces for token in piece.tokens] or tokens
         text = voice.tokenizer.decode(kept).strip()
-        endless = full or len(text) * FRAMES_PER_SECOND > judge.FASTEST * item.frames
-        score = Score(logprob, result.no_speech_prob, compression_ratio(text), endless)
+        hasty = judge.is_hasty(text, item.frames)
+        score = Score(logprob, result.no_speech_prob, compression_ratio(text), full, hasty)
         return Heard(item, voice, layout, score, temperature)

@@ -27,8 +27,9 @@ LONG_REST = 300  # frames
 SHORT_REST = 100  # frames
 # Below the speech by this much: 30 dB, of features of which one is 40 dB. Quiet ends of words are nearer.
 HUSHED = 0.75
-# Nobody says more than this; Thai and English are spoken with up to 25.
+# Nobody says more than this; Thai and English are spoken with up to 25. A word or two fit into any time.
 FASTEST = 40  # characters a second
+FEW = 20  # characters
 # A loop this many times over the limit says the same more than about ten times: nobody does, songs included.
 ENDLESS = 3
 # Halves of less than this hold no 224 tokens of speech: more than that is a loop, not speech.
@@ -51,7 +52,8 @@ class Score:
     avg_logprob: float
     no_speech_prob: float
     compression_ratio: float  # of all that is kept of its text: by subsegment, loops would hide
-    endless: bool = False  # only the token limit ended the text, or it is longer than anybody says in the time
+    endless: bool = False  # only the token limit ended the text
+    hasty: bool = False  # the text is longer than anybody says in the time
 
 
 class Verdict(enum.Enum):
@@ -64,9 +66,15 @@ def is_loop(score: Score, limits: Limits) -> bool:
     return score.compression_ratio > limits.compression_ratio
 
 
-def is_endless(score: Score, limits: Limits) -> bool:
-    """A loop that has nothing to do with what was said. The model is surer of it with each repetition."""
-    return is_loop(score, limits) and (score.endless or score.compression_ratio > ENDLESS * limits.compression_ratio)
+def is_hasty(text: str, frames: int) -> bool:
+    """Whether a text is longer than anybody can say in so many frames."""
+    return len(text) > max(FEW, FASTEST * frames / FRAMES_PER_SECOND)
+
+
+def is_invented(score: Score, limits: Limits) -> bool:
+    """Nobody said this: too much for the time, or a loop without an end. The model is surer of a loop with each repetition."""
+    endless = score.endless or score.compression_ratio > ENDLESS * limits.compression_ratio
+    return score.hasty or (is_loop(score, limits) and endless)
 
 
 def judge(score: Score, limits: Limits) -> Verdict:
@@ -74,10 +82,10 @@ def judge(score: Score, limits: Limits) -> Verdict:
 
     Whisper takes an endless loop for something sure: so noise becomes "Thank you" fifty times. Here it is no better than a guess.
     """
-    unsure = score.avg_logprob <= limits.log_prob or is_endless(score, limits)
+    unsure = score.avg_logprob <= limits.log_prob or is_invented(score, limits)
     if score.no_speech_prob > limits.no_speech and unsure:
         return Verdict.EMPTY
-    if is_loop(score, limits) or score.avg_logprob < limits.log_prob:
+    if is_loop(score, limits) or score.hasty or score.avg_logprob < limits.log_prob:
         return Verdict.AGAIN
     return Verdict.KEEP
 
@@ -86,14 +94,14 @@ def best(scores: Sequence[Score], limits: Limits) -> int:
     """The index of the result to take where none of several decodings of the same audio is good.
 
     A sure one before one that the model guessed at, then one without a loop, then the surest, then the first. Whisper takes
-    any result without a loop, and so a guess at temperature 1 in place of a song that it was sure of. But an endless loop
-    comes last.
+    any result without a loop, and so a guess at temperature 1 in place of a song that it was sure of. But what nobody
+    said comes last.
     """
 
     def rank(index: int) -> tuple[bool, bool, bool, float]:
         score = scores[index]
         sure, loops = score.avg_logprob >= limits.log_prob, is_loop(score, limits)
-        return not is_endless(score, limits), sure, not loops, score.avg_logprob
+        return not is_invented(score, limits), sure, not loops, score.avg_logprob
 
     return max(range(len(scores)), key=rank)
 
