@@ -181,7 +181,7 @@ class Loop:
             self._life.log_memory()
         if due("models", settings.pool.machine_wait, now) and not context.stopping:
             self._models.look()
-        if due("retention", retention.INTERVAL, now) and not context.stopping:
+        if due("retention", self._upkeep.interval, now) and not context.stopping:
             self._upkeep.begin()
         dispatch.dispatch(context)
 

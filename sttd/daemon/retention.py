@@ -26,6 +26,7 @@ from sttd.ledger import WORK, Ledger
 from sttd.outbox import retention
 from sttd.outbox.retention import Choice, Kept
 from sttd.rules.clock import DAY, HOUR, Known, WallClock
+from sttd.rules.due import growing
 from sttd.text import printable
 
 INTERVAL = 600.0  # seconds between two rounds
@@ -52,7 +53,16 @@ class Upkeep:
         self._compaction = Compaction(context)
         self._clock: WallClock | None = None
         self._stored_clock, self._ended_then = -float("inf"), -1
+        self._failed_first: float | None = None  # when a part of a round failed; None: the latest one went well
         self._walks: dict[str, tuple[float, int]] = {}  # of a folder: when it is due (UTC), ended jobs at the last one
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two rounds: fewer while a part of them fails, and more again the longer it does."""
+        if self._failed_first is None:
+            return INTERVAL
+        failing = self._context.clock() - self._failed_first
+        return min(INTERVAL, growing(failing, self._context.config.pool.machine_wait, INTERVAL))
 
     def begin(self) -> None:
         """Start a round; nothing happens while one is under way, and for `sttd transcribe`, whose folders go away anyway."""
@@ -84,6 +94,7 @@ class Upkeep:
 
     def _steps(self) -> Steps:
         limits, paths = self._context.config.retention, self._context.config.paths
+        first, self._failed_first = self._failed_first, None
         if limits != Retention() and self._believes_clock():
             yield from self._try("old jobs cannot be forgotten", self._forget_jobs(limits.ledger_age))
             for folder, age, size in (
@@ -92,6 +103,8 @@ class Upkeep:
             ):
                 yield from self._try(f"what is old in {folder} cannot be removed", self._thin(str(folder), age, size))
         yield from self._try("the manifest cannot be rewritten", self._compaction.steps())
+        if self._failed_first is not None:
+            self._failed_first = first or self._failed_first
 
     def _try(self, what: str, steps: Steps) -> Steps:
         """A part of the round. What it cannot do is said once, and tried again in the next one; the other parts go on."""
@@ -101,6 +114,7 @@ class Upkeep:
         except LedgerCorrupt:
             raise
         except (OSError, SttdError) as error:
+            self._failed_first = self._failed_first or self._context.clock()
             text = f"{what}: {printable(str(error))}"
             if troubles.begin(what, text):
                 logger.warning("{}; it is tried again", text)

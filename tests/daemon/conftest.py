@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from sttd.configfile import load
+from sttd.daemon import dispatch
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.ledger import Ledger
 from sttd.pool.local.pool import LocalPool
 from sttd.rules.deadlines import Deadlines
+from tests.properties.stations import Stations
 
 
 @pytest.fixture
@@ -28,3 +30,14 @@ def stations(tmp_path: Path):
         inputs,
     )
     ledger.close()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """Stations whose one job has just been given to a worker."""
+    bench = Stations(tmp_path, "archive")
+    (tmp_path / "inbox" / "a.mp3").write_text("a")
+    bench.look()
+    dispatch.dispatch(bench.context)
+    yield bench
+    bench.context.ledger.close()

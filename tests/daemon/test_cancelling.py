@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sttd.daemon import dispatch, requests
+from sttd.daemon import requests
 from sttd.errors import LedgerError
 from sttd.job import State
 from sttd.part import Cause
-from tests.properties.stations import CHUNKS, Stations
-
-
-@pytest.fixture
-def bench(tmp_path):
-    bench = Stations(tmp_path, "archive")
-    (tmp_path / "inbox" / "a.mp3").write_text("a")
-    bench.look()
-    dispatch.dispatch(bench.context)
-    yield bench
-    bench.context.ledger.close()
+from tests.properties.stations import CHUNKS
 
 
 def cancel(bench) -> None:

@@ -7,12 +7,11 @@ import os
 
 import pytest
 
-from sttd.daemon import dispatch, readable
+from sttd.daemon import readable
 from sttd.job import Identity, State
 from sttd.part import Cause, Failed
 from sttd.rules.due import growing
 from tests.harness import PATIENCE
-from tests.properties.stations import Stations
 
 
 @pytest.fixture
@@ -73,16 +72,6 @@ def test_a_job_that_went_on_meanwhile_is_left_alone(waiting, stations, monkeypat
     context.ledger.update(job, state=State.CANCELLED)
     look(*stations)
     assert context.ledger.get(job.id).error is None
-
-
-@pytest.fixture
-def bench(tmp_path):
-    bench = Stations(tmp_path, "archive")
-    (tmp_path / "inbox" / "a.mp3").write_text("a")
-    bench.look()
-    dispatch.dispatch(bench.context)
-    yield bench
-    bench.context.ledger.close()
 
 
 def attempt(bench):

@@ -165,6 +165,31 @@ def test_an_archive_that_is_away_changes_nothing_and_is_said_once(context, tmp_p
     assert context.ledger.get(job.id).location == ""
 
 
+def test_a_round_that_failed_is_tried_again_soon_and_less_and_less_often(context, tmp_path):
+    """Too many open files for a moment: what is shown of it is over with the next round, not ten minutes later."""
+    context, inputs = context
+    now, wait = 1000.0, context.config.pool.machine_wait
+    context.clock = lambda: now
+    context.config = dataclasses.replace(context.config, retention=Retention(archive_age=DAY))
+    upkeep = retention.Upkeep(context, boot=lambda: 0.0)
+
+    def round_at(time: float) -> float:
+        nonlocal now
+        now = time
+        upkeep.begin()
+        while context.upkeep.under_way:
+            inputs.get(timeout=PATIENCE).settle()
+        return upkeep.interval
+
+    (tmp_path / "archive").rename(tmp_path / "elsewhere")
+    assert [round_at(time) for time in (1000.0, 1000.0 + wait, 1000.0 + 4 * wait, 9000.0)] == [
+        wait, wait, 4 * wait, retention.INTERVAL,
+    ]  # fmt: skip
+    (tmp_path / "elsewhere").rename(tmp_path / "archive")
+    assert round_at(9600.0) == retention.INTERVAL
+    assert context.troubles.texts() == []
+
+
 def test_a_daemon_that_is_told_to_forgets_at_its_start_and_takes_the_file_again(make_daemon):
     """The same recording dropped once more is a job of its own, not a copy of one that nobody remembers."""
     first = make_daemon()

@@ -10,13 +10,12 @@ import ctranslate2
 import numpy as np
 import pytest
 
-from sttd.part import Chunk, ModelSpec, Options
-from sttd.worker import LoadedModel, load
+from sttd.part import Chunk, Options
+from sttd.worker import LoadedModel
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import prepare
 from sttd.worker.speech.windows import Window
 from tests import speech
-from tests.real import NO_EXTRA, weights
 
 RATE = speech.RATE
 BRIEF = 40  # tokens
@@ -35,19 +34,6 @@ class Watched:
     def generate(self, *args, **options):
         self.asked.append(options["sampling_temperature"])
         return self._model.generate(*args, **options)
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory) -> LoadedModel:
-    folder = weights.find("base")
-    with pytest.MonkeyPatch.context() as patch:
-        if folder is None:
-            patch.setenv("STTD_REAL_CACHE", str(tmp_path_factory.mktemp("real")))
-        try:
-            folder = folder or weights.get("base", hub=False)
-        except weights.NoWeights as error:
-            pytest.skip(f"{NO_EXTRA}: {error}")
-    return load(ModelSpec(str(folder), compute_type="auto"), lambda *_: None)
 
 
 @pytest.fixture

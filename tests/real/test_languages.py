@@ -17,12 +17,11 @@ from tests.real import NO_EXTRA, NO_SPEECH
 pytest.importorskip("rapidfuzz", reason=NO_EXTRA)
 pytest.importorskip("whisper_normalizer", reason=NO_EXTRA)
 
-from sttd.part import ModelSpec, Options
-from sttd.worker import LoadedModel, load
+from sttd.part import Options
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import prepare
 from sttd.worker.speech.windows import Window
-from tests.real import corpus, weights
+from tests.real import corpus
 from tests.real.score import score
 
 RATE = 16_000
@@ -46,26 +45,13 @@ def turns() -> list[tuple[corpus.Clip, np.ndarray]]:
     return [pools[language].pop() for language in TURNS]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> LoadedModel:
-    folder = weights.find("base")
-    with pytest.MonkeyPatch.context() as patch:
-        if folder is None:
-            patch.setenv("STTD_REAL_CACHE", str(tmp_path_factory.mktemp("real")))
-        try:
-            folder = folder or weights.get("base", hub=False)
-        except weights.NoWeights as error:
-            pytest.skip(f"{NO_EXTRA}: {error}")
-    return load(ModelSpec(str(folder), compute_type="auto"), lambda *_: None)
-
-
-def test_thai_and_english_by_turns_within_one_window_are_written_in_both(model, turns):
+def test_thai_and_english_by_turns_within_one_window_are_written_in_both(loaded, turns):
     """As many segments' languages as turns, and no more wrong than what Whisper gets wrong of the clips."""
     pause = np.random.default_rng(0).normal(0, 1e-4, RATE)
     audio = np.concatenate([part for _, sound in turns for part in (sound, pause)]).astype(np.float32)[: 30 * RATE]
-    decoder = Decoder(model, Options(temperatures=(0.0,), languages=("th", "en")))
+    decoder = Decoder(loaded, Options(temperatures=(0.0,), languages=("th", "en")))
     window = Window(0, 0, len(audio), ((0, len(audio)),), audio)
-    (chunk,) = decoder.decode(list(decoder.ready([prepare(model.whisper, window)])))
+    (chunk,) = decoder.decode(list(decoder.ready([prepare(loaded.whisper, window)])))
     heard = [part.language for part in chunk.segments]
     assert [each for at, each in enumerate(heard) if at == 0 or heard[at - 1] != each] == list(TURNS)
     said = " ".join(clip.text for clip, _ in turns)
