@@ -12,7 +12,7 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -50,12 +50,29 @@ def remove_tree(path: str) -> None:
 
 def write_whole(folder: Folder, name: str, write: Callable[[TextIO], None]) -> str:
     """Write and fsync a text file, a new one; returns its SHA-256. Lone surrogates are written as escapes."""
-    folder.discard(name)
-    handle = folder.create(name, RESULT_MODE)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
+    return write_together(folder, [name], lambda files: write(files[name]))[name]
+
+
+def write_together(
+    folder: Folder, names: Sequence[str], write: Callable[[Mapping[str, TextIO]], None]
+) -> dict[str, str]:
+    """The same for several files, which are written at the same time; returns the SHA-256 of each by its name."""
+    with contextlib.ExitStack() as opened:
+        files: dict[str, TextIO] = {}
+        for name in names:
+            folder.discard(name)
+            handle = folder.create(name, RESULT_MODE)
+            files[name] = opened.enter_context(
+                os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n")
+            )
+        write(files)
+        for file in files.values():
+            file.flush()
+            os.fsync(file.fileno())
+    return {name: _sum_of(folder, name) for name in names}
+
+
+def _sum_of(folder: Folder, name: str) -> str:
     handle = folder.open_file(name)
     try:
         return digest_of(handle)

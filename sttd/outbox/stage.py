@@ -8,8 +8,9 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from sttd import replacements
 from sttd.config import Config
@@ -21,7 +22,7 @@ from sttd.fs.folder import Folder
 from sttd.fs.regular import NotRegular, open_regular
 from sttd.job import Identity, Job
 from sttd.outbox import names
-from sttd.outbox.formats import Format, formats
+from sttd.outbox.formats import CueFormat, Format, formats, write_together
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.meta import Meta
 from sttd.outbox.places import Places
@@ -110,10 +111,18 @@ def _write(
     """Returns the hashes by suffix."""
     staging.remove_tree(name)
     every = formats(config.subtitles)
+    wanted = [every[suffix] for suffix in config.output.formats]
+    subtitles = [one for one in wanted if isinstance(one, CueFormat)]
+
+    def together(files: Mapping[str, TextIO]) -> None:
+        write_together({one: files[one.suffix] for one in subtitles}, meta, iter(segments()))
+
     with staging.make(name) as folder:
-        hashes = {suffix: _write_one(folder, every[suffix], meta, segments) for suffix in config.output.formats}
+        hashes = {one.suffix: _write_one(folder, one, meta, segments) for one in wanted if one not in subtitles}
+        if subtitles:
+            hashes |= moves.write_together(folder, [one.suffix for one in subtitles], together)
         folder.sync()
-    return hashes
+    return {one.suffix: hashes[one.suffix] for one in wanted}
 
 
 def _write_one(folder: Folder, one: Format, meta: Meta, segments: Callable[[], Iterable[Segment]]) -> str:

@@ -16,12 +16,13 @@ from hypothesis import given, strategies as st
 from sttd import outbox
 from sttd.config import Subtitles
 from sttd.job import Job
-from sttd.outbox.formats import FORMATS
+from sttd.outbox.formats import FORMATS, layout, write_together
 from sttd.outbox.formats.base import line
 from sttd.outbox.formats.breaks import breaks
 from sttd.outbox.formats.cues import Cue, cues
 from sttd.part import Segment, Word
 from sttd.script import CHINESE, JAPANESE, LATIN, THAI, may_cut, script_of, width
+from tests.outbox.test_outbox import make
 
 RIGHTS = json.loads((Path(__file__).parents[1] / "worker" / "human_rights.json").read_text("utf-8"))
 DEFAULTS = Subtitles()
@@ -117,6 +118,33 @@ def written(suffix: str, segments) -> str:
     file = io.StringIO()
     FORMATS[suffix].write(file, outbox.Meta.of(Job(1, "a.mp3", 1, 2), finished_at=0.0), iter(segments))
     return file.getvalue()
+
+
+def written_together(segments) -> dict[str, str]:
+    files = {FORMATS[suffix]: io.StringIO() for suffix in ("srt", "vtt", "lrc")}
+    write_together(files, outbox.Meta.of(Job(1, "a.mp3", 1, 2), finished_at=0.0), iter(segments))
+    return {one.suffix: file.getvalue() for one, file in files.items()}
+
+
+@given(transcripts())
+def test_formats_that_are_written_together_are_as_each_alone(segments):
+    assert written_together(segments) == {suffix: written(suffix, segments) for suffix in ("srt", "vtt", "lrc")}
+
+
+def test_results_are_staged_with_one_layout(monkeypatch, tmp_path):
+    """The search for the breaks of 48 h of dense Thai takes minutes: it is made once for all formats."""
+    segments = [said(RIGHTS["th"][at : at + 60], at, at + 5.0) for at in range(0, 1200, 60)]
+    measured: list[str] = []
+    monkeypatch.setattr(layout, "breaks", lambda text, most: measured.append(text) or breaks(text, most))
+    written("srt", segments)
+    once = sorted(measured)
+    measured.clear()
+    config, job, _ = make(tmp_path)
+    plan = outbox.stage(
+        job, outbox.Meta.of(job, finished_at=1.0), lambda: iter(segments), config, outbox.Places(config.paths)
+    )
+    assert {"srt", "vtt", "lrc"} < set(plan.hashes)
+    assert sorted(measured) == once
 
 
 # where it is broken

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sttd.config import Subtitles
 from sttd.outbox.formats.base import Format
 from sttd.outbox.formats.record import Json
-from sttd.outbox.formats.subtitles import Lrc, Srt, Vtt
+from sttd.outbox.formats.subtitles import CueFormat, Lrc, Srt, Vtt, write_together
 from sttd.outbox.formats.text import Md, Tsv, Txt
 
-__all__ = ["FORMATS", "Format", "formats"]
+__all__ = ["FORMATS", "CueFormat", "Format", "formats", "write_together"]
 
 
 def formats(limits: Subtitles) -> dict[str, Format]:

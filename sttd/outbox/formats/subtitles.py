@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 from sttd.config import Subtitles
 from sttd.outbox.formats.base import clock, milliseconds
-from sttd.outbox.formats.cues import cues
+from sttd.outbox.formats.cues import Cue, cues
 from sttd.outbox.meta import Meta
 from sttd.part import Segment
 
@@ -18,53 +19,70 @@ _TIMES = re.compile(r"[\[<](?=\d+:\d)")  # what a player of lyrics would take fo
 _VTT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
-class Srt:
+class CueFormat:
+    """Writes cues. Several of them are written together, because the layout of a long Thai recording takes minutes."""
+
+    suffix: str
+
+    def __init__(self, limits: Subtitles) -> None:
+        self.limits = limits
+
+    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:
+        write_together({self: file}, meta, segments)
+
+    def pieces(self, meta: Meta, cues: Iterator[Cue]) -> Iterator[str]:
+        """The file: a head, then one piece for each cue, then an end. Head and end may be empty."""
+        raise NotImplementedError
+
+
+def write_together(files: Mapping[CueFormat, TextIO], meta: Meta, segments: Iterator[Segment]) -> None:
+    """Write several files of the same limits, with one layout. All are written cue by cue: memory holds one cue."""
+    limits = next(iter(files)).limits
+    shared = itertools.tee(cues(segments, limits), len(files))
+    written = [one.pieces(meta, each) for one, each in zip(files, shared, strict=True)]
+    for pieces in zip(*written, strict=True):
+        for file, piece in zip(files.values(), pieces, strict=True):
+            file.write(piece)
+
+
+class Srt(CueFormat):
     """SubRip knows no escapes; its arrow becomes a short one, as Whisper's writer does."""
 
     suffix = "srt"
 
-    def __init__(self, limits: Subtitles) -> None:
-        self._limits = limits
-
-    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:  # noqa: ARG002 - every format's
-        for number, cue in enumerate(cues(segments, self._limits), 1):
+    def pieces(self, meta: Meta, cues: Iterator[Cue]) -> Iterator[str]:  # noqa: ARG002 - every format's
+        yield ""
+        for number, cue in enumerate(cues, 1):
             text = "\n".join(cue.lines).replace("-->", "->")
-            file.write(f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{text}\n\n")
+            yield f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{text}\n\n"
+        yield ""
 
 
-class Vtt:
+class Vtt(CueFormat):
     suffix = "vtt"
 
-    def __init__(self, limits: Subtitles) -> None:
-        self._limits = limits
-
-    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:  # noqa: ARG002 - every format's
-        file.write("WEBVTT\n")
-        for cue in cues(segments, self._limits):
+    def pieces(self, meta: Meta, cues: Iterator[Cue]) -> Iterator[str]:  # noqa: ARG002 - every format's
+        yield "WEBVTT\n"
+        for cue in cues:
             text = "\n".join(cue.lines).translate(_VTT)
-            file.write(f"\n{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{text}\n")
+            yield f"\n{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{text}\n"
+        yield ""
 
 
-class Lrc:
+class Lrc(CueFormat):
     """Lyrics, as music players show them: a line stays until the next one, so that an empty one ends it."""
 
     suffix = "lrc"
 
-    def __init__(self, limits: Subtitles) -> None:
-        self._limits = limits
-
-    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:
-        file.write(
-            f"[la:{meta.language}]\n[length:{_minutes(milliseconds(meta.duration or 0.0))}]\n[re:sttd {meta.version}]\n"
-        )
+    def pieces(self, meta: Meta, cues: Iterator[Cue]) -> Iterator[str]:
+        length = _minutes(milliseconds(meta.duration or 0.0))
+        yield f"[la:{meta.language}]\n[length:{length}]\n[re:sttd {meta.version}]\n"
         end: int | None = None
-        for cue in cues(segments, self._limits):
-            if end is not None and cue.start - end >= _SILENCE:
-                file.write(f"[{_minutes(end)}]\n")
-            file.write(f"[{_minutes(cue.start)}]{_TIMES.sub('(', cue.text)}\n")
+        for cue in cues:
+            silence = f"[{_minutes(end)}]\n" if end is not None and cue.start - end >= _SILENCE else ""
+            yield f"{silence}[{_minutes(cue.start)}]{_TIMES.sub('(', cue.text)}\n"
             end = cue.end
-        if end is not None:
-            file.write(f"[{_minutes(end)}]\n")
+        yield "" if end is None else f"[{_minutes(end)}]\n"
 
 
 def _minutes(milliseconds: int) -> str:
