@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from sttd.job import Job, State
-from sttd.ledger import Ledger, live
+from sttd.ledger import Ledger, facts, live
 from sttd.part import Chunk
 
 # seconds that a wait for one event may last. Every wait ends with its event: the limit ends one that is in vain, on a machine
@@ -161,7 +161,7 @@ class Daemon:
     def live(self) -> dict[str, Any]:
         """The figures that the daemon wrote last."""
         with self.ledger() as ledger:
-            about = ledger.fact("daemon", {})
+            about = ledger.fact(facts.DAEMON)
         return live.read(Path(about["live"]), about["pid"])
 
     def jobs(self) -> list[Job]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sttd.errors import LedgerError, SttdError
 from sttd.fs.lock import is_held
+from sttd.ledger.facts import DAEMON
 from sttd.ledger.names import LEDGER, LOCK, SPOOL
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def is_running(config: Config) -> bool:
     except PermissionError:
         raise refusal(path.parent, os.R_OK) from None
     with contextlib.suppress(NotAllowed, LedgerError), reading(config) as ledger:
-        return is_held(path, (ledger.fact("daemon") or {}).get("pid"))
+        return is_held(path, ledger.fact(DAEMON).get("pid"))
     return False
 
 

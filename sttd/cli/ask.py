@@ -19,6 +19,7 @@ from sttd.errors import SttdError, UsageError
 from sttd.fs.patience import answers
 from sttd.job import Job, State
 from sttd.ledger import moved
+from sttd.ledger.facts import DAEMON
 from sttd.ledger.request import Ask, Request, checked
 from sttd.text import printable, sentence
 
@@ -141,7 +142,7 @@ def _require_model(config: Config, ledger: Ledger, name: str) -> None:
     from sttd.hub.names import require_name
 
     require_name(name, (config.model.name, config.model.fallback))
-    daemons: str | None = (ledger.fact("daemon") or {}).get("models")  # its environment may be another one
+    daemons: str | None = ledger.fact(DAEMON).get("models")  # its environment may be another one
     with contextlib.suppress(PermissionError):  # what may not be looked at here, the daemon's workers will see
         cache.find(name, Path(daemons) if daemons else place())
 

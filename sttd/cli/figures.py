@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sttd.job import Job, State
 from sttd.ledger import live
+from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
 
 if TYPE_CHECKING:
     from sttd.ledger import Ledger
@@ -22,17 +23,17 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
 
     `since` is in UTC seconds since the epoch; `done`, `total` and `resumed_at` are seconds of audio; `progress` is 0 to 1.
     """
-    daemon = ledger.fact("daemon", {}) if ledger and running else {}
+    daemon = ledger.fact(DAEMON) if ledger and running else {}
     now = live_figures(ledger) if ledger and running else {}
     memory = now.get("memory", {})
-    ignored = ledger.fact("ignored", {}) if ledger else {}  # as the latest daemon left them
+    ignored = ledger.fact(IGNORED) if ledger else {}  # as the latest daemon left them
     return {
         "daemon": {"running": running, "pid": daemon.get("pid"), "since": daemon.get("since"),
                    "version": daemon.get("version")},
         "jobs": counts(ledger),
         "workers": [_worker(worker) for worker in now.get("workers", [])],
         "memory": {"percent": memory.get("percent"), "level": memory.get("level")},
-        "paused": bool(ledger.fact("paused", default=False)) if ledger else False,
+        "paused": ledger.fact(PAUSED) if ledger else False,
         "inbox": {"ignored": ignored, "settling": 0, "away": None} | now.get("inbox", {}),
         "trouble": now.get("trouble", []),
         "operations": now.get("operations", []),
@@ -57,8 +58,8 @@ def health(found: dict[str, Any], now: float) -> int:
 
 def live_figures(ledger: Ledger) -> dict[str, Any]:
     """What the daemon that wrote the ledger does now; to be asked only where one runs."""
-    daemon = ledger.fact("daemon", {})
-    return live.read(Path(daemon["live"]), daemon["pid"]) if "live" in daemon else {}
+    daemon = ledger.fact(DAEMON)
+    return live.read(Path(daemon["live"]), daemon.get("pid")) if "live" in daemon else {}
 
 
 def counts(ledger: Ledger | None) -> dict[str, int]:

@@ -9,8 +9,8 @@ from loguru import logger
 
 from sttd.daemon.context import Context
 from sttd.job import State
+from sttd.ledger.facts import FORGOTTEN
 from sttd.ledger.manifest.compaction import catch_up, compact, hand_over, is_due
-from sttd.ledger.thinning import FORGET
 
 _HAVE_LINES = (State.COMMITTING, State.DONE, State.FAILED, State.CANCELLED)
 
@@ -42,7 +42,7 @@ class Compaction:
             yield old.close  # the file system frees the blocks of a large file for a while
         self._needed = float(compacted.needed)
         if names_for is not None and ledger.forgotten == forgotten:
-            ledger.set_fact(FORGET, None)
+            ledger.set_fact(FORGOTTEN, None)
         if compacted.bad_lines:
             logger.warning("{} lines of the manifest were no good, and are left out", compacted.bad_lines)
 
@@ -54,7 +54,7 @@ class Compaction:
     def _names_for(self) -> float | None:
         """For how long the manifest has had names of jobs that are forgotten; None: none, or not all are known to it."""
         ledger = self._context.ledger
-        since = ledger.fact(FORGET)
+        since = ledger.fact(FORGOTTEN)
         if since is None or not ledger.is_recorded:
             return None
         first, self._looked = not self._looked, True

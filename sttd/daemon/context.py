@@ -24,6 +24,7 @@ from sttd.daemon.where import Whereabouts
 from sttd.inbox import Inbox
 from sttd.job import Job
 from sttd.ledger import SPOOL, Checkpoint, Ledger
+from sttd.ledger.facts import PLACES
 from sttd.ledger.spool import Spool
 from sttd.outbox import Places
 from sttd.part import PartSpec
@@ -87,7 +88,7 @@ class Context:
     def __post_init__(self) -> None:
         self.troubles = Troubles(self.clock)
         self.spool = Spool(self.config.paths.state / SPOOL)
-        self.places = Places(self.config.paths, self.ledger.fact("places"))
+        self.places = Places(self.config.paths, self.ledger.fact(PLACES))
 
     def attempt_of(self, job_id: int) -> Running | None:
         """The attempt at a job that is under way."""

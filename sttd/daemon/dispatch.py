@@ -10,6 +10,7 @@ from sttd.fs.blame import Blame, blame
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.ledger.checkpoint import options_key
+from sttd.ledger.facts import PAUSED
 from sttd.part import Cause
 from sttd.rules.deadlines import liveness_limit
 from sttd.rules.fairness import Queue
@@ -47,7 +48,7 @@ def may_start(context: Context) -> bool:
     """Whether a job may start now: not while stopping, paused, held up, the inbox away, or short of memory with a job running."""
     if context.inbox is not None and context.inbox.away is not None:
         return False
-    if context.stopping or context.troubles.hold() or context.ledger.fact("paused", default=False):
+    if context.stopping or context.troubles.hold() or context.ledger.fact(PAUSED):
         return False
     return not (context.busy_only and context.running)
 

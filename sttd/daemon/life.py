@@ -16,10 +16,10 @@ from sttd.host.notify import Notifier
 from sttd.hub import cache
 from sttd.job import State
 from sttd.ledger import live
+from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
 from sttd.part import Cause
 from sttd.text import printable
 
-IGNORED = "ignored"  # name of the fact
 LONG = 10.0  # seconds after which file work is named in the status
 
 
@@ -31,7 +31,7 @@ class Life:
         self._notifier = notifier
         self._live: dict[str, Any] = {}
         self._status = ""
-        self._ignored: dict[str, int] = context.ledger.fact(IGNORED, {})
+        self._ignored: dict[str, int] = context.ledger.fact(IGNORED)
         state = context.config.paths.state
         # `sttd transcribe` has no inbox: another daemon's runtime folder may be in its environment
         self._live_path = live.path_of(state) if context.inbox is not None else live.path_of(state, {})
@@ -43,10 +43,8 @@ class Life:
         """Who we are, and where our figures and the models are: a command may have another environment."""
         about = {"pid": os.getpid(), "since": self._context.utc(), "version": __version__}
         places = {"live": str(self._live_path), "models": str(cache.cache(os.environ))}
-        self._context.ledger.set_fact("daemon", about | places)
-        if self._context.ledger.fact(
-            "paused", default=False
-        ):  # by a person, perhaps days ago: `--drain` waits for him too
+        self._context.ledger.set_fact(DAEMON, about | places)
+        if self._context.ledger.fact(PAUSED):  # by a person, perhaps days ago: `--drain` waits for him too
             remedy = f"`{printable(self._context.config.program)} resume`"
             text = f"the queue is paused, since before this start: no job starts until {remedy}"
             say(Kind.QUEUE_PAUSED, text, level="WARNING")
@@ -120,7 +118,7 @@ class Life:
         parts += [f"{counts[State.DONE]} done", f"{counts[State.FAILED]} failed"]
         if context.stopping:
             parts.insert(0, "stopping")
-        elif context.ledger.fact("paused", default=False):
+        elif context.ledger.fact(PAUSED):
             parts.insert(0, "paused")
         kinds = list(context.troubles)
         line = ", ".join(parts)

@@ -17,10 +17,10 @@ from sttd.errors import SttdError
 from sttd.fs.digest import digest
 from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, State
+from sttd.ledger.facts import LOOKED_BACK
 from sttd.rules.lookback import Filed, ages, compare
 from sttd.text import printable
 
-FACT = "looked back"  # UTC seconds of the end of the last job that was looked at, by age
 PAGE = 500  # files in one errand
 INTERVAL = 30.0  # seconds between two looks, at most
 OLDEST = 7 * 86_400.0  # seconds; what ended before that is not looked at after a long stop
@@ -39,7 +39,7 @@ class LookBack:
     def __init__(self, context: Context, errands: Errands) -> None:
         self._context = context
         self._errands = errands
-        self._ends: list[float] | None = None  # by age; see `FACT`
+        self._ends: list[float] | None = None  # by age; see `LOOKED_BACK`
         self._due = 0.0  # monotonic seconds
 
     def step(self) -> None:
@@ -65,9 +65,10 @@ class LookBack:
             self._ends[number] = until
 
     def _remembered(self, waits: tuple[float, ...]) -> list[float]:
-        now, stored = self._context.utc(), self._context.ledger.fact(FACT)
-        known = stored if isinstance(stored, list) and len(stored) == len(waits) else [math.inf] * len(waits)
-        return [max(now - wait - OLDEST, min(float(end), now - wait)) for end, wait in zip(known, waits, strict=True)]
+        now, known = self._context.utc(), self._context.ledger.fact(LOOKED_BACK)
+        if known is None or len(known) != len(waits):
+            known = (math.inf if known is None else -math.inf,) * len(waits)
+        return [max(now - wait - OLDEST, min(end, now - wait)) for end, wait in zip(known, waits, strict=True)]
 
     def _post(self, page: _Page) -> None:
         def then(found: list[tuple[Job, Identity]]) -> None:
@@ -77,7 +78,7 @@ class LookBack:
                     self._add(job, identity)
                 if self._ends is not None:
                     self._ends[page.age] = page.until
-                    ledger.set_fact(FACT, self._ends)
+                    ledger.set_fact(LOOKED_BACK, tuple(self._ends))
 
         def failed(error: OSError | SttdError) -> None:
             say(Kind.REMARK, f"sources that were filed away cannot be looked at again: {printable(str(error))}")

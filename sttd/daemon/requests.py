@@ -20,6 +20,7 @@ from sttd.host.events import Kind, say
 from sttd.hub.names import require_name
 from sttd.job import Job, Overrides, State
 from sttd.ledger import Answer, Ask, Request, moved
+from sttd.ledger.facts import PAUSED
 from sttd.ledger.spool import Left, Unfit
 from sttd.part import Cause
 from sttd.text import printable
@@ -133,7 +134,7 @@ def _act(context: Context, request: Request, before: Answer) -> Answer:
 
 
 def _switch(context: Context, *, paused: bool) -> str:
-    context.ledger.set_fact("paused", paused)
+    context.ledger.set_fact(PAUSED, paused)
     if paused:
         say(
             Kind.QUEUE_PAUSED,

@@ -23,6 +23,7 @@ from sttd.errors import LedgerCorrupt, SttdError
 from sttd.fs import moves
 from sttd.job import State
 from sttd.ledger import WORK, Ledger
+from sttd.ledger.facts import CLOCK
 from sttd.outbox import retention
 from sttd.outbox.retention import Choice, Kept
 from sttd.rules.clock import DAY, HOUR, Known, WallClock
@@ -30,7 +31,6 @@ from sttd.rules.due import growing
 from sttd.text import printable
 
 INTERVAL = 600.0  # seconds between two rounds
-CLOCK = "clock"  # the fact: a `Known`
 ROWS = 100  # jobs or files in one step on the loop
 PATIENCE = 60.0  # seconds: what a command was answered, it has read by then
 FOUND = 10_000  # jobs that are looked for at once
@@ -144,8 +144,8 @@ class Upkeep:
     def _known_clock(self) -> Known:
         """As an earlier run left it; where none did, by the newest job."""
         stored = self._context.ledger.fact(CLOCK)
-        if stored is not None:
-            return Known(**stored)
+        if stored is not None and stored["believed"] is not None:
+            return Known(stored["believed"], stored["doubted"])
         newest = self._context.ledger.jobs(limit=1)
         times = [time for job in newest for time in (job.created_at, job.started_at, job.finished_at) if time]
         return Known(max(times, default=self._context.utc()))

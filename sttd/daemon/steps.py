@@ -15,6 +15,7 @@ from sttd.errors import SourceChanged, SttdError
 from sttd.fs.blame import Blame, blame
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
+from sttd.ledger.facts import PLACES
 from sttd.part import Cause
 from sttd.text import printable
 
@@ -228,7 +229,7 @@ def _remember_places(context: Context) -> None:
     """A folder was used for the first time: the next start is to know it again."""
     news = context.places.news()
     if news is not None:
-        context.ledger.set_fact("places", news)
+        context.ledger.set_fact(PLACES, news)
 
 
 def _nothing(_: object) -> None:

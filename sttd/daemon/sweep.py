@@ -58,11 +58,15 @@ def sweep(context: Context) -> None:
 
 
 def tell_damage(context: Context) -> None:
-    """Log the rows that were damaged and are whole again, their jobs failed where they had not ended."""
+    """Log the rows that were damaged and are whole again, their jobs failed where they had not ended; and damaged facts."""
     while context.ledger.mended:
         job = context.ledger.mended.pop()
         kind = Kind.REMARK if job.state in ENDED else Kind.JOB_FAILED
         say(kind, f"job {job.id}: {printable(job.source)}: {job.error}", job, error=job.error)
+    while context.ledger.mended_facts:
+        fact, found = context.ledger.mended_facts.pop()
+        text = f"what the ledger says of {fact.name!r} was damaged ({printable(found)}): {fact.instead}"
+        say(Kind.REMARK, text, level="WARNING", error=found)
 
 
 def clamp_waits(context: Context) -> None:

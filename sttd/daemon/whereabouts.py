@@ -13,21 +13,21 @@ from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
 from sttd.inbox import Folder, Held, Strange
 from sttd.job import Job
+from sttd.ledger.facts import FORMER_INBOXES, INBOX_FOLDER, INBOX_MARK
 from sttd.ledger.moved import relocated
 from sttd.part import Cause
 from sttd.text import printable
 
-FOLDER, FORMER = "inbox folder", "former inboxes"  # facts of the ledger
 NAMED = 3  # jobs that a line names
 POSTPONED = 600.0  # seconds between two looks at a job that waits for a former inbox
 
 
 def before(context: Context) -> Folder | None:
     """The inbox of the run before."""
-    known = context.ledger.fact(FOLDER)
-    if isinstance(known, dict):
+    known = context.ledger.fact(INBOX_FOLDER)
+    if known is not None:
         return Folder(**known)
-    mark = context.ledger.fact("inbox mark")  # all that versions before this one noted
+    mark = context.ledger.fact(INBOX_MARK)
     return None if mark is None else Folder(str(context.config.paths.inbox), mark, 0, 0)
 
 
@@ -50,7 +50,7 @@ def held(context: Context, event: Held) -> None:
             if known.mark != folder.mark:
                 _leave(context, known.path, folder.path)
             ledger.come_home(folder.path)
-        ledger.set_fact(FOLDER, dataclasses.asdict(folder))
+        ledger.set_fact(INBOX_FOLDER, dataclasses.asdict(folder))
     context.whereabouts.undecided = False
     if context.inbox is not None:
         context.inbox.expect(ledger.waiting_sources())
@@ -130,7 +130,7 @@ def _leave(context: Context, path: str, now: str) -> None:
         if job.location is None:
             context.ledger.update(job, **relocated(job, f"{path}/{job.source}", fate="keep"))
     count = context.ledger.leave_inbox(path)
-    context.ledger.set_fact(FORMER, [each for each in (*_former(context), path) if each != now])
+    context.ledger.set_fact(FORMER_INBOXES, tuple(each for each in (*_former(context), path) if each != now))
     context.whereabouts.former = None
     if count:
         text = f"paths.inbox was {printable(path)} and is {printable(now)}: {count} waiting jobs stay with their files there"
@@ -140,5 +140,6 @@ def _leave(context: Context, path: str, now: str) -> None:
 def _former(context: Context) -> list[str]:
     where = context.whereabouts
     if where.former is None:
-        where.former = list(context.ledger.fact(FORMER) or [])
+        known = context.ledger.fact(FORMER_INBOXES)
+        where.former = list(known)
     return where.former

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sttd.ledger.names import LEDGER, LOCK, SPOOL, WORK
-from sttd.ledger.questions import Answer
-from sttd.ledger.request import Ask, Request
+from sttd.ledger.request import Answer, Ask, Request
 from sttd.ledger.store import Ledger
 
 if TYPE_CHECKING:

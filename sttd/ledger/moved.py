@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import stat
 from typing import Any
 
@@ -41,3 +42,24 @@ def relocated(job: Job, place: str, **promised: str) -> dict[str, Any]:
     if job.plan is None or "location" not in job.plan:
         return {"location": place}
     return {"location": place, "plan": job.plan | {"location": place} | promised}
+
+
+def leave(db: sqlite3.Connection, inbox: str) -> list[tuple[int]]:
+    """Jobs that wait for files of what was the inbox name them by the whole path from now on. Returns their numbers."""
+    waiting = "state = 'queued' AND location IS NULL AND typeof(source) = 'blob'"
+    start = os.fsencode(inbox) + b"/"
+    left = [(start + source, job) for job, source in db.execute(f"SELECT id, source FROM jobs WHERE {waiting}")]
+    db.executemany("UPDATE jobs SET location = ? WHERE id = ?", left)
+    return [(job,) for _, job in left]
+
+
+def come_home(db: sqlite3.Connection, inbox: str) -> list[tuple[int]]:
+    """Jobs about files of a folder which is the inbox again name them as below it. Returns their numbers."""
+    start = os.fsencode(inbox) + b"/"
+    below = "location >= ? AND location < ? AND plan IS NULL AND redo_of IS NULL AND typeof(source) = 'blob'"
+    rows = db.execute(f"SELECT id, source, location FROM jobs WHERE {below}", (start, start[:-1] + b"0"))
+    home = [(job,) for job, source, location in rows.fetchall() if location == start + source]
+    db.executemany("UPDATE jobs SET location = NULL WHERE id = ?", home)
+    anew = "UPDATE jobs SET not_before = 0, error = NULL, cause = NULL WHERE id = ? AND state = 'queued'"
+    db.executemany(anew, home)
+    return home

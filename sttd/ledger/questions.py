@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sttd.errors import NoSuchJob
 from sttd.job import Job, State
-from sttd.ledger import thinning
+from sttd.ledger import facts, tally, thinning
 from sttd.ledger.connect import told
+from sttd.ledger.facts import Fact, T
+from sttd.ledger.request import Answer
 from sttd.ledger.rows import COLUMNS, Read, from_row, path_of
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
@@ -38,16 +38,6 @@ _ORIGINALS = f"""
 """
 _ODD = 100  # damaged rows in one question
 _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of a request."""
-
-    ok: bool | None  # None: it is being carried out
-    text: str = ""  # for who asked
-    jobs: int = 0  # carried out so far
-    last: int = 0  # the number of the last job that was looked at
 
 
 class Questions:
@@ -229,12 +219,15 @@ class Questions:
             return self._db.execute(query, tuple(map(str, causes))).fetchone() is None
 
     def counts(self) -> dict[State, int]:
+        """How many jobs there are in each state."""
         with told(self.path):
-            found = dict(self._db.execute("SELECT state, jobs FROM counts").fetchall())
-        return {state: int(found.get(str(state), 0)) for state in State}
+            found, is_damaged = tally.counts(self._db)
+        if is_damaged:
+            self._mend_counts()
+        return found
 
     def forgettable(self, before: float, limit: int) -> list[int]:
-        """The jobs that ended first of those that ended before a time and may be forgotten: see `thinning`."""
+        """Jobs that may be forgotten: see `thinning`."""
         with told(self.path):
             return thinning.forgettable(self._db, before, limit)
 
@@ -262,12 +255,13 @@ class Questions:
             row = self._db.execute(query, (request,)).fetchone()
         return None if row is None else Answer(None if row[0] is None else bool(row[0]), *row[1:])
 
-    def fact(self, name: str, default: Any = None) -> Any:
+    def fact(self, fact: Fact[T]) -> T:
+        """A single value: of its shape, whatever is stored."""
         with told(self.path):
-            row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        with contextlib.suppress(ValueError, TypeError, RecursionError):  # damaged: as if it had never been stored
-            return default if row is None else json.loads(row[0])
-        return default
+            value, damage = facts.read(self._db, fact)
+        if damage is not None:
+            self._mend_fact(fact, damage)
+        return value
 
     def _paths(self, query: str) -> Iterator[str]:
         with told(self.path):
@@ -291,6 +285,12 @@ class Questions:
     def _mend(self, _damaged: Sequence[Read]) -> bool:
         """Whether damaged rows are whole now: who only reads takes them as they are."""
         return False
+
+    def _mend_counts(self) -> None:
+        """Who only reads counts again."""
+
+    def _mend_fact(self, _fact: Fact[Any], _damage: str) -> None:
+        """Who only reads does without it."""
 
     def _first(self, query: str, values: tuple[Any, ...]) -> Job | None:
         found = self._all(query, values)

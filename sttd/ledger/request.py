@@ -78,3 +78,13 @@ def checked(request: Request) -> Request:
         if value is not None and not (isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable()):
             raise UsageError(f"its {name} is no text that can be read: {printable(str(value)[:80])!r}")
     return request
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a request."""
+
+    ok: bool | None  # None: it is being carried out
+    text: str = ""  # for who asked
+    jobs: int = 0  # carried out so far
+    last: int = 0  # the number of the last job that was looked at

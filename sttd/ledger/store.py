@@ -17,17 +17,18 @@ from typing import Any
 
 from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
-from sttd.ledger import thinning, waits
+from sttd.ledger import moved, tally, thinning, waits
 from sttd.ledger.connect import check, connect, connect_readonly, told
-from sttd.ledger.manifest.log import FACTS, Manifest, is_due, to_record, tombstone
+from sttd.ledger.facts import FORGOTTEN, Fact, T
+from sttd.ledger.manifest.log import Manifest, is_due, to_record, tombstone
 from sttd.ledger.mending import mend
 from sttd.ledger.names import MANIFEST
-from sttd.ledger.questions import SELECT, Answer, Questions
+from sttd.ledger.questions import SELECT, Questions
+from sttd.ledger.request import Answer
 from sttd.ledger.rows import NEW, Read, to_row
 
 _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
 ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
-_MISSING = "there is no ledger at {}: has sttd run with this configuration?"
 
 
 class Ledger(Questions):
@@ -40,6 +41,7 @@ class Ledger(Questions):
         self._owed = manifest is not None  # jobs wait for their line in the manifest, as far as is known
         self._facts: dict[str, Any] = {}  # that wait for theirs
         self.mended: list[Job] = []  # whose rows were damaged; the daemon logs them, and takes them out
+        self.mended_facts: list[tuple[Fact[Any], str]] = []  # the same; with what was stored
         self._recorded: list[int] = []  # jobs that have theirs; the next transaction strikes them off
 
     @classmethod
@@ -63,7 +65,7 @@ class Ledger(Questions):
     def open_readonly(cls, path: Path) -> Ledger:
         """For a command. It needs no right to write, whether the daemon runs, was killed, or ended well."""
         if not path.exists():
-            raise LedgerError(_MISSING.format(path))
+            raise LedgerError(f"there is no ledger at {path}: has sttd run with this configuration?")
         with told(path):
             # a daemon that starts makes the tables meanwhile; one that starts or ends makes or removes the WAL file
             for wait in (0.01, 0.05, 0.2, 1.0, 2.0):
@@ -199,25 +201,14 @@ class Ledger(Questions):
     def leave_inbox(self, inbox: str) -> int:
         """Jobs that wait for files of what was the inbox name them by the whole path from now on. Returns how many."""
         with self.transaction():
-            waiting = "state = 'queued' AND location IS NULL AND typeof(source) = 'blob'"
-            left = self._db.execute(f"SELECT id, source FROM jobs WHERE {waiting}").fetchall()
-            start = os.fsencode(inbox) + b"/"
-            moved = [(start + source, job) for job, source in left]
-            self._db.executemany("UPDATE jobs SET location = ? WHERE id = ?", moved)
-            self._owe([(job,) for _, job in moved])
-        return len(moved)
+            left = moved.leave(self._db, inbox)
+            self._owe(left)
+        return len(left)
 
     def come_home(self, inbox: str) -> None:
         """Jobs about files of a folder which is the inbox again name them as below it, also those that have ended."""
-        start = os.fsencode(inbox) + b"/"
         with self.transaction():
-            below = "location >= ? AND location < ? AND plan IS NULL AND redo_of IS NULL AND typeof(source) = 'blob'"
-            rows = self._db.execute(f"SELECT id, source, location FROM jobs WHERE {below}", (start, start[:-1] + b"0"))
-            home = [(job,) for job, source, location in rows.fetchall() if location == start + source]
-            self._db.executemany("UPDATE jobs SET location = NULL WHERE id = ?", home)
-            anew = "UPDATE jobs SET not_before = 0, error = NULL, cause = NULL WHERE id = ? AND state = 'queued'"
-            self._db.executemany(anew, home)
-            self._owe(home)
+            self._owe(moved.come_home(self._db, inbox))
 
     def postpone(self, folder: str, now: float, until: float, why: str, cause: str) -> None:
         """No job starts before `until` whose file lies in `folder`, some hundred of those that could start `now`."""
@@ -255,8 +246,8 @@ class Ledger(Questions):
             if forgotten:
                 self.forgotten += len(forgotten)
                 self._owed = self._manifest is not None
-                if self.fact(thinning.FORGET) is None:
-                    self.set_fact(thinning.FORGET, now)
+                if self.fact(FORGOTTEN) is None:
+                    self.set_fact(FORGOTTEN, now)
         return forgotten
 
     def forget_answers(self, before: float) -> None:
@@ -292,8 +283,18 @@ class Ledger(Questions):
             )
             self._db.execute("DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - ?", (ANSWERS,))
 
-    def set_fact(self, name: str, value: Any) -> None:
+    def set_fact(self, fact: Fact[T], value: T) -> None:
         with self.transaction():
-            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
-            if self._manifest is not None and name in FACTS:
-                self._facts[name], self._owed = value, True
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (fact.name, json.dumps(value)))
+            if self._manifest is not None and fact.lasts:
+                self._facts[fact.name], self._owed = value, True
+
+    def _mend_counts(self) -> None:
+        if self._manifest is not None:
+            with self.transaction():
+                tally.mend(self._db)
+
+    def _mend_fact(self, fact: Fact[Any], damage: str) -> None:
+        if self._manifest is not None:
+            self.set_fact(fact, fact.damaged)
+            self.mended_facts.append((fact, damage))

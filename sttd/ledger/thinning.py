@@ -12,8 +12,6 @@ from collections.abc import Sequence
 
 from sttd.job import ENDED, State
 
-FORGET = "forgotten since"  # the fact: UTC seconds since when the manifest has had names of forgotten jobs
-
 _ENDED = "(" + ", ".join(f"'{state}'" for state in ENDED) + ")"
 _NOT_ENDED = "(" + ", ".join(f"'{state}'" for state in State if state not in ENDED) + ")"
 # whose source cannot lie in the inbox any more; of the others it must be known where it is

@@ -13,7 +13,7 @@ import pytest
 from sttd.cli.app import main
 from sttd.fs.lock import Lock
 from sttd.job import Identity, State
-from sttd.ledger import LOCK, SPOOL, Ledger, Request, live
+from sttd.ledger import LOCK, SPOOL, Ledger, Request, facts, live
 from sttd.ledger.spool import Spool
 from tests.harness import PATIENCE
 
@@ -53,7 +53,7 @@ def daemon(root: Path, ledger: Ledger):
         "version": "0.1.0",
         "live": str(live.path_of(root / "state", {})),
     }
-    ledger.set_fact("daemon", about)
+    ledger.set_fact(facts.DAEMON, about)
     yield
     lock.release()
 

@@ -11,7 +11,7 @@ import pytest
 
 from sttd.fs.lock import Lock
 from sttd.job import State
-from sttd.ledger import LOCK
+from sttd.ledger import LOCK, facts
 from sttd.text import printable
 from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
 
@@ -61,7 +61,7 @@ def test_status_of_a_daemon_that_runs(sttd, ledger, daemon):
 def test_what_a_daemon_that_is_gone_said_last_is_not_shown(sttd, ledger):
     """Its workers are gone too, and its memory is given back."""
     about = {"pid": os.getpid(), "since": 1.0, "version": "0.1.0"}
-    ledger.set_fact("daemon", about | {"live": str(ledger.path.with_name("live.json"))})
+    ledger.set_fact(facts.DAEMON, about | {"live": str(ledger.path.with_name("live.json"))})
     lives(ledger, LIVE)
     status = json.loads(sttd("status", "--json").out)
     assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None}
@@ -165,13 +165,13 @@ def test_the_exit_code_of_status_is_a_health_check(sttd, ledger, root, more):
     assert sttd("status", *more).code == 3
     lock = Lock(root / "state" / LOCK, "the state folder")
     about = {"pid": os.getpid(), "since": 1.0, "version": "0.1.0", "live": str(ledger.path.with_name("live.json"))}
-    ledger.set_fact("daemon", about)
+    ledger.set_fact(facts.DAEMON, about)
     try:
         assert sttd("status", *more).code == 0
         lives(ledger, LIVE)
         assert sttd("status", *more).code == 1
         lives(ledger, LIVE | {"trouble": []})
-        ledger.set_fact("paused", value=True)
+        ledger.set_fact(facts.PAUSED, value=True)
         assert sttd("status", *more).code == 0
         lives(ledger, LIVE | {"trouble": [], "inbox": {"away": "it is not mounted"}})
         assert sttd("status", *more).code == 1

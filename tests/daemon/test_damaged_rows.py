@@ -9,10 +9,12 @@ import sqlite3
 import pytest
 
 from sttd.cli import figures, plain
-from sttd.daemon import dispatch, sweep
+from sttd.daemon import dispatch, retention, sweep, whereabouts
+from sttd.daemon.compaction import Compaction
 from sttd.daemon.draining import is_drained
+from sttd.daemon.lookback import LookBack
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, facts
 from sttd.ledger.rows import COLUMNS
 from sttd.part import Cause
 from tests.properties.stations import Stations
@@ -105,9 +107,71 @@ def test_a_job_that_has_ended_stays_what_it_is_without_what_was_lost(stations, c
     assert [each.id for each in context.ledger.mended] == [job.id]
 
 
-def test_a_fact_that_is_no_json_is_as_if_it_had_never_been_stored(stations):
+WRONG = (
+    "5",
+    "null",
+    "true",
+    '"odd"',
+    "[5]",
+    '[["odd"]]',
+    '{"odd": 5}',
+    '{"a": {"b": 1}}',
+    "1e999",
+    "9" * 400,
+    "{",
+    b"\xff",
+)
+WRONG_FOR = {
+    "first": ("[1e3]", "[-1]", f"[{2**70}]", '[{"a": 1}]'),
+    "clock": ('{"believed": "odd"}', '{"believed": 1, "doubted": []}', '{"believed": NaN}'),
+    "places": ('{"archive": {"path": "/a", "word": 5, "numbers": [1, 2]}}', '{"archive": {}}'),
+    "inbox folder": ('{"path": 5, "mark": "m", "device": 1, "inode": 1}', '{"path": "/\\u0000", "mark": "m"}'),
+    "former inboxes": ('["\\ud800"]', '["/a", null]'),
+    "looked back": ('["odd", 1, 2]', "[NaN, 1, 2]"),
+    "daemon": ('{"pid": "odd", "live": 5}', '{"live": "/l", "pid": -1}'),
+    "ignored": ('{"a": "odd"}', '{"a": -1}'),
+}
+
+
+@pytest.mark.parametrize("fact", facts.ALL, ids=lambda fact: fact.name)
+def test_a_damaged_fact_ends_neither_a_round_nor_a_start_nor_a_command_and_is_logged_once(tmp_path, log, fact):
+    """Valid JSON of another shape, too: each is read where the loop has no job to blame."""
+    daemon = Stations(tmp_path, "archive")
+    path = daemon.context.ledger.path
+    for value in WRONG + WRONG_FOR.get(fact.name, ()):
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (fact.name, value))
+        with contextlib.closing(Ledger.open_readonly(path)) as reader:
+            figures.status(reader, running=True)
+        daemon.crash(halfway=False)
+        context = daemon.context
+        is_damaged = context.ledger.fact(fact) == fact.damaged and bool(context.ledger.mended_facts)
+        assert whereabouts.begin(context) is None or fact is facts.INBOX_MARK
+        retention.Upkeep(context)._known_clock()
+        LookBack(context, None)._remembered((1.0, 2.0, 3.0))
+        Compaction(context)._names_for()
+        whereabouts._former(context)
+        log.clear()
+        for _ in range(2):
+            daemon.tick(1.0)
+            sweep.sweep(context)
+            sweep.tell_damage(context)
+        told = [line for line in log if fact.name in line and "was damaged" in line]
+        assert len(told) == is_damaged, (value, told)
+        assert is_damaged or value in ("null", "true", "5", '"odd"', "[5]", '{"odd": 5}', '{"a": {"b": 1}}'), value
+        assert not told or (fact.instead in told[0] and told[0].startswith("WARNING"))
+        context.ledger.set_fact(facts.PAUSED, False)
+    daemon.context.ledger.close()
+
+
+@pytest.mark.parametrize("value", ["odd", b"\xff", -3, 1.5])
+def test_damaged_counts_of_jobs_are_counted_anew(stations, value):
     context, _ = stations
-    context.ledger.set_fact("paused", True)
+    context.ledger.add("a.mp3", Identity(10, 1), 1.0)
     with contextlib.closing(sqlite3.connect(context.ledger.path)) as db, db:
-        db.execute("UPDATE facts SET value = '{' WHERE name = 'paused'")
-    assert context.ledger.fact("paused", default=False) is False
+        db.execute("UPDATE counts SET jobs = ?", (value,))
+    with contextlib.closing(Ledger.open_readonly(context.ledger.path)) as reader:
+        assert reader.counts()[State.QUEUED] == 1
+    assert context.ledger.counts()[State.QUEUED] == 1
+    context.ledger.add("b.mp3", Identity(10, 1), 1.0)
+    assert context.ledger.counts()[State.QUEUED] == 2

@@ -14,6 +14,7 @@ from sttd.daemon.source import start_anew
 from sttd.fs.digest import digest
 from sttd.inbox import Found
 from sttd.job import Identity, State
+from sttd.ledger import facts
 from sttd.part import Cause
 from sttd.rules.lookback import Filed, ages, compare
 from tests.harness import PATIENCE
@@ -164,9 +165,9 @@ def test_many_are_looked_at_page_by_page(bench):
 def test_an_idle_daemon_writes_nothing(bench):
     bench.file("a.mp3")
     bench.turn(4000)
-    before = bench.context.ledger.fact("looked back")
+    before = bench.context.ledger.fact(facts.LOOKED_BACK)
     bench.turn(4000)
-    assert bench.context.ledger.fact("looked back") == before
+    assert bench.context.ledger.fact(facts.LOOKED_BACK) == before
 
 
 def test_the_ages_follow_the_patience_and_coarse_clocks_make_no_change():

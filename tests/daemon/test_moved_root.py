@@ -8,6 +8,7 @@ import pytest
 
 from sttd.daemon import sweep
 from sttd.job import Identity, State
+from sttd.ledger import facts
 from sttd.part import Cause
 
 
@@ -77,7 +78,7 @@ def test_a_file_that_waits_in_a_former_inbox_is_none_of_the_archives(copied, tmp
     """Though one of the same name and size lies there."""
     context, put = copied
     put("archive/a.mp3")
-    context.ledger.set_fact("former inboxes", ["/was/inbox"])
+    context.ledger.set_fact(facts.FORMER_INBOXES, ("/was/inbox",))
     job = context.ledger.add("a.mp3", SOUND, 1.0, location="/was/inbox/a.mp3")
     sweep.recover(context)
     assert context.ledger.get(job.id).location == "/was/inbox/a.mp3"

@@ -12,7 +12,7 @@ import pytest
 
 from sttd.daemon import requests
 from sttd.job import Identity, State
-from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, schema, spool
+from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, facts, schema, spool
 from sttd.ledger.spool import leave
 from sttd.part import Cause
 from tests.properties.stations import Stations
@@ -89,7 +89,7 @@ def test_what_is_no_request_is_removed_and_named_once(stations, folder, log, dat
     stations.crash(halfway=False)
     stations.tick(1.0)
     assert os.listdir(folder) == []
-    assert stations.context.ledger.fact("paused") is True
+    assert stations.context.ledger.fact(facts.PAUSED) is True
     refused = [line for line in log if "is no request and is removed" in line]
     assert len(refused) == 1
     assert f"left by user {os.getuid()}" in refused[0]
@@ -110,7 +110,7 @@ def test_no_file_is_opened_but_a_regular_one_and_nothing_is_waited_for(stations,
     stations.tick(1.0)
     assert os.listdir(folder) == [f"{5:020d}-{1:016x}"]
     assert secret.exists()
-    assert stations.context.ledger.fact("paused") is None
+    assert stations.context.ledger.fact(facts.PAUSED) is False
 
 
 def test_what_is_being_written_is_left_alone_until_it_is_litter(stations, folder):
@@ -146,7 +146,7 @@ def test_a_flood_takes_a_bounded_part_of_each_round_and_is_cleared(stations, fol
         assert len(stations.context.spool.found) <= 100
         assert rounds < 50, os.listdir(folder)
     assert rounds > 5
-    assert stations.context.ledger.fact("paused") is True
+    assert stations.context.ledger.fact(facts.PAUSED) is True
     assert 0 < len([line for line in log if "request" in line]) <= 2 * rounds
 
 
@@ -265,14 +265,14 @@ def test_the_next_job_is_the_one_that_a_person_wants(stations):
     ledger = stations.context.ledger
     jobs = [ledger.add(f"{number}.mp3", Identity(number, 1, number % 3), float(number)) for number in range(8)]
     ledger.update(jobs[6], not_before=stations.now + 500.0, cause=Cause.CRASH)
-    ledger.set_fact("paused", value=True)
+    ledger.set_fact(facts.PAUSED, value=True)
     names = [stations.ask("next", number) for number in (5, 8, 7)]
     stations.tick(1.0)
     texts = [ledger.answer(name).text for name in names]
     assert texts == [f"job {job} ({job - 1}.mp3) is the next" for job in (5, 8, 7)]
     stations.crash(halfway=False)
     ledger = stations.context.ledger
-    ledger.set_fact("paused", value=False)
+    ledger.set_fact(facts.PAUSED, value=False)
     started = []
     for _ in jobs:
         stations.tick(1.0)

@@ -7,7 +7,7 @@ import sys
 import time
 
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, facts
 from tests import speech
 from tests.harness import PATIENCE, wait_for
 
@@ -129,7 +129,7 @@ def test_a_drain_of_a_paused_queue_says_so_once_and_goes_on_when_it_is_resumed(m
     speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
     daemon.state.mkdir()
     ledger = Ledger.open(daemon.state / "ledger.db")
-    ledger.set_fact("paused", True)
+    ledger.set_fact(facts.PAUSED, True)
     ledger.close()
     daemon.start("--drain")
     daemon.wait_log(f"no job starts until `sttd --root {daemon.root} resume`")

@@ -14,7 +14,7 @@ from sttd.daemon import retention
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.job import Identity, State
-from sttd.ledger import Answer, Checkpoint, Ledger
+from sttd.ledger import Answer, Checkpoint, Ledger, facts
 from sttd.part import Chunk
 from sttd.rules.deadlines import Deadlines
 from tests import speech
@@ -34,7 +34,7 @@ def context(tmp_path):
     for folder in folders.values():
         folder.mkdir()
     ledger = Ledger.open(folders["state"] / "ledger.db")
-    ledger.set_fact(retention.CLOCK, {"believed": time.time() + 10 * DAY})
+    ledger.set_fact(facts.CLOCK, {"believed": time.time() + 10 * DAY, "doubted": None})
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     pools = [Errands(inputs.put) for _ in range(3)]
     yield Context(
@@ -130,7 +130,9 @@ def holding(folder, word: bytes) -> list[str]:
 
 def test_a_clock_far_ahead_of_what_is_known_removes_nothing_and_that_is_said(context, tmp_path, log):
     context, inputs = context
-    context.ledger.set_fact(retention.CLOCK, {"believed": time.time()})  # ten days before what the clock says
+    context.ledger.set_fact(
+        facts.CLOCK, {"believed": time.time(), "doubted": None}
+    )  # ten days before what the clock says
     done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
     for _ in range(2):
         thin(context, inputs, archive_age=DAY, ledger_age=DAY)
@@ -144,7 +146,7 @@ def test_a_clock_far_ahead_of_what_is_known_removes_nothing_and_that_is_said(con
 
 def test_a_ledger_that_no_version_before_looked_after_goes_by_its_newest_job(context, tmp_path, log):
     context, inputs = context
-    context.ledger.set_fact(retention.CLOCK, None)
+    context.ledger.set_fact(facts.CLOCK, None)
     done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
     thin(context, inputs, archive_age=DAY, ledger_age=DAY)
     assert len(context.ledger.jobs()) == 1

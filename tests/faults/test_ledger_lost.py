@@ -7,7 +7,7 @@ import json
 
 from sttd.errors import LedgerError
 from sttd.job import State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, facts
 from tests import speech
 from tests.harness import wait_for
 
@@ -83,11 +83,11 @@ def test_a_ledger_that_is_damaged_under_a_daemon_is_made_anew_without_a_restart(
     pid = daemon.process.pid
     with contextlib.closing(Ledger.open(daemon.state / "ledger.db")) as other:
         other._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        other.fact("paused")
+        other.fact(facts.PAUSED)
         overwrite(daemon.state / "ledger.db")
         # the daemon has what it knows in memory: it must read when somebody else has written
         with contextlib.suppress(LedgerError):
-            other.set_fact("paused", value=False)
+            other.set_fact(facts.PAUSED, value=False)
     daemon.wait_log("made anew from the manifest")
     wait_for(lambda: len(daemon.jobs()) == 4, "all are jobs again")
     wait_for(lambda: all(job.state in (State.DONE, State.FAILED) for job in daemon.jobs()), "all have ended")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from sttd.job import Identity, Job, State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, facts
 from sttd.ledger.manifest.compaction import DAY, SLACK, SMALL, catch_up, compact, hand_over, is_due
 from sttd.ledger.manifest.log import Manifest, to_record, tombstone
 from sttd.ledger.manifest.rebuild import rebuild
@@ -33,7 +33,7 @@ def rebuilt(folder: Path) -> tuple[list[Job], object, int]:
     path = folder / "ledger.db"
     rebuild(path, folder / "work", lambda: None)
     with contextlib.closing(Ledger.open(path)) as ledger:
-        found = ledger.jobs(newest=False), ledger.fact("paused")
+        found = ledger.jobs(newest=False), ledger.fact(facts.PAUSED)
         return *found, ledger.add("next.mp3", Identity(1, 1), 1.0).id
 
 
@@ -151,6 +151,7 @@ from pathlib import Path
 from sttd.ledger.manifest.compaction import compact, hand_over
 from sttd.ledger.manifest.log import Manifest, to_record
 from sttd.job import Job, State
+from sttd.ledger import facts
 manifest = Manifest(Path(sys.argv[1]) / "manifest.jsonl")
 record = lambda number: to_record(Job(number, f"{number}.mp3", 10, 5, state=State.DONE))
 manifest.append([record(11)])

@@ -19,7 +19,7 @@ import pytest
 from sttd.errors import AlreadyRunning, LedgerCorrupt, LedgerError, NoSuchJob, Stale
 from sttd.fs.lock import Lock
 from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
-from sttd.ledger import Answer, Ledger, schema, store
+from sttd.ledger import Answer, Ledger, facts, schema, store
 from sttd.ledger.rows import NEW
 from tests.harness import PATIENCE
 from tests.machine import needs_root
@@ -168,6 +168,7 @@ import sys
 from pathlib import Path
 from sttd.job import Identity
 from sttd.ledger import Ledger
+from sttd.ledger import facts
 ledger = Ledger.open(Path(sys.argv[1]))
 ledger.add("a.mp3", Identity(1, 1), 1.0)
 print("written", flush=True)
@@ -298,7 +299,7 @@ def test_a_ledger_that_lacks_something_is_a_damaged_one(tmp_path, harm, said):
 def test_a_table_that_is_dropped_under_the_daemon_is_damage_too(ledger):
     ledger._db.execute("DROP TABLE facts")
     with pytest.raises(LedgerCorrupt, match="no such table"):
-        ledger.fact("paused")
+        ledger.fact(facts.PAUSED)
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])

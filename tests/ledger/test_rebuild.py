@@ -13,7 +13,7 @@ from sttd.daemon.opening import open_ledger
 from sttd.errors import LedgerCorrupt
 from sttd.host.notify import Notifier
 from sttd.job import Identity, Overrides, State
-from sttd.ledger import Checkpoint, Ledger
+from sttd.ledger import Checkpoint, Ledger, facts
 from sttd.ledger.manifest.log import Manifest
 from sttd.part import Chunk
 
@@ -42,7 +42,7 @@ def live(ledger, work):
     retried = ledger.update(retried, state=State.FAILED, location="/f/4.mp3")
     retried = ledger.update(retried, state=State.QUEUED, location="/f/4.mp3")
     redo = ledger.add("0.mp3", Identity(1000, 5), 20.0, location="/a/0.mp3", redo_of=1, overrides=Overrides("base"))
-    ledger.set_fact("paused", value=True)
+    ledger.set_fact(facts.PAUSED, value=True)
     begun = ledger.update(begun, state=State.RUNNING, options_key="key")
     checkpoint = Checkpoint(work, begun, "key")
     checkpoint.append([Chunk(0, 0, 160_000, (), "und", 0.0, "demo")])
@@ -109,7 +109,7 @@ def test_whatever_happens_to_the_ledger_nothing_that_counts_is_forgotten(config,
         assert Checkpoint(work, jobs[begun.id], "key").resume().index == 1
         states = [job.state for job in ledger.jobs()]
         assert ledger.counts() == {state: states.count(state) for state in State}
-        assert ledger.fact("paused") is True
+        assert ledger.fact(facts.PAUSED) is True
         assert ledger.add("new.mp3", Identity(1, 1), 1.0).id > max(kept)
     asides = list(tmp_path.glob("ledger.db.corrupt-*"))
     if damage not in (emptied, fresh, gone):

@@ -9,9 +9,8 @@ import sqlite3
 import pytest
 
 from sttd.job import Identity, State
-from sttd.ledger import Checkpoint, Ledger, schema
+from sttd.ledger import Checkpoint, Ledger, facts, schema
 from sttd.ledger.manifest.rebuild import rebuild
-from sttd.ledger.thinning import FORGET
 from sttd.part import Chunk
 
 ONE, TWO = Identity(10, 1), Identity(20, 2)
@@ -143,7 +142,7 @@ def test_a_forgotten_job_does_not_come_back_with_a_ledger_that_is_made_anew(tmp_
     rebuild(path, work, lambda: None)
     with contextlib.closing(Ledger.open(path)) as opened:
         assert [job.id for job in opened.jobs()] == [new.id]
-        assert opened.fact(FORGET) is not None
+        assert opened.fact(facts.FORGOTTEN) is not None
 
 
 def test_what_the_manifest_is_owed_of_a_forgotten_job_is_that_it_is_gone(tmp_path):
@@ -202,7 +201,7 @@ def test_jobs_that_an_earlier_version_forgot_are_gone_from_the_manifest_too(tmp_
     (tmp_path / "old.db").rename(path)
     with contextlib.closing(Ledger.open(path)) as opened:
         assert [job.owner for job in opened.jobs()] == [-1, -1]
-        assert opened.fact(FORGET) == 0.0
+        assert opened.fact(facts.FORGOTTEN) == 0.0
         opened.record()
     path.unlink()
     rebuild(path, tmp_path / "work", lambda: None)

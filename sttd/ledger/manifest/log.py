@@ -6,7 +6,7 @@ what a commit under way has promised. So once the ledger has such a change it is
 
 - `{"job": {...}}`: a job as it is now. The last line of a job counts.
 - `{"forgotten": [1, 2]}`: jobs that retention removed. Their earlier lines no longer count.
-- `{"fact": name, "value": value}`: a single value of the ledger.
+- `{"fact": name, "value": value}`: a single value of the ledger, of those that must outlive it (`Fact.lasts`).
 - `{"highest": 7}`: job numbers up to this one have been given away (written by compaction.py).
 
 Files that only wait cost nothing here, however many they are.
@@ -27,9 +27,6 @@ from sttd.fs.sync import fsync_folder
 from sttd.job import ENDED, Job, Overrides, State
 from sttd.ledger.seal import seal, unseal
 
-FACTS = frozenset(
-    {"paused", "inbox mark", "inbox folder", "former inboxes"}
-)  # single values that must outlive the ledger
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}
 _BARE = Job(0, "", 0, 0)
 _LISTS = ("outputs", "warnings")

@@ -20,13 +20,13 @@ from sttd.fs.regular import is_regular, open_regular
 from sttd.fs.sync import fsync_folder
 from sttd.job import Job, State
 from sttd.ledger.connect import connect, told
+from sttd.ledger.facts import FORGOTTEN, LASTING
 from sttd.ledger.manifest import log as manifest
 from sttd.ledger.manifest.log import Manifest
 from sttd.ledger.names import MANIFEST
 from sttd.ledger.rows import COLUMNS, to_row
 from sttd.ledger.schema import is_empty
 from sttd.ledger.seal import unseal
-from sttd.ledger.thinning import FORGET
 
 _BATCH = 5000  # lines in a transaction
 
@@ -131,11 +131,11 @@ def _take(db: sqlite3.Connection, record: dict[str, Any] | None) -> bool:
             db.executemany("INSERT OR IGNORE INTO forgotten VALUES (?)", [(job,) for job in jobs])
             _reserve(db, max(jobs, default=0))
             db.execute(
-                "INSERT OR REPLACE INTO facts VALUES (?, '0.0')", (FORGET,)
+                "INSERT OR REPLACE INTO facts VALUES (?, '0.0')", (FORGOTTEN.name,)
             )  # their names are to go from the manifest
         case {"highest": int(number)}:
             _reserve(db, number)
-        case {"fact": str(name), "value": value} if name in manifest.FACTS:
+        case {"fact": str(name), "value": value} if name in LASTING:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
         case _:
             return False
