@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sttd.job import Job, State
+from sttd.script import may_cut, width
 from sttd.text import printable, sentence
 from sttd.units import format_duration
 
@@ -139,16 +140,33 @@ def done_part(job: Job) -> float | None:
     return min(1.0, job.progress / job.audio_seconds) if job.audio_seconds else None
 
 
-JOBS_HEAD = "    ID  STATE       DONE     AUDIO  LANG  MODEL             WHEN              SOURCE"
+MODEL_ROOM = 16  # columns
+JOBS_HEAD = "    ID  STATE       DONE      AUDIO  LANG  MODEL             WHEN              SOURCE"
 AT_WORK = (State.RUNNING, State.COMMITTING)
 
 
 def job_line(job: Job) -> str:
     """One job; the source comes last, and after a tab (which no printed name holds) what is wrong with it."""
-    language, model = printable(job.language or "-"), printable(job.model or "-")
-    words = f"{job.id:>6}  {job.state:<10}  {percent(done_part(job)):>4}  {clock(job.audio_seconds):>8}  {language:<4}"
+    language, model = printable(job.language or "-"), model_name(job.model, MODEL_ROOM)
+    words = f"{job.id:>6}  {job.state:<10}  {percent(done_part(job)):>4}  {clock(job.audio_seconds):>9}  {language:<4}"
     wrong = "" if job.state in AT_WORK else _wrong(job)
-    return f"{words}  {model:<16}  {when(job):<16}  {printable(job.source)}" + (f"\t{wrong}" if wrong else "")
+    return f"{words}  {padded(model, MODEL_ROOM)}  {when(job):<16}  {printable(job.source)}" + (
+        f"\t{wrong}" if wrong else ""
+    )
+
+
+def model_name(model: str | None, room: int) -> str:
+    """A model in a list: of a folder, or a name of the hub, the last part. It is cut at its front: the end tells versions apart."""
+    name = printable((model or "").rstrip("/").rpartition("/")[2] or "-")
+    if width(name) <= room:
+        return name
+    first = next(at for at in range(1, len(name) + 1) if width(name[at:]) < room and may_cut(name, at))
+    return f"…{name[first:]}"
+
+
+def padded(text: str, room: int) -> str:
+    """`text` with spaces behind it up to `room` columns: marks above and below Thai letters take none."""
+    return text + " " * (room - width(text))
 
 
 def when(job: Job) -> str:

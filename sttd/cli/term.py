@@ -65,21 +65,25 @@ def _counts(jobs: dict[str, int]) -> Text:
 
 def workers(found: list[dict[str, Any]], width: int) -> Table:
     """A progress bar a worker."""
-    wide = width >= NARROW
+    figures, wide = width >= NARROW, width >= WIDE
+    bar = width // 5 if wide else 10
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
     table.add_column("worker", justify="right", no_wrap=True)
     table.add_column("job", justify="right", no_wrap=True)
     table.add_column("recording", min_width=8)  # the one that gives way: all others hold their line
     table.add_column("progress", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
-    if wide:
+    if figures:
         table.add_column("audio", justify="right", no_wrap=True)
-        table.add_column("model", no_wrap=True, overflow="ellipsis", max_width=20)
+    if wide:
+        table.add_column("model", no_wrap=True)
     for worker in found:
-        cells = [Text(str(worker["pid"] or "-")), Text(str(worker["job"] or "-")), *_work(worker, 24 if wide else 10)]
-        if wide:
+        cells = [Text(str(worker["pid"] or "-")), Text(str(worker["job"] or "-")), *_work(worker, bar)]
+        if figures:
             audio = "" if not worker["done"] else f"{plain.clock(worker['done'])} / {plain.clock(worker['total'])}"
-            cells += [Text(audio), Text(printable(worker["model"] or "-"))]
+            cells.append(Text(audio))
+        if wide:
+            cells.append(Text(plain.model_name(worker["model"], _model_room(width))))
         table.add_row(*cells)
     return table
 
@@ -103,26 +107,31 @@ def progress(share: float | None, width: int) -> ProgressBar:
 def jobs(found: list[Job], width: int) -> Table:
     """A line a job; on a narrow terminal without the figures."""
     wide = width >= NARROW
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, header_style="dim", expand=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", expand=False)
     table.add_column("id", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("recording", min_width=8)  # the one that gives way: all others hold their line
     if wide:
         table.add_column("audio", justify="right", no_wrap=True)
         table.add_column("lang", no_wrap=True)
-        table.add_column("model", no_wrap=True, overflow="ellipsis", max_width=20)
+        table.add_column("model", no_wrap=True)
     if width >= WIDE:
         table.add_column("when", no_wrap=True)
     for job in found:
         cells = [Text(str(job.id)), Text(str(job.state), STYLES[job.state]), _recording(job)]
         if wide:
             style = "yellow" if job.fallback_reason else "default"
-            model = Text(printable(job.model or "-"), style)
+            model = Text(plain.model_name(job.model, _model_room(width)), style)
             cells += [Text(plain.clock(job.audio_seconds)), Text(printable(job.language or "-")), model]
         if width >= WIDE:
             cells.append(Text(plain.when(job)))
         table.add_row(*cells)
     return table
+
+
+def _model_room(width: int) -> int:
+    """Columns of a model: what is left is the recording's."""
+    return max(12, min(20, width // 6))
 
 
 def _name(source: str) -> Text:

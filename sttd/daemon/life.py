@@ -122,7 +122,7 @@ class Life:
             parts.insert(0, "paused")
         kinds = list(context.troubles)
         line = ", ".join(parts)
-        return f"{line}; {held_up(kinds)}" if kinds else line
+        return f"{line}; {held_up(kinds, context.config.program)}" if kinds else line
 
     def watch_memory(self) -> None:
         """Look at the memory figures, and act on a level that was crossed."""
@@ -184,7 +184,10 @@ class Life:
         pool.stop(running.spec.part_id, running.spec.attempt, Cause.MEMORY)
 
 
-def held_up(troubles: Iterable[str]) -> str:
-    """What kinds of trouble there are, for every local user: the names of troubles that are about one file stay unsaid."""
+def held_up(troubles: Iterable[str], program: str) -> str:
+    """What kinds of trouble there are, for every local user: the names of troubles that are about one file stay unsaid.
+
+    The command is the whole one, as the daemon's own command line has it, which every local user may read too.
+    """
     kinds = dict.fromkeys(name if name.isalpha() else "files" for name in troubles)
-    return f"held up ({', '.join(kinds)}): `sttd status` has the reason"
+    return f"held up ({', '.join(kinds)}): `{printable(program)} status` has the reason"

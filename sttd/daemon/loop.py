@@ -287,7 +287,7 @@ class Loop:
         context = self._context
         if context.troubles.begin(name, str(error), TICK):
             say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until that is over", error=str(error))
-            self._notifier.status(held_up([name]))
+            self._notifier.status(held_up([name], context.config.program))
         self._notifier.watchdog()
         if context.stopping:
             self._notifier.extend_timeout(30)

@@ -8,6 +8,7 @@ import re
 import time
 
 import pytest
+from rich.cells import cell_len
 
 from sttd.fs.lock import Lock
 from sttd.job import State
@@ -239,3 +240,17 @@ def test_a_job_whose_files_are_being_put_in_place_is_not_running(sttd, ledger, d
     assert status["operations"] == [operation]
     lives(ledger, LIVE | {"trouble": [], "operations": [operation | {"since": time.time() - 1000}]})
     assert sttd("status").code == 1
+
+
+def test_the_columns_of_a_pipe_stay_whatever_a_model_is_called(sttd, ledger):
+    names = (
+        "small",
+        "/srv/models/whisper-large-v3-thai-combined-ct2",
+        "/srv/แบบจำลองเสียงพูดภาษาไทยขนาดใหญ่/",
+        "Systran/faster-whisper-large-v3",
+    )
+    for name in names:
+        finished(ledger, "talk.mp3", model=name, audio_seconds=360_000.0)
+    head, *rows = sttd("jobs").out.splitlines()
+    assert {cell_len(row[: row.index("talk.mp3")]) for row in rows} == {head.index("SOURCE")}
+    assert "ai-combined-ct2" in rows[1]

@@ -104,6 +104,26 @@ def test_no_line_is_wider_than_the_terminal(show, busy, width, command):
         assert width < 40 or command == "status" or not line.startswith("…")
 
 
+LONG_MODEL = "/srv/models/whisper-large-v3-thai-combined-ct2"
+
+
+@pytest.mark.parametrize(("width", "room"), [(50, 30), (80, 30), (120, 40)])
+def test_a_long_path_of_a_model_takes_no_room_from_the_names(show, ledger, width, room):
+    """The columns of both lists: what is left is the recording's. Of the model its end is shown, which tells versions apart."""
+    finished(ledger, "a-name-of-" + "k" * 60, model=LONG_MODEL, audio_seconds=360_000.0)
+    (row,) = [line for line in ESCAPE.sub("", show(width, "jobs")).split("\r\n") if "a-name-of" in line]
+    assert row.count("k") + len("a-name-of-") >= room, row
+    assert width < 80 or "combined-ct2" in row
+
+
+def test_at_80_columns_the_name_of_what_a_worker_does_is_seen(show, ledger, busy):
+    workers = [LIVE["workers"][0] | {"model": LONG_MODEL, "pid": 4_123_456, "done": 3600.0, "total": 36_000.0}]
+    lives(ledger, LIVE | {"workers": workers})
+    row = next(line for line in ESCAPE.sub("", show(80, "status")).split("\r\n") if "4123456" in line)
+    assert THAI in row
+    assert "1:00:00 / 10:00:00" in row
+
+
 def test_a_narrow_terminal_still_says_the_state(show, busy):
     lines = ESCAPE.sub("", show(40, "jobs")).split("\r\n")
     for number, state in enumerate(("done", "failed", "running", "queued"), 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from types import SimpleNamespace
 
@@ -33,6 +34,8 @@ def test_the_status_line_has_figures_and_no_name_of_a_recording(life, stations):
     context.troubles.begin_for(1, f"/srv/sttd/inbox/{SECRET}", f"job 1: {SECRET}: chmod g+w it")
     assert life.status().endswith("failed; held up (model, files): `sttd status` has the reason")
     assert SECRET in life.figures()["trouble"][1]
+    context.config = dataclasses.replace(context.config, program="sttd --config /etc/sttd/phones.toml")
+    assert "`sttd --config /etc/sttd/phones.toml status` has the reason" in life.status()
 
 
 def test_file_work_that_takes_long_has_a_name_and_an_age(life, stations):
