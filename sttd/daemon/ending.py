@@ -46,12 +46,24 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
     if cause is Cause.CONFIGURATION and job.overrides != Overrides():  # what was asked for this job alone
         cause, retriable = Cause.ERROR, False
     judged = _decide(context, running, cause, retriable=retriable)
+    if cause is Cause.CONFIGURATION and _is_of_its_beginning(running):
+        again = context.utc() + max(wait, context.config.model.retry_after)
+        return Ending(cause, error, replace(judged, not_before=again), "", wait)
     if judged.spend_attempt and cause is not Cause.BAD_FILE and job.overrides == Overrides():
         held = context.streaks.met(job.id, f"{cause}: {error}", context.clock(), wait)
         if held is not None:
             return Ending(Cause.MACHINE, error, _decide(context, running, Cause.MACHINE), STREAK, held)
     everybodys = cause in HOLD_ALL and job.overrides.model is None
     return Ending(cause, error, judged, HOLD_ALL[cause] if everybodys else "", wait)
+
+
+def _is_of_its_beginning(running: Running) -> bool:
+    """Whether the language that the model does not know is that of the job's checkpoint, and of no configuration.
+
+    The fallback knows fewer languages than the model that began. The job alone waits for that one.
+    """
+    spec = running.spec
+    return spec.language is not None and not spec.options.language and not spec.options.languages
 
 
 def _decide(context: Context, running: Running, cause: Cause, *, retriable: bool = True) -> Verdict:

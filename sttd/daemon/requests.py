@@ -28,7 +28,16 @@ from sttd.text import printable
 RETRIED = (State.FAILED, State.CANCELLED, State.VANISHED)
 # what a queued job died of that waits for its next try: only time passes meanwhile
 AFTER_FAULTS = frozenset(
-    {Cause.TIMEOUT, Cause.CRASH, Cause.OOM, Cause.GPU_MEMORY, Cause.ERROR, Cause.NO_MODEL, Cause.MACHINE}
+    {
+        Cause.TIMEOUT,
+        Cause.CRASH,
+        Cause.OOM,
+        Cause.GPU_MEMORY,
+        Cause.ERROR,
+        Cause.NO_MODEL,
+        Cause.MACHINE,
+        Cause.CONFIGURATION,
+    }
 )
 BUDGET = 0.2  # seconds that requests may take of one round of the loop
 STEP = 50  # jobs in one step of a request that is about many

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from sttd.job import Overrides, State
-from sttd.part import Cause, Failed
+from sttd.part import Cause, Chunks, Failed
 from sttd.rules.streaks import ACQUITTED, LONGEST, MANY, Streaks, likeness
 from tests.properties.stations import Stations
 
@@ -70,6 +72,30 @@ def test_a_configuration_that_the_model_cannot_meet_waits_and_is_said_once(daemo
         daemon.go_on()
     assert states(daemon) == [State.DONE] * len(NAMES)
     assert daemon.context.troubles.texts() == []
+
+
+def test_a_language_that_an_earlier_attempt_found_and_the_fallback_does_not_know_keeps_that_job_alone_waiting(daemon):
+    """It resumes with the model that began it, not in another language; nobody else is held up."""
+    drop(daemon, "a.wav")
+    attempt = oldest(daemon)
+    daemon.step(attempt)
+    chunk = dataclasses.replace(daemon._chunk(attempt), spoken="yue", spoken_probability=0.9)
+    daemon.message(Chunks(part_id=attempt.spec.part_id, attempt=attempt.spec.attempt, chunks=(chunk,)))
+    fail(daemon, Cause.TIMEOUT)
+    daemon.tick(1.0)
+    drop(daemon, "b.wav", "c.wav")
+    assert oldest(daemon).spec.language is not None
+    fail(daemon, Cause.CONFIGURATION, "the model does not know the language 'yue'", retriable=False)
+    daemon.tick(1.0)
+    job = daemon.context.ledger.get(1)
+    assert (job.state, job.attempts, job.cause) == (State.QUEUED, 0, Cause.CONFIGURATION)
+    assert job.not_before == pytest.approx(daemon.now + daemon.config.model.retry_after, abs=5.0)
+    assert daemon.context.troubles.texts() == []
+    assert len(daemon.pool.attempts) == 2, "b and c"
+    daemon.tick(daemon.config.model.retry_after)
+    for _ in range(3):
+        daemon.go_on()
+    assert states(daemon) == [State.DONE] * 3
 
 
 def test_what_was_asked_for_one_job_alone_costs_that_job_alone(daemon):

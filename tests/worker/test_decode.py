@@ -189,6 +189,17 @@ def test_a_language_that_the_model_does_not_know_is_the_configurations_fault(mod
     assert caught.value.cause is Cause.CONFIGURATION
 
 
+@pytest.mark.parametrize("is_multilingual", [True, False])
+def test_a_recording_is_not_gone_on_with_in_another_language_than_it_was_begun_in(model, is_multilingual):
+    """A fallback may know English alone, or not the newest of Whisper's languages."""
+    inner = types.SimpleNamespace(is_multilingual=is_multilingual)
+    whisper = types.SimpleNamespace(hf_tokenizer=model.whisper.hf_tokenizer, model=inner)
+    voices = Voices(LoadedModel(whisper, model.loaded, 0.0), Options())
+    with pytest.raises(PartFailed, match="'yue': an earlier attempt began the recording in it") as caught:
+        Languages(voices, whisper, Options(), "yue", 0.9)
+    assert caught.value.cause is Cause.CONFIGURATION
+
+
 def test_an_english_only_model_hears_english_and_says_so(model):
     whisper = types.SimpleNamespace(
         hf_tokenizer=model.whisper.hf_tokenizer, model=types.SimpleNamespace(is_multilingual=False)

@@ -17,6 +17,9 @@ from sttd.worker.decoding.voice import Spoken, Voices
 from sttd.worker.decoding.votes import Decision, Vote, decide
 from sttd.worker.errors import PartFailed
 
+# with a fallback model: what was asked for is not at fault, and no other recording is concerned
+BEGUN = "an earlier attempt began the recording in it, with a model that does; it goes on when that can be loaded again"
+
 
 class Languages:
     """The languages of one part.
@@ -41,6 +44,8 @@ class Languages:
         self.remark = ""  # what a person should know about the languages that were asked for
         if not whisper.model.is_multilingual:
             self._fixed = self._spoken("en")
+            if known not in (None, "en") and not options.language and not self._among:
+                raise _unknown(known, BEGUN)  # else the rest of the recording would be English out of nothing
             if {options.language, *self._among} - {"", "en"}:
                 self.remark = "the model knows English alone; transcribe.language and transcribe.languages are ignored"
         elif options.language:
@@ -48,7 +53,7 @@ class Languages:
         elif len(self._among) == 1:
             self._fixed = self._spoken(self._among[0])
         elif known is not None and not self._among:
-            self._fixed = self._spoken(known, 1.0 if probability is None else probability)
+            self._fixed = self._spoken(known, 1.0 if probability is None else probability, remedy=BEGUN)
         for language in self._among if self._fixed is None else ():
             self._spoken(language)
 
@@ -159,15 +164,16 @@ class Languages:
         )
         return float(result.no_speech_prob)
 
-    def _spoken(self, language: str, probability: float = 1.0, *, final: bool = True) -> Spoken:
+    def _spoken(self, language: str, probability: float = 1.0, *, final: bool = True, remedy: str = "") -> Spoken:
         try:
             return Spoken(self._voices.get(language), probability, final)
         except ValueError:
             key = "transcribe.languages" if self._among else "transcribe.language"
-            raise PartFailed(
-                Cause.CONFIGURATION,
-                f"the model does not know the language {language!r}: set {key}, or model.name to one that does",
-            ) from None
+            raise _unknown(language, remedy or f"set {key}, or model.name to one that does") from None
+
+
+def _unknown(language: str | None, remedy: str) -> PartFailed:
+    return PartFailed(Cause.CONFIGURATION, f"the model does not know the language {language!r}: {remedy}")
 
 
 def _cut(item: Item, turn: Turn) -> Item:
