@@ -25,14 +25,19 @@ _TABLE = Path("/proc/locks")
 class Lock:
     """An exclusive lock on a file that is created where it is missing.
 
+    Args:
+        path: of the file.
+        what: is locked, in the words of the message.
+        folder: a handle of the folder that the file lies in; None: whatever folder has that path.
+
     Raises:
         AlreadyRunning: somebody else holds it.
         OSError: the file cannot be opened or written, or is no regular file.
     """
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, what: str, folder: int | None = None) -> None:
         self.path = path
-        handle = open_regular(path, os.O_RDWR | os.O_CREAT, MODE)
+        handle = open_regular(path if folder is None else path.name, os.O_RDWR | os.O_CREAT, MODE, folder)
         try:
             if stat.S_IMODE(os.fstat(handle).st_mode) != MODE:
                 with contextlib.suppress(OSError):  # an older version's; some network shares know no modes

@@ -21,23 +21,26 @@ class NotRegular(OSError):
         super().__init__(errno.EMEDIUMTYPE, "not a regular file", os.fspath(path))
 
 
-def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o640) -> int:
+def open_regular(
+    path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o640, folder: int | None = None
+) -> int:
     """A handle on the regular file at `path`. It never waits for anybody, dead mounts apart.
 
     Args:
         path: its last name is not followed where it is a link.
         flags: of open(2).
         mode: of a file that is made by it.
+        folder: a handle of the folder that `path` starts in; None: the working directory.
 
     Raises:
         NotRegular: it is none.
         OSError: it cannot be opened. IsADirectoryError: a folder cannot be opened to be written.
     """
     try:
-        handle = os.open(path, flags | _CAREFUL, mode)
+        handle = os.open(path, flags | _CAREFUL, mode, dir_fd=folder)
     except OSError as error:
         # ELOOP: it is a link. ENXIO: a socket or a FIFO, or the device behind its mount is away
-        if error.errno in (errno.ELOOP, errno.ENXIO) and not stat.S_ISREG(os.lstat(path).st_mode):
+        if error.errno in (errno.ELOOP, errno.ENXIO) and not is_regular(path, folder):
             raise NotRegular(path) from error
         raise
     try:
@@ -49,9 +52,9 @@ def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: i
     return handle
 
 
-def is_regular(path: str | os.PathLike[str]) -> bool:
+def is_regular(path: str | os.PathLike[str], folder: int | None = None) -> bool:
     """Whether a regular file has this name; not whether a link leads to one. Raises OSError: nothing has it."""
-    return stat.S_ISREG(os.lstat(path).st_mode)
+    return stat.S_ISREG(os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
 def set_mode(handle: int, mode: int) -> None:

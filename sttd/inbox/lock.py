@@ -4,7 +4,8 @@ Both are one file, `.sttd.lock`. flock is passed on to other hosts by NFS. The m
 written into the file when it was made: device and inode numbers change when a share is mounted again, the mark does
 not, and the bare folder under an unmounted share has another one or none.
 
-While the folder is held, the open handle says which folder it is. A mirror (`rsync --delete`) that removes the file, or
+While the folder is held, the open handle says which folder it is, and lock and mark are read and written through that
+handle: by the path, a share that is unmounted between two steps would give its mark to the bare folder below. A mirror (`rsync --delete`) that removes the file, or
 puts its own in its place, changes nothing: the mark is written again.
 
 The hold keeps a file of the inbox open, so that its file system is busy for a plain `umount` while sttd runs.
@@ -25,6 +26,7 @@ from pathlib import Path
 from sttd.errors import NotConfigured
 from sttd.fs.blame import Blame, blame
 from sttd.fs.lock import Lock
+from sttd.fs.regular import open_regular
 from sttd.host import sandbox
 from sttd.inbox.rules import OWN
 
@@ -97,7 +99,7 @@ class Claim:
         if _numbers(self._root.stat()) != self._numbers:
             return State.OTHER
         with contextlib.suppress(FileNotFoundError):
-            if _numbers((self._root / LOCK).lstat()) == self._lock_numbers:
+            if _numbers(_lock_file(self._handle)) == self._lock_numbers:
                 return State.INTACT
         return State.UNMARKED
 
@@ -127,34 +129,38 @@ class Claim:
 
     def _take(self, mark: str, *, replace: bool = False) -> None:
         """The lock, and the mark that lies in it; `mark` where there is none, or it is to be replaced."""
-        lock = _locked(self._root)
+        lock = _locked(self._root, self._handle)
         try:
-            found = None if replace else _read_mark(self._root / LOCK)
+            found = None if replace else _read_mark(self._handle)
             if found is None:
-                _write_mark(self._root / LOCK, mark)
+                _write_mark(self._handle, mark)
             self.mark = found or mark
-            self._lock_numbers = _numbers((self._root / LOCK).lstat())
+            self._lock_numbers = _numbers(_lock_file(self._handle))
         except BaseException:
             lock.release()
             raise
         self._lock = lock
 
 
-def _locked(root: Path) -> Lock:
+def _locked(root: Path, folder: int) -> Lock:
     path = root / LOCK
     with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.lstat().st_mode):
+        if not stat.S_ISREG(_lock_file(folder).st_mode):
             raise NotConfigured(f"{path} is not a regular file: remove it, it is where sttd keeps its lock")
-    lock = Lock(path, "the inbox")
-    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+    lock = Lock(path, "the inbox", folder)
+    if not os.access(".", os.R_OK | os.W_OK | os.X_OK, dir_fd=folder):
         lock.release()
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return lock
 
 
-def _read_mark(path: Path) -> str | None:
+def _lock_file(folder: int) -> os.stat_result:
+    return os.stat(LOCK, dir_fd=folder, follow_symlinks=False)
+
+
+def _read_mark(folder: int) -> str | None:
     """The mark in the lock file, which anybody who may write there can have made larger than the memory."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    handle = open_regular(LOCK, folder=folder)
     try:
         found = _MARK.match(os.pread(handle, _MARK_BYTES, 0).decode("ascii", "replace"))
     finally:
@@ -162,9 +168,9 @@ def _read_mark(path: Path) -> str | None:
     return None if found is None else found[0]
 
 
-def _write_mark(path: Path, mark: str) -> None:
+def _write_mark(folder: int, mark: str) -> None:
     """Called with the lock held."""
-    handle = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    handle = open_regular(LOCK, os.O_WRONLY | os.O_TRUNC, folder=folder)
     try:
         os.write(handle, f"{mark}\n".encode())
         os.fsync(handle)

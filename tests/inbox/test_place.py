@@ -48,6 +48,30 @@ def test_a_second_daemon_is_refused_with_a_clear_message(root):
     Claim(root).release()
 
 
+def test_a_share_that_is_unmounted_between_two_steps_of_a_look_gives_its_mark_to_no_other_folder(
+    root, tmp_path, monkeypatch
+):
+    """The bare folder under it would count as the inbox, in which every file is gone."""
+    place, share = Place(root), tmp_path / "unmounted"
+    assert place.take() is None
+    stat = Path.stat
+
+    def then_unmounted(path, **how):
+        seen = stat(path, **how)
+        if path == root and not share.exists():
+            root.rename(share)
+            root.mkdir()
+        return seen
+
+    monkeypatch.setattr(Path, "stat", then_unmounted)
+    place.look()
+    monkeypatch.undo()
+    assert share.exists()
+    assert list(root.iterdir()) == []
+    assert place.look() is Standing.STRANGE
+    place.release()
+
+
 def test_the_mark_stays_with_the_folder_and_differs_between_folders(root, tmp_path):
     (tmp_path / "other").mkdir()
     first, other = Claim(root), Claim(tmp_path / "other")
