@@ -17,14 +17,14 @@ from sttd.worker.decoding.items import Item, Prepared, prepare
 from sttd.worker.decoding.languages import Languages
 from sttd.worker.decoding.turns import LEAST, MOST, sections, turns
 from sttd.worker.decoding.voice import Spoken
-from sttd.worker.decoding.votes import JURY, WAIT, Decision, Vote, decide
+from sttd.worker.decoding.votes import JURY, SURE as ENOUGH, WAIT, Decision, Vote, decide
 from sttd.worker.speech.windows import Window
 from tests import speech
 
 RATE = speech.RATE
 SURE = Options(temperatures=(0.0,))
 LEAST_SPEECH = 0.4
-OVER = 0.13  # gain at which English over Thai sounds like English to the demo model, and not surely
+OVER = 0.12  # gain at which English over Thai sounds like English to the demo model, and not surely
 
 # What Whisper's `base` said of whole windows of real recordings: a person's Thai that it is unsure of, English, and both in one
 THAI = Vote({"th": 0.981, "en": 0.004, "id": 0.002}, 0.973, 6.1)
@@ -194,7 +194,7 @@ def test_nothing_is_kept_of_what_was_heard_before_the_votes_were_counted(model):
     audios = [thai[0][:size] + OVER * english[:size], *thai[1:]]
     alone = transcribed(model, audios[:1], SURE)[0]
     assert alone.language == "en"
-    assert 0.5 < alone.spoken_probability < 0.9
+    assert 0.5 < alone.spoken_probability < ENOUGH
     together = transcribed(model, audios, SURE)
     configured = transcribed(model, audios, dataclasses.replace(SURE, language="th"))
     assert [chunk.segments for chunk in together] == [chunk.segments for chunk in configured]
@@ -230,7 +230,8 @@ def test_two_languages_in_one_window_are_each_heard_as_what_they_are(model):
 @pytest.mark.parametrize("language", ["th", "en"])
 def test_the_key_changes_nothing_where_one_language_is_spoken(model, language):
     """To the word as if that language had been configured. What is asked for the vote is not encoded a second time."""
-    audios = [spoken(language, seed).audio for seed in (7, 8, 9)]
+    # others end with a second that the demo model takes for the other language, on some processors
+    audios = [spoken(language, seed).audio for seed in (7, 10, 11)]
     passes = []
     counted = types.SimpleNamespace(
         **{
