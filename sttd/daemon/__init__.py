@@ -14,8 +14,8 @@ from loguru import logger
 from sttd import __version__, outbox
 from sttd.config import Config
 from sttd.configfile import warnings
-from sttd.daemon import folders, whereabouts
-from sttd.daemon.context import Context
+from sttd.daemon import folders, trial, whereabouts
+from sttd.daemon.context import Context, Trial
 from sttd.daemon.errands import Errands
 from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
@@ -143,6 +143,7 @@ def _stations(
             checks=Errands(inputs.put, threads=1),
             upkeep=Errands(inputs.put, threads=1),
             deadlines=Deadlines(),
+            trial=Trial(trial.SAMPLE),
         )
         try:
             yield context

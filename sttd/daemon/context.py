@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sttd.config import Config
@@ -54,6 +55,18 @@ class Running:
 
 
 @dataclass(slots=True)
+class Trial:
+    """The transcription of sttd's own sample: see trial.py."""
+
+    sample: Path | None = None  # None: there is none
+    under_way: bool = False
+    attempt: int = 0  # its number, so that what an old one says is passed over
+    rounds: int = 0  # of `Streaks`, when the latest one began
+    since: float = 0.0  # monotonic seconds of that
+    is_told: bool = False  # the log has that it failed
+
+
+@dataclass(slots=True)
 class Context:
     config: Config
     ledger: Ledger
@@ -71,6 +84,7 @@ class Context:
     models: ModelHolds = field(default_factory=ModelHolds)
     faults: Faults = field(default_factory=Faults)
     streaks: Streaks = field(default_factory=Streaks)
+    trial: Trial = field(default_factory=Trial)
     troubles: Troubles = field(init=False)
     filing: Tries = field(default_factory=Tries)  # of jobs whose files are being moved
     checking: Tries = field(default_factory=Tries)  # of jobs whose content is being hashed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd.daemon import first, orders, readable, twins, whereabouts
+from sttd.daemon import first, orders, readable, trial, twins, whereabouts
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
 from sttd.daemon.twins import Turn
@@ -23,6 +23,7 @@ MOST = 64  # jobs looked at in one call: the loop goes on to its next input in b
 def dispatch(context: Context) -> None:
     """Give the free workers something to do, and look at the content of what comes next."""
     context.ledger.end_waits(context.utc())
+    trial.step(context)
     passed: set[int] = set()  # jobs that do not start now
     for _ in range(MOST):
         if len(passed) > twins.AHEAD or not may_start(context) or context.pool.free_slots() <= 0:

@@ -16,7 +16,13 @@ def is_drained(context: Context) -> bool:
 
     While a person has paused the queue, the drain waits: what waits can still end. The log says how to go on.
     """
-    if context.running or context.checks.under_way or context.errands.under_way or context.upkeep.under_way:
+    if (
+        context.running
+        or context.trial.under_way
+        or context.checks.under_way
+        or context.errands.under_way
+        or context.upkeep.under_way
+    ):
         return False
     now = context.clock()
     if not all(context.filing.waits(number, now) for number in context.ledger.planned()):

@@ -93,11 +93,12 @@ def begin_trouble(context: Context, end: Ending) -> bool:
         return context.troubles.begin(end.trouble, error, end.wait)
     text = f"{MANY} jobs in a row ended with the same error: {error}"
     if context.troubles.begin(STREAK, text, end.wait):
+        context.trial.is_told = False
         retry = f"`{printable(context.config.program)} retry ID`"
         say(
             Kind.QUEUE_HELD,
-            f"{text}. No job starts, and none is given up for it: put that right, then {retry} or a reload; "
-            f"the next try is in {end.wait:.0f} s",
+            f"{text}. No job starts, and none is given up for it, unless sttd's own sample shows that the machine works: put that "
+            f"right, then {retry} or a reload; the next try is in {end.wait:.0f} s",
             error=error, wait=end.wait,
         )  # fmt: skip
     return False

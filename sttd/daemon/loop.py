@@ -16,6 +16,7 @@ from sttd.daemon import (
     dispatch,
     filing,
     intake,
+    overdue,
     reload,
     requests,
     results,
@@ -36,10 +37,8 @@ from sttd.errors import INTERRUPTED, LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Away, Found, Gone, Held, Own, Strange
-from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
-from sttd.rules.deadlines import timed_out
+from sttd.part import Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.rules.due import Schedule
-from sttd.text import printable
 
 TICK = 1.0  # seconds: the longest that a request, or a job whose time has come, waits
 
@@ -158,7 +157,7 @@ class Loop:
         if not self._closing:
             context.pool.tick(now)
         if due("sweep", settings.pool.sweep_interval, now):
-            self._kill_overdue(now)
+            overdue.kill(context, now)
             if not context.stopping:
                 sweep.clamp_waits(context)
                 sweep.sweep(context)
@@ -195,21 +194,6 @@ class Loop:
                 say(Kind.LEDGER_TROUBLE, text, level="ERROR", error=str(error))
         else:
             self._context.troubles.end("manifest")
-
-    def _kill_overdue(self, now: float) -> None:
-        """Kill every worker that is over its time. Its job loses nothing: it resumes at its next chunk."""
-        context = self._context
-        for part_id, limit in context.deadlines.overdue(now):
-            running = context.running[part_id]
-            if running.why is None:
-                running.why = timed_out(limit)
-                text = f"job {running.job.id}: {printable(running.job.source)}: {running.why}"
-                say(
-                    Kind.JOB_TIMEOUT, text, running.job,
-                    worker=running.pid, cause=Cause.TIMEOUT, seconds=limit, attempt=running.spec.attempt,
-                    audio_done=running.done,
-                )  # fmt: skip
-            context.pool.kill(part_id, running.spec.attempt, Cause.TIMEOUT)
 
     def _signal(self, number: int) -> None:
         name = signal.Signals(number).name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from sttd.daemon import filing, readable
+from sttd.daemon import filing, readable, trial
 from sttd.daemon.attempts import book, forget
 from sttd.daemon.context import Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
@@ -19,6 +19,9 @@ from sttd.text import printable
 
 def handle(context: Context, event: Event) -> None:
     """Act on one message of a worker; what carries an old attempt is dropped."""
+    if event.part_id == trial.PART:
+        trial.handle(context, event)
+        return
     running = context.running.get(event.part_id)
     if running is not None and running.spec.attempt == event.attempt:
         with guard(context, running.job.id):

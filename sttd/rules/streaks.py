@@ -4,9 +4,9 @@ One job that ends in an error may be at fault itself. Where `MANY` jobs meet the
 transcript meanwhile, the whole inbox would go to `failed/` for a missing library or a card that has fallen off the bus. So the
 queue is held, and jobs are let through after growing waits to see whether it is over.
 
-A job that was given to a worker during the hold and is done proves that the machine works: the error is then counted
-against the jobs that meet it, for `ACQUITTED` seconds, so that a handful of poisonous files cannot hold up everybody again
-and again.
+A job, or sttd's own sample, that was given to a worker during the hold and is done proves that the machine works: the error
+is then counted against the jobs that meet it, for `ACQUITTED` seconds, so that a handful of poisonous files cannot hold up
+everybody again and again.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Streaks:
         self._met: dict[str, set[int]] = {}  # the first jobs, by error
         self._holds: dict[str, _Hold] = {}
         self._acquitted: dict[str, float] = {}  # until when
+        self.rounds = 0  # holds that began, and waits that followed them
 
     def met(self, job: int, error: str, now: float, wait: float) -> float | None:
         """An attempt at `job` ended in `error`.
@@ -62,14 +63,16 @@ class Streaks:
             if len(jobs) < MANY:
                 return None
             hold = self._holds[error] = _Hold(now, now + wait, wait)
+            self.rounds += 1
         elif now >= hold.until:  # a job was let through, in vain
             hold.wait = min(2 * hold.wait, LONGEST * wait)
             hold.until = now + hold.wait
             hold.tries += 1
+            self.rounds += 1
         return hold.until - now
 
     def well(self, since: float, now: float) -> None:
-        """A job that was given to a worker at `since` is done."""
+        """A job, or the sample, that was given to a worker at `since` is done."""
         self._acquitted = {error: until for error, until in self._acquitted.items() if until > now}
         self._acquitted |= {error: now + ACQUITTED for error, hold in self._holds.items() if hold.since <= since}
         self.release()

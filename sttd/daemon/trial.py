@@ -1,0 +1,89 @@
+"""Where the queue is held because job after job meets one error, a worker is given sttd's own spoken sample to transcribe.
+
+If that goes well the machine works, and the recordings are at fault: each has its attempts, and goes to `failed/` after the
+last one. Without it three files that crash their workers would wait for ever, and a thousand would keep a sound one waiting
+for days. If it goes wrong too, the machine is at fault, and no recording is given up. Once in each round of the hold.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sttd
+from sttd.daemon.context import Context
+from sttd.daemon.ending import STREAK
+from sttd.host.events import Kind, say
+from sttd.ledger.facts import PAUSED
+from sttd.part import ENDS, Cause, Done, Event, Failed, Lost, PartSpec, Started
+from sttd.rules.deadlines import liveness_limit
+from sttd.text import printable
+
+PART = "sample"  # its part id; a job's has a number
+SAMPLE = Path(sttd.__file__).parent / "demo" / "samples" / "english.flac"
+
+
+def step(context: Context) -> None:
+    """Begin with it, where the hold's round has not had one and a worker is free."""
+    trial, rounds = context.trial, context.streaks.rounds
+    if trial.sample is None or trial.under_way or trial.rounds == rounds or STREAK not in context.troubles.holding():
+        return
+    is_full = context.pool.free_slots() <= 0 or (context.busy_only and context.running)
+    if is_full or context.stopping or context.ledger.fact(PAUSED):
+        return
+    try:
+        part = order(context, trial.sample, trial.attempt + 1)
+    except OSError:  # it is not there: jobs alone will show whether the machine works
+        trial.sample = None
+        return
+    trial.rounds, trial.attempt, trial.under_way, trial.since = rounds, part.attempt, True, context.clock()
+    context.deadlines.waiting(PART, trial.since, liveness_limit(part.model.load_timeout))
+    context.pool.submit(part)
+
+
+def order(context: Context, sample: Path, attempt: int) -> PartSpec:
+    """What a worker is told: as for a job, with all that is configured. Raises OSError where there is no sample."""
+    seen, name = sample.stat(), context.config.model.name
+    return PartSpec(
+        part_id=PART,
+        attempt=attempt,
+        source=str(sample),
+        size=seen.st_size,
+        mtime_ns=seen.st_mtime_ns,
+        model=context.config.model_spec(name, context.models.reason(name, context.clock())),
+        options=context.config.options(),
+        budget=context.config.pool.job_timeout,
+    )
+
+
+def handle(context: Context, event: Event) -> None:
+    """What the worker says of it."""
+    trial, now = context.trial, context.clock()
+    if not trial.under_way or event.attempt != trial.attempt:
+        return
+    if isinstance(event, Started):
+        context.deadlines.charge(PART, now, context.config.pool.job_timeout)
+    elif not isinstance(event, ENDS):
+        context.deadlines.alive(PART, now)
+    else:
+        trial.under_way = False
+        context.deadlines.remove(PART)
+        _ended(context, event)
+
+
+def kill(context: Context) -> None:
+    """It takes too long."""
+    context.pool.kill(PART, context.trial.attempt, Cause.TIMEOUT)
+
+
+def _ended(context: Context, event: Done | Failed | Lost) -> None:
+    if STREAK not in context.troubles:
+        return  # a job has gone well meanwhile, or a person has said that it is over
+    if isinstance(event, Done) and event.resume_at is None:
+        context.streaks.well(context.trial.since, context.clock())
+        context.troubles.end(STREAK)
+        text = "sttd's own sample was transcribed, so the machine works: recordings that end with that error fail after their attempts"
+        say(Kind.REMARK, text, level="WARNING")
+    elif not isinstance(event, Done) and not context.trial.is_told:
+        context.trial.is_told = True
+        text = f"sttd's own sample cannot be transcribed either: {printable(event.error)}"
+        say(Kind.REMARK, text, error=event.error)
