@@ -56,9 +56,19 @@ def expected(folders: Folders) -> dict[str, Expected]:
     """By source: what an undisturbed run has left in `folders`."""
     found = {}
     for job in folders.jobs():
-        digest = hashlib.sha256(Path(job.location or "").read_bytes()).hexdigest()
+        digest = hashlib.sha256(_source_path(folders, job).read_bytes()).hexdigest()
         found[job.source] = Expected(digest, segments(job) if job.state is State.DONE else None)
     return found
+
+
+def _source_path(folders: Folders, job: Job) -> Path:
+    """Where the ledger says that the source is."""
+    return folders.inbox / job.source if job.location is None else Path(job.location)
+
+
+def _record(folders: Folders, job: Job) -> Path:
+    """Where the reason of a failure lies: beside the source, or where the source would be."""
+    return Path(f"{job.location or folders.failed / job.source}.error.json")
 
 
 def segments(job: Job) -> tuple[tuple[float, str], ...]:
@@ -105,7 +115,7 @@ def _problems(folders: Folders, sources: Mapping[str, Expected], begun: Mapping[
         return
     for job in jobs:
         wanted = sources[job.source]
-        yield from of_result(job, wanted) if wanted.segments is not None else _of_failure(folders, job, wanted)
+        yield from of_result(folders, job, wanted) if wanted.segments is not None else _of_failure(folders, job, wanted)
         attempts, resumes = begun.get(job.source, (job.attempt, 0))
         if job.attempt > attempts and job.resumes <= resumes:
             yield f"{job.source}: transcribed from its beginning, though chunks of it were there"
@@ -114,7 +124,7 @@ def _problems(folders: Folders, sources: Mapping[str, Expected], begun: Mapping[
         yield f"a process is left: {process}"
 
 
-def of_result(job: Job, wanted: Expected) -> Iterator[str]:
+def of_result(folders: Folders, job: Job, wanted: Expected) -> Iterator[str]:
     if job.state is not State.DONE or job.plan is not None:
         yield f"{job.source}: is {job.state}, not done ({job.error})"
         return
@@ -130,17 +140,19 @@ def of_result(job: Job, wanted: Expected) -> Iterator[str]:
     for path in job.outputs:
         if path.endswith(".txt") and " ".join(Path(path).read_text("utf-8").split()) != " ".join(said.split()):
             yield f"{path}: half written"
-        if stat.S_IMODE(Path(path).stat().st_mode) != 0o640:
+        is_beside = Path(path).is_relative_to(folders.inbox)
+        expected = 0o640 | (_source_path(folders, job).stat().st_mode & 0o044 if is_beside else 0)
+        if stat.S_IMODE(Path(path).stat().st_mode) != expected:
             yield f"{path}: its mode is {Path(path).stat().st_mode:o}"
-    yield from _of_source(job, wanted)
+    yield from _of_source(folders, job, wanted)
 
 
 def _of_failure(folders: Folders, job: Job, wanted: Expected) -> Iterator[str]:
     if job.state is not State.FAILED or job.plan is not None or not job.error:
         yield f"{job.source}: is {job.state}, not failed with words"
         return
-    yield from _of_source(job, wanted)
-    record = Path(f"{job.location}.error.json")
+    yield from _of_source(folders, job, wanted)
+    record = _record(folders, job)
     try:
         if json.loads(record.read_bytes())["job"] != job.id:
             yield f"{record}: of another job"
@@ -148,9 +160,9 @@ def _of_failure(folders: Folders, job: Job, wanted: Expected) -> Iterator[str]:
         yield f"{record}: {error!r}"
 
 
-def _of_source(job: Job, wanted: Expected) -> Iterator[str]:
+def _of_source(folders: Folders, job: Job, wanted: Expected) -> Iterator[str]:
     """The recording itself lies where the ledger says, whole."""
-    path = Path(job.location or "")
+    path = _source_path(folders, job)
     if not path.is_file():
         yield f"{job.source}: the source is lost: not at {job.location!r}"
     elif hashlib.sha256(path.read_bytes()).hexdigest() != wanted.sha256:
@@ -159,8 +171,8 @@ def _of_source(job: Job, wanted: Expected) -> Iterator[str]:
 
 def of_files(folders: Folders, jobs: list[Job]) -> Iterator[str]:
     """Nothing lies anywhere that no job knows: no second result, no staging folder, no half copy, no private name."""
-    known = {path for job in jobs for path in (*job.outputs, job.location) if path}
-    known |= {f"{job.location}.error.json" for job in jobs if job.state is State.FAILED}
+    known = {path for job in jobs for path in job.outputs} | {str(_source_path(folders, job)) for job in jobs}
+    known |= {str(_record(folders, job)) for job in jobs if job.state is State.FAILED}
     known |= {str(folders.inbox / LOCK)} | {str(folders.root / name / MARK) for name in MARKED}
     for name in ("inbox", "transcripts", "archive", "failed"):
         for path in (folders.root / name).rglob("*"):

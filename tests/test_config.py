@@ -265,6 +265,7 @@ def test_a_file_that_is_not_there_not_readable_or_not_text_is_said(tmp_path):
         (["paths.state=/srv/sttd/inbox/.state"], "state (/srv/sttd/inbox/.state) lies inside the inbox"),
         (["memory.high=80%"], "moderate, high and critical must rise; 80 %, 80 %, 95 % do not"),
         (["transcribe.language=th", "transcribe.languages=th,en"], "language and languages are both set"),
+        (["output.place=beside", "watch.suffixes=wav,.TXT"], 'place = "beside" would write txt into the inbox'),
     ],
 )
 def test_what_contradicts_itself_is_refused(tmp_path, sets, sentence):
@@ -290,6 +291,7 @@ def test_a_link_into_the_inbox_is_seen_through(tmp_path):
         (["model.name=base"], "fallback is the model itself (base)"),
         (["pool.workers=200", "model.cpu_threads=2"], "make 400 threads on "),
         (["pool.job_timeout=5s"], "job_timeout (5s) is below sweep_interval (1min)"),
+        (["output.place=beside", "output.source=delete"], 'deletes nothing with place = "beside"'),
         (["watch.settle=100ms"], "settle_closed (500ms) is over settle (100ms)"),
     ],
 )

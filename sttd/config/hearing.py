@@ -138,6 +138,10 @@ class Output:
         "archive", "What happens to a transcribed source: archive, keep or delete.", "choice",
         choices=("archive", "keep", "delete"),
     )  # fmt: skip
+    place: str = key(
+        "transcripts", "Where results appear: transcripts; or beside, in the source's own folder in the inbox. Then every source "
+        "stays where it is.", "choice", choices=("transcripts", "beside"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

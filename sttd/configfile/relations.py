@@ -30,6 +30,14 @@ def errors(config: Config) -> Iterator[Relation]:
             "it is to be detected in each window"
         )
         yield frozenset({"transcribe.language", "transcribe.languages"}), sentence
+    taken = {suffix.lower().removeprefix(".") for suffix in config.watch.suffixes} & set(config.output.formats)
+    if config.output.place == "beside" and taken:
+        listed = ", ".join(sorted(taken))
+        sentence = (
+            f'[output] place = "beside" would write {listed} into the inbox, which [watch] suffixes takes for recordings: '
+            "take them out of one of the two"
+        )
+        yield frozenset({"output.place", "output.formats", "watch.suffixes"}), sentence
     subtitles = config.subtitles
     if subtitles.shortest > subtitles.longest:
         shortest, longest = format_duration(subtitles.shortest), format_duration(subtitles.longest)
@@ -61,6 +69,8 @@ def warnings(config: Config) -> Iterator[str]:
     model, pool, watch = config.model, config.pool, config.watch
     if model.fallback and model.fallback == model.name:
         yield f"[model] fallback is the model itself ({model.name}): where it does not load there is nothing to fall back to"
+    if config.output.place == "beside" and config.output.source == "delete":
+        yield '[output] source = "delete" deletes nothing with place = "beside": every source stays where it is'
     spec, workers, cores = config.model_spec(), config.worker_count(), capacity().cores
     if workers * spec.cpu_threads > cores and model.device != "cuda":
         yield (

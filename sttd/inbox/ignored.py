@@ -16,6 +16,7 @@ _REMEDY = {
     Why.LINK: "to have its file transcribed, copy that into the inbox",
     Why.SPECIAL: "",
     Why.SUFFIX: "to have such files transcribed, add their suffix to watch.suffixes",
+    Why.RESULT: "",
     Why.CONTENT: "if it is a recording, rename it to a suffix that no other kind of file has, such as .m2ts, "
     "and add that to watch.suffixes",
     Why.DEEP: "to have recordings in it transcribed, shorten the path",

@@ -53,7 +53,7 @@ class Inbox:
         self._clock = clock
         self._mailbox = Mailbox()
         self._place = Place(root, before, waiting=waiting)
-        rules = Rules(watch.suffixes)
+        rules = Rules(watch.suffixes, config.output.formats if config.output.place == "beside" else ())
         self._tracker = Tracker(config.settle(), watch.settle_closed, watch.patience)
         watcher = None if watch.polling else Watch(root, self._mailbox, lambda rel: rules.path(rel) is None)
         self._looks = Looks(

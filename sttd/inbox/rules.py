@@ -62,15 +62,20 @@ class Why(enum.StrEnum):
     LINK = "symbolic link"
     SPECIAL = "not a regular file"
     SUFFIX = "suffix not in watch.suffixes"
+    RESULT = "result, or a file of its kind"
     CONTENT = "no recording, by its first bytes"
     DEEP = "path too long"
 
 
 class Rules:
-    """The ignore rules of DESIGN section 4, with the configured `suffixes` (any case, with or without the dot)."""
+    """The ignore rules of DESIGN section 4, with the configured `suffixes` (any case, with or without the dot).
 
-    def __init__(self, suffixes: Iterable[str]) -> None:
+    `results`: the suffixes of results that are written beside their recordings: these are no jobs, and no news.
+    """
+
+    def __init__(self, suffixes: Iterable[str], results: Iterable[str] = ()) -> None:
         self._suffixes = frozenset(suffix.lower().removeprefix(".") for suffix in suffixes)
+        self._results = frozenset(results)
 
     def file(self, name: str) -> Why | None:
         """Why a file of this name is no job; None: it is one. What is unfinished is so whatever `suffixes` say."""
@@ -80,7 +85,9 @@ class Rules:
         suffix = suffix.lower()
         if name[:1] == "~" or (dot and suffix in _UNFINISHED) or _UNFINISHED_NAME.fullmatch(name):
             return Why.UNFINISHED
-        return None if dot and stem and suffix in self._suffixes else Why.SUFFIX
+        if dot and stem and suffix in self._suffixes:
+            return None
+        return Why.RESULT if dot and suffix in self._results else Why.SUFFIX
 
     def folder(self, name: str) -> Why | None:
         """Why nothing below a folder of this name is a job; None: it is looked into."""

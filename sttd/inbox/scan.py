@@ -70,7 +70,8 @@ class Scan:
                     yield start + name, Identity.of(seen)
                     continue
                 why = Why.SPECIAL
-            self.ignored.add(why, start + name)
+            if why is not Why.RESULT:
+                self.ignored.add(why, start + name)
 
     def _enter(self, folder: str, rel: str, device: int, entry: os.DirEntry[str]) -> None:
         if entry.name.startswith(OWN):

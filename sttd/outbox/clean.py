@@ -16,8 +16,8 @@ from sttd.fs import copies
 from sttd.job import Job, State
 from sttd.outbox import failure, names
 from sttd.outbox.places import Places
-from sttd.outbox.plan import Plan, source_path
-from sttd.outbox.publish import STAGING
+from sttd.outbox.plan import BESIDE, Plan, source_path
+from sttd.outbox.publish import STAGING, existing_folder
 from sttd.outbox.stage import staging_name
 
 
@@ -43,13 +43,19 @@ def clean(config: Config, places: Places, unfinished: Collection[Job]) -> None:
 
 
 def forget(job: Job, config: Config, places: Places) -> None:
-    """Remove the staging folder of a job that the ledger calls done. What a kill leaves of it goes at the next start."""
+    """Remove the staging folder of a job that the ledger calls done. What a kill leaves of it goes at the next start.
+
+    So does the record of an earlier failure go, where nothing else of the job lies in failed/.
+    """
     with (
         contextlib.suppress(OSError, SttdError),
         places.open("transcripts") as transcripts,
         transcripts.below([STAGING]) as staging,
     ):
         staging.remove_tree(staging_name(config, job.id))
+    if config.output.place == BESIDE:
+        with contextlib.suppress(OSError, SttdError):
+            failure.forget_record(job, places)
 
 
 def tidy(config: Config) -> None:
@@ -69,6 +75,7 @@ def _discard_parts(job: Job, places: Places) -> None:
     private = os.path.join(os.path.dirname(source_path(job, places)), plan.private_name)
     with places.open("archive") as archive, archive.below(folders) as folder:
         folder.discard(copies.part_of(private))
-    with places.open("transcripts") as transcripts, transcripts.below(folders) as folder:
+    staging = os.path.join(places.paths.transcripts, STAGING, plan.staging)
+    with existing_folder(plan, places) as folder:
         for suffix in plan.hashes:
-            folder.discard(copies.part_of(os.path.join(transcripts.path, STAGING, plan.staging, suffix)))
+            folder.discard(copies.part_of(os.path.join(staging, suffix)))

@@ -14,9 +14,8 @@ from sttd.job import Identity, Job
 from sttd.outbox import names
 from sttd.outbox.place import find, folder_below, place
 from sttd.outbox.places import Places
-from sttd.outbox.plan import folder_of
+from sttd.outbox.plan import BESIDE, folder_of
 from sttd.outbox.rights import why_unmovable
-from sttd.outbox.source import require_inbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,8 @@ class PutAside:
 def file_failure(job: Job, config: Config, places: Places) -> PutAside:
     """Move the source of a failed job to `failed/` and write `<name>.error.json` there.
 
-    One that lies outside the inbox (an archived one that was to be done again) stays where it is.
+    One that lies outside the inbox (an archived one that was to be done again) stays where it is, and so does every one
+    with `output.place = "beside"`: then the record alone is there.
 
     Raises:
         Absent: `failed/` is not mounted.
@@ -44,7 +44,8 @@ def file_failure(job: Job, config: Config, places: Places) -> PutAside:
         )  # else a redo's, or one of `sttd transcribe`: not ours to move, nor to write beside
     folders, base = names.split(job.source)
     with places.open("failed") as failed, folder_below(failed, folders) as folder:
-        put = _put_aside(job, places, folder, base)
+        is_library = config.output.place == BESIDE
+        put = PutAside(None) if is_library else _put_aside(job, places, folder, base)
         if put.location != "":
             _write_record(job, config, folder, os.path.basename(put.location or job.source))
         return put
@@ -68,6 +69,15 @@ def _write_record(job: Job, config: Config, folder: Folder, base: str) -> None:
         folder.sync()
     else:
         place(folder, part, folder, name)  # a file of anybody else stays, and the record gets a number
+
+
+def forget_record(job: Job, places: Places) -> None:
+    """Remove the record of a failure whose source never left the inbox: the job has ended well since."""
+    folders, base = names.split(job.source)
+    name = names.fit(base, names.RECORD)
+    with contextlib.suppress(FileNotFoundError), places.open("failed") as failed, failed.below(folders) as folder:
+        if _is_ours(folder, name, job.id):
+            folder.unlink(name)
 
 
 def part_of(job: Job) -> str:
@@ -101,7 +111,7 @@ def _put_aside(job: Job, places: Places, target: Folder, base: str) -> PutAside:
             return PutAside(_moved_before(job, target, base))
     before = _moved_before(job, target, base)
     if not before:
-        require_inbox(os.fspath(places.paths.inbox))
+        places.require_inbox()
     return PutAside(before)
 
 

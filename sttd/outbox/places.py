@@ -23,6 +23,7 @@ from sttd.fs.folder import Folder
 
 MARK = ".sttd.mark"
 MARKED = ("transcripts", "archive", "failed")
+INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
 _WORD = 32  # hexadecimal digits
 
 
@@ -62,6 +63,16 @@ class Places:
     def inbox(self) -> Folder:
         """The inbox, as it is there now."""
         return Folder.open(self.paths.inbox)
+
+    def require_inbox(self) -> None:
+        """Make sure that what is missing in the inbox is really gone.
+
+        Raises:
+            FileNotFoundError: its lock file is missing too: it is unmounted, or another folder.
+        """
+        inbox = os.fspath(self.paths.inbox)
+        if not os.path.lexists(os.path.join(inbox, INBOX_LOCK)):
+            raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
 
     def open(self, name: str) -> Folder:
         """One of `MARKED`, held open, and seen to be the folder that it was.

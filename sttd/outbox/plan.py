@@ -19,6 +19,8 @@ from sttd.job import Job
 from sttd.outbox import names
 from sttd.outbox.places import Places
 
+TRANSCRIPTS, BESIDE = "transcripts", "beside"  # the values of `output.place`
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -35,6 +37,7 @@ class Plan:
     word: str  # in the source's private name
     young: bool  # the source had changed just before it was hashed: a later change may not show in its time
     hashes: dict[str, str]  # by suffix, of the staged results
+    place: str = TRANSCRIPTS  # or BESIDE: where the results appear
 
     @property
     def takes_source(self) -> bool:
@@ -51,6 +54,11 @@ class Plan:
     @property
     def source_name(self) -> str:
         return os.path.basename(self.location or self.name)
+
+    @property
+    def result_name(self) -> str:
+        """The name of the recording that the results are called after."""
+        return names.split(self.source_name if self.place == BESIDE else self.name)[1]
 
     @property
     def private_name(self) -> str:
@@ -74,6 +82,7 @@ class Plan:
             "str | None": (str, type(None)),
         }
         fields = {field.name: kinds[str(field.type)] for field in dataclasses.fields(cls)}
+        value = {"place": TRANSCRIPTS} | value  # an older version knew no other
         if value.keys() != fields.keys() or not all(isinstance(value[name], kind) for name, kind in fields.items()):
             raise SttdError("what was promised about its files cannot be read: they are written again")
         plan = cls(**value)

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -20,7 +21,8 @@ from sttd.fs.folder import Folder
 from sttd.outbox import names
 from sttd.outbox.place import folder_below
 from sttd.outbox.places import Places
-from sttd.outbox.plan import Plan
+from sttd.outbox.plan import BESIDE, Plan
+from sttd.outbox.rights import why_unwritable
 
 STAGING = ".sttd-staging"
 _CHOICE = ".choice"  # in the staging folder: the names that the results get, where they are not the planned ones
@@ -55,7 +57,27 @@ def publish(plan: Plan, places: Places) -> tuple[str, ...]:
         OSError: a disk is full, or no name fits.
     """
     with _opened(plan, places) as results:
-        return results.place()
+        if plan.place != BESIDE:
+            return results.place()
+        _go_beside(results, places)
+        try:
+            return results.place()
+        except PermissionError as error:
+            raise results.refusal(error) from None
+
+
+def _go_beside(results: _Results, places: Places) -> None:
+    """Make sure that the recording is there, and let who may read it read the results.
+
+    The bare folder below a file system that is not mounted gets nothing. Of a recording that was renamed in this moment the
+    results go with it: under its new name it is a job of its own.
+    """
+    seen = results.recording()
+    if seen is None:
+        places.require_inbox()
+        results.take_back()
+        raise Unkept("the recording is not there any more: nothing is written beside it")
+    results.dress(seen)
 
 
 def withdraw(plan: Plan, places: Places) -> None:
@@ -70,14 +92,36 @@ def withdraw(plan: Plan, places: Places) -> None:
 
 @contextlib.contextmanager
 def _opened(plan: Plan, places: Places) -> Iterator[_Results]:
-    folders, base = names.split(plan.name)
     with places.open("transcripts") as transcripts:
         try:
             staging = transcripts.below([STAGING, plan.staging])
         except FileNotFoundError:
             raise Unkept("its staged results are gone: they are written again") from None
-        with staging, folder_below(transcripts, folders) as folder:
-            yield _Results(plan, staging, folder, base)
+        with staging, _folder(plan, places, transcripts) as folder:
+            yield _Results(plan, staging, folder)
+
+
+def _folder(plan: Plan, places: Places, transcripts: Folder) -> Folder:
+    """The folder that the results appear in; below the transcripts it is made where it is missing."""
+    if plan.place != BESIDE:
+        return folder_below(transcripts, names.split(plan.name)[0])
+    try:
+        return plan.source_folder(places)
+    except FileNotFoundError:
+        places.require_inbox()
+        raise Unkept("the folder of the recording is gone: its results are written where it is by now") from None
+
+
+def existing_folder(plan: Plan, places: Places) -> Folder:
+    """The same, and nothing is made.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    if plan.place == BESIDE:
+        return plan.source_folder(places)
+    with places.open("transcripts") as transcripts:
+        return transcripts.below(names.split(plan.name)[0])
 
 
 def free_number(folder: Folder, name: str, language: str, suffixes: Iterable[str], start: int = 1) -> int:
@@ -93,10 +137,10 @@ def free_number(folder: Folder, name: str, language: str, suffixes: Iterable[str
 class _Results:
     """The results of one plan on their way from `staging` to `folder`."""
 
-    def __init__(self, plan: Plan, staging: Folder, folder: Folder, base: str) -> None:
+    def __init__(self, plan: Plan, staging: Folder, folder: Folder) -> None:
         self._plan, self._staging, self._folder = plan, staging, folder
         self._suffixes = sorted(plan.hashes, key=lambda suffix: suffix == "json")
-        self._ways = tuple(names.ways(base))
+        self._ways = tuple(names.ways(plan.result_name))
 
     def place(self) -> tuple[str, ...]:
         """Returns the paths, in the order of their placing."""
@@ -115,6 +159,29 @@ class _Results:
             else:
                 self._folder.sync()
                 return tuple(self._folder.path_of(targets[suffix]) for suffix in self._suffixes)
+
+    def recording(self) -> os.stat_result | None:
+        """The recording as it lies beside them."""
+        return self._folder.file(self._plan.source_name)
+
+    def refusal(self, error: PermissionError) -> PermissionError:
+        """An error that says what to do, where that is known."""
+        why = why_unwritable(self._folder)
+        return error if why is None else PermissionError(error.errno, why, self._folder.path)
+
+    def dress(self, recording: os.stat_result) -> None:
+        """Give the staged results the group of a setgid folder, and to everybody the right to read that the recording gives."""
+        folder = os.fstat(self._folder.handle)
+        for suffix in self._suffixes:
+            with contextlib.suppress(FileNotFoundError):  # it is in place
+                handle = self._staging.open_file(suffix)
+                try:
+                    if folder.st_mode & stat.S_ISGID:
+                        with contextlib.suppress(PermissionError):  # a group that sttd's user is not in
+                            os.fchown(handle, -1, folder.st_gid)
+                    os.fchmod(handle, moves.RESULT_MODE | (recording.st_mode & 0o044))
+                finally:
+                    os.close(handle)
 
     def take_back(self) -> None:
         self._take_back(self._targets(self._read_choice()))

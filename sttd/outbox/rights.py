@@ -1,4 +1,4 @@
-"""Why a source may not be moved out of its folder, in words with a remedy. rename(2) only says EACCES or EPERM."""
+"""Why a file may not be moved out of its folder, or into it, in words with a remedy. rename(2) only says EACCES or EPERM."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ def why_unmovable(folder: Folder, name: str) -> str | None:
         finally:
             os.close(handle)
     return None
+
+
+def why_unwritable(folder: Folder) -> str | None:
+    """What forbids to put a file into a folder of the inbox, and what to do about it; None: nothing does, so that it may pass."""
+    if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.handle, effective_ids=True):
+        return (
+            f"sttd may not write into {folder.path}: give its group to sttd's user and chmod g+w it, or set output.place "
+            'to "transcripts"'
+        )
+    return f"{folder.path} is immutable: chattr -i -a it" if _is_fixed(folder.handle) else None
 
 
 def _is_fixed(handle: int) -> bool:

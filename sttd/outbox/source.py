@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import errno
 import os
 from dataclasses import dataclass
 
@@ -22,8 +21,6 @@ from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
 from sttd.outbox.publish import Unkept, publish
 from sttd.outbox.rights import why_unmovable
-
-INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +188,7 @@ def _filed_before(plan: Plan, places: Places) -> str:
     if archived is not None:
         return archived
     if plan.location is None:
-        require_inbox(os.fspath(places.paths.inbox))
+        places.require_inbox()
     return ""
 
 
@@ -208,16 +205,6 @@ def _archived(plan: Plan, places: Places) -> str | None:
     with _archive_folder(plan, places) as target:
         found = next(find(target, names.split(plan.name)[1], plan.size, plan.mtime_ns), None)
         return None if found is None else target.path_of(found)
-
-
-def require_inbox(inbox: str) -> None:
-    """Make sure that what is missing there is really gone.
-
-    Raises:
-        FileNotFoundError: its lock file is missing too: it is unmounted, or another folder.
-    """
-    if not os.path.lexists(os.path.join(inbox, INBOX_LOCK)):
-        raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
 
 
 def put_back(rel: str, places: Places) -> str | None:

@@ -18,16 +18,15 @@ from sttd.errors import SourceChanged
 from sttd.fs import moves
 from sttd.fs.blame import Blame, blame
 from sttd.fs.digest import digest_of
-from sttd.fs.folder import Folder
+from sttd.fs.folder import Folder, split
 from sttd.fs.regular import NotRegular, open_regular
 from sttd.job import Identity, Job
-from sttd.outbox import names
 from sttd.outbox.formats import CueFormat, Format, formats, write_together
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.meta import Meta
 from sttd.outbox.places import Places
-from sttd.outbox.plan import Plan, open_source
-from sttd.outbox.publish import STAGING, free_number
+from sttd.outbox.plan import BESIDE, TRANSCRIPTS, Plan, open_source
+from sttd.outbox.publish import STAGING, existing_folder, free_number
 from sttd.part import Segment
 from sttd.replacements import Replacements
 
@@ -49,7 +48,6 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
     sha256 = _look_at_source(job, places)
     meta = dataclasses.replace(meta, sha256=sha256)
     name = staging_name(config, job.id)
-    folders, base = names.split(job.source)
     with places.open("transcripts") as transcripts, transcripts.make(STAGING) as staging:
         try:
             hashes = _write(staging, name, config, meta, segments)
@@ -57,8 +55,7 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
             with contextlib.suppress(OSError):
                 staging.remove_tree(name)  # a disk that is full needs its room
             raise
-        number = _free_number(transcripts, folders, base, meta.language, hashes)
-    return Plan(
+    plan = Plan(
         job=job.id,
         name=job.source,
         language=meta.language,
@@ -68,11 +65,13 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         fate=fate(job, config),
         location=job.location or None,
         staging=name,
-        number=number,
+        number=1,
         word=secrets.token_hex(8),
         young=young,
         hashes=hashes,
+        place=place_of(job, config),
     )
+    return dataclasses.replace(plan, number=_free_number(plan, places))
 
 
 def _written(segments: Callable[[], Iterable[Segment]], config: Config) -> Callable[[], Iterable[Segment]]:
@@ -129,13 +128,11 @@ def _write_one(folder: Folder, one: Format, meta: Meta, segments: Callable[[], I
     return moves.write_whole(folder, one.suffix, lambda file: one.write(file, meta, iter(segments())))
 
 
-def _free_number(
-    transcripts: Folder, folders: tuple[str, ...], base: str, language: str, suffixes: Iterable[str]
-) -> int:
+def _free_number(plan: Plan, places: Places) -> int:
     """A first guess: the results' folder may not be there yet, and whoever publishes looks again."""
     try:
-        with transcripts.below(folders) as folder:
-            return free_number(folder, base, language, suffixes)
+        with existing_folder(plan, places) as folder:
+            return free_number(folder, plan.result_name, plan.language, plan.hashes)
     except FileNotFoundError:
         return 1
     except OSError as error:
@@ -152,11 +149,17 @@ def staging_name(config: Config, job: int) -> str:
 
 def fate(job: Job, config: Config) -> str:
     """What becomes of the source: one that was fetched from elsewhere than inbox or failed/ stays where it is."""
-    if job.redo_of is not None:
+    if job.redo_of is not None or config.output.place == BESIDE:
         return "keep"
     if job.location is not None and not Path(job.location).is_relative_to(config.paths.failed):
         return "keep"
     return config.output.source
+
+
+def place_of(job: Job, config: Config) -> str:
+    """Where the results of a job appear: `output.place`, but nothing is written beside what lies outside the inbox."""
+    is_in_inbox = job.location is None or split(os.fspath(config.paths.inbox), job.location) is not None
+    return BESIDE if config.output.place == BESIDE and is_in_inbox else TRANSCRIPTS
 
 
 def stage_copy(job: Job, original: Job, config: Config, places: Places) -> Plan | None:

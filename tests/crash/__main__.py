@@ -23,7 +23,13 @@ from tests.crash.case import COLUMNS, Outcome, Record
 from tests.crash.lane import Lane, why_not
 
 VICTIMS = ("daemon", "worker", "power")
-HEADS = {"one": "one file system", "many": "different file systems", "linked": "no RENAME_NOREPLACE"}
+HEADS = {
+    "one": "one file system",
+    "many": "different file systems",
+    "linked": "no RENAME_NOREPLACE",
+    "beside": "beside the sources",
+    "library": "beside, another disk",
+}
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ from tests.invariants import Expected, Folders
 
 # every window a checkpoint, nothing left to chance; two formats are as good as five, and faster
 SETTINGS = QUICK | {"transcribe.batch_size": "1", "transcribe.temperatures": "0", "output.formats": "txt,json"}
-COLUMNS = ("one", "many", "linked")  # file systems; "linked": one, that knows no RENAME_NOREPLACE
-MOUNTED = ("inbox", "transcripts", "archive", "failed")  # each a file system of its own in "many"
+# file systems; "linked": one, that knows no RENAME_NOREPLACE; "beside": one, and "library": two, with results beside the sources
+COLUMNS = ("one", "many", "linked", "beside", "library")
+MOUNTED = {"many": ("inbox", "transcripts", "archive", "failed"), "library": ("inbox",)}  # file systems of their own
+BESIDE = ("beside", "library")
 _NOT_OURS = ("pwrite64 state/ledger.db", "ftruncate state/ledger.db-shm")  # SQLite's pages: only its fsyncs count
 _PATIENCE = 300.0  # seconds
 
@@ -58,11 +60,13 @@ def make_sources(template: Path, *, small: bool = False) -> None:
 class Scene:
     """A folder that is set up and run again and again."""
 
-    def __init__(self, root: Path, template: Path, log: Path, *, linked: bool = False) -> None:
+    def __init__(self, root: Path, template: Path, log: Path, column: str = "one") -> None:
+        linked = column == "linked"
         self.root, self.template, self.log, self.linked = root, template, log, linked
         self.folders = Folders(root)
         self.expected: dict[str, Expected] = {}
-        sets = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
+        settings = SETTINGS | ({"output.place": "beside"} if column in BESIDE else {})
+        sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         self.command = [sys.executable, "-P", "-m", "sttd", "--root", str(root), *sets, "run", "--drain"]
         self.env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "CRASH_ROOT": str(root)}
 

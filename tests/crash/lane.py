@@ -78,11 +78,11 @@ def main(shared: Path, number: str) -> None:
     scenes = {}
     for column in COLUMNS:
         (disk / column).mkdir()
-        for name in MOUNTED if column == "many" else ():
+        for name in MOUNTED.get(column, ()):
             (disk / column / name).mkdir()
             subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", name, disk / column / name], check=True)
         log = shared / f"log-{number}"
-        scenes[column] = Scene(disk / column, shared / "template", log, linked=column == "linked")
+        scenes[column] = Scene(disk / column, shared / "template", log, column)
     answers = sys.stdout.buffer
     while True:
         try:

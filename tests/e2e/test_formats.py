@@ -100,6 +100,19 @@ def test_formats_and_source_are_as_configured(make_daemon):
     assert len(daemon.jobs()) == 1
 
 
+def test_results_beside_their_recording_and_it_is_not_transcribed_again(make_daemon):
+    """The watch, with what is written into the inbox, comes to rest: a drain ends, and finds nothing new the next time."""
+    daemon = make_daemon({"output.place": "beside", "output.formats": "srt,json"})
+    (daemon.inbox / "Show").mkdir()
+    speech.encode(daemon.inbox / "Show" / "ep1.flac", speech.sample("english"))
+    for _ in range(2):
+        assert daemon.drain() == 0
+        found = sorted(path.name for path in (daemon.inbox / "Show").iterdir())
+        assert found == ["ep1.en.json", "ep1.en.srt", "ep1.flac"]
+        assert len(daemon.jobs()) == 1
+    assert not list(daemon.transcripts.glob("[!.]*"))
+
+
 def test_delete_removes_the_source(make_daemon):
     daemon = make_daemon({"output.source": "delete"})
     speech.encode(daemon.inbox / "english.flac", speech.sample("english"))

@@ -46,6 +46,14 @@ def test_every_regular_file_with_a_suffix_is_found_with_its_size_and_time(tmp_pa
     assert not scan.mounts
 
 
+def test_results_beside_their_recordings_are_neither_jobs_nor_counted(tmp_path):
+    for name in ("a.wav", "a.en.srt", "a.en.SRT", "a.nfo"):
+        make(tmp_path, name)
+    scan = Scan(str(tmp_path), Rules(["wav"], results=["srt", "json"]))
+    assert dict(scan).keys() == {"a.wav"}
+    assert scan.ignored.counts() == {f"{Why.SUFFIX}: .nfo": 1}
+
+
 def test_names_are_bytes_and_come_through_unharmed(tmp_path):
     for name in HOSTILE:
         (tmp_path / os.fsdecode(name)).write_bytes(b"x")

@@ -135,12 +135,14 @@ def problems(
             yield f"{version}: {dict(ended)}, but it was put there {left.times} times and {left}"
     for version, found in ends.items():
         for job in found:
-            yield from of_job(job, versions.get(version), heard)
+            yield from of_job(folders, job, versions.get(version), heard)
     yield from invariants.of_files(folders, jobs)
     yield from (f"a process is left: {each}" for each in invariants.processes(folders.root))
 
 
-def of_job(job: Job, left: Left | None, heard: dict[str, tuple[tuple[float, str], ...]]) -> Iterator[str]:
+def of_job(
+    folders: invariants.Folders, job: Job, left: Left | None, heard: dict[str, tuple[tuple[float, str], ...]]
+) -> Iterator[str]:
     """A job is about a version that there was, and its result is that version's."""
     if job.state is State.VANISHED:
         return
@@ -149,7 +151,7 @@ def of_job(job: Job, left: Left | None, heard: dict[str, tuple[tuple[float, str]
     elif job.state is State.DONE and left.sha256:
         wanted = invariants.Expected(left.sha256, heard[left.base])
         if job.location:
-            yield from invariants.of_result(job, wanted)
+            yield from invariants.of_result(folders, job, wanted)
         elif invariants.segments(job) != wanted.segments:
             yield f"{job.source}: says {invariants.segments(job)}, an undisturbed run {wanted.segments}"
     elif job.state is State.FAILED:

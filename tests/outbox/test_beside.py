@@ -1,0 +1,152 @@
+"""`output.place = "beside"`: results in the folder of their recording, which stays where it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from sttd import outbox
+from sttd.fs.folder import Folder
+from sttd.job import Job, State
+from sttd.outbox.formats import FORMATS
+from tests.outbox.test_outbox import commit, files_in, keep, kill_at, make, other_disk, stage
+
+__all__ = ["other_disk"]
+RESULTS = sorted(f"sub/talk.en.{suffix}" for suffix in FORMATS)
+
+
+def library(root: Path, inbox: Path | None = None, **output: object):
+    """A configuration with results beside the sources, a job, and its source."""
+    config, job, source = make(root)
+    if inbox is not None:  # on another file system
+        shutil.copytree(config.paths.inbox, inbox, dirs_exist_ok=True)
+        source = inbox / job.source
+        config = dataclasses.replace(config, paths=dataclasses.replace(config.paths, inbox=inbox))
+        seen = source.stat()
+        job = Job(1, job.source, seen.st_size, seen.st_mtime_ns, language="en", model="demo", requested_model="demo")
+    return dataclasses.replace(config, output=dataclasses.replace(config.output, place="beside", **output)), job, source
+
+
+def test_results_lie_beside_their_recording_as_a_media_server_wants_them(tmp_path):
+    """Whatever `output.source` says, it stays; who may read it may read the results; a name that is taken gets a number."""
+    config, job, source = library(tmp_path, source="delete")
+    source.chmod(0o644)
+    os.chown(source.parent, -1, os.getgroups()[-1] if os.getgroups() else -1)
+    source.parent.chmod(0o2775)
+    filed = commit(config, job)
+    assert files_in(tmp_path / "inbox") == [*RESULTS, "sub/talk.mp3"]
+    assert (filed.location, filed.changed) == (None, False)
+    for path in map(Path, filed.outputs):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+        assert path.stat().st_gid == source.parent.stat().st_gid
+    assert files_in(tmp_path / "transcripts") == files_in(tmp_path / "archive") == []
+    assert {Path(path).name for path in commit(config, job).outputs} == {f"talk (2).en.{suffix}" for suffix in FORMATS}
+
+
+@pytest.mark.parametrize("is_apart", [False, True], ids=["one disk", "a library on another disk"])
+def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, is_apart):
+    for step in range(1, 1000):
+        root = tmp_path / str(step)
+        root.mkdir()
+        config, job, source = library(root, other_disk / str(step) if is_apart else None)
+        plan = stage(config, job)
+        is_over = kill_at(step, functools.partial(outbox.keep, plan, outbox.Places(config.paths)))
+        outbox.clean(config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
+        keep(config, plan)
+        assert files_in(Path(config.paths.inbox)) == [*RESULTS, "sub/talk.mp3"], step
+        assert not list(Path(config.paths.inbox).rglob(".sttd-*")), step
+        assert json.loads(source.with_name("talk.en.json").read_bytes())["job"] == 1
+        if is_over:
+            return
+    raise AssertionError("it does not end")
+
+
+def test_a_folder_that_sttd_may_not_write_to_is_named_with_the_remedy(tmp_path, monkeypatch):
+    config, job, source = library(tmp_path)
+    plan = stage(config, job)
+    refused = PermissionError(13, "Permission denied", str(source))
+    with monkeypatch.context() as patch:
+        patch.setattr("sttd.fs.moves.move_new", lambda *_: (_ for _ in ()).throw(refused))
+        patch.setattr(os, "access", lambda *_, **__: False)
+        with pytest.raises(PermissionError, match=r"may not write into .*/inbox/sub: .*chmod g\+w it"):
+            keep(config, plan)
+    assert files_in(tmp_path / "inbox") == ["sub/talk.mp3"]
+    assert len(keep(config, plan).outputs) == len(FORMATS)
+
+
+def test_nothing_is_written_where_the_library_is_not_mounted(tmp_path):
+    """Neither where the whole inbox is away nor below a folder of it; what is placed already is found again."""
+    config, job, _source = library(tmp_path)
+    plan = stage(config, job)
+    (tmp_path / "inbox").rename(tmp_path / "away")
+    (tmp_path / "inbox" / "sub").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="the inbox is away"):
+        keep(config, plan)
+    (tmp_path / "inbox" / ".sttd.lock").touch()  # a folder of the inbox is the mount
+    with pytest.raises(outbox.Unkept):
+        keep(config, plan)
+    assert files_in(tmp_path / "inbox") == []
+    shutil.rmtree(tmp_path / "inbox")
+    (tmp_path / "away").rename(tmp_path / "inbox")
+    assert len(keep(config, plan).outputs) == len(FORMATS)
+
+
+def test_results_of_a_recording_that_is_renamed_or_moved_in_this_moment_are_taken_back(tmp_path):
+    config, job, source = library(tmp_path)
+    plan = stage(config, job)
+    outbox.keep(plan, outbox.Places(config.paths))  # and killed before the ledger knew
+    source.rename(source.with_name("S01E01.mp3"))
+    with pytest.raises(outbox.Unkept):
+        keep(config, plan)
+    assert files_in(tmp_path / "inbox") == ["sub/S01E01.mp3"]
+    source.parent.rename(tmp_path / "inbox" / "Show")
+    with pytest.raises(outbox.Unkept):
+        keep(config, plan)
+    assert files_in(tmp_path / "inbox") == ["Show/S01E01.mp3"]
+
+
+def test_a_recording_that_fails_stays_in_the_library_and_its_reason_goes_once_it_is_done(tmp_path):
+    config, job, source = library(tmp_path)
+    put = outbox.file_failure(job.evolve(error="no audio"), config, outbox.Places(config.paths))
+    assert (put.location, source.exists()) == (None, True)
+    assert files_in(tmp_path / "failed") == ["sub/talk.mp3.error.json"]
+    commit(config, job)
+    assert files_in(tmp_path / "failed") == []
+
+
+def test_what_lies_elsewhere_has_its_results_among_the_transcripts(tmp_path):
+    """A redo of what was archived before the configuration changed."""
+    config, job, source = library(tmp_path)
+    archived = tmp_path / "archive" / "talk.mp3"
+    shutil.move(source, archived)
+    filed = commit(config, job.evolve(location=str(archived), redo_of=7))
+    assert all(path.startswith(f"{tmp_path}/transcripts/sub/") for path in filed.outputs)
+    assert archived.exists()
+
+
+def test_a_link_in_the_way_leads_nowhere(tmp_path):
+    config, job, source = library(tmp_path)
+    plan = stage(config, job)
+    elsewhere = tmp_path / "elsewhere"
+    source.parent.rename(elsewhere)
+    source.parent.symlink_to(elsewhere)
+    with pytest.raises(outbox.Unkept):
+        keep(config, plan)
+    assert files_in(elsewhere) == ["talk.mp3"]
+
+
+def test_a_plan_of_an_older_version_is_kept(tmp_path):
+    config, job, _ = make(tmp_path)
+    known = stage(config, job).to_json()
+    del known["place"]
+    plan = outbox.Plan.from_json(known)
+    assert all(path.startswith(f"{tmp_path}/transcripts/") for path in keep(config, plan).outputs)
+    with Folder.open(tmp_path / "transcripts") as folder:
+        assert folder.names()
