@@ -151,6 +151,8 @@ class Chunk:
     model: str  # the one that was used
     spoken: str = ""  # the language decided for the whole part; "": not yet, or each segment has its own
     spoken_probability: float = 0.0
+    # the frames (32 ms) of its window by their level: dB of full scale, how many, and how many were taken for no speech
+    levels: tuple[tuple[int, int, int], ...] = ()
 
 
 def languages(segments: Iterable[Segment]) -> dict[str, float]:

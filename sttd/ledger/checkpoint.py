@@ -240,6 +240,7 @@ def from_json(value: dict[str, Any]) -> Chunk | None:
             Segment(**{**segment, "words": tuple(Word(**word) for word in segment["words"])})
             for segment in value["segments"]
         )
-        return Chunk(**{**value, "segments": segments})
-    except (KeyError, TypeError):
+        levels = tuple((level, frames, skipped) for level, frames, skipped in value.get("levels", ()))
+        return Chunk(**{**value, "segments": segments, "levels": levels})
+    except (KeyError, TypeError, ValueError):
         return None

@@ -11,17 +11,20 @@ from typing import Any
 
 from sttd import __version__
 from sttd.job import Job
+from sttd.outbox import passed_over
+from sttd.outbox.passed_over import PassedOver
 from sttd.part import SAMPLE_RATE, Chunk, languages as languages_of
 from sttd.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """In which languages people spoke."""
+    """In which languages people spoke, and what may have been speech too."""
 
     language: str = "und"  # the one that has most of the time; "und" where nothing was said
     probability: float | None = None
     languages: dict[str, float] = field(default_factory=dict)  # seconds of speech in each, the one that has most first
+    passed_over: float = 0.0  # seconds of sound well above the noise that were taken for no speech
 
     @classmethod
     def of(cls, chunks: Iterable[Chunk]) -> Heard:
@@ -29,17 +32,20 @@ class Heard:
         seconds: defaultdict[str, float] = defaultdict(float)
         chunks_of: defaultdict[str, float] = defaultdict(float)  # seconds of the chunks in which a language has most
         sure: defaultdict[str, float] = defaultdict(float)  # the same, times its probability
+        sound = PassedOver()
         for chunk in chunks:
+            sound.add(chunk.levels)
             length = (chunk.end - chunk.start) / SAMPLE_RATE
             for language, time in languages_of(chunk.segments).items():
                 seconds[language] += time
             chunks_of[chunk.language] += length
             sure[chunk.language] += length * chunk.language_probability
         if not seconds:
-            return cls()
+            return cls(passed_over=sound.seconds)
         ordered = dict(sorted(seconds.items(), key=lambda pair: -pair[1]))
         language = next(iter(ordered))
-        return cls(language, sure[language] / chunks_of[language] if chunks_of[language] else None, ordered)
+        probability = sure[language] / chunks_of[language] if chunks_of[language] else None
+        return cls(language, probability, ordered, sound.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +186,12 @@ class Meta:
 
 
 def warnings_of(job: Job, heard: Heard) -> tuple[str, ...]:
-    """What a person should know of the result of `job`: what its worker found, and that the transcript is empty."""
+    """What a person should know of the result of `job`: what its worker found, what may be missing, that it is empty."""
+    found = (*job.warnings, *passed_over.warnings(heard.passed_over))
     if heard.languages:
-        return job.warnings
+        return found
     length = format_duration(round(job.audio_seconds or 0.0))
-    return (*job.warnings, f"no speech was found in {length} of sound")
+    return (*found, f"no speech was found in {length} of sound")
 
 
 def _iso(seconds: float | None) -> str | None:

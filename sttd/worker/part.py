@@ -21,7 +21,6 @@ from sttd.worker.errors import PartFailed
 from sttd.worker.lanes import Lanes
 from sttd.worker.model import DRIVERS, LoadedModel, is_drivers, is_gpu_memory
 from sttd.worker.prefetch import Prefetch, Stuck
-from sttd.worker.speech.passed_over import PassedOver
 from sttd.worker.speech.windows import Window, lead, windows
 
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
@@ -138,23 +137,22 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()
                 ahead.put(_Ready(stream.duration))
-                end, passed_over = spec.resume_from, PassedOver()
-                cut = _windows(spec, itertools.chain(first, blocks), passed_over)
+                end = spec.resume_from
+                cut = _windows(spec, itertools.chain(first, blocks))
                 ready = decoder.ready(prepare(model.whisper, window) for window in cut)
                 for batch in _batches(ready, lanes.shares()):
                     end = batch[-1].window.end
                     ahead.put(lanes.decode(batch))
-            ahead.put(_Ended(end, (*stream.warnings, *passed_over.warnings)))
+            ahead.put(_Ended(end, tuple(stream.warnings)))
 
 
-def _windows(spec: PartSpec, blocks: Iterator[tuple[int, Any]], passed_over: PassedOver) -> Iterator[Window]:
+def _windows(spec: PartSpec, blocks: Iterator[tuple[int, Any]]) -> Iterator[Window]:
     return windows(
         blocks,
         spec.resume_from,
         spec.next_index,
         spec.options.vad_threshold,
         everything=not spec.options.vad,
-        passed_over=passed_over,
         silence=round(spec.options.vad_silence * SAMPLE_RATE),
     )
 

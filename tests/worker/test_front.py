@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from sttd.outbox.passed_over import FRAME as SECONDS, PassedOver, warnings
 from sttd.part import SAMPLE_RATE
 from sttd.worker.speech.cutting import FRAME
 from sttd.worker.speech.front import LevelledSilero
-from sttd.worker.speech.passed_over import PassedOver
+from sttd.worker.speech.passed_over import levels
 from sttd.worker.speech.windows import windows
 from tests import speech
 
@@ -90,24 +91,25 @@ def test_after_a_reset_a_detector_is_as_new(said):
 def test_much_sound_that_is_taken_for_no_speech_is_told():
     quiet, loud = noise(60, peak=-80), noise(70, peak=-20)
     passed = PassedOver()
-    passed.add(quiet, [])
-    assert passed.warnings == []
-    passed.add(loud, [])
+    passed.add(levels(quiet, []))
+    assert warnings(passed.seconds) == ()
+    passed.add(levels(loud, []))
     assert passed.seconds == pytest.approx(70, abs=1)
-    assert passed.warnings[0].startswith(f"{passed.seconds:.0f} s of sound")
-    assert "transcribe.vad = false" in passed.warnings[0]
+    (told,) = warnings(passed.seconds)
+    assert told.startswith(f"{passed.seconds:.0f} s of sound")
+    assert "transcribe.vad = false" in told
 
 
 def test_speech_rumble_and_noise_are_not_told():
     passed = PassedOver()
-    passed.add(noise(60, peak=-80), [])
-    passed.add(noise(100, peak=-20), [(0, 100 * SAMPLE_RATE)])
-    passed.add(noise(100, 15, 90, -30) + noise(100, peak=-80), [])
-    assert passed.warnings == []
+    passed.add(levels(noise(60, peak=-80), []))
+    passed.add(levels(noise(100, peak=-20), [(0, 100 * SAMPLE_RATE)]))
+    passed.add(levels(noise(100, 15, 90, -30) + noise(100, peak=-80), []))
+    assert warnings(passed.seconds) == ()
     steady = PassedOver()
     for _ in range(3):
-        steady.add(noise(100, peak=-20), [])
-    assert steady.warnings == []
+        steady.add(levels(noise(100, peak=-20), []))
+    assert warnings(steady.seconds) == ()
 
 
 def test_a_hole_in_the_sound_is_no_measure_of_its_noise():
@@ -116,5 +118,9 @@ def test_a_hole_in_the_sound_is_no_measure_of_its_noise():
     passed = PassedOver()
     said, room = (draw.normal(0, 10 ** (level / 20), 100 * FRAME).astype(np.float32) for level in (-20, -58))
     for _ in range(40):
-        passed.add(np.concatenate([said, room, np.zeros(100 * FRAME, np.float32)]), [(0, 100 * FRAME)])
-    assert (passed.seconds, passed.warnings) == (0.0, [])
+        passed.add(levels(np.concatenate([said, room, np.zeros(100 * FRAME, np.float32)]), [(0, 100 * FRAME)]))
+    assert (passed.seconds, warnings(passed.seconds)) == (0.0, ())
+
+
+def test_the_length_of_a_frame_is_the_same_in_the_worker_and_where_results_are_written():
+    assert SECONDS == FRAME / SAMPLE_RATE

@@ -150,6 +150,7 @@ class Decoder:
             model=self._model,
             spoken=spoken.voice.language if spoken else "",
             spoken_probability=spoken.probability if spoken else 0.0,
+            levels=part.window.levels,
         )
 
     def _probability(self, part: _Window, language: str) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from sttd.worker.heap import beside, room
 from sttd.worker.speech.cutting import END_SILENCE, FRAME, Bounds, Cut, Cutter
 from sttd.worker.speech.front import LevelledSilero
-from sttd.worker.speech.passed_over import PassedOver
+from sttd.worker.speech.passed_over import levels
 from sttd.worker.speech.vad import Array, SpeechDetector
 
 LEAD = 125 * FRAME  # samples (4 s) before a window that the detector hears first: 1 s was enough in nine cases of ten
@@ -35,6 +35,7 @@ class Window:
     end: int  # sample after the last
     spans: tuple[tuple[int, int], ...]  # samples of the recording: the pieces with speech, in order
     audio: Array  # the spans joined, float32, 16 kHz, at most 416000 samples; empty where there is only silence
+    levels: tuple[tuple[int, int, int], ...] = ()  # see `Chunk.levels`
 
 
 def lead(start: int) -> int:
@@ -49,7 +50,6 @@ def windows(
     threshold: float,
     *,
     everything: bool = False,
-    passed_over: PassedOver | None = None,
     detector: SpeechDetector | None = None,
     bounds: Bounds = _BOUNDS,
     silence: int = END_SILENCE,
@@ -62,7 +62,6 @@ def windows(
         index: of the first window.
         threshold: the probability above which a frame is speech.
         everything: nothing is left out; what is no speech is where windows are cut.
-        passed_over: is told of each window what was left out of it.
         detector: `LevelledSilero` where none is given.
         bounds: where windows end at the latest.
         silence: samples without speech that end a span.
@@ -74,12 +73,11 @@ def windows(
     stream = _Buffer(blocks, lead(start), start)
     while stream.fill(1):
         cut = _cut(stream, detector, Cutter(threshold, bounds, everything=everything, silence=silence))
-        if passed_over is not None:
-            passed_over.add(stream.samples[: cut.end], cut.spans)
         pieces = [stream.samples[first:last] for first, last in cut.spans]
         spans = tuple((stream.start + first, stream.start + last) for first, last in cut.spans)
         audio = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-        yield Window(index, stream.start, stream.start + cut.end, spans, audio)
+        found = levels(stream.samples[: cut.end], cut.spans)
+        yield Window(index, stream.start, stream.start + cut.end, spans, audio, found)
         stream.move(cut.end)
         index += 1
 
