@@ -68,7 +68,7 @@ def pick(context: Context, passed: set[int]) -> tuple[Queue, Job] | None:
 def submit(context: Context, job: Job, queue: Queue) -> None:
     """One attempt at one job."""
     spec, options = orders.wanted(context, job)
-    checkpoint = orders.checkpoint_of(context, job, options_key(options, spec.name))
+    checkpoint = orders.checkpoint_of(context, job, options_key(options, spec))
     try:
         resume = checkpoint.resume()
     except OSError as error:
@@ -85,7 +85,7 @@ def submit(context: Context, job: Job, queue: Queue) -> None:
             chunks=resume.index,
             progress=resume.sample / 16_000,
             started_at=now,
-            options_key=options_key(options, spec.name),
+            options_key=options_key(options, spec),
             requested_model=spec.name,
             **orders.heard(job, resume),
         )

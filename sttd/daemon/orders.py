@@ -31,7 +31,7 @@ def wanted(context: Context, job: Job) -> tuple[ModelSpec, Options]:
 
 def key_of(context: Context, job: Job) -> str:
     spec, options = wanted(context, job)
-    return options_key(options, spec.name)
+    return options_key(options, spec)
 
 
 def checkpoint_of(context: Context, job: Job, key: str | None = None) -> Checkpoint:

@@ -29,7 +29,7 @@ from sttd.fs.regular import open_regular, set_mode
 from sttd.fs.sync import fsync_folder
 from sttd.job import Job
 from sttd.ledger.seal import is_whole, seal, unseal
-from sttd.part import Chunk, Options, Segment, Word
+from sttd.part import Chunk, ModelSpec, Options, Segment, Word
 
 _VERSION = 1
 # how `to_json` begins a line; that is all of most lines that a resume reads: 48 h with words would take seconds to parse
@@ -48,10 +48,16 @@ class Resume:
     language_probability: float | None = None
 
 
-def options_key(options: Options, model: str) -> str:
-    """What tells apart results that may not be mixed: every option that words depend on, and the model asked for."""
+def options_key(options: Options, model: ModelSpec) -> str:
+    """What tells apart results that may not be mixed: every option that words depend on, and the model asked for.
+
+    The type that a person wants it to compute in is one of these: float32 is set for words that int8 gets wrong. The device
+    is not: a job that a GPU has too little memory for goes on where it was on the CPU, as it does with the fallback.
+    """
     same = dataclasses.replace(options, batch_size=0, cue=None, max_audio=0.0)  # who raises a limit wants to go on
-    words = dataclasses.asdict(same) | {"model": model}
+    words = dataclasses.asdict(same) | {"model": model.name}
+    if model.compute_type != "default":  # no key of older checkpoints has it
+        words |= {"compute_type": model.compute_type}
     return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -175,7 +175,7 @@ def _long_checkpoint(root: Path, hours: int) -> str:
     from sttd.ledger.checkpoint import options_key
 
     config = configfile.load(root=root, sets=[f"{name}={value}" for name, value in daemon.settings.items()])
-    checkpoint = Checkpoint(daemon.state / "work", job, options_key(config.options(), config.model_spec().name))
+    checkpoint = Checkpoint(daemon.state / "work", job, options_key(config.options(), config.model_spec()))
     checkpoint.append([])
     checkpoint.close()
     with checkpoint.path.open("ab") as file:

@@ -12,7 +12,7 @@ from loguru import logger
 from sttd.job import Job
 from sttd.ledger import Checkpoint, Resume, checkpoint as module
 from sttd.ledger.checkpoint import options_key
-from sttd.part import Chunk, CueRoom, Options, Segment, Word
+from sttd.part import Chunk, CueRoom, ModelSpec, Options, Segment, Word
 
 JOB = Job(7, "a.mp3", 1000, 5)
 
@@ -87,12 +87,18 @@ def test_a_checkpoint_of_another_file_or_other_options_counts_for_nothing(checkp
 
 def test_the_size_of_the_batch_does_not_change_what_a_result_belongs_to():
     """A batch that was halved resumes; another language does not."""
-    key = options_key(Options(batch_size=8), "small")
-    assert key == options_key(Options(batch_size=1), "small")
-    assert key == options_key(Options(cue=CueRoom(2, 0, 7.0)), "small")  # the subtitles' limits change no word
-    assert key == options_key(Options(max_audio=60.0), "small")  # raised, for a recording that was longer: it goes on
-    assert key != options_key(Options(language="th"), "small")
-    assert key != options_key(Options(), "base")
+    key = options_key(Options(batch_size=8), ModelSpec("small"))
+    assert key == options_key(Options(batch_size=1), ModelSpec("small"))
+    assert key == options_key(
+        Options(cue=CueRoom(2, 0, 7.0)), ModelSpec("small")
+    )  # the subtitles' limits change no word
+    assert key == options_key(
+        Options(max_audio=60.0), ModelSpec("small")
+    )  # raised, for a recording that was longer: it goes on
+    assert key != options_key(Options(language="th"), ModelSpec("small"))
+    assert key != options_key(Options(), ModelSpec("base"))
+    assert key != options_key(Options(), ModelSpec("small", compute_type="float32"))  # set for the sake of the words
+    assert key == options_key(Options(), ModelSpec("small", device="cpu"))  # a GPU's memory was not enough: it goes on
 
 
 def test_nothing_is_left_after_remove(checkpoint, tmp_path):
