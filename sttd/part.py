@@ -16,26 +16,7 @@ from typing import Any
 SAMPLE_RATE = 16_000  # Hz; Whisper's
 
 
-MOST_LANES = 4
-ENOUGH = 4  # threads of a lane, beyond which more lanes help more
-
-
-def lanes_of(threads: int, most: int = MOST_LANES) -> tuple[int, int]:
-    """How the threads of a worker on a CPU are shared out: lanes (see worker/lanes.py), and the threads of each.
-
-    As many threads as possible are used: all of them but for prime numbers from 5 on, where one is left over at most. Among
-    the ways that use as many, the one with the fewest lanes whose threads still help each other.
-
-    Args:
-        threads: of the worker.
-        most: lanes, at most: as many as windows go through the model together.
-    """
-    ways = [(lanes, threads // lanes) for lanes in range(2, min(most, threads) + 1)]
-    used = max((lanes * each for lanes, each in ways), default=0)
-    full = [(lanes, each) for lanes, each in ways if lanes * each == used]
-    if not full:
-        return 1, max(1, threads)
-    return next((way for way in full if way[1] <= ENOUGH), full[-1])
+MOST_LANES = 4  # batches side by side on a CPU; see lanes.py
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ HEAVY = {"numpy", "av", "faster_whisper", "ctranslate2", "onnxruntime", "hugging
 # what else a part of the project may import of the project, beside itself; a part is a package or a module below sttd
 SHARED = {"config", "errors", "fs", "job", "part", "replacements", "script", "text", "units", ""}
 MAY = {
-    "worker": {"errors", "fs", "part", "script", "units", ""},
+    "worker": {"errors", "fs", "lanes", "part", "script", "units", ""},
     "rules": {"job", "part"},
     "fs": {"errors"},
     "inbox": SHARED | {"host"},
@@ -36,7 +36,8 @@ MAY = {
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
-    "configfile": {"config", "errors", "fs", "part", "units", "", "host"},
+    "configfile": {"config", "errors", "fs", "lanes", "part", "units", "", "host"},
+    "lanes": {"part"},
     "config": {"part", "host", "script"},
     "job": {"part", "errors"},
     "demo": {""},

@@ -64,7 +64,7 @@ def overlaps(paths: Mapping[str, Path], real: Mapping[str, Path]) -> Iterator[Re
 
 def warnings(config: Config) -> Iterator[str]:
     """Each thing that works but is probably not meant."""
-    from sttd.part import lanes_of  # noqa: PLC0415 - commands that only look do without it
+    from sttd.lanes import lanes_of  # noqa: PLC0415 - commands that only look do without it
 
     model, pool, watch = config.model, config.pool, config.watch
     if model.fallback and model.fallback == model.name:

@@ -1,7 +1,7 @@
 """Batches through the model side by side: each in a lane of its own, their chunks handed on in order.
 
 A CPU is filled better by two batches on half of its cores each than by one on all of them: the encoder hardly cares, and
-the decoder gains next to nothing from a second thread (tests/bench/LOG.md has the figures). `part.lanes_of` says how many
+the decoder gains next to nothing from a second thread (tests/bench/LOG.md has the figures). `sttd.lanes` says how many
 lanes there are.
 """
 

@@ -18,7 +18,8 @@ from typing import Any
 import ctranslate2
 from faster_whisper import WhisperModel
 
-from sttd.part import Loaded, ModelSpec, lanes_of
+from sttd.lanes import lanes_of
+from sttd.part import Loaded, ModelSpec
 from sttd.units import spoken_duration
 from sttd.worker.errors import NoModel, one_line
 from sttd.worker.folder import REPAIR, preflight, resolve

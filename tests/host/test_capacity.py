@@ -9,7 +9,8 @@ import pytest
 from sttd.config import Config, Model, Pool
 from sttd.host import capacity
 from sttd.host.capacity import Capacity, cores, gpus, memory
-from sttd.part import MOST_LANES, lanes_of
+from sttd.lanes import lanes_of
+from sttd.part import MOST_LANES
 
 GIB = 2**30
 V1_NONE = "9223372036854771712"
