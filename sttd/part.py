@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 SAMPLE_RATE = 16_000  # Hz; Whisper's
-
-
+TOGETHER = 0  # the channel of a recording that is mixed to one, and of what all channels of another have alike
 MOST_LANES = 4  # batches side by side on a CPU; see lanes.py
 
 
@@ -78,6 +77,15 @@ def asked(options: Options) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """How far a channel has come."""
+
+    sample: int  # where its next window starts
+    language: str | None = None  # decided for the whole channel by an earlier attempt
+    language_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PartSpec:
     """One attempt at one part."""
 
@@ -90,11 +98,14 @@ class PartSpec:
     options: Options
     start: int = 0  # first sample
     end: int | None = None  # sample after the last; None: to the end of the file
-    resume_from: int = 0  # sample where the next window starts; equals `start` at first
+    places: Mapping[int, Place] = field(default_factory=dict)  # by channel; one without a chunk begins at `start`
     next_index: int = 0  # index of the next chunk
-    language: str | None = None  # already decided by an earlier attempt
-    language_probability: float | None = None
     budget: float = float("inf")  # seconds after Started when the worker stops by itself at a batch's end
+
+    @property
+    def resume_from(self) -> int:
+        """The sample from which on something is missing."""
+        return min((place.sample for place in self.places.values()), default=self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +128,13 @@ class Segment:
     language: str
     words: tuple[Word, ...] = ()
     heard: str = ""  # where something else is written for it (`transcribe.replace`)
+    channel: int = TOGETHER  # it was said in, from 1
+    speaker: str = ""  # the name of that channel
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The result of one window, and all that a resume needs. Chunks follow each other without a gap."""
+    """The result of one window, and all that a resume needs. Those of a channel follow each other without a gap."""
 
     index: int
     start: int  # first sample, silence that was skipped before the speech included
@@ -130,10 +143,11 @@ class Chunk:
     language: str  # that of most of its segments' time; "und" where nothing was said
     language_probability: float
     model: str  # the one that was used
-    spoken: str = ""  # the language decided for the whole part; "": not yet, or each segment has its own
+    spoken: str = ""  # the language decided for the whole channel; "": not yet, or each segment has its own
     spoken_probability: float = 0.0
     # the frames (32 ms) of its window by their level: dB of full scale, how many, and how many were taken for no speech
     levels: tuple[tuple[int, int, int], ...] = ()
+    channel: int = TOGETHER
 
 
 def languages(segments: Iterable[Segment]) -> dict[str, float]:
@@ -205,6 +219,7 @@ class Chunks(Message):
     """The chunks of one batch, to be checkpointed together."""
 
     chunks: tuple[Chunk, ...]
+    done: int  # sample up to which nothing is missing in any channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,8 @@ def _is_of_its_beginning(running: Running) -> bool:
     The fallback knows fewer languages than the model that began. The job alone waits for that one.
     """
     spec = running.spec
-    return spec.language is not None and not spec.options.language and not spec.options.languages
+    begun = any(place.language is not None for place in spec.places.values())
+    return begun and not spec.options.language and not spec.options.languages
 
 
 def _decide(context: Context, running: Running, cause: Cause, *, retriable: bool = True) -> Verdict:

@@ -42,9 +42,10 @@ def checkpoint_of(context: Context, job: Job, key: str | None = None) -> Checkpo
 
 def heard(job: Job, resume: Resume) -> dict[str, Any]:
     """The checkpoint may know what the ledger does not: that was made anew, or missed the end of a chunk's writing."""
-    if job.language is not None or resume.language is None:
+    known = next((place for place in resume.places.values() if place.language is not None), None)
+    if job.language is not None or known is None:
         return {}
-    return {"language": resume.language, "language_probability": resume.language_probability}
+    return {"language": known.language, "language_probability": known.language_probability}
 
 
 def part_spec(context: Context, job: Job, spec: ModelSpec, options: Options, resume: Resume) -> PartSpec:
@@ -57,10 +58,8 @@ def part_spec(context: Context, job: Job, spec: ModelSpec, options: Options, res
         mtime_ns=job.mtime_ns,
         model=spec,
         options=options,
-        resume_from=resume.sample,
+        places=resume.places,
         next_index=resume.index,
-        language=resume.language,
-        language_probability=resume.language_probability,
         budget=context.config.pool.job_timeout,
     )
 

@@ -12,7 +12,7 @@ from sttd.daemon.guard import guard
 from sttd.daemon.source import look_again, look_for, start_anew
 from sttd.host.events import Kind, say
 from sttd.job import Job, Overrides, State
-from sttd.part import Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
+from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
 from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
@@ -121,7 +121,7 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     last = event.chunks[-1]
     readable.has_come_further(context, running)
     running.progressed = True
-    running.done = last.end / 16_000
+    running.done = event.done / SAMPLE_RATE
     running.unsaved |= {"chunks": last.index + 1, "progress": running.done}
     spoken = next((chunk for chunk in reversed(event.chunks) if chunk.language != "und"), None)
     if spoken is not None:

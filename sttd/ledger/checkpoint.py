@@ -18,8 +18,8 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,13 +28,14 @@ from loguru import logger
 from sttd.fs.regular import open_regular, set_mode
 from sttd.fs.sync import fsync_folder
 from sttd.job import Job
+from sttd.ledger.merging import by_time
 from sttd.ledger.seal import is_whole, seal, unseal
-from sttd.part import Chunk, ModelSpec, Options, Segment, Word
+from sttd.part import TOGETHER, Chunk, ModelSpec, Options, Place, Segment, Word
 
 _VERSION = 1
 # how `to_json` begins a line; that is all of most lines that a resume reads: 48 h with words would take seconds to parse
-_HEAD = re.compile(rb'\{"index":(\d+),"start":(\d+),"end":(\d+),"segments":\[')
-# in the rest of a line whose chunk has a language for the whole part; text within has its quotes escaped
+_HEAD = re.compile(rb'\{"index":(\d+),(?:"channel":(\d+),)?"start":(\d+),"end":(\d+),"segments":\[')
+# in the rest of a line whose chunk has a language for the whole channel; text within has its quotes escaped
 _SPOKEN = re.compile(rb',"spoken":"[^"]')
 
 
@@ -43,9 +44,12 @@ class Resume:
     """Where the next attempt goes on."""
 
     index: int = 0  # of the next chunk
-    sample: int = 0  # where the next window starts
-    language: str | None = None  # decided for the whole part
-    language_probability: float | None = None
+    places: Mapping[int, Place] = field(default_factory=dict)  # by channel, of those that have chunks
+
+    @property
+    def sample(self) -> int:
+        """From which on something is missing."""
+        return min((place.sample for place in self.places.values()), default=0)
 
 
 def options_key(options: Options, model: ModelSpec) -> str:
@@ -170,14 +174,17 @@ class Checkpoint:
                 logger.error("{} is no checkpoint of sttd, and is set aside as {}", path, aside.name)
 
     def segments(self) -> Iterator[Segment]:
-        """Of all chunks that the job has, as the ledger counts them.
+        """Of all chunks that the job has, as the ledger counts them; those of all channels in the order of their time.
 
         Raises:
             OSError: some cannot be read any more. The next attempt goes on after the last good one.
         """
+        return by_time(self._all_chunks(), self.resume().places)
+
+    def _all_chunks(self) -> Iterator[Chunk]:
         count = 0
         for chunk in self.chunks():
-            yield from chunk.segments
+            yield chunk
             count += 1
         if count < self._expected:
             raise OSError(errno.EIO, f"only {count} of {self._expected} chunks can be read", str(self.path))
@@ -202,20 +209,26 @@ class Checkpoint:
         line = file.readline()
         if not self._matches(line):
             return Resume(), 0
-        resume, size = Resume(), len(line)
+        index, size = 0, len(line)
+        places: dict[int, Place] = {}
         for line in file:
             head = _HEAD.match(line) if is_whole(line) else None
-            if head is None or (int(head[1]), int(head[2])) != (resume.index, resume.sample):
+            if head is None:
                 break
-            language, probability = resume.language, resume.language_probability
+            channel = int(head[2] or TOGETHER)
+            place = places.get(channel, Place(0))
+            if (int(head[1]), int(head[3])) != (index, place.sample):
+                break
+            language, probability = place.language, place.language_probability
             if language is None and _SPOKEN.search(line):
                 chunk = from_json(unseal(line) or {})
                 if chunk is None:
                     break
                 language, probability = chunk.spoken, chunk.spoken_probability
-            resume = Resume(int(head[1]) + 1, int(head[3]), language, probability)
+            places[channel] = Place(int(head[4]), language, probability)
+            index += 1
             size += len(line)
-        return resume, size
+        return Resume(index, places), size
 
     def _matches(self, line: bytes) -> bool:
         found = unseal(line)
@@ -226,17 +239,18 @@ class Checkpoint:
         """The chunks in order, up to the first line that does not count."""
         if not self._matches(file.readline()):
             return
-        index, sample = 0, 0
+        index = 0
+        ends: dict[int, int] = {}
         for line in file:
             chunk = from_json(unseal(line) or {})
-            if chunk is None or chunk.index != index or chunk.start != sample:
+            if chunk is None or chunk.index != index or chunk.start != ends.get(chunk.channel, 0):
                 return
-            index, sample = chunk.index + 1, chunk.end
+            index, ends[chunk.channel] = chunk.index + 1, chunk.end
             yield chunk
 
 
 def to_json(chunk: Chunk) -> dict[str, Any]:
-    return dataclasses.asdict(chunk)
+    return {"index": chunk.index, "channel": chunk.channel} | dataclasses.asdict(chunk)
 
 
 def from_json(value: dict[str, Any]) -> Chunk | None:

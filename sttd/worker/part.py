@@ -12,7 +12,20 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sttd.part import SAMPLE_RATE, Cause, Chunk, Chunks, Done, Event, Failed, Notice, PartSpec, Progress, Started
+from sttd.part import (
+    SAMPLE_RATE,
+    TOGETHER,
+    Cause,
+    Chunk,
+    Chunks,
+    Done,
+    Event,
+    Failed,
+    Notice,
+    PartSpec,
+    Progress,
+    Started,
+)
 from sttd.worker import bounds
 from sttd.worker.audio.opening import open_recording
 from sttd.worker.decoding.decoder import Decoder
@@ -40,6 +53,7 @@ class _Ready:
     """The stream stands at `resume_from`."""
 
     total: float | None  # seconds of the recording
+    ends: dict[int, int]  # sample from which on each channel is to be transcribed
 
 
 @dataclass(frozen=True)
@@ -83,8 +97,9 @@ def _cause(error: Exception) -> Cause:
 
 
 def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> Iterator[Event]:
-    decoder = Decoder(model, spec.options, spec.language, spec.language_probability)
+    decoder = Decoder(model, spec.options, spec.places)
     total: float | None = None
+    ends: dict[int, int] = {}
     told = time.monotonic()
     with (
         Lanes(decoder, model.lanes, spec.options.batch_size) as lanes,
@@ -96,7 +111,7 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
             match thing:
                 case _Wound(done):
                     yield Progress(done=done, total=total, **carried)
-                case _Ready(total):
+                case _Ready(total, ends):
                     yield _started(spec, model, total, carried)
                     for text in decoder.remarks:
                         yield Notice(level="WARNING", text=text, event="options", **carried)
@@ -104,10 +119,12 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
                     yield Done(audio_seconds=samples / SAMPLE_RATE, warnings=warnings, **carried)
                 case batch:
                     chunks = batch.result()
-                    yield Chunks(chunks=chunks, **carried)
+                    ends |= {chunk.channel: chunk.end for chunk in chunks}
+                    done = min(ends.values())
+                    yield Chunks(chunks=chunks, done=done, **carried)
                     if time.monotonic() - told >= _PROGRESS_INTERVAL:
                         told = time.monotonic()
-                        yield Progress(done=chunks[-1].end / SAMPLE_RATE, total=total, **carried)
+                        yield Progress(done=done / SAMPLE_RATE, total=total, **carried)
 
 
 def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: dict[str, Any]) -> Started:
@@ -131,12 +148,13 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
             scarce.enter_context(bounds.memory(bounds.room(spec.size)))
         with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive) as stream:
             # a generator, which must be closed before its stream is
+            starts = {TOGETHER: spec.resume_from}
             begin = lead(spec.resume_from)
             blocks: Any = stream.blocks(begin, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))
             with contextlib.closing(blocks):
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()
-                ahead.put(_Ready(stream.duration))
+                ahead.put(_Ready(stream.duration, starts))
                 end = spec.resume_from
                 cut = _windows(spec, itertools.chain(first, blocks))
                 ready = decoder.ready(prepare(model.whisper, window) for window in cut)

@@ -80,11 +80,11 @@ def test_a_language_that_an_earlier_attempt_found_and_the_fallback_does_not_know
     attempt = oldest(daemon)
     daemon.step(attempt)
     chunk = dataclasses.replace(daemon._chunk(attempt), spoken="yue", spoken_probability=0.9)
-    daemon.message(Chunks(part_id=attempt.spec.part_id, attempt=attempt.spec.attempt, chunks=(chunk,)))
+    daemon.message(Chunks(part_id=attempt.spec.part_id, attempt=attempt.spec.attempt, chunks=(chunk,), done=chunk.end))
     fail(daemon, Cause.TIMEOUT)
     daemon.tick(1.0)
     drop(daemon, "b.wav", "c.wav")
-    assert oldest(daemon).spec.language is not None
+    assert oldest(daemon).spec.places[0].language == "yue"
     fail(daemon, Cause.CONFIGURATION, "the model does not know the language 'yue'", retriable=False)
     daemon.tick(1.0)
     job = daemon.context.ledger.get(1)

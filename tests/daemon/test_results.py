@@ -20,7 +20,7 @@ def test_silence_at_the_end_of_a_batch_takes_no_language_away(tmp_path):
     carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
     said = stations._chunk(attempt)
     silence = Chunk(said.index + 1, said.end, said.end + 16_000, (), "und", 0.0, "demo")
-    stations.message(Chunks(chunks=(said, silence), **carried))
+    stations.message(Chunks(chunks=(said, silence), done=silence.end, **carried))
     stations.message(Done(audio_seconds=2.0, **carried))
     while stations.errands.posted:
         stations.settle()
@@ -42,7 +42,7 @@ def test_sound_that_an_earlier_attempt_took_for_no_speech_is_told_too(tmp_path):
         carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
         said = stations._chunk(attempt)
         heard = dataclasses.replace(said, levels=((-80, 2000, 0), (-20, 1500, 1500)))
-        stations.message(Chunks(chunks=(heard,), **carried))
+        stations.message(Chunks(chunks=(heard,), done=heard.end, **carried))
         attempt.sent += 1
         if not place:
             stations.end(attempt, Cause.TIMEOUT)

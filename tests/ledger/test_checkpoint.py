@@ -12,7 +12,8 @@ from loguru import logger
 from sttd.job import Job
 from sttd.ledger import Checkpoint, Resume, checkpoint as module
 from sttd.ledger.checkpoint import options_key
-from sttd.part import Chunk, CueRoom, ModelSpec, Options, Segment, Word
+from sttd.ledger.merging import by_time
+from sttd.part import Chunk, CueRoom, ModelSpec, Options, Place, Segment, Word
 
 JOB = Job(7, "a.mp3", 1000, 5)
 
@@ -39,7 +40,7 @@ def test_what_was_appended_comes_back(checkpoint, tmp_path):
     checkpoint.append(CHUNKS[2:])
     again = Checkpoint(tmp_path, JOB, "key")
     assert list(again.chunks()) == CHUNKS
-    assert again.resume() == Resume(3, 480_000, "th", 0.9)
+    assert again.resume() == Resume(3, {0: Place(480_000, "th", 0.9)})
 
 
 def test_any_torn_prefix_is_the_chunks_whose_lines_are_whole(checkpoint, tmp_path):
@@ -58,6 +59,54 @@ def test_any_torn_prefix_is_the_chunks_whose_lines_are_whole(checkpoint, tmp_pat
             torn.append(CHUNKS[good:])
             torn.close()
             assert list(Checkpoint(tmp_path, JOB, "key").chunks()) == CHUNKS
+
+
+def said(index: int, channel: int, start: int, end: int, *begins: float, spoken: str = "") -> Chunk:
+    """A chunk of one of several channels; seconds."""
+    segments = tuple(Segment(at, at + 1, f"{channel} at {at:g}", 0, 1, 0, 0, "en", channel=channel) for at in begins)
+    return Chunk(index, start * 16_000, end * 16_000, segments, "en", 0.8, "demo", spoken, 0.9, channel=channel)
+
+
+# channel 1 has to wait for its language, so that channel 2 goes on before it
+CALL = [
+    said(0, 2, 0, 30, 3, 12, spoken="th"), said(1, 2, 30, 55, 31), said(2, 0, 0, 60), said(3, 1, 0, 28, 1, 5, spoken="en"),
+    said(4, 1, 28, 60, 29, 31, 50), said(5, 2, 55, 60, 58),
+]  # fmt: skip
+
+
+def test_each_channel_is_resumed_at_its_own_place_with_its_own_language(checkpoint, tmp_path):
+    checkpoint.append(CALL[:4])
+    resume = Checkpoint(tmp_path, JOB, "key").resume()
+    assert resume.index == 4
+    assert resume.places == {
+        1: Place(28 * 16_000, "en", 0.9), 2: Place(55 * 16_000, "th", 0.9), 0: Place(60 * 16_000),
+    }  # fmt: skip
+    assert resume.sample == 28 * 16_000
+    checkpoint.append(CALL[4:])
+    assert list(Checkpoint(tmp_path, JOB, "key").chunks()) == CALL
+
+
+def test_what_is_said_in_several_channels_comes_in_the_order_of_its_time(checkpoint):
+    checkpoint.append(CALL)
+    checkpoint._expected = len(CALL)
+    assert [each.text for each in checkpoint.segments()] == [
+        "1 at 1", "2 at 3", "1 at 5", "2 at 12", "1 at 29", "1 at 31", "2 at 31", "1 at 50", "2 at 58",
+    ]  # fmt: skip
+
+
+def test_nothing_is_held_back_beyond_the_channel_that_is_least_far():
+    """However long the recording is: what can be given is given before the next chunk is read."""
+    read = []
+    chunks = (read.append(each.index) or each for each in CALL)
+    given = by_time(chunks, [0, 1, 2])
+    assert [next(given).text for _ in range(4)] == ["1 at 1", "2 at 3", "1 at 5", "2 at 12"]
+    assert read == [0, 1, 2, 3]
+
+
+def test_a_chunk_that_does_not_follow_its_own_channel_does_not_count(checkpoint):
+    checkpoint.append([*CALL[:2], said(2, 1, 55, 60)])
+    assert list(checkpoint.chunks()) == CALL[:2]
+    assert checkpoint.resume().index == 2
 
 
 @pytest.mark.parametrize("line", [b"rubbish\n", b"{}\t00000000\n", b"\x00" * 500 + b"\n", b'{"index": 1}\n'])
@@ -148,7 +197,7 @@ def test_a_resume_parses_little_and_reads_once(checkpoint, tmp_path, monkeypatch
     monkeypatch.setattr(module, "unseal", lambda line, real=module.unseal: parsed.append(line) or real(line))
     again = Checkpoint(tmp_path, JOB, "key")
     monkeypatch.setattr(again, "_read", lambda file, real=again._read: reads.append(file) or real(file))
-    assert again.resume() == Resume(500, 500 * 160_000, "th", 0.9)
+    assert again.resume() == Resume(500, {0: Place(500 * 160_000, "th", 0.9)})
     again.append([chunk(500)])
     again.close()
     assert len(reads) == 1

@@ -93,7 +93,8 @@ def pipe() -> int:
 
 def chunk(key, state, value, model):
     end = state.position + SAMPLE_RATE
-    yield Chunks(chunks=(Chunk(state.index, state.position, end, (), "en", 0.9, model.loaded.model),), **key)
+    said = Chunk(state.index, state.position, end, (), "en", 0.9, model.loaded.model)
+    yield Chunks(chunks=(said,), done=end, **key)
     state.index, state.position = state.index + 1, end
 
 
@@ -174,7 +175,9 @@ WORDS = {
     "failed": tell(lambda key, state, value: Failed(cause=Cause[value], error="so it is", retriable=True, **key)),
     "unpicklable": tell(lambda key, state, value: Notice(level="INFO", text=lambda: 0, event="x", **key)),
     "numpy": tell(lambda key, state, value: Notice(level="INFO", text=fractions.Fraction(1, 2), event="x", **key)),
-    "gap": tell(lambda key, state, value: Chunks(chunks=(Chunk(state.index, 5, 9, (), "en", 1.0, "m"),), **key)),
+    "gap": tell(
+        lambda key, state, value: Chunks(chunks=(Chunk(state.index, 5, 9, (), "en", 1.0, "m"),), done=9, **key)
+    ),
     "silent": do(lambda value: None),
     "raise": do(boom),
     "memory": do(no_memory),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sttd.part import ENDS, Cause, Chunks, Done, Failed, ModelSpec, Options, PartSpec, Started
+from sttd.part import ENDS, Cause, Chunks, Done, Failed, ModelSpec, Options, PartSpec, Place, Started
 from sttd.pool.local.child import WORKER
 from tests import speech
 from tests.harness import PATIENCE
@@ -66,7 +66,7 @@ def test_slices_a_kill_and_a_death_give_the_text_of_an_undisturbed_run(rig, reco
     while not ends or not isinstance(ends[-1], Done) or ends[-1].resume_at is not None:
         attempt += 1
         spec = spec_of(recording, "slices.0", attempt=attempt, budget=0.0 if attempt < 4 else float("inf"))
-        told.pool.submit(dataclasses.replace(spec, resume_from=position, next_index=index, language="en"))
+        told.pool.submit(dataclasses.replace(spec, places={0: Place(position, "en")}, next_index=index))
         if attempt in (2, 3):
             pid = told.seen("slices.0", Started, attempt).pid
             if attempt == 2:

@@ -18,7 +18,7 @@ from sttd.pool.wire import MOST, Clean, Decoder, Do, Exit, Stop, WireError, enco
 
 SEGMENT = Segment(0.0, 1.0, "สวัสดี", -0.1, 1.0, 0.0, 0.0, "th", (Word(0.0, 1.0, "สวัสดี", 0.9),))
 MESSAGES = [
-    Chunks(part_id="1.0", attempt=1, chunks=(Chunk(0, 0, 16000, (SEGMENT,), "th", 0.9, "demo"),)),
+    Chunks(part_id="1.0", attempt=1, chunks=(Chunk(0, 0, 16000, (SEGMENT,), "th", 0.9, "demo"),), done=16000),
     Done(part_id="1.0", attempt=1, cause=Cause.SLICE, resume_at=5),
     Do(PartSpec("1.0", 1, "a\udcff\n.flac", 1, 2, ModelSpec("demo"), Options())),
     Stop("1.0", 1, Cause.ASKED),

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from sttd.host.capacity import Capacity
-from sttd.part import Cause, Chunks, Done, Lost, Notice, Options, Started
+from sttd.part import Cause, Chunks, Done, Lost, Notice, Options, Place, Started
 from sttd.pool import PoolFull
 from sttd.pool.wire import Clean
 from tests.harness import PATIENCE
@@ -180,7 +180,7 @@ def test_the_views_tell_what_each_worker_does(rig, tmp_path):
 
 def test_asked_to_stop_it_stops_after_its_batch_where_nothing_is_lost(rig):
     told = rig()
-    told.submit("1.0", "started chunks", resume_from=16000, next_index=1)
+    told.submit("1.0", "started chunks", places={0: Place(16000)}, next_index=1)
     told.seen("1.0", Chunks)
     told.pool.stop("1.0", 1, Cause.MEMORY)
     told.pool.stop("1.0", 9, Cause.ASKED)
@@ -192,7 +192,7 @@ def test_asked_to_stop_it_stops_after_its_batch_where_nothing_is_lost(rig):
 def test_asked_to_stop_before_it_has_begun_it_stops_at_once(rig):
     """While the stream is wound forward there is nothing to lose."""
     told = rig()
-    told.submit("1.0", "wound", resume_from=32000, next_index=2)
+    told.submit("1.0", "wound", places={0: Place(32000)}, next_index=2)
     told.wait(lambda: told.of("1.0"))
     told.pool.stop("1.0", 1, Cause.ASKED)
     assert told.end("1.0") == Done(part_id="1.0", attempt=1, resume_at=32000, cause=Cause.ASKED)

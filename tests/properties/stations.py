@@ -287,7 +287,8 @@ class Stations:
         elif attempt.content is None:
             self._open(attempt, carried)
         elif attempt.sent < CHUNKS:
-            self.message(Chunks(chunks=(self._chunk(attempt),), **carried))
+            chunk = self._chunk(attempt)
+            self.message(Chunks(chunks=(chunk,), done=chunk.end, **carried))
             attempt.sent += 1
         else:
             del self.pool.attempts[attempt.spec.part_id]
@@ -330,5 +331,5 @@ class Stations:
         old = dataclasses.replace(attempt.spec, attempt=attempt.spec.attempt - 1)
         carried: dict[str, Any] = {"part_id": old.part_id, "attempt": old.attempt}
         late = Chunk(attempt.sent, attempt.sent * 16_000, (attempt.sent + 1) * 16_000, (), "und", 0.0, "demo")
-        self.message(Chunks(chunks=(late,), **carried))
+        self.message(Chunks(chunks=(late,), done=late.end, **carried))
         self.message(Done(audio_seconds=1.0, **carried))

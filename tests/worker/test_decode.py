@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from faster_whisper import BatchedInferencePipeline
 
-from sttd.part import Cause, Chunk, CueRoom, ModelSpec, Options
+from sttd.part import TOGETHER, Cause, Chunk, CueRoom, ModelSpec, Options, Place
 from sttd.worker import LoadedModel, PartFailed, load
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import Item, encode, prepare, stack
@@ -31,9 +31,11 @@ def model() -> LoadedModel:
     return load(ModelSpec("demo"), lambda *_: None)
 
 
-def decode(model: LoadedModel, audios: Sequence[np.ndarray], options: Options = SURE, **known) -> tuple[Chunk, ...]:
+def decode(
+    model: LoadedModel, audios: Sequence[np.ndarray], options: Options = SURE, known: Place | None = None
+) -> tuple[Chunk, ...]:
     """The chunks of windows that follow each other, each one span of 30 s."""
-    decoder = Decoder(model, options, **known)
+    decoder = Decoder(model, options, {TOGETHER: known} if known else None)
     windows, size = [], options.batch_size
     for index, audio in enumerate(audios):
         start = index * 30 * RATE
@@ -152,16 +154,16 @@ def test_the_language_is_that_of_the_first_speech_where_it_is_sure_and_stays(mod
 
 def test_a_known_language_is_not_detected_again(model):
     thai = recordings("th", 1)[0].audio
-    chunk = decode(model, [thai], language="en", probability=0.7)[0]
+    chunk = decode(model, [thai], known=Place(0, "en", 0.7))[0]
     assert (chunk.language, chunk.language_probability) == ("en", 0.7)
-    configured = decode(model, [thai], Options(temperatures=(0.0,), language="en"), language="th", probability=0.7)[0]
+    configured = decode(model, [thai], Options(temperatures=(0.0,), language="en"), Place(0, "th", 0.7))[0]
     assert (configured.language, configured.language_probability) == ("en", 1.0)
 
 
 def test_languages_are_told_apart_window_by_window_among_those_allowed(model):
     english, thai = recordings("en", 1)[0], recordings("th", 1)[0]
     options = Options(temperatures=(0.0,), languages=("th", "en"))
-    chunks = decode(model, [english.audio, thai.audio, english.audio], options, language="th", probability=1.0)
+    chunks = decode(model, [english.audio, thai.audio, english.audio], options, Place(0, "th", 1.0))
     assert [chunk.language for chunk in chunks] == ["en", "th", "en"]
     assert text(chunks[0]) == text(chunks[2])
     assert (
@@ -175,7 +177,7 @@ def test_a_translation_is_english_and_does_not_take_its_own_language_for_the_spo
     options = Options(temperatures=(0.0,), task="translate")
     thai = recordings("th", 1)[0].audio
     first = decode(model, [thai], options)[0]
-    assert first == decode(model, [thai], options, language=first.spoken, probability=first.spoken_probability)[0]
+    assert first == decode(model, [thai], options, Place(0, first.spoken, first.spoken_probability))[0]
     assert (first.language, first.language_probability, first.spoken) == ("en", 1.0, "th")
     assert {segment.language for segment in first.segments} == {"en"}
     assert first.language_probability == 1.0  # of English, not that of Thai
@@ -196,7 +198,7 @@ def test_a_recording_is_not_gone_on_with_in_another_language_than_it_was_begun_i
     whisper = types.SimpleNamespace(hf_tokenizer=model.whisper.hf_tokenizer, model=inner)
     voices = Voices(LoadedModel(whisper, model.loaded, 0.0), Options())
     with pytest.raises(PartFailed, match="'yue': an earlier attempt began the recording in it") as caught:
-        Languages(voices, whisper, Options(), "yue", 0.9)
+        Languages(voices, whisper, Options(), {TOGETHER: Place(0, "yue", 0.9)})
     assert caught.value.cause is Cause.CONFIGURATION
 
 
@@ -205,12 +207,12 @@ def test_an_english_only_model_hears_english_and_says_so(model):
         hf_tokenizer=model.whisper.hf_tokenizer, model=types.SimpleNamespace(is_multilingual=False)
     )
     voices = Voices(LoadedModel(whisper, model.loaded, 0.0), Options(language="th"))
-    languages = Languages(voices, whisper, Options(language="th"), None, None)
+    languages = Languages(voices, whisper, Options(language="th"))
     (item,) = languages.divided([Item(0, 0, np.zeros((80, 100), np.float32))])
     assert (item.voice.language, item.probability) == ("en", 1.0)
     assert item.voice.prompt == [item.voice.tokenizer.sot]
     assert "English alone" in languages.remark
-    assert not Languages(voices, whisper, Options(language="en"), None, None).remark
+    assert not Languages(voices, whisper, Options(language="en")).remark
 
 
 def test_only_a_bad_window_is_decoded_again_and_alone(model):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from sttd.part import Chunk, Chunks, ModelSpec, Options, PartSpec
+from sttd.part import TOGETHER, Chunk, Chunks, ModelSpec, Options, PartSpec, Place
 from sttd.worker import LoadedModel, load, run_part
 from sttd.worker.decoding.decoder import Decoder
 from sttd.worker.decoding.items import Item, Prepared, prepare
@@ -64,20 +64,23 @@ def test_a_window_in_which_nobody_seems_to_speak_decides_nothing():
     assert decided(*[JINGLE] * JURY) == Decision("en", pytest.approx(0.95), final=False)
 
 
+SILENT = Window(0, 0, RATE, (), np.zeros(0, np.float32))
+
+
 class Voted(Languages):
     """Languages whose windows have their votes already."""
 
     def __init__(self, known: tuple[str, float] | None) -> None:
         voices = types.SimpleNamespace(get=lambda language: types.SimpleNamespace(language=language))
         whisper = types.SimpleNamespace(model=types.SimpleNamespace(is_multilingual=True))
-        super().__init__(voices, whisper, Options(), *(known or (None, None)))
+        super().__init__(voices, whisper, Options(), {TOGETHER: Place(0, *known)} if known else None)
 
     def _vote(self, window):
         return window, window.encoded
 
 
 def heard(votes: Sequence[Vote | None], known: tuple[str, float] | None = None) -> list[tuple[str, float, bool] | None]:
-    windows = [Prepared(None, None if vote is None else np.zeros((80, 100)), vote) for vote in votes]
+    windows = [Prepared(SILENT, None if vote is None else np.zeros((80, 100)), vote) for vote in votes]
     return [_said(window.spoken) for window in Voted(known).decided(iter(windows))]
 
 
@@ -106,7 +109,7 @@ def test_what_is_decided_of_later_windows_changes_nothing_of_a_guess():
     """They are decided in another thread, while this one waits for its turn, or is decoded: no text may hang on that."""
     votes = [*[JINGLE] * JURY, THAI]
     languages = Voted(None)
-    first, *_ = languages.decided(iter([Prepared(None, np.zeros((80, 100)), vote) for vote in votes]))
+    first, *_ = languages.decided(iter([Prepared(SILENT, np.zeros((80, 100)), vote) for vote in votes]))
     (item,) = languages.divided([Item(0, 0, first.features, first.spoken.voice, first.spoken.probability)])
     assert (item.voice.language, item.probability) == ("en", pytest.approx(0.95))
 
@@ -177,8 +180,8 @@ def window(model: LoadedModel, index: int, audio: np.ndarray) -> Prepared:
     )
 
 
-def transcribed(model: LoadedModel, audios: Sequence[np.ndarray], options: Options, **known) -> list[Chunk]:
-    decoder = Decoder(model, options, **known)
+def transcribed(model: LoadedModel, audios: Sequence[np.ndarray], options: Options) -> list[Chunk]:
+    decoder = Decoder(model, options)
     return list(decoder.decode(list(decoder.ready(window(model, *each) for each in enumerate(audios)))))
 
 
@@ -251,6 +254,39 @@ def test_the_key_changes_nothing_where_one_language_is_spoken(model, language):
     assert [chunk.segments for chunk in decided] == [chunk.segments for chunk in fixed]
 
 
+def test_each_channel_has_its_own_language_and_waits_for_nobody(model):
+    """English on one side and Thai on the other, of which the first window leaves a doubt: each as if it were alone."""
+    thai, english = [spoken("th", seed).audio for seed in (7, 8)], [spoken("en", seed).audio for seed in (7, 8)]
+    size = min(len(thai[0]), len(english[0]))
+    thai[0] = thai[0][:size] + OVER * english[0][:size]
+    windows = {
+        1: [window(model, *each) for each in enumerate(thai)],
+        2: [window(model, *each) for each in enumerate(english)],
+    }
+    order = [
+        dataclasses.replace(prepared, window=dataclasses.replace(prepared.window, channel=channel))
+        for pair in zip(*windows.values(), strict=True)
+        for channel, prepared in enumerate(pair, 1)
+    ]
+    decoder = Decoder(model, SURE)
+    ready = list(decoder.ready(order))
+    assert [(each.window.channel, each.window.index) for each in ready] == [(2, 0), (2, 1), (1, 0), (1, 1)]
+    chunks = decoder.decode(ready)
+    for channel, audios in ((1, thai), (2, english)):
+        mine = [chunk for chunk in chunks if chunk.channel == channel]
+        alone = transcribed(model, audios, SURE)
+        assert [chunk.spoken for chunk in mine] == [chunk.spoken for chunk in alone]
+        assert [[(each.text, each.start) for each in chunk.segments] for chunk in mine] == [
+            [(each.text, each.start) for each in chunk.segments] for chunk in alone
+        ]
+        assert {each.channel for chunk in mine for each in chunk.segments} == {channel}
+    assert [chunk.spoken for chunk in chunks] == ["en", "en", "th", "th"]
+    resumed = Decoder(model, SURE, {1: Place(0, "th", 0.9), 2: Place(0, "en", 0.9)})
+    assert [(each.window.channel, each.spoken.voice.language) for each in resumed.ready(order)] == [
+        (1, "th"), (2, "en"), (1, "th"), (2, "en"),
+    ]  # fmt: skip
+
+
 def test_a_resumed_attempt_writes_what_an_undisturbed_one_writes(model, tmp_path):
     """From each chunk on, with what the checkpoint holds by then."""
     quiet = np.random.default_rng(0).normal(0, 1e-4, 70 * RATE).astype(np.float32)
@@ -263,8 +299,9 @@ def test_a_resumed_attempt_writes_what_an_undisturbed_one_writes(model, tmp_path
     for place in range(1, len(whole)):
         told = next((chunk for chunk in whole[:place] if chunk.spoken), None)
         resumed = dataclasses.replace(
-            order, resume_from=whole[place].start, next_index=place, language=told and told.spoken,
-            language_probability=told and told.spoken_probability,
-        )  # fmt: skip
+            order,
+            places={0: Place(whole[place].start, told and told.spoken, told and told.spoken_probability)},
+            next_index=place,
+        )
         again = [chunk for event in run_part(resumed, model) if isinstance(event, Chunks) for chunk in event.chunks]
         assert again == whole[place:]

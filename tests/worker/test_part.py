@@ -29,6 +29,7 @@ from sttd.part import (
     Notice,
     Options,
     PartSpec,
+    Place,
     Progress,
     Started,
 )
@@ -120,28 +121,26 @@ def test_a_resume_after_any_batch_gives_the_chunks_of_an_undisturbed_run(model, 
         assert len(whole) >= 2
         for cut in range(1, len(whole)):
             before = [chunk for batch in whole[:cut] for chunk in batch]
-            spoken = next((chunk for chunk in before if chunk.segments), None)
+            spoken = next((chunk for chunk in before if chunk.spoken), None)
             again = order(
                 long,
                 options=options,
-                resume_from=before[-1].end,
+                places={0: Place(before[-1].end, spoken and spoken.spoken, spoken and spoken.spoken_probability)},
                 next_index=len(before),
-                language=spoken and spoken.language,
-                language_probability=spoken and spoken.language_probability,
             )
             assert batches(run(again, model)) == whole[cut:]
 
 
 def test_a_resume_at_the_very_end_is_done(model, short):
     end = chunks(run(order(short), model))[-1].end
-    events = run(order(short, resume_from=end, next_index=1), model)
+    events = run(order(short, places={0: Place(end)}, next_index=1), model)
     assert [type(event) for event in events] == [Started, Done]
     assert events[-1].audio_seconds == pytest.approx(end / RATE)
 
 
 def test_winding_forward_is_told_before_the_start(model, long, monkeypatch):
     monkeypatch.setattr("sttd.worker.audio.recording._WIND_INTERVAL", 0.0)
-    events = run(order(long, resume_from=100 * RATE, next_index=3), model)
+    events = run(order(long, places={0: Place(100 * RATE)}, next_index=3), model)
     kinds = [type(event) for event in events]
     wound = [event.done for event in events[: kinds.index(Started)]]
     assert set(kinds[: kinds.index(Started)]) == {Progress}
@@ -152,7 +151,7 @@ def test_winding_forward_is_told_before_the_start(model, long, monkeypatch):
 
 def test_what_lies_outside_of_the_part_is_not_transcribed(model, long, recording):
     end = 60 * RATE
-    made = chunks(run(order(long, start=20 * RATE, resume_from=20 * RATE, end=end), model))
+    made = chunks(run(order(long, start=20 * RATE, end=end), model))
     assert made[0].start == 20 * RATE
     assert made[-1].end == end
     heard = " ".join(segment.text for chunk in made for segment in chunk.segments)
@@ -244,7 +243,7 @@ def test_closing_it_after_a_batch_ends_its_thread_and_closes_the_file(model, lon
 
 def test_closing_it_while_it_winds_forward_ends_its_thread(model, long, monkeypatch):
     monkeypatch.setattr("sttd.worker.audio.recording._WIND_INTERVAL", 0.0)
-    events = run_part(order(long, resume_from=139 * RATE, next_index=4), model)
+    events = run_part(order(long, places={0: Place(139 * RATE)}, next_index=4), model)
     assert isinstance(next(iter(events)), Progress)
     events.close()
     assert not prefetchers()

@@ -135,7 +135,7 @@ class Child:
 
     def _drive(self, part: PartSpec, model: Any, key: dict[str, Any]) -> Event:
         """Send what `run_part` yields, until it ends or is to stop where nothing is lost."""
-        chunks = _Sequence(part)
+        chunks, done = _Sequence(part), part.resume_from
         started: float | None = None
         with contextlib.closing(self._worker.run_part(part, model)) as events:
             for event in events:
@@ -143,6 +143,7 @@ class Child:
                     return event
                 if isinstance(event, Chunks):
                     chunks.check(event)
+                    done = event.done
                 self._send(event)
                 if isinstance(event, Started):
                     started = time.monotonic()
@@ -154,7 +155,7 @@ class Child:
                 if cause is None and isinstance(event, Chunks) and _used_up(started, part.budget):
                     cause = Cause.SLICE
                 if cause is not None:
-                    return Done(resume_at=chunks.end, cause=cause, **key)
+                    return Done(resume_at=done, cause=cause, **key)
         raise RuntimeError("the part ended without saying how")
 
     def _clean(self, chunks: int, key: dict[str, Any]) -> None:
@@ -171,18 +172,18 @@ class Child:
 
 
 class _Sequence:
-    """Chunks follow each other without a gap: what breaks that may not reach the checkpoint."""
+    """The chunks of a channel follow each other without a gap: what breaks that may not reach the checkpoint."""
 
     def __init__(self, part: PartSpec) -> None:
-        self._index, self.end = part.next_index, part.resume_from
+        self._index, self._start = part.next_index, part.start
+        self._ends = {channel: place.sample for channel, place in part.places.items()}
 
     def check(self, event: Chunks) -> None:
         for chunk in event.chunks:
-            if chunk.index != self._index or chunk.start != self.end or chunk.end < chunk.start:
-                raise RuntimeError(
-                    f"chunk {chunk.index} from {chunk.start} does not follow {self._index} at {self.end}"
-                )
-            self._index, self.end = chunk.index + 1, chunk.end
+            end = self._ends.get(chunk.channel, self._start)
+            if chunk.index != self._index or chunk.start != end or chunk.end < chunk.start:
+                raise RuntimeError(f"chunk {chunk.index} from {chunk.start} does not follow {self._index} at {end}")
+            self._index, self._ends[chunk.channel] = chunk.index + 1, chunk.end
 
 
 def _used_up(started: float | None, budget: float) -> bool:

@@ -11,11 +11,11 @@ the narrow version range in pyproject.toml.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sttd.part import Chunk, Options, main_language
+from sttd.part import Chunk, Options, Place, main_language
 from sttd.worker.decoding.generate import Generator, Heard
 from sttd.worker.decoding.items import Item, Prepared, encode, whole
 from sttd.worker.decoding.judge import Piece
@@ -54,21 +54,18 @@ class Decoder:
     Args:
         model: the one that is loaded.
         options: of the job.
-        language: found out by an earlier attempt at the part; None: not known.
-        probability: that of `language`.
+        known: what an earlier attempt at the part has found out of each channel.
 
     Raises:
         PartFailed: the model does not know a language that is asked for.
     """
 
-    def __init__(
-        self, model: LoadedModel, options: Options, language: str | None = None, probability: float | None = None
-    ) -> None:
+    def __init__(self, model: LoadedModel, options: Options, known: Mapping[int, Place] | None = None) -> None:
         self._model = model.loaded.model
         self._whisper = model.whisper
         self._options = options
         voices = Voices(model, options)
-        self._languages = Languages(voices, model.whisper, options, language, probability)
+        self._languages = Languages(voices, model.whisper, options, known)
         # what a person should know about the options
         self.remarks: list[str] = [remark for remark in (voices.remark, self._languages.remark) if remark]
         self._generator = Generator(model.whisper, voices, options)
@@ -135,6 +132,7 @@ class Decoder:
                 timed,
                 part.places,
                 language="en" if translated else found.heard.voice.language,
+                channel=part.window.channel,
                 with_words=self._options.word_timestamps or is_long(found.heard, piece, self._options.cue),
             )
         )
@@ -151,6 +149,7 @@ class Decoder:
             spoken=spoken.voice.language if spoken else "",
             spoken_probability=spoken.probability if spoken else 0.0,
             levels=part.window.levels,
+            channel=part.window.channel,
         )
 
     def _probability(self, part: _Window, language: str) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ctranslate2
 import numpy as np
 
-from sttd.part import Cause, Options
+from sttd.part import Cause, Options, Place
 from sttd.worker.decoding.items import Item, Prepared, outputs
 from sttd.worker.decoding.judge import FRAMES_PER_SECOND, FRAMES_PER_TIMESTAMP, LEVEL
 from sttd.worker.decoding.turns import Turn, sections, turns
@@ -21,11 +21,20 @@ from sttd.worker.errors import PartFailed
 BEGUN = "an earlier attempt began the recording in it, with a model that does; it goes on when that can be loaded again"
 
 
+@dataclass
+class _Held:
+    """Windows of one channel whose language is not decided yet, and what each says of it."""
+
+    windows: list[Prepared] = field(default_factory=list)
+    votes: list[Vote | None] = field(default_factory=list)
+
+
 class Languages:
     """The languages of one part.
 
     One language where it is configured, known from an earlier attempt, or the only one of `options.languages`. Among several of
-    these it is asked section by section. Else it is decided once, by the first windows with speech.
+    these it is asked section by section. Else it is decided once for each channel, by its first windows with speech: the two
+    sides of a call may speak two languages.
 
     Both ways of asking use the encoder's output of the whole window, which is decoded from it afterwards.
 
@@ -34,66 +43,82 @@ class Languages:
     """
 
     def __init__(
-        self, voices: Voices, whisper: Any, options: Options, known: str | None, probability: float | None
+        self, voices: Voices, whisper: Any, options: Options, known: Mapping[int, Place] | None = None
     ) -> None:
         self._voices = voices
         self._whisper = whisper
         self._least_speech = 1 - options.no_speech
         self._among = () if options.language else tuple(dict.fromkeys(options.languages))
-        self._fixed: Spoken | None = None
+        self._fixed: Spoken | None = None  # of all channels
+        self._decided: dict[int, Spoken] = {}  # by channel
         self.remark = ""  # what a person should know about the languages that were asked for
         if not whisper.model.is_multilingual:
             self._fixed = self._spoken("en")
-            if known not in (None, "en") and not options.language and not self._among:
-                raise _unknown(known, BEGUN)  # else the rest of the recording would be English out of nothing
+            begun = {place.language for place in (known or {}).values()} - {None, "en"}
+            if begun and not options.language and not self._among:
+                raise _unknown(begun.pop(), BEGUN)  # else the rest of the recording would be English out of nothing
             if {options.language, *self._among} - {"", "en"}:
                 self.remark = "the model knows English alone; transcribe.language and transcribe.languages are ignored"
         elif options.language:
             self._fixed = self._spoken(options.language)
         elif len(self._among) == 1:
             self._fixed = self._spoken(self._among[0])
-        elif known is not None and not self._among:
-            self._fixed = self._spoken(known, 1.0 if probability is None else probability, remedy=BEGUN)
+        elif not self._among:
+            self._decided = self._remembered(known or {})
         for language in self._among if self._fixed is None else ():
             self._spoken(language)
 
+    def _remembered(self, places: Mapping[int, Place]) -> dict[int, Spoken]:
+        return {
+            channel: self._spoken(place.language, _sure(place), remedy=BEGUN)
+            for channel, place in places.items()
+            if place.language is not None
+        }
+
+    def of(self, channel: int) -> Spoken | None:
+        """The language of a channel, where it has one and that is known."""
+        return self._fixed or self._decided.get(channel)
+
     def decided(self, windows: Iterable[Prepared]) -> Iterator[Prepared]:
-        """The windows with the language of the recording, if it has one; they are held back until it is decided.
+        """The windows with the language of their channel, if it has one; they are held back until it is decided.
 
-        A window that was asked for it brings its encoder's output along.
+        Those of other channels go on meanwhile. A window that was asked for it brings its encoder's output along.
         """
-        held: list[Prepared] = []
-        votes: list[Vote | None] = []
+        waiting: dict[int, _Held] = {}
         for window in windows:
-            if self._fixed is None and not self._among and (held or window.features is not None):
+            channel = window.window.channel
+            held = waiting.setdefault(channel, _Held())
+            spoken = self.of(channel)
+            if spoken is None and not self._among and (held.windows or window.features is not None):
                 asked, vote = self._vote(window)
-                held.append(asked)
-                votes.append(vote)
-                yield from self._release(held, votes, ended=False)
+                held.windows.append(asked)
+                held.votes.append(vote)
+                yield from self._release(channel, held, ended=False)
             else:
-                yield replace(window, spoken=self._fixed)
-        yield from self._release(held, votes, ended=True)
+                yield replace(window, spoken=spoken)
+        for channel, held in waiting.items():
+            yield from self._release(channel, held, ended=True)
 
-    def _release(self, held: list[Prepared], votes: list[Vote | None], *, ended: bool) -> Iterator[Prepared]:
+    def _release(self, channel: int, held: _Held, *, ended: bool) -> Iterator[Prepared]:
         """Those of `held` whose language is known by now."""
-        while held:
-            if votes[0] is None:  # a silent one behind a guess
+        while held.windows:
+            if held.votes[0] is None:  # a silent one behind a guess
                 decision, count = None, 1
             else:
-                decision = decide(votes, ended=ended, least_speech=self._least_speech)
+                decision = decide(held.votes, ended=ended, least_speech=self._least_speech)
                 if decision is None:
                     return
-                count = len(held) if decision.final else 1
-            spoken = self._of(decision)
-            yield from (replace(window, spoken=spoken) for window in held[:count])
-            del held[:count], votes[:count]
+                count = len(held.windows) if decision.final else 1
+            spoken = self._of(channel, decision)
+            yield from (replace(window, spoken=spoken) for window in held.windows[:count])
+            del held.windows[:count], held.votes[:count]
 
-    def _of(self, decision: Decision | None) -> Spoken | None:
+    def _of(self, channel: int, decision: Decision | None) -> Spoken | None:
         if decision is None:
             return None
         spoken = self._spoken(decision.language, decision.probability, final=decision.final)
         if decision.final:
-            self._fixed = spoken
+            self._decided[channel] = spoken
         return spoken
 
     def _vote(self, window: Prepared) -> tuple[Prepared, Vote | None]:
@@ -174,6 +199,10 @@ class Languages:
 
 def _unknown(language: str | None, remedy: str) -> PartFailed:
     return PartFailed(Cause.CONFIGURATION, f"the model does not know the language {language!r}: {remedy}")
+
+
+def _sure(place: Place) -> float:
+    return 1.0 if place.language_probability is None else place.language_probability
 
 
 def _cut(item: Item, turn: Turn) -> Item:

@@ -38,7 +38,7 @@ def is_long(heard: Heard, piece: Piece, room: CueRoom | None) -> bool:
 
 
 def segments(
-    heard: Heard, piece: Piece, timed: Timed, places: Places, *, language: str, with_words: bool
+    heard: Heard, piece: Piece, timed: Timed, places: Places, *, language: str, channel: int, with_words: bool
 ) -> Iterator[Segment]:
     """The segment of a piece; one for each side where it reaches across silence that was cut out.
 
@@ -48,6 +48,7 @@ def segments(
         timed: its time, and that of its words where they were timed.
         places: of the window.
         language: of the text.
+        channel: of the window.
         with_words: the words are wanted.
     """
     offset = heard.item.offset / FRAMES_PER_SECOND
@@ -69,6 +70,7 @@ def segments(
             temperature=heard.temperature,
             language=language,
             words=words if with_words else (),
+            channel=channel,
         )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sttd.part import TOGETHER
 from sttd.worker.heap import beside, room
 from sttd.worker.speech.cutting import END_SILENCE, FRAME, Bounds, Cut, Cutter
 from sttd.worker.speech.front import LevelledSilero
@@ -36,6 +37,7 @@ class Window:
     spans: tuple[tuple[int, int], ...]  # samples of the recording: the pieces with speech, in order
     audio: Array  # the spans joined, float32, 16 kHz, at most 416000 samples; empty where there is only silence
     levels: tuple[tuple[int, int, int], ...] = ()  # see `Chunk.levels`
+    channel: int = TOGETHER
 
 
 def lead(start: int) -> int:
