@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from sttd.config import Config
 from sttd.daemon.context import Context
 from sttd.daemon.source import source_path
 from sttd.job import Job
@@ -17,16 +18,22 @@ LONGEST_SLICE = 3600.0  # seconds, where `pool.job_timeout` is longer or infinit
 
 def wanted(context: Context, job: Job) -> tuple[ModelSpec, Options]:
     """The model and the options of a job: the configured ones, with what a person asked for it alone."""
-    name = job.overrides.model or context.config.model.name
-    spec = context.config.model_spec(name, context.models.reason(name, context.clock()))
+    config = configured(context, job)
+    name = job.overrides.model or config.model.name
+    spec = config.model_spec(name, context.models.reason(name, context.clock()))
     if job.device is not None:
         spec = dataclasses.replace(spec, device=job.device)
-    options = context.config.options()
+    options = config.options()
     if job.overrides.language is not None:
         options = dataclasses.replace(options, language=job.overrides.language, languages=())
     if job.batch_size is not None:
         options = dataclasses.replace(options, batch_size=job.batch_size)
     return spec, options
+
+
+def configured(context: Context, _job: Job) -> Config:
+    """The configuration for a job."""
+    return context.config
 
 
 def key_of(context: Context, job: Job) -> str:

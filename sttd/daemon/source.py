@@ -17,7 +17,7 @@ from sttd.text import printable
 
 def source_path(context: Context, job: Job) -> str:
     """Where the bytes of a job lie."""
-    return job.location or os.path.join(context.config.paths.inbox, job.source)  # noqa: PTH118 - bytes-safe strings
+    return job.location or context.places.path_of(job.source)
 
 
 def start_anew(context: Context, job: Job, *, settled: bool) -> Job:

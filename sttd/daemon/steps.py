@@ -37,6 +37,7 @@ def stage(context: Context, job: Job) -> Step:
     checkpoint = orders.checkpoint_of(context, job)
     plan = job.plan or {}
     wanted, options = plan.get("chunks", 0), plan.get("options")
+    config = orders.configured(context, job)
     now = context.utc()
 
     def work() -> tuple[outbox.Plan, dict[str, Any]] | None:
@@ -46,7 +47,7 @@ def stage(context: Context, job: Job) -> Step:
         known = {"warnings": outbox.warnings_of(job, heard), "language_probability": heard.probability}
         row = job.evolve(**known, language=heard.language)
         meta = outbox.Meta.of(row, finished_at=now, languages=heard.languages, options=options)
-        return outbox.stage(job, meta, checkpoint.segments, context.config, context.places), known
+        return outbox.stage(job, meta, checkpoint.segments, config, context.places), known
 
     def then(row: Job, staged: tuple[outbox.Plan, dict[str, Any]] | None) -> None:
         if staged is None:
@@ -63,9 +64,10 @@ def stage_copy(context: Context, job: Job) -> Step:
     """Make the results of a job out of those of a finished one with the same content."""
     original = context.ledger.find(job.copy_of or 0)
     known = {} if original is None else {name: getattr(original, name) for name in COPIED}
+    config = orders.configured(context, job)
 
     def work() -> outbox.Plan | None:
-        return None if original is None else outbox.stage_copy(job, original, context.config, context.places)
+        return None if original is None else outbox.stage_copy(job, original, config, context.places)
 
     def then(row: Job, plan: outbox.Plan | None) -> None:
         if plan is None:  # the other one's results are gone, or say something else
@@ -132,7 +134,8 @@ def _done(context: Context, row: Job, filed: outbox.Filed) -> None:
     if filed.changed and context.inbox is not None:
         context.inbox.kick()  # what it saw of the file as it is now has just been forgotten
     forget_checkpoint(context, done)
-    work = lambda: outbox.forget(done, context.config, context.places)  # noqa: E731
+    config = orders.configured(context, done)
+    work = lambda: outbox.forget(done, config, context.places)  # noqa: E731
     context.errands.post("removes an empty staging folder", work, _nothing, _nothing)
 
 
@@ -149,8 +152,8 @@ def undo(context: Context, job: Job) -> Step:
         say(Kind.RESULT_TROUBLE, f"job {row.id}: not all of it could be taken back: {printable(str(error))}", row)
         _cancelled(context, row)
 
-    name = f"takes back what was written of {printable(job.source)}"
-    return Step(name, lambda: outbox.undo(job, context.config, context.places), then, failed)
+    name, config = f"takes back what was written of {printable(job.source)}", orders.configured(context, job)
+    return Step(name, lambda: outbox.undo(job, config, context.places), then, failed)
 
 
 def _cancelled(context: Context, row: Job) -> None:
@@ -185,8 +188,8 @@ def put_aside(context: Context, job: Job) -> Step:
     def failed(row: Job, error: OSError | SttdError) -> None:
         _in_vain(context, row, "its source cannot be put aside", error, source)
 
-    name = f"moves {printable(job.source)} to failed/"
-    return Step(name, lambda: outbox.file_failure(job, context.config, context.places), then, failed)
+    name, config = f"moves {printable(job.source)} to failed/", orders.configured(context, job)
+    return Step(name, lambda: outbox.file_failure(job, config, context.places), then, failed)
 
 
 # what goes wrong

@@ -111,7 +111,7 @@ def _put_aside(job: Job, places: Places, target: Folder, base: str) -> PutAside:
             return PutAside(_moved_before(job, target, base))
     before = _moved_before(job, target, base)
     if not before:
-        places.require_inbox()
+        places.require_inbox(job.source)
     return PutAside(before)
 
 

@@ -14,6 +14,7 @@ import os
 import threading
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sttd.config import Paths
@@ -60,12 +61,24 @@ class Places:
             self._told = dict(self._known)
             return dict(self._known)
 
-    def inbox(self) -> Folder:
-        """The inbox, as it is there now."""
-        return Folder.open(self.paths.inbox)
+    def path_of(self, source: str) -> str:
+        """Where a source lies that was not filed away (`Job.source`)."""
+        return os.path.join(self.paths.inbox, source)
 
-    def require_inbox(self) -> None:
-        """Make sure that what is missing in the inbox is really gone.
+    def folder_of(self, source: str) -> Folder:
+        """The folder below its inbox that a source was dropped into, held open; no link below the inbox is followed.
+
+        Raises:
+            FileNotFoundError: it is gone, or somebody put a link in its way.
+        """
+        with Folder.open(self.paths.inbox) as inbox:
+            return inbox.below(source.split("/")[:-1])
+
+    def inboxes(self) -> tuple[Path, ...]:
+        return (self.paths.inbox,)
+
+    def require_inbox(self, _source: str) -> None:
+        """Make sure that a source which is missing in its inbox is really gone.
 
         Raises:
             FileNotFoundError: its lock file is missing too: it is unmounted, or another folder.

@@ -106,9 +106,8 @@ def folder_of(name: str, location: str | None, places: Places) -> Folder:
         FileNotFoundError: it is gone, or somebody put a link in its way.
     """
     if not location:
-        with places.inbox() as inbox:
-            return inbox.below(name.split("/")[:-1])
-    for root in (places.paths.failed, places.paths.archive, places.paths.inbox):
+        return places.folder_of(name)
+    for root in (places.paths.failed, places.paths.archive, *places.inboxes()):
         parts = folder.split(os.fspath(root), location)
         if parts is not None:
             with Folder.open(root) as held:
@@ -133,4 +132,4 @@ def open_source(job: Job, places: Places) -> int:
 
 def source_path(job: Job, places: Places) -> str:
     """Where the bytes of a job lie."""
-    return job.location or os.path.join(places.paths.inbox, job.source)
+    return job.location or places.path_of(job.source)

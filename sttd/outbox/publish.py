@@ -74,7 +74,7 @@ def _go_beside(results: _Results, places: Places) -> None:
     """
     seen = results.recording()
     if seen is None:
-        places.require_inbox()
+        places.require_inbox(results.source)
         results.take_back()
         raise Unkept("the recording is not there any more: nothing is written beside it")
     results.dress(seen)
@@ -108,7 +108,7 @@ def _folder(plan: Plan, places: Places, transcripts: Folder) -> Folder:
     try:
         return plan.source_folder(places)
     except FileNotFoundError:
-        places.require_inbox()
+        places.require_inbox(plan.name)
         raise Unkept("the folder of the recording is gone: its results are written where it is by now") from None
 
 
@@ -141,6 +141,7 @@ class _Results:
         self._plan, self._staging, self._folder = plan, staging, folder
         self._suffixes = sorted(plan.hashes, key=lambda suffix: suffix == "json")
         self._ways = tuple(names.ways(plan.result_name))
+        self.source = plan.name
 
     def place(self) -> tuple[str, ...]:
         """Returns the paths, in the order of their placing."""

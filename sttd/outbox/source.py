@@ -188,7 +188,7 @@ def _filed_before(plan: Plan, places: Places) -> str:
     if archived is not None:
         return archived
     if plan.location is None:
-        places.require_inbox()
+        places.require_inbox(plan.name)
     return ""
 
 
@@ -207,18 +207,18 @@ def _archived(plan: Plan, places: Places) -> str | None:
         return None if found is None else target.path_of(found)
 
 
-def put_back(rel: str, places: Places) -> str | None:
+def put_back(source: str, places: Places) -> str | None:
     """Give a source with a private name its own again, for which no plan does it; returns its path, None: it is gone.
 
     Args:
-        rel: its path below the inbox.
+        source: its path below the inbox.
         places: the folders.
     """
-    *parts, private = rel.split("/")
+    private = os.path.basename(source)
     found = names.of_private(private)
     if found is None:
         return None
-    with contextlib.suppress(FileNotFoundError), places.inbox() as inbox, inbox.below(parts) as folder:
+    with contextlib.suppress(FileNotFoundError), places.folder_of(source) as folder:
         if folder.stat(private) is not None:
             return folder.path_of(_put_back(folder, private, found[1]))
     return None
