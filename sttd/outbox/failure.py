@@ -101,7 +101,7 @@ def _put_aside(job: Job, places: Places, target: Folder, base: str) -> PutAside:
             with contextlib.suppress(PermissionError):  # unreadable; it may have failed for that
                 moves.secure(folder, name, moves.RESULT_MODE)
             try:
-                return PutAside(target.path_of(place(folder, name, target, base)))
+                return PutAside(target.path_of(place(folder, name, target, base, again=True)))
             except PermissionError:
                 reason = why_unmovable(folder, name)
                 if reason is None:

@@ -33,12 +33,20 @@ def _folder_in(above: Folder, name: str) -> Folder:
     return _named(name, above.make, NotADirectoryError)
 
 
-def place(source: Folder, name: str, target: Folder, base: str) -> str:
+def place(source: Folder, name: str, target: Folder, base: str, *, again: bool = False) -> str:
     """Move a file into `target` under the first name made of `base` that is free; returns that name.
 
     A second name, or a copy on another file system, that an earlier try made is the move: only the first name is left to go.
+
+    Args:
+        source: the folder that it is in.
+        name: of the file.
+        target: where it goes.
+        base: the name that is wanted.
+        again: there may have been an earlier try, so that the whole folder is worth reading: the first name may be free
+            since, with a copy of that try under a later one.
     """
-    new = _moved_before(source, name, target, base)
+    new = _moved_before(source, name, target, base, again=again)
     if new is not None:
         moves.drop_first_name(source, name, target)
         target.discard(copies.part_of(source.path_of(name)))
@@ -120,13 +128,13 @@ def _is_taken(folder: Folder, way: str, number: int) -> bool:
         raise
 
 
-def _moved_before(source: Folder, name: str, target: Folder, base: str) -> str | None:
+def _moved_before(source: Folder, name: str, target: Folder, base: str, *, again: bool) -> str | None:
     seen = source.file(name)
     if seen is None:
         return None
     if seen.st_nlink == 1 and source.mount() == target.mount():
         return None
-    if not any(_is_taken(target, way, 1) for way in names.ways(base)):
+    if not again and not any(_is_taken(target, way, 1) for way in names.ways(base)):
         return None  # an earlier try would have taken the first name: a folder of 100,000 files need not be read
     same = find(target, base, seen.st_size, seen.st_mtime_ns)
     return next((new for new in same if moves.is_moved(source, name, target, new)), None)

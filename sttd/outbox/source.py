@@ -73,6 +73,7 @@ def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
             _secure(folder, plan.source_name)
             return Filed(outputs, plan.location)
         target = stack.enter_context(_archive_folder(plan, places)) if plan.fate == "archive" else None
+        again = folder.stat(plan.private_name) is not None  # an earlier try gave it that
         try:
             hold = _take_hold(plan, folder)
         except PermissionError:
@@ -85,7 +86,7 @@ def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
             return Filed(outputs, _filed_before(plan, places))
         if hold is _Hold.CHANGED:
             return Filed(outputs, None, changed=True)
-        return _file_away(plan, folder, target, outputs)
+        return _file_away(plan, folder, target, outputs, again=again)
 
 
 def _archive_folder(plan: Plan, places: Places) -> Folder:
@@ -130,8 +131,8 @@ def give_back(plan: Plan, places: Places) -> bool:
         return _is_same(plan, folder, plan.source_name)
 
 
-def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple[str, ...]) -> Filed:
-    """A source that has its private name goes into `target`; None: it is deleted."""
+def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple[str, ...], *, again: bool) -> Filed:
+    """A source that has its private name goes into `target`; None: it is deleted. `again`: it may be there already."""
     private, name = plan.private_name, plan.source_name
     location = ""
     if target is None:
@@ -140,7 +141,7 @@ def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple
     else:
         moves.secure(folder, private, moves.RESULT_MODE)
         try:
-            new = place(folder, private, target, names.split(plan.name)[1])
+            new = place(folder, private, target, names.split(plan.name)[1], again=again)
         except OSError as error:
             if blame(error) is not Blame.NAME:
                 raise

@@ -133,6 +133,41 @@ def test_clean_removes_the_half_copies_of_a_promise(tmp_path, other):
     assert (tmp_path / "transcripts/.sttd-staging" / plan.staging).exists()
 
 
+@pytest.mark.parametrize("fate", ["archive", "failed"])
+def test_a_kill_between_copy_and_removal_leaves_one_copy_though_the_name_that_was_taken_is_free_by_then(
+    tmp_path, other, monkeypatch, fate
+):
+    """To another file system. It had the name ` (2)`, and somebody then removed the file that had the first one."""
+    config, job, source = make(tmp_path)
+    config = dataclasses.replace(config, paths=dataclasses.replace(config.paths, **{fate: other}))
+    places = outbox.Places(config.paths)
+    (other / "sub").mkdir()
+    taken = other / job.source
+    taken.write_text("somebody's")
+    plan = stage(config, job)
+
+    def act() -> None:
+        if fate == "archive":
+            keep(config, plan)
+        else:
+            outbox.file_failure(job.evolve(state=State.FAILED, cause="error"), config, places)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moves, "drop_first_name", killed)
+        with pytest.raises(KeyboardInterrupt):
+            act()
+    copied = [name for name in os.listdir(other / "sub") if "(2)" in name]
+    assert len(copied) == 1
+    taken.unlink()
+    act()
+    found = [name for name in os.listdir(other / "sub") if not name.endswith(".error.json")]
+    assert found == copied
+    assert not source.exists()
+
+
 def test_folders_have_the_rights_of_the_folder_above(tmp_path):
     """A group's setgid folder hands its mode on as far as the umask lets it, a plain one in spite of the umask."""
     (tmp_path / "group").mkdir()
