@@ -160,7 +160,8 @@ def model_name(model: str | None, room: int) -> str:
     name = printable((model or "").rstrip("/").rpartition("/")[2] or "-")
     if width(name) <= room:
         return name
-    first = next(at for at in range(1, len(name) + 1) if width(name[at:]) < room and may_cut(name, at))
+    begin = max(1, len(name) - 4 * room)  # of a damaged name of 100,000 letters not each beginning is measured
+    first = next(at for at in range(begin, len(name) + 1) if width(name[at:]) < room and may_cut(name, at))
     return f"…{name[first:]}"
 
 
