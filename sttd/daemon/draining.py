@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sttd.daemon.context import Context
 from sttd.daemon.ending import STREAK
+from sttd.daemon.filing import PAGE
 from sttd.daemon.whereabouts import is_away_for_long
 from sttd.job import State
 from sttd.rules.policy import AT_FAULT
@@ -16,21 +17,25 @@ def is_drained(context: Context) -> bool:
 
     While a person has paused the queue, the drain waits: what waits can still end. The log says how to go on.
     """
-    if (
-        context.running
-        or context.trial.under_way
-        or context.checks.under_way
-        or context.errands.under_way
-        or context.upkeep.under_way
-    ):
-        return False
-    now = context.clock()
-    if not all(context.filing.waits(number, now) for number in context.ledger.planned()):
+    errands = (context.checks, context.errands, context.upkeep)
+    if context.running or context.trial.under_way or any(each.under_way for each in errands):
         return False
     if context.inbox is not None and not context.inbox.idle():
-        return is_away_for_long(context)
+        return is_away_for_long(context) and _is_filed(context)
     waiting = context.ledger.counts()[State.QUEUED]
-    return not waiting or _is_held_up(context) or context.ledger.only_waits_for(tuple(AT_FAULT))
+    if waiting and not _is_held_up(context) and not context.ledger.only_waits_for(tuple(AT_FAULT)):
+        return False
+    return _is_filed(context)
+
+
+def _is_filed(context: Context) -> bool:
+    """Whether no job's files can be moved now. Asked last, and only up to the first one whose can: rows with a plan are read."""
+    now, last = context.clock(), 0
+    while page := context.ledger.planned(last, PAGE):
+        if not all(context.filing.waits(number, now) for number in page):
+            return False
+        last = page[-1]
+    return True
 
 
 def _is_held_up(context: Context) -> bool:

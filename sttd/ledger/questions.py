@@ -11,7 +11,7 @@ from typing import Any
 
 from sttd.errors import NoSuchJob
 from sttd.job import Job, State
-from sttd.ledger import facts, tally, thinning
+from sttd.ledger import facts, tally, thinning, walks
 from sttd.ledger.connect import told
 from sttd.ledger.facts import Fact, T
 from sttd.ledger.request import Answer
@@ -24,18 +24,6 @@ _QUEUES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
 }
 # other jobs of a size that have a result with the same options, or come to one now
 _PEERS = "size = ? AND options_key = ? AND id <> ? AND state IN ('done', 'committing', 'running')"
-# a walk over the index jobs_twins from one `copy_of` to the next, however many twins each has. The index is named: SQLite
-# would rather look at each job that waits, for each step
-_NEXT_ORIGINAL = """
-    SELECT min(copy_of) FROM jobs INDEXED BY jobs_twins WHERE copy_of IS NOT NULL AND state = 'queued' AND copy_of >
-"""
-_ORIGINALS = f"""
-    WITH RECURSIVE originals (id) AS (
-        {_NEXT_ORIGINAL} :after
-        UNION ALL SELECT ({_NEXT_ORIGINAL} originals.id) FROM originals WHERE originals.id IS NOT NULL LIMIT :limit
-    )
-    SELECT id FROM originals WHERE id IS NOT NULL
-"""
 _ODD = 100  # damaged rows in one question
 _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
 
@@ -147,8 +135,7 @@ class Questions:
     def originals(self, after: int, limit: int) -> list[int]:
         """The numbers over `after` of jobs that twins wait for, in order."""
         with told(self.path):
-            rows = self._db.execute(_ORIGINALS, {"after": after, "limit": limit})
-            return [number for (number,) in rows]
+            return walks.originals(self._db, after, limit)
 
     def filed(self, after: float, until: float, limit: int) -> list[Job]:
         """Jobs that ended between two times (UTC seconds) and whose source was filed away; the newest of each file."""
@@ -213,10 +200,8 @@ class Questions:
 
     def only_waits_for(self, causes: Sequence[str]) -> bool:
         """Whether every queued job waits because of one of `causes`."""
-        marks = ", ".join("?" * len(causes))
-        query = f"SELECT 1 FROM jobs WHERE state = 'queued' AND (cause IS NULL OR cause NOT IN ({marks})) LIMIT 1"
         with told(self.path):
-            return self._db.execute(query, tuple(map(str, causes))).fetchone() is None
+            return walks.causes(self._db) <= set(map(str, causes))
 
     def counts(self) -> dict[State, int]:
         """How many jobs there are in each state."""

@@ -173,6 +173,10 @@ MIGRATIONS: tuple[str, ...] = (
     UPDATE jobs SET warnings = json_extract(plan, '$.warnings')
         WHERE plan IS NOT NULL AND CASE WHEN json_valid(plan) THEN json_type(plan, '$.warnings') END = 'array';
     """,
+    """
+    -- why queued jobs wait: whether all of them wait for the machine is seen without a look at each
+    CREATE INDEX jobs_by_cause ON jobs (cause) WHERE state = 'queued';
+    """,
 )
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from sttd.daemon import dispatch, filing
+from sttd.daemon.draining import is_drained
 from sttd.job import Identity, State
+from sttd.part import Cause
 from tests.daemon.test_twins import counted, steps_of_sqlite
 
 MANY = 2000
@@ -66,3 +68,29 @@ def test_each_row_has_its_turn_and_what_is_due_again_has_it_at_once(stations):
     assert due in context.filing
     assert context.filing.may_begin(gone, context.clock())
     assert not context.troubles.jobs()  # nothing is to be done for it any more
+
+
+def test_whether_a_drain_is_over_costs_the_same_however_many_jobs_wait(stations):
+    """It is asked in each round: every row that waits for the machine was read, and every row with a plan."""
+    context, _ = stations
+    ledger = context.ledger
+
+    def waiting(count: int) -> None:
+        with ledger.transaction():
+            for number in range(count):
+                ledger.add(f"{number}.mp3", Identity(number, 1), 1.0, not_before=9e9, cause=Cause.MACHINE)
+
+    waiting(MANY)
+    assert is_drained(context)
+    crashed = ledger.add("last.mp3", Identity(1, 1), 2.0, not_before=9e9, cause=Cause.CRASH)
+    failed(context, MANY)
+    assert not is_drained(context)
+    few = steps_of_sqlite(ledger, lambda: is_drained(context))
+    assert few < MANY / 10
+    waiting(4 * MANY)
+    failed(context, MANY)
+    assert steps_of_sqlite(ledger, lambda: is_drained(context)) <= few + 200
+    ledger.update(crashed, cause=None)
+    assert not is_drained(context)
+    ledger.update(ledger.get(crashed.id), cause=Cause.UNREADABLE)
+    assert is_drained(context)
