@@ -20,7 +20,7 @@ from sttd.fs.patience import answers
 from sttd.job import Job, State
 from sttd.ledger import moved
 from sttd.ledger.facts import DAEMON
-from sttd.ledger.request import Ask, Request, checked
+from sttd.ledger.request import MOST_FIRST, Ask, Request, checked
 from sttd.text import printable, sentence
 
 if TYPE_CHECKING:
@@ -74,8 +74,13 @@ def cancel(numbers: tuple[int, ...]) -> int:
 @shared
 def next_(numbers: tuple[int, ...]) -> int:
     """Put waiting jobs before all others, in the order in which they are named. What runs goes on."""
+    wanted = list(dict.fromkeys(numbers))
+    if len(wanted) > MOST_FIRST:
+        raise UsageError(
+            f"{len(wanted)} jobs are named, and {MOST_FIRST} can be before all others: name the first of them"
+        )
     # each request puts its job before those of earlier ones
-    return _each(list(dict.fromkeys(numbers))[::-1], Ask.NEXT, lambda job, _: refuse_next(job), "will be the next")
+    return _each(wanted[::-1], Ask.NEXT, lambda job, _: refuse_next(job), "will be the next")
 
 
 @click.command(short_help="Transcribe finished jobs once more.")

@@ -10,18 +10,24 @@ from collections.abc import Collection
 from sttd.daemon.context import Context
 from sttd.job import Job, State
 from sttd.ledger.facts import FIRST
+from sttd.ledger.request import MOST_FIRST
 from sttd.rules.fairness import Queue
 
 _OPEN = (State.QUEUED, State.RUNNING)
-MOST = 20  # numbers that are kept: each is looked up whenever a job may start
 
 
-def put(context: Context, job: Job) -> None:
-    """Before all others, also those that were put first before. It stays there until it has ended."""
+def put(context: Context, job: Job) -> tuple[int, ...]:
+    """Before all others, also those that were put first before. It stays there until it has ended.
+
+    Returns:
+        The jobs for which there is no room any more: those that were put first before all others.
+    """
     ledger = context.ledger
     others = [number for number in ledger.fact(FIRST) if number != job.id]
     waiting = [number for number in others if (other := ledger.find(number)) and other.state in _OPEN]
-    ledger.set_fact(FIRST, (job.id, *waiting)[:MOST])
+    kept = (job.id, *waiting)
+    ledger.set_fact(FIRST, kept[:MOST_FIRST])
+    return kept[MOST_FIRST:]
 
 
 def pick(context: Context, passed: Collection[int]) -> tuple[Queue, Job] | None:

@@ -21,6 +21,7 @@ from sttd.hub.names import require_name
 from sttd.job import Job, Overrides, State
 from sttd.ledger import Answer, Ask, Request, moved
 from sttd.ledger.facts import PAUSED
+from sttd.ledger.request import MOST_FIRST
 from sttd.ledger.spool import Left, Unfit
 from sttd.part import Cause
 from sttd.text import printable
@@ -239,10 +240,12 @@ def put_first(context: Context, job: Job) -> str:
         raise Refused(f"job {job.id} gets the result of job {job.copy_of}, which is the one to put first")
     if job.cause in AFTER_FAULTS and job.not_before > context.utc():
         job = context.ledger.update(job, not_before=0.0)
-    first.put(context, job)
-    say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} comes before all others", job)
+    left = "".join(
+        f"; job {each} is no longer before the others: {MOST_FIRST} can be" for each in first.put(context, job)
+    )
+    say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} comes before all others{left}", job)
     later = ", not before its file has settled or can be read" if job.not_before > context.utc() else ""
-    return f"{_named(job)} is the next{later}"
+    return f"{_named(job)} is the next{later}{left}"
 
 
 def _named(job: Job) -> str:

@@ -12,6 +12,8 @@ from sttd.text import printable
 
 LONGEST = 1024  # characters of a name
 
+MOST_FIRST = 20  # jobs that can be before all others: each is looked up whenever a job may start
+
 
 class Ask(enum.StrEnum):
     """The kinds of requests."""

@@ -101,6 +101,15 @@ def test_several_jobs_are_asked_for_at_once(sttd, ledger, asked, command, state,
     assert asked() == [Request(kind, number) for number in order]
 
 
+def test_more_jobs_than_can_be_before_all_others_are_refused_at_the_door(sttd, ledger, asked):
+    """Those behind the twentieth were dropped without a word."""
+    numbers = [str(ledger.add(f"{number}.mp3", SOUND, 1.0).id) for number in range(21)]
+    outcome = sttd("next", *numbers)
+    assert outcome.code == 2
+    assert "21 jobs are named, and 20 can be before all others" in outcome.err
+    assert asked() == []
+
+
 def test_only_what_waits_for_a_worker_can_be_the_next(sttd, ledger, asked):
     running = ledger.add("r.mp3", SOUND, 1.0, state=State.RUNNING).id
     twin = ledger.add("t.mp3", SOUND, 1.0, copy_of=running).id

@@ -13,6 +13,7 @@ import pytest
 from sttd.daemon import requests
 from sttd.job import Identity, State
 from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, facts, schema, spool
+from sttd.ledger.request import MOST_FIRST
 from sttd.ledger.spool import leave
 from sttd.part import Cause
 from tests.properties.stations import Stations
@@ -281,6 +282,18 @@ def test_the_next_job_is_the_one_that_a_person_wants(stations):
             stations.end(attempt, Cause.BAD_FILE)
     assert started[:3] == [7, 8, 5]
     assert set(started) == {job.id for job in jobs}
+
+
+def test_a_job_that_loses_its_place_before_all_others_is_named(stations):
+    """The twenty-first was put first, and the oldest wish was dropped without a word."""
+    ledger = stations.context.ledger
+    ledger.set_fact(facts.PAUSED, value=True)
+    jobs = [ledger.add(f"{number}.mp3", Identity(number, 1), 1.0).id for number in range(MOST_FIRST + 1)]
+    names = [stations.ask("next", number) for number in jobs]
+    stations.tick(1.0)
+    told = [ledger.answer(name).text for name in names]
+    assert not [text for text in told[:-1] if "no longer" in text]
+    assert told[-1].endswith(f"is the next; job {jobs[0]} is no longer before the others: {MOST_FIRST} can be")
 
 
 def test_a_job_that_does_not_wait_for_a_worker_is_not_put_first(stations):
