@@ -47,7 +47,9 @@ class Timeline:
         if stepped_back and -OVERLAP <= drift < -LATE and stamp - JITTER > self._since:
             return drift
         if drift > self.max_gap or (stepped_back and drift < -LATE):
-            self._ignore(at)
+            begins_again = stepped_back and abs(stamp) <= JITTER  # chained Ogg, files put one after another
+            if not begins_again:
+                self._ignore(at)
             self._shift, self._since = stamp - at, stamp
         return 0.0
 
