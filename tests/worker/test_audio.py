@@ -405,7 +405,7 @@ def test_sound_that_was_there_before_is_dropped():
 
 @pytest.mark.parametrize(("first", "broken"), [(0.0, 0), (0.5, 1)], ids=["as in a chained file", "anywhere else"])
 def test_a_clock_that_begins_again_drops_nothing(first, broken):
-    found, timeline = run([0.02 * i for i in range(100)] + [first + 0.02 * i for i in range(100)])
+    found, timeline = run([0.02 * i for i in range(500)] + [first + 0.02 * i for i in range(500)])
     assert (set(found), timeline.broken) == ({0.0}, broken)
 
 
