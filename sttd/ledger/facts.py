@@ -57,8 +57,14 @@ def _flag(value: Any) -> bool:
 
 
 def _whole(value: Any) -> int:
-    _require(isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST)
+    """No matter how large: inode numbers have 64 bits without a sign."""
+    _require(isinstance(value, int) and not isinstance(value, bool) and value >= 0)
     return int(value)
+
+
+def _job(value: Any) -> int:
+    _require(_whole(value) < _LARGEST)
+    return _whole(value)
 
 
 def _number(value: Any) -> float:
@@ -84,6 +90,11 @@ def _list_of(each: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
     return read
 
 
+def _numbers(value: Any) -> list[int]:
+    """As they were stored: they are compared with what is seen."""
+    return list(_list_of(_whole)(value))
+
+
 def _dict_of(each: Callable[[Any], T]) -> Callable[[Any], dict[str, T]]:
     return lambda value: {name: each(one) for name, one in value.items()}
 
@@ -104,7 +115,7 @@ def _daemon(value: Any) -> dict[str, Any]:
 
 
 PAUSED = Fact[bool]("paused", _flag, False, False, "the queue is not paused", lasts=True)
-FIRST = Fact[tuple[int, ...]]("first", _list_of(_whole), (), (), "no job comes before the others")
+FIRST = Fact[tuple[int, ...]]("first", _list_of(_job), (), (), "no job comes before the others")
 IGNORED = Fact[dict[str, int]]("ignored", _dict_of(_whole), {}, {}, "what the inbox leaves alone is counted again")
 DAEMON = Fact[dict[str, Any]]("daemon", _daemon, {}, {}, "the next start of the daemon writes it again")
 # UTC seconds of the end of the last job whose source was looked at again, by age (see daemon/lookback.py)
@@ -112,7 +123,7 @@ LOOKED_BACK = Fact[tuple[float, ...] | None](
     "looked back", _list_of(_number), None, (), "what was filed away in the last days is looked at again"
 )
 PLACES = Fact[dict[str, dict[str, Any]]](  # see outbox/places.py
-    "places", _dict_of(_with(path=_path, word=_text, numbers=_list_of(_whole))), {}, {},
+    "places", _dict_of(_with(path=_path, word=_text, numbers=_numbers)), {}, {},
     "transcripts/, archive/ and failed/ are taken as they are there now",
 )  # fmt: skip
 # UTC seconds since when the manifest has had names of forgotten jobs; 0: not known, since long ago

@@ -164,6 +164,17 @@ def test_a_damaged_fact_ends_neither_a_round_nor_a_start_nor_a_command_and_is_lo
     daemon.context.ledger.close()
 
 
+def test_numbers_of_an_inode_as_large_as_they_can_be_are_no_damage(stations):
+    ledger = stations[0].ledger
+    numbers = [2**64 - 1, 2**64 - 1]
+    place = {"archive": {"path": "/a", "word": "0" * 32, "numbers": numbers}}
+    folder = {"path": "/i", "mark": "m", "device": numbers[0], "inode": numbers[1]}
+    ledger.set_fact(facts.PLACES, place)
+    ledger.set_fact(facts.INBOX_FOLDER, folder)
+    assert (ledger.fact(facts.PLACES), ledger.fact(facts.INBOX_FOLDER)) == (place, folder)
+    assert not ledger.mended_facts
+
+
 @pytest.mark.parametrize("value", ["odd", b"\xff", -3, 1.5])
 def test_damaged_counts_of_jobs_are_counted_anew(stations, value):
     context, _ = stations

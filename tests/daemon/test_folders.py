@@ -14,7 +14,10 @@ from sttd.configfile import load
 from sttd.daemon import folders
 from sttd.errors import NotConfigured, SttdError
 from sttd.fs.patience import answers
+from sttd.job import State
+from sttd.outbox.places import MARK
 from tests.harness import PATIENCE
+from tests.properties.stations import Stations
 
 
 @pytest.fixture
@@ -76,3 +79,19 @@ def test_a_folder_that_cannot_be_made_is_a_mistake_in_the_configuration(config, 
     config.paths.root.joinpath(name).touch()
     with pytest.raises(NotConfigured, match=f"{name}: .*cannot be created.*set another folder"):
         folders.make(config)
+
+
+def test_a_mark_that_a_mirror_removed_while_no_daemon_ran_is_written_again(tmp_path):
+    """The folder is known by its numbers, as the ledger has them from the run before."""
+    daemon = Stations(tmp_path, "archive")
+    (daemon.config.paths.inbox / "a.wav").write_text("a")
+    for _ in range(4):
+        daemon.go_on()
+    (tmp_path / "archive" / MARK).unlink()
+    daemon.crash(halfway=False)
+    (daemon.config.paths.inbox / "b.wav").write_text("bb")
+    for _ in range(4):
+        daemon.go_on()
+    assert {job.state for job in daemon.context.ledger.jobs()} == {State.DONE}
+    assert (tmp_path / "archive" / MARK).exists()
+    daemon.context.ledger.close()
