@@ -273,3 +273,17 @@ def test_no_speech_is_lost_where_a_window_begins(detector, level):
         inside[first:last] = True
     lost = np.repeat(heard, FRAME) & ~inside[: frames.size]
     assert np.count_nonzero(lost) == 0, f"{np.count_nonzero(lost) / SAMPLE_RATE:.2f} s"
+
+
+def test_no_speech_is_lost_where_a_recording_begins():
+    """People press the button while they talk. Compared with a detector that heard what came before."""
+    audio = speech.compose(seconds=60, pauses=(0.05, 0.4), seed=1, noise=1e-5).audio * np.float32(10 ** (-24 / 20))
+    frames = audio[: len(audio) // FRAME * FRAME].reshape(-1, FRAME)
+    heard = LevelledSilero().probabilities(frames) >= 0.5
+    lost = 0
+    for first in range(LEAD, len(audio) - LEAD, 4 * SAMPLE_RATE // FRAME * FRAME):
+        inside = np.zeros(LEAD, bool)
+        for begin, end in (span for window in cut(audio[first : first + LEAD], detector=None) for span in window.spans):
+            inside[begin:end] = True
+        lost += np.count_nonzero(np.repeat(heard, FRAME)[first : first + LEAD] & ~inside)
+    assert lost == 0, f"{lost / SAMPLE_RATE:.2f} s"

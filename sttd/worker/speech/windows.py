@@ -2,7 +2,7 @@
 
 Each window is cut by a fresh `Cutter` from the probabilities of a fresh detector. A fresh detector is deaf: in quiet
 speech it needs up to 1.9 s until it believes its ears. So it hears the 4 s before the window first, and what it says of
-them is forgotten. A window thus depends on its own samples and those 4 s alone: a resume at any window's end, which reads
+them is forgotten. At the beginning of a recording, where nothing comes before, it hears the first 4 s twice. A window thus depends on its own samples and those 4 s alone: a resume at any window's end, which reads
 them again, cuts as an undisturbed run. Frames are counted from the window's start, for the same reason. What was heard
 behind a cut is heard again for the next window; the rules keep that short (0.4 s in silence; else the beginning of
 the span that did not fit any more).
@@ -86,8 +86,9 @@ def windows(
 
 def _cut(stream: _Buffer, detector: SpeechDetector, cutter: Cutter) -> Cut:
     detector.reset()
-    if len(stream.before):
-        detector.probabilities(stream.before.reshape(-1, FRAME))
+    before = stream.before if stream.start else stream.beginning()
+    if len(before):
+        detector.probabilities(before.reshape(-1, FRAME))
     heard = 0  # samples
     while stream.fill(heard + 1):
         stream.fill(heard + _GROUP * FRAME)
@@ -116,6 +117,11 @@ class _Buffer:
         """The lead: whole frames, the last of which ends where the window begins."""
         here = self.start - self._first
         return self._held[here % FRAME : here]
+
+    def beginning(self) -> Array:
+        """As much of the window's beginning as a lead has, in whole frames."""
+        self.fill(LEAD)
+        return self.samples[: min(LEAD, len(self.samples)) // FRAME * FRAME]
 
     @property
     def samples(self) -> Array:
