@@ -106,6 +106,7 @@ class Job:
     copy_of: int | None = None  # the finished job whose result this one shares, or the twin that it waits for
     no_copy: bool = False  # copying the result of an equal job was tried in vain: it is transcribed itself
     outputs: tuple[str, ...] = ()  # absolute paths
+    hashes: tuple[str, ...] = ()  # SHA-256 of each of `outputs` as sttd wrote it; none: an older version did
     warnings: tuple[str, ...] = ()  # what a person should know of its result, one sentence each
     plan: dict[str, Any] | None = None  # what is to be done with its files next; see daemon/filing.py
 

@@ -16,6 +16,7 @@ from typing import Any
 from sttd.config import Config
 from sttd.daemon.errands import Errands, Operation
 from sttd.daemon.faults import Faults
+from sttd.daemon.looked import Looked
 from sttd.daemon.model_holds import ModelHolds
 from sttd.daemon.taken import Taken
 from sttd.daemon.tries import Tries
@@ -90,6 +91,7 @@ class Context:
     checking: Tries = field(default_factory=Tries)  # of jobs whose content is being hashed
     taken: Taken = field(default_factory=Taken)
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    looked: Looked = field(default_factory=Looked)
     unreadable: Unreadable = field(default_factory=Unreadable)
     followed: int = 0  # number of the last original whose twins were looked at; 0: begin anew
     filed: int = 0  # number of the last job whose plan was looked at; 0: begin anew

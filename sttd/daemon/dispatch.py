@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd.daemon import first, orders, readable, trial, twins, whereabouts
+from sttd.daemon import first, library, orders, readable, trial, twins, whereabouts
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
 from sttd.daemon.twins import Turn
@@ -34,7 +34,7 @@ def dispatch(context: Context) -> None:
         queue, job = picked
         passed.add(job.id)
         with guard(context, job.id):
-            waits = whereabouts.waits_alone(context, job) or readable.waits(context, job)
+            waits = whereabouts.waits_alone(context, job) or readable.waits(context, job) or library.waits(context, job)
             turn = Turn.LATER if waits else twins.turn(context, job)
             if turn is Turn.START:
                 submit(context, job, queue)

@@ -2,6 +2,7 @@
 
     committing  {"step": "stage"}    write the results into the staging folder, from the checkpoint
     committing  {"step": "copy"}     the same, from the results of the job that `copy_of` names
+    committing  {"step": "follow"}   rename the results of the recording that `copy_of` was about: it has another name now
     committing  an outbox.Plan       give the results their names, file the source away: done
     failed      {"step": "fail"}     put the source aside, with the reason beside it
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sttd.daemon import steps
+from sttd.daemon import following, steps
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.daemon.steps import Step
@@ -29,6 +30,7 @@ MOST = 32  # jobs whose files are moved at a time: the ledger holds the rest
 STEPS: dict[str, Callable[[Context, Job], Step | None]] = {
     "stage": steps.stage,
     "copy": steps.stage_copy,
+    "follow": following.follow,
     "publish": steps.publish,
     "undo": steps.undo,
     "fail": steps.put_aside,
@@ -47,7 +49,7 @@ def step_of(job: Job) -> str:
         step = (job.plan or {}).get("step", "publish")
         if job.cause == Cause.CANCELLED:
             return "undo"
-        return step if step in ("stage", "copy") else "publish"
+        return step if step in ("stage", "copy", "follow") else "publish"
     return "fail" if job.state is State.FAILED and job.plan is not None else ""
 
 

@@ -57,7 +57,7 @@ def stage(context: Context, job: Job) -> Step:
             _promise(context, row, plan, **known)
 
     name = f"writes the results of {printable(job.source)}"
-    return Step(name, work, then, lambda row, error: _not_staged(context, row, error))
+    return Step(name, work, then, lambda row, error: not_staged(context, row, error))
 
 
 def stage_copy(context: Context, job: Job) -> Step:
@@ -76,7 +76,7 @@ def stage_copy(context: Context, job: Job) -> Step:
             _promise(context, row, plan, **known)
 
     name = f"copies the results of job {job.copy_of} for {printable(job.source)}"
-    return Step(name, work, then, lambda row, error: _not_staged(context, row, error))
+    return Step(name, work, then, lambda row, error: not_staged(context, row, error))
 
 
 def _promise(context: Context, row: Job, plan: outbox.Plan, **known: Any) -> None:
@@ -86,7 +86,7 @@ def _promise(context: Context, row: Job, plan: outbox.Plan, **known: Any) -> Non
     context.troubles.end_for(row.id)
 
 
-def _not_staged(context: Context, row: Job, error: OSError | SttdError) -> None:
+def not_staged(context: Context, row: Job, error: OSError | SttdError) -> None:
     if isinstance(error, SourceChanged):
         start_anew(context, row, settled=True)
         forget_checkpoint(context, row)
@@ -116,14 +116,17 @@ def publish(context: Context, job: Job) -> Step | None:
         else:
             _in_vain(context, row, "its results cannot be put in place", error, source_path(context, row))
 
+    def then(row: Job, filed: outbox.Filed) -> None:
+        _done(context, row, filed, tuple(plan.hashes[path.rpartition(".")[2]] for path in filed.outputs))
+
     name = f"puts the results of {printable(job.source)} in place"
-    return Step(name, lambda: outbox.keep(plan, context.places), lambda row, filed: _done(context, row, filed), failed)
+    return Step(name, lambda: outbox.keep(plan, context.places), then, failed)
 
 
-def _done(context: Context, row: Job, filed: outbox.Filed) -> None:
+def _done(context: Context, row: Job, filed: outbox.Filed, hashes: tuple[str, ...]) -> None:
     _remember_places(context)
     done = context.ledger.update(
-        row, state=State.DONE, plan=None, outputs=filed.outputs, location=filed.location,
+        row, state=State.DONE, plan=None, outputs=filed.outputs, hashes=hashes, location=filed.location,
         finished_at=context.utc(), error=None, cause=None,
     )  # fmt: skip
     context.faults.ended_well()

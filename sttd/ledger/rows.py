@@ -42,6 +42,7 @@ _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "state": str,
     "overrides": _overrides,
     "outputs": lambda value: json.dumps(list(value)),
+    "hashes": lambda value: json.dumps(list(value)),
     "warnings": lambda value: json.dumps(list(value)),
     "plan": lambda value: None if value is None else json.dumps(value),
     "error": _text,
@@ -162,6 +163,7 @@ _OWN_WAY: dict[str, Callable[[Any], Any]] = {
     "overrides": _overrides_of,
     "no_copy": bool,
     "outputs": _texts_of,
+    "hashes": _texts_of,
     "warnings": _texts_of,
     "plan": _maybe(_plan_of),
 }

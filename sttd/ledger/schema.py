@@ -177,6 +177,12 @@ MIGRATIONS: tuple[str, ...] = (
     -- why queued jobs wait: whether all of them wait for the machine is seen without a look at each
     CREATE INDEX jobs_by_cause ON jobs (cause) WHERE state = 'queued';
     """,
+    """
+    -- SHA-256 of each of `outputs` as it was written; JSON
+    ALTER TABLE jobs ADD COLUMN hashes TEXT NOT NULL DEFAULT '[]';
+    -- recordings that were done and left in the inbox, to know them under another name
+    CREATE INDEX jobs_kept ON jobs (size, mtime_ns) WHERE state = 'done' AND coalesce(location, x'') = x'';
+    """,
 )
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 

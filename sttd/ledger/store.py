@@ -20,10 +20,10 @@ from sttd.job import Identity, Job
 from sttd.ledger import moved, tally, thinning, waits
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.facts import FORGOTTEN, Fact, T
+from sttd.ledger.kept import SELECT, Kept
 from sttd.ledger.manifest.log import Manifest, is_due, to_record, tombstone
 from sttd.ledger.mending import mend
 from sttd.ledger.names import MANIFEST
-from sttd.ledger.questions import SELECT, Questions
 from sttd.ledger.request import Answer
 from sttd.ledger.rows import NEW, Read, to_row
 
@@ -31,7 +31,7 @@ _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and 
 ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
 
 
-class Ledger(Questions):
+class Ledger(Kept):
     """Reads and writes jobs. Every method may raise LedgerError: disk full, database locked or corrupt."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, manifest: Manifest | None = None) -> None:

@@ -3,6 +3,7 @@
 from sttd.fs.moves import make_folder
 from sttd.outbox.clean import clean, forget, tidy
 from sttd.outbox.failure import PutAside, file_failure
+from sttd.outbox.follow import Followed, beside, follow, results_of
 from sttd.outbox.meta import Heard, Meta, warnings_of
 from sttd.outbox.names import of_private
 from sttd.outbox.places import Absent, Places
@@ -13,6 +14,7 @@ from sttd.outbox.stage import stage, stage_copy
 from sttd.outbox.undo import undo
 
 __all__ = [
-    "Absent", "Filed", "Heard", "Meta", "Places", "Plan", "PutAside", "Unkept", "clean", "file_failure", "forget", "keep",
-    "make_folder", "of_private", "open_source", "put_back", "stage", "stage_copy", "tidy", "undo", "warnings_of",
+    "Absent", "Filed", "Followed", "Heard", "Meta", "Places", "Plan", "PutAside", "Unkept", "beside", "clean", "file_failure", "follow",
+    "forget", "keep",
+    "make_folder", "of_private", "open_source", "put_back", "results_of", "stage", "stage_copy", "tidy", "undo", "warnings_of",
 ]  # fmt: skip

@@ -175,5 +175,10 @@ def _parts(name: str) -> tuple[str, str]:
     return stem, dot + suffix
 
 
+def stem(name: str) -> str:
+    """What comes before the suffix."""
+    return _parts(name)[0]
+
+
 def _mark(number: int) -> str:
     return "" if number == 1 else f" ({number})"

@@ -87,6 +87,14 @@ class Places:
         if not os.path.lexists(os.path.join(inbox, INBOX_LOCK)):
             raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
 
+    def is_gone(self, source: str) -> bool:
+        """Whether nothing lies under a path below the inbox."""
+        try:
+            os.lstat(self.path_of(source))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        return False
+
     def open(self, name: str) -> Folder:
         """One of `MARKED`, held open, and seen to be the folder that it was.
 

@@ -181,6 +181,7 @@ class _Results:
                         with contextlib.suppress(PermissionError):  # a group that sttd's user is not in
                             os.fchown(handle, -1, folder.st_gid)
                     os.fchmod(handle, moves.RESULT_MODE | (recording.st_mode & 0o044))
+                    os.fsync(handle)
                 finally:
                     os.close(handle)
 

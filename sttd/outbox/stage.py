@@ -69,7 +69,7 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         word=secrets.token_hex(8),
         young=young,
         hashes=hashes,
-        place=place_of(job, config),
+        place=place_of(job, config, places),
     )
     return dataclasses.replace(plan, number=_free_number(plan, places))
 
@@ -156,9 +156,10 @@ def fate(job: Job, config: Config) -> str:
     return config.output.source
 
 
-def place_of(job: Job, config: Config) -> str:
+def place_of(job: Job, config: Config, places: Places) -> str:
     """Where the results of a job appear: `output.place`, but nothing is written beside what lies outside the inbox."""
-    is_in_inbox = job.location is None or split(os.fspath(config.paths.inbox), job.location) is not None
+    inboxes = map(os.fspath, places.inboxes())
+    is_in_inbox = job.location is None or any(split(inbox, job.location) is not None for inbox in inboxes)
     return BESIDE if config.output.place == BESIDE and is_in_inbox else TRANSCRIPTS
 
 

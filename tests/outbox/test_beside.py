@@ -150,3 +150,51 @@ def test_a_plan_of_an_older_version_is_kept(tmp_path):
     assert all(path.startswith(f"{tmp_path}/transcripts/") for path in keep(config, plan).outputs)
     with Folder.open(tmp_path / "transcripts") as folder:
         assert folder.names()
+
+
+def followed(config, name: str, written, former: str = "sub/talk.mp3"):
+    """What follows the recording to its new name."""
+    seen = Path(config.paths.inbox, name).stat()
+    job = Job(2, name, seen.st_size, seen.st_mtime_ns)
+    return outbox.follow(job, former, written, outbox.Places(config.paths))
+
+
+@pytest.mark.parametrize("name", ["sub/S01E01.mkv", "Season 1/S01E01.mkv"])
+def test_a_kill_while_results_are_renamed_leaves_each_of_them_whole(tmp_path, name):
+    for step in range(1, 100):
+        root = tmp_path / str(step)
+        root.mkdir()
+        config, job, source = library(root, formats=("srt", "txt"))
+        plan = stage(config, job)
+        filed = keep(config, plan)
+        written = {path: plan.hashes[path[-3:]] for path in filed.outputs}
+        (root / "inbox" / name).parent.mkdir(exist_ok=True)
+        source.rename(root / "inbox" / name)
+        is_over = kill_at(step, functools.partial(followed, config, name, written))
+        result = followed(config, name, written)
+        stem = name.removesuffix(".mkv")
+        assert files_in(root / "inbox") == sorted([f"{stem}.en.srt", f"{stem}.en.txt", name]), step
+        assert sorted(result.outputs) == [f"{root}/inbox/{stem}.en.{suffix}" for suffix in ("srt", "txt")]
+        assert not result.left
+        if is_over:
+            return
+    raise AssertionError("it does not end")
+
+
+def test_results_that_went_along_with_their_folder_are_found_there(tmp_path):
+    config, job, source = library(tmp_path, formats=("srt",))
+    plan = stage(config, job)
+    written = dict.fromkeys(keep(config, plan).outputs, plan.hashes["srt"])
+    source.parent.rename(tmp_path / "inbox" / "Show (2019)")
+    found = followed(config, "Show (2019)/talk.mp3", written)
+    assert list(found.outputs) == [f"{tmp_path}/inbox/Show (2019)/talk.en.srt"]
+
+
+def test_a_name_that_somebody_has_is_left_to_them_when_results_follow(tmp_path):
+    config, job, source = library(tmp_path, formats=("srt",))
+    plan = stage(config, job)
+    (path,) = keep(config, plan).outputs
+    source.rename(source.with_name("S01E01.mkv"))
+    source.with_name("S01E01.en.srt").write_text("mine")
+    assert followed(config, "sub/S01E01.mkv", {path: plan.hashes["srt"]}).left == (path,)
+    assert source.with_name("S01E01.en.srt").read_text() == "mine"

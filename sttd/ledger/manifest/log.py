@@ -29,7 +29,7 @@ from sttd.ledger.seal import seal, unseal
 
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}
 _BARE = Job(0, "", 0, 0)
-_LISTS = ("outputs", "warnings")
+_LISTS = ("outputs", "hashes", "warnings")
 _SHOWN = {"state", "plan", "location", "outputs"}
 _SAMPLE = 65_536  # bytes
 

@@ -1,0 +1,134 @@
+"""A recording was renamed in the inbox: its results follow it, so that media servers find them under its new name.
+
+Only what sttd wrote, and nobody has changed since, is renamed. A name that somebody has is left to them. Each step can be
+killed, and is done again: the files are whole all the time, under the old name or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sttd.errors import SourceChanged
+from sttd.fs import moves
+from sttd.fs.blame import Blame, blame
+from sttd.fs.digest import digest_of
+from sttd.fs.folder import Folder
+from sttd.job import Identity, Job
+from sttd.outbox import names
+from sttd.outbox.places import Places
+from sttd.outbox.plan import folder_of, source_path
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    outputs: dict[str, str]  # the results under the new name, by path, with their hashes
+    left: tuple[str, ...]  # paths of those that stay where they were
+
+
+def beside(source: str, results: Mapping[str, str], places: Places) -> dict[str, str]:
+    """Those of `results` that lie in the folder of a source in the inbox, and are called after it: names with their hashes."""
+    folder, _, name = places.path_of(source).rpartition("/")
+    stem = names.stem(name)
+    found = {}
+    for path, sha256 in results.items():
+        above, _, base = path.rpartition("/")
+        if above == folder and base.startswith(stem):
+            found[base] = sha256
+    return found
+
+
+def follow(job: Job, former: str, results: Mapping[str, str], places: Places) -> Followed:
+    """Give the results of a recording its new name.
+
+    Args:
+        job: about the recording as it is called now.
+        former: its path below the inbox before.
+        results: paths and hashes of what was written for it.
+        places: the folders.
+
+    Raises:
+        SourceChanged: another recording lies there by now.
+        FileNotFoundError: it is gone; the error has its path. Or the inbox is away.
+        OSError: the machine's fault.
+    """
+    wanted = beside(former, results, places)
+    old_stem, new_stem = (names.stem(path.rpartition("/")[2]) for path in (former, job.source))
+    with _folder(job, places) as new, contextlib.ExitStack() as stack:
+        old = _former_folder(former, places)
+        if old is not None:
+            stack.enter_context(old)
+        outputs, left = {}, []
+        for base, sha256 in wanted.items():
+            target = new_stem + base[len(old_stem) :]
+            if old is not None and not _rename(old, base, sha256, new, target):
+                left.append(old.path_of(base))
+            if len(os.fsencode(target)) <= names.LIMIT and new.file(target) is not None:
+                outputs[new.path_of(target)] = sha256
+        new.sync()
+        if old is not None:
+            old.sync()
+        return Followed(outputs, tuple(left))
+
+
+def _folder(job: Job, places: Places) -> Folder:
+    """The folder that the recording is in, seen to be there."""
+    path = source_path(job, places)
+    name = os.path.basename(path)
+    try:
+        folder = folder_of(job.source, job.location, places)
+    except FileNotFoundError:
+        places.require_inbox(job.source)
+        raise FileNotFoundError(errno.ENOENT, "the recording is not there any more", path) from None
+    seen = folder.file(name)
+    if seen is not None and Identity.of(seen) == job.identity:
+        return folder
+    folder.close()
+    if seen is not None:
+        raise SourceChanged("the file has changed: it is looked at as it is now")
+    places.require_inbox(job.source)
+    raise FileNotFoundError(errno.ENOENT, "the recording is not there any more", path)
+
+
+def _former_folder(former: str, places: Places) -> Folder | None:
+    with contextlib.suppress(FileNotFoundError):
+        return places.folder_of(former)
+    return None
+
+
+def _rename(old: Folder, base: str, sha256: str, new: Folder, target: str) -> bool:
+    """Rename one result, unless somebody has changed it or has its new name. False: it stays where it was."""
+    if old.file(base) is None:
+        return True  # it went with the recording, or an earlier try was killed behind it
+    if new.stat(target) is not None:
+        if not moves.is_moved(old, base, new, target):
+            return False
+        moves.drop_first_name(old, base, new)
+        return True
+    if _digest(old, base) != sha256:
+        return False
+    try:
+        moves.move_new(old, base, new, target)
+    except (PermissionError, FileExistsError):
+        return False
+    except OSError as error:
+        if blame(error) is not Blame.NAME:
+            raise
+        return False
+    return True
+
+
+def _digest(folder: Folder, name: str) -> str:
+    handle = folder.open_file(name)
+    try:
+        return digest_of(handle)
+    finally:
+        os.close(handle)
+
+
+def results_of(jobs: Iterator[Job] | list[Job]) -> dict[str, str]:
+    """What was written by these jobs, by path, with its hash; of several that had one name the last counts."""
+    return {path: sha256 for job in jobs for path, sha256 in zip(job.outputs, job.hashes, strict=False)}

@@ -1,0 +1,117 @@
+"""Results beside recordings, in a library in which others rename, replace and bring subtitles."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from sttd.job import State
+from tests.properties import stations
+from tests.properties.stations import Stations
+
+
+class Recordings(stations.Folder):
+    def files(self):
+        return {rel: identity for rel, identity in super().files().items() if rel.endswith(".mp3")}
+
+
+class Library(Stations):
+    """Stations with results beside their sources."""
+
+    output: dict[str, object] = {}
+
+    def start(self) -> None:
+        wanted = {"place": "beside", "formats": ("srt",)} | self.output
+        self.config = dataclasses.replace(self.config, output=dataclasses.replace(self.config.output, **wanted))
+        super().start()
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.config.paths.inbox)
+
+    def drop(self, name: str, content: str) -> Path:
+        path = self.folder / name
+        path.write_text(content)
+        return path
+
+    def work_off(self) -> None:
+        for _ in range(6):
+            self.go_on()
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
+
+    def jobs(self):
+        return {job.source: job for job in self.context.ledger.jobs(newest=False)}
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    monkeypatch.setattr(stations, "Folder", Recordings)
+    library = Library(tmp_path, "archive")
+    yield library
+    library.context.ledger.close()
+
+
+def test_a_recording_that_is_renamed_is_not_transcribed_again_and_its_results_follow(library):
+    library.drop("ep1.mp3", "speech")
+    library.work_off()
+    assert library.names() == ["ep1.en.srt", "ep1.mp3"]
+    os.rename(library.folder / "ep1.mp3", library.folder / "S01E01.mp3")
+    library.work_off()
+    assert library.names() == ["S01E01.en.srt", "S01E01.mp3"]
+    done = library.jobs()["S01E01.mp3"]
+    assert (done.state, done.attempt, done.outputs) == (State.DONE, 0, (str(library.folder / "S01E01.en.srt"),))
+    os.rename(library.folder / "S01E01.mp3", library.folder / "Pilot.mp3")  # and once more
+    library.work_off()
+    assert library.names() == ["Pilot.en.srt", "Pilot.mp3"]
+    assert library.jobs()["Pilot.mp3"].attempt == 0
+
+
+def test_what_a_library_tool_or_a_person_did_with_the_results_is_left_as_it_is(library):
+    """Renamed along, edited, or deleted: in no case is the recording transcribed again."""
+    for number in "123":
+        library.drop(f"ep{number}.mp3", f"speech {number}")
+    library.work_off()
+    os.rename(library.folder / "ep1.en.srt", library.folder / "S01E01.en.srt")
+    (library.folder / "ep2.en.srt").write_text("corrected")
+    (library.folder / "ep3.en.srt").unlink()
+    for number in "123":
+        os.rename(library.folder / f"ep{number}.mp3", library.folder / f"S01E0{number}.mp3")
+    library.work_off()
+    recordings = ["S01E01.mp3", "S01E02.mp3", "S01E03.mp3"]
+    assert library.names() == sorted(["S01E01.en.srt", "ep2.en.srt", *recordings])
+    jobs = library.jobs()
+    assert [(jobs[name].state, jobs[name].attempt) for name in recordings] == [(State.DONE, 0)] * 3
+    assert jobs["S01E01.mp3"].outputs == (str(library.folder / "S01E01.en.srt"),)
+    assert (library.folder / "ep2.en.srt").read_text() == "corrected"
+
+
+def test_a_copy_is_no_rename_and_neither_is_another_recording_of_the_same_size(library):
+    library.drop("ep1.mp3", "speech")
+    library.drop("gone.mp3", "SPEECH")
+    library.work_off()
+    library.drop("copy.mp3", "speech")
+    (library.folder / "gone.mp3").unlink()
+    library.drop("new.mp3", "sPeEcH")
+    library.work_off()
+    assert {"ep1.en.srt", "copy.en.srt", "gone.en.srt", "new.en.srt"} <= set(library.names())
+    assert all(library.jobs()[name].attempt == 1 for name in ("copy.mp3", "new.mp3"))
+
+
+@pytest.mark.parametrize("moment", range(12))
+def test_a_crash_while_results_follow_leaves_each_once(library, moment):
+    library.drop("ep1.mp3", "speech")
+    library.work_off()
+    os.rename(library.folder / "ep1.mp3", library.folder / "S01E01.mp3")
+    library.look()
+    for step in range(moment):
+        library.settle() if library.errands.posted and step % 2 else library.tick(1000.0)
+    library.crash(halfway=bool(moment % 3))
+    library.work_off()
+    assert library.names() == ["S01E01.en.srt", "S01E01.mp3"]
+    assert (library.jobs()["S01E01.mp3"].state, library.jobs()["S01E01.mp3"].attempt) == (State.DONE, 0)
+    assert library.jobs()["S01E01.mp3"].outputs == (str(library.folder / "S01E01.en.srt"),)
