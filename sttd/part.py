@@ -86,6 +86,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Existing:
+    """What a worker must know to tell whether a recording has subtitles already; see `existing`."""
+
+    wanted: tuple[str, ...] = ()  # the languages that count; none: what its audio track says, else every language
+    beside: tuple[tuple[str, str], ...] = ()  # names and languages of the subtitles that lie beside it
+
+
+@dataclass(frozen=True, slots=True)
 class PartSpec:
     """One attempt at one part."""
 
@@ -100,6 +108,7 @@ class PartSpec:
     end: int | None = None  # sample after the last; None: to the end of the file
     places: Mapping[int, Place] = field(default_factory=dict)  # by channel; one without a chunk begins at `start`
     next_index: int = 0  # index of the next chunk
+    existing: Existing | None = None  # None: subtitles that are there do not matter
     budget: float = float("inf")  # seconds after Started when the worker stops by itself at a batch's end
 
     @property
@@ -182,6 +191,7 @@ class Cause(enum.StrEnum):
     UNREADABLE = "unreadable"  # permission denied or an I/O error: goes on waiting
     CHANGED = "changed"  # the file is no longer what was queued
     GONE = "gone"  # the file is not there
+    EXISTING = "existing"  # it has subtitles already: nothing is to be done
     ERROR = "error"  # anything else that a worker raised
 
 

@@ -22,9 +22,22 @@ TOP = Path(sttd.__file__).parent
 STATIONS = {"inbox", "ledger", "pool", "worker", "outbox"}
 HEAVY = {"numpy", "av", "faster_whisper", "ctranslate2", "onnxruntime", "huggingface_hub", "tokenizers", "torch"}
 # what else a part of the project may import of the project, beside itself; a part is a package or a module below sttd
-SHARED = {"config", "errors", "fs", "job", "part", "replacements", "script", "text", "units", ""}
+SHARED = {
+    "config",
+    "errors",
+    "existing",
+    "fs",
+    "job",
+    "languages",
+    "part",
+    "replacements",
+    "script",
+    "text",
+    "units",
+    "",
+}
 MAY = {
-    "worker": {"errors", "fs", "lanes", "part", "script", "units", ""},
+    "worker": {"errors", "existing", "fs", "lanes", "languages", "part", "script", "units", ""},
     "rules": {"job", "part"},
     "fs": {"errors"},
     "inbox": SHARED | {"host"},
@@ -40,6 +53,8 @@ MAY = {
     "lanes": {"part"},
     "config": {"part", "host", "script"},
     "job": {"part", "errors"},
+    "existing": {"languages"},
+    "languages": set(),
     "demo": {""},
     "replacements": {"errors", "fs", "script"},
     "__main__": {"cli"},

@@ -142,6 +142,10 @@ class Output:
         "transcripts", "Where results appear: transcripts; or beside, in the source's own folder in the inbox. Then every source "
         "stays where it is.", "choice", choices=("transcripts", "beside"),
     )  # fmt: skip
+    existing: str = key(
+        "add", "Where there are subtitles or results already: add (results get a second name) or skip (a recording with "
+        "subtitles, beside it or in it, is not transcribed).", "choice", choices=("add", "skip"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

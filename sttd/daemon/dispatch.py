@@ -90,7 +90,7 @@ def submit(context: Context, job: Job, queue: Queue) -> None:
             **orders.heard(job, resume),
         )
         ledger.begin_attempt(job, now)
-    part = orders.part_spec(context, job, spec, options, resume)
+    part = orders.part_spec(context, job, spec, options, resume, existing=library.existing(context, job, options))
     charge = context.turns.begin(job.owner, queue, orders.slice_of(context))
     running = Running(job, part, checkpoint, charge, context.clock())
     context.running[part.part_id] = running

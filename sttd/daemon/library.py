@@ -1,6 +1,7 @@
-"""Before the turn of a recording whose results go beside it: is it one that was done already, under another name?
+"""Before the turn of a recording: was it done already under another name, or are its subtitles there already?
 
-It is looked at on the threads of the content checks, once for each job: the daemon's loop waits for no disk.
+It is looked at on the threads of the content checks, once for each job: the daemon's loop waits for no disk. What lies in
+the file itself is looked at by its worker, which gets to know what lies beside it.
 """
 
 from __future__ import annotations
@@ -8,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sttd import outbox
-from sttd.daemon import filing
+from sttd.daemon import filing, orders
 from sttd.daemon.context import Context
+from sttd.daemon.looked import Subtitles
+from sttd.daemon.source import look_again
 from sttd.daemon.twins import content_hash
 from sttd.errors import SttdError
+from sttd.existing import beside, enough
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
+from sttd.part import Cause, Existing, Options
 from sttd.text import printable
 
 MOST = 8  # jobs that are looked at at a time
@@ -26,30 +31,66 @@ class Found:
 
     sha256: str | None = None  # of the recording, where it was needed
     former: int | None = None  # the job that has transcribed it under another name
+    why: str | None = None  # it needs no transcript
+    beside: Subtitles = ()  # names and languages of its subtitles
 
 
 def waits(context: Context, job: Job) -> bool:
     """Whether the job's recording is being looked at, or needs no worker. Called when its turn has come."""
     looked, key = context.looked, (job.id, job.size, job.mtime_ns)
-    if not _is_wanted(context, job) or key in looked.over:
-        looked.over.discard(key)
+    if not _is_wanted(context, job):
+        return False
+    if key in looked.over:
+        looked.beside[job.id] = looked.over.pop(key)
         return False
     if job.id not in looked.under_way and len(looked.under_way) < MOST:
         _post(context, job)
     return True
 
 
+def existing(context: Context, job: Job, options: Options) -> Existing | None:
+    """What the worker of a job that starts now is to know of subtitles; None: they do not matter."""
+    beside = context.looked.beside.pop(job.id, ())
+    return Existing(_languages(options), beside) if _skips(context, job) and _is_wanted(context, job) else None
+
+
+def leave(context: Context, job: Job, why: str) -> None:
+    """A job whose recording needs no transcript is done without one."""
+    ended = {"cause": Cause.EXISTING, "error": None, "options_key": None, "finished_at": context.utc()}
+    with context.ledger.transaction():
+        job = context.ledger.update(job, state=State.COMMITTING)
+        job = context.ledger.update(job, state=State.DONE, warnings=(why,), plan=None, **ended)
+    say(Kind.JOB_SKIPPED, f"job {job.id}: {printable(job.source)}: {printable(why)}", job, error=why)
+    look_again(context, job)
+
+
+def _skips(context: Context, job: Job) -> bool:
+    return orders.configured(context, job).output.existing == "skip"
+
+
+def _is_beside(context: Context, job: Job) -> bool:
+    return orders.configured(context, job).output.place == "beside"
+
+
 def _is_wanted(context: Context, job: Job) -> bool:
     """A job that a person asked for, or that has begun, is not looked at."""
     is_new = job.redo_of is None and job.location is None and not job.chunks
-    return is_new and context.inbox is not None and context.config.output.place == "beside"
+    return is_new and context.inbox is not None and (_skips(context, job) or _is_beside(context, job))
+
+
+def _languages(options: Options) -> tuple[str, ...]:
+    """In which languages subtitles are enough; none: that follows from the recording."""
+    if options.task == "translate":
+        return ("en",)
+    return (options.language,) if options.language else options.languages
 
 
 def _post(context: Context, job: Job) -> None:
     looked = context.looked
-    like = context.ledger.kept_like(job, LIKE)
-    if not like:
-        looked.over.add((job.id, job.size, job.mtime_ns))
+    like = context.ledger.kept_like(job, LIKE) if _is_beside(context, job) else []
+    wanted = _languages(orders.wanted(context, job)[1]) if _skips(context, job) else None
+    if not like and wanted is None:
+        looked.over[job.id, job.size, job.mtime_ns] = ()
         return
     looked.under_way.add(job.id)
 
@@ -61,23 +102,32 @@ def _post(context: Context, job: Job) -> None:
 
     def failed(error: OSError | SttdError) -> None:
         looked.under_way.discard(job.id)
-        text = f"job {job.id}: it cannot be told whether it was done under another name: {printable(str(error))}"
+        text = f"job {job.id}: its folder in the library cannot be looked at: {printable(str(error))}"
         say(Kind.REMARK, text, job, error=str(error))
-        looked.over.add((job.id, job.size, job.mtime_ns))
+        looked.over[job.id, job.size, job.mtime_ns] = ()
 
-    name = f"looks whether {printable(job.source)} was done under another name"
-    context.checks.post(name, lambda: _look(job, like, context.places), then, failed, job.id)
+    def work() -> Found:
+        return _look(job, like, wanted, context.places)
+
+    context.checks.post(f"looks at what is there of {printable(job.source)}", work, then, failed, job.id)
 
 
-def _look(job: Job, like: list[Job], places: outbox.Places) -> Found:
+def _look(job: Job, like: list[Job], wanted: tuple[str, ...] | None, places: outbox.Places) -> Found:
     """Only what left its old name can have got a new one: what lies there still is another recording, or a copy."""
     renamed = [
         former for former in like if former.sha256 and _was_beside(former, places) and places.is_gone(former.source)
     ]
-    if not renamed:
+    if renamed:
+        sha256 = content_hash(job, places)
+        former = next((former.id for former in renamed if sha256 and former.sha256 == sha256), None)
+        if former is not None:
+            return Found(sha256, former)
+    if wanted is None:
         return Found()
-    sha256 = content_hash(job, places)
-    return Found(sha256, next((former.id for former in renamed if sha256 and former.sha256 == sha256), None))
+    found = beside(job.source.rpartition("/")[2], outbox.names_beside(job, places))
+    # where several languages will do, what the audio track says decides: its worker sees that
+    why = enough(found, wanted) if len(wanted) == 1 else None
+    return Found(why=why, beside=tuple((each.where, each.language) for each in found))
 
 
 def _was_beside(former: Job, places: outbox.Places) -> bool:
@@ -86,11 +136,10 @@ def _was_beside(former: Job, places: outbox.Places) -> bool:
 
 
 def _act(context: Context, row: Job, found: Found) -> None:
-    if found.former is None:
-        context.looked.over.add((row.id, row.size, row.mtime_ns))
-        return
-    plan = {"step": "follow"}
-    job = context.ledger.update(
-        row, state=State.COMMITTING, plan=plan, copy_of=found.former, sha256=found.sha256, cause=None, error=None
-    )
-    filing.advance(context, job)
+    if found.former is not None:
+        known = {"copy_of": found.former, "sha256": found.sha256, "cause": None, "error": None}
+        filing.advance(context, context.ledger.update(row, state=State.COMMITTING, plan={"step": "follow"}, **known))
+    elif found.why is not None:
+        leave(context, row, found.why)
+    else:
+        context.looked.over[row.id, row.size, row.mtime_ns] = found.beside

@@ -11,7 +11,7 @@ from sttd.daemon.source import source_path
 from sttd.job import Job
 from sttd.ledger import WORK, Checkpoint, Resume
 from sttd.ledger.checkpoint import options_key
-from sttd.part import ModelSpec, Options, PartSpec
+from sttd.part import Existing, ModelSpec, Options, PartSpec
 
 LONGEST_SLICE = 3600.0  # seconds, where `pool.job_timeout` is longer or infinite
 
@@ -55,7 +55,9 @@ def heard(job: Job, resume: Resume) -> dict[str, Any]:
     return {"language": known.language, "language_probability": known.language_probability}
 
 
-def part_spec(context: Context, job: Job, spec: ModelSpec, options: Options, resume: Resume) -> PartSpec:
+def part_spec(
+    context: Context, job: Job, spec: ModelSpec, options: Options, resume: Resume, *, existing: Existing | None = None
+) -> PartSpec:
     """The orders for the one part of a job."""
     return PartSpec(
         part_id=f"{job.id}.0",
@@ -67,6 +69,7 @@ def part_spec(context: Context, job: Job, spec: ModelSpec, options: Options, res
         options=options,
         places=resume.places,
         next_index=resume.index,
+        existing=existing,
         budget=context.config.pool.job_timeout,
     )
 

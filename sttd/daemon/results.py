@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from sttd.daemon import filing, readable, trial
+from sttd.daemon import filing, library, readable, trial
 from sttd.daemon.attempts import book, forget
 from sttd.daemon.context import Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
@@ -48,6 +48,10 @@ def _take(context: Context, running: Running, event: Event) -> None:
             finished(context, running, event)
         case Done():
             ended(context, running, event.cause or Cause.SLICE, None)
+        case Failed(cause=Cause.EXISTING) if running.job.cause != Cause.CANCELLED:
+            with context.ledger.transaction():
+                library.leave(context, book(context, running, Cause.EXISTING, event.error), event.error)
+            forget(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
             ended(context, running, event.cause, event.error, retriable=event.retriable)

@@ -45,6 +45,7 @@ class Kind(enum.Enum):
     JOB_STARTED = "job-started", "4e83c25d8c294a87b349a01fc48f0a71", "INFO"
     JOB_RESUMED = "job-resumed", "ac609cd5bdf2487a9c195c4dcf232938", "INFO"
     JOB_COPIED = "job-copied", "6707a9a0016549d3890267d1d3c62e80", "INFO"
+    JOB_SKIPPED = "job-skipped", "e951986a398549a3a3519c9c2ad481a6", "INFO"
     JOB_STOPPED = "job-stopped", "b01b99018a4746cd9c2c7ba37194416b", "INFO"
     JOB_TIMEOUT = "job-timeout", "5fa952528168430da565b3f11363a708", "ERROR"
     JOB_RETRY = "job-retry", "a1edd105e493434c99fa647acc5ff9d8", "WARNING"

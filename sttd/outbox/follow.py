@@ -74,6 +74,26 @@ def follow(job: Job, former: str, results: Mapping[str, str], places: Places) ->
         return Followed(outputs, tuple(left))
 
 
+def names_beside(job: Job, places: Places) -> list[str]:
+    """What lies in the folder of a recording, without empty files; nothing where the folder is gone.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        folder = folder_of(job.source, job.location, places)
+    except FileNotFoundError:
+        return []
+    with folder:
+        stem = names.stem(os.path.basename(source_path(job, places)))
+        return [name for name in folder.names() if not name.startswith(stem) or _has_content(folder, name)]
+
+
+def _has_content(folder: Folder, name: str) -> bool:
+    seen = folder.stat(name)
+    return seen is not None and seen.st_size > 0
+
+
 def _folder(job: Job, places: Places) -> Folder:
     """The folder that the recording is in, seen to be there."""
     path = source_path(job, places)

@@ -58,6 +58,7 @@ RULES: dict[Cause, Rule] = {
     Cause.GONE: Rule(wait=Wait.MACHINE),  # it waits until the inbox has looked twice, and says that it has vanished
     Cause.BAD_FILE: Rule(spend=True, state=State.FAILED),
     Cause.CANCELLED: Rule(state=State.CANCELLED),
+    Cause.EXISTING: Rule(state=State.COMMITTING),  # nothing, and then it is done: see daemon/library.py
 }
 # the machine is, or its configuration
 AT_FAULT = frozenset({Cause.NO_MODEL, Cause.CONFIGURATION, Cause.MACHINE, Cause.UNREADABLE})

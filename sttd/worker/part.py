@@ -146,7 +146,10 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
     with contextlib.ExitStack() as scarce:
         if not model.loaded.stuck:  # else that load may take what is meant for the recording
             scarce.enter_context(bounds.memory(bounds.room(spec.size)))
-        with open_recording(spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive) as stream:
+        existing = spec.existing if spec.next_index == 0 else None
+        with open_recording(
+            spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive, existing=existing
+        ) as stream:
             # a generator, which must be closed before its stream is
             starts = {TOGETHER: spec.resume_from}
             begin = lead(spec.resume_from)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from sttd.job import State
+from sttd.part import Cause, Existing, Failed
 from tests.properties import stations
 from tests.properties.stations import Stations
 
@@ -21,7 +23,7 @@ class Recordings(stations.Folder):
 class Library(Stations):
     """Stations with results beside their sources."""
 
-    output: dict[str, object] = {}
+    output: ClassVar[dict[str, object]] = {}
 
     def start(self) -> None:
         wanted = {"place": "beside", "formats": ("srt",)} | self.output
@@ -115,3 +117,59 @@ def test_a_crash_while_results_follow_leaves_each_once(library, moment):
     assert library.names() == ["S01E01.en.srt", "S01E01.mp3"]
     assert (library.jobs()["S01E01.mp3"].state, library.jobs()["S01E01.mp3"].attempt) == (State.DONE, 0)
     assert library.jobs()["S01E01.mp3"].outputs == (str(library.folder / "S01E01.en.srt"),)
+
+
+@pytest.fixture
+def careful(tmp_path, monkeypatch):
+    """`output.existing = "skip"`, English wanted."""
+    monkeypatch.setattr(stations, "Folder", Recordings)
+    monkeypatch.setattr(Library, "output", {"existing": "skip"})
+    library = Library(tmp_path, "archive")
+    options = dataclasses.replace(library.config.transcribe, language="en")
+    library.context.config = dataclasses.replace(library.config, transcribe=options)
+    yield library
+    library.context.ledger.close()
+
+
+def test_a_recording_with_subtitles_in_the_wanted_language_is_not_transcribed(careful):
+    """It is told once, with the reason; a person can have it done all the same, and forced, empty or other ones do not count."""
+    for name, subtitles in (("a", "a.eng.srt"), ("b", "b.en.forced.srt"), ("c", "c.th.srt"), ("d", "d.srt")):
+        careful.drop(subtitles, "1")
+        careful.drop(f"{name}.mp3", name)
+    careful.drop("e.en.srt", "")
+    careful.drop("e.mp3", "e")
+    careful.work_off()
+    jobs = careful.jobs()
+    reasons = {name: job.warnings for name, job in jobs.items() if job.cause == Cause.EXISTING}
+    assert reasons == {
+        "a.mp3": ("not transcribed: it has subtitles in English (a.eng.srt)",),
+        "d.mp3": ("not transcribed: it has subtitles of an unknown language (d.srt)",),
+    }
+    assert {job.state for job in jobs.values()} == {State.DONE}
+    assert [len(jobs[f"{name}.mp3"].outputs) for name in "abcde"] == [0, 1, 1, 0, 1]
+    careful.crash(halfway=False)
+    careful.work_off()
+    assert len(careful.jobs()) == 5
+    careful.ask("redo", jobs["a.mp3"].id)
+    careful.work_off()
+    assert careful.context.ledger.jobs(limit=1)[0].outputs == (str(careful.folder / "a.en.srt"),)
+
+
+def test_where_several_languages_will_do_the_worker_gets_to_know_what_is_beside(careful):
+    options = dataclasses.replace(careful.config.transcribe, languages=("th", "en"))
+    careful.context.config = dataclasses.replace(careful.config, transcribe=options)
+    careful.drop("a.eng.srt", "1")
+    careful.drop("a.mp3", "a")
+    careful.look()
+    careful.tick(1.0)
+    careful.settle()
+    careful.tick(1.0)
+    ((attempt),) = careful.pool.attempts.values()
+    assert attempt.spec.existing == Existing(("th", "en"), (("a.eng.srt", "en"),))
+    del careful.pool.attempts[attempt.spec.part_id]
+    ended = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt, "retriable": False}
+    careful.message(Failed(cause=Cause.EXISTING, error="not transcribed: it has them", **ended))
+    job = careful.jobs()["a.mp3"]
+    assert (job.state, job.cause, job.warnings) == (State.DONE, Cause.EXISTING, ("not transcribed: it has them",))
+    careful.work_off()
+    assert careful.names() == ["a.eng.srt", "a.mp3"]

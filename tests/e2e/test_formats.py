@@ -11,7 +11,9 @@ from faster_whisper import WhisperModel
 
 from sttd.config import Expert
 from sttd.job import State
+from sttd.part import Cause
 from tests import speech
+from tests.worker.test_embedded import film
 
 FORMATS = ("txt", "srt", "vtt", "json", "tsv")
 KINDS = ("wav", "mp3", "m4a", "ogg", "opus", "flac", "webm", "mp4", "mkv", "mov")
@@ -111,6 +113,19 @@ def test_results_beside_their_recording_and_it_is_not_transcribed_again(make_dae
         assert found == ["ep1.en.json", "ep1.en.srt", "ep1.flac"]
         assert len(daemon.jobs()) == 1
     assert not list(daemon.transcripts.glob("[!.]*"))
+
+
+def test_a_film_with_subtitles_is_not_transcribed_and_jobs_and_show_say_why(make_daemon):
+    daemon = make_daemon({"output.place": "beside", "output.existing": "skip", "transcribe.language": "en"})
+    film(daemon.inbox / "film.mkv", [("eng", "", False)])
+    assert daemon.drain() == 0
+    job = daemon.job()
+    assert (job.state, job.cause, job.outputs) == (State.DONE, Cause.EXISTING, ())
+    why = "not transcribed: it has subtitles in English (track 1 of its subtitles)"
+    assert sum(why in line for line in daemon.log) == 1
+    assert why in daemon.sttd("jobs").stdout
+    assert why in daemon.sttd("show", "1").stdout
+    assert [path.name for path in daemon.inbox.glob("[!.]*")] == ["film.mkv"]
 
 
 def test_delete_removes_the_source(make_daemon):

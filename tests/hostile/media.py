@@ -95,22 +95,22 @@ def picture_only(container: str) -> bytes:
 
 def subtitles_only() -> bytes:
     """A Matroska file whose only track is text."""
-    track = _ebml(0xD7, b"\x01") + _ebml(0x73C5, b"\x01") + _ebml(0x83, b"\x11") + _ebml(0x86, b"S_TEXT/UTF8")
-    cluster = _ebml(0xE7, b"\x00") + _ebml(0xA3, b"\x81\x00\x00\x80hello")
-    head = _ebml(0x1A45DFA3, _ebml(0x4282, b"matroska"))
-    info = _ebml(0x1549A966, _ebml(0x2AD7B1, struct.pack(">I", 1_000_000)))
-    return head + _ebml(0x18538067, info + _ebml(0x1654AE6B, _ebml(0xAE, track)) + _ebml(0x1F43B675, cluster))
+    track = ebml(0xD7, b"\x01") + ebml(0x73C5, b"\x01") + ebml(0x83, b"\x11") + ebml(0x86, b"S_TEXT/UTF8")
+    cluster = ebml(0xE7, b"\x00") + ebml(0xA3, b"\x81\x00\x00\x80hello")
+    head = ebml(0x1A45DFA3, ebml(0x4282, b"matroska"))
+    info = ebml(0x1549A966, ebml(0x2AD7B1, struct.pack(">I", 1_000_000)))
+    return head + ebml(0x18538067, info + ebml(0x1654AE6B, ebml(0xAE, track)) + ebml(0x1F43B675, cluster))
 
 
 def endless_nesting() -> bytes:
     """A Matroska file of 2,000 groups of tags, each in the other."""
     body = b""
     for _ in range(2_000):
-        body = _ebml(0x67C8, body)
-    return _ebml(0x1A45DFA3, _ebml(0x4282, b"matroska")) + _ebml(0x18538067, _ebml(0x1254C367, _ebml(0x7373, body)))
+        body = ebml(0x67C8, body)
+    return ebml(0x1A45DFA3, ebml(0x4282, b"matroska")) + ebml(0x18538067, ebml(0x1254C367, ebml(0x7373, body)))
 
 
-def _ebml(number: int, body: bytes) -> bytes:
+def ebml(number: int, body: bytes) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8) + struct.pack(">Q", len(body) | 1 << 56) + body
 
 

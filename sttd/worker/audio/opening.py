@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sttd.part import Options
-from sttd.worker.audio import heads, lengths, protection, tracks
+from sttd.part import Existing, Options
+from sttd.worker.audio import embedded, heads, lengths, protection, tracks
 from sttd.worker.audio.container import open_container
 from sttd.worker.audio.recording import Stream, too_long
 from sttd.worker.audio.source_file import SourceFile
@@ -15,7 +15,13 @@ _LEAST_RATE = 64  # bytes a second; no coding of speech needs less, so a header 
 
 
 def open_recording(
-    path: str, size: int, mtime_ns: int, options: Options, alive: Callable[[], None] = lambda: None
+    path: str,
+    size: int,
+    mtime_ns: int,
+    options: Options,
+    alive: Callable[[], None] = lambda: None,
+    *,
+    existing: Existing | None = None,
 ) -> Stream:
     """Open a recording that was queued with this size and time of last change.
 
@@ -23,8 +29,8 @@ def open_recording(
 
     Raises:
         PartFailed: GONE, CHANGED, UNREADABLE or MACHINE, see `SourceFile`; BAD_FILE where it is no recording, has no
-            sound, a sample rate that no recording has, or is longer than `options.max_audio`. The message is a sentence
-            for a person, without the name.
+            sound, a sample rate that no recording has, or is longer than `options.max_audio`; EXISTING where it has
+            subtitles that are enough for `existing`. The message is a sentence for a person, without the name.
         MemoryError: FFmpeg wants more than there is; see `bounds`.
     """
     file = SourceFile(path, size, mtime_ns, alive)
@@ -34,6 +40,8 @@ def open_recording(
         file.seek(0)
         container = open_container(file)
         choice = tracks.choose(container.streams.audio, options)
+        if existing is not None:
+            embedded.check(container, choice.groups[0][0], existing)
         told = lengths.promise(container, choice.groups[0], file, head)
         if told is not None and told.of_track and options.max_audio < told.seconds < size / _LEAST_RATE:
             raise too_long(options)
