@@ -41,7 +41,9 @@ def _done(context: Context, row: Job, former: Job, followed: Followed) -> None:
     with context.ledger.transaction():
         for job in context.ledger.done_with(former.source):
             rest = {path: sha256 for path, sha256 in outbox.results_of([job]).items() if path in followed.left}
-            context.ledger.update(job, outputs=tuple(rest), hashes=tuple(rest.values()), location="")
+            # without its hash the former name is no origin any more: a copy of the recording is not it once more
+            left = {"outputs": tuple(rest), "hashes": tuple(rest.values())}
+            context.ledger.update(job, location="", sha256=None, **left)
         outputs = {"outputs": tuple(followed.outputs), "hashes": tuple(followed.outputs.values())}
         done = context.ledger.update(
             row, state=State.DONE, plan=None, finished_at=context.utc(), error=None, cause=None, **known, **outputs

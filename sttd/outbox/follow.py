@@ -66,7 +66,7 @@ def follow(job: Job, former: str, results: Mapping[str, str], places: Places) ->
             target = new_stem + base[len(old_stem) :]
             if old is not None and not _rename(old, base, sha256, new, target):
                 left.append(old.path_of(base))
-            if len(os.fsencode(target)) <= names.LIMIT and new.file(target) is not None:
+            if _is_ours(new, target, sha256):
                 outputs[new.path_of(target)] = sha256
         new.sync()
         if old is not None:
@@ -139,6 +139,12 @@ def _rename(old: Folder, base: str, sha256: str, new: Folder, target: str) -> bo
             raise
         return False
     return True
+
+
+def _is_ours(folder: Folder, name: str, sha256: str) -> bool:
+    """Whether a file is what sttd wrote, and not what a person has put there or changed."""
+    is_there = len(os.fsencode(name)) <= names.LIMIT and folder.file(name) is not None
+    return is_there and _digest(folder, name) == sha256
 
 
 def _digest(folder: Folder, name: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from sttd.daemon.guard import guard
+from sttd.daemon.library import MOST
 from sttd.job import State
 from sttd.part import Cause, Existing, Failed
 from tests.properties import stations
@@ -102,6 +105,51 @@ def test_a_copy_is_no_rename_and_neither_is_another_recording_of_the_same_size(l
     library.work_off()
     assert {"ep1.en.srt", "copy.en.srt", "gone.en.srt", "new.en.srt"} <= set(library.names())
     assert all(library.jobs()[name].attempt == 1 for name in ("copy.mp3", "new.mp3"))
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_a_copy_of_a_recording_that_was_renamed_before_is_no_rename(library, is_edited):
+    """The former name is gone for good, and its results went with the recording: they are not to be had once more."""
+    library.drop("ep1.mp3", "speech")
+    library.work_off()
+    if is_edited:
+        (library.folder / "ep1.en.srt").write_text("corrected")
+    os.rename(library.folder / "ep1.mp3", library.folder / "S01E01.mp3")
+    library.work_off()
+    shutil.copy2(library.folder / "S01E01.mp3", library.folder / "copy.mp3")
+    library.work_off()
+    assert library.jobs()["copy.mp3"].outputs == (str(library.folder / "copy.en.srt"),)
+    os.rename(library.folder / "S01E01.mp3", library.folder / "Pilot.mp3")
+    library.work_off()
+    assert library.jobs()["Pilot.mp3"].attempt == 0
+
+
+def test_a_file_of_a_person_under_the_new_name_is_no_result(library):
+    library.drop("ep1.mp3", "speech")
+    library.work_off()
+    (library.folder / "S01E01.en.srt").write_text("a person's own")
+    os.rename(library.folder / "ep1.mp3", library.folder / "S01E01.mp3")
+    library.work_off()
+    jobs = library.jobs()
+    assert (jobs["S01E01.mp3"].attempt, jobs["S01E01.mp3"].outputs) == (0, ())
+    assert jobs["ep1.mp3"].outputs == (str(library.folder / "ep1.en.srt"),)
+
+
+def test_a_fault_in_a_look_ends_its_job_alone(library, monkeypatch):
+    """It gives up its place among the few that are looked at at a time: else no recording would start after some faults."""
+    library.drop("done.mp3", "speech")
+    library.work_off()
+    monkeypatch.setattr("sttd.daemon.library._look", lambda *_: {}["a fault in sttd"])
+    for number in range(MOST + 1):
+        library.drop(f"{number}.mp3", f"SPEE{number}H")
+        library.look()
+        library.tick(1.0)
+        while library.errands.posted:
+            errand = library.errands.posted.popleft()
+            with guard(library.context, errand.job):
+                errand.then(errand.work())
+        library.context.faults.ended_well()
+    assert library.context.ledger.counts()[State.FAILED] == MOST + 1
 
 
 @pytest.mark.parametrize("moment", range(12))
