@@ -72,7 +72,7 @@ class Job:
     """
 
     id: int
-    source: str  # relative to the inbox; names the results. Absolute for `sttd transcribe`
+    source: str  # relative to its inbox, and names the results: see inboxes.py. A bare name for `sttd transcribe`
     size: int  # bytes
     mtime_ns: int
     owner: int = -1  # user number of the source's owner, among whom the workers' time is shared; -1: not known

@@ -33,6 +33,11 @@ def problems(tmp_path: Path, text: str = "", **more) -> list[str]:
     return [problem.removeprefix(f"{path}: ") for problem in caught.value.problems]
 
 
+def written(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "tables.toml").write_text(text, encoding="utf-8")
+    return tmp_path / "tables.toml"
+
+
 # where values come from
 
 
@@ -439,3 +444,83 @@ def test_the_cores_are_shared_out_over_the_workers():
 def test_a_model_does_not_fall_back_to_itself():
     assert Config().model_spec("base").fallback == ""
     assert Config().model_spec("tiny").fallback == "base"
+
+
+# further inboxes
+
+TABLES = """
+[[watch]]
+settle = "7s"
+
+[[watch]]
+name = "movies"
+inbox = "/media/movies"
+place = "beside"
+polling = true
+languages = ["th", "en"]
+
+[[watch]]
+name = "ประชุม"
+inbox = "/media/talks"
+"""
+
+
+def test_a_table_has_its_own_keys_and_the_others_as_everywhere(tmp_path):
+    config = load(written(tmp_path, TABLES), sets=["transcribe.language=de", "watch.rescan_interval=9s"], environ={})
+    movies, talks = config.of("movies//Show/a.mkv"), config.of("ประชุม//a.wav")
+    assert (config.paths.inbox, config.watch.settle, config.output.place) == (
+        Path("/srv/sttd/inbox"),
+        7.0,
+        "transcripts",
+    )
+    assert (movies.paths.inbox, movies.watch.settle, movies.output.place) == (Path("/media/movies"), 7.0, "beside")
+    assert (movies.watch.polling, talks.watch.polling, movies.watch.rescan_interval) == (True, False, 9.0)
+    assert (movies.transcribe.languages, movies.transcribe.language) == (("th", "en"), "")
+    assert (talks.transcribe.language, config.of("a.wav")) == ("de", config)
+    assert config.path_of("movies//Show/a.mkv") == "/media/movies/Show/a.mkv"
+    assert not Path(config.path_of("series//a.mkv")).is_relative_to("/media")
+    assert dataclasses.replace(config, program="other").of("movies//a").program == "other"
+    path = tmp_path / "again.toml"
+    path.write_text(render(config), encoding="utf-8")
+    assert load(path, environ={}) == config
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ('inbox = "/m"', "[[watch]] '/m': has no name"),
+        ('name = "a/b"\ninbox = "/m"', "[[watch]] name: must be a name for folders"),
+        ('name = ".."\ninbox = "/m"', "[[watch]] name: must be a name for folders"),
+        ('name = "MOVIES"\ninbox = "/m"', "[[watch]] MOVIES: another table has that name"),
+        ('name = "m"', "[[watch]] m: has no inbox"),
+        ('name = "m"\ninbox = "m"', "[[watch]] m inbox: must be an absolute path"),
+        ('name = "m"\ninbox = "/m"\npooling = true', "pooling: there is no such key for an inbox; did you mean polling?"),
+        ('name = "m"\ninbox = "/m"\ndedupe = true', "dedupe: there is no such key for an inbox: dedupe in [watch] is for all"),
+        ('name = "m"\ninbox = "/m"\nplace = "besides"', "[[watch]] m place: must be one of transcripts, beside"),
+        ('name = "m"\ninbox = "/m"\nplace = "beside"\nsuffixes = ["txt"]', '[[watch]] m: [output] place = "beside" would'),
+        ('name = "m"\ninbox = "/srv/sttd/inbox"', "[paths] inbox and [[watch]] m are the same folder (/srv/sttd/inbox)"),
+        ('name = "m"\ninbox = "/media/movies"', "[[watch]] movies and [[watch]] m are the same folder (/media/movies)"),
+        ('name = "m"\ninbox = "/media/movies/new"', "[[watch]] m (/media/movies/new) lies inside the inbox of [[watch]] movies"),
+        ('name = "m"\ninbox = "/media"', "[[watch]] movies (/media/movies) lies inside [[watch]] m (/media)"),
+        ('name = "m"\ninbox = "/srv/sttd/inbox/m"', "[[watch]] m (/srv/sttd/inbox/m) lies inside the inbox (/srv/sttd/inbox)"),
+        ('name = "m"\ninbox = "/srv/sttd"', "[paths] archive (/srv/sttd/archive) lies inside the inbox of [[watch]] m"),
+        ('name = "m"\ninbox = "/srv/sttd/archive"', "[[watch]] m and archive are the same folder (/srv/sttd/archive)"),
+        ('name = "m"\ninbox = "/srv/sttd/state/m"', "[[watch]] m (/srv/sttd/state/m) lies inside state (/srv/sttd/state)"),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_is_refused_in_words(tmp_path, table, sentence):
+    said = problems(tmp_path, f'[[watch]]\nname = "movies"\ninbox = "/media/movies"\n[[watch]]\n{table}\n')
+    assert any(sentence in each for each in said), said
+
+
+def test_the_section_watch_beside_tables_is_named_as_the_mistake(tmp_path):
+    (said,) = problems(tmp_path, f'[watch]\nsettle = "1s"\n{TABLES}')
+    assert "where there are [[watch]] tables, write [[watch]] for the section [watch] too" in said
+
+
+def test_a_link_to_another_inbox_is_seen_through(tmp_path):
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "movies").symlink_to(tmp_path / "inbox")
+    path = written(tmp_path, f'[[watch]]\nname = "movies"\ninbox = "{tmp_path}/movies"\n')
+    (said,) = folders.look(load(path, root=tmp_path, environ={}), PATIENCE).problems
+    assert "[paths] inbox and [[watch]] movies are the same folder" in said

@@ -239,7 +239,7 @@ def refuse_redo(job: Job, config: Config) -> None:
         raise NotPossible(f"job {job.id} is {job.state}: {other}")
     if job.location == "":
         raise NotPossible(f"the source of job {job.id} was deleted, as output.source says: drop it once more")
-    noted = job.location or os.path.join(config.paths.inbox, job.source)  # noqa: PTH118 - bytes-safe strings
+    noted = job.location or config.path_of(job.source)
 
     def is_there() -> bool:
         return os.path.lexists(moved.location(job, config.paths) or noted)

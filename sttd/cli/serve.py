@@ -74,4 +74,6 @@ def check_config() -> None:
     source = words.file()
     where = "the defaults" if source is None else printable(str(source))
     verdict = f"no mistakes, but its {' and '.join(absent)} cannot be used" if absent else "good"
-    print(f"{where}: {verdict}; inbox {printable(str(config.paths.inbox))}, model {printable(config.model.name)}")
+    inboxes = ", ".join(f"{name} {path}".lstrip() for name, path in config.inboxes().items())
+    what = "inboxes" if config.watched else "inbox"
+    print(f"{where}: {verdict}; {what} {printable(inboxes)}, model {printable(config.model.name)}")

@@ -78,7 +78,7 @@ def in_scratch(config: Config, scratch: Path, output: Path | None) -> tuple[Conf
         unasked = "" if "txt" in config.output.formats else ".txt"
     paths = dataclasses.replace(config.paths, root=scratch, **folders)
     results = dataclasses.replace(config.output, source="keep", formats=formats, place="transcripts", existing="add")
-    return dataclasses.replace(config, paths=paths, output=results), unasked
+    return dataclasses.replace(config, paths=paths, output=results, watched=()), unasked
 
 
 def _check_file(file: Path) -> None:

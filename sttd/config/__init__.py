@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sttd import inboxes
 from sttd.config.hearing import Expert, Model, Output, Subtitles, Transcribe
 from sttd.config.service import Limits, Log, Memory, Paths, Pool, Retention, Watch
+from sttd.config.watched import Watched
 from sttd.host.capacity import capacity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sttd.part import ModelSpec, Options
 
 __all__ = [
@@ -30,6 +35,7 @@ __all__ = [
     "Subtitles",
     "Transcribe",
     "Watch",
+    "Watched",
     "sections",
 ]
 
@@ -52,6 +58,33 @@ class Config:
     log: Log = field(default_factory=Log)
     # no key: how a person calls this sttd, with --config or --root, for all advice that names a command
     program: str = "sttd"
+    watched: tuple[Watched, ...] = ()  # the [[watch]] tables
+
+    def inboxes(self) -> dict[str, Path]:
+        """Where each inbox lies, by its name; "" is the first one."""
+        return {"": self.paths.inbox, **{each.name: each.inbox for each in self.watched}}
+
+    def each_inbox(self) -> dict[str, Config]:
+        """The configuration for the recordings of each, by the same names; `paths.inbox` is the inbox."""
+        return {"": self, **{each.name: self.over(each) for each in self.watched}}
+
+    def of(self, source: str) -> Config:
+        """The configuration for the recordings of the inbox that a job's source was dropped into."""
+        name, _ = inboxes.split(source)
+        if not name:
+            return self
+        unknown = Watched(name, inboxes.unknown(self.paths.state, name))
+        return self.over(next((each for each in self.watched if each.name == name), unknown))
+
+    def over(self, table: Watched) -> Config:
+        """The configuration for the recordings of a table's inbox: what it does not set is as in this one."""
+        changed = {name: dataclasses.replace(getattr(self, name), **keys) for name, keys in table.values.items()}
+        paths = dataclasses.replace(self.paths, inbox=table.inbox)
+        return dataclasses.replace(self, **changed, paths=paths, watched=())
+
+    def path_of(self, source: str) -> str:
+        """Where a source lies that was not filed away."""
+        return os.path.join(self.of(source).paths.inbox, inboxes.split(source)[1])  # noqa: PTH118 - bytes-safe strings
 
     def settle(self) -> float:
         """Seconds without change that make a file settled: 60 s at least of the default with `watch.polling`."""

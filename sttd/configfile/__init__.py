@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sttd.config import Config, Paths, sections
-from sttd.configfile import relations, sources, values
-from sttd.configfile.sources import Problem, Setting
+from sttd.configfile import relations, sources, tables, values
+from sttd.configfile.sources import Problem, Setting, Table
 from sttd.configfile.text import render
 from sttd.errors import ConfigError
 
@@ -40,13 +40,15 @@ def load(
     Raises:
         ConfigError: something is wrong; `problems` holds a sentence for each.
     """
-    found: list[Setting | Problem] = list(sources.from_file(path)) if path is not None else []
+    found: list[Setting | Problem | Table] = list(sources.from_file(path)) if path is not None else []
     found += sources.from_environ(environ)
     if root is not None:
         found.append(Setting("paths", "root", os.path.abspath(root), "--root"))  # noqa: PTH100 - links stay as typed
     found += sources.from_sets(sets)
-    chosen, bad, problems = _read(found)
+    chosen, bad, problems = _read([each for each in found if not isinstance(each, Table)])
     config = _resolve(_build(chosen), None if root is not None else environ.get("STATE_DIRECTORY"))
+    config, mistakes = tables.built(config, [each for each in found if isinstance(each, Table)])
+    problems += mistakes
     problems += [sentence for keys, sentence in relations.errors(config) if not keys & bad]
     if problems:
         raise ConfigError(problems)

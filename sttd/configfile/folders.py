@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sttd.config import Config
-from sttd.configfile.relations import FOLDERS, overlaps
+from sttd.configfile.relations import TABLE, folders, overlaps
 from sttd.fs.patience import PATIENCE, answers
 
 
@@ -22,10 +22,10 @@ class Looked:
 
 def look(config: Config, patience: float = PATIENCE) -> Looked:
     """Look at each folder for at most `patience` seconds. `load` itself touches none: a command must not hang on a share."""
-    paths = {name: getattr(config.paths, name) for name in FOLDERS}
+    paths = folders(config)
     real = answers({name: functools.partial(os.path.realpath, path) for name, path in paths.items()}, patience)
     silent = [
-        f"[paths] {name}: {path} does not answer: its file system hangs (a network share whose server is away?)"
+        f"{name if name.startswith(TABLE) else f'[paths] {name}'}: {path} does not answer: its file system hangs (a network share whose server is away?)"
         for name, path in paths.items()
         if name not in real
     ]

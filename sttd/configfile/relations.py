@@ -12,13 +12,14 @@ from sttd.units import format_duration
 
 NORMAL = 2.2  # the highest compression ratio of text without loops: sttd/worker/decoding/repetition.py
 FOLDERS = ("inbox", "transcripts", "archive", "failed", "state")
+TABLE = "[[watch]]"
 Relation = tuple[frozenset[str], str]  # the keys that it is about, and the sentence
 
 
 def errors(config: Config) -> Iterator[Relation]:
     """Each relation that does not hold. The paths must be resolved."""
-    folders = {name: getattr(config.paths, name) for name in FOLDERS}
-    yield from overlaps(folders, folders)  # as they are written: `folders.look` sees through links
+    lie = folders(config)
+    yield from overlaps(lie, lie)  # as they are written: `folders.look` sees through links
     memory = config.memory
     if not memory.moderate < memory.high < memory.critical:
         figures = f"{memory.moderate:g} %, {memory.high:g} %, {memory.critical:g} %"
@@ -45,21 +46,36 @@ def errors(config: Config) -> Iterator[Relation]:
         yield keys, f"[subtitles] shortest ({shortest}) is over longest ({longest})"
 
 
+def folders(config: Config) -> dict[str, Path]:
+    """All folders of a configuration, by name; those of its tables have names such as "[[watch]] movies"."""
+    watched = {f"{TABLE} {each.name}": each.inbox for each in config.watched}
+    return {name: getattr(config.paths, name) for name in FOLDERS} | watched
+
+
+def _is_inbox(name: str) -> bool:
+    return name == "inbox" or name.startswith(TABLE)
+
+
 def overlaps(paths: Mapping[str, Path], real: Mapping[str, Path]) -> Iterator[Relation]:
-    """Results inside the inbox would be taken for recordings, and two folders in one would mix.
+    """Results inside an inbox would be taken for recordings, and two folders in one would mix.
 
     Args:
-        paths: the folders as they are configured, by name.
+        paths: the folders as they are configured, by name; see `folders`.
         real: where they lie; one that is missing is compared with no other.
     """
-    for one, other in itertools.combinations((name for name in FOLDERS if name in real), 2):
+    for one, other in itertools.combinations((name for name in paths if name in real), 2):
+        if _is_inbox(other) and not _is_inbox(one):
+            one, other = other, one  # noqa: PLW2901 - the inbox first
         keys = frozenset({f"paths.{one}", f"paths.{other}", "paths.root"})
+        start = one if one.startswith(TABLE) else f"[paths] {one}"
         if real[one] == real[other]:
-            yield keys, f"[paths] {one} and {other} are the same folder ({paths[one]}): give each its own"
-        elif one == "inbox" and real[other].is_relative_to(real[one]):
-            yield keys, f"[paths] {other} ({paths[other]}) lies inside the inbox ({paths[one]}): put it elsewhere"
-        elif one == "inbox" and real[one].is_relative_to(real[other]):
-            yield keys, f"[paths] inbox ({paths[one]}) lies inside {other} ({paths[other]}): put it elsewhere"
+            yield keys, f"{start} and {other} are the same folder ({paths[one]}): give each its own"
+        elif _is_inbox(one) and real[other].is_relative_to(real[one]):
+            inside = other if other.startswith(TABLE) else f"[paths] {other}"
+            inbox = "the inbox" if one == "inbox" else f"the inbox of {one}"
+            yield keys, f"{inside} ({paths[other]}) lies inside {inbox} ({paths[one]}): put it elsewhere"
+        elif _is_inbox(one) and real[one].is_relative_to(real[other]):
+            yield keys, f"{start} ({paths[one]}) lies inside {other} ({paths[other]}): put it elsewhere"
 
 
 def warnings(config: Config) -> Iterator[str]:

@@ -28,28 +28,49 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """One [[watch]] table as it was written: a further inbox (see tables.py)."""
+
+    values: Mapping[str, Any]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that is no setting at all."""
 
     text: str
 
 
-def from_file(path: Path) -> Iterator[Setting | Problem]:
+def from_file(path: Path) -> Iterator[Setting | Problem | Table]:
     """The settings of a TOML file.
 
     Raises:
         ConfigError: it is not there, cannot be read, or is no TOML.
     """
     for section, content in _parse(path).items():
-        if isinstance(content, dict):
+        if section == "watch" and isinstance(content, list) and all(isinstance(each, dict) for each in content):
+            yield from _in_tables(content, str(path))
+        elif isinstance(content, dict):
             yield from (Setting(section, key, value, str(path)) for key, value in content.items())
         else:
             yield Problem(f"{path}: {section} stands outside a section: write it below a line such as [pool]")
 
 
+def _in_tables(tables: Sequence[dict[str, Any]], origin: str) -> Iterator[Setting | Table]:
+    """[[watch]]: further inboxes, and the section [watch], which is the table without a name."""
+    for table in tables:
+        if {"name", "inbox"} & table.keys():
+            yield Table(table, origin)
+        else:
+            yield from (Setting("watch", key, value, origin) for key, value in table.items())
+
+
 def _parse(path: Path) -> dict[str, Any]:
+    text = ""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError([f"{path}: there is no such file: name another one with --config, or leave it out"]) from None
     except OSError as error:
@@ -57,9 +78,17 @@ def _parse(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from None
     except ValueError as error:  # TOMLDecodeError, or a number of more digits than Python reads
-        raise ConfigError([f"{path}: is not valid TOML: {error}"]) from None
+        raise ConfigError([f"{path}: is not valid TOML: {error}{_hint(text)}"]) from None
     except RecursionError:
         raise ConfigError([f"{path}: brackets are nested too deeply: no key takes more than a list"]) from None
+
+
+def _hint(text: str) -> str:
+    """What is probably wrong with a file that is no TOML."""
+    lines = {line.split("#")[0].strip() for line in text.splitlines()}
+    if {"[watch]", "[[watch]]"} <= lines:
+        return ": where there are [[watch]] tables, write [[watch]] for the section [watch] too"
+    return ""
 
 
 def from_environ(environ: Mapping[str, str]) -> Iterator[Setting]:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Collection
 
 from sttd.config import Config, sections
+from sttd.configfile import tables
 from sttd.configfile.values import write
 
 _HEADER = """\
@@ -15,6 +16,14 @@ _HEADER = """\
 # --set section.key=value on the command line overrides the environment (STTD_SECTION__KEY), which overrides this file.
 # Durations are written as for systemd: 30s, 5min, 1h 30min. `sttd check-config` reports mistakes.
 # `systemctl reload sttd` applies changes; those in [paths] and [watch] need a restart.
+"""
+_TABLES = """\
+# Further inboxes, each in a table of its own. Where there are some, write [[watch]] for [watch] above too. A table takes the keys
+# of [watch] but dedupe, of [output], and of [transcribe] but batch_size and replace.
+# [[watch]]
+# name="movies"
+# inbox="/media/movies"
+# place="beside"
 """
 
 
@@ -26,11 +35,14 @@ def render(config: Config | None = None, always: Collection[str] = ()) -> str:
     config = config or Config()
     lines = [_HEADER]
     for section in sections():
-        lines.append(f"[{section.name}]\n")
+        is_table = section.name == "watch" and config.watched  # TOML knows a name as one or the other
+        lines.append(f"[[{section.name}]]\n" if is_table else f"[{section.name}]\n")
         chosen = getattr(config, section.name)
         for key in dataclasses.fields(chosen):
             value = getattr(chosen, key.name)
             mark = "#" if value == key.default and f"{section.name}.{key.name}" not in always else ""
             lines += textwrap.wrap(key.metadata["help"], 118, initial_indent="# ", subsequent_indent="# ")
             lines.append(f"{mark}{key.name} = {write(value, key.metadata['kind'])}\n")
+        if section.name == "watch":
+            lines += tables.lines(config) if config.watched else [_TABLES]
     return "\n".join(lines)

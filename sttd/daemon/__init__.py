@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from sttd import __version__, outbox
+from sttd import __version__, inboxes, outbox
 from sttd.config import Config
 from sttd.configfile import warnings
 from sttd.daemon import folders, trial, whereabouts
@@ -26,7 +26,7 @@ from sttd.fs.lock import Lock
 from sttd.host import log, restarts
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
-from sttd.inbox import Inbox
+from sttd.inbox import Inboxes
 from sttd.job import Identity
 from sttd.ledger import LOCK, SPOOL, spool
 from sttd.pool.local.pool import LocalPool
@@ -81,8 +81,9 @@ def _serve(
     """
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     with _stations(config, inputs, notifier, damage) as context:
-        waiting = next(context.ledger.waiting_sources(), None) is not None
-        inbox = Inbox(config, inputs.put, whereabouts.begin(context), waiting=waiting)
+        known = whereabouts.begin(context)
+        waiting = {inboxes.split(source)[0] for source in context.ledger.waiting_sources()}
+        inbox = Inboxes(config, inputs.put, known, waiting=waiting)
         context.inbox = inbox
         recover(context, clean=clean)
         try:
@@ -90,7 +91,8 @@ def _serve(
             take_signals(inputs.put)
             context.pool.start(inputs.put)
             inbox.start()
-            say(Kind.DAEMON_START, f"sttd {__version__} watches {config.paths.inbox}", version=__version__)
+            watched = ", ".join(map(str, config.inboxes().values()))
+            say(Kind.DAEMON_START, f"sttd {__version__} watches {watched}", version=__version__)
             code = Loop(context, inputs, notifier).run(load_config, drain)
             restarts.forget(os.environ)
             return code

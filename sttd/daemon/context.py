@@ -23,7 +23,7 @@ from sttd.daemon.tries import Tries
 from sttd.daemon.troubles import Troubles
 from sttd.daemon.unreadable import Unreadable
 from sttd.daemon.where import Whereabouts
-from sttd.inbox import Inbox
+from sttd.inbox import Inboxes
 from sttd.job import Job
 from sttd.ledger import SPOOL, Checkpoint, Ledger
 from sttd.ledger.facts import PLACES
@@ -72,7 +72,7 @@ class Context:
     config: Config
     ledger: Ledger
     pool: WorkerPool
-    inbox: Inbox | None  # None: `sttd transcribe`
+    inbox: Inboxes | None  # None: `sttd transcribe`
     errands: Errands  # results and sources put in place, and what else must not hold the loop
     checks: Errands  # content checks, on a thread of their own
     upkeep: Errands  # looking for what is old, and rewriting the manifest: on a thread of their own
@@ -104,7 +104,7 @@ class Context:
     def __post_init__(self) -> None:
         self.troubles = Troubles(self.clock)
         self.spool = Spool(self.config.paths.state / SPOOL)
-        self.places = Places(self.config.paths, self.ledger.fact(PLACES))
+        self.places = Places(self.config.paths, self.ledger.fact(PLACES), inboxes=self.config.inboxes())
 
     def attempt_of(self, job_id: int) -> Running | None:
         """The attempt at a job that is under way."""

@@ -34,7 +34,7 @@ def dispatch(context: Context) -> None:
         queue, job = picked
         passed.add(job.id)
         with guard(context, job.id):
-            waits = whereabouts.waits_alone(context, job) or readable.waits(context, job) or library.waits(context, job)
+            waits = _waits(context, job)
             turn = Turn.LATER if waits else twins.turn(context, job)
             if turn is Turn.START:
                 submit(context, job, queue)
@@ -45,9 +45,19 @@ def dispatch(context: Context) -> None:
         twins.look_ahead(context)
 
 
+def _waits(context: Context, job: Job) -> bool:
+    """Whether its file cannot be read now."""
+    return (
+        whereabouts.waits_alone(context, job)
+        or whereabouts.waits_for_inbox(context, job)
+        or readable.waits(context, job)
+        or library.waits(context, job)
+    )
+
+
 def may_start(context: Context) -> bool:
-    """Whether a job may start now: not while stopping, paused, held up, the inbox away, or short of memory with a job running."""
-    if context.inbox is not None and context.inbox.away is not None:
+    """Whether a job may start now: not while stopping, paused, held up, no inbox there, or short of memory with a job running."""
+    if whereabouts.are_all_away(context):
         return False
     if context.stopping or context.troubles.hold() or context.ledger.fact(PAUSED):
         return False

@@ -20,8 +20,11 @@ def is_drained(context: Context) -> bool:
     errands = (context.checks, context.errands, context.upkeep)
     if context.running or context.trial.under_way or any(each.under_way for each in errands):
         return False
-    if context.inbox is not None and not context.inbox.idle():
-        return is_away_for_long(context) and _is_filed(context)
+    restless = [] if context.inbox is None else context.inbox.restless()
+    if not all(is_away_for_long(context, name) for name in restless):
+        return False
+    if len(restless) == len(context.config.inboxes()):
+        return _is_filed(context)
     waiting = context.ledger.counts()[State.QUEUED]
     if waiting and not _is_held_up(context) and not context.ledger.only_waits_for(tuple(AT_FAULT)):
         return False
@@ -52,13 +55,18 @@ def left(context: Context) -> int:
 
 def is_whole(context: Context) -> bool:
     """Whether each file that was dropped has its result."""
-    return not context.failed_now and not left(context) and not is_away_for_long(context)
+    return not context.failed_now and not left(context) and not _is_one_away(context)
+
+
+def _is_one_away(context: Context) -> bool:
+    """Whether an inbox has been away for long."""
+    return any(is_away_for_long(context, name) for name in context.config.inboxes())
 
 
 def outcome(context: Context) -> str:
     """Why the daemon ends."""
     waiting, troubles = left(context), context.troubles.texts()
-    if not waiting and is_away_for_long(context):
+    if not waiting and _is_one_away(context):
         return "; ".join(troubles)
     if not waiting:
         return f"every file has come to its end{_left_alone(context)}"

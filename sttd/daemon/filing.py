@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sttd.daemon import following, steps
+from sttd import inboxes
+from sttd.daemon import following, steps, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.daemon.steps import Step
@@ -58,12 +59,18 @@ def advance(context: Context, job: Job) -> None:
     now = context.clock()
     if context.stopping or not context.filing.may_begin(job.id, now) or not room(context):
         return
-    if context.whereabouts.undecided and job.location is None:
+    if job.location is None and _is_unsure(context, job):
         context.filing.put_off(job.id, now, context.config.pool.machine_wait, growing=False)
         return
     step = STEPS[step_of(job)](context, job)
     if step is not None:
         _post(context, job, step)
+
+
+def _is_unsure(context: Context, job: Job) -> bool:
+    """Whether nobody knows where the file of a job is, or its inbox alone is away."""
+    where = context.whereabouts.of[inboxes.split(job.source)[0]]
+    return where.undecided or (bool(context.config.watched) and whereabouts.is_away(context, job))
 
 
 def _post(context: Context, job: Job, step: Step) -> None:

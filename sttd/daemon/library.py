@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sttd import outbox
-from sttd.daemon import filing, orders
+from sttd.daemon import filing, orders, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.looked import Subtitles
 from sttd.daemon.source import look_again
@@ -88,6 +88,7 @@ def _languages(options: Options) -> tuple[str, ...]:
 def _post(context: Context, job: Job) -> None:
     looked = context.looked
     like = context.ledger.kept_like(job, LIKE) if _is_beside(context, job) else []
+    like = [former for former in like if not whereabouts.came_from_away(context, former)]
     wanted = _languages(orders.wanted(context, job)[1]) if _skips(context, job) else None
     if not like and wanted is None:
         looked.over[job.id, job.size, job.mtime_ns] = ()

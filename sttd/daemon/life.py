@@ -184,10 +184,16 @@ class Life:
         pool.stop(running.spec.part_id, running.spec.attempt, Cause.MEMORY)
 
 
+def _kind(trouble: str) -> str:
+    if trouble.startswith("inbox "):  # one that a [[watch]] table names
+        return "inbox"
+    return trouble if trouble.isalpha() else "files"
+
+
 def held_up(troubles: Iterable[str], program: str) -> str:
     """What kinds of trouble there are, for every local user: the names of troubles that are about one file stay unsaid.
 
     The command is the whole one, as the daemon's own command line has it, which every local user may read too.
     """
-    kinds = dict.fromkeys(name if name.isalpha() else "files" for name in troubles)
+    kinds = dict.fromkeys(_kind(name) for name in troubles)
     return f"held up ({', '.join(kinds)}): `{printable(program)} status` has the reason"

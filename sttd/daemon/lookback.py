@@ -96,7 +96,8 @@ class LookBack:
             return  # the ledger failed when it had taken this page, which was handed over once more
         now = context.utc()
         # its writer may be at work still: the new job starts when nothing more came for a while, and starts anew until then
-        not_before = now + max(context.config.settle(), min(60.0, ages(context.config.watch.patience)[0]))
+        settle = context.config.of(job.source).settle()
+        not_before = now + max(settle, min(60.0, ages(context.config.watch.patience)[0]))
         new = context.ledger.add(job.source, identity, now, location=job.location, not_before=not_before)
         if job.state is State.FAILED:
             context.ledger.update(current, location="")

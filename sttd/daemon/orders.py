@@ -31,9 +31,9 @@ def wanted(context: Context, job: Job) -> tuple[ModelSpec, Options]:
     return spec, options
 
 
-def configured(context: Context, _job: Job) -> Config:
-    """The configuration for a job."""
-    return context.config
+def configured(context: Context, job: Job) -> Config:
+    """The configuration for a job: that of its inbox."""
+    return context.config.of(job.source)
 
 
 def key_of(context: Context, job: Job) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from loguru import logger
 
-from sttd.config import Config
+from sttd.config import Config, Watched
 from sttd.daemon.context import Context
 from sttd.daemon.ending import release
 from sttd.errors import ConfigError
@@ -29,6 +29,21 @@ def reload(context: Context, load_config: Callable[[], Config]) -> None:
         _take_over(context, old, new)
 
 
+def _bound(config: Config) -> list[object]:
+    """What of its tables cannot change while the daemon runs."""
+    return [(each.name, each.inbox, each.values.get("watch", {})) for each in config.watched]
+
+
+def _watched(old: Config, new: Config) -> tuple[Watched, ...]:
+    """The inboxes that the daemon began with, watched as they were; all else is as it is now."""
+    now = {each.name: each for each in new.watched}
+    kept = []
+    for was in old.watched:
+        values = {**now.get(was.name, was).values, "watch": was.values.get("watch", {})}
+        kept.append(dataclasses.replace(was, values=values))
+    return tuple(kept)
+
+
 def _take_over(context: Context, old: Config, new: Config) -> None:
     """What can change while the daemon runs does; the rest is named."""
     for section in NEED_RESTART:
@@ -38,7 +53,10 @@ def _take_over(context: Context, old: Config, new: Config) -> None:
         ]
         if names:
             logger.warning("[{}] {} has changed: it takes effect after a restart", section, ", ".join(names))
-    config = dataclasses.replace(new, **{name: getattr(old, name) for name in NEED_RESTART})
+    if _bound(old) != _bound(new):
+        logger.warning("[[watch]] tables have changed: inboxes and how they are watched take effect after a restart")
+    kept = {name: getattr(old, name) for name in NEED_RESTART}
+    config = dataclasses.replace(new, **kept, watched=_watched(old, new))
     context.config = config
     context.pool.configure(config)
     release(context)

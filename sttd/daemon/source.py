@@ -31,7 +31,7 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
         settled: the inbox has told of the file as it is now. Else it will: until then its writer may be at work, and
             each attempt would be for nothing.
     """
-    config, now = context.config, context.utc()
+    config, now = context.config.of(job.source), context.utc()
     identity = _as_it_is(source_path(context, job))
     waiting: dict[str, Any] = {"not_before": now + config.settle(), "queued_at": now, "options_key": None}
     if job.location is not None:  # no event tells when a file outside the inbox has settled: its own time does

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd import outbox
+from sttd import inboxes, outbox
 from sttd.daemon.context import Context
 from sttd.errors import SttdError
 from sttd.host.events import Kind, say
@@ -17,7 +17,8 @@ REMEMBERED = 20_000  # of those
 def put_back(context: Context, event: Own) -> None:
     """Give them their own names, off the loop; those that could not be given them before come last."""
     where = context.whereabouts
-    where.stranded.intersection_update(event.files)
+    files, told = set(event.files), {inboxes.split(rel)[0] for rel in event.files}  # another inbox tells of its own
+    where.stranded = {rel for rel in where.stranded if rel in files or inboxes.split(rel)[0] not in told}
     found = [rel for rel in event.files if rel not in where.returning and _is_stray(context, rel)]
     found.sort(key=where.stranded.__contains__)
     for rel in found[: MOST - len(where.returning)]:

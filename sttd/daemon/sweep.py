@@ -71,8 +71,9 @@ def tell_damage(context: Context) -> None:
 
 def clamp_waits(context: Context) -> None:
     """No job waits longer than the longest configured wait, whatever became of the clock or the waits since it was stored."""
-    pool, watch, model = context.config.pool, context.config.watch, context.config.model
-    waits = (*pool.retry_waits, pool.machine_wait, context.config.settle(), watch.patience, model.retry_after)
+    pool, model = context.config.pool, context.config.model
+    settles = [max(each.settle(), each.watch.patience) for each in context.config.each_inbox().values()]
+    waits = (*pool.retry_waits, pool.machine_wait, *settles, model.retry_after)
     longest = max(waits) * (1 + JITTER)
     if context.ledger.clamp_waits(context.utc(), longest):
         text = f"the clock was set back since jobs were queued: each waits {longest:.0f} s at most from now"

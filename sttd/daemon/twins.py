@@ -11,7 +11,7 @@ import hashlib
 import os
 
 from sttd import outbox
-from sttd.daemon import filing, orders
+from sttd.daemon import filing, orders, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.errors import SttdError
@@ -123,7 +123,10 @@ def follow(context: Context) -> None:
         if original is not None and original.state is State.DONE:
             for twin in context.ledger.waiting_for(original_id, _room(context)):
                 with guard(context, twin.id):
-                    _copy(context, twin, original)
+                    if whereabouts.is_away(context, twin):  # it waits for its inbox with the others there
+                        context.ledger.update(twin, copy_of=None)
+                    else:
+                        _copy(context, twin, original)
         elif left > 0 and (original is None or not _comes_to_a_result(original)):
             twins = context.ledger.waiting_for(original_id, left)
             left -= len(twins)
@@ -134,8 +137,7 @@ def follow(context: Context) -> None:
 
 def _room(context: Context) -> int:
     """How many copies may begin now: none while results cannot be put in place, or sources cannot be looked at."""
-    is_away = context.inbox is not None and context.inbox.away is not None
-    return 0 if is_away or "outbox" in context.troubles else filing.room(context)
+    return 0 if whereabouts.are_all_away(context) or "outbox" in context.troubles else filing.room(context)
 
 
 def _comes_to_a_result(original: Job) -> bool:

@@ -1,19 +1,24 @@
-"""Which folder is the inbox: known again, replaced, away, or another one by the configuration.
+"""Which folder is which inbox: known again, replaced, away, or another one by the configuration.
 
 A folder under another path that has not the mark of the one before is a new inbox. What waits for files of the former
-one waits alone: its jobs name their files by the whole path from then on, and no other job is held up by them.
+one waits alone: its jobs name their files by the whole path from then on, and no other job is held up by them. The path
+says which inbox a folder is: where a [[watch]] table is called otherwise now, or has the folder that was the first inbox,
+its jobs have the new name. The jobs of a table that was taken out wait alone, until a table has its folder again.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
+from sttd import inboxes
 from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
 from sttd.inbox import Folder, Held, Strange
 from sttd.job import Job
-from sttd.ledger.facts import FORMER_INBOXES, INBOX_FOLDER, INBOX_MARK
+from sttd.ledger import moved
+from sttd.ledger.facts import FORMER_INBOXES, INBOX_FOLDER, INBOX_MARK, WATCHED
 from sttd.ledger.moved import relocated
 from sttd.part import Cause
 from sttd.text import printable
@@ -22,8 +27,10 @@ NAMED = 3  # jobs that a line names
 POSTPONED = 600.0  # seconds between two looks at a job that waits for a former inbox
 
 
-def before(context: Context) -> Folder | None:
-    """The inbox of the run before."""
+def before(context: Context, inbox: str = "") -> Folder | None:
+    """The folder that was the inbox of this name in the run before."""
+    if inbox:
+        return next((_folder(each) for each in _watched(context).values() if each["inbox"] == inbox), None)
     known = context.ledger.fact(INBOX_FOLDER)
     if known is not None:
         return Folder(**known)
@@ -31,27 +38,85 @@ def before(context: Context) -> Folder | None:
     return None if mark is None else Folder(str(context.config.paths.inbox), mark, 0, 0)
 
 
-def begin(context: Context) -> Folder | None:
-    """At the start: the inbox of the run before. Under another path nothing is moved before it is known which folder this is."""
-    known = before(context)
-    context.whereabouts.undecided = known is not None and known.path != str(context.config.paths.inbox)
+def begin(context: Context) -> dict[str, Folder]:
+    """At the start: the inboxes of the run before. Under another path nothing is moved before it is known which folder it is."""
+    paths = {name: str(path) for name, path in context.config.inboxes().items()}
+    with context.ledger.transaction():
+        _let_go(context, paths)
+        _take_back(context, paths)
+    known = {name: folder for name in paths if (folder := before(context, name)) is not None}
+    for name, folder in known.items():
+        context.whereabouts.of[name].undecided = folder.path != paths[name]
     return known
 
 
+def _let_go(context: Context, paths: dict[str, str]) -> None:
+    """Folders that belong to no inbox any more, or to one of another name."""
+    watched, first = _watched(context), before(context)
+    others = {path: name for name, path in paths.items()}
+    for path, known in watched.items():
+        name = known["inbox"]
+        if name is not None and (name not in paths or others.get(path, name) != name):
+            _leave(context, name, path, all_jobs=True)
+            watched[path] = known | {"inbox": None}
+    if first is not None and others.get(first.path, "") != "":
+        _leave(context, "", first.path, all_jobs=True)
+        watched[first.path] = dataclasses.asdict(first) | {"inbox": None}
+        context.ledger.set_fact(INBOX_FOLDER, None)
+        context.ledger.set_fact(INBOX_MARK, None)
+    _note(context, watched)
+
+
+def _take_back(context: Context, paths: dict[str, str]) -> None:
+    """Folders that were let go of and are the inbox of a name that had none."""
+    watched = _watched(context)
+    for name, path in paths.items():
+        known = watched.get(path)
+        if known is None or known["inbox"] is not None or before(context, name) is not None:
+            continue
+        context.ledger.come_home(name, path)
+        _forget_former(context, path)
+        if name:
+            watched[path] = known | {"inbox": name}
+        else:
+            context.ledger.set_fact(INBOX_FOLDER, dataclasses.asdict(_folder(watched.pop(path))))
+    _note(context, watched)
+
+
+def _watched(context: Context) -> dict[str, dict[str, Any]]:
+    known = context.ledger.fact(WATCHED)
+    return dict(known)
+
+
+def _folder(known: dict[str, Any]) -> Folder:
+    return Folder(**{name: value for name, value in known.items() if name != "inbox"})
+
+
+def _note(context: Context, watched: dict[str, dict[str, Any]]) -> None:
+    if watched != _watched(context):
+        context.ledger.set_fact(WATCHED, watched)
+
+
 def held(context: Context, event: Held) -> None:
-    """The inbox's folder has been taken hold of: note by what it is known again."""
-    known, folder, ledger = before(context), event.folder, context.ledger
+    """The folder of an inbox has been taken hold of: note by what it is known again."""
+    name, folder, ledger = event.inbox, event.folder, context.ledger
+    known, where = before(context, name), context.whereabouts.of[name]
     if folder == known:
         return
-    for number in ledger.planned() if context.whereabouts.undecided else ():
+    for number in ledger.planned() if where.undecided else ():
         context.filing.hurry(number)
     with ledger.transaction():
         if known is not None and known.path != folder.path:
             if known.mark != folder.mark:
-                _leave(context, known.path, folder.path)
-            ledger.come_home(folder.path)
-        ledger.set_fact(INBOX_FOLDER, dataclasses.asdict(folder))
-    context.whereabouts.undecided = False
+                _leave(context, name, known.path, all_jobs=bool(name))
+            _forget_former(context, folder.path)
+            ledger.come_home(name, folder.path)
+        if name:
+            others = {path: each for path, each in _watched(context).items() if each["inbox"] != name}
+            ledger.set_fact(WATCHED, others | {folder.path: dataclasses.asdict(folder) | {"inbox": name}})
+        else:
+            ledger.set_fact(INBOX_FOLDER, dataclasses.asdict(folder))
+    where.undecided = False
     if context.inbox is not None:
         context.inbox.expect(ledger.waiting_sources())
 
@@ -60,7 +125,7 @@ def strange(context: Context, event: Strange) -> None:
     """The folder is not the one it was: it is the inbox now, unless a job waits for a file that is missing in it."""
     missing = set(event.missing)
     waiting = [source for source in context.ledger.waiting_sources() if source in missing]
-    where = context.whereabouts
+    where = context.whereabouts.of[event.inbox]
     if waiting:
         jobs = context.ledger.latest_of(waiting[:NAMED])
         named = ", ".join(f"job {job.id} ({printable(source)})" for source, job in jobs.items())
@@ -69,18 +134,22 @@ def strange(context: Context, event: Strange) -> None:
         where.advice = f"what waits for files that are not in it: {named}{more}; mount it again, or {ids}"
     elif event.used and context.inbox is not None:
         where.advice = ""
-        context.inbox.adopt(event.mark)
+        context.inbox.adopt(event.inbox, event.mark)
     else:
         where.advice = "it is empty, and no job waits; mount it again, or drop a file into it where it is the inbox now"
     look_after(context)
 
 
 def look_after(context: Context) -> None:
-    """Log once that the inbox is away, hangs, or is no longer looked at, and once that this is over."""
-    where, inbox = context.whereabouts, context.inbox
-    if context.stopping:  # the inbox has been let go of: that is no news of it
+    """Log once that an inbox is away, hangs, or is no longer looked at, and once that this is over."""
+    if context.stopping or context.inbox is None:  # they have been let go of: that is no news of them
         return
-    away = None if inbox is None else inbox.away
+    for name, away in context.inbox.reasons().items():
+        _look_after(context, name, away)
+
+
+def _look_after(context: Context, name: str, away: str | None) -> None:
+    where = context.whereabouts.of[name]
     if away is None:
         where.advice = ""
     reason = f"{away}; {where.advice}" if away and where.advice else away
@@ -88,17 +157,50 @@ def look_after(context: Context) -> None:
         return
     where.since = math.inf if reason is None else min(where.since, context.clock())
     where.reason = reason
-    context.troubles.drop("inbox")
+    words = f"the inbox {printable(name)}" if name else "the inbox"
+    trouble = words.removeprefix("the ")
+    context.troubles.drop(trouble)
     if reason is None:
-        say(Kind.INBOX_BACK, "the inbox is back")
+        say(Kind.INBOX_BACK, f"{words} is back")
     else:
-        say(Kind.INBOX_AWAY, f"the inbox is away: {printable(reason)}; what waits goes on waiting", error=reason)
-        context.troubles.begin("inbox", f"inbox away: {printable(reason)}")
+        say(Kind.INBOX_AWAY, f"{words} is away: {printable(reason)}; what waits goes on waiting", error=reason)
+        context.troubles.begin(trouble, f"{trouble} away: {printable(reason)}")
 
 
-def is_away_for_long(context: Context) -> bool:
-    """Whether the inbox has been away for so long that nobody who wants an end should wait for it."""
-    return context.clock() - context.whereabouts.since >= context.config.pool.machine_wait
+def is_away(context: Context, job: Job) -> bool:
+    """Whether the file of a job lies in an inbox that is away."""
+    return job.location is None and came_from_away(context, job)
+
+
+def came_from_away(context: Context, job: Job) -> bool:
+    """Whether the file of a job was dropped into an inbox that is away now: what is missing there says nothing."""
+    return context.inbox is not None and context.inbox.reasons().get(inboxes.split(job.source)[0]) is not None
+
+
+def are_all_away(context: Context) -> bool:
+    """Whether there is no inbox now that a recording could be taken from."""
+    return context.inbox is not None and all(context.inbox.reasons().values())
+
+
+def is_away_for_long(context: Context, name: str) -> bool:
+    """Whether an inbox has been away for so long that nobody who wants an end should wait for it."""
+    return context.clock() - context.whereabouts.of[name].since >= context.config.pool.machine_wait
+
+
+def waits_for_inbox(context: Context, job: Job) -> bool:
+    """Whether the job waits until its inbox is back. Asked only while another one is there."""
+    name, config = inboxes.split(job.source)[0], context.config
+    if context.inbox is None or job.location is not None:
+        return False
+    if name not in config.inboxes():
+        text = f"no [[watch]] table is called {printable(name)}: write one with its inbox, or cancel this job"
+    elif config.watched and is_away(context, job):
+        text = f"{f'its inbox {printable(name)}' if name else 'its inbox'} is away"
+    else:
+        return False
+    now = context.utc()
+    context.ledger.postpone(moved.inside(name), now, now + config.pool.machine_wait, text, Cause.UNREADABLE)
+    return True
 
 
 def waits_alone(context: Context, job: Job) -> bool:
@@ -106,12 +208,14 @@ def waits_alone(context: Context, job: Job) -> bool:
     former = former_of(context, job)
     if former is None:
         return False
+    name = inboxes.split(job.source)[0]
+    remedy = f"write a [[watch]] table with {printable(former)}" if name else "set paths.inbox back"
     text = (
-        f"its file is in {printable(former)}, which was the inbox: set paths.inbox back, or move the file into "
+        f"its file is in {printable(former)}, which was {'an' if name else 'the'} inbox: {remedy}, or move the file into "
         f"{context.config.paths.inbox} and cancel this job"
     )
     now = context.utc()
-    context.ledger.postpone(former, now, now + POSTPONED, text, Cause.UNREADABLE)
+    context.ledger.postpone(moved.outside(former), now, now + POSTPONED, text, Cause.UNREADABLE)
     if former not in context.whereabouts.said:
         context.whereabouts.said.add(former)
         say(Kind.JOB_WAITS, f"job {job.id}: {printable(job.source)} waits: {text}", job, error=text)
@@ -122,19 +226,42 @@ def former_of(context: Context, job: Job) -> str | None:
     """The former inbox that the job's file lies in."""
     if job.location is None or job.redo_of is not None:
         return None
-    return next((each for each in _former(context) if job.location == f"{each}/{job.source}"), None)
+    path = inboxes.split(job.source)[1]
+    return next((each for each in _former(context) if job.location == f"{each}/{path}"), None)
 
 
-def _leave(context: Context, path: str, now: str) -> None:
+def _leave(context: Context, inbox: str, path: str, *, all_jobs: bool) -> None:
+    """A folder is no inbox any more. Its jobs know their files by the whole path; `all_jobs`: also those that have ended."""
     for job in context.ledger.unfinished():  # their results appear; what is not below the inbox is not ours to move
-        if job.location is None:
-            context.ledger.update(job, **relocated(job, f"{path}/{job.source}", fate="keep"))
-    count = context.ledger.leave_inbox(path)
-    context.ledger.set_fact(FORMER_INBOXES, tuple(each for each in (*_former(context), path) if each != now))
+        name, below = inboxes.split(job.source)
+        if job.location is None and name == inbox:
+            context.ledger.update(job, **relocated(job, f"{path}/{below}", fate="keep"))
+    count = context.ledger.leave_inbox(inbox, path, all_jobs=all_jobs)
+    context.ledger.set_fact(FORMER_INBOXES, tuple(dict.fromkeys((*_former(context), path))))
     context.whereabouts.former = None
     if count:
-        text = f"paths.inbox was {printable(path)} and is {printable(now)}: {count} waiting jobs stay with their files there"
-        say(Kind.REMARK, text)
+        say(Kind.REMARK, _farewell(context, inbox, path, count))
+
+
+def _farewell(context: Context, inbox: str, path: str, count: int) -> str:
+    """What a folder is that was an inbox, and what becomes of its jobs."""
+    names, was = {str(each): name for name, each in context.config.inboxes().items()}, printable(path)
+    if path in names:
+        return f"{was} was {_words(inbox)} and is {_words(names[path])}: its jobs go on under the new name"
+    if not inbox:
+        now = printable(str(context.config.paths.inbox))
+        return f"paths.inbox was {was} and is {now}: {count} waiting jobs stay with their files there"
+    return f"{was} is not {_words(inbox)} any more: the jobs that wait stay with their files there"
+
+
+def _words(inbox: str) -> str:
+    return f"the inbox {printable(inbox)}" if inbox else "the first inbox"
+
+
+def _forget_former(context: Context, path: str) -> None:
+    """A folder is an inbox again."""
+    context.ledger.set_fact(FORMER_INBOXES, tuple(each for each in _former(context) if each != path))
+    context.whereabouts.former = None
 
 
 def _former(context: Context) -> list[str]:

@@ -28,6 +28,7 @@ class Held:
     """The inbox's folder has been taken hold of, for the first time, or another one in its place: by what it is known."""
 
     folder: Folder
+    inbox: str = ""  # its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Strange:
     mark: str  # of the strange folder
     missing: tuple[str, ...]  # known files that are not in it
     used: bool  # there are files in it, or the folder that it was is deleted: somebody takes it for the inbox
+    inbox: str = ""  # its name
 
 
 @dataclass(frozen=True, slots=True)

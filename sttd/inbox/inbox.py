@@ -33,10 +33,12 @@ class Inbox:
     """Watches `config.paths.inbox`.
 
     Args:
-        config: the inbox's folder, and all of section `watch`.
+        config: the inbox's folder (`paths.inbox`), and all of section `watch`.
         sink: called with every event, from the inbox's thread; it must be quick.
         before: the `Held` folder of an earlier run.
         waiting: jobs wait for files of that folder: if it had the same path, one with another mark is not the inbox.
+        setting: what names the folder, for the messages.
+        makes: the folder is made where it is missing.
         clock: monotonic seconds.
     """
 
@@ -47,12 +49,14 @@ class Inbox:
         before: Folder | None = None,
         *,
         waiting: bool = False,
+        setting: str = "paths.inbox",
+        makes: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         watch, root = config.watch, Path(config.paths.inbox)
         self._clock = clock
         self._mailbox = Mailbox()
-        self._place = Place(root, before, waiting=waiting)
+        self._place = Place(root, before, waiting=waiting, setting=setting, makes=makes)
         rules = Rules(watch.suffixes, config.output.formats if config.output.place == "beside" else ())
         self._tracker = Tracker(config.settle(), watch.settle_closed, watch.patience)
         watcher = None if watch.polling else Watch(root, self._mailbox, lambda rel: rules.path(rel) is None)

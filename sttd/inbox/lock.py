@@ -60,6 +60,7 @@ class Claim:
     Args:
         root: the folder.
         before: what was known of it in an earlier run. If the folder has the same numbers and no mark, it gets that one.
+        setting: what names the folder, for the messages.
 
     Raises:
         AlreadyRunning: another sttd holds it.
@@ -67,19 +68,20 @@ class Claim:
         OSError: the machine's fault; it passes.
     """
 
-    def __init__(self, root: Path, before: Folder | None = None) -> None:
+    def __init__(self, root: Path, before: Folder | None = None, setting: str = "paths.inbox") -> None:
         self._root = root
+        self._setting = setting
         try:
             self._handle = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise _refusal(root, error) from error
+            raise _refusal(root, error, setting) from error
         self._numbers = _numbers(os.fstat(self._handle))
         is_same = before is not None and (before.device, before.inode) == self._numbers
         try:
             self._take(before.mark if before is not None and is_same else uuid.uuid4().hex)
         except OSError as error:
             os.close(self._handle)
-            raise _refusal(root, error) from error
+            raise _refusal(root, error, setting) from error
         except BaseException:
             os.close(self._handle)
             raise
@@ -113,7 +115,7 @@ class Claim:
         try:
             self._take(self.mark, replace=True)
         except OSError as error:
-            raise _refusal(self._root, error) from error
+            raise _refusal(self._root, error, self._setting) from error
         before.release()
 
     def is_deleted(self) -> bool:
@@ -182,9 +184,9 @@ def _numbers(seen: os.stat_result) -> tuple[int, int]:
     return seen.st_dev, seen.st_ino
 
 
-def _refusal(root: Path, error: OSError) -> OSError | NotConfigured:
+def _refusal(root: Path, error: OSError, setting: str) -> OSError | NotConfigured:
     """What to raise: the error itself where it passes, else what is wrong with the inbox, and what to do."""
-    return error if passes(error) else NotConfigured(_remedy(root, error))
+    return error if passes(error) else NotConfigured(_remedy(root, error, setting))
 
 
 def passes(error: OSError) -> bool:
@@ -192,19 +194,19 @@ def passes(error: OSError) -> bool:
     return blame(error) is Blame.MACHINE and error.errno not in _SETUP
 
 
-def _remedy(root: Path, error: OSError) -> str:
+def _remedy(root: Path, error: OSError, setting: str) -> str:
     start = f"the inbox {root}"
     if closed := sandbox.closed(str(root)):
         return f"{start} cannot be used ({error.strerror}): {closed}"
     match error:
         case FileNotFoundError():
-            return f"{start} is missing: create it, mount it, or set paths.inbox to another folder"
+            return f"{start} is missing: create it, mount it, or set {setting} to another folder"
         case NotADirectoryError():
-            return f"{start} is not a folder: set paths.inbox to one"
+            return f"{start} is not a folder: set {setting} to one"
         case PermissionError():
             return f"{start} cannot be read and written ({error.strerror}): chown it to the user that sttd runs as"
     if error.errno == errno.EROFS:
         return f"{start} is read-only: mount it writable, sources could not be filed away otherwise"
     if error.errno == errno.ENOLCK:
         return f"{start} is on a file system without locks: mount it with locks (NFS: rpc.statd, no `nolock`)"
-    return f"{start} cannot be used ({error.strerror}): mend it, or set paths.inbox to another folder"
+    return f"{start} cannot be used ({error.strerror}): mend it, or set {setting} to another folder"

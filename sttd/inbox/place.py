@@ -26,15 +26,27 @@ class Place:
         root: the inbox.
         before: the inbox of an earlier run. Where that had another path, whatever is at `root` now is the inbox.
         waiting: jobs wait for files of the earlier run's inbox; where none does, any folder will do.
+        setting: what names the folder, for the messages.
+        makes: the folder is made where it is missing at the first start.
     """
 
-    def __init__(self, root: Path, before: Folder | None = None, *, waiting: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        before: Folder | None = None,
+        *,
+        waiting: bool = False,
+        setting: str = "paths.inbox",
+        makes: bool = True,
+    ) -> None:
         self.root = root
         self.mark: str | None = None  # of the folder that the known files are in
         self.reason: str | None = None  # why it is not at home, in words
         self.renewed = False  # the folder was taken hold of anew at the latest `look`
         self._before = before
         self._waiting = waiting
+        self._setting = setting
+        self._makes = makes
         self._claim: Claim | None = None
         self._replaced_for_good = False  # the folder that it was is deleted
         self._marked_again = False
@@ -45,13 +57,16 @@ class Place:
         return None if self._claim is None else self._claim.folder
 
     def take(self) -> SttdError | None:
-        """Take hold of the folder at the start; made, where it is missing.
+        """Take hold of the folder at the start.
 
         Returns:
             Why that will not do, where no waiting helps; None: it is held, or `look` tries again.
         """
         try:
-            moves.make_folder(str(self.root))
+            if self._makes:
+                moves.make_folder(str(self.root))
+            elif self._is_known:
+                self.root.stat()
             self._hold()
         except (AlreadyRunning, NotConfigured) as error:
             return error
@@ -60,9 +75,8 @@ class Place:
             if not self._is_known and not passes(error):
                 remedy = "create it, give it to the user that sttd runs as, or set another folder"
                 closed = sandbox.closed(str(self.root))
-                return NotConfigured(
-                    f"[paths] inbox: {self.root} cannot be created ({error.strerror}): {closed or remedy}"
-                )
+                where = "[paths] inbox" if self._setting == "paths.inbox" else self._setting
+                return NotConfigured(f"{where}: {self.root} cannot be created ({error.strerror}): {closed or remedy}")
         return None
 
     def look(self) -> Standing:
@@ -117,7 +131,7 @@ class Place:
 
     def _hold(self) -> None:
         """Raises AlreadyRunning, NotConfigured, OSError: see `Claim`."""
-        self._claim = Claim(self.root, self._before if self._is_known else None)
+        self._claim = Claim(self.root, self._before if self._is_known else None, self._setting)
         if self.mark is None:
             is_bound = self._before is not None and self._is_known and self._waiting
             self.mark = self._before.mark if self._before is not None and is_bound else self._claim.mark

@@ -114,6 +114,11 @@ def _daemon(value: Any) -> dict[str, Any]:
     return {name: each(value[name]) for name, each in read.items() if value.get(name) is not None}
 
 
+def _watched(value: Any) -> dict[str, Any]:
+    folder = _with(path=_path, mark=_text, device=_whole, inode=_whole)(value)
+    return folder | {"inbox": None if value["inbox"] is None else _text(value["inbox"])}
+
+
 PAUSED = Fact[bool]("paused", _flag, False, False, "the queue is not paused", lasts=True)
 FIRST = Fact[tuple[int, ...]]("first", _list_of(_job), (), (), "no job comes before the others")
 IGNORED = Fact[dict[str, int]]("ignored", _dict_of(_whole), {}, {}, "what the inbox leaves alone is counted again")
@@ -135,12 +140,17 @@ INBOX_FOLDER = Fact[dict[str, Any] | None](  # an `inbox.Folder`
     "inbox folder", _with(path=_path, mark=_text, device=_whole, inode=_whole), None, None,
     "the folder that paths.inbox names is taken as it is there now", lasts=True,
 )  # fmt: skip
+WATCHED = Fact[dict[str, dict[str, Any]]](  # by path: an `inbox.Folder`, and whose inbox it is; null: nobody's any more
+    "watched folders", _dict_of(_watched), {}, {},
+    "the folders of the [[watch]] tables are taken as they are there now", lasts=True,
+)  # fmt: skip
 # all that versions before `INBOX_FOLDER` noted
 INBOX_MARK = Fact[str | None]("inbox mark", _text, None, None, "the inbox is taken as it is there now", lasts=True)
 FORMER_INBOXES = Fact[tuple[str, ...]](
     "former inboxes", _list_of(_path), (), (), "jobs that wait in a former inbox are tried like all others", lasts=True
 )
 ALL: tuple[Fact[Any], ...] = (
-    PAUSED, FIRST, IGNORED, DAEMON, LOOKED_BACK, PLACES, FORGOTTEN, CLOCK, INBOX_FOLDER, INBOX_MARK, FORMER_INBOXES,
+    PAUSED, FIRST, IGNORED, DAEMON, LOOKED_BACK, PLACES, FORGOTTEN, CLOCK, INBOX_FOLDER, WATCHED, INBOX_MARK,
+    FORMER_INBOXES,
 )  # fmt: skip
 LASTING = frozenset(fact.name for fact in ALL if fact.lasts)

@@ -9,7 +9,10 @@ import stat
 from typing import Any
 
 from sttd.config import Paths
+from sttd.inboxes import depth, join, split
 from sttd.job import Job
+
+Which = tuple[str, tuple[bytes, ...]]  # a condition of SQL, and its values
 
 
 def location(job: Job, paths: Paths) -> str | None:
@@ -23,7 +26,7 @@ def location(job: Job, paths: Paths) -> str | None:
     folders = [os.fspath(paths.archive), os.fspath(paths.failed)]
     if not noted or any(noted.startswith(f"{folder}/") for folder in folders):
         return noted
-    place = noted.split("/")[-1 - job.source.count("/") :]  # it was filed below the folders that it had in the inbox
+    place = noted.split("/")[-1 - depth(job.source) :]  # it was filed below the folders that it had in the inbox
     for folder in folders:
         found = "/".join([folder, *place])
         with contextlib.suppress(OSError):
@@ -44,22 +47,57 @@ def relocated(job: Job, place: str, **promised: str) -> dict[str, Any]:
     return {"location": place, "plan": job.plan | {"location": place} | promised}
 
 
-def leave(db: sqlite3.Connection, inbox: str) -> list[tuple[int]]:
-    """Jobs that wait for files of what was the inbox name them by the whole path from now on. Returns their numbers."""
-    waiting = "state = 'queued' AND location IS NULL AND typeof(source) = 'blob'"
-    start = os.fsencode(inbox) + b"/"
-    left = [(start + source, job) for job, source in db.execute(f"SELECT id, source FROM jobs WHERE {waiting}")]
+def leave(db: sqlite3.Connection, inbox: str, path: str, *, all_jobs: bool) -> list[tuple[int]]:
+    """Jobs about files of what was an inbox name them by the whole path from now on. Returns their numbers.
+
+    Args:
+        db: the ledger.
+        inbox: its name.
+        path: where it lies.
+        all_jobs: also those that have ended, and whose files were left there. Else those that wait.
+    """
+    which = "plan IS NULL AND state <> 'committing'" if all_jobs else "state = 'queued'"
+    found = db.execute(f"SELECT id, source FROM jobs WHERE {which} AND location IS NULL AND typeof(source) = 'blob'")
+    start = os.fsencode(path) + b"/"
+    named = [(job, *split(os.fsdecode(source))) for job, source in found]
+    left = [(start + os.fsencode(below), job) for job, name, below in named if name == inbox]
     db.executemany("UPDATE jobs SET location = ? WHERE id = ?", left)
     return [(job,) for _, job in left]
 
 
-def come_home(db: sqlite3.Connection, inbox: str) -> list[tuple[int]]:
-    """Jobs about files of a folder which is the inbox again name them as below it. Returns their numbers."""
-    start = os.fsencode(inbox) + b"/"
-    below = "location >= ? AND location < ? AND plan IS NULL AND redo_of IS NULL AND typeof(source) = 'blob'"
-    rows = db.execute(f"SELECT id, source, location FROM jobs WHERE {below}", (start, start[:-1] + b"0"))
-    home = [(job,) for job, source, location in rows.fetchall() if location == start + source]
-    db.executemany("UPDATE jobs SET location = NULL WHERE id = ?", home)
+def come_home(db: sqlite3.Connection, inbox: str, path: str) -> list[tuple[int]]:
+    """Jobs about files of a folder which is an inbox again name them as below it. Returns their numbers."""
+    start = os.fsencode(path) + b"/"
+    inside = "location >= ? AND location < ? AND plan IS NULL AND redo_of IS NULL AND typeof(source) = 'blob'"
+    rows = db.execute(f"SELECT id, source, location FROM jobs WHERE {inside}", (start, start[:-1] + b"0"))
+    named = [(job, split(os.fsdecode(source))[1], location) for job, source, location in rows.fetchall()]
+    there = [(job, below) for job, below, location in named if location == start + os.fsencode(below)]
+    sources = [(os.fsencode(join(inbox, below)), job) for job, below in there]
+    db.executemany("UPDATE jobs SET location = NULL, source = ? WHERE id = ?", sources)
+    home = [(job,) for job, _ in there]
     anew = "UPDATE jobs SET not_before = 0, error = NULL, cause = NULL WHERE id = ? AND state = 'queued'"
     db.executemany(anew, home)
     return home
+
+
+def outside(folder: str) -> Which:
+    """The jobs whose files lie in a folder that was an inbox."""
+    start = os.fsencode(folder) + b"/"
+    return "location >= ? AND location < ? AND redo_of IS NULL", (start, start[:-1] + b"0")
+
+
+def inside(inbox: str) -> Which:
+    """The jobs whose files lie in the inbox of this name."""
+    here = "location IS NULL AND typeof(source) = 'blob'"
+    if not inbox:
+        return f"{here} AND instr(source, x'2f2f') = 0", ()
+    start = os.fsencode(join(inbox, ""))
+    return f"{here} AND source >= ? AND source < ?", (start, start[:-1] + b"0")
+
+
+def postpone(db: sqlite3.Connection, which: Which, now: float, until: float, *, why: str, cause: str) -> None:
+    """None of `which` starts before `until`, some hundred of those that could start `now`."""
+    condition, values = which
+    found = f"SELECT id FROM jobs WHERE {condition} AND state = 'queued' AND not_before <= ? LIMIT 500"
+    step = f"UPDATE jobs SET not_before = ?, error = ?, cause = ? WHERE id IN ({found})"
+    db.execute(step, (until, why.encode("utf-8", "backslashreplace").decode(), cause, *values, now))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -198,26 +197,22 @@ class Ledger(Kept):
         self.mended += [job for job, _ in damaged]
         return True
 
-    def leave_inbox(self, inbox: str) -> int:
-        """Jobs that wait for files of what was the inbox name them by the whole path from now on. Returns how many."""
+    def leave_inbox(self, inbox: str, path: str, *, all_jobs: bool) -> int:
+        """Jobs about files of what was an inbox name them by the whole path from now on; see `moved`. Returns how many."""
         with self.transaction():
-            left = moved.leave(self._db, inbox)
+            left = moved.leave(self._db, inbox, path, all_jobs=all_jobs)
             self._owe(left)
         return len(left)
 
-    def come_home(self, inbox: str) -> None:
-        """Jobs about files of a folder which is the inbox again name them as below it, also those that have ended."""
+    def come_home(self, inbox: str, path: str) -> None:
+        """Jobs about files of a folder which is an inbox again name them as below it, also those that have ended."""
         with self.transaction():
-            self._owe(moved.come_home(self._db, inbox))
+            self._owe(moved.come_home(self._db, inbox, path))
 
-    def postpone(self, folder: str, now: float, until: float, why: str, cause: str) -> None:
-        """No job starts before `until` whose file lies in `folder`, some hundred of those that could start `now`."""
-        start = os.fsencode(folder) + b"/"
-        below = "location >= ? AND location < ? AND state = 'queued' AND redo_of IS NULL AND not_before <= ?"
+    def postpone(self, which: moved.Which, now: float, until: float, why: str, cause: str) -> None:
+        """Some hundred of the jobs that could start `now` do not before `until`; see `moved`."""
         with self.transaction():
-            which = f"id IN (SELECT id FROM jobs WHERE {below} LIMIT 500)"
-            values = (until, to_row({"error": why})["error"], cause, start, start[:-1] + b"0", now)
-            self._db.execute(f"UPDATE jobs SET not_before = ?, error = ?, cause = ? WHERE {which}", values)
+            moved.postpone(self._db, which, now, until, why=why, cause=cause)
 
     def end_waits(self, now: float) -> None:
         """Let the jobs start whose `not_before` has come; some thousand in one call."""

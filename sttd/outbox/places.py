@@ -21,6 +21,7 @@ from sttd.config import Paths
 from sttd.errors import SttdError
 from sttd.fs import moves
 from sttd.fs.folder import Folder
+from sttd.inboxes import split, unknown
 
 MARK = ".sttd.mark"
 MARKED = ("transcripts", "archive", "failed")
@@ -38,11 +39,20 @@ class Places:
     Args:
         paths: the configured ones.
         known: what `news` told an earlier run; a folder that it did not know is taken as it is.
+        inboxes: where each lies, by name; without it there is the first one alone.
         marked: False where a person names a folder for once (`sttd transcribe -o`): nothing is put into it beside results.
     """
 
-    def __init__(self, paths: Paths, known: Mapping[str, Any] | None = None, *, marked: bool = True) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        known: Mapping[str, Any] | None = None,
+        *,
+        inboxes: Mapping[str, Path] | None = None,
+        marked: bool = True,
+    ) -> None:
         self.paths = paths
+        self._inboxes = dict(inboxes or {"": paths.inbox})
         self._marked = marked
         self._lock = threading.Lock()  # held for a moment, never while a folder is touched: it may hang
         self._looking = {name: threading.Lock() for name in MARKED}
@@ -63,7 +73,8 @@ class Places:
 
     def path_of(self, source: str) -> str:
         """Where a source lies that was not filed away (`Job.source`)."""
-        return os.path.join(self.paths.inbox, source)
+        inbox, path = self._split(source)
+        return os.path.join(inbox, path)
 
     def folder_of(self, source: str) -> Folder:
         """The folder below its inbox that a source was dropped into, held open; no link below the inbox is followed.
@@ -71,29 +82,36 @@ class Places:
         Raises:
             FileNotFoundError: it is gone, or somebody put a link in its way.
         """
-        with Folder.open(self.paths.inbox) as inbox:
-            return inbox.below(source.split("/")[:-1])
+        inbox, path = self._split(source)
+        with Folder.open(inbox) as held:
+            return held.below(path.split("/")[:-1])
 
     def inboxes(self) -> tuple[Path, ...]:
-        return (self.paths.inbox,)
+        """All of them; a source may have come back to one."""
+        return tuple(self._inboxes.values())
 
-    def require_inbox(self, _source: str) -> None:
+    def require_inbox(self, source: str) -> None:
         """Make sure that a source which is missing in its inbox is really gone.
 
         Raises:
             FileNotFoundError: its lock file is missing too: it is unmounted, or another folder.
         """
-        inbox = os.fspath(self.paths.inbox)
+        inbox = os.fspath(self._split(source)[0])
         if not os.path.lexists(os.path.join(inbox, INBOX_LOCK)):
             raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
 
     def is_gone(self, source: str) -> bool:
-        """Whether nothing lies under a path below the inbox."""
+        """Whether nothing lies there under the name of a source, and its inbox is not away."""
         try:
             os.lstat(self.path_of(source))
         except (FileNotFoundError, NotADirectoryError):
-            return True
+            return os.path.lexists(os.path.join(self._split(source)[0], INBOX_LOCK))
         return False
+
+    def _split(self, source: str) -> tuple[Path, str]:
+        """The inbox of a source, and the path below it."""
+        name, path = split(source)
+        return self._inboxes.get(name) or unknown(self.paths.state, name), path
 
     def open(self, name: str) -> Folder:
         """One of `MARKED`, held open, and seen to be the folder that it was.

@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from sttd import inboxes
 from sttd.errors import SttdError
 from sttd.fs import folder
 from sttd.fs.folder import Folder
@@ -25,7 +26,7 @@ TRANSCRIPTS, BESIDE = "transcripts", "beside"  # the values of `output.place`
 @dataclass(frozen=True, slots=True)
 class Plan:
     job: int
-    name: str  # of the source, relative to the inbox: names the results
+    name: str  # the job's source: names the results
     language: str
     sha256: str  # of the source
     size: int  # of the source, and
@@ -86,7 +87,7 @@ class Plan:
         if value.keys() != fields.keys() or not all(isinstance(value[name], kind) for name, kind in fields.items()):
             raise SttdError("what was promised about its files cannot be read: they are written again")
         plan = cls(**value)
-        parts = (plan.staging, *plan.hashes, *plan.name.split("/"))
+        parts = (plan.staging, *plan.hashes, *inboxes.split(plan.name)[1].split("/"))
         if any(part in ("", ".", "..") for part in parts) or any("/" in part for part in (plan.staging, *plan.hashes)):
             raise SttdError(
                 "what was promised about its files names folders that are not sttd's: they are written again"
@@ -98,7 +99,7 @@ def folder_of(name: str, location: str | None, places: Places) -> Folder:
     """The folder that a job's source lies in, held open; below the inbox and our own folders no link is followed.
 
     Args:
-        name: the job's source, relative to the inbox.
+        name: the job's source.
         location: where it lies, if not there.
         places: the folders.
 

@@ -212,7 +212,7 @@ def put_back(source: str, places: Places) -> str | None:
     """Give a source with a private name its own again, for which no plan does it; returns its path, None: it is gone.
 
     Args:
-        source: its path below the inbox.
+        source: as `Job.source`, with the private name.
         places: the folders.
     """
     private = os.path.basename(source)

@@ -126,6 +126,11 @@ WRONG_FOR = {
     "clock": ('{"believed": "odd"}', '{"believed": 1, "doubted": []}', '{"believed": NaN}'),
     "places": ('{"archive": {"path": "/a", "word": 5, "numbers": [1, 2]}}', '{"archive": {}}'),
     "inbox folder": ('{"path": 5, "mark": "m", "device": 1, "inode": 1}', '{"path": "/\\u0000", "mark": "m"}'),
+    "watched folders": (
+        '{"/m": {"path": "/m", "mark": "m", "device": 1, "inode": 1}}',
+        '{"/m": {"path": "/m", "mark": "m", "device": 1, "inode": 1, "inbox": 5}}',
+        '{"/m": {"path": "m", "mark": "m", "device": 1, "inode": 1, "inbox": "m"}}',
+    ),
     "former inboxes": ('["\\ud800"]', '["/a", null]'),
     "looked back": ('["odd", 1, 2]', "[NaN, 1, 2]"),
     "daemon": ('{"pid": "odd", "live": 5}', '{"live": "/l", "pid": -1}'),
@@ -146,7 +151,7 @@ def test_a_damaged_fact_ends_neither_a_round_nor_a_start_nor_a_command_and_is_lo
         daemon.crash(halfway=False)
         context = daemon.context
         is_damaged = context.ledger.fact(fact) == fact.damaged and bool(context.ledger.mended_facts)
-        assert whereabouts.begin(context) is None or fact is facts.INBOX_MARK
+        assert whereabouts.begin(context) == {} or fact is facts.INBOX_MARK
         retention.Upkeep(context)._known_clock()
         LookBack(context, None)._remembered((1.0, 2.0, 3.0))
         Compaction(context)._names_for()

@@ -67,8 +67,11 @@ class AwayInbox:
 
     away: str | None = "/srv/inbox does not answer"
 
-    def idle(self) -> bool:
-        return self.away is None
+    def reasons(self) -> dict[str, str | None]:
+        return {"": self.away}
+
+    def restless(self) -> list[str]:
+        return [""] if self.away else []
 
 
 def test_a_drain_ends_with_1_where_the_inbox_stays_away(stations):

@@ -20,7 +20,10 @@ class Inbox:
     def __init__(self):
         self.away, self.adopted, self.expected = None, [], []
 
-    def adopt(self, mark):
+    def reasons(self):
+        return {"": self.away}
+
+    def adopt(self, name, mark):
         self.adopted.append(mark)
 
     def expect(self, rels):

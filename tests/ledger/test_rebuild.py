@@ -223,7 +223,7 @@ def test_what_is_below_the_inbox_again_is_known_there_by_a_ledger_made_anew_too(
         ledger.add("kept.mp3", Identity(1, 1), 1.0, state=State.DONE, location="/inbox/kept.mp3")
         ledger.add("waits.mp3", Identity(1, 1), 1.0, location="/inbox/waits.mp3", not_before=9e9)
         ledger.record()
-        ledger.come_home("/inbox")
+        ledger.come_home("", "/inbox")
         ledger.record()
         before = ledger.jobs()
     path.unlink()

@@ -103,12 +103,13 @@ class Drawer:
 class Folder:
     """The inbox as far as the daemon asks it: what was told, and what was taken away on purpose."""
 
-    away = None
-
     def __init__(self, root: Path) -> None:
         self.root = root
         self.known: set[str] = set()
         self.told: dict[str, Identity] = {}
+
+    def reasons(self) -> dict[str, str | None]:
+        return {"": None}
 
     def forget(self, rel: str) -> None:
         self.known.discard(rel)
