@@ -65,17 +65,22 @@ def tidy(config: Config) -> None:
 
 
 def _discard_parts(job: Job, places: Places) -> None:
-    folders = names.split(job.source)[0]
+    """Half copies of a source and of results. The two may be on different file systems, and one of them away."""
     if job.state is State.FAILED:
-        with places.open("failed") as failed, failed.below(folders) as folder:
+        with places.open("failed") as failed, failed.below(names.split(job.source)[0]) as folder:
             folder.discard(failure.part_of(job))
             folder.discard(copies.part_of(source_path(job, places)))
         return
     plan = Plan.from_json(job.plan or {})
-    private = os.path.join(os.path.dirname(source_path(job, places)), plan.private_name)
-    with places.open("archive") as archive, archive.below(folders) as folder:
-        folder.discard(copies.part_of(private))
+    with contextlib.suppress(OSError, SttdError):
+        _discard_part_of_source(job, plan, places)
     staging = os.path.join(places.paths.transcripts, STAGING, plan.staging)
     with existing_folder(plan, places) as folder:
         for suffix in plan.hashes:
             folder.discard(copies.part_of(os.path.join(staging, suffix)))
+
+
+def _discard_part_of_source(job: Job, plan: Plan, places: Places) -> None:
+    private = os.path.join(os.path.dirname(source_path(job, places)), plan.private_name)
+    with places.open("archive") as archive, archive.below(names.split(job.source)[0]) as folder:
+        folder.discard(copies.part_of(private))

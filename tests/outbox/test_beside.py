@@ -68,6 +68,20 @@ def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, i
     raise AssertionError("it does not end")
 
 
+def test_half_a_copy_in_the_library_is_removed_by_the_next_start(tmp_path, other_disk):
+    """Also where nothing was ever archived from the recording's folder, and nobody goes on with the job."""
+    config, job, _ = library(tmp_path, other_disk / "library")
+    plan = stage(config, job)
+    parts = functools.partial(Path(config.paths.inbox).rglob, ".sttd-*.part")
+    step = next(
+        step for step in range(1, 1000)
+        if kill_at(step, functools.partial(outbox.keep, plan, outbox.Places(config.paths))) or [*parts()]
+    )  # fmt: skip
+    assert [*parts()], step
+    outbox.clean(config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
+    assert not [*parts()]
+
+
 def test_a_folder_that_sttd_may_not_write_to_is_named_with_the_remedy(tmp_path, monkeypatch):
     config, job, source = library(tmp_path)
     plan = stage(config, job)
