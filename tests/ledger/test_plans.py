@@ -38,6 +38,8 @@ QUERIES = {
     "files that are to go": lambda ledger, job: ledger.give_up_sources(["/archive/a.mp3"]),
     "waits that are over": lambda ledger, job: ledger.end_waits(5.0),
     "waits that are too long": lambda ledger, job: ledger.clamp_waits(5.0, 5.0),
+    "recordings like one": lambda ledger, job: ledger.kept_like(job, 16),
+    "what was done with a recording": lambda ledger, job: ledger.done_with("a.mp3"),
     "a step": lambda ledger, job: ledger.update(job, state=State.RUNNING),
 }
 
@@ -60,3 +62,16 @@ def test_a_query_is_answered_from_an_index(tmp_path, name):
             plan = [row[3] for row in ledger._db.execute(f"EXPLAIN QUERY PLAN {query}")]
             assert not [line for line in plan if "TEMP B-TREE" in line], (query, plan)
             assert not [line for line in plan if line.startswith("SCAN jobs") and "INDEX" not in line], (query, plan)
+
+
+def test_what_was_done_with_a_recording_is_found_without_a_look_at_each_job_that_is_done(tmp_path):
+    with contextlib.closing(Ledger.open(tmp_path / "ledger.db")) as ledger:
+        looked_at: list[None] = []
+        with ledger.transaction():
+            for number in range(200):
+                job = ledger.add(f"{number}.mp3", Identity(1, 1), 1.0)
+                for state in (State.COMMITTING, State.DONE):
+                    job = ledger.update(job, state=state)
+        ledger._db.set_progress_handler(lambda: looked_at.append(None), 10)  # each ten instructions
+        assert [job.source for job in ledger.done_with("7.mp3")] == ["7.mp3"]
+        assert len(looked_at) < 50
