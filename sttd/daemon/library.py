@@ -22,6 +22,7 @@ from sttd.part import Cause, Existing, Options
 from sttd.text import printable
 
 MOST = 8  # jobs that are looked at at a time
+PATIENCE = 3600.0  # seconds; a disk that takes longer over one look keeps no other recording waiting
 LIKE = 16  # finished jobs of the same size whose recordings are looked for
 
 
@@ -42,6 +43,9 @@ def waits(context: Context, job: Job) -> bool:
         return False
     if key in looked.over:
         looked.beside[job.id] = looked.over.pop(key)
+        return False
+    oldest = next(iter(context.checks.operations()), None)
+    if oldest is not None and context.clock() - oldest.since > PATIENCE:
         return False
     if job.id not in looked.under_way and len(looked.under_way) < MOST:
         _post(context, job)

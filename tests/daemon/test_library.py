@@ -10,8 +10,9 @@ from typing import ClassVar
 
 import pytest
 
+from sttd.daemon.errands import Operation
 from sttd.daemon.guard import guard
-from sttd.daemon.library import MOST
+from sttd.daemon.library import MOST, PATIENCE
 from sttd.job import State
 from sttd.part import Cause, Existing, Failed
 from tests.properties import stations
@@ -150,6 +151,20 @@ def test_a_fault_in_a_look_ends_its_job_alone(library, monkeypatch):
                 errand.then(errand.work())
         library.context.faults.ended_well()
     assert library.context.ledger.counts()[State.FAILED] == MOST + 1
+
+
+def test_a_share_that_hangs_during_a_look_does_not_keep_other_recordings_waiting_for_ever(library):
+    """A look may read a film of 100 GB, which takes its time; a share that hangs takes for ever."""
+    library.drop("ep1.mp3", "speech")
+    library.work_off()
+    began = library.now
+    library.errands.operations = lambda: [Operation("looks at another one", 9, began)]
+    library.drop("ep2.mp3", "SPEECH")
+    library.look()
+    library.tick(PATIENCE - 1.0)
+    assert not library.pool.attempts
+    library.tick(2.0)
+    assert library.pool.attempts
 
 
 @pytest.mark.parametrize("moment", range(12))
