@@ -178,7 +178,7 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
         ),
         (
             '[transcribe]\nlanguage = "thai"',
-            "[transcribe] language: must be a language code that Whisper knows, such as en, th or zh, not 'thai'",
+            "[transcribe] language: must be a language code that Whisper knows, such as en, th or zh, not 'thai'; did you mean th?",
         ),
         ("[transcribe]\nvad_threshold = 1", "[transcribe] vad_threshold: must lie between 0 and 1, not 1"),
         ("[expert]\nlog_prob = 0.5", "[expert] log_prob: must be at most 0.0, not 0.5"),

@@ -47,7 +47,7 @@ MAY = {
     "outbox": SHARED | {"host"},
     "host": {"errors", "fs", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
-    "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger"},
+    "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger", "outbox"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
     "configfile": {"config", "errors", "fs", "lanes", "part", "units", "", "host"},

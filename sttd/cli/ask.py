@@ -14,7 +14,7 @@ import click
 
 from sttd.cli import access
 from sttd.cli.look import find
-from sttd.cli.options import given, shared
+from sttd.cli.options import given, language_options, shared
 from sttd.errors import SttdError, UsageError
 from sttd.fs.patience import answers
 from sttd.job import Job, State
@@ -90,8 +90,7 @@ def next_(numbers: tuple[int, ...]) -> int:
 @shared
 def redo(numbers: tuple[int, ...], model: str | None, language: str | None) -> int:
     """Transcribe the sources of finished jobs once more, as new jobs. The old results stay."""
-    asked = [] if language is None else [f"transcribe.language={language}", "transcribe.languages="]
-    given().load(asked)  # refuses what is no language
+    given().load(*language_options(language))  # refuses what is no language
     config = given().load()
     checked(Request(Ask.REDO, numbers[0], model, language))
     if model is not None:

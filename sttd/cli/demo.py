@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import click
 from sttd.cli import access
 from sttd.cli.options import Given, given, shared
 from sttd.cli.progress import Picture, look
-from sttd.cli.screen import is_terminal
+from sttd.cli.screen import Plain, Screen, is_terminal
 from sttd.errors import SttdError, UsageError
 from sttd.job import Job, State
 from sttd.text import printable, sentence
@@ -51,7 +52,7 @@ def demo() -> int:
             code = daemon.wait()
         jobs = look(config, before).jobs
         if code == 0 and len(jobs) == len(SPOKEN):
-            _report(config, root, jobs)
+            _close(config, root)
             return 0
         _explain(jobs, log, root)
     return code or 1
@@ -83,47 +84,61 @@ def _prepare(config: Config) -> int:
 
 
 def _follow(config: Config, before: int, daemon: subprocess.Popen[bytes]) -> None:
-    """Show how far it is, on a terminal with progress bars, until the daemon ends."""
+    """Until the daemon ends: bars on a terminal, and each text as soon as it is there."""
     print(f"{len(SPOKEN)} recordings dropped into {printable(str(config.paths.inbox))}", flush=True)
+    screen, heading = _screen(lambda: look(config, before))
+    told: set[str] = set()
+    try:
+        over = False
+        while not over:
+            over = daemon.poll() is not None
+            with contextlib.suppress(SttdError):  # the ledger is being made this very moment, or put away
+                for job in look(config, before).jobs:
+                    if job.state is State.DONE and job.source not in told:
+                        told.add(job.source)
+                        screen.say(_report(job, heading))
+            screen.draw()
+            time.sleep(0 if over else REFRESH)
+    finally:
+        screen.close()
+
+
+def _screen(take: Callable[[], Picture]) -> tuple[Screen, Callable[[str, str], str]]:
+    """Where it is shown, and how a heading looks there."""
     if not is_terminal():
-        daemon.wait()
-        return
+        return Plain(), _plain_heading
+    from sttd.cli import term
+
+    if not is_terminal(sys.stderr):
+        return Plain(), term.heading
     from sttd.cli import live
 
-    live.follow(_pictures(lambda: look(config, before), daemon), SPOKEN)
+    return live.Bars(take, _rows), term.heading
 
 
-def _pictures(take: Callable[[], Picture], daemon: subprocess.Popen[bytes]) -> Iterator[Picture]:
-    """What is to be seen, as long as the daemon runs."""
-    while daemon.poll() is None:
-        try:
-            yield take()
-        except SttdError:  # the ledger is being made this very moment, or put away
-            time.sleep(0)
-        time.sleep(REFRESH)
-    yield take()
+def _rows(picture: Picture) -> list[tuple[str, Job | None]]:
+    """The recordings whose text is not there yet."""
+    jobs = {job.source: job for job in picture.jobs}
+    rows = [(name, jobs.get(name)) for name in SPOKEN]
+    return [(name, job) for name, job in rows if job is None or job.state is not State.DONE]
 
 
-def _report(config: Config, root: Path, jobs: tuple[Job, ...]) -> None:
+def _report(job: Job, heading: Callable[[str, str], str]) -> str:
     """What was heard, and where it lies."""
-    if is_terminal():
-        from sttd.cli import term
+    lines = [f"  {printable(words_of(job))}", *(f"    {printable(output)}" for output in job.outputs)]
+    about = f"{SPOKEN[job.source]}, heard as {job.language!r} by the {job.model} model"
+    return heading(job.source, about) + "".join(f"{line}\n" for line in lines)
 
-        show: Callable[[str, str], None] = term.heading
-    else:
-        show = _plain_heading
-    for job in sorted(jobs, key=lambda job: list(SPOKEN).index(job.source)):
-        show(job.source, f"{SPOKEN[job.source]}, heard as {job.language!r} by the {job.model} model")
-        print(f"  {printable(words_of(job))}")
-        for output in job.outputs:
-            print(f"    {printable(output)}")
+
+def _close(config: Config, root: Path) -> None:
+    """What to do now."""
     print(f"\nThe sources lie in {printable(str(config.paths.archive))}")
     print("The demo model knows a short list of words; a real one: `sttd model pull`.")
     print(f"All of it is in {printable(str(root))}: look at it, and delete it when you like.")
 
 
-def _plain_heading(name: str, about: str) -> None:
-    print(f"\n{printable(name)} ({sentence(about)})")
+def _plain_heading(name: str, about: str) -> str:
+    return f"\n{printable(name)} ({sentence(about)})\n"
 
 
 def words_of(job: Job) -> str:

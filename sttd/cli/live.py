@@ -1,30 +1,29 @@
-"""Pictures on the terminal that renew themselves while something goes on."""
+"""What moves on a terminal: `status --watch`, and the bars of recordings while they are transcribed."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
-from rich.console import RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from sttd.cli import plain, term
+from sttd.cli.progress import At, Pace, Paces, Picture
+from sttd.cli.screen import is_terminal, write
 from sttd.errors import SttdError
 from sttd.job import ENDED, Job, State
 from sttd.text import printable
 
-if TYPE_CHECKING:
-    from sttd.cli.progress import Picture
-
-
-BAR_REFRESH = 0.2  # seconds
-LOG_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+LOG_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "DONE": "dim"}
+LOOK = 0.5  # seconds between two looks at the ledger
+ONE_LINE = 80  # columns from which name and figures of a recording share a line
 
 
 def watch(look: Callable[[], dict[str, Any]], refresh: float) -> NoReturn:
@@ -36,74 +35,134 @@ def watch(look: Callable[[], dict[str, Any]], refresh: float) -> NoReturn:
             time.sleep(refresh)
 
 
-def follow(pictures: Iterable[Picture], names: Mapping[str, str]) -> None:
-    """Draw a progress bar for each recording of the demo, as long as pictures come."""
-    screen = term.console()
-    with Live(console=screen, auto_refresh=False, transient=True) as live:
-        for picture in pictures:
-            live.update(_bars(picture, names, max(10, min(40, screen.width - 34))), refresh=True)
+class Bars:
+    """See `sttd.cli.screen.Screen`: bars on standard error, below all else. They are taken away before anything is printed.
 
-
-@contextlib.contextmanager
-def below(look: Callable[[], Picture], count: int) -> Iterator[Callable[[str, str], None]]:
-    """On standard error, below all else that is printed there, a bar for each recording that is being transcribed.
-
-    Args:
-        look: finds out how far the recordings are; asked in a thread of its own.
-        count: how many there are.
-
-    Yields:
-        What prints a line above the bars: its level and its text.
+    The terminal is in no special mode meanwhile, and its cursor is seen: whatever ends the process leaves nothing to restore.
     """
-    screen = term.console(sys.stderr)
-    over = threading.Event()
-    # what others print is theirs: the text on standard output is no part of the picture
-    live = Live(console=screen, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
 
-    def draw() -> None:
-        while not over.wait(BAR_REFRESH):
+    def __init__(self, take: Callable[[], Picture], rows: Callable[[Picture], Sequence[Row]], total: int = 0) -> None:
+        """Nothing is drawn yet.
+
+        Args:
+            take: finds out how far the recordings are.
+            rows: those that have a bar.
+            total: how many recordings there are, where that is worth a line; else 0.
+        """
+        self._take, self._rows, self._total = take, rows, total
+        self._console = term.console(sys.stderr)
+        self._shares = is_terminal(sys.stdout)  # text goes to the same screen
+        self._picture, self._looked = Picture(), float("-inf")
+        self._paces = Paces()
+        self._drawn = 0  # lines
+
+    def say(self, text: str) -> None:
+        if not self._shares:
+            write(sys.stdout, text)
+            return
+        self.close()
+        write(sys.stdout, text)
+        self._show()
+
+    def note(self, text: str, level: str = "") -> None:
+        with self._console.capture() as captured:
+            self._console.print(Text(text, LOG_STYLES.get(level, "default")), soft_wrap=True)
+        self._show(captured.get())
+
+    def draw(self) -> None:
+        self._show()
+
+    def look(self) -> None:
+        self._looked = float("-inf")
+
+    def close(self) -> None:
+        write(sys.stderr, self._taken_away())
+
+    def _show(self, above: str = "") -> None:
+        """Draw the bars anew, below `above`, with one write."""
+        now, away = time.monotonic(), self._taken_away()
+        self._look_again(now)
+        with self._console.capture() as captured:
+            self._console.print(self._table(now), width=self._console.width - 1)
+        lines = captured.get().splitlines(keepends=True)[: max(1, self._console.height - 2)]
+        self._drawn = len(lines)
+        write(sys.stderr, away + above + "".join(lines))
+
+    def _look_again(self, now: float) -> None:
+        """Where the last look is old enough."""
+        if now - self._looked >= LOOK:
+            self._looked = now
             with contextlib.suppress(SttdError, OSError):  # the ledger is being made, or put away
-                live.update(_at_work(look(), count, max(10, min(40, screen.width - 34))), refresh=True)
+                self._picture = self._take()
+                self._paces.note(self._picture, now)
 
-    thread = threading.Thread(target=draw, name="bars", daemon=True)
-    with live:
-        thread.start()
-        try:
-            yield lambda level, text: screen.print(Text(text, LOG_STYLES.get(level, "default")))
-        finally:
-            over.set()
-            thread.join()
+    def _taken_away(self) -> str:
+        lines, self._drawn = self._drawn, 0
+        return f"\x1b[{lines}A\x1b[J" if lines else ""
 
-
-def _at_work(picture: Picture, count: int, width: int) -> Table:
-    """The recordings that a worker has, and how many are left."""
-    table = Table.grid(padding=(0, 2))
-    for job in picture.jobs:
-        if job.state is State.RUNNING:
-            table.add_row(Text(printable(job.source), overflow="ellipsis", no_wrap=True), *_share(picture, job, width))
-    if count > 1:
-        ended = sum(job.state in ENDED for job in picture.jobs)
-        table.add_row(Text(f"{ended} of {count} files", "dim"))
-    return table
+    def _table(self, now: float) -> RenderableType:
+        found = bars(self._rows(self._picture), self._picture, self._paces, now, self._console)
+        if self._total:
+            ended = sum(job.state in ENDED for job in self._picture.jobs)
+            found.append(Text(f"{ended} of {self._total} files", "dim"))
+        return Group(*found)
 
 
-def _share(picture: Picture, job: Job, width: int) -> tuple[RenderableType, Text]:
-    share = picture.progress.get(job.id) or None  # a bar that moves says more than one that stands at zero
-    says = plain.percent(share) if share else "listens" if job.model else "model loads"
-    return term.progress(share, width), Text(says, "cyan")
+Row = tuple[str, Job | None]  # a recording's name, and its job where there is one
 
 
-def _bars(picture: Picture, names: Mapping[str, str], width: int) -> Table:
-    table = Table.grid(padding=(0, 2))
-    jobs = {job.source: job for job in picture.jobs}
-    for name in names:
-        job = jobs.get(name)
-        if job is None or job.state is State.QUEUED:
-            table.add_row(Text(printable(name)), term.progress(0.0, width), Text("waits", "dim"))
-        elif job.state in ENDED:
-            table.add_row(
-                Text(printable(name)), term.progress(1.0, width), Text(str(job.state), term.STYLES[job.state])
-            )
+def at_work(picture: Picture) -> list[Row]:
+    """The recordings that a worker has, or that are being written."""
+    return [(job.source, job) for job in picture.jobs if job.state in plain.AT_WORK]
+
+
+def bars(rows: Sequence[Row], picture: Picture, paces: Paces, now: float, screen: Console) -> list[RenderableType]:
+    """A line for each recording; on a narrow screen a name above it."""
+    width = screen.width - 1
+    narrow = screen.width < ONE_LINE
+    found: list[RenderableType] = []
+    table = _grid(narrow)
+    for name, job in rows:
+        text = Text(printable(name), no_wrap=True, overflow="ellipsis")
+        at = None if job is None else picture.at.get(job.id)
+        pace = None if job is None or at is None else paces.of(job, at)
+        cells = _cells(job, at, pace, now, 0 if narrow else max(10, (width - 59) // 2))
+        if narrow:
+            table = _grid(narrow)
+            table.add_row(*cells)
+            found += [text, table]
         else:
-            table.add_row(Text(printable(name)), *_share(picture, job, width))
+            table.add_row(text, *cells)
+    return found if narrow else [table] if rows else []
+
+
+def _grid(narrow: bool) -> Table:
+    table = Table.grid(padding=(0, 1 if narrow else 2), expand=narrow)
+    if not narrow:
+        table.add_column(min_width=8)  # the name gives way: all others hold their line
+    table.add_column(no_wrap=True, ratio=1 if narrow else None)
+    for _ in range(4):
+        table.add_column(justify="right", no_wrap=True)
     return table
+
+
+def _cells(job: Job | None, at: At | None, pace: Pace | None, now: float, bar: int) -> list[RenderableType]:
+    """A bar of `bar` columns (0: as many as there are), percentage, audio, speed, and time left."""
+    width = bar or None
+    if job is None or job.state is State.QUEUED:
+        return [term.progress(0.0, width), Text("waits", "dim")]
+    if job.state in ENDED:
+        return [term.progress(1.0, width), Text(str(job.state), term.STYLES[job.state])]
+    if job.state is State.COMMITTING:
+        return [term.progress(1.0, width), Text("is written", "cyan")]
+    if at is None or not at.done:  # a bar that moves says more than one that stands at zero
+        return [term.progress(None, width), Text("listens" if job.model else "model loads", "cyan")]
+    speed = None if pace is None else pace.speed()
+    fast = Text("" if speed is None else plain.speed(speed))
+    if not at.total:
+        return [Spinner("line", style="cyan"), Text(), Text(plain.clock(at.done)), fast, Text()]
+    left = None if pace is None else pace.left(at.total, now)
+    share = min(1.0, at.done / at.total)
+    audio = Text(f"{plain.clock(at.done)} / {plain.clock(at.total)}")
+    remains = Text("" if left is None else f"{plain.clock(left)} left")
+    return [term.progress(share, width), Text(plain.percent(share), "cyan"), audio, fast, remains]

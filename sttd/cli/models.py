@@ -42,7 +42,13 @@ def configured() -> dict[str, str]:
 
 
 def absent(config: Config) -> dict[str, str]:
-    """The configured models that a worker would look for in vain: `model` or `fallback`, and a sentence that says so.
+    """The same as `missing`, in sentences that begin with the key."""
+    keys = {"model": "name", "fallback": "fallback"}
+    return {what: f"[model] {keys[what]}: {problem}" for what, problem in missing(config).items()}
+
+
+def missing(config: Config) -> dict[str, str]:
+    """The configured models that a worker would look for in vain: `model` or `fallback`, and why.
 
     A model may lie on a share: one that does not answer is absent too.
     """
@@ -51,8 +57,7 @@ def absent(config: Config) -> dict[str, str]:
     found = answers({what: functools.partial(cache.why_missing, name, hub) for what, name in named.items() if name})
     silence = "its folder does not answer (a network share whose server is away?)"
     problems = {what: found.get(what, silence) for what, name in named.items() if name}
-    keys = {"model": "name", "fallback": "fallback"}
-    return {what: f"[model] {keys[what]}: {problem}" for what, problem in problems.items() if problem}
+    return {what: problem for what, problem in problems.items() if problem}
 
 
 @click.group()

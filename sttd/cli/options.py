@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,15 +33,19 @@ class Given:
             return INSTALLED
         return self.config
 
-    def load(self, more: Sequence[str] = ()) -> Config:
-        """The configuration, with `more` settings above all others.
+    def load(self, *options: tuple[str, str, str | None]) -> Config:
+        """The configuration, with what options of the command say above all else.
+
+        Args:
+            options: its name, the `section.key` that it is about, and what was typed; None: nothing.
 
         Raises:
             ConfigError: it cannot be used as it is written.
         """
         from sttd import configfile
 
-        config = configfile.load(self.file(), self.root, (*self.sets, *more), self._environ())
+        typed = [configfile.from_option(name, key, value) for name, key, value in options if value is not None]
+        config = configfile.load(self.file(), self.root, self.sets, self._environ(), typed)
         return dataclasses.replace(config, program=self.program())
 
     def program(self) -> str:
@@ -69,6 +73,12 @@ class Given:
         if state is not None and "STATE_DIRECTORY" not in os.environ:
             return {**os.environ, "STATE_DIRECTORY": str(state)}
         return os.environ
+
+
+def language_options(language: str | None) -> list[tuple[str, str, str | None]]:
+    """`--language` for `Given.load`. A list of several languages to choose from does not count beside it."""
+    none = None if language is None else ""
+    return [("--language", "transcribe.language", language), ("--language", "transcribe.languages", none)]
 
 
 def given() -> Given:

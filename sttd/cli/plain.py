@@ -129,6 +129,11 @@ def attempt(worker: dict[str, Any]) -> str:
     return f"attempt {worker['attempt']}{resumed}"
 
 
+def speed(factor: float) -> str:
+    """Seconds of audio a second: `9.5×`, `120×`."""
+    return f"{factor:.1f}×" if factor < 9.95 else f"{factor:.0f}×"
+
+
 def percent(progress: float | None) -> str:
     return "-" if progress is None else f"{progress:.0%}"
 

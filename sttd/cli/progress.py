@@ -1,4 +1,4 @@
-"""How far the jobs of one run are: what `sttd demo` draws while its daemon works."""
+"""How far the jobs of one run are, and how fast they go: what `sttd demo` and `sttd transcribe` draw."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class At:
+    """Where a worker is; seconds of audio."""
+
+    done: float
+    total: float | None  # None: the file does not say it
+    attempt: int
+    begun: float  # where this attempt began
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """The jobs, and the share from 0 to 1 that is done of those that a worker has."""
+    """The jobs, and where those are that a worker has."""
 
     jobs: tuple[Job, ...] = ()
-    progress: dict[int, float | None] = field(default_factory=dict)
+    at: dict[int, At] = field(default_factory=dict)
 
 
 def look(config: Config, before: int = 0) -> Picture:
@@ -27,5 +37,55 @@ def look(config: Config, before: int = 0) -> Picture:
     with access.reading(config) as ledger:
         jobs = tuple(job for job in ledger.jobs(newest=False) if job.id > before)
         workers = figures.live_figures(ledger).get("workers", [])
-    workers = [worker for worker in workers if worker["job"] is not None]
-    return Picture(jobs, {worker["job"]: worker["progress"] for worker in workers})
+    return Picture(
+        jobs,
+        {
+            worker["job"]: At(worker["done"], worker["total"], worker["attempt"], worker["resumed_at"] or 0.0)
+            for worker in workers
+            if worker["job"] is not None
+        },
+    )
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast one attempt goes, by what is seen of it. A batch is done at a time: between two batches nothing changes."""
+
+    first: float  # when it was first seen, and
+    begun: float  # how much of the audio was done then; both in seconds, as all here
+    last: float  # when it last went on, and
+    done: float  # how far
+
+    def note(self, done: float, now: float) -> None:
+        if done != self.done:
+            self.done, self.last = done, now
+
+    def speed(self) -> float | None:
+        """Seconds of audio a second; None: not known yet."""
+        if self.done <= self.begun or self.last <= self.first:
+            return None
+        return (self.done - self.begun) / (self.last - self.first)
+
+    def left(self, total: float, now: float) -> float | None:
+        """Seconds that it will take from now on; None: not known yet."""
+        speed = self.speed()
+        return None if speed is None else max(0.0, (total - self.done) / speed - (now - self.last))
+
+
+class Paces:
+    """Of all attempts that are seen."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], Pace] = {}
+
+    def note(self, picture: Picture, now: float) -> None:
+        """The clock of an attempt begins when its model is ready."""
+        for job in picture.jobs:
+            at = picture.at.get(job.id)
+            if at is None or job.model is None:
+                continue
+            pace = self._known.setdefault((job.id, at.attempt), Pace(now, max(at.begun, at.done), now, at.done))
+            pace.note(at.done, now)
+
+    def of(self, job: Job, at: At) -> Pace | None:
+        return self._known.get((job.id, at.attempt))

@@ -1,12 +1,60 @@
-"""Whether a person looks. It decides between bars and plain lines, before rich is imported."""
+"""Whether a person looks, and writing to whoever reads. It decides between bars and plain lines, before rich is imported."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from typing import Protocol, TextIO
 
 
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Whether `stream`, standard output by default, is a screen that can do more than print lines."""
     return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write `text` past the stream's buffer: a thread that is held up in it holds no lock that the end of the process needs.
+
+    What the stream's encoding has no letters for is written as escapes.
+
+    Raises:
+        OSError: nobody reads any more, or the disk is full.
+    """
+    data = text.encode(stream.encoding, "backslashreplace")
+    while data:
+        data = data[os.write(stream.fileno(), data) :]
+
+
+class Screen(Protocol):
+    """Where text and remarks go. All is called in one thread."""
+
+    def say(self, text: str) -> None:
+        """To standard output."""
+
+    def note(self, text: str, level: str = "") -> None:
+        """A line to standard error; `level`: as a log has it."""
+
+    def draw(self) -> None:
+        """Let move what moves."""
+
+    def look(self) -> None:
+        """Something has happened: what is drawn next is how it is then."""
+
+    def close(self) -> None:
+        """Take away what moves."""
+
+
+class Plain:
+    """Nothing moves: text to standard output, lines to standard error."""
+
+    def say(self, text: str) -> None:
+        write(sys.stdout, text)
+
+    def note(self, text: str, level: str = "") -> None:  # noqa: ARG002 - see Screen
+        write(sys.stderr, f"{text}\n")
+
+    def draw(self) -> None: ...
+
+    def look(self) -> None: ...
+
+    def close(self) -> None: ...

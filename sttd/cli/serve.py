@@ -29,8 +29,8 @@ def run(model: str | None, drain: bool) -> int:
 
     stand_aside()
     words = given()
-    more = [] if model is None else [f"model.name={model}"]
-    config = words.load(more)
+    option = ("--model", "model.name", model)
+    config = words.load(option)
     from sttd import daemon
     from sttd.configfile import folders
 
@@ -38,7 +38,7 @@ def run(model: str | None, drain: bool) -> int:
     if looked.problems:
         raise ConfigError(looked.problems)
     check_replacements(config)
-    return daemon.run(config, load_config=lambda: check_replacements(words.load(more)), drain=drain)
+    return daemon.run(config, load_config=lambda: check_replacements(words.load(option)), drain=drain)
 
 
 def check_replacements(config: Config) -> Config:

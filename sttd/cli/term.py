@@ -96,8 +96,8 @@ def _work(worker: dict[str, Any], bar: int) -> list[RenderableType]:
     return [name, progress(worker["progress"], bar), Text(plain.percent(worker["progress"]))]
 
 
-def progress(share: float | None, width: int) -> ProgressBar:
-    """A bar for 0 to 1; None: it moves to and fro."""
+def progress(share: float | None, width: int | None) -> ProgressBar:
+    """A bar for 0 to 1; None: it moves to and fro. `width` in columns; None: all that there are."""
     return ProgressBar(
         total=1.0, completed=share or 0.0, width=width, pulse=share is None,
         complete_style="cyan", finished_style="green", pulse_style="cyan",
@@ -160,6 +160,10 @@ def show(job: Job, attempts: list[dict[str, Any]], worker: dict[str, Any] | None
     return table
 
 
-def heading(name: str, more: str) -> None:
-    """The name of a recording, and something about it."""
-    console().print(Text.assemble("\n", (printable(name), "bold green"), (f"  {sentence(more)}", "dim")))
+def heading(name: str, more: str = "") -> str:
+    """A line with the name of a recording, and something about it, after an empty one."""
+    screen = console()
+    with screen.capture() as captured:
+        words = Text.assemble("\n", (printable(name), "bold green"), (f"  {sentence(more)}" if more else "", "dim"))
+        screen.print(words, soft_wrap=True)
+    return captured.get()

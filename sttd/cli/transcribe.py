@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sttd.cli import access, models, progress
-from sttd.cli.options import given, shared
-from sttd.cli.screen import is_terminal
+from sttd.cli.options import given, language_options, shared
+from sttd.cli.screen import Plain, is_terminal
 from sttd.cli.serve import check_replacements
-from sttd.errors import SttdError, UsageError
+from sttd.errors import INTERRUPTED, SttdError, UsageError
 from sttd.job import Job, State
 from sttd.text import printable, sentence
 
 if TYPE_CHECKING:
+    from sttd.cli.teller import Teller
     from sttd.config import Config
 
 QUIET = {"INFO": "WARNING"}  # the log's level by the configured one: progress has its bar, and a pipe needs none
@@ -34,51 +36,103 @@ class NothingToUse(SttdError):
 
 @click.command(short_help="Print the text of files, without a daemon.")
 @click.argument("files", metavar="FILE ...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Also write the results here.")
+@click.option("--language", metavar="L", help="Spoken in the files, such as th.  [default: detected]")
 @click.option("--model", metavar="M", help="Instead of the configured model.")
+@click.option("--formats", metavar="F,...", help="Also write results: txt, md, srt, vtt, lrc, json, tsv.")
+@click.option(
+    "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write results here.  [default: .]"
+)
 @shared
-def transcribe(files: Sequence[Path], output: Path | None, model: str | None) -> int:
-    """Transcribe files now, without a daemon, and print their text. They stay where they are.
+def transcribe(
+    files: Sequence[Path], language: str | None, model: str | None, formats: str | None, output: Path | None
+) -> int:
+    """Transcribe files now, without a daemon, and print their text while it is heard. They stay where they are.
 
-    On a terminal a bar shows how far it is, and each text has a heading where there are several. In a pipe there is only the
-    text. Errors and warnings go to standard error.
+    On a terminal bars show how far it is. In a pipe there is only the text. Results are written only with -o or --formats.
+    Exit code: 1 where a file has no transcript.
     """
     for file in files:
         _check_file(file)
-    config = given().load([] if model is None else [f"model.name={model}"])
+    options = (*language_options(language), ("--model", "model.name", model), ("--formats", "output.formats", formats))
+    config = given().load(*options)
     check_replacements(config)
-    _check_models(config)
-    with tempfile.TemporaryDirectory(prefix="sttd-", ignore_cleanup_errors=True) as scratch:
-        config, unasked = in_scratch(config, Path(scratch), output)
-        from sttd import daemon
+    _check_models(config, model)
+    output = Path() if output is None and formats is not None else output
+    if output is not None:
+        _check_output(output)
+    with contextlib.ExitStack() as held:
+        scratch = held.enter_context(tempfile.TemporaryDirectory(prefix="sttd-", ignore_cleanup_errors=True))
+        held.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C leaves nothing behind either
+        for number in (signal.SIGTERM, signal.SIGHUP):  # while the loop does not take them
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+        try:
+            return _transcribe(files, in_scratch(config, Path(scratch), output), written=output is not None)
+        except KeyboardInterrupt:
+            return INTERRUPTED
 
-        with _telling(config, len(files)):
-            code = daemon.transcribe(files, config)
-        with access.reading(config) as ledger:
-            jobs = ledger.jobs(newest=False)
-        _print(files, jobs)
-        _report(jobs, output, unasked)
-    return code or int(any(job.state is not State.DONE for job in jobs))
 
-
-def in_scratch(config: Config, scratch: Path, output: Path | None) -> tuple[Config, str]:
+def in_scratch(config: Config, scratch: Path, output: Path | None) -> Config:
     """`config` with everything of the daemon's in a folder that goes away; the results too, unless there is an `output`.
 
-    The text is printed from the results, so that txt is always among them.
-
-    Returns:
-        Also the suffix of the results that nobody asked for, or "".
+    A checkpoint is of no use without its folder, so that Ctrl-C waits for none. Each file has its own text, an equal one too.
     """
     folders = {name: scratch / name for name in ("inbox", "transcripts", "archive", "failed", "state")}
-    formats: tuple[str, ...] = ("txt",)
-    unasked = ""
     if output is not None:
         folders["transcripts"] = Path(os.path.abspath(output))  # noqa: PTH100 - links stay as typed
-        formats = tuple(dict.fromkeys((*config.output.formats, "txt")))
-        unasked = "" if "txt" in config.output.formats else ".txt"
-    paths = dataclasses.replace(config.paths, root=scratch, **folders)
-    results = dataclasses.replace(config.output, source="keep", formats=formats, place="transcripts", existing="add")
-    return dataclasses.replace(config, paths=paths, output=results, watched=()), unasked
+    return dataclasses.replace(
+        config,
+        paths=dataclasses.replace(config.paths, root=scratch, **folders),
+        output=dataclasses.replace(
+            config.output,
+            source="keep",
+            formats=("txt",) if output is None else config.output.formats,
+            place="transcripts",
+            existing="add",
+        ),
+        pool=dataclasses.replace(config.pool, stop_grace=0.0),
+        watch=dataclasses.replace(config.watch, dedupe=False),
+        watched=(),
+    )
+
+
+def _transcribe(files: Sequence[Path], config: Config, *, written: bool) -> int:
+    from sttd import daemon
+
+    teller = _teller(files, config, written=written)
+    code = INTERRUPTED
+    try:
+        code = daemon.transcribe(files, config, teller)
+    finally:
+        teller.close(drop=code == INTERRUPTED)
+    if teller.failure is not None and not isinstance(teller.failure, BrokenPipeError):
+        print(f"sttd: standard output: {teller.failure.strerror}", file=sys.stderr)
+    with access.reading(config) as ledger:
+        jobs = ledger.jobs(newest=False)
+    for job in jobs:
+        _tell_waiting(job)
+    return code or int(teller.failure is not None or any(job.state is not State.DONE for job in jobs))
+
+
+def _teller(files: Sequence[Path], config: Config, *, written: bool) -> Teller:
+    """Tells what is heard. On a terminal bars show how far the files are, and the log is above them."""
+    from sttd.cli import teller
+    from sttd.host import log
+
+    level = QUIET.get(config.log.level, config.log.level)
+    heading = None
+    if is_terminal():
+        from sttd.cli import term
+
+        heading = teller.headings([str(file) for file in files], term.heading)
+    if not is_terminal(sys.stderr):
+        log.setup(level)
+        return teller.Teller(config, Plain(), paths=written, heading=heading)
+    from sttd.cli import live
+
+    bars = live.Bars(lambda: progress.look(config), live.at_work, len(files) if len(files) > 1 else 0)
+    found = teller.Teller(config, bars, paths=written, heading=heading)
+    log.through(level, found.note)
+    return found
 
 
 def _check_file(file: Path) -> None:
@@ -94,59 +148,33 @@ def _check_file(file: Path) -> None:
         raise UsageError(f"{name}: may not be read by you")
 
 
-def _check_models(config: Config) -> None:
-    """Raises NothingToUse where neither the model nor a fallback is here: each file would wait for ever."""
-    absent = models.absent(config)
-    if "model" in absent and ("fallback" in absent or not config.model.fallback):
-        raise NothingToUse("; ".join(absent.values()))
+def _check_output(folder: Path) -> None:
+    """Make the folder. Raises UsageError where nothing can be written into it."""
+    name = f"-o {printable(str(folder))}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{name}: a file is there, and no folder") from None
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{name}: may not be written by you")
 
 
-@contextlib.contextmanager
-def _telling(config: Config, count: int) -> Iterator[None]:
-    """What goes wrong goes to standard error, and on a terminal a bar shows how far the files are."""
-    from sttd.host import log
-
-    level = QUIET.get(config.log.level, config.log.level)
-    if not is_terminal(sys.stderr):
-        log.setup(level)
-        yield
+def _check_models(config: Config, typed: str | None) -> None:
+    """Raises NothingToUse where the model that was typed is not here, or neither the configured one nor its fallback."""
+    missing = models.missing(config)
+    if "model" not in missing:
         return
-    from sttd.cli import live
-
-    with live.below(lambda: progress.look(config), count) as show:
-        log.through(level, show)
-        yield
-
-
-def _print(files: Sequence[Path], jobs: Sequence[Job]) -> None:
-    """The texts in the order of the files, as they were typed."""
-    screen = is_terminal()
-    several = len(files) > 1
-    parted = False
-    for file, job in zip(files, jobs, strict=True):
-        path = next((output for output in job.outputs if output.endswith(".txt")), None)
-        if job.state is not State.DONE or path is None:
-            continue
-        if several and screen:
-            from sttd.cli import term
-
-            term.heading(str(file), f"{job.language}, {job.model}")
-        elif parted:
-            print()
-        parted = True
-        with open(path, encoding="utf-8") as text:  # noqa: PTH123 - a path of any bytes
-            for line in text:
-                print(sentence(line.rstrip("\n")) if screen else line.rstrip("\n"))
-    sys.stdout.flush()
+    if typed is not None:
+        raise NothingToUse(f"--model: {missing['model']}")
+    if "fallback" in missing or not config.model.fallback:
+        raise NothingToUse("; its fallback: ".join(missing.values()))
 
 
-def _report(jobs: Sequence[Job], output: Path | None, unasked: str) -> None:
-    """On standard error: what was written, and why a file has no text that did not fail, as the log has told already."""
-    for job in jobs:
-        if job.state is State.QUEUED and job.error:
-            print(f"sttd: {printable(job.source)}: no transcript: {sentence(job.error)}", file=sys.stderr)
-        for path in job.outputs:
-            if unasked and path.endswith(unasked):
-                os.unlink(path)  # noqa: PTH108 - as above
-            elif output is not None:
-                print(printable(path), file=sys.stderr)
+def _tell_waiting(job: Job) -> None:
+    """Why a file has no text that did not fail, and was not stopped: of those that did, the log has told."""
+    from sttd.part import Cause
+
+    if job.state is State.QUEUED and job.error and job.cause != Cause.SHUTDOWN:
+        print(f"sttd: {printable(job.source)}: no transcript: {sentence(job.error)}", file=sys.stderr)

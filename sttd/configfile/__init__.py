@@ -13,11 +13,11 @@ from typing import Any
 
 from sttd.config import Config, Paths, sections
 from sttd.configfile import relations, sources, tables, values
-from sttd.configfile.sources import Problem, Setting, Table
+from sttd.configfile.sources import Problem, Setting, Table, from_option
 from sttd.configfile.text import render
 from sttd.errors import ConfigError
 
-__all__ = ["load", "render", "warnings"]
+__all__ = ["from_option", "load", "render", "warnings"]
 
 _SECTIONS = {section.name: section.default_factory for section in sections()}
 _KEYS = {name: {key.name: key for key in dataclasses.fields(section)} for name, section in _SECTIONS.items()}  # type: ignore[arg-type]
@@ -28,6 +28,7 @@ def load(
     root: Path | None = None,
     sets: Sequence[str] = (),
     environ: Mapping[str, str] = os.environ,
+    options: Sequence[Setting] = (),
 ) -> Config:
     """The configuration, with every path absolute.
 
@@ -36,6 +37,7 @@ def load(
         root: `--root`; overrides `paths.root`, and puts the state folder below it even where $STATE_DIRECTORY is set.
         sets: `section.key=value`, as typed after `--set`.
         environ: the environment.
+        options: of a command; each overrides all else. See `sources.from_option`.
 
     Raises:
         ConfigError: something is wrong; `problems` holds a sentence for each.
@@ -43,8 +45,8 @@ def load(
     found: list[Setting | Problem | Table] = list(sources.from_file(path)) if path is not None else []
     found += sources.from_environ(environ)
     if root is not None:
-        found.append(Setting("paths", "root", os.path.abspath(root), "--root"))  # noqa: PTH100 - links stay as typed
-    found += sources.from_sets(sets)
+        found.append(from_option("--root", "paths.root", os.path.abspath(root)))  # noqa: PTH100 - links stay as typed
+    found += [*sources.from_sets(sets), *options]
     chosen, bad, problems = _read([each for each in found if not isinstance(each, Table)])
     config = _resolve(_build(chosen), None if root is not None else environ.get("STATE_DIRECTORY"))
     config, mistakes = tables.built(config, [each for each in found if isinstance(each, Table)])

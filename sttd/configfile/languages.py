@@ -5,10 +5,37 @@ Source: openai/whisper, whisper/tokenizer.py, LANGUAGES; the same list as faster
 large-v3 do not know `yue`.
 """
 
-CODES = tuple(
-    """
-    af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it
-    ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn
-    so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh
-    """.split()
-)
+import difflib
+
+_WORDS = """
+    af afrikaans am amharic ar arabic as assamese az azerbaijani ba bashkir be belarusian bg bulgarian bn bengali bo
+    tibetan br breton bs bosnian ca catalan cs czech cy welsh da danish de german el greek en english es spanish et
+    estonian eu basque fa persian fi finnish fo faroese fr french gl galician gu gujarati ha hausa haw hawaiian he
+    hebrew hi hindi hr croatian ht haitian hu hungarian hy armenian id indonesian is icelandic it italian ja japanese
+    jw javanese ka georgian kk kazakh km khmer kn kannada ko korean la latin lb luxembourgish ln lingala lo lao lt
+    lithuanian lv latvian mg malagasy mi maori mk macedonian ml malayalam mn mongolian mr marathi ms malay mt maltese
+    my burmese ne nepali nl dutch nn nynorsk no norwegian oc occitan pa punjabi pl polish ps pashto pt portuguese ro
+    romanian ru russian sa sanskrit sd sindhi si sinhala sk slovak sl slovenian sn shona so somali sq albanian sr
+    serbian su sundanese sv swedish sw swahili ta tamil te telugu tg tajik th thai tk turkmen tl tagalog tr turkish tt
+    tatar uk ukrainian ur urdu uz uzbek vi vietnamese yi yiddish yo yoruba yue cantonese zh chinese
+""".split()
+CODES = tuple(_WORDS[::2])
+_NAMES = dict(zip(_WORDS[1::2], CODES, strict=True))
+# what people write instead: codes of countries (ISO 3166), codes of three letters (ISO 639-2)
+_OTHERS = {
+    "jp": "ja", "cn": "zh", "tw": "zh", "kr": "ko", "vn": "vi", "ua": "uk", "gr": "el", "cz": "cs", "dk": "da", "se": "sv",
+    "kh": "km", "mm": "my", "jv": "jw", "gb": "en", "us": "en", "tha": "th", "eng": "en", "jpn": "ja", "zho": "zh", "chi": "zh",
+    "kor": "ko", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "lao": "lo", "khm": "km", "mya": "my",
+    "mandarin": "zh", "farsi": "fa", "vie": "vi", "ind": "id", "msa": "ms", "rus": "ru", "por": "pt", "ita": "it", "hin": "hi", "ara": "ar", "nld": "nl",
+}  # fmt: skip
+
+
+def nearest(word: str) -> str:
+    """`; did you mean ...?` where a word that is no code looks like a language's name, or like another standard's code."""
+    word = word.strip().lower()
+    known = {**_NAMES, **_OTHERS, **{code: code for code in CODES}}
+    found = known.get(word) or known.get(word.replace("_", "-").partition("-")[0])
+    if found is None:
+        close = difflib.get_close_matches(word, _NAMES, n=1, cutoff=0.7)
+        found = _NAMES[close[0]] if close else None
+    return f"; did you mean {found}?" if found else ""

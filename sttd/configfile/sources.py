@@ -21,10 +21,11 @@ class Setting:
     key: str
     value: Any
     origin: str  # for the messages: a file's path, "the environment: STTD_POOL__WORKERS" or "--set pool.workers"
+    is_option: bool = False  # of a command, such as --model: who typed it need not know the key
 
     @property
     def where(self) -> str:
-        return f"{self.origin}: [{self.section}] {self.key}"
+        return self.origin if self.is_option else f"{self.origin}: [{self.section}] {self.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,12 @@ def from_environ(environ: Mapping[str, str]) -> Iterator[Setting]:
         if name.startswith(PREFIX) and "__" in name:
             section, _, key = name.removeprefix(PREFIX).lower().partition("__")
             yield Setting(section, key, value, f"the environment: {name}")
+
+
+def from_option(name: str, key: str, value: str) -> Setting:
+    """What an option of a command says about `section.key`."""
+    section, _, rest = key.partition(".")
+    return Setting(section, rest, value, name, is_option=True)
 
 
 def from_sets(sets: Sequence[str]) -> Iterator[Setting | Problem]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sttd.configfile.languages import CODES
+from sttd.configfile import languages
 from sttd.units import format_duration, format_size, parse_duration, parse_size
 
 Rules = Mapping[str, Any]
@@ -186,8 +186,9 @@ def _choice(value: Any, rules: Rules) -> str:
 
 def _language(value: Any, _rules: Rules) -> str:
     code = _text(value, {}).strip().lower()
-    if code and code not in CODES:
-        raise ValueError(f"must be a language code that Whisper knows, such as en, th or zh, not {value!r}")
+    if code and code not in languages.CODES:
+        near = languages.nearest(code)
+        raise ValueError(f"must be a language code that Whisper knows, such as en, th or zh, not {value!r}{near}")
     return code
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,11 +18,12 @@ from sttd.configfile import warnings
 from sttd.daemon import folders, trial, whereabouts
 from sttd.daemon.context import Context, Trial
 from sttd.daemon.errands import Errands
+from sttd.daemon.listener import Listener
 from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
-from sttd.daemon.signals import take_signals
+from sttd.daemon.signals import Signal, signals_taken, take_signals
 from sttd.daemon.sweep import recover
-from sttd.errors import LedgerCorrupt
+from sttd.errors import INTERRUPTED, LedgerCorrupt
 from sttd.fs.lock import Lock
 from sttd.host import log, restarts
 from sttd.host.events import Kind, say
@@ -32,7 +34,7 @@ from sttd.ledger import LOCK, SPOOL, spool
 from sttd.pool.local.pool import LocalPool
 from sttd.rules.deadlines import Deadlines
 
-__all__ = ["run", "transcribe"]
+__all__ = ["Listener", "run", "transcribe"]
 
 TIDY = 2.0  # seconds that the empty staging folder may take to go
 
@@ -102,10 +104,10 @@ def _serve(
             say(Kind.DAEMON_STOP, "stopped")
 
 
-def transcribe(files: Sequence[Path], config: Config) -> int:
+def transcribe(files: Sequence[Path], config: Config, listener: Listener) -> int:
     """Transcribe `files` as the daemon would, in the foreground, with results in `paths.transcripts`.
 
-    The caller has set up the log.
+    The caller has set up the log, and its ledger is new: the jobs are numbered from 1, in the order of the files.
 
     Returns:
         0, or 1 where a file has no transcript.
@@ -118,12 +120,24 @@ def transcribe(files: Sequence[Path], config: Config) -> int:
         recover(context)
         for file in files:
             context.ledger.add(file.name, Identity.of(file.stat()), context.utc(), location=os.path.abspath(file))  # noqa: PTH100
-        take_signals(inputs.put)
-        context.pool.start(inputs.put)
-        try:
-            return Loop(context, inputs, notifier).run(lambda: config, drain=True)
-        finally:
-            context.pool.close(0.0)
+        context.listener = listener
+        with signals_taken(inputs.put):
+            listener.begin(lambda: inputs.put(Signal(signal.SIGTERM)))
+            context.pool.start(inputs.put)
+            try:
+                code = Loop(context, inputs, notifier).run(lambda: config, drain=True)
+            finally:
+                context.pool.close(0.0)
+        return INTERRUPTED if _came_late(inputs, signal.SIGINT) else code
+
+
+def _came_late(inputs: queue.SimpleQueue[Input], number: int) -> bool:
+    """Whether a signal came when the loop had ended, and before its handler was another one."""
+    with contextlib.suppress(queue.Empty):
+        while True:
+            if inputs.get_nowait() == Signal(number):
+                return True
+    return False
 
 
 @contextlib.contextmanager

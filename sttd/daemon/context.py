@@ -16,6 +16,7 @@ from typing import Any
 from sttd.config import Config
 from sttd.daemon.errands import Errands, Operation
 from sttd.daemon.faults import Faults
+from sttd.daemon.listener import Listener, Nobody
 from sttd.daemon.looked import Looked
 from sttd.daemon.model_holds import ModelHolds
 from sttd.daemon.taken import Taken
@@ -98,6 +99,7 @@ class Context:
     failed_now: int = 0  # jobs that this run gave up
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False
+    listener: Listener = field(default_factory=Nobody)
     spool: Spool = field(init=False)  # where people leave requests
     places: Places = field(init=False)  # the folders that results and sources go to, known again by their marks
 

@@ -130,6 +130,7 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     spoken = next((chunk for chunk in reversed(event.chunks) if chunk.language != "und"), None)
     if spoken is not None:
         running.unsaved |= {"language": spoken.language, "language_probability": spoken.language_probability}
+    context.listener.heard(running.job, event.chunks, event.done)
 
 
 def save(context: Context) -> None:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
+
+TAKEN = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
     number: int
+
+
+@contextlib.contextmanager
+def signals_taken(put: Callable[[Signal], None]) -> Iterator[None]:
+    """`take_signals`, for as long as the block lasts."""
+    before = {number: signal.getsignal(number) for number in TAKEN}
+    take_signals(put)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def take_signals(put: Callable[[Signal], None]) -> None:
@@ -25,5 +40,5 @@ def take_signals(put: Callable[[Signal], None]) -> None:
     def handler(number: int, _frame: FrameType | None) -> None:
         put(Signal(signal.SIGTERM if number == signal.SIGHUP and hangs_up else number))
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in TAKEN:
         signal.signal(number, handler)

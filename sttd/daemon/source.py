@@ -32,6 +32,7 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
             each attempt would be for nothing.
     """
     config, now = context.config.of(job.source), context.utc()
+    context.listener.anew(job)
     identity = _as_it_is(source_path(context, job))
     waiting: dict[str, Any] = {"not_before": now + config.settle(), "queued_at": now, "options_key": None}
     if job.location is not None:  # no event tells when a file outside the inbox has settled: its own time does

@@ -137,6 +137,7 @@ def _done(context: Context, row: Job, filed: outbox.Filed, hashes: tuple[str, ..
     if filed.changed and context.inbox is not None:
         context.inbox.kick()  # what it saw of the file as it is now has just been forgotten
     forget_checkpoint(context, done)
+    context.listener.ended(done)
     config = orders.configured(context, done)
     work = lambda: outbox.forget(done, config, context.places)  # noqa: E731
     context.errands.post("removes an empty staging folder", work, _nothing, _nothing)
@@ -172,6 +173,7 @@ def _cancelled(context: Context, row: Job) -> None:
     context.troubles.end_for(job.id)
     say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
     look_again(context, job)
+    context.listener.ended(job)
 
 
 def put_aside(context: Context, job: Job) -> Step:
@@ -182,11 +184,12 @@ def put_aside(context: Context, job: Job) -> Step:
 
     def then(row: Job, put: outbox.PutAside) -> None:
         _remember_places(context)
-        context.ledger.update(row, plan=None, location=put.location)
+        job = context.ledger.update(row, plan=None, location=put.location)
         if put.kept_because:
             say(Kind.RESULT_TROUBLE, f"job {row.id}: its source stays in the inbox: {printable(put.kept_because)}", row)
         context.troubles.end_for(row.id)
         look_again(context, row)
+        context.listener.ended(job)
 
     def failed(row: Job, error: OSError | SttdError) -> None:
         _in_vain(context, row, "its source cannot be put aside", error, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -18,18 +19,30 @@ def by_time(chunks: Iterable[Chunk], channels: Iterable[int]) -> Iterator[Segmen
         channels: all that there are.
     """
     ends = dict.fromkeys(channels, 0)
-    waiting: dict[int, deque[Segment]] = {channel: deque() for channel in ends}
+    merged = Merged()
     for chunk in chunks:
-        waiting[chunk.channel].extend(chunk.segments)
+        merged.add(chunk)
         ends[chunk.channel] = chunk.end
-        least = min(ends.values())  # what comes later begins there or behind it
-        while (channel := _first(waiting)) is not None and waiting[channel][0].start * SAMPLE_RATE < least:
-            yield waiting[channel].popleft()
-    while (channel := _first(waiting)) is not None:
-        yield waiting[channel].popleft()
+        yield from merged.before(min(ends.values()))  # what comes later begins there or behind it
+    yield from merged.before(math.inf)
 
 
-def _first(waiting: dict[int, deque[Segment]]) -> int | None:
-    """The channel whose next segment begins first; of equals the first one."""
-    begins = ((segments[0].start, channel) for channel, segments in waiting.items() if segments)
-    return min(begins, default=(0.0, None))[1]
+class Merged:
+    """The segments of chunks that come one by one; those that are held back are in memory."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, deque[Segment]] = {}  # by channel
+
+    def add(self, chunk: Chunk) -> None:
+        """A chunk; of its channel the next one."""
+        self._waiting.setdefault(chunk.channel, deque()).extend(chunk.segments)
+
+    def before(self, sample: float) -> Iterator[Segment]:
+        """Those that begin before a sample, by time; they are held back no more."""
+        while (channel := self._first()) is not None and self._waiting[channel][0].start * SAMPLE_RATE < sample:
+            yield self._waiting[channel].popleft()
+
+    def _first(self) -> int | None:
+        """The channel whose next segment begins first; of equals the first one."""
+        begins = ((segments[0].start, channel) for channel, segments in self._waiting.items() if segments)
+        return min(begins, default=(0.0, None))[1]

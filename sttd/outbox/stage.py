@@ -43,7 +43,8 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         BadReplacements: the list that `transcribe.replace` names cannot be used.
         OSError: they cannot be written, or the source cannot be read.
     """
-    segments = _written(segments, config)
+    heard, written = segments, writer(config)
+    segments = lambda: map(written, heard())  # noqa: E731
     young = job.mtime_ns > (time.time() - _TICK) * 1e9
     sha256 = _look_at_source(job, places)
     meta = dataclasses.replace(meta, sha256=sha256)
@@ -74,8 +75,12 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
     return dataclasses.replace(plan, number=_free_number(plan, places))
 
 
-def _written(segments: Callable[[], Iterable[Segment]], config: Config) -> Callable[[], Iterable[Segment]]:
-    """The segments as a person wants them written, from what was heard; the list is read for each job."""
+def writer(config: Config) -> Callable[[Segment], Segment]:
+    """What makes of a segment that was heard one as a person wants it written. The list is read now.
+
+    Raises:
+        BadReplacements: the list that `transcribe.replace` names cannot be used.
+    """
     path = config.transcribe.replace
     listed = Replacements(()) if path == Path() else replacements.read(path)
 
@@ -84,7 +89,7 @@ def _written(segments: Callable[[], Iterable[Segment]], config: Config) -> Calla
         text = listed.apply(heard)
         return dataclasses.replace(segment, text=text, heard=heard if text != heard else "")
 
-    return lambda: map(written, segments())
+    return written
 
 
 def _look_at_source(job: Job, places: Places) -> str:

@@ -9,6 +9,8 @@ import time
 from sttd.job import Identity, State
 from sttd.ledger import Ledger, facts
 from tests import speech
+from tests.cli.test_terminal import Screen
+from tests.emulator import Terminal
 from tests.harness import PATIENCE, wait_for
 
 STATUS = {"daemon", "jobs", "workers", "memory"}
@@ -171,3 +173,17 @@ def test_the_demo_prints_the_words_and_where_they_lie(tmp_path):
     assert "hello world" in done.stdout
     assert "".join(speech.words("thai")) in done.stdout.replace(" ", "")
     assert str(tmp_path / "demo" / "transcripts") in done.stdout
+
+
+def test_on_a_terminal_the_demo_shows_bars_and_each_text_when_it_is_there(tmp_path):
+    screen = Screen(tmp_path, 120, "demo")
+    seen = screen.read()
+    assert screen.close() == 0, seen
+    assert "waits" in seen
+    assert "model loads" in seen
+    lines = Terminal(120).feed(seen).lines
+    assert not [line for line in lines if "━" in line]
+    for name, heard in (("english.flac", "heard as 'en'"), ("thai.flac", "heard as 'th'")):
+        first = next(number for number, line in enumerate(lines) if line.startswith(name))
+        assert heard in lines[first]
+        assert speech.says(lines[first + 1], name.partition(".")[0])

@@ -23,22 +23,49 @@ class Paragraph:
     text: str  # one line that is not empty
 
 
-def paragraphs(segments: Iterator[Segment]) -> Iterator[Paragraph]:
-    """The paragraphs of a transcript, in order."""
-    start, end, text, columns = 0, 0, "", 0
-    for segment in segments:
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a segment adds to a text."""
+
+    start: int  # milliseconds
+    begins: bool  # a paragraph
+    between: str  # what parts it from the piece before it in its paragraph
+    text: str  # one line that is not empty
+
+
+class Joiner:
+    """Makes paragraphs of segments that come one by one."""
+
+    def __init__(self) -> None:
+        self._text, self._columns, self._end = "", 0, 0  # of the paragraph so far
+
+    def add(self, segment: Segment) -> Piece | None:
+        """What a segment adds to the text; None where it is empty. Segments come in order."""
         more = line(segment.text)
         if not more:
-            continue
-        begin = milliseconds(segment.start)
-        if text and _parts(text, columns, begin - end):
-            yield Paragraph(start, text)
-            text, columns = "", 0
-        start = start if text else begin
-        between = _between(text, more)
-        text = f"{text}{between}{more}"
-        columns += len(between) + width(more)
-        end = max(milliseconds(segment.end), begin)
+            return None
+        start = milliseconds(segment.start)
+        begins = not self._text or _parts(self._text, self._columns, start - self._end)
+        if begins:
+            self._text, self._columns = "", 0
+        between = _between(self._text, more)
+        self._text = f"{self._text}{between}{more}"
+        self._columns += len(between) + width(more)
+        self._end = max(milliseconds(segment.end), start)
+        return Piece(start, begins, between, more)
+
+
+def paragraphs(segments: Iterator[Segment]) -> Iterator[Paragraph]:
+    """The paragraphs of a transcript, in order."""
+    joiner = Joiner()
+    start, text = 0, ""
+    for piece in filter(None, map(joiner.add, segments)):
+        if piece.begins:
+            if text:
+                yield Paragraph(start, text)
+            start, text = piece.start, piece.text
+        else:
+            text += piece.between + piece.text
     if text:
         yield Paragraph(start, text)
 

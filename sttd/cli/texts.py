@@ -1,0 +1,105 @@
+"""What several recordings say, while it is heard: in the order in which they were named, and nothing twice. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from sttd.job import Job
+from sttd.ledger.merging import Merged
+from sttd.outbox.formats.paragraphs import Joiner, Piece
+from sttd.part import Chunk, Segment
+from sttd.text import sentence
+
+
+class Texts:
+    """Recordings are numbered from 1. The text of one goes out while it is heard, that of later ones waits in memory."""
+
+    def __init__(
+        self,
+        written: Callable[[Segment], Segment],
+        say: Callable[[str], None],
+        over: Callable[[Job], None],
+        heading: Callable[[int], str] | None = None,
+    ) -> None:
+        """Nothing is said yet.
+
+        Args:
+            written: makes of a segment that was heard one as a person wants it.
+            say: gets the text, piece by piece.
+            over: gets each job that has ended, after its text.
+            heading: of a recording, on a screen, where each segment has a line of its own; None: the text is as in a txt result.
+        """
+        self._written, self._say, self._over = written, say, over
+        self._heading = heading
+        self._current = 1
+        self._waiting: dict[int, Merged] = {}
+        self._done: dict[int, int] = {}  # sample up to which nothing is missing
+        self._ended: dict[int, Job] = {}
+        self._next: dict[int, int] = {}  # index of the next chunk
+        self._joiner = Joiner()
+        self._begun = False  # the current recording has a text
+        self._said = False  # an earlier one has
+
+    def heard(self, number: int, chunks: Sequence[Chunk], done: int) -> None:
+        """Chunks of a recording, which is whole up to sample `done`.
+
+        One that was there already, because its checkpoint was damaged, is left out.
+        """
+        for chunk in chunks:
+            if chunk.index >= self._next.get(number, 0):
+                self._next[number] = chunk.index + 1
+                self._waiting.setdefault(number, Merged()).add(chunk)
+        self._done[number] = done
+        if number == self._current:
+            self._put(done)
+
+    def anew(self, number: int) -> None:
+        """The file has changed. What was said of it cannot be taken back."""
+        for known in (self._next, self._waiting, self._done):
+            known.pop(number, None)
+        if number == self._current:
+            self._close()
+
+    def ended(self, job: Job) -> None:
+        """A job has ended: it is the turn of the next one, if this is the current one."""
+        self._ended[job.id] = job
+        while self._current in self._ended:
+            self._close()
+            self._over(self._ended.pop(self._current))
+            self._current += 1
+            self._put(self._done.get(self._current, 0))
+
+    def finish(self) -> None:
+        """No job ends any more: what there is of the others is said."""
+        self._close()
+        for number in sorted({*self._waiting, *self._ended}):
+            self._current = number
+            self._close()
+            if number in self._ended:
+                self._over(self._ended.pop(number))
+
+    def _put(self, done: float) -> None:
+        """Say what the current recording has before a sample."""
+        waiting = self._waiting.get(self._current, Merged())
+        pieces = map(self._joiner.add, map(self._written, waiting.before(done)))
+        text = "".join(self._shown(piece) for piece in pieces if piece is not None)
+        if text:
+            self._say(text)
+
+    def _shown(self, piece: Piece) -> str:
+        first, self._begun = not self._begun, True
+        if self._heading is None:
+            before = ("\n" if self._said else "") if first else "\n\n" if piece.begins else piece.between
+            return before + piece.text
+        before = self._heading(self._current) if first else "\n" if piece.begins else ""
+        return f"{before}{sentence(piece.text)}\n"
+
+    def _close(self) -> None:
+        """The text of the current recording is whole."""
+        self._put(math.inf)
+        self._waiting.pop(self._current, None)
+        if self._begun and self._heading is None:
+            self._say("\n")
+        self._said |= self._begun
+        self._begun, self._joiner = False, Joiner()
