@@ -10,12 +10,13 @@ import contextlib
 import dataclasses
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sttd.config import Config, Model, Output, Paths
+from sttd import inboxes
+from sttd.config import Config, Model, Output, Paths, Watched
 from sttd.daemon import dispatch, intake, requests, results, sweep
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errand, Finished, Operation
@@ -101,15 +102,20 @@ class Drawer:
 
 
 class Folder:
-    """The inbox as far as the daemon asks it: what was told, and what was taken away on purpose."""
+    """The inboxes as far as the daemon asks them: what was told, and what was taken away on purpose."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, roots: Mapping[str, Path]) -> None:
+        self.roots = roots  # by name
+        self.root = roots[""]
         self.known: set[str] = set()
         self.told: dict[str, Identity] = {}
 
     def reasons(self) -> dict[str, str | None]:
-        return {"": None}
+        return {name: None if root.exists() else f"{root} is missing" for name, root in self.roots.items()}
+
+    def path_of(self, source: str) -> Path:
+        name, path = inboxes.split(source)
+        return self.roots[name] / path
 
     def forget(self, rel: str) -> None:
         self.known.discard(rel)
@@ -125,6 +131,7 @@ class Folder:
 
     def lost(self) -> list[str]:
         lost = sorted(self.known - self.files().keys())
+        lost = [rel for rel in lost if self.roots[inboxes.split(rel)[0]].exists()]
         for rel in lost:
             self.forget(rel)
         return lost
@@ -134,27 +141,31 @@ class Folder:
 
     def files(self) -> dict[str, Identity]:
         found = {}
-        for entry in os.scandir(self.root):
-            if not entry.name.startswith("."):
-                seen = entry.stat()
-                found[entry.name] = Identity(seen.st_size, seen.st_mtime_ns)
+        for name, root in self.roots.items():
+            for entry in os.scandir(root) if root.exists() else ():
+                if not entry.name.startswith("."):
+                    seen = entry.stat()
+                    found[inboxes.join(name, entry.name)] = Identity(seen.st_size, seen.st_mtime_ns)
         return found
 
 
 class Stations:
     """The daemon's steps. `now` is its one clock."""
 
-    def __init__(self, root: Path, fate: str) -> None:
+    def __init__(self, root: Path, fate: str, watched: Iterable[str] = ()) -> None:
+        """`watched`: names of further inboxes, each a folder of `root`."""
         paths = {name: root / name for name in ("inbox", "transcripts", "archive", "failed", "state")}
         self.config = Config(
             paths=Paths(root=root, **paths),
             output=Output(formats=("txt", "json"), source=fate),
             model=Model(name="demo"),
+            watched=tuple(Watched(name, root / name) for name in watched),
         )
-        for path in paths.values():
+        for path in (*paths.values(), *self.config.inboxes().values()):
             path.mkdir(exist_ok=True)
         make(paths["state"] / SPOOL)
-        (paths["inbox"] / ".sttd.lock").touch()
+        for inbox in self.config.inboxes().values():
+            (inbox / ".sttd.lock").touch()
         self.now = 1e9
         self.context: Any = None
         self.start()
@@ -163,7 +174,7 @@ class Stations:
         """As `run` does: the ledger, what waits, and what an earlier daemon left."""
         ledger = Ledger.open(self.config.paths.state / LEDGER)
         self.unheard: deque[Callable[[], None]] = deque()
-        self.pool, self.errands, self.inbox = Pool(), Drawer(), Folder(self.config.paths.inbox)
+        self.pool, self.errands, self.inbox = Pool(), Drawer(), Folder(self.config.inboxes())
         clocks = {"clock": lambda: self.now, "utc": lambda: self.now, "random": lambda: 0.5}
         parts: dict[str, Any] = {
             "pool": self.pool,

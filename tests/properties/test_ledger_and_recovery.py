@@ -18,7 +18,7 @@ from sttd.part import Cause
 from tests.properties import words
 from tests.properties.stations import CHUNKS, Stations
 
-NAMES = ["a.mp3", "b.mp3"]
+NAMES = ["a.mp3", "b.mp3", "other//a.mp3"]  # one in a further inbox
 UNFINISHED = (State.QUEUED, State.RUNNING, State.COMMITTING)
 picks = st.integers(0, 9)
 ORDINARY = [cause for cause in Cause if cause not in (Cause.CHANGED, Cause.GONE, Cause.CANCELLED)]
@@ -31,7 +31,7 @@ class Life(RuleBasedStateMachine):
     def begin(self, fate):
         self.folder = words.folder()
         self.root = Path(self.folder.name)
-        self.stations = Stations(self.root, fate)
+        self.stations = Stations(self.root, fate, watched=["other"])
         self.fate = fate
         self.versions: dict[tuple[str, int], str] = {}  # content by name and time
         self.appeared: Counter[tuple[str, int]] = Counter()
@@ -53,7 +53,9 @@ class Life(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), content=st.sampled_from(["one", "two"]), steps=st.integers(0, 6))
     def write(self, name, content, steps):
         """A new file, or a new version over the old one, by rename as rsync does; and it may come a long way at once."""
-        path, part = self.stations.inbox.root / name, self.root / "part"
+        path, part = self.stations.inbox.path_of(name), self.root / "part"
+        if not path.parent.exists():
+            return
         self.leave(name)
         self.number += 1
         time = 10**18 + self.number
@@ -69,29 +71,38 @@ class Life(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), noticed=st.booleans())
     def take_away(self, name, noticed):
-        path = self.stations.inbox.root / name
+        path = self.stations.inbox.path_of(name)
         if path.exists():
             self.leave(name)
-            self.taken[name] = path.rename(self.root / f"taken-{name}")
+            self.taken[name] = path.rename(self.root / f"taken-{name.replace('/', '-')}")
             if noticed:
                 self.stations.miss()
 
     @rule(name=st.sampled_from(NAMES))
     def put_back(self, name):
-        path = self.stations.inbox.root / name
-        if name in self.taken and not path.exists():
+        path = self.stations.inbox.path_of(name)
+        if name in self.taken and path.parent.exists() and not path.exists():
             back = self.taken.pop(name).rename(path)
             self.appear(name, back.stat().st_mtime_ns, back.read_text())
 
     @rule(folder=st.sampled_from(["archive", "failed"]), pick=picks)
     def throw_away(self, folder, pick):
         """What lies in the archive, or among the failed, is a person's to delete."""
-        found = sorted(path for path in (self.root / folder).iterdir() if path.suffix != ".json")
+        found = sorted(path for path in (self.root / folder).rglob("*") if path.is_file() and path.suffix != ".json")
         if found:
             found[pick % len(found)].unlink()
 
+    @rule()
+    def unmount(self):
+        """The further inbox is away, or back."""
+        other, away = self.root / "other", self.root / "away"
+        if away.exists():
+            away.rename(other)
+        else:
+            other.rename(away)
+
     def leave(self, name):
-        path = self.stations.inbox.root / name
+        path = self.stations.inbox.path_of(name)
         if path.exists():
             self.removed.add((name, path.stat().st_mtime_ns))
 
@@ -213,6 +224,8 @@ class Life(RuleBasedStateMachine):
         """Nobody disturbs any more: everything comes to its end, and every version that stayed has one."""
         stations = self.stations
         stations.mend()
+        if (self.root / "away").exists():
+            self.unmount()
         stations.ask("resume")
         for _ in range(16):
             stations.go_on()
@@ -236,7 +249,7 @@ class Life(RuleBasedStateMachine):
 
     def nothing_is_left(self):
         """No staging, no private names; in the inbox only what a person stopped, or what is to be kept."""
-        folders = {name: self.root / name for name in ("inbox", "transcripts", "archive", "failed")}
+        folders = {name: self.root / name for name in ("inbox", "other", "transcripts", "archive", "failed")}
         parts = [path for folder in folders.values() for path in folder.rglob(".sttd*") if path.is_file()]
         assert {path.name for path in parts} <= {".sttd.lock", MARK}, parts
         latest = {name: self.stations.context.ledger.latest(name) for name in self.stations.inbox.files()}
