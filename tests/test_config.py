@@ -485,6 +485,14 @@ def test_a_table_has_its_own_keys_and_the_others_as_everywhere(tmp_path):
     assert load(path, environ={}) == config
 
 
+def test_what_is_probably_not_meant_in_a_table_is_warned_of_once(tmp_path):
+    table = '[[watch]]\nname = "m"\ninbox = "/m"\n'
+    own = warnings(load(written(tmp_path, f'{table}place = "beside"\nsource = "delete"\n'), environ={}))
+    assert [text.partition(" deletes")[0] for text in own] == ['[[watch]] m: [output] source = "delete"']
+    sets = ["output.place=beside", "output.source=delete"]
+    assert len(warnings(load(written(tmp_path, table), sets=sets, environ={}))) == 1
+
+
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [

@@ -82,11 +82,14 @@ def warnings(config: Config) -> Iterator[str]:
     """Each thing that works but is probably not meant."""
     from sttd.lanes import lanes_of  # noqa: PLC0415 - commands that only look do without it
 
-    model, pool, watch = config.model, config.pool, config.watch
+    model, pool = config.model, config.pool
     if model.fallback and model.fallback == model.name:
         yield f"[model] fallback is the model itself ({model.name}): where it does not load there is nothing to fall back to"
-    if config.output.place == "beside" and config.output.source == "delete":
-        yield '[output] source = "delete" deletes nothing with place = "beside": every source stays where it is'
+    for_all = list(_of_an_inbox(config))
+    yield from for_all
+    for table in config.watched:
+        own = (text for text in _of_an_inbox(config.over(table)) if text not in for_all)
+        yield from (f"{TABLE} {table.name}: {text}" for text in own)
     spec, workers, cores = config.model_spec(), config.worker_count(), capacity().cores
     if workers * spec.cpu_threads > cores and model.device != "cuda":
         yield (
@@ -109,6 +112,13 @@ def warnings(config: Config) -> Iterator[str]:
             f"[pool] job_timeout ({format_duration(pool.job_timeout)}) is below sweep_interval "
             f"({format_duration(pool.sweep_interval)}): a stuck worker is found only by the sweep"
         )
+
+
+def _of_an_inbox(config: Config) -> Iterator[str]:
+    """The same, of what may be set for each inbox."""
+    watch = config.watch
+    if config.output.place == "beside" and config.output.source == "delete":
+        yield '[output] source = "delete" deletes nothing with place = "beside": every source stays where it is'
     if 0 < config.settle() < watch.settle_closed:  # 0 takes a file at first sight, whatever the events say
         yield (
             f"[watch] settle_closed ({format_duration(watch.settle_closed)}) is over settle "

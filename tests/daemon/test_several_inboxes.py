@@ -204,9 +204,11 @@ def test_folders_that_change_their_names_with_each_other_keep_their_jobs(bench, 
     }
 
 
-def test_a_job_whose_files_are_being_moved_when_its_table_is_taken_out_ends_and_its_source_stays(bench):
-    (bench.root_of("media")).mkdir()
+@pytest.fixture
+def committing(bench):
+    """The source of job 1, whose results are staged."""
     source = bench.root_of("media") / "a.mkv"
+    source.parent.mkdir(exist_ok=True)
     source.write_text("a")
     seen = source.stat()
     intake.found(bench.context, Found((("movies//a.mkv", Identity(seen.st_size, seen.st_mtime_ns)),)))
@@ -217,12 +219,28 @@ def test_a_job_whose_files_are_being_moved_when_its_table_is_taken_out_ends_and_
     bench.settle()
     assert bench.context.ledger.get(1).state is State.COMMITTING
     bench.errands.posted.clear()
+    bench.context.filing.end(1)
+    return source
+
+
+def test_the_files_of_an_inbox_that_is_away_are_not_touched(bench, committing):
+    """There are few threads for file work, and a share that hangs would hold each one that asks for it."""
+    bench.context.inbox.why["movies"] = "/media does not answer"
+    filing.resume(bench.context)
+    assert not bench.errands.posted
+    bench.context.inbox.why["movies"] = None
+    bench.now += bench.config.pool.machine_wait
+    filing.resume(bench.context)
+    assert bench.errands.posted
+
+
+def test_a_job_whose_files_are_being_moved_when_its_table_is_taken_out_ends_and_its_source_stays(bench, committing):
     bench.begin()
     filing.resume(bench.context)
     while bench.errands.posted:
         bench.settle()
     job = bench.context.ledger.get(1)
-    assert (job.state, job.location, source.read_text()) == (State.DONE, str(source), "a")
+    assert (job.state, job.location, committing.read_text()) == (State.DONE, str(committing), "a")
     assert all(path.startswith(f"{bench.config.paths.transcripts}/movies/a.") for path in job.outputs)
 
 
