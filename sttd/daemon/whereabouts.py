@@ -198,8 +198,8 @@ def waits_for_inbox(context: Context, job: Job) -> bool:
         text = f"{f'its inbox {printable(name)}' if name else 'its inbox'} is away"
     else:
         return False
-    now = context.utc()
-    context.ledger.postpone(moved.inside(name), now, now + config.pool.machine_wait, text, Cause.UNREADABLE)
+    until = context.utc() + config.pool.machine_wait
+    context.ledger.postpone(moved.inside(name), until, text, Cause.UNREADABLE)
     return True
 
 
@@ -214,8 +214,7 @@ def waits_alone(context: Context, job: Job) -> bool:
         f"its file is in {printable(former)}, which was {'an' if name else 'the'} inbox: {remedy}, or move the file into "
         f"{context.config.paths.inbox} and cancel this job"
     )
-    now = context.utc()
-    context.ledger.postpone(moved.outside(former), now, now + POSTPONED, text, Cause.UNREADABLE)
+    context.ledger.postpone(moved.outside(former), context.utc() + POSTPONED, text, Cause.UNREADABLE)
     if former not in context.whereabouts.said:
         context.whereabouts.said.add(former)
         say(Kind.JOB_WAITS, f"job {job.id}: {printable(job.source)} waits: {text}", job, error=text)

@@ -93,11 +93,3 @@ def inside(inbox: str) -> Which:
         return f"{here} AND instr(source, x'2f2f') = 0", ()
     start = os.fsencode(join(inbox, ""))
     return f"{here} AND source >= ? AND source < ?", (start, start[:-1] + b"0")
-
-
-def postpone(db: sqlite3.Connection, which: Which, now: float, until: float, *, why: str, cause: str) -> None:
-    """None of `which` starts before `until`, some hundred of those that could start `now`."""
-    condition, values = which
-    found = f"SELECT id FROM jobs WHERE {condition} AND state = 'queued' AND not_before <= ? LIMIT 500"
-    step = f"UPDATE jobs SET not_before = ?, error = ?, cause = ? WHERE id IN ({found})"
-    db.execute(step, (until, why.encode("utf-8", "backslashreplace").decode(), cause, *values, now))

@@ -16,12 +16,9 @@ from sttd.ledger.connect import told
 from sttd.ledger.facts import Fact, T
 from sttd.ledger.request import Answer
 from sttd.ledger.rows import COLUMNS, Read, from_row, path_of
+from sttd.ledger.waits import QUEUES
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
-_QUEUES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`
-    "fresh": "state = 'queued' AND service <= 0 AND copy_of IS NULL AND not_before <= 0",
-    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= 0",
-}
 # other jobs of a size that have a result with the same options, or come to one now
 _PEERS = "size = ? AND options_key = ? AND id <> ? AND state IN ('done', 'committing', 'running')"
 _ODD = 100  # damaged rows in one question
@@ -73,7 +70,7 @@ class Questions:
     def waiting_owners(self) -> list[int]:
         """The owners (user numbers) of jobs that may start, twins aside. One look-up in an index for each, however many jobs."""
         found: set[int] = set()
-        for queue, condition in _QUEUES.items():
+        for queue, condition in QUEUES.items():
             least = f"SELECT min(owner) FROM jobs INDEXED BY jobs_{queue} WHERE {condition}"
             query = f"""
                 WITH RECURSIVE owners (owner) AS (
@@ -103,7 +100,7 @@ class Questions:
         """The jobs of an owner and a queue (see `fairness`), who has waited longest first. Those whose wait the ledger has
         not yet ended (`end_waits`) are not among them. The index is named: SQLite would rather sort all that wait.
         """
-        where = f"{_QUEUES[queue]} AND owner = ? ORDER BY queued_at, id LIMIT ?"
+        where = f"{QUEUES[queue]} AND owner = ? ORDER BY queued_at, id LIMIT ?"
         return self._all(f"{SELECT} INDEXED BY jobs_{queue} WHERE {where}", (owner, limit))
 
     # jobs with the same content: `key` is the options_key that both must have

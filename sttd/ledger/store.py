@@ -209,10 +209,10 @@ class Ledger(Kept):
         with self.transaction():
             self._owe(moved.come_home(self._db, inbox, path))
 
-    def postpone(self, which: moved.Which, now: float, until: float, why: str, cause: str) -> None:
-        """Some hundred of the jobs that could start `now` do not before `until`; see `moved`."""
+    def postpone(self, which: moved.Which, until: float, why: str, cause: str) -> None:
+        """Some hundred of the jobs that could start now do not before `until`; see `moved`."""
         with self.transaction():
-            moved.postpone(self._db, which, now, until, why=why, cause=cause)
+            waits.postpone(self._db, which, until, why=why, cause=cause)
 
     def end_waits(self, now: float) -> None:
         """Let the jobs start whose `not_before` has come; some thousand in one call."""

@@ -8,6 +8,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+QUEUES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`: what may start
+    "fresh": "state = 'queued' AND service <= 0 AND copy_of IS NULL AND not_before <= 0",
+    "served": "state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= 0",
+}
 SLACK = 5.0  # seconds: a clock that is put right by less is no news
 MOST = 10_000  # jobs in one step, a twentieth of a second
 
@@ -42,3 +46,14 @@ def clamp(db: sqlite3.Connection, now: float, longest: float) -> bool:
     far = db.execute(_FAR, (now + longest, MOST)).fetchall()
     db.executemany("UPDATE jobs SET not_before = ? WHERE id = ?", [(now + longest, job) for (job,) in far])
     return bool(ahead)
+
+
+def postpone(
+    db: sqlite3.Connection, which: tuple[str, tuple[bytes, ...]], until: float, *, why: str, cause: str
+) -> None:
+    """None of `which` (see `moved`) starts before `until`, some hundred of those that could start now."""
+    condition, values = which
+    for queue, may_start in QUEUES.items():  # the index is named: SQLite would look at those that are put off already
+        found = f"SELECT id FROM jobs INDEXED BY jobs_{queue} WHERE {may_start} AND {condition} LIMIT 500"
+        step = f"UPDATE jobs SET not_before = ?, error = ?, cause = ? WHERE id IN ({found})"
+        db.execute(step, (until, why.encode("utf-8", "backslashreplace").decode(), cause, *values))

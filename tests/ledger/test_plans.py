@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, moved
 
 QUERIES = {
     "whose turn, new ones": lambda ledger, job: ledger.next_job(0, "fresh"),
@@ -75,3 +75,30 @@ def test_what_was_done_with_a_recording_is_found_without_a_look_at_each_job_that
         ledger._db.set_progress_handler(lambda: looked_at.append(None), 10)  # each ten instructions
         assert [job.source for job in ledger.done_with("7.mp3")] == ["7.mp3"]
         assert len(looked_at) < 50
+
+
+@pytest.mark.parametrize(
+    ("which", "location"),
+    [(moved.inside("films"), None), (moved.outside("/former"), "/former/a.mp3")],
+    ids=["inbox", "former inbox"],
+)
+def test_jobs_of_an_inbox_that_is_away_are_put_off_without_a_look_at_those_that_are_put_off_already(
+    tmp_path, which, location
+):
+    """A hundred thousand of them took all the loop's time."""
+    with contextlib.closing(Ledger.open(tmp_path / "ledger.db")) as ledger:
+        with ledger.transaction():
+            for number in range(4000):
+                ledger.add(f"films//{number}.mp3", Identity(1, 1), 1.0, location=location)
+        steps: list[int] = []
+        while ledger.waiting_owners():
+            steps.append(0)
+
+            def count() -> None:
+                steps[-1] += 1
+
+            ledger._db.set_progress_handler(count, 100)
+            ledger.postpone(which, 9.0, "it is away", "unreadable")
+            ledger._db.set_progress_handler(None, 0)
+        assert len(steps) == 8
+        assert steps[-1] < 1.2 * steps[0]
