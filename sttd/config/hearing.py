@@ -143,8 +143,9 @@ class Output:
         "stays where it is.", "choice", choices=("transcripts", "beside"),
     )  # fmt: skip
     existing: str = key(
-        "add", "Where there are subtitles or results already: add (results get a second name) or skip (a recording with "
-        "subtitles, beside it or in it, is not transcribed).", "choice", choices=("add", "skip"),
+        "add", "Where there are subtitles or results already: add (results get a second name), skip (a recording with "
+        "subtitles, beside it or in it, is not transcribed) or replace-ours (the same recording's earlier results, if nobody "
+        "has changed them).", "choice", choices=("add", "skip", "replace-ours"),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def stage(context: Context, job: Job) -> Step:
     plan = job.plan or {}
     wanted, options = plan.get("chunks", 0), plan.get("options")
     config = orders.configured(context, job)
-    now = context.utc()
+    now, earlier = context.utc(), _earlier(context, job)
 
     def work() -> tuple[outbox.Plan, dict[str, Any]] | None:
         if checkpoint.resume().index != wanted:
@@ -47,7 +47,7 @@ def stage(context: Context, job: Job) -> Step:
         known = {"warnings": outbox.warnings_of(job, heard), "language_probability": heard.probability}
         row = job.evolve(**known, language=heard.language)
         meta = outbox.Meta.of(row, finished_at=now, languages=heard.languages, options=options)
-        return outbox.stage(job, meta, checkpoint.segments, config, context.places), known
+        return outbox.stage(job, meta, checkpoint.segments, config, context.places, earlier=earlier), known
 
     def then(row: Job, staged: tuple[outbox.Plan, dict[str, Any]] | None) -> None:
         if staged is None:
@@ -64,10 +64,10 @@ def stage_copy(context: Context, job: Job) -> Step:
     """Make the results of a job out of those of a finished one with the same content."""
     original = context.ledger.find(job.copy_of or 0)
     known = {} if original is None else {name: getattr(original, name) for name in COPIED}
-    config = orders.configured(context, job)
+    config, earlier = orders.configured(context, job), _earlier(context, job)
 
     def work() -> outbox.Plan | None:
-        return None if original is None else outbox.stage_copy(job, original, config, context.places)
+        return None if original is None else outbox.stage_copy(job, original, config, context.places, earlier=earlier)
 
     def then(row: Job, plan: outbox.Plan | None) -> None:
         if plan is None:  # the other one's results are gone, or say something else
@@ -77,6 +77,13 @@ def stage_copy(context: Context, job: Job) -> Step:
 
     name = f"copies the results of job {job.copy_of} for {printable(job.source)}"
     return Step(name, work, then, lambda row, error: not_staged(context, row, error))
+
+
+def _earlier(context: Context, job: Job) -> dict[str, str]:
+    """Paths and hashes of what was written for the same recording, where it is to give way to new results."""
+    if orders.configured(context, job).output.existing != "replace-ours":
+        return {}
+    return outbox.results_of(context.ledger.done_for(job.source))
 
 
 def _promise(context: Context, row: Job, plan: outbox.Plan, **known: Any) -> None:
@@ -117,18 +124,23 @@ def publish(context: Context, job: Job) -> Step | None:
             _in_vain(context, row, "its results cannot be put in place", error, source_path(context, row))
 
     def then(row: Job, filed: outbox.Filed) -> None:
-        _done(context, row, filed, tuple(plan.hashes[path.rpartition(".")[2]] for path in filed.outputs))
+        _done(context, row, filed, plan)
 
     name = f"puts the results of {printable(job.source)} in place"
     return Step(name, lambda: outbox.keep(plan, context.places), then, failed)
 
 
-def _done(context: Context, row: Job, filed: outbox.Filed, hashes: tuple[str, ...]) -> None:
+def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) -> None:
     _remember_places(context)
-    done = context.ledger.update(
-        row, state=State.DONE, plan=None, outputs=filed.outputs, hashes=hashes, location=filed.location,
-        finished_at=context.utc(), error=None, cause=None,
-    )  # fmt: skip
+    hashes = tuple(plan.hashes[path.rpartition(".")[2]] for path in filed.outputs)
+    with context.ledger.transaction():
+        for job in context.ledger.done_for(row.source) if plan.replaces else ():
+            rest = outbox.left_of(job, plan, filed.outputs)
+            context.ledger.update(job, outputs=tuple(rest), hashes=tuple(rest.values()))
+        done = context.ledger.update(
+            row, state=State.DONE, plan=None, outputs=filed.outputs, hashes=hashes, location=filed.location,
+            finished_at=context.utc(), error=None, cause=None,
+        )  # fmt: skip
     context.faults.ended_well()
     _tell_done(done, filed)
     context.troubles.end_for(row.id)

@@ -30,6 +30,11 @@ class Kept(Questions):
             return same_time
         return self._all(f"{SELECT} INDEXED BY jobs_kept WHERE {where} LIMIT {int(limit)}", (job.size, source))
 
+    def done_for(self, source: str) -> list[Job]:
+        """All jobs that were done with a recording of this path, wherever it lies by now, oldest first."""
+        where = "WHERE source = ? AND state = 'done' ORDER BY id"
+        return self._all(f"{SELECT} INDEXED BY jobs_by_source {where}", (os.fsencode(source),))
+
     def done_with(self, source: str) -> list[Job]:
         """The jobs that were done with the recording of a path below the inbox, oldest first: also by a redo."""
         where = f"WHERE source = ? AND {_KEPT} ORDER BY id"

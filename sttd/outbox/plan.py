@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sttd import inboxes
@@ -39,6 +39,8 @@ class Plan:
     young: bool  # the source had changed just before it was hashed: a later change may not show in its time
     hashes: dict[str, str]  # by suffix, of the staged results
     place: str = TRANSCRIPTS  # or BESIDE: where the results appear
+    # names there of earlier results of the recording, with their hashes: they give way, if nobody has changed them
+    replaces: dict[str, str] = field(default_factory=dict)
 
     @property
     def takes_source(self) -> bool:
@@ -65,6 +67,10 @@ class Plan:
     def private_name(self) -> str:
         return names.private(self.job, self.word, self.source_name)
 
+    def aside(self, name: str) -> str:
+        """The private name of an earlier result until the new ones are in place."""
+        return names.private(self.job, self.word, name)
+
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
@@ -83,12 +89,13 @@ class Plan:
             "str | None": (str, type(None)),
         }
         fields = {field.name: kinds[str(field.type)] for field in dataclasses.fields(cls)}
-        value = {"place": TRANSCRIPTS} | value  # an older version knew no other
+        value = {"place": TRANSCRIPTS, "replaces": {}} | value  # an older version knew no other
         if value.keys() != fields.keys() or not all(isinstance(value[name], kind) for name, kind in fields.items()):
             raise SttdError("what was promised about its files cannot be read: they are written again")
         plan = cls(**value)
-        parts = (plan.staging, *plan.hashes, *inboxes.split(plan.name)[1].split("/"))
-        if any(part in ("", ".", "..") for part in parts) or any("/" in part for part in (plan.staging, *plan.hashes)):
+        words = (plan.staging, *plan.hashes, *plan.replaces)
+        parts = (*words, *inboxes.split(plan.name)[1].split("/"))
+        if any(part in ("", ".", "..") for part in parts) or any("/" in word for word in words):
             raise SttdError(
                 "what was promised about its files names folders that are not sttd's: they are written again"
             )

@@ -11,14 +11,14 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sttd.errors import SttdError
 from sttd.fs import moves
 from sttd.fs.blame import Blame, blame
 from sttd.fs.folder import Folder
-from sttd.outbox import names
+from sttd.outbox import former, names
 from sttd.outbox.place import folder_below
 from sttd.outbox.places import Places
 from sttd.outbox.plan import BESIDE, Plan
@@ -96,6 +96,8 @@ def _opened(plan: Plan, places: Places) -> Iterator[_Results]:
         try:
             staging = transcripts.below([STAGING, plan.staging])
         except FileNotFoundError:
+            with contextlib.suppress(FileNotFoundError, Unkept), _folder(plan, places, transcripts) as folder:
+                former.put_back(plan, folder)
             raise Unkept("its staged results are gone: they are written again") from None
         with staging, _folder(plan, places, transcripts) as folder:
             yield _Results(plan, staging, folder)
@@ -124,12 +126,15 @@ def existing_folder(plan: Plan, places: Places) -> Folder:
         return transcripts.below(names.split(plan.name)[0])
 
 
-def free_number(folder: Folder, name: str, language: str, suffixes: Iterable[str], start: int = 1) -> int:
-    """A number from `start` on with which all results of `name` have free names in a folder."""
+def free_number(folder: Folder, plan: Plan, name: str, start: int = 1) -> int:
+    """A number from `start` on with which all results of a plan, called after `name`, have free names in a folder.
+
+    The names of earlier results that give way are free.
+    """
 
     def is_taken(number: int) -> bool:
-        targets = names.results(name, language, suffixes, number).values()
-        return any(folder.stat(target) is not None for target in targets)
+        targets = names.results(name, plan.language, plan.hashes, number).values()
+        return any(target not in plan.replaces and folder.stat(target) is not None for target in targets)
 
     return names.first_free(is_taken, start)
 
@@ -159,6 +164,7 @@ class _Results:
                 self._write_choice(choice)
             else:
                 self._folder.sync()
+                former.remove(self._plan, self._folder, set(targets.values()))
                 return tuple(self._folder.path_of(targets[suffix]) for suffix in self._suffixes)
 
     def recording(self) -> os.stat_result | None:
@@ -187,6 +193,7 @@ class _Results:
 
     def take_back(self) -> None:
         self._take_back(self._targets(self._read_choice()))
+        former.put_back(self._plan, self._folder)
 
     def _place(self, suffix: str, target: str) -> None:
         if self._staging.file(suffix) is None:
@@ -196,6 +203,8 @@ class _Results:
             moves.move_new(self._staging, suffix, self._folder, target)  # a folder of the transcripts may be a mount
         elif moves.is_moved(self._staging, suffix, self._folder, target):
             moves.drop_first_name(self._staging, suffix, self._folder)
+        elif former.set_aside(self._plan, self._folder, target):
+            moves.move_new(self._staging, suffix, self._folder, target)
         else:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._folder.path_of(target))
 
@@ -204,8 +213,8 @@ class _Results:
 
     def _other_choice(self, choice: _Choice, error: OSError) -> _Choice:
         if isinstance(error, FileExistsError):
-            way, plan = self._ways[choice.way], self._plan
-            return _Choice(choice.way, free_number(self._folder, way, plan.language, plan.hashes, choice.number + 1))
+            number = free_number(self._folder, self._plan, self._ways[choice.way], choice.number + 1)
+            return _Choice(choice.way, number)
         if choice.way + 1 == len(self._ways):
             raise error
         return _Choice(choice.way + 1, 1)  # where that is taken, the next round says so

@@ -23,6 +23,7 @@ from sttd.fs.regular import NotRegular, open_regular
 from sttd.job import Identity, Job
 from sttd.outbox.formats import CueFormat, Format, formats, write_together
 from sttd.outbox.formats.record import Altered, read
+from sttd.outbox.former import unchanged
 from sttd.outbox.meta import Meta
 from sttd.outbox.places import Places
 from sttd.outbox.plan import BESIDE, TRANSCRIPTS, Plan, open_source
@@ -33,8 +34,18 @@ from sttd.replacements import Replacements
 _TICK = 2.0  # seconds: the coarsest clock of a file system, vfat's
 
 
-def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], config: Config, places: Places) -> Plan:
+def stage(
+    job: Job,
+    meta: Meta,
+    segments: Callable[[], Iterable[Segment]],
+    config: Config,
+    places: Places,
+    *,
+    earlier: Mapping[str, str] | None = None,
+) -> Plan:
     """Write the results of a job; nothing of them is to be seen yet.
+
+    `earlier`: paths and hashes of what was written for the same recording before, which is to give way.
 
     Raises:
         SourceChanged: it is another version by now; the job is to start anew.
@@ -72,7 +83,7 @@ def stage(job: Job, meta: Meta, segments: Callable[[], Iterable[Segment]], confi
         hashes=hashes,
         place=place_of(job, config, places),
     )
-    return dataclasses.replace(plan, number=_free_number(plan, places))
+    return _named(plan, places, earlier or {})
 
 
 def writer(config: Config) -> Callable[[Segment], Segment]:
@@ -133,16 +144,23 @@ def _write_one(folder: Folder, one: Format, meta: Meta, segments: Callable[[], I
     return moves.write_whole(folder, one.suffix, lambda file: one.write(file, meta, iter(segments())))
 
 
-def _free_number(plan: Plan, places: Places) -> int:
-    """A first guess: the results' folder may not be there yet, and whoever publishes looks again."""
+def _named(plan: Plan, places: Places, earlier: Mapping[str, str]) -> Plan:
+    """The plan with the number of its names, as a first guess: the folder may not be there yet, and whoever publishes looks again."""
     try:
         with existing_folder(plan, places) as folder:
-            return free_number(folder, plan.result_name, plan.language, plan.hashes)
+            here = {os.path.split(path): sha256 for path, sha256 in earlier.items()}
+            replaces = {
+                name: sha256
+                for (above, name), sha256 in here.items()
+                if above == folder.path and name.rpartition(".")[2] in plan.hashes and unchanged(folder, name, sha256)
+            }
+            plan = dataclasses.replace(plan, replaces=replaces)
+            return dataclasses.replace(plan, number=free_number(folder, plan, plan.result_name))
     except FileNotFoundError:
-        return 1
+        return plan
     except OSError as error:
         if blame(error) is Blame.NAME:
-            return 1
+            return plan
         raise
 
 
@@ -168,7 +186,9 @@ def place_of(job: Job, config: Config, places: Places) -> str:
     return BESIDE if config.output.place == BESIDE and is_in_inbox else TRANSCRIPTS
 
 
-def stage_copy(job: Job, original: Job, config: Config, places: Places) -> Plan | None:
+def stage_copy(
+    job: Job, original: Job, config: Config, places: Places, *, earlier: Mapping[str, str] | None = None
+) -> Plan | None:
     """The results of a finished job with the same content, under this job's name; None where they are gone."""
     path = next((path for path in original.outputs if path.endswith(".json")), None)
     if path is None or original.fallback_reason or not all(map(os.path.lexists, original.outputs)):
@@ -177,5 +197,5 @@ def stage_copy(job: Job, original: Job, config: Config, places: Places) -> Plan 
         meta, _ = read(file)
         if meta.sha256 == job.sha256:
             # read again for each format: a long recording's segments are never all in memory
-            return stage(job, meta.for_copy(job), lambda: read(file)[1], config, places)
+            return stage(job, meta.for_copy(job), lambda: read(file)[1], config, places, earlier=earlier)
     return None

@@ -236,3 +236,27 @@ def test_where_several_languages_will_do_the_worker_gets_to_know_what_is_beside(
     assert (job.state, job.cause, job.warnings) == (State.DONE, Cause.EXISTING, ("not transcribed: it has them",))
     careful.work_off()
     assert careful.names() == ["a.eng.srt", "a.mp3"]
+
+
+def test_a_redo_replaces_what_sttd_wrote_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(stations, "Folder", Recordings)
+    monkeypatch.setattr(Library, "output", {"existing": "replace-ours"})
+    library = Library(tmp_path, "archive")
+    for name in "ab":
+        library.drop(f"{name}.mp3", name)
+    library.work_off()
+    (library.folder / "b.en.srt").write_text("corrected")
+    library.drop("a.m4a", "no recording of this name")
+    for job in (1, 2):
+        library.ask("redo", job)
+    library.work_off()
+    assert library.names() == ["a.en.srt", "a.m4a", "a.mp3", "b (2).en.srt", "b.en.srt", "b.mp3"]
+    assert (library.folder / "b.en.srt").read_text() == "corrected"
+    outputs = {job.id: job.outputs for job in library.context.ledger.jobs()}
+    redone = {job.redo_of: job.outputs for job in library.context.ledger.jobs() if job.redo_of}
+    assert (outputs[1], redone[1]) == ((), (str(library.folder / "a.en.srt"),))
+    assert redone[2] == (str(library.folder / "b (2).en.srt"),)
+    library.drop("a.mp3", "a better version of the film")  # and so does another version of the recording
+    library.work_off()
+    assert [name for name in library.names() if name.startswith("a")] == ["a.en.srt", "a.m4a", "a.mp3"]
+    library.context.ledger.close()

@@ -40,6 +40,7 @@ QUERIES = {
     "waits that are too long": lambda ledger, job: ledger.clamp_waits(5.0, 5.0),
     "recordings like one": lambda ledger, job: ledger.kept_like(job, 16),
     "what was done with a recording": lambda ledger, job: ledger.done_with("a.mp3"),
+    "what was written for a recording": lambda ledger, job: ledger.done_for("a.mp3"),
     "a step": lambda ledger, job: ledger.update(job, state=State.RUNNING),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -13,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from sttd import outbox
+from sttd.fs import moves
 from sttd.fs.folder import Folder
 from sttd.job import Job, State
+from sttd.outbox import former
 from sttd.outbox.formats import FORMATS
-from tests.outbox.test_outbox import commit, files_in, keep, kill_at, make, other_disk, stage
+from tests.outbox.test_outbox import SAID, commit, files_in, keep, kill_at, make, other_disk, stage
 
 __all__ = ["other_disk"]
 RESULTS = sorted(f"sub/talk.en.{suffix}" for suffix in FORMATS)
@@ -212,3 +215,87 @@ def test_a_name_that_somebody_has_is_left_to_them_when_results_follow(tmp_path):
     source.with_name("S01E01.en.srt").write_text("mine")
     assert followed(config, "sub/S01E01.mkv", {path: plan.hashes["srt"]}).left == (path,)
     assert source.with_name("S01E01.en.srt").read_text() == "mine"
+
+
+def replaced(config, job, written, language="en"):
+    """The plan of a redo, whose results are to replace those that were `written`."""
+    redo = job.evolve(id=job.id + 1, redo_of=job.id, language=language)
+    meta = outbox.Meta.of(redo, finished_at=2.0)
+    return outbox.stage(redo, meta, lambda: iter(SAID), config, outbox.Places(config.paths), earlier=written)
+
+
+def first_results(config, job):
+    plan = stage(config, job)
+    return {path: plan.hashes[path.rpartition(".")[2]] for path in keep(config, plan).outputs}
+
+
+@pytest.mark.parametrize("language", ["en", "th"], ids=["the same names", "another language"])
+@pytest.mark.parametrize("place", ["beside", "transcripts"])
+def test_a_kill_while_results_are_replaced_leaves_the_new_ones_alone(tmp_path, place, language):
+    for step in range(1, 1000):
+        root = tmp_path / str(step)
+        root.mkdir()
+        config, job, _source = library(root, formats=("json", "srt"))
+        config = dataclasses.replace(config, output=dataclasses.replace(config.output, place=place, source="keep"))
+        plan = replaced(config, job, first_results(config, job), language)
+        is_over = kill_at(step, functools.partial(outbox.keep, plan, outbox.Places(config.paths)))
+        keep(config, plan)
+        folder = root / ("inbox" if place == "beside" else "transcripts") / "sub"
+        found = sorted(path.name for path in folder.iterdir() if path.name != "talk.mp3")
+        assert found == [f"talk.{language}.json", f"talk.{language}.srt"], step
+        assert json.loads((folder / f"talk.{language}.json").read_bytes())["job"] == 2
+        if is_over:
+            return
+    raise AssertionError("it does not end")
+
+
+def test_a_result_that_somebody_has_changed_is_not_replaced(tmp_path):
+    """Neither before the new ones are staged nor after, nor in the moment in which it is set aside; other formats stay."""
+    config, job, source = library(tmp_path, formats=("srt",))
+    written = first_results(config, job)
+    source.with_name("talk.en.txt").write_text("another format, of an earlier configuration")
+    written[str(source.with_name("talk.en.txt"))] = hashlib.sha256(
+        source.with_name("talk.en.txt").read_bytes()
+    ).hexdigest()
+    plan = replaced(config, job, written)
+    assert plan.replaces == {"talk.en.srt": written[str(source.with_name("talk.en.srt"))]}
+    source.with_name("talk.en.srt").write_text("corrected")
+    keep(config, plan)
+    assert source.with_name("talk.en.srt").read_text() == "corrected"
+    assert files_in(tmp_path / "inbox") == ["sub/talk (2).en.srt", "sub/talk.en.srt", "sub/talk.en.txt", "sub/talk.mp3"]
+    assert replaced(config, job, written).replaces == {}
+
+
+def test_a_result_that_is_written_to_while_it_is_set_aside_is_put_back(tmp_path, monkeypatch):
+    config, job, source = library(tmp_path, formats=("srt",))
+    plan = replaced(config, job, first_results(config, job))
+    real = moves.rename_new
+
+    def rename(folder, name, target, new):
+        if name == "talk.en.srt":
+            source.with_name(name).write_text("corrected")
+        real(folder, name, target, new)
+
+    monkeypatch.setattr(moves, "rename_new", rename)
+    keep(config, plan)
+    assert source.with_name("talk.en.srt").read_text() == "corrected"
+    assert files_in(tmp_path / "inbox") == ["sub/talk (2).en.srt", "sub/talk.en.srt", "sub/talk.mp3"]
+
+
+@pytest.mark.parametrize("is_staged", [True, False])
+def test_earlier_results_are_back_where_nothing_comes_of_the_new_ones(tmp_path, is_staged):
+    """The job is cancelled, or somebody took the staged results away, when the earlier ones had been set aside."""
+    config, job, source = library(tmp_path, formats=("srt",))
+    plan = replaced(config, job, first_results(config, job))
+    before = source.with_name("talk.en.srt").read_bytes()
+    with Folder.open(source.parent) as folder:
+        assert former.set_aside(plan, folder, "talk.en.srt")
+    places = outbox.Places(config.paths)
+    if is_staged:
+        assert outbox.undo(job.evolve(id=2, plan=plan.to_json()), config, places)
+    else:
+        shutil.rmtree(tmp_path / "transcripts" / ".sttd-staging")
+        with pytest.raises(outbox.Unkept):
+            keep(config, plan)
+    assert source.with_name("talk.en.srt").read_bytes() == before
+    assert not list((tmp_path / "inbox").rglob(".sttd-*"))
