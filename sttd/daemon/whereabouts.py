@@ -192,14 +192,18 @@ def waits_for_inbox(context: Context, job: Job) -> bool:
     name, config = inboxes.split(job.source)[0], context.config
     if context.inbox is None or job.location is not None:
         return False
+    away = f"its inbox {printable(name)} is away" if name else "its inbox is away"
     if name not in config.inboxes():
         text = f"no [[watch]] table is called {printable(name)}: write one with its inbox, or cancel this job"
     elif config.watched and is_away(context, job):
-        text = f"{f'its inbox {printable(name)}' if name else 'its inbox'} is away"
+        text = away
+    elif job.error == away:  # it is back: the next turn is the job's own
+        context.ledger.update(job, error=None, cause=None)
+        return True
     else:
         return False
     until = context.utc() + config.pool.machine_wait
-    context.ledger.postpone(moved.inside(name), until, text, Cause.UNREADABLE)
+    context.ledger.postpone(moved.inside(name), until, text, Cause.MACHINE)
     return True
 
 

@@ -91,8 +91,14 @@ def test_only_what_waits_in_the_inbox_that_is_away_waits(bench, log):
     bench.context.inbox.why["movies"] = None
     whereabouts.look_after(bench.context)
     bench.now += bench.config.pool.machine_wait + 1
-    bench.context.ledger.end_waits(bench.now)
-    assert dispatch.pick(bench.context, set())[1].source == "movies//0.mkv"
+    bench.context.ledger.update(bench.context.ledger.latest("movies.mp3"), state=State.QUEUED)
+    bench.context.running.clear()
+    bench.pool.attempts.clear()
+    log.clear()
+    assert bench.started() == []
+    assert bench.started() == ["movies//0.mkv"]
+    assert [line.strip() for line in log] == ["INFO job 1: movies//0.mkv starts, attempt 1"]
+    assert bench.context.ledger.get(1).error is None
 
 
 def test_a_drain_waits_for_an_inbox_that_is_away_no_longer_than_for_the_machine(bench):
