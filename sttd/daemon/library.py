@@ -112,16 +112,21 @@ def _post(context: Context, job: Job) -> None:
         looked.over[job.id, job.size, job.mtime_ns] = ()
 
     def work() -> Found:
-        return _look(job, like, wanted, context.places)
+        gone = [former for former in like if _is_gone(context, former)]
+        return _look(job, gone, wanted, context.places)
 
     context.checks.post(f"looks at what is there of {printable(job.source)}", work, then, failed, job.id)
 
 
-def _look(job: Job, like: list[Job], wanted: tuple[str, ...] | None, places: outbox.Places) -> Found:
+def _is_gone(context: Context, former: Job) -> bool:
     """Only what left its old name can have got a new one: what lies there still is another recording, or a copy."""
-    renamed = [
-        former for former in like if former.sha256 and _was_beside(former, places) and places.is_gone(former.source)
-    ]
+    is_lost = context.inbox is not None and context.inbox.is_lost(former.source)
+    return context.places.is_gone(former.source) and not is_lost
+
+
+def _look(job: Job, gone: list[Job], wanted: tuple[str, ...] | None, places: outbox.Places) -> Found:
+    """Whether it is one of the recordings that are `gone` from their names, and what subtitles it has."""
+    renamed = [former for former in gone if former.sha256 and _was_beside(former, places)]
     if renamed:
         sha256 = content_hash(job, places)
         former = next((former.id for former in renamed if sha256 and former.sha256 == sha256), None)

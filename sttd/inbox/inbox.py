@@ -113,6 +113,10 @@ class Inbox:
         """Look through the whole inbox now."""
         self._mailbox.kick()
 
+    def is_lost(self, rel: str) -> bool:
+        """Whether a path lies in a folder whose own file system is away: what is missing there says nothing. Looks at the disk."""
+        return self._looks.is_below_lost_mount(rel)
+
     def idle(self) -> bool:
         """Whether a walk through the inbox has ended since the start and the latest kick, and nothing is settling."""
         quiet = self._looks.is_quiet  # asked first: what comes afterwards wakes the thread, and the mailbox knows

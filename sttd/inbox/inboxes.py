@@ -78,6 +78,11 @@ class Inboxes:
         for inbox in self._all.values():
             inbox.kick()
 
+    def is_lost(self, source: str) -> bool:
+        """See `Inbox.is_lost`; may be asked by any thread."""
+        name, path = inboxes.split(source)
+        return name in self._all and self._all[name].is_lost(path)
+
     def restless(self) -> list[str]:
         """The names of those that are not idle; see `Inbox.idle`."""
         return [name for name, inbox in self._all.items() if not inbox.idle()]

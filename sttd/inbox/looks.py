@@ -157,7 +157,7 @@ class Looks:
         if identity is not None:
             if self._tracker.see(rel, identity, now, news):
                 self._find(rel, identity)
-        elif not home or self._is_below_lost_mount(rel):
+        elif not home or self.is_below_lost_mount(rel):
             self._tracker.drop(rel)
             self._tracker.doubt(rel, now)
         elif self._tracker.miss(rel, now):
@@ -216,9 +216,9 @@ class Looks:
             return self._interval
         return max(min(self._interval, QUICK), SHARE * self._walk_took)
 
-    def _is_below_lost_mount(self, rel: str) -> bool:
-        """Whether it lies in a folder that had a file system of its own, and has it no longer."""
-        for folder, device in self._mounts.items():
+    def is_below_lost_mount(self, rel: str) -> bool:
+        """Whether it lies in a folder that had a file system of its own, and has it no longer. Asked by other threads too."""
+        for folder, device in tuple(self._mounts.items()):
             if rel.startswith(f"{folder}/"):
                 try:
                     if os.lstat(f"{self._root}/{folder}").st_dev != device:

@@ -108,6 +108,20 @@ def test_a_copy_is_no_rename_and_neither_is_another_recording_of_the_same_size(l
     assert all(library.jobs()[name].attempt == 1 for name in ("copy.mp3", "new.mp3"))
 
 
+def test_what_lies_on_a_disk_that_is_away_was_not_renamed(library):
+    """The disk of a part of the library is unmounted: its recordings have left no name, and a copy has no results."""
+    library.drop("disk1.mp3", "speech")
+    library.work_off()
+    for name in ("disk1.mp3", "disk1.en.srt"):
+        (library.folder / name).rename(library.folder / f".{name}")
+    library.inbox.lost_mounts.add("disk1.mp3")
+    library.inbox.known.clear()
+    library.drop("copy.mp3", "speech")
+    library.work_off()
+    assert library.jobs()["copy.mp3"].outputs == (str(library.folder / "copy.en.srt"),)
+    assert library.jobs()["disk1.mp3"].location is None
+
+
 @pytest.mark.parametrize("is_edited", [False, True])
 def test_a_copy_of_a_recording_that_was_renamed_before_is_no_rename(library, is_edited):
     """The former name is gone for good, and its results went with the recording: they are not to be had once more."""

@@ -505,6 +505,7 @@ box.until(lambda: box.gone, "the removed one is gone")
 box.inbox.kick()
 box.until_idle()
 assert box.gone == ["b.wav"], box.gone
+assert [box.inbox.is_lost(name) for name in ("phone/a.wav", "b.wav")] == [True, False]
 box.inbox.stop()
 print("as it should be")
 """

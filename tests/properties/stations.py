@@ -108,7 +108,12 @@ class Folder:
         self.roots = roots  # by name
         self.root = roots[""]
         self.known: set[str] = set()
+        self.lost_mounts: set[str] = set()
         self.told: dict[str, Identity] = {}
+
+    def is_lost(self, source: str) -> bool:
+        """Whether it lay on a disk of its own, which is away."""
+        return source in self.lost_mounts
 
     def reasons(self) -> dict[str, str | None]:
         return {name: None if root.exists() else f"{root} is missing" for name, root in self.roots.items()}
