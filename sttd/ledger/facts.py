@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,8 +78,20 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _word(value: Any) -> str:
+    """Of a folder's mark. Any other would never be found in the folder, whatever a person writes there."""
+    _require(re.fullmatch("[0-9a-f]{32}", _text(value)) is not None)
+    return _text(value)
+
+
+def _name(value: Any) -> str:
+    """Of a file: it can be opened."""
+    _require(b"\0" not in os.fsencode(_text(value)))
+    return _text(value)
+
+
 def _path(value: Any) -> str:
-    _require(b"\0" not in os.fsencode(_text(value)) and value.startswith("/"))
+    _require(_name(value).startswith("/"))
     return _text(value)
 
 
@@ -110,7 +123,7 @@ def _clock(value: Any) -> dict[str, float | None]:
 
 
 def _daemon(value: Any) -> dict[str, Any]:
-    read = {"pid": _whole, "since": _number, "version": _text, "live": _text, "models": _text}
+    read = {"pid": _whole, "since": _number, "version": _text, "live": _name, "models": _name}
     return {name: each(value[name]) for name, each in read.items() if value.get(name) is not None}
 
 
@@ -128,7 +141,7 @@ LOOKED_BACK = Fact[tuple[float, ...] | None](
     "looked back", _list_of(_number), None, (), "what was filed away in the last days is looked at again"
 )
 PLACES = Fact[dict[str, dict[str, Any]]](  # see outbox/places.py
-    "places", _dict_of(_with(path=_path, word=_text, numbers=_numbers)), {}, {},
+    "places", _dict_of(_with(path=_path, word=_word, numbers=_numbers)), {}, {},
     "transcripts/, archive/ and failed/ are taken as they are there now",
 )  # fmt: skip
 # UTC seconds since when the manifest has had names of forgotten jobs; 0: not known, since long ago

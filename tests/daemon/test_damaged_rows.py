@@ -124,7 +124,11 @@ WRONG = (
 WRONG_FOR = {
     "first": ("[1e3]", "[-1]", f"[{2**70}]", '[{"a": 1}]'),
     "clock": ('{"believed": "odd"}', '{"believed": 1, "doubted": []}', '{"believed": NaN}'),
-    "places": ('{"archive": {"path": "/a", "word": 5, "numbers": [1, 2]}}', '{"archive": {}}'),
+    "places": (
+        '{"archive": {"path": "/a", "word": "odd", "numbers": [1, 2]}}',
+        '{"archive": {"path": "/a", "word": 5, "numbers": [1, 2]}}',
+        '{"archive": {}}',
+    ),
     "inbox folder": ('{"path": 5, "mark": "m", "device": 1, "inode": 1}', '{"path": "/\\u0000", "mark": "m"}'),
     "watched folders": (
         '{"/m": {"path": "/m", "mark": "m", "device": 1, "inode": 1}}',
@@ -133,7 +137,12 @@ WRONG_FOR = {
     ),
     "former inboxes": ('["\\ud800"]', '["/a", null]'),
     "looked back": ('["odd", 1, 2]', "[NaN, 1, 2]"),
-    "daemon": ('{"pid": "odd", "live": 5}', '{"live": "/l", "pid": -1}'),
+    "daemon": (
+        '{"live": "/\\u0000"}',
+        '{"models": "\\ud800"}',
+        '{"pid": "odd", "live": 5}',
+        '{"live": "/l", "pid": -1}',
+    ),
     "ignored": ('{"a": "odd"}', '{"a": -1}'),
 }
 
