@@ -14,14 +14,18 @@ from sttd.job import ENDED, State
 
 _ENDED = "(" + ", ".join(f"'{state}'" for state in ENDED) + ")"
 _NOT_ENDED = "(" + ", ".join(f"'{state}'" for state in State if state not in ENDED) + ")"
-# whose source cannot lie in the inbox any more; of the others it must be known where it is
-_SOURCE_IS_GONE = f"('{State.FAILED}', '{State.VANISHED}')"
+# a condition of the index: whose source mostly does not lie in the inbox; of the others it must be known where it is
+_MOSTLY_GONE = f"('{State.FAILED}', '{State.VANISHED}')"
 
 
 def _may_go(row: str) -> str:
-    """The condition that nothing needs the job of `row` any more. Its terms are those of the index `jobs_ended`."""
+    """The condition that nothing needs the job of `row` any more. Its terms are those of the index `jobs_ended`.
+
+    A recording that failed and has no location was left in the inbox: forgotten, it would be tried again.
+    """
     return f"""
-        {row}.finished_at IS NOT NULL AND ({row}.location IS NOT NULL OR {row}.state IN {_SOURCE_IS_GONE})
+        {row}.finished_at IS NOT NULL AND ({row}.location IS NOT NULL OR {row}.state IN {_MOSTLY_GONE})
+        AND NOT ({row}.location IS NULL AND {row}.state = '{State.FAILED}')
         AND {row}.finished_at < :before AND {row}.state IN {_ENDED} AND {row}.plan IS NULL
         AND NOT EXISTS (SELECT 1 FROM jobs WHERE copy_of = {row}.id AND state NOT IN {_ENDED})
         AND NOT EXISTS (SELECT 1 FROM jobs WHERE redo_of = {row}.id AND state NOT IN {_ENDED})

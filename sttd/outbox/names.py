@@ -23,6 +23,7 @@ _PRIVATE = re.compile(r"\.sttd-(\d+)(?:-([0-9a-f]{16}))?\.filing\.(.+)", re.DOTA
 # Refused by NTFS, exFAT, FAT and by SMB servers; see "Naming Files, Paths, and Namespaces" in Microsoft's manual
 _REFUSED = re.compile(r'[<>:"\\|?*\x00-\x1f\x7f\udc80-\udcff]|[. ]+$')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.DOTALL)
+_ISO = {"jw": "jv"}  # Whisper's own code for Javanese, and the one that media servers know
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -46,11 +47,11 @@ def results(name: str, language: str, formats: Iterable[str], number: int) -> di
 
     Args:
         name: of the source's file, as `split` gives it.
-        language: its code; anything that is none becomes `und`.
+        language: Whisper's code, written as in ISO 639; anything that is none becomes `und`.
         formats: suffixes.
         number: 1, or n for ` (n)` behind the stem.
     """
-    code = language if _LANGUAGE.fullmatch(language) else "und"
+    code = _ISO.get(language, language) if _LANGUAGE.fullmatch(language) else "und"
     tails = {each: f"{_mark(number)}.{code}.{each}" for each in formats}
     longest = max(tails.values(), key=len, default="")
     stem = cut(_parts(name)[0], LIMIT - len(os.fsencode(longest)))

@@ -55,9 +55,9 @@ def test_a_job_that_has_not_ended_stays(ledger):
     assert forget(ledger) == []
 
 
-@pytest.mark.parametrize("state", [State.DONE, State.CANCELLED])
+@pytest.mark.parametrize("state", [State.DONE, State.CANCELLED, State.FAILED])
 def test_one_whose_source_may_lie_in_the_inbox_stays(ledger, state):
-    """It would come back as a new job: kept sources (`output.source = "keep"`), and cancelled ones."""
+    """It would come back as a new job: kept sources (`output.source = "keep"`), cancelled ones, those that failed in a library."""
     ended(ledger, "a.mp3", state, location=None)
     assert forget(ledger) == []
 

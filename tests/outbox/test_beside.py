@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ from sttd import outbox
 from sttd.fs import moves
 from sttd.fs.folder import Folder
 from sttd.job import Job, State
-from sttd.outbox import former
+from sttd.outbox import former, names
 from sttd.outbox.formats import FORMATS
+from tests.machine import needs_root
 from tests.outbox.test_outbox import SAID, commit, files_in, keep, kill_at, make, other_disk, stage
+from tests.unprivileged import as_nobody
 
 __all__ = ["other_disk"]
 RESULTS = sorted(f"sub/talk.en.{suffix}" for suffix in FORMATS)
@@ -299,3 +302,28 @@ def test_earlier_results_are_back_where_nothing_comes_of_the_new_ones(tmp_path, 
             keep(config, plan)
     assert source.with_name("talk.en.srt").read_bytes() == before
     assert not list((tmp_path / "inbox").rglob(".sttd-*"))
+
+
+def test_the_language_is_written_as_media_servers_know_it():
+    written = {
+        language: names.results("talk.mp3", language, ["srt"], 1)["srt"] for language in ("th", "jw", "yue", "?")
+    }
+    assert written == {"th": "talk.th.srt", "jw": "talk.jv.srt", "yue": "talk.yue.srt", "?": "talk.und.srt"}
+
+
+@needs_root
+def test_a_member_s_folder_that_is_closed_to_the_service_waits_with_the_remedy_and_is_served_once_it_is_open():
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o777)
+        config, job, source = library(root, formats=("srt",))
+        for folder in config.paths.inbox, config.paths.transcripts, config.paths.archive, config.paths.failed:
+            folder.chmod(0o777)
+        source.parent.chmod(0o755)  # a member's
+        closed = as_nobody(lambda: commit(config, job))
+        assert f"may not write into {source.parent}" in closed.err
+        assert "chmod g+w" in closed.err
+        assert files_in(root / "inbox") == ["sub/talk.mp3"]
+        source.parent.chmod(0o777)
+        assert as_nobody(lambda: commit(config, job)).err == ""
+        assert files_in(root / "inbox") == ["sub/talk.en.srt", "sub/talk.mp3"]
