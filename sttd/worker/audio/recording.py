@@ -23,7 +23,7 @@ from sttd.worker.audio.lengths import Promise
 from sttd.worker.audio.mix import Mixer
 from sttd.worker.audio.sound import Clock, Sound
 from sttd.worker.audio.source_file import SourceFile
-from sttd.worker.audio.tracks import Choice
+from sttd.worker.audio.tracks import Choice, left_out
 from sttd.worker.errors import PartFailed
 
 Array = npt.NDArray[np.float32]
@@ -107,24 +107,9 @@ class Stream:
             return found
         tracks = list(self._container.streams.audio)
         numbers = [1 + tracks.index(sound.track) for sound in self._sounds]
-        used = [number for number, is_used in zip(numbers, self._used, strict=True) if is_used] or numbers[:1]
-        silent = [number for number, has_sound in zip(numbers, self._heard, strict=True) if not has_sound]
-        if len(used) > 1:
-            listed = ", ".join(map(str, used))
-            text = f"audio tracks {listed} of {self._count} were transcribed"
-            found.append(f"{text}, each where those before it were silent")
-        elif self._count > len({*used, *silent}):
-            text = f"only audio track {used[0]} of {self._count} was transcribed"
-            found.append(f'{text}; transcribe.tracks = "all" mixes them, a number takes another one')
-        return found
-
-    @property
-    def _used(self) -> list[bool]:
-        return self._mixer.used if self._mixer else [True] * len(self._sounds)
-
-    @property
-    def _heard(self) -> list[bool]:
-        return self._mixer.heard if self._mixer else [True] * len(self._sounds)
+        used = self._mixer.used if self._mixer else [True] * len(numbers)
+        heard = self._mixer.heard if self._mixer else [True] * len(numbers)
+        return found + left_out(self._count, numbers, used, heard)
 
     def blocks(
         self, first_sample: int = 0, end: int | None = None, on_wind: Callable[[float], None] | None = None

@@ -67,6 +67,26 @@ def choose(tracks: Sequence[Any], options: Options) -> Choice:
     return Choice(tuple(tuple(group[:_MOST]) for group in groups.values())[:_TRIES], remark=remark)
 
 
+def left_out(count: int, numbers: Sequence[int], used: Sequence[bool], heard: Sequence[bool]) -> list[str]:
+    """What is to be said where not all tracks of a file were transcribed.
+
+    Args:
+        count: of all its tracks.
+        numbers: of those that were listened to, from 1.
+        used: whether something of each is in the result.
+        heard: whether each has sound at all.
+    """
+    taken = [number for number, is_used in zip(numbers, used, strict=True) if is_used] or numbers[:1]
+    silent = [number for number, has_sound in zip(numbers, heard, strict=True) if not has_sound]
+    if len(taken) > 1:
+        listed = ", ".join(map(str, taken))
+        return [f"audio tracks {listed} of {count} were transcribed, each where those before it were silent"]
+    if count > len({*taken, *silent}):
+        text = f"only audio track {taken[0]} of {count} was transcribed"
+        return [f'{text}; transcribe.tracks = "all" mixes them, a number takes another one']
+    return []
+
+
 def _usable(tracks: Sequence[Any]) -> list[Any]:
     if not tracks:
         text = "there is no sound in the file: it has no audio track; export it with its sound"
