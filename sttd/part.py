@@ -49,6 +49,7 @@ class Options:
     language: str = ""  # "": detected
     languages: tuple[str, ...] = ()  # the only ones that are spoken; among several, each stretch has its own
     tracks: str = "auto"  # of the file: auto, all, or the number of one, from 1
+    channels: str = "mix"  # or split: each has its own segments
     task: str = "transcribe"  # or translate
     batch_size: int = 8  # windows
     beam_size: int = 5

@@ -171,13 +171,13 @@ def encode(
     video_only: bool = False,
     fragmented: bool = False,
 ) -> Path:
-    """Write 16 kHz mono `audio` to a file of the kind that its suffix names; returns the path.
+    """Write 16 kHz `audio`, mono or channels by samples, to a file of the kind that its suffix names; returns the path.
 
     Args:
         path: its suffix is one of wav, mp3 (64 kbit/s), m4a, ogg and opus (Opus), flac, webm, aac (ADTS), ac3, mka, and
             mp4, m4v, mkv, mov, ts with a small video beside the audio.
         rate: sample rate of the file where its codec leaves a choice (Opus and AC-3 are always at 48 kHz).
-        channels: 1, 2 or 6; the speech is in each of 2, and in the centre alone of 6 (5.1).
+        channels: 1, 2 or 6 for mono audio; the speech is in each of 2, and in the centre alone of 6 (5.1).
         form: the kind, where the suffix is to lie ("f32.wav": float samples).
         delay: seconds by which the audio starts after the video; for kinds with video.
         gaps: (at, length) in seconds: the time stamps jump by `length` there; for kinds with time stamps.
@@ -185,13 +185,14 @@ def encode(
         fragmented: mp4, m4a, mov: written in fragments, so that a cut file can still be read.
     """
     path = Path(path)
+    channels = len(audio) if audio.ndim > 1 else channels
     kind = _FORMS[form or path.suffix.lstrip(".").lower()]
     options = {"movflags": "frag_keyframe+empty_moov"} if fragmented else {}
     with av.open(str(path), "w", format=kind.container, options=options) as container:
         video = _add_video(container) if kind.video else None
         stream = None if video_only else _add_audio(container, kind, rate, channels)
         if video is not None:
-            _write_video(container, video, len(audio) / RATE + delay + sum(length for _, length in gaps))
+            _write_video(container, video, audio.shape[-1] / RATE + delay + sum(length for _, length in gaps))
         if stream is not None:
             _write_audio(container, stream, kind, audio, delay, gaps)
     return path
@@ -204,7 +205,7 @@ def _add_video(container):
 
 
 def _add_audio(container, kind: _Form, rate: int, channels: int):
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
+    layout = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 6: "5.1", 8: "7.1"}[channels]
     stream = container.add_stream(kind.codec, rate=kind.rate or rate, layout=layout, format=kind.format)
     if kind.bit_rate:
         stream.bit_rate = kind.bit_rate * max(1, channels // 2)
@@ -225,17 +226,19 @@ def _write_audio(container, stream, kind: _Form, audio: np.ndarray, delay: float
     resampler = av.AudioResampler(kind.format, layout, rate, frame_size=stream.codec_context.frame_size or 1024)
     packet = round(RATE * 0.1)
     written = 0
-    for at in range(0, len(audio), packet):
-        frame = av.AudioFrame.from_ndarray(_spread(audio[at : at + packet], layout), "fltp", layout)
+    for at in range(0, audio.shape[-1], packet):
+        frame = av.AudioFrame.from_ndarray(_spread(audio[..., at : at + packet], layout), "fltp", layout)
         frame.sample_rate, frame.pts, frame.time_base = RATE, at, Fraction(1, RATE)
         written = _put(container, stream, resampler.resample(frame), rate, written, delay, gaps)
     written = _put(container, stream, resampler.resample(None), rate, written, delay, gaps)
     container.mux(stream.encode(None))
 
 
-def _spread(mono: np.ndarray, layout: str) -> np.ndarray:
+def _spread(audio: np.ndarray, layout: str) -> np.ndarray:
     """The channels of one frame, (channels, samples)."""
-    mono = mono.astype(np.float32)
+    mono = np.ascontiguousarray(audio, np.float32)
+    if mono.ndim > 1:
+        return mono
     if layout == "5.1":
         channels = np.zeros((6, len(mono)), np.float32)
         channels[2] = mono

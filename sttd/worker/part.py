@@ -9,12 +9,11 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sttd.part import (
     SAMPLE_RATE,
-    TOGETHER,
     Cause,
     Chunk,
     Chunks,
@@ -23,6 +22,7 @@ from sttd.part import (
     Failed,
     Notice,
     PartSpec,
+    Place,
     Progress,
     Started,
 )
@@ -34,6 +34,7 @@ from sttd.worker.errors import PartFailed
 from sttd.worker.lanes import Lanes
 from sttd.worker.model import DRIVERS, LoadedModel, is_drivers, is_gpu_memory
 from sttd.worker.prefetch import Prefetch, Stuck
+from sttd.worker.speech import side_by_side
 from sttd.worker.speech.windows import Window, lead, windows
 
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
@@ -150,35 +151,55 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
         with open_recording(
             spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive, existing=existing
         ) as stream:
+            places = {channel: spec.places.get(channel, Place(spec.start)) for channel in stream.channels}
+            starts = {channel: place.sample for channel, place in places.items()}
+            begin = lead(min(starts.values()))
             # a generator, which must be closed before its stream is
-            starts = {TOGETHER: spec.resume_from}
-            begin = lead(spec.resume_from)
             blocks: Any = stream.blocks(begin, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))
             with contextlib.closing(blocks):
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()
                 ahead.put(_Ready(stream.duration, starts))
-                end = spec.resume_from
-                cut = _windows(spec, itertools.chain(first, blocks))
-                ready = decoder.ready(prepare(model.whisper, window) for window in cut)
-                for batch in _batches(ready, lanes.shares()):
-                    end = batch[-1].window.end
+                end = max(starts.values())
+                cut = _windows(spec, itertools.chain(first, blocks), starts)
+                ready = _numbered(decoder.ready(prepare(model.whisper, window) for window in cut), spec.next_index)
+                for batch in _batches(ready, lanes.shares(), len(starts)):
+                    end = max(end, *(prepared.window.end for prepared in batch))
                     ahead.put(lanes.decode(batch))
             ahead.put(_Ended(end, tuple(stream.warnings)))
 
 
-def _windows(spec: PartSpec, blocks: Iterator[tuple[int, Any]]) -> Iterator[Window]:
-    return windows(
-        blocks,
-        spec.resume_from,
-        spec.next_index,
-        spec.options.vad_threshold,
-        everything=not spec.options.vad,
-        silence=round(spec.options.vad_silence * SAMPLE_RATE),
-    )
+def _windows(spec: PartSpec, blocks: Iterator[tuple[int, Any]], starts: dict[int, int]) -> Iterator[Window]:
+    def cut(blocks: Iterator[tuple[int, Any]], start: int) -> Iterator[Window]:
+        return windows(
+            blocks,
+            start,
+            0,
+            spec.options.vad_threshold,
+            everything=not spec.options.vad,
+            bounds=side_by_side.bounds(len(starts)),
+            silence=round(spec.options.vad_silence * SAMPLE_RATE),
+        )
+
+    return side_by_side.side_by_side(blocks, starts, cut)
 
 
-def _batches(ready: Iterator[Prepared], sizes: Iterator[int]) -> Iterator[tuple[Prepared, ...]]:
-    """As many at a time as `sizes` says."""
-    while batch := tuple(itertools.islice(ready, next(sizes))):
-        yield batch
+def _numbered(ready: Iterator[Prepared], first: int) -> Iterator[Prepared]:
+    """In the order in which they are decoded: of several channels, one may have had to wait for its language."""
+    for index, prepared in enumerate(ready, first):
+        yield replace(prepared, window=replace(prepared.window, index=index))
+
+
+def _batches(ready: Iterator[Prepared], sizes: Iterator[int], channels: int) -> Iterator[tuple[Prepared, ...]]:
+    """As many windows at a time as `sizes` says; of several channels as many with sound, for mostly one alone has any."""
+    for size in sizes:
+        batch: list[Prepared] = []
+        heard = 0
+        for prepared in ready:
+            batch.append(prepared)
+            heard += prepared.features is not None
+            if heard == size or len(batch) == size * channels:
+                break
+        if not batch:
+            return
+        yield tuple(batch)

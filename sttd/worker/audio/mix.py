@@ -20,14 +20,15 @@ Array = npt.NDArray[np.float32]
 
 _GRID = SAMPLE_RATE // 4  # samples of a block, which is taken from one track as a whole
 _LONG = 40  # blocks (10 s) of silence after which another track is listened to, from the beginning of that silence on
-_SILENT = 1e-4  # full scale is 1: -80 dB, what codings make of digital silence
+SILENT = 1e-4  # full scale is 1: -80 dB, what codings make of digital silence
 _APART = round(APART * SAMPLE_RATE)
 
 
 class _Track:
     """One track's samples that are still to be given, cut into blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: tuple[int, ...]) -> None:
+        self._none = np.zeros((*rows, 0), np.float32)
         self.start: int | None = None  # sample where it begins
         self.end = 0  # sample after its last
         self.is_heard = False  # it had sound
@@ -40,23 +41,26 @@ class _Track:
 
     @property
     def held(self) -> int:
-        return sum(map(len, self.blocks)) + sum(map(len, self._rest))
+        return sum(map(_length, self.blocks)) + sum(map(_length, self._rest))
 
     def add(self, samples: Array) -> None:
         """Behind what it has."""
         self._rest.append(samples)
-        if sum(map(len, self._rest)) >= _GRID:
-            joined = np.concatenate(self._rest)
-            whole = len(joined) // _GRID * _GRID
+        if sum(map(_length, self._rest)) >= _GRID:
+            joined = np.concatenate(self._rest, axis=-1)
+            whole = _length(joined) // _GRID * _GRID
             for first in range(0, whole, _GRID):
-                self._keep(joined[first : first + _GRID])
-            self._rest = [joined[whole:]]
+                self._keep(joined[..., first : first + _GRID])
+            self._rest = [joined[..., whole:]]
+
+    def add_silence(self, count: int) -> None:
+        self.add(np.zeros((*self._none.shape[:-1], count), np.float32))
 
     def flush(self) -> None:
         """It has come to its end, for now: its last block is shorter."""
-        rest = np.concatenate([np.zeros(0, np.float32), *self._rest])
+        rest = np.concatenate([self._none, *self._rest], axis=-1)
         self._rest = []
-        if len(rest):
+        if _length(rest):
             self._keep(rest)
 
     def take(self, place: int) -> tuple[Array | None, bool]:
@@ -81,20 +85,23 @@ class _Track:
 
 
 def is_loud(samples: Array) -> bool:
-    return bool(np.abs(samples).max(initial=0.0) >= _SILENT)
+    return bool(np.abs(samples).max(initial=0.0) >= SILENT)
 
 
 class Mixer:
     """Takes each track's samples as they come and gives the mixed ones, as soon as each track has come so far.
 
+    Channels that are kept apart (`rows` of them; 0: samples alone) stay so.
+
     A track that falls behind by more than `APART` has ended, or makes a pause: it is silent. What it still says of earlier is
     moved behind what was given.
     """
 
-    def __init__(self, count: int, *, together: bool) -> None:
+    def __init__(self, count: int, *, together: bool, rows: int = 0) -> None:
         self.used = [False] * count  # tracks that are heard in the result
         self._together = together
-        self._tracks = [_Track() for _ in range(count)]
+        self._rows = (rows,) if rows else ()
+        self._tracks = [_Track(self._rows) for _ in range(count)]
         self._given = 0  # samples of the result
         self._is_over = False
 
@@ -123,17 +130,17 @@ class Mixer:
             track.start = track.end = start
         late = self._given - track.end
         if late > 0 and not is_loud(samples):  # silence that was given already
-            track.end += min(late, len(samples))
-            samples = samples[late:]
+            track.end += min(late, _length(samples))
+            samples = samples[..., late:]
             late = self._given - track.end
-        if not len(samples):
+        if not _length(samples):
             return
         place = max(track.end, self._given)
         silence = place - self._given - track.held
         if silence > 0:
-            track.add(np.zeros(silence, np.float32))
+            track.add_silence(silence)
         track.add(samples)
-        track.end = place + len(samples)
+        track.end = place + _length(samples)
 
     def ready(self) -> Iterator[Array]:
         """What can be given now: as much is kept back as it takes to tell a long silence from a pause."""
@@ -157,10 +164,10 @@ class Mixer:
         self._given += count
         if self._together:
             self.used = self.heard
-            return np.asarray(np.sum([_padded(block, count) for block, _ in blocks], axis=0), np.float32)
+            return np.asarray(np.sum([self._padded(block, count) for block, _ in blocks], axis=0), np.float32)
         chosen = self._choose(out, [is_loud for _, is_loud in blocks])
         self.used[chosen] = self.used[chosen] or blocks[chosen][1]
-        return _padded(blocks[chosen][0], count)
+        return self._padded(blocks[chosen][0], count)
 
     def _choose(self, out: list[bool], loud: list[bool]) -> int:
         """The number of the track that is heard in a block."""
@@ -185,9 +192,13 @@ class Mixer:
         quiet = track.quiet + max(len(track.loud), (self._front - self._given) // _GRID)
         return quiet >= _LONG or (self._is_over and not track.is_heard)
 
+    def _padded(self, block: Array | None, count: int) -> Array:
+        """A block, with silence where the track has none."""
+        padded = np.zeros((*self._rows, count), np.float32)
+        if block is not None:
+            padded[..., : _length(block)] = block[..., :count]
+        return padded
 
-def _padded(block: Array | None, count: int) -> Array:
-    """A block, with silence where the track has none."""
-    if block is None:
-        return np.zeros(count, np.float32)
-    return np.pad(block[:count], (0, max(0, count - len(block))))
+
+def _length(samples: Array) -> int:
+    return int(samples.shape[-1])

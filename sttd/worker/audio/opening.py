@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sttd.part import Existing, Options
 from sttd.worker.audio import embedded, heads, lengths, protection, tracks
+from sttd.worker.audio.apart import MOST
 from sttd.worker.audio.container import open_container
 from sttd.worker.audio.recording import Stream, too_long
 from sttd.worker.audio.source_file import SourceFile
@@ -54,4 +55,12 @@ def open_recording(
             raise
         finally:
             file.close()
-    return Stream(file, container, choice, options, head=head, told=told)
+    return Stream(file, container, choice, options, head=head, told=told, rows=_rows(choice, options))
+
+
+def _rows(choice: tracks.Choice, options: Options) -> int:
+    """The channels that are kept apart, 0 for none."""
+    if options.channels == "mix":
+        return 0
+    count = max(track.channels or 1 for group in choice.groups for track in group)
+    return count if 1 < count <= MOST else 0

@@ -1,6 +1,6 @@
 """A recording of any kind as a stream of 16 kHz mono samples, each at its place in the player's time.
 
-Decoded packet by packet: damage costs the packets it lies in and no more, and memory does not depend on the length.
+Or its channels are kept apart, each a stream of its own. Decoded packet by packet: damage costs the packets it lies in and no more, and memory does not depend on the length.
 faster-whisper's `decode_audio` holds the whole recording, stops at the first damage, and drops start delays and holes.
 """
 
@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
 
-from sttd.part import SAMPLE_RATE, Cause, Options
+from sttd.part import SAMPLE_RATE, TOGETHER, Cause, Options
 from sttd.worker.audio import avi
+from sttd.worker.audio.apart import Apart
 from sttd.worker.audio.container import REMEDY, open_container
 from sttd.worker.audio.heads import Head
 from sttd.worker.audio.lengths import Promise
@@ -52,7 +53,10 @@ class Stream:
         *,
         head: Head,
         told: Promise | None,
+        rows: int = 0,
     ) -> None:
+        self._rows = rows  # channels that are kept apart; 0: they are mixed
+        self._apart = Apart(rows) if rows else None
         self._head, self._promise = head, told
         self._file, self._container, self._choice, self._options = file, container, choice, options
         self._count = len(container.streams.audio)  # tracks
@@ -78,6 +82,11 @@ class Stream:
         return self._promise.seconds if self._promise else None
 
     @property
+    def channels(self) -> tuple[int, ...]:
+        """What `blocks` gives; one alone as samples, several as channels by samples."""
+        return tuple(range(TOGETHER, TOGETHER + 1 + self._rows))
+
+    @property
     def warnings(self) -> list[str]:
         """What was wrong with the recording as far as it was read, one sentence each; whole when `blocks` has ended."""
         found = []
@@ -98,7 +107,7 @@ class Stream:
             found.append(f"the head of the file says too little ({told} of sound); all that is there was read")
         if self._ends_early():
             found.append(f"the file ends early: {_clock(self._seconds or 0)} of {_clock(self.duration or 0)} are there")
-        return found + self._on_tracks()
+        return found + (self._apart.remarks if self._apart else []) + self._on_tracks()
 
     def _on_tracks(self) -> list[str]:
         """What was not heard of a file with several tracks."""
@@ -114,7 +123,7 @@ class Stream:
     def blocks(
         self, first_sample: int = 0, end: int | None = None, on_wind: Callable[[float], None] | None = None
     ) -> Iterator[tuple[int, Array]]:
-        """The sound as (position, samples): float32, 16 kHz, mono, without a gap, from `first_sample` to before `end`.
+        """The sound as (position, samples): float32, 16 kHz, without a gap, from `first_sample` to before `end`.
 
         Everything before is decoded too and dropped, so that the same samples come at the same positions whatever
         `first_sample` is; a seek would not give that for most kinds. `on_wind` hears of it once a second at most:
@@ -124,31 +133,33 @@ class Stream:
             PartFailed: BAD_FILE, UNREADABLE or CHANGED, when that shows.
         """
         wound = time.monotonic()
-        for position, block in self._whole_blocks():
+        whole = self._whole_blocks()
+        for position, block in self._apart.split(whole) if self._apart else whole:
+            size = block.shape[-1]
             if end is not None and position >= end:
                 return
-            if position + len(block) <= first_sample:
+            if position + size <= first_sample:
                 if on_wind is not None and time.monotonic() - wound >= _WIND_INTERVAL:
                     wound = time.monotonic()
                     on_wind(position / SAMPLE_RATE)
                 continue
             first = max(0, first_sample - position)
-            last = len(block) if end is None else min(len(block), end - position)
-            yield position + first, block[first:last]
+            last = size if end is None else min(size, end - position)
+            yield position + first, block[..., first:last]
 
     def _whole_blocks(self) -> Iterator[tuple[int, Array]]:
         held: list[Array] = []
         position = size = 0
         for samples in self._samples():
             held.append(samples)
-            size += len(samples)
+            size += samples.shape[-1]
             if position + size > self._options.max_audio * SAMPLE_RATE:
                 raise too_long(self._options)
             if size >= _BLOCK:
-                yield position, self._finite(np.concatenate(held))
+                yield position, self._finite(np.concatenate(held, axis=-1))
                 position, size, held = position + size, 0, []
         if size:
-            yield position, self._finite(np.concatenate(held))
+            yield position, self._finite(np.concatenate(held, axis=-1))
         self._end(position + size)
 
     def _samples(self) -> Iterator[Array]:
@@ -171,7 +182,7 @@ class Stream:
             is_stamped=self._container.format.name not in _COUNTED,
             wraps=self._container.format.name in {"mpegts", "mpeg"},
         )
-        self._sounds = [Sound(track, clock, self._options.max_gap, self._places(track)) for track in tracks]
+        self._sounds = [Sound(track, clock, self._options.max_gap, self._places(track), self._rows) for track in tracks]
         if len(tracks) == 1:
             (sound,) = self._sounds
             for packet in self._packets(tracks):
@@ -179,7 +190,7 @@ class Stream:
             self._file.check_read()
             yield from sound.finish()
             return
-        mixer = self._mixer = Mixer(len(tracks), together=self._choice.together)
+        mixer = self._mixer = Mixer(len(tracks), together=self._choice.together, rows=self._rows)
         numbers = {track.index: number for number, track in enumerate(tracks)}
         for packet in self._packets(tracks):
             number = numbers[packet.stream.index]  # the last ones, which flush, have no stream_index
@@ -269,7 +280,7 @@ class Stream:
         good = np.abs(block) <= _LOUDEST  # false for what is no number
         if good.all():
             return block
-        self._not_numbers += int(len(block) - np.count_nonzero(good))
+        self._not_numbers += int(block.size - np.count_nonzero(good))
         return np.clip(np.nan_to_num(block, nan=0.0), -_LOUDEST, _LOUDEST)
 
 

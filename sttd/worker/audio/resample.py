@@ -1,8 +1,8 @@
-"""Decoded frames of any kind into 16 kHz mono float32, counted sample by sample."""
+"""Decoded frames of any kind into 16 kHz float32, mixed to one channel or each channel for itself, counted sample by sample."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import av
@@ -19,17 +19,22 @@ Array = npt.NDArray[np.float32]
 _TOGETHER = 16_384  # samples that are put into the filter at once: frame by frame it is three times slower
 _SILENCE = np.zeros(SAMPLE_RATE, np.float32)
 _SILENCE.flags.writeable = False
+_NONE = np.zeros(0, np.float32)
 
 
-class Mono16k:
+class At16k:
     """One stream's conversion; a new resampler wherever the stream's form changes or the sound has a hole.
 
     Samples stay floats all the way: by way of 16 bits, as in faster-whisper, 5.1's centre channel loses 10 dB. They
     may pass 1. Several channels are mixed at their own rate, by `Channels`.
+
+    Args:
+        rows: channels that are kept apart; arrays are rows by samples then. 0: they are mixed, and arrays are of samples.
     """
 
-    def __init__(self) -> None:
-        self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+    def __init__(self, rows: int = 0) -> None:
+        self._rows = rows
+        self._resamplers = self._fresh()
         self._waiting = av.AudioFifo()
         self._form: tuple[str, str, int, object] | None = None
         self._channels: Channels | None = None  # where there are several
@@ -67,7 +72,7 @@ class Mono16k:
         """A track of another form, or the first one, or the same one after a hole."""
         self._turned = self.turned
         names = [channel.name for channel in frame.layout.channels]
-        self._channels = Channels(names, frame.sample_rate) if len(names) > 1 else None
+        self._channels = Channels(names, frame.sample_rate) if len(names) > 1 and not self._rows else None
 
     def finish(self) -> Iterator[Array]:
         """What is waiting, and what the filter has kept back."""
@@ -77,9 +82,9 @@ class Mono16k:
             yield from self._mix(self._waiting.read())
         if self._channels is not None:
             yield from self._mixed(self._channels.finish(), self._form[2])
-        yield from self._resample(None)
+        yield from self._resample([None] * len(self._resamplers))
         self._waiting = av.AudioFifo()
-        self._resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+        self._resamplers = self._fresh()
         self._form, self._given, self._base, self._drop = None, 0, self._taken, 0
 
     def insert(self, seconds: float) -> Iterator[Array]:
@@ -92,37 +97,66 @@ class Mono16k:
             return
         self._base += count
         for first in range(0, count, len(_SILENCE)):
-            yield from self._put(_SILENCE[: count - first])
+            silence = _SILENCE[: count - first]
+            yield from self._put(np.broadcast_to(silence, (self._rows, len(silence))) if self._rows else silence)
+
+    def _fresh(self) -> list[av.AudioResampler]:
+        return [av.AudioResampler("flt", "mono", SAMPLE_RATE) for _ in range(self._rows or 1)]
 
     def _mix(self, frame: AudioFrame | None) -> Iterator[Array]:
-        if self._channels is None:
-            yield from self._resample(frame)
+        if frame is not None and self._rows:
+            planes = _fitted(_planes(frame), self._rows)
+            yield from self._resample([_mono(plane, frame.sample_rate) for plane in planes])
+        elif self._channels is None:
+            yield from self._resample([frame])
         elif frame is not None:
             yield from self._mixed(self._channels.mix(_planes(frame)), frame.sample_rate)
 
     def _mixed(self, samples: Array, rate: int) -> Iterator[Array]:
         if len(samples):
-            frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), "flt", "mono")
-            frame.sample_rate = rate
-            yield from self._resample(frame)
+            yield from self._resample([_mono(samples, rate)])
 
-    def _resample(self, frame: AudioFrame | None) -> Iterator[Array]:
+    def _resample(self, frames: Sequence[AudioFrame | None]) -> Iterator[Array]:
+        """One frame for each resampler; None: what it has kept back. They are at one all the time."""
+        first = frames[0]
         try:
-            frames = self._resampler.resample(frame)
+            converted = [
+                _joined(resampler.resample(frame)) for resampler, frame in zip(self._resamplers, frames, strict=True)
+            ]
         except (av.error.FFmpegError, ValueError) as error:
-            what = f"{frame.layout.name}, {frame.sample_rate} Hz" if frame is not None else "its end"
+            what = f"{first.layout.name}, {first.sample_rate} Hz" if first is not None else "its end"
             text = f"the sound ({what}) cannot be converted to 16 kHz mono; convert the file, to FLAC say"
             raise PartFailed(Cause.BAD_FILE, text) from error
-        for converted in frames:
-            if converted is not None:  # a resampler with nothing to do hands on what it gets
-                yield from self._put(np.asarray(converted.to_ndarray()[0], np.float32))
+        yield from self._put(np.stack(converted) if self._rows else converted[0])
 
     def _put(self, samples: Array) -> Iterator[Array]:
-        left_out = min(self._drop, len(samples))
+        count = samples.shape[-1]
+        left_out = min(self._drop, count)
         self._drop -= left_out
-        if left_out < len(samples):
-            self._taken += len(samples) - left_out
-            yield samples[left_out:]
+        if left_out < count:
+            self._taken += count - left_out
+            yield samples[..., left_out:]
+
+
+def _mono(samples: Array, rate: int) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), "flt", "mono")
+    frame.sample_rate = rate
+    return frame
+
+
+def _joined(frames: Iterable[AudioFrame | None]) -> Array:
+    # a resampler with nothing to do hands on what it gets
+    return np.concatenate([_NONE, *(frame.to_ndarray()[0] for frame in frames if frame is not None)], dtype=np.float32)
+
+
+def _fitted(planes: Array, rows: int) -> Array:
+    """A stretch with another number of channels: one is the same in all, what is too much is in the last one as well."""
+    count = len(planes)
+    if count == 1:
+        return np.broadcast_to(planes, (rows, planes.shape[1]))
+    if count > rows:
+        return np.concatenate((planes[: rows - 1], planes[rows - 1 :].sum(axis=0, keepdims=True)))
+    return np.pad(planes, ((0, rows - count), (0, 0)))
 
 
 def _planes(frame: AudioFrame) -> Array:

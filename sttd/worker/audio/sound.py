@@ -13,7 +13,7 @@ from av.audio.frame import AudioFrame
 
 from sttd.worker.audio import rates
 from sttd.worker.audio.avi import Places
-from sttd.worker.audio.resample import Mono16k
+from sttd.worker.audio.resample import At16k
 from sttd.worker.audio.timeline import Timeline
 
 Array = npt.NDArray[np.float32]
@@ -35,9 +35,12 @@ class Clock:
 
 
 class Sound:
-    """Fed with a track's packets in order, it gives the track's samples: 16 kHz, mono, silence where there is a hole."""
+    """Fed with a track's packets in order, it gives the track's samples: 16 kHz, silence where there is a hole.
 
-    def __init__(self, track: Any, clock: Clock, max_gap: float, places: Places | None = None) -> None:
+    `rows` are the channels that are kept apart, see `At16k`.
+    """
+
+    def __init__(self, track: Any, clock: Clock, max_gap: float, places: Places | None = None, rows: int = 0) -> None:
         self.track = track
         self.timeline = Timeline(max_gap)
         self.packets = 0  # that were decoded, or could not be
@@ -51,7 +54,7 @@ class Sound:
         self._told = (
             self._places.start or None
         )  # seconds where the next frame belongs, where something beside stamps says so
-        self._mono = Mono16k()
+        self._converted = At16k(rows)
         self._pending: AudioFrame | None = None  # the latest frame: the next one's stamp says whether its own is right
         self._stamp: float | None = None  # of that frame
         self._is_over = False  # its decoder was flushed
@@ -60,12 +63,12 @@ class Sound:
     @property
     def at(self) -> float:
         """Seconds where the next sample belongs."""
-        return self.start + self._mono.at
+        return self.start + self._converted.at
 
     @property
     def turned(self) -> bool:
         """Whether its channels would have cancelled each other."""
-        return self._mono.turned
+        return self._converted.turned
 
     def feed(self, packet: Any, front: float = 0.0) -> Iterator[Array]:
         """The samples that come of one packet, or of earlier ones.
@@ -88,7 +91,7 @@ class Sound:
         if self._pending is not None:
             yield from self._place(self._pending, None)
             self._pending = None
-        yield from self._mono.finish()
+        yield from self._converted.finish()
 
     def count_damage(self) -> None:
         """The container could not go on where this track is."""
@@ -100,8 +103,8 @@ class Sound:
     def _place(self, frame: AudioFrame, after: float | None) -> Iterator[Array]:
         silence = self.timeline.place(self._stamp, after, frame.samples / frame.sample_rate, self.at)
         if silence:
-            yield from self._mono.insert(silence)
-        yield from self._mono.convert(frame)
+            yield from self._converted.insert(silence)
+        yield from self._converted.convert(frame)
 
     def _stamp_of(self, frame: AudioFrame) -> float | None:
         """A frame's time in seconds from the container's beginning."""

@@ -38,7 +38,12 @@ class LevelledSilero:
         self._gain: float | None = None  # dB, at the end of the last frame
 
     def probabilities(self, frames: Array) -> Array:
-        return self._silero.probabilities(self._levelled(self._filtered(frames)))
+        heard = self._levelled(self._filtered(frames))
+        if (
+            not heard.any()
+        ):  # the other side of a call speaks: half of each channel is this, and nobody need listen to it
+            return np.zeros(len(frames), np.float32)
+        return self._silero.probabilities(heard)
 
     def _filtered(self, frames: Array) -> Array:
         samples = np.concatenate((self._before, frames.ravel()))

@@ -1,0 +1,85 @@
+"""The windows of several channels, which are read together: always those of the channel that is least far.
+
+So what was read for one channel and is not wanted by another yet is no more than a window long, whatever the recording's length.
+Each channel is cut by itself: a resume, which begins each one at its own place, cuts as an undisturbed run.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from sttd.part import SAMPLE_RATE
+from sttd.worker.speech.cutting import Bounds
+from sttd.worker.speech.vad import Array
+from sttd.worker.speech.windows import Window, lead
+
+Blocks = Iterator[tuple[int, Array]]
+
+
+def bounds(channels: int) -> Bounds:
+    """All channels together hold as much of the recording in memory as one alone."""
+    alone = Bounds()
+    return Bounds(source=max(alone.silence, alone.source // channels // SAMPLE_RATE * SAMPLE_RATE))
+
+
+def side_by_side(
+    blocks: Blocks, starts: Mapping[int, int], cut: Callable[[Blocks, int], Iterator[Window]]
+) -> Iterator[Window]:
+    """Cut all channels.
+
+    Args:
+        blocks: (position, samples) in order and without a gap, the first one at the `lead` of the channel that is least far. Of
+            several channels the samples are channels by samples, in the order of `starts`.
+        starts: by channel, the first sample that is wanted of it.
+        cut: makes the windows of one channel, of its blocks and its start.
+
+    Yields:
+        windows that tile each channel, in the order in which they begin.
+    """
+    shared = _Shared(blocks, [lead(start) for start in starts.values()])
+    cutting = {channel: cut(shared.of(row), start) for row, (channel, start) in enumerate(starts.items())}
+    ends = dict(starts)
+    while cutting:
+        channel = min(cutting, key=lambda channel: (ends[channel], channel))
+        window = next(cutting[channel], None)
+        if window is None:
+            del cutting[channel]
+            continue
+        ends[channel] = window.end
+        yield replace(window, channel=channel) if window.audio.any() else _silent(window, channel)
+
+
+def _silent(window: Window, channel: int) -> Window:
+    """A window of nothing but zeros; `vad = false` leaves nothing out, but there is nothing."""
+    return replace(window, channel=channel, spans=(), audio=np.zeros(0, np.float32))
+
+
+class _Shared:
+    """Blocks that are read once, and taken apart into the rows of their samples."""
+
+    def __init__(self, blocks: Blocks, firsts: list[int]) -> None:
+        self._blocks = blocks
+        self._firsts = firsts  # sample from which on each row is wanted
+        self._waiting: list[deque[tuple[int, Array]]] = [deque() for _ in firsts]
+
+    def of(self, row: int) -> Blocks:
+        """The blocks of one row."""
+        waiting = self._waiting[row]
+        while waiting or self._read():
+            if waiting:
+                yield waiting.popleft()
+
+    def _read(self) -> bool:
+        """Read a block; False where there is none."""
+        position, block = next(self._blocks, (0, None))
+        if block is None:
+            return False
+        for waiting, first, samples in zip(self._waiting, self._firsts, np.atleast_2d(block), strict=True):
+            skipped = max(0, first - position)
+            if skipped < len(samples):
+                waiting.append((position + skipped, samples[skipped:]))
+        return True
