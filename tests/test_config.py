@@ -15,7 +15,8 @@ from hypothesis import given, strategies as st
 from sttd.config import Config, Memory, Model, Output, Paths, Pool, Transcribe, Watch, sections
 from sttd.configfile import folders, load, render, warnings
 from sttd.configfile.languages import CODES
-from sttd.configfile.values import LONGEST, read, write
+from sttd.configfile.values import LONGEST, read
+from sttd.configfile.written import write
 from sttd.errors import ConfigError
 from sttd.host.capacity import Capacity, capacity
 from tests.harness import PATIENCE
@@ -89,6 +90,8 @@ def test_the_root_on_the_command_line_goes_over_the_file_but_not_over_its_other_
         ("watch.suffixes=.MP3, wav,mp3", ("mp3", "wav")),
         ("transcribe.tracks=ALL", "all"),
         ("transcribe.tracks=2", "2"),
+        ("transcribe.channels=Split", "split"),
+        ("transcribe.channel_names= Agent, ลูกค้า,Agent", ("Agent", "ลูกค้า", "Agent")),
         ("pool.workers=auto", 0),
         ("pool.workers=3", 3),
         ("pool.job_timeout=1min 30s", 90.0),
@@ -148,6 +151,15 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
         ("[pool]\nworkers = 0", '[pool] workers: must be at least 1, not 0 (or "auto")'),
         ("[pool]\nworkers = 1000", '[pool] workers: must be at most 256, not 1000 (or "auto")'),
         ("[transcribe]\ntracks = 0", '[transcribe] tracks: must be at least 1, not 0 (or "auto", or "all")'),
+        ('[transcribe]\nchannel_names = [""]', "[transcribe] channel_names: must not be empty"),
+        (
+            '[transcribe]\nchannel_names = ["A\\nB"]',
+            "[transcribe] channel_names: must hold names of one line each, not 'A\\nB'",
+        ),
+        (
+            f'[transcribe]\nchannel_names = ["{"x" * 41}"]',
+            "[transcribe] channel_names: must be at most 40 characters, not 41: it stands before all that is said",
+        ),
         ("[pool]\nworkers = true", '[pool] workers: must be a whole number, not True (or "auto")'),
         ("[pool]\nattempts = 2.5", "[pool] attempts: must be a whole number, not 2.5"),
         ('[pool]\nsweep_interval = "0s"', "[pool] sweep_interval: must be at least 1s, not '0s'"),
@@ -380,6 +392,7 @@ def some(kind: str, rules) -> st.SearchStrategy:
         "fractions": st.lists(st.floats(0, 1), min_size=1, max_size=6).map(tuple),
         "percent": st.floats(0, 100, exclude_min=True),
         "formats": st.lists(st.sampled_from(rules.get("choices", [""])), min_size=1, unique=True).map(tuple),
+        "names": st.lists(names.map(str.strip).filter(str.isprintable).filter(bool), max_size=3).map(tuple),
         "language": st.sampled_from(["", *CODES]),
         "languages": st.lists(st.sampled_from(CODES), max_size=3, unique=True).map(tuple),
     }[kind]

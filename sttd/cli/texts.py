@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sttd.job import Job
 from sttd.ledger.merging import Merged
 from sttd.outbox.formats.paragraphs import Joiner, Piece
-from sttd.part import Chunk, Segment
+from sttd.outbox.formats.speakers import label
+from sttd.part import TOGETHER, Chunk, Segment
 from sttd.text import sentence
 
 
@@ -17,7 +18,7 @@ class Texts:
 
     def __init__(
         self,
-        written: Callable[[Segment], Segment],
+        written: Callable[[Segment, Collection[int]], Segment],
         say: Callable[[str], None],
         over: Callable[[Job], None],
         heading: Callable[[int], str] | None = None,
@@ -25,7 +26,7 @@ class Texts:
         """Nothing is said yet.
 
         Args:
-            written: makes of a segment that was heard one as a person wants it.
+            written: makes of a segment that was heard, and the channels that are kept apart, one as a person wants it.
             say: gets the text, piece by piece.
             over: gets each job that has ended, after its text.
             heading: of a recording, on a screen, where each segment has a line of its own; None: the text is as in a txt result.
@@ -34,6 +35,7 @@ class Texts:
         self._heading = heading
         self._current = 1
         self._waiting: dict[int, Merged] = {}
+        self._channels: dict[int, set[int]] = {}  # that are kept apart; all have a chunk before anything is said
         self._done: dict[int, int] = {}  # sample up to which nothing is missing
         self._ended: dict[int, Job] = {}
         self._next: dict[int, int] = {}  # index of the next chunk
@@ -50,13 +52,14 @@ class Texts:
             if chunk.index >= self._next.get(number, 0):
                 self._next[number] = chunk.index + 1
                 self._waiting.setdefault(number, Merged()).add(chunk)
+                self._channels.setdefault(number, set()).update({chunk.channel} - {TOGETHER})
         self._done[number] = done
         if number == self._current:
             self._put(done)
 
     def anew(self, number: int) -> None:
         """The file has changed. What was said of it cannot be taken back."""
-        for known in (self._next, self._waiting, self._done):
+        for known in (self._next, self._waiting, self._channels, self._done):
             known.pop(number, None)
         if number == self._current:
             self._close()
@@ -82,23 +85,26 @@ class Texts:
     def _put(self, done: float) -> None:
         """Say what the current recording has before a sample."""
         waiting = self._waiting.get(self._current, Merged())
-        pieces = map(self._joiner.add, map(self._written, waiting.before(done)))
+        channels = self._channels.get(self._current, set())
+        pieces = (self._joiner.add(self._written(segment, channels)) for segment in waiting.before(done))
         text = "".join(self._shown(piece) for piece in pieces if piece is not None)
         if text:
             self._say(text)
 
     def _shown(self, piece: Piece) -> str:
         first, self._begun = not self._begun, True
+        who = label(piece.speaker) if piece.begins else ""
         if self._heading is None:
             before = ("\n" if self._said else "") if first else "\n\n" if piece.begins else piece.between
-            return before + piece.text
+            return before + who + piece.text
         before = self._heading(self._current) if first else "\n" if piece.begins else ""
-        return f"{before}{sentence(piece.text)}\n"
+        return f"{before}{who}{sentence(piece.text)}\n"
 
     def _close(self) -> None:
         """The text of the current recording is whole."""
         self._put(math.inf)
         self._waiting.pop(self._current, None)
+        self._channels.pop(self._current, None)
         if self._begun and self._heading is None:
             self._say("\n")
         self._said |= self._begun

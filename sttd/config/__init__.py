@@ -96,7 +96,7 @@ class Config:
         from sttd.part import CueRoom, Options  # noqa: PLC0415 - commands that only look do without it
 
         words = dataclasses.asdict(self.transcribe) | dataclasses.asdict(self.expert)
-        del words["replace"]  # the outbox's: a checkpoint keeps what was heard
+        del words["replace"], words["channel_names"]  # the outbox's: a checkpoint keeps what was heard, and where
         set_as = self.subtitles
         cue = None
         if not {"srt", "vtt", "lrc"}.isdisjoint(self.output.formats):

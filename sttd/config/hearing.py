@@ -54,6 +54,18 @@ class Transcribe:
         "Audio tracks of a file: auto (the best one; where it is silent for long, others like it), all (mixed, by time), or a number.",
         "tracks",
     )
+    channels: str = key(
+        "mix",
+        "Channels of a track: mix, or split (of 2 to 8, each is a speaker; what is alike in all of them is nobody's).",
+        "choice",
+        choices=("mix", "split"),
+    )
+    channel_names: tuple[str, ...] = key(
+        (),
+        'Who speaks in each channel, such as ["Agent", "Customer"]. []: Left and Right, or Channel 1, 2, 3, ...',
+        "names",
+        most=8,
+    )
     task: str = key(
         "transcribe", "transcribe, or translate (into English).", "choice", choices=("transcribe", "translate")
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sttd.config import Config, Watched, sections
-from sttd.configfile import relations, values
+from sttd.configfile import relations, values, written
 from sttd.configfile.sources import Table
 
 LONGEST = 64  # bytes of a name
@@ -113,7 +113,7 @@ def lines(config: Config) -> Iterator[str]:
     """The tables of a configuration as TOML."""
     for table in config.watched:
         yield "\n[[watch]]"
-        yield f"name = {values.write(table.name, 'str')}"
-        yield f"inbox = {values.write(table.inbox, 'path')}"
+        yield f"name = {written.write(table.name, 'str')}"
+        yield f"inbox = {written.write(table.inbox, 'path')}"
         for keys in table.values.values():
-            yield from (f"{key} = {values.write(value, KEYS[key][1]['kind'])}" for key, value in keys.items())
+            yield from (f"{key} = {written.write(value, KEYS[key][1]['kind'])}" for key, value in keys.items())

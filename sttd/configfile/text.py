@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from sttd.config import Config, sections
 from sttd.configfile import tables
-from sttd.configfile.values import write
+from sttd.configfile.written import write
 
 _HEADER = """\
 # The configuration of sttd: every key with its default. To change a key, remove the # in front of it.

@@ -1,4 +1,4 @@
-"""One value of the configuration: read from TOML or from text, checked, and written back.
+"""One value of the configuration: read from TOML or from text, and checked.
 
 A `kind` says what a value is (the `key(...)` of config.py names it); its reader gets the value and the key's rules, and
 raises ValueError with the end of a sentence that begins with the key's name. From the environment and from `--set`
@@ -8,7 +8,6 @@ everything comes as text; from TOML it has a type, and a wrong one is an error t
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import os
 import re
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sttd.configfile import languages
-from sttd.units import format_duration, format_size, parse_duration, parse_size
+from sttd.units import format_duration, parse_duration, parse_size
 
 Rules = Mapping[str, Any]
 
@@ -201,11 +200,14 @@ def _items(value: Any) -> list[str]:
     return list(value)
 
 
-def _several(one: Callable[[Any, Rules], str], *, filled: bool) -> Callable[[Any, Rules], tuple[str, ...]]:
-    """A reader of a list whose items are read by `one`; what stands there twice counts once."""
+def _several(
+    one: Callable[[Any, Rules], str], *, filled: bool, once: bool = True
+) -> Callable[[Any, Rules], tuple[str, ...]]:
+    """A reader of a list whose items are read by `one`; `once`: what stands there twice counts once."""
 
     def reader(value: Any, rules: Rules) -> tuple[str, ...]:
-        found = tuple(dict.fromkeys(one(item, {"filled": True, **rules}) for item in _items(value)))
+        items = tuple(one(item, {"filled": True, **rules}) for item in _items(value))
+        found = tuple(dict.fromkeys(items)) if once else items
         if filled and not found:
             raise ValueError("must name at least one")
         return found
@@ -215,6 +217,13 @@ def _several(one: Callable[[Any, Rules], str], *, filled: bool) -> Callable[[Any
 
 def _language_item(value: Any, rules: Rules) -> str:
     return _language(_text(value, rules), rules)
+
+
+def _name(value: Any, _rules: Rules) -> str:
+    name = _words(value, {"filled": True, "most": 40, "because": "it stands before all that is said"}).strip()
+    if not name.isprintable():
+        raise ValueError(f"must hold names of one line each, not {value!r}")
+    return name
 
 
 def _suffix(value: Any, rules: Rules) -> str:
@@ -255,44 +264,7 @@ _READERS: dict[str, Callable[[Any, Rules], Any]] = {
     "fractions": _fractions,
     "percent": _percent,
     "formats": _several(_choice, filled=True),
+    "names": _several(_name, filled=False, once=False),
     "language": _language,
     "languages": _several(_language_item, filled=False),
 }
-
-
-def write(value: Any, kind: str) -> str:
-    """`value` as TOML writes it; `read` gives it back."""
-    match kind:
-        case "duration":
-            return _quoted(format_duration(value))
-        case "durations":
-            return _array(format_duration(each) for each in value)
-        case "size":
-            return _quoted(format_size(value))
-        case "bool":
-            return "true" if value else "false"
-        case "auto":
-            return str(value) if value else '"auto"'
-        case "tracks":
-            return value if value.isdecimal() else _quoted(value)
-        case "percent":
-            return _quoted(f"{value:g}%" if float(f"{value:g}") == value else f"{value!r}%")
-        case "path":
-            return _quoted("" if value == Path() else str(value))
-        case "list" | "formats" | "languages":
-            return _array(value)
-        case "fractions":
-            return "[" + ", ".join(map(repr, value)) + "]"
-        case "int" | "number" | "fraction":
-            return repr(value)
-        case _:
-            return _quoted(value)
-
-
-def _quoted(text: str) -> str:
-    # JSON's escapes are TOML's too; of what TOML wants escaped JSON leaves only DEL alone
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _array(items: Iterable[str]) -> str:
-    return "[" + ", ".join(_quoted(item) for item in items) + "]"

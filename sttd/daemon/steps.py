@@ -46,7 +46,7 @@ def stage(context: Context, job: Job) -> Step:
         heard = outbox.Heard.of(checkpoint.chunks())
         known = {"warnings": outbox.warnings_of(job, heard), "language_probability": heard.probability}
         row = job.evolve(**known, language=heard.language)
-        meta = outbox.Meta.of(row, finished_at=now, languages=heard.languages, options=options)
+        meta = outbox.Meta.of(row, finished_at=now, languages=heard.languages, channels=heard.channels, options=options)
         return outbox.stage(job, meta, checkpoint.segments, config, context.places, earlier=earlier), known
 
     def then(row: Job, staged: tuple[outbox.Plan, dict[str, Any]] | None) -> None:

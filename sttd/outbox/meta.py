@@ -13,18 +13,19 @@ from sttd import __version__
 from sttd.job import Job
 from sttd.outbox import passed_over
 from sttd.outbox.passed_over import PassedOver
-from sttd.part import SAMPLE_RATE, Chunk, languages as languages_of
+from sttd.part import SAMPLE_RATE, TOGETHER, Chunk, Segment, languages as languages_of
 from sttd.units import format_duration
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """In which languages people spoke, and what may have been speech too."""
+    """In which languages and channels people spoke, and what may have been speech too."""
 
     language: str = "und"  # the one that has most of the time; "und" where nothing was said
     probability: float | None = None
     languages: dict[str, float] = field(default_factory=dict)  # seconds of speech in each, the one that has most first
     passed_over: float = 0.0  # seconds of sound well above the noise that were taken for no speech
+    channels: dict[int, float] = field(default_factory=dict)  # seconds of speech in each; none where nobody has one
 
     @classmethod
     def of(cls, chunks: Iterable[Chunk]) -> Heard:
@@ -32,20 +33,27 @@ class Heard:
         seconds: defaultdict[str, float] = defaultdict(float)
         chunks_of: defaultdict[str, float] = defaultdict(float)  # seconds of the chunks in which a language has most
         sure: defaultdict[str, float] = defaultdict(float)  # the same, times its probability
-        sound = PassedOver()
+        sounds: defaultdict[int, PassedOver] = defaultdict(PassedOver)  # by channel: each has its own noise
+        channels: dict[int, float] = {}
         for chunk in chunks:
-            sound.add(chunk.levels)
+            sounds[chunk.channel].add(chunk.levels)
+            channels[chunk.channel] = channels.get(chunk.channel, 0.0) + sum(
+                _seconds_of(each) for each in chunk.segments
+            )
             length = (chunk.end - chunk.start) / SAMPLE_RATE
             for language, time in languages_of(chunk.segments).items():
                 seconds[language] += time
             chunks_of[chunk.language] += length
             sure[chunk.language] += length * chunk.language_probability
+        passed = sum(sound.seconds for sound in sounds.values())
         if not seconds:
-            return cls(passed_over=sound.seconds)
+            return cls(passed_over=passed)
+        del channels[TOGETHER]
+        spoken = dict(sorted(channels.items())) if any(channels.values()) else {}
         ordered = dict(sorted(seconds.items(), key=lambda pair: -pair[1]))
         language = next(iter(ordered))
         probability = sure[language] / chunks_of[language] if chunks_of[language] else None
-        return cls(language, probability, ordered, sound.seconds)
+        return cls(language, probability, ordered, passed, spoken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,8 @@ class Meta:
     sha256: str | None = None  # of the source; `stage` fills it in
     copy_of: int | None = None  # the job that did the work, where this one has the same content
     version: str = __version__
+    channels: dict[int, float] = field(default_factory=dict)  # seconds of speech in each that was kept apart
+    speakers: dict[int, str] = field(default_factory=dict)  # their names; `stage` fills them in
 
     @classmethod
     def of(
@@ -83,6 +93,7 @@ class Meta:
         *,
         finished_at: float,
         languages: dict[str, float] | None = None,
+        channels: dict[int, float] | None = None,
         options: dict[str, Any] | None = None,
     ) -> Meta:
         """What the ledger knows of a job, as its transcript will say it."""
@@ -94,6 +105,7 @@ class Meta:
             language=job.language or "und",
             language_probability=job.language_probability,
             languages=languages or {},
+            channels=channels or {},
             duration=job.audio_seconds,
             model=job.model,
             requested_model=job.requested_model,
@@ -139,6 +151,10 @@ class Meta:
             "language": self.language,
             "language_probability": self.language_probability,
             "languages": {language: round(seconds, 3) for language, seconds in self.languages.items()},
+            "speakers": [
+                {"channel": number, "name": name, "seconds": round(self.channels[number], 3)}
+                for number, name in self.speakers.items()
+            ],
             "duration": self.duration,
             "model": self.model,
             "requested_model": self.requested_model,
@@ -180,6 +196,8 @@ class Meta:
             service=timings["processing_seconds"],
             warnings=tuple(head["warnings"]),
             languages=head.get("languages", {}),
+            channels={each["channel"]: each["seconds"] for each in head.get("speakers", ())},
+            speakers={each["channel"]: each["name"] for each in head.get("speakers", ())},
             options=head.get("options"),
             version=head["sttd"],
         )
@@ -192,6 +210,10 @@ def warnings_of(job: Job, heard: Heard) -> tuple[str, ...]:
         return found
     length = format_duration(round(job.audio_seconds or 0.0))
     return (*found, f"no speech was found in {length} of sound")
+
+
+def _seconds_of(segment: Segment) -> float:
+    return max(0.0, segment.end - segment.start)
 
 
 def _iso(seconds: float | None) -> str | None:

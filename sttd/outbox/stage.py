@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -28,6 +28,7 @@ from sttd.outbox.meta import Meta
 from sttd.outbox.places import Places
 from sttd.outbox.plan import BESIDE, TRANSCRIPTS, Plan, open_source
 from sttd.outbox.publish import STAGING, existing_folder, free_number
+from sttd.outbox.speakers import names_of
 from sttd.part import Segment
 from sttd.replacements import Replacements
 
@@ -55,10 +56,11 @@ def stage(
         OSError: they cannot be written, or the source cannot be read.
     """
     heard, written = segments, writer(config)
-    segments = lambda: map(written, heard())  # noqa: E731
+    segments = lambda: (written(segment, meta.channels) for segment in heard())  # noqa: E731
     young = job.mtime_ns > (time.time() - _TICK) * 1e9
     sha256 = _look_at_source(job, places)
-    meta = dataclasses.replace(meta, sha256=sha256)
+    speakers = names_of(meta.channels, config.transcribe.channel_names)
+    meta = dataclasses.replace(meta, sha256=sha256, speakers=speakers)
     name = staging_name(config, job.id)
     with places.open("transcripts") as transcripts, transcripts.make(STAGING) as staging:
         try:
@@ -86,8 +88,10 @@ def stage(
     return _named(plan, places, earlier or {})
 
 
-def writer(config: Config) -> Callable[[Segment], Segment]:
+def writer(config: Config) -> Callable[[Segment, Collection[int]], Segment]:
     """What makes of a segment that was heard one as a person wants it written. The list is read now.
+
+    It takes the segment, and all channels of the recording that are kept apart: how many they are names them.
 
     Raises:
         BadReplacements: the list that `transcribe.replace` names cannot be used.
@@ -95,10 +99,11 @@ def writer(config: Config) -> Callable[[Segment], Segment]:
     path = config.transcribe.replace
     listed = Replacements(()) if path == Path() else replacements.read(path)
 
-    def written(segment: Segment) -> Segment:
+    def written(segment: Segment, channels: Collection[int]) -> Segment:
         heard = segment.heard or segment.text
         text = listed.apply(heard)
-        return dataclasses.replace(segment, text=text, heard=heard if text != heard else "")
+        speaker = names_of(channels, config.transcribe.channel_names).get(segment.channel, "")
+        return dataclasses.replace(segment, text=text, heard=heard if text != heard else "", speaker=speaker)
 
     return written
 

@@ -36,7 +36,9 @@ class Told(Texts):
     def __init__(self, *, screen: bool = False) -> None:
         self.all: list[str] = []
         heading = (lambda number: f"# {number}\n") if screen else None
-        super().__init__(lambda segment: segment, self.all.append, lambda job: self.all.append(f"[{job.id}]"), heading)
+        super().__init__(
+            lambda segment, _: segment, self.all.append, lambda job: self.all.append(f"[{job.id}]"), heading
+        )
 
     def chunk(self, number: int, chunk: Chunk) -> None:
         """One that is all that is known."""
@@ -77,6 +79,17 @@ def test_what_is_said_in_several_channels_goes_out_by_time():
     assert told.text == "one two"
     told.end(1)
     assert told.text == "one two three\n[1]"
+
+
+def test_channels_have_their_names_while_they_are_heard():
+    """Before anything goes out all of them have a chunk, so that it is known how many there are."""
+    said: list[str] = []
+    texts = Texts(outbox.writer(Config()), said.append, lambda job: None)
+    texts.heard(1, [chunk(0, "one", at=1.0, channel=1)], 0)
+    texts.heard(1, [chunk(1, at=9.0), chunk(2, "two", "three", at=2.0, channel=2)], 32_000)
+    texts.heard(1, [chunk(3, "four", at=3.0, channel=1)], 48_000)
+    texts.ended(Job(1, "call.wav", 1, 2))
+    assert "".join(said) == "Left: one\n\nRight: two three\n\nLeft: four\n"
 
 
 def test_a_recording_without_a_text_leaves_no_line():

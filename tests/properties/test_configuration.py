@@ -61,6 +61,7 @@ def values(field: dataclasses.Field):
         "fractions": st.lists(st.floats(0, 1), min_size=1, max_size=6),
         "percent": st.floats(0, 100),
         "formats": st.lists(choices, min_size=1, max_size=5),
+        "names": st.lists(texts, max_size=3),
         "language": st.just("") | st.sampled_from(sorted(CODES)),
         "languages": st.lists(st.sampled_from(sorted(CODES)), max_size=3),
     }[kind]

@@ -1,11 +1,11 @@
-"""What the formats share: harmless text, whole milliseconds, cues in order."""
+"""What the formats share: harmless text, whole milliseconds."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from sttd.outbox.meta import Meta
 from sttd.part import Segment
@@ -24,14 +24,6 @@ class Format(Protocol):
         """Write the whole file, segment by segment; `file` is UTF-8 and translates no new lines."""
 
 
-class Row(NamedTuple):
-    """A segment, with times that can be written."""
-
-    start: int  # milliseconds
-    end: int  # milliseconds, always after `start`
-    text: str  # one line that is not empty
-
-
 def line(text: str) -> str:
     """`text` as one line: runs of white space, new lines among it, are one space; nothing that cannot be encoded."""
     return " ".join(_CONTROLS.sub("", whole(text)).split())
@@ -45,25 +37,6 @@ def whole(text: str) -> str:
 def milliseconds(seconds: float) -> int:
     """Whole milliseconds, rounded before they are split up (59.9996 s is one minute), as Whisper's writers do."""
     return max(0, round(seconds * 1000)) if math.isfinite(seconds) else 0
-
-
-def rows(segments: Iterator[Segment]) -> Iterator[Row]:
-    """What is said when: in order, never two at once, each at least a millisecond. Empty ones are left out.
-
-    Where segments overlap, the earlier one ends when the later one begins.
-    """
-    held: Row | None = None
-    for segment in segments:
-        text = line(segment.text)
-        if not text:
-            continue
-        start, end = milliseconds(segment.start), milliseconds(segment.end)
-        if held is not None:
-            start = max(start, held.start + 1)
-            yield held._replace(end=min(held.end, start))
-        held = Row(start, max(end, start + 1), text)
-    if held is not None:
-        yield held
 
 
 def clock(milliseconds: int, decimal: str) -> str:

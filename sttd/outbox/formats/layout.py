@@ -37,14 +37,18 @@ class Span:
 
 
 class Layout:
-    """A text of one line, measured once, so that each of its parts can be asked about."""
+    """A text of one line, measured once, so that each of its parts can be asked about.
 
-    def __init__(self, text: str, limits: Subtitles) -> None:
+    `before` are the columns that are taken in the first line of each subtitle, by the name of who speaks.
+    """
+
+    def __init__(self, text: str, limits: Subtitles, before: int = 0) -> None:
         self.text = text
         self._limits = limits
         scripts = [name for name, count in _counts(text).items() if count]
         self._only = scripts[0] if len(scripts) == 1 else None  # the script of all letters
         most = min(limits.columns(SCRIPTS[name]) for name in (*scripts, LATIN.name))
+        self._before = min(before, most // 2)
         self._breaks: Sequence[Break] = (Break(0, 0, 0.0), *breaks(text, most), Break(len(text), len(text), 0.0))
         self._ends = [0] * len(self._breaks)  # columns before each break, without the space at it
         self._starts = [0] * len(self._breaks)  # columns before what follows it
@@ -80,10 +84,10 @@ class Layout:
         first, last = 0, len(self._breaks) - 1
         count = self._lines(first, last)
         room = self._room(first, last)
-        mean = self._width(first, last) / count
+        mean = (self._width(first, last) + self._before) / count
 
         def price(one: int, other: int) -> float:
-            width = self._width(one, other)
+            width = self._width(one, other) + (self._before if one == first else 0)
             if width > room:
                 return _FORCED if other == one + 1 else math.inf
             uneven = (width - mean) / room
@@ -111,7 +115,7 @@ class Layout:
                 return _FORCED if other == one + 1 else math.inf
             inner = self._inner(one, other) if count == 2 else 0.0
             hasty = _HASTY * max(0.0, 1 - length / shortest) if shortest else 0.0
-            slack = 1 - self._width(one, other) / (self._limits.lines * self._room(one, other))
+            slack = 1 - (self._width(one, other) + self._before) / (self._limits.lines * self._room(one, other))
             pause = max(0, starts[other] - ends[other]) / 1000 if other != last else 0.0
             border = self._border(one, other) - min(_MOST_OFF, _PAUSE * pause)
             return _EACH + border + inner + hasty + _UNEVEN * slack * slack
@@ -135,19 +139,20 @@ class Layout:
         """The price of the best break between the two lines of a part."""
         room = self._room(first, last)
         lowest = bisect.bisect_left(self._starts, self._ends[last] - room, first + 1, last - 1)
-        highest = bisect.bisect_right(self._ends, self._starts[first] + room, lowest, last)
+        highest = bisect.bisect_right(self._ends, self._starts[first] + room - self._before, lowest, last)
         return min((self._border(first, at) for at in range(lowest, highest)), default=0.0)
 
     def _lines(self, first: int, last: int) -> int:
         """How many lines a part needs at least; for what cannot be divided one, whatever its width."""
         room, count = self._room(first, last), 0
+        left = room - self._before
         while first < last:
             count += 1
             if count > self._limits.lines:
                 break
             # the last break whose line has room
-            fitting = bisect.bisect_right(self._ends, self._starts[first] + room, first + 1, last + 1) - 1
-            first = max(fitting, first + 1)
+            fitting = bisect.bisect_right(self._ends, self._starts[first] + left, first + 1, last + 1) - 1
+            first, left = max(fitting, first + 1), room
         return count
 
     def _room(self, first: int, last: int) -> int:

@@ -1,4 +1,4 @@
-"""Segments as paragraphs: where somebody paused after a sentence, so that a long text can be read. A stream, and pure."""
+"""Segments as paragraphs: where somebody else speaks, or paused after a sentence, so that a long text can be read. A stream, and pure."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _ENDLESS = 3_000  # columns; where no sentence ends, or nobody pauses
 class Paragraph:
     start: int  # milliseconds
     text: str  # one line that is not empty
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,14 @@ class Piece:
     begins: bool  # a paragraph
     between: str  # what parts it from the piece before it in its paragraph
     text: str  # one line that is not empty
+    speaker: str = ""
 
 
 class Joiner:
     """Makes paragraphs of segments that come one by one."""
 
     def __init__(self) -> None:
-        self._text, self._columns, self._end = "", 0, 0  # of the paragraph so far
+        self._text, self._columns, self._end, self._speaker = "", 0, 0, ""  # of the paragraph so far
 
     def add(self, segment: Segment) -> Piece | None:
         """What a segment adds to the text; None where it is empty. Segments come in order."""
@@ -45,29 +47,30 @@ class Joiner:
         if not more:
             return None
         start = milliseconds(segment.start)
-        begins = not self._text or _parts(self._text, self._columns, start - self._end)
+        is_other = segment.speaker != self._speaker
+        begins = not self._text or is_other or _parts(self._text, self._columns, start - self._end)
         if begins:
-            self._text, self._columns = "", 0
+            self._text, self._columns, self._speaker = "", 0, segment.speaker
         between = _between(self._text, more)
         self._text = f"{self._text}{between}{more}"
         self._columns += len(between) + width(more)
         self._end = max(milliseconds(segment.end), start)
-        return Piece(start, begins, between, more)
+        return Piece(start, begins, between, more, segment.speaker)
 
 
 def paragraphs(segments: Iterator[Segment]) -> Iterator[Paragraph]:
     """The paragraphs of a transcript, in order."""
     joiner = Joiner()
-    start, text = 0, ""
+    start, text, speaker = 0, "", ""
     for piece in filter(None, map(joiner.add, segments)):
         if piece.begins:
             if text:
-                yield Paragraph(start, text)
-            start, text = piece.start, piece.text
+                yield Paragraph(start, text, speaker)
+            start, text, speaker = piece.start, piece.text, piece.speaker
         else:
             text += piece.between + piece.text
     if text:
-        yield Paragraph(start, text)
+        yield Paragraph(start, text, speaker)
 
 
 def _parts(text: str, columns: int, pause: int) -> bool:

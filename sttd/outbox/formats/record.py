@@ -92,7 +92,7 @@ def _pieces(meta: Meta, segments: Iterator[Segment]) -> Iterator[str]:
     comma = ""
     for segment in segments:
         value = dataclasses.asdict(segment)
-        for name in ("words", "heard"):
+        for name in ("words", "heard", "channel", "speaker"):
             if not value[name]:
                 del value[name]
         yield f"{comma}\n    {json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)}"

@@ -10,6 +10,7 @@ from typing import TextIO
 from sttd.config import Subtitles
 from sttd.outbox.formats.base import clock, milliseconds
 from sttd.outbox.formats.cues import Cue, cues
+from sttd.outbox.formats.speakers import label
 from sttd.outbox.meta import Meta
 from sttd.part import Segment
 
@@ -53,19 +54,22 @@ class Srt(CueFormat):
     def pieces(self, meta: Meta, cues: Iterator[Cue]) -> Iterator[str]:  # noqa: ARG002 - every format's
         yield ""
         for number, cue in enumerate(cues, 1):
-            text = "\n".join(cue.lines).replace("-->", "->")
+            text = (label(cue.speaker) + "\n".join(cue.lines)).replace("-->", "->")
             yield f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{text}\n\n"
         yield ""
 
 
 class Vtt(CueFormat):
+    """Who speaks is a voice, which a player may show or colour: https://www.w3.org/TR/webvtt1/#webvtt-cue-voice-span."""
+
     suffix = "vtt"
 
     def pieces(self, meta: Meta, cues: Iterator[Cue]) -> Iterator[str]:  # noqa: ARG002 - every format's
         yield "WEBVTT\n"
         for cue in cues:
+            voice = f"<v {cue.speaker.translate(_VTT)}>" if cue.speaker else ""
             text = "\n".join(cue.lines).translate(_VTT)
-            yield f"\n{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{text}\n"
+            yield f"\n{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{voice}{text}\n"
         yield ""
 
 
@@ -80,8 +84,9 @@ class Lrc(CueFormat):
         end: int | None = None
         for cue in cues:
             silence = f"[{_minutes(end)}]\n" if end is not None and cue.start - end >= _SILENCE else ""
-            yield f"{silence}[{_minutes(cue.start)}]{_TIMES.sub('(', cue.text)}\n"
-            end = cue.end
+            text = label(cue.speaker) + cue.text
+            yield f"{silence}[{_minutes(cue.start)}]{_TIMES.sub('(', text)}\n"
+            end = max(cue.end, end or 0)
         yield "" if end is None else f"[{_minutes(end)}]\n"
 
 

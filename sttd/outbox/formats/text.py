@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
-from sttd.outbox.formats.base import clock, line, milliseconds, rows, whole
+from sttd.outbox.formats.base import clock, line, milliseconds, whole
 from sttd.outbox.formats.paragraphs import paragraphs
+from sttd.outbox.formats.rows import rows
+from sttd.outbox.formats.speakers import label
 from sttd.outbox.meta import Meta
 from sttd.part import Segment
 
@@ -24,7 +26,7 @@ class Txt:
     def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:  # noqa: ARG002 - every format's
         between = ""
         for paragraph in paragraphs(segments):
-            file.write(f"{between}{paragraph.text}\n")
+            file.write(f"{between}{label(paragraph.speaker)}{paragraph.text}\n")
             between = "\n"
 
 
@@ -37,6 +39,7 @@ class Md:
         name = whole(meta.source.rpartition("/")[2].encode("utf-8", "backslashreplace").decode())
         facts = {
             "source": name,
+            "speakers": [line(name) for name in meta.speakers.values()] or None,
             "language": meta.language,
             "length": clock(milliseconds(meta.duration or 0.0), ".").partition(".")[0],
             "model": meta.model,
@@ -50,8 +53,10 @@ class Md:
             if value is not None:
                 file.write(f"{key}: {json.dumps(value, ensure_ascii=False)}\n")  # JSON is YAML
         file.write(f"---\n\n# {_literal(line(name))}\n")
-        for paragraph in paragraphs(segments):  # noqa: FURB122 - as the others
-            file.write(f"\n**{clock(paragraph.start, '.').partition('.')[0]}** {_literal(paragraph.text)}\n")
+        for paragraph in paragraphs(segments):
+            time, who = clock(paragraph.start, ".").partition(".")[0], _literal(line(paragraph.speaker))
+            head = f"{time} {who}:" if who else time
+            file.write(f"\n**{head}** {_literal(paragraph.text)}\n")
 
 
 def _literal(text: str) -> str:
@@ -60,11 +65,11 @@ def _literal(text: str) -> str:
 
 
 class Tsv:
-    """Start and end in whole milliseconds, and the text, parted by tabs, as Whisper's."""
+    """Start and end in whole milliseconds, and the text, parted by tabs, as Whisper's; then the speaker, where there are any."""
 
     suffix = "tsv"
 
-    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:  # noqa: ARG002 - every format's
-        file.write("start\tend\ttext\n")
-        for row in rows(segments):  # noqa: FURB122 - as the others
-            file.write(f"{row.start}\t{row.end}\t{row.text}\n")
+    def write(self, file: TextIO, meta: Meta, segments: Iterator[Segment]) -> None:
+        columns = ("start", "end", "text", "speaker") if meta.speakers else ("start", "end", "text")
+        file.write("\t".join(columns) + "\n")
+        file.writelines("\t".join(str(getattr(row, column)) for column in columns) + "\n" for row in rows(segments))

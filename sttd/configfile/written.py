@@ -1,0 +1,48 @@
+"""One value of the configuration as TOML has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sttd.units import format_duration, format_size
+
+
+def write(value: Any, kind: str) -> str:
+    """`value` as TOML writes it; `values.read` gives it back."""
+    match kind:
+        case "duration":
+            return _quoted(format_duration(value))
+        case "durations":
+            return _array(format_duration(each) for each in value)
+        case "size":
+            return _quoted(format_size(value))
+        case "bool":
+            return "true" if value else "false"
+        case "auto":
+            return str(value) if value else '"auto"'
+        case "tracks":
+            return value if value.isdecimal() else _quoted(value)
+        case "percent":
+            return _quoted(f"{value:g}%" if float(f"{value:g}") == value else f"{value!r}%")
+        case "path":
+            return _quoted("" if value == Path() else str(value))
+        case "list" | "formats" | "languages" | "names":
+            return _array(value)
+        case "fractions":
+            return "[" + ", ".join(map(repr, value)) + "]"
+        case "int" | "number" | "fraction":
+            return repr(value)
+        case _:
+            return _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    # JSON's escapes are TOML's too; of what TOML wants escaped JSON leaves only DEL alone
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _array(items: Iterable[str]) -> str:
+    return "[" + ", ".join(_quoted(item) for item in items) + "]"

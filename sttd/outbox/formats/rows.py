@@ -1,0 +1,49 @@
+"""Segments as a table has them: with times that can be written. A stream, and pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sttd.outbox.formats.base import line, milliseconds
+from sttd.outbox.formats.speakers import by_time
+from sttd.part import Segment
+
+
+class Row(NamedTuple):
+    """A segment, with times that can be written."""
+
+    start: int  # milliseconds
+    end: int  # milliseconds, always after `start`
+    text: str  # one line that is not empty
+    speaker: str = ""
+
+
+def rows(segments: Iterator[Segment]) -> Iterator[Row]:
+    """What is said when: in order, each at least a millisecond. Empty ones are left out.
+
+    Where segments of one speaker overlap, the earlier one ends when the later one begins.
+    """
+    return by_time(segments, _Rows)
+
+
+class _Rows:
+    def __init__(self, speaker: str) -> None:
+        self._speaker = line(speaker)
+        self._last: Row | None = None
+
+    @property
+    def held(self) -> int | None:
+        return None if self._last is None else self._last.start
+
+    def feed(self, segment: Segment) -> Iterator[Row]:
+        start, end = milliseconds(segment.start), milliseconds(segment.end)
+        if self._last is not None:
+            start = max(start, self._last.start + 1)
+            yield self._last._replace(end=min(self._last.end, start))
+        self._last = Row(start, max(end, start + 1), line(segment.text), self._speaker)
+
+    def release(self, now: int | None) -> Iterator[Row]:
+        if self._last is not None and (now is None or now >= self._last.end):
+            yield self._last
+            self._last = None

@@ -1,0 +1,12 @@
+"""The names of channels that were kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+
+def names_of(channels: Collection[int], configured: Sequence[str]) -> dict[int, str]:
+    """By channel: the name that a person gave it (`transcribe.channel_names`), else the usual one of so many."""
+    count = max(channels, default=0)
+    usual = ("Left", "Right") if count == 2 else tuple(f"Channel {number}" for number in range(1, count + 1))
+    return {number: (*configured, *usual[len(configured) :])[number - 1] for number in channels}
