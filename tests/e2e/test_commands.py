@@ -100,7 +100,7 @@ def test_redo_of_a_source_that_is_gone_ends_in_words(make_daemon):
 
 def test_a_wait_that_the_clock_made_endless_is_cut_short(make_daemon):
     """It was set back by a year since the wait was stored."""
-    daemon = make_daemon({"pool.machine_wait": "1s", "watch.patience": "1s"})
+    daemon = make_daemon({"pool.machine_wait": "1s", "watch.patience": "1s", "model.retry_after": "1s"})
     speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
     daemon.state.mkdir()
     ledger = Ledger.open(daemon.state / "ledger.db")
