@@ -61,6 +61,7 @@ class Trial:
     """The transcription of sttd's own sample: see trial.py."""
 
     sample: Path | None = None  # None: there is none
+    job: Job | None = None  # the latest one that met the error
     under_way: bool = False
     attempt: int = 0  # its number, so that what an old one says is passed over
     rounds: int = 0  # of `Streaks`, when the latest one began

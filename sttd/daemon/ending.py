@@ -52,6 +52,7 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
     if judged.spend_attempt and cause is not Cause.BAD_FILE and job.overrides == Overrides():
         held = context.streaks.met(job.id, f"{cause}: {error}", context.clock(), wait)
         if held is not None:
+            context.trial.job = job
             return Ending(Cause.MACHINE, error, _decide(context, running, Cause.MACHINE), STREAK, held)
     everybodys = cause in HOLD_ALL and job.overrides.model is None
     return Ending(cause, error, judged, HOLD_ALL[cause] if everybodys else "", wait)

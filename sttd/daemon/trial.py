@@ -10,9 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import sttd
+from sttd.daemon import orders
 from sttd.daemon.context import Context
 from sttd.daemon.ending import STREAK
 from sttd.host.events import Kind, say
+from sttd.job import Job
 from sttd.ledger.facts import PAUSED
 from sttd.part import ENDS, Cause, Done, Event, Failed, Lost, PartSpec, Started
 from sttd.rules.deadlines import liveness_limit
@@ -41,16 +43,20 @@ def step(context: Context) -> None:
 
 
 def order(context: Context, sample: Path, attempt: int) -> PartSpec:
-    """What a worker is told: as for a job, with all that is configured. Raises OSError where there is no sample."""
-    seen, name = sample.stat(), context.config.model.name
+    """What a worker is told: as for the job that met the error, whose inbox may have options of its own.
+
+    Raises OSError where there is no sample.
+    """
+    seen = sample.stat()
+    spec, options = orders.wanted(context, context.trial.job or Job(0, "", 0, 0))
     return PartSpec(
         part_id=PART,
         attempt=attempt,
         source=str(sample),
         size=seen.st_size,
         mtime_ns=seen.st_mtime_ns,
-        model=context.config.model_spec(name, context.models.reason(name, context.clock())),
-        options=context.config.options(),
+        model=spec,
+        options=options,
         budget=context.config.pool.job_timeout,
     )
 

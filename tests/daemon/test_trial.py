@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from sttd.configfile import load
@@ -105,6 +107,22 @@ def test_a_sample_that_takes_too_long_is_killed_and_a_drain_waits_for_its_end(da
         overdue.kill(daemon.context, daemon.now)
         daemon.context.deadlines.tick(daemon.now, 60.0)
     assert attempt.killed is Cause.TIMEOUT
+
+
+def test_the_sample_is_transcribed_as_the_recordings_that_met_the_error(tmp_path):
+    """Options of one inbox alone may be at fault. That the sample gets along with others says nothing of its recordings."""
+    daemon = Stations(tmp_path, "archive", watched=["films"])
+    table = dataclasses.replace(daemon.config.watched[0], values={"transcribe": {"hotwords": "odd"}})
+    daemon.context.config = daemon.config = dataclasses.replace(daemon.config, watched=(table,))
+    daemon.context.trial.sample = trial.SAMPLE
+    for number in range(3):
+        (tmp_path / "films" / f"{number}.wav").write_text("x" * (number + 1))
+    daemon.look()
+    for _ in range(4):
+        daemon.tick(1.0)
+        work(daemon, None) if trial.PART not in daemon.pool.attempts else None
+    assert daemon.pool.attempts[trial.PART].spec.options.hotwords == "odd"
+    daemon.context.ledger.close()
 
 
 def test_a_worker_transcribes_the_sample(tmp_path):
