@@ -41,8 +41,7 @@ def waits(context: Context, job: Job) -> bool:
     looked, key = context.looked, (job.id, job.size, job.mtime_ns)
     if not _is_wanted(context, job):
         return False
-    if key in looked.over:
-        looked.beside[job.id] = looked.over.pop(key)
+    if key in looked.over:  # until it starts, which may be later: its content is compared next
         return False
     oldest = next(iter(context.checks.operations()), None)
     if oldest is not None and context.clock() - oldest.since > PATIENCE:
@@ -54,7 +53,7 @@ def waits(context: Context, job: Job) -> bool:
 
 def existing(context: Context, job: Job, options: Options) -> Existing | None:
     """What the worker of a job that starts now is to know of subtitles; None: they do not matter."""
-    beside = context.looked.beside.pop(job.id, ())
+    beside = context.looked.over.pop((job.id, job.size, job.mtime_ns), ())
     return Existing(_languages(options), beside) if _skips(context, job) and _is_wanted(context, job) else None
 
 
@@ -95,7 +94,7 @@ def _post(context: Context, job: Job) -> None:
     like = [former for former in like if not whereabouts.came_from_away(context, former)]
     wanted = _languages(orders.wanted(context, job)[1]) if _skips(context, job) else None
     if not like and wanted is None:
-        looked.over[job.id, job.size, job.mtime_ns] = ()
+        looked.end(job, ())
         return
     looked.under_way.add(job.id)
 
@@ -109,7 +108,7 @@ def _post(context: Context, job: Job) -> None:
         looked.under_way.discard(job.id)
         text = f"job {job.id}: its folder in the library cannot be looked at: {printable(str(error))}"
         say(Kind.REMARK, text, job, error=str(error))
-        looked.over[job.id, job.size, job.mtime_ns] = ()
+        looked.end(job, ())
 
     def work() -> Found:
         gone = [former for former in like if _is_gone(context, former)]
@@ -152,4 +151,4 @@ def _act(context: Context, row: Job, found: Found) -> None:
     elif found.why is not None:
         leave(context, row, found.why)
     else:
-        context.looked.over[row.id, row.size, row.mtime_ns] = found.beside
+        context.looked.end(row, found.beside)

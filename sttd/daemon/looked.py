@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sttd.job import Job
+
+KEPT = 10_000  # looks
 Key = tuple[int, int, int]  # number, size and time of change of a job
 Subtitles = tuple[tuple[str, str], ...]  # names and languages of the files beside a recording
 
@@ -13,5 +16,10 @@ class Looked:
     """Owned by the loop. A restart may lose it without harm: the recordings are looked at once more."""
 
     under_way: set[int] = field(default_factory=set)
-    over: dict[Key, Subtitles] = field(default_factory=dict)
-    beside: dict[int, Subtitles] = field(default_factory=dict)  # of the jobs that start now
+    over: dict[Key, Subtitles] = field(default_factory=dict)  # until the job starts
+
+    def end(self, job: Job, beside: Subtitles) -> None:
+        """The recording of a job was looked at; `beside`: what lies beside it."""
+        self.over[job.id, job.size, job.mtime_ns] = beside
+        if len(self.over) > KEPT:  # jobs that never started: they were cancelled, or wait for others
+            del self.over[next(iter(self.over))]

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 
+from sttd.daemon import twins
 from sttd.daemon.errands import Operation
 from sttd.daemon.guard import guard
 from sttd.daemon.library import MOST, PATIENCE
@@ -274,3 +275,19 @@ def test_a_redo_replaces_what_sttd_wrote_and_nothing_else(tmp_path, monkeypatch)
     library.work_off()
     assert [name for name in library.names() if name.startswith("a")] == ["a.en.srt", "a.m4a", "a.mp3"]
     library.context.ledger.close()
+
+
+def test_a_recording_whose_content_is_compared_too_is_looked_at_once(careful, monkeypatch):
+    """One of the same size was done: the content check comes after the look, and does not make it anew."""
+    monkeypatch.setattr(twins, "look_ahead", lambda context: None)  # it has more urgent ones to do
+    careful.drop("a.mp3", "a")
+    careful.work_off()
+    posted = []
+    real = careful.errands.post
+    careful.errands.post = lambda name, *rest: posted.append(name) or real(name, *rest)
+    careful.drop("b.mp3", "b")
+    careful.work_off()
+    assert careful.jobs()["b.mp3"].state is State.DONE
+    assert sum("reads b.mp3 to compare its content" in name for name in posted) == 1
+    assert sum("looks at what is there of b.mp3" in name for name in posted) == 1
+    assert not careful.context.looked.over
