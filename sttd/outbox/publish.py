@@ -62,7 +62,10 @@ def publish(plan: Plan, places: Places) -> tuple[str, ...]:
         _go_beside(results, places)
         try:
             return results.place()
-        except PermissionError as error:
+        except OSError as error:
+            # a part of the library that is read-only is no trouble of the other recordings
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
             raise results.refusal(error) from None
 
 
@@ -171,10 +174,10 @@ class _Results:
         """The recording as it lies beside them."""
         return self._folder.file(self._plan.source_name)
 
-    def refusal(self, error: PermissionError) -> PermissionError:
-        """An error that says what to do, where that is known."""
+    def refusal(self, error: OSError) -> OSError:
+        """An error that says what to do, where that is known; it is that of the folder alone."""
         why = why_unwritable(self._folder)
-        return error if why is None else PermissionError(error.errno, why, self._folder.path)
+        return error if why is None else PermissionError(errno.EACCES, why, self._folder.path)
 
     def dress(self, recording: os.stat_result) -> None:
         """Give the staged results the group of a setgid folder, and to everybody the right to read that the recording gives."""

@@ -37,6 +37,8 @@ def why_unmovable(folder: Folder, name: str) -> str | None:
 
 def why_unwritable(folder: Folder) -> str | None:
     """What forbids to put a file into a folder of the inbox, and what to do about it; None: nothing does, so that it may pass."""
+    if os.statvfs(folder.handle).f_flag & os.ST_RDONLY:
+        return f'{folder.path} is mounted read-only: mount it writable, or set output.place to "transcripts"'
     if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.handle, effective_ids=True):
         return (
             f"sttd may not write into {folder.path}: give its group to sttd's user and chmod g+w it, or set output.place "

@@ -9,6 +9,8 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from sttd.fs.folder import Folder
 from sttd.job import Job, State
 from sttd.outbox import former, names
 from sttd.outbox.formats import FORMATS
-from tests.machine import needs_root
+from tests.machine import needs_mounts, needs_root
 from tests.outbox.test_outbox import SAID, commit, files_in, keep, kill_at, make, other_disk, stage
 from tests.unprivileged import as_nobody
 
@@ -99,6 +101,32 @@ def test_a_folder_that_sttd_may_not_write_to_is_named_with_the_remedy(tmp_path, 
             keep(config, plan)
     assert files_in(tmp_path / "inbox") == ["sub/talk.mp3"]
     assert len(keep(config, plan).outputs) == len(FORMATS)
+
+
+READ_ONLY = """
+import pathlib, subprocess, sys
+sys.path.insert(0, {here!r})
+from sttd.fs.blame import blame
+from tests.outbox.test_beside import keep, library, stage
+config, job, source = library(pathlib.Path({root!r}))
+plan = stage(config, job)
+subprocess.run(["mount", "--bind", str(source.parent), str(source.parent)], check=True)
+subprocess.run(["mount", "-o", "remount,bind,ro", str(source.parent)], check=True)
+try:
+    keep(config, plan)
+except OSError as error:
+    print(blame(error), error)
+"""
+
+
+@needs_mounts
+def test_a_part_of_the_library_that_is_mounted_read_only_holds_up_its_own_recordings_alone(tmp_path):
+    script = READ_ONLY.format(here=os.getcwd(), root=str(tmp_path))
+    apart = ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", script]
+    done = subprocess.run(apart, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("file "), done.stdout + done.stderr
+    assert "/inbox/sub is mounted read-only: mount it writable" in done.stdout
+    assert files_in(tmp_path / "inbox") == ["sub/talk.mp3"]
 
 
 def test_nothing_is_written_where_the_library_is_not_mounted(tmp_path):
