@@ -50,10 +50,14 @@ def set_aside(plan: Plan, folder: Folder, name: str) -> bool:
 
 def remove(plan: Plan, folder: Folder, placed: set[str]) -> None:
     """Remove the earlier results, also those that had other names (another language): the new ones are in place."""
-    for name in plan.replaces:
+    for name, sha256 in plan.replaces.items():
         if name not in placed:
             set_aside(plan, folder, name)
-        folder.discard(plan.aside(name))
+        private = plan.aside(name)
+        if unchanged(folder, private, sha256):
+            folder.discard(private)
+        elif folder.stat(private) is not None:  # written to before an earlier try, which was killed, had looked again
+            place(folder, private, folder, name)
     if plan.replaces:
         folder.sync()
 

@@ -313,6 +313,17 @@ def test_a_result_that_is_written_to_while_it_is_set_aside_is_put_back(tmp_path,
     assert files_in(tmp_path / "inbox") == ["sub/talk (2).en.srt", "sub/talk.en.srt", "sub/talk.mp3"]
 
 
+def test_a_result_that_was_written_to_before_a_kill_is_put_back_too(tmp_path):
+    """The kill came between its private name and the second look at it."""
+    config, job, source = library(tmp_path, formats=("srt",))
+    plan = replaced(config, job, first_results(config, job))
+    source.with_name("talk.en.srt").write_text("corrected")
+    source.with_name("talk.en.srt").rename(source.with_name(plan.aside("talk.en.srt")))
+    keep(config, plan)
+    assert source.with_name("talk.en (2).srt").read_text() == "corrected"
+    assert files_in(tmp_path / "inbox") == ["sub/talk.en (2).srt", "sub/talk.en.srt", "sub/talk.mp3"]
+
+
 @pytest.mark.parametrize("is_staged", [True, False])
 def test_earlier_results_are_back_where_nothing_comes_of_the_new_ones(tmp_path, is_staged):
     """The job is cancelled, or somebody took the staged results away, when the earlier ones had been set aside."""
