@@ -62,6 +62,14 @@ def remove(plan: Plan, folder: Folder, placed: set[str]) -> None:
         folder.sync()
 
 
+def has_removed(plan: Plan, folder: Folder, placed: set[str]) -> bool:
+    """Whether `remove` has begun: one of them is neither set aside nor under its own name, where a new one may be by now."""
+    for name in plan.replaces:
+        if folder.stat(plan.aside(name)) is None and (name in placed or folder.stat(name) is None):
+            return True
+    return False
+
+
 def put_back(plan: Plan, folder: Folder) -> None:
     """Give what was set aside its name again: nothing came of the new ones."""
     for name in plan.replaces:

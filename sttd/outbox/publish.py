@@ -83,14 +83,20 @@ def _go_beside(results: _Results, places: Places) -> None:
     results.dress(seen)
 
 
-def withdraw(plan: Plan, places: Places) -> None:
+def withdraw(plan: Plan, places: Places) -> bool:
     """Take back what `publish` has placed, into the staging folder; nothing where that is gone.
+
+    Returns:
+        False where it is too late: earlier results were removed for these.
 
     Raises:
         Absent, OSError: as `publish`.
     """
     with contextlib.suppress(Unkept), _opened(plan, places) as results:
+        if results.are_final():
+            return False
         results.take_back()
+    return True
 
 
 @contextlib.contextmanager
@@ -193,6 +199,12 @@ class _Results:
                     os.fsync(handle)
                 finally:
                     os.close(handle)
+
+    def are_final(self) -> bool:
+        """Whether earlier results were removed already: all of these are in place then."""
+        if any(self._staging.file(suffix) is not None for suffix in self._suffixes):
+            return False
+        return former.has_removed(self._plan, self._folder, set(self._targets(self._read_choice()).values()))
 
     def take_back(self) -> None:
         self._take_back(self._targets(self._read_choice()))

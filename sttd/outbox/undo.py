@@ -16,7 +16,7 @@ def undo(job: Job, config: Config, places: Places) -> bool:
     """Take back what was staged and placed; it can be killed anywhere, and is done again.
 
     Returns:
-        False where it is too late: the source is filed away already.
+        False where it is too late: the source is filed away already, or earlier results were removed for these.
 
     Raises:
         Absent: transcripts/ is not mounted.
@@ -29,7 +29,8 @@ def undo(job: Job, config: Config, places: Places) -> bool:
     if plan is not None:
         if plan.takes_source and not _is_there(plan, places):
             return False
-        withdraw(plan, places)
+        if not withdraw(plan, places):
+            return False
     forget(job, config, places)
     return True
 

@@ -366,3 +366,26 @@ def test_a_member_s_folder_that_is_closed_to_the_service_waits_with_the_remedy_a
         source.parent.chmod(0o777)
         assert as_nobody(lambda: commit(config, job)).err == ""
         assert files_in(root / "inbox") == ["sub/talk.en.srt", "sub/talk.mp3"]
+
+
+@pytest.mark.parametrize("language", ["en", "th"], ids=["the same names", "another language"])
+def test_a_job_is_cancelled_with_its_earlier_results_or_is_done_with_its_new_ones(tmp_path, language):
+    """Killed at any call while results are replaced, then cancelled: never is there none."""
+    for step in range(1, 1000):
+        root = tmp_path / str(step)
+        root.mkdir()
+        config, job, source = library(root, formats=("json", "srt"))
+        plan = replaced(config, job, first_results(config, job), language)
+        places = outbox.Places(config.paths)
+        is_over = kill_at(step, functools.partial(outbox.keep, plan, places))
+        if outbox.undo(job.evolve(id=2, plan=plan.to_json()), config, places):
+            left, number = "en", 1
+        else:
+            keep(config, plan)
+            left, number = language, 2
+        found = sorted(path.name for path in source.parent.iterdir() if path != source)
+        assert found == [f"talk.{left}.json", f"talk.{left}.srt"], step
+        assert json.loads(source.with_name(f"talk.{left}.json").read_bytes())["job"] == number
+        if is_over:
+            return
+    raise AssertionError("it does not end")
