@@ -7,7 +7,8 @@ from tests.cli.test_terminal import COLOUR, ESCAPE, Screen
 
 
 def test_a_terminal_gets_a_bar_for_each_file(machine):
-    screen = Screen(machine.home, 100, "model", "pull", "base", **machine.environ | {"HF_HUB_OFFLINE": "0"})
+    environ = machine.environ | {"HF_HUB_OFFLINE": "0", "TERM": "xterm-256color"}
+    screen = Screen(machine.home, 100, "model", "pull", "base", **environ)
     seen = screen.read()
     assert screen.close() == 0, seen
     assert COLOUR.search(seen)
