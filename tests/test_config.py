@@ -309,6 +309,7 @@ def test_a_link_into_the_inbox_is_seen_through(tmp_path):
         (["pool.workers=200", "model.cpu_threads=2"], "make 400 threads on "),
         (["pool.job_timeout=5s"], "job_timeout (5s) is below sweep_interval (1min)"),
         (["output.place=beside", "output.source=delete"], 'deletes nothing with place = "beside"'),
+        (["transcribe.channel_names=A,B"], 'channel_names name nobody with channels = "mix"'),
         (["watch.settle=100ms"], "settle_closed (500ms) is over settle (100ms)"),
     ],
 )

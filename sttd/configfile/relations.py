@@ -119,6 +119,8 @@ def _of_an_inbox(config: Config) -> Iterator[str]:
     watch = config.watch
     if config.output.place == "beside" and config.output.source == "delete":
         yield '[output] source = "delete" deletes nothing with place = "beside": every source stays where it is'
+    if config.transcribe.channel_names and config.transcribe.channels == "mix":
+        yield '[transcribe] channel_names name nobody with channels = "mix": set channels = "split"'
     if 0 < config.settle() < watch.settle_closed:  # 0 takes a file at first sight, whatever the events say
         yield (
             f"[watch] settle_closed ({format_duration(watch.settle_closed)}) is over settle "

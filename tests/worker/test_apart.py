@@ -94,6 +94,19 @@ def test_a_voice_that_the_other_microphone_hears_too_is_there_once(decibels):
     assert remarks == []
 
 
+@pytest.mark.parametrize("louder", [0, -4])
+def test_a_voice_that_comes_to_a_second_microphone_through_the_room_is_there_once(louder):
+    """1.5 m away and with its echoes, which are as loud as itself, or less."""
+    one = voice(1)
+    tail = np.random.default_rng(2).normal(size=RATE // 4) * 10 ** (-3 * np.linspace(0, 1, RATE // 4))
+    room = np.concatenate([np.zeros(70), [1.0], 10 ** (louder / 20) * tail / np.sqrt(np.sum(tail**2))])
+    there = 0.2 * np.convolve(one, room)[: len(one)]
+    made, _ = split(np.stack([one, there]) + noise(2, len(one)))
+    loud = np.abs(there) > 0.02
+    assert np.mean(made[2, loud] != 0) < 0.1
+    assert np.mean(made[1, np.abs(one) > 0.02] != 0) > 0.99
+
+
 def test_a_channel_without_sound_and_one_that_only_repeats_are_told():
     one = voice(1)
     made, remarks = split(np.stack([one, 0 * one, 0.1 * one]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import wave
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import pytest
 
 from sttd.part import Chunk, Chunks, Done, ModelSpec, Options, PartSpec, Place, Progress
 from sttd.worker import LoadedModel, load, run_part
+from sttd.worker.audio.mix import Mixer
+from sttd.worker.audio.resample import _fitted
+from sttd.worker.speech.side_by_side import side_by_side
+from sttd.worker.speech.windows import LEAD, Window
 from tests import speech
 
 RATE = speech.RATE
@@ -177,6 +182,75 @@ def test_channels_that_are_alike_are_one_without_a_speaker(model, tmp_path, call
 def test_a_mono_recording_is_transcribed_as_always(model, tmp_path, call):
     path = speech.encode(tmp_path / "mono.flac", call.sides[0].audio)
     assert chunks(run(path, model)) == chunks(run(path, model, dataclasses.replace(SPLIT, channels="mix")))
+
+
+def test_more_than_eight_channels_are_no_speakers_and_the_result_says_so(model, tmp_path):
+    audio = np.tile(speech.sample("english"), (9, 1))
+    path = tmp_path / "desk.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((9, 2, RATE, 0, "NONE", ""))
+        file.writeframes((audio.T * 32767).astype("<i2").tobytes())
+    events = run(path, model)
+    assert {chunk.channel for chunk in chunks(events)} == {0}
+    assert text(chunks(events)).startswith("hello")
+    assert events[-1].warnings == ("9 channels are too many to be kept apart: they were mixed",)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_several_tracks_are_mixed_channel_by_channel(together):
+    tracks = np.random.default_rng(5).normal(0, 0.1, (2, 2, 30 * RATE)).astype(np.float32)
+    tracks[0, :, 5 * RATE : 20 * RATE] = 0  # long enough for the other one to be heard
+
+    def mixed(rows: int, pieces: np.ndarray) -> np.ndarray:
+        mixer, found = Mixer(2, together=together, rows=rows), []
+        for at in range(0, 30 * RATE, 7_000):
+            for number in (0, 1):
+                mixer.put(number, pieces[number][..., at : at + 7_000], 0)
+            found += mixer.ready()
+        return np.concatenate([*found, *mixer.finish()], axis=-1)
+
+    both = mixed(2, tracks)
+    assert both.shape == (2, 30 * RATE)
+    for row in (0, 1):
+        assert np.array_equal(both[row], mixed(0, tracks[:, row]))
+
+
+def test_a_stretch_with_another_number_of_channels_fits_in():
+    """A track may change its form: mono is in all channels, what is missing is silent, what is too much is in the last one."""
+    planes = np.arange(12, dtype=np.float32).reshape(4, 3)
+    assert _fitted(planes[:1], 3).tolist() == [planes[0].tolist()] * 3
+    assert _fitted(planes[:2], 3).tolist() == [*planes[:2].tolist(), [0, 0, 0]]
+    assert _fitted(planes, 3).tolist() == [*planes[:2].tolist(), (planes[2] + planes[3]).tolist()]
+
+
+def tiled(blocks, start: int, length: int):
+    """Windows of one length, and at last one that is shorter."""
+    at = max(0, start - LEAD)
+    for position, block in blocks:
+        assert position == at, "blocks follow each other without a gap"
+        at += len(block)
+        while at - start >= length:
+            yield Window(0, start, start + length, (), np.zeros(0, np.float32))
+            start += length
+    if at > start:
+        yield Window(0, start, at, (), np.zeros(0, np.float32))
+
+
+def test_what_is_read_ahead_for_one_channel_is_no_longer_than_a_window():
+    """However far apart the channels are cut, and wherever each one begins."""
+    read: list[int] = []
+    blocks = (read.append(at) or (at, np.zeros((3, RATE), np.float32)) for at in range(0, 3600 * RATE, RATE))
+    lengths = {0: 60 * RATE, 1: 7 * RATE, 2: 29 * RATE}
+    starts = {0: 0, 1: 100 * RATE, 2: 0}
+    order = iter(lengths.values())
+
+    ends = dict(starts)
+    for window in side_by_side(blocks, starts, lambda own, start: tiled(own, start, next(order))):
+        assert window.start == ends[window.channel]
+        assert window.start == min(ends.values())
+        ends[window.channel] = window.end
+        assert read[-1] <= min(ends.values()) + 62 * RATE
+    assert set(ends.values()) == {3600 * RATE}
 
 
 def test_three_channels_are_three_speakers(model, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from sttd.part import Existing, Options
@@ -55,12 +56,16 @@ def open_recording(
             raise
         finally:
             file.close()
-    return Stream(file, container, choice, options, head=head, told=told, rows=_rows(choice, options))
+    choice, rows = _apart(choice, options)
+    return Stream(file, container, choice, options, head=head, told=told, rows=rows)
 
 
-def _rows(choice: tracks.Choice, options: Options) -> int:
-    """The channels that are kept apart, 0 for none."""
-    if options.channels == "mix":
-        return 0
+def _apart(choice: tracks.Choice, options: Options) -> tuple[tracks.Choice, int]:
+    """How many channels are kept apart, 0 for none; with a remark where they cannot be."""
     count = max(track.channels or 1 for group in choice.groups for track in group)
-    return count if 1 < count <= MOST else 0
+    if options.channels == "mix" or count == 1:
+        return choice, 0
+    if count <= MOST:
+        return choice, count
+    text = f"{count} channels are too many to be kept apart: they were mixed"
+    return dataclasses.replace(choice, remark=f"{choice.remark}; {text}" if choice.remark else text), 0

@@ -39,9 +39,8 @@ class LevelledSilero:
 
     def probabilities(self, frames: Array) -> Array:
         heard = self._levelled(self._filtered(frames))
-        if (
-            not heard.any()
-        ):  # the other side of a call speaks: half of each channel is this, and nobody need listen to it
+        # while the other side of a call speaks a channel is digital silence, and nobody need listen to it
+        if not heard.any():
             return np.zeros(len(frames), np.float32)
         return self._silero.probabilities(heard)
 
