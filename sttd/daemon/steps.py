@@ -138,7 +138,8 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
             rest = outbox.left_of(job, plan, filed.outputs)
             context.ledger.update(job, outputs=tuple(rest), hashes=tuple(rest.values()))
         done = context.ledger.update(
-            row, state=State.DONE, plan=None, outputs=filed.outputs, hashes=hashes, location=filed.location,
+            row, state=State.DONE, plan=None, outputs=filed.outputs, hashes=hashes,
+            location=filed.location if plan.takes_source else row.location,  # of an inbox that has another name by now
             finished_at=context.utc(), error=None, cause=None,
         )  # fmt: skip
     context.faults.ended_well()

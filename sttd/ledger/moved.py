@@ -66,9 +66,12 @@ def leave(db: sqlite3.Connection, inbox: str, path: str, *, all_jobs: bool) -> l
 
 
 def come_home(db: sqlite3.Connection, inbox: str, path: str) -> list[tuple[int]]:
-    """Jobs about files of a folder which is an inbox again name them as below it. Returns their numbers."""
+    """Jobs about files of a folder which is an inbox again name them as below it. Returns their numbers.
+
+    Also those with a plan, which knows for itself where the file lies: the inbox finds the file there at once.
+    """
     start = os.fsencode(path) + b"/"
-    inside = "location >= ? AND location < ? AND plan IS NULL AND redo_of IS NULL AND typeof(source) = 'blob'"
+    inside = "location >= ? AND location < ? AND redo_of IS NULL AND typeof(source) = 'blob'"
     rows = db.execute(f"SELECT id, source, location FROM jobs WHERE {inside}", (start, start[:-1] + b"0"))
     named = [(job, split(os.fsdecode(source))[1], location) for job, source, location in rows.fetchall()]
     there = [(job, below) for job, below, location in named if location == start + os.fsencode(below)]

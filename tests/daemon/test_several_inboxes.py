@@ -276,3 +276,15 @@ def test_a_copy_of_a_recording_is_not_taken_for_that_recording_renamed_while_its
 def test_by_what_the_inboxes_are_known_again_is_in_the_manifest(bench):
     assert facts.WATCHED.name in facts.LASTING
     assert bench.begin(movies="media")["movies"].mark == "1" * 32
+
+
+def test_a_job_whose_files_are_being_moved_when_its_table_gets_another_name_is_not_done_once_more(bench, committing):
+    """Its file stays in what is an inbox again at once."""
+    bench.begin(films="media")
+    bench.hold("films")
+    filing.resume(bench.context)
+    while bench.errands.posted:
+        bench.settle()
+    seen = committing.stat()
+    intake.found(bench.context, Found((("films//a.mkv", Identity(seen.st_size, seen.st_mtime_ns)),)))
+    assert [(job.source, job.state) for job in bench.context.ledger.jobs()] == [("films//a.mkv", State.DONE)]
