@@ -173,15 +173,20 @@ def move_new(source: Folder, name: str, target: Folder, new: str) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        if target.stat(new) is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path_of(new)) from None
-        part = copies.make(source, name, target)
-        try:
-            rename_new(target, part, target, new)
-        except OSError:
-            target.discard(part)  # a disk that is full needs its room
-            raise
-        end_move(source, name, target, new)
+        copy_new(source, name, target, new)
+
+
+def copy_new(source: Folder, name: str, target: Folder, new: str) -> None:
+    """The same, by a copy on any file system: it has the group that new files get in its folder, which no rename gives."""
+    if target.stat(new) is not None:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path_of(new))
+    part = copies.make(source, name, target)
+    try:
+        rename_new(target, part, target, new)
+    except OSError:
+        target.discard(part)  # a disk that is full needs its room
+        raise
+    end_move(source, name, target, new)
 
 
 def is_moved(source: Folder, name: str, target: Folder, new: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sttd.errors import SttdError
-from sttd.fs import moves
+from sttd.fs import copies, moves
 from sttd.fs.blame import Blame, blame
 from sttd.fs.folder import Folder
 from sttd.outbox import former, names
@@ -186,15 +186,11 @@ class _Results:
         return error if why is None else PermissionError(errno.EACCES, why, self._folder.path)
 
     def dress(self, recording: os.stat_result) -> None:
-        """Give the staged results the group of a setgid folder, and to everybody the right to read that the recording gives."""
-        folder = os.fstat(self._folder.handle)
+        """Give everybody the right to read the results that the recording gives."""
         for suffix in self._suffixes:
             with contextlib.suppress(FileNotFoundError):  # it is in place
                 handle = self._staging.open_file(suffix)
                 try:
-                    if folder.st_mode & stat.S_ISGID:
-                        with contextlib.suppress(PermissionError):  # a group that sttd's user is not in
-                            os.fchown(handle, -1, folder.st_gid)
                     os.fchmod(handle, moves.RESULT_MODE | (recording.st_mode & 0o044))
                     os.fsync(handle)
                 finally:
@@ -215,13 +211,31 @@ class _Results:
             if self._folder.file(target) is None:
                 raise Unkept(f"its staged result {suffix} is gone: it is written again")
         elif self._folder.stat(target) is None:
-            moves.move_new(self._staging, suffix, self._folder, target)  # a folder of the transcripts may be a mount
-        elif moves.is_moved(self._staging, suffix, self._folder, target):
+            self._move(suffix, target)
+        elif self._is_moved(suffix, target):
             moves.drop_first_name(self._staging, suffix, self._folder)
         elif former.set_aside(self._plan, self._folder, target):
-            moves.move_new(self._staging, suffix, self._folder, target)
+            self._move(suffix, target)
         else:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._folder.path_of(target))
+
+    def _move(self, suffix: str, target: str) -> None:
+        """From staging to its name. A folder of the transcripts may be a mount."""
+        move = moves.copy_new if self._is_of_another_group(suffix) else moves.move_new
+        move(self._staging, suffix, self._folder, target)
+
+    def _is_moved(self, suffix: str, target: str) -> bool:
+        """Whether an earlier try was killed before the staged one was gone."""
+        if moves.is_moved(self._staging, suffix, self._folder, target):
+            return True
+        here = (self._staging, suffix, self._folder, target)
+        return self._is_of_another_group(suffix) and self._folder.file(target) is not None and copies.is_copy(*here)
+
+    def _is_of_another_group(self, suffix: str) -> bool:
+        """Whether what is written beside a recording must get the group of its folder; the service may not call chown(2)."""
+        folder, staged = os.fstat(self._folder.handle), self._staging.file(suffix)
+        is_handed_on = self._plan.place == BESIDE and folder.st_mode & stat.S_ISGID
+        return bool(is_handed_on) and staged is not None and staged.st_gid != folder.st_gid
 
     def _targets(self, choice: _Choice) -> dict[str, str]:
         return names.results(self._ways[choice.way], self._plan.language, self._suffixes, choice.number)

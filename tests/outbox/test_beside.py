@@ -24,7 +24,7 @@ from sttd.outbox import former, names
 from sttd.outbox.formats import FORMATS
 from tests.machine import needs_mounts, needs_root
 from tests.outbox.test_outbox import SAID, commit, files_in, keep, kill_at, make, other_disk, stage
-from tests.unprivileged import as_nobody
+from tests.unprivileged import NOBODY, as_nobody
 
 __all__ = ["other_disk"]
 RESULTS = sorted(f"sub/talk.en.{suffix}" for suffix in FORMATS)
@@ -46,7 +46,6 @@ def test_results_lie_beside_their_recording_as_a_media_server_wants_them(tmp_pat
     """Whatever `output.source` says, it stays; who may read it may read the results; a name that is taken gets a number."""
     config, job, source = library(tmp_path, source="delete")
     source.chmod(0o644)
-    os.chown(source.parent, -1, os.getgroups()[-1] if os.getgroups() else -1)
     source.parent.chmod(0o2775)
     filed = commit(config, job)
     assert files_in(tmp_path / "inbox") == [*RESULTS, "sub/talk.mp3"]
@@ -58,12 +57,17 @@ def test_results_lie_beside_their_recording_as_a_media_server_wants_them(tmp_pat
     assert {Path(path).name for path in commit(config, job).outputs} == {f"talk (2).en.{suffix}" for suffix in FORMATS}
 
 
-@pytest.mark.parametrize("is_apart", [False, True], ids=["one disk", "a library on another disk"])
-def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, is_apart):
+@pytest.mark.parametrize(
+    "kind", ["one disk", "a library on another disk", pytest.param("a folder of another group", marks=needs_root)]
+)
+def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, kind):
     for step in range(1, 1000):
         root = tmp_path / str(step)
         root.mkdir()
-        config, job, source = library(root, other_disk / str(step) if is_apart else None)
+        config, job, source = library(root, other_disk / str(step) if "another disk" in kind else None)
+        if "group" in kind:
+            os.chown(source.parent, -1, NOBODY)
+            source.parent.chmod(0o2775)
         plan = stage(config, job)
         is_over = kill_at(step, functools.partial(outbox.keep, plan, outbox.Places(config.paths)))
         outbox.clean(config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
@@ -71,6 +75,8 @@ def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, i
         assert files_in(Path(config.paths.inbox)) == [*RESULTS, "sub/talk.mp3"], step
         assert not list(Path(config.paths.inbox).rglob(".sttd-*")), step
         assert json.loads(source.with_name("talk.en.json").read_bytes())["job"] == 1
+        if "group" in kind:
+            assert {path.stat().st_gid for path in source.parent.glob("talk.en.*")} == {NOBODY}
         if is_over:
             return
     raise AssertionError("it does not end")
