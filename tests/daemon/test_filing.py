@@ -114,7 +114,9 @@ def test_a_full_disk_keeps_every_job_from_starting_and_is_logged_once(stations, 
     context, inputs = stations
     _, job = transcribed(context)
     with monkeypatch.context() as patch:
-        patch.setattr("sttd.outbox.stage", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
+        patch.setattr(
+            "sttd.outbox.stage", lambda *_, **_more: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left"))
+        )
         for _ in range(2):
             job = stage(context, inputs, job)
             context.filing.hurry(job.id)
