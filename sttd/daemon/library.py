@@ -46,9 +46,9 @@ def waits(context: Context, job: Job) -> bool:
     oldest = next(iter(context.checks.operations()), None)
     if oldest is not None and context.clock() - oldest.since > PATIENCE:
         return False
-    if job.id not in looked.under_way and len(looked.under_way) < MOST:
-        _post(context, job)
-    return True
+    if job.id in looked.under_way or len(looked.under_way) >= MOST:
+        return True
+    return _post(context, job)
 
 
 def existing(context: Context, job: Job, options: Options) -> Existing | None:
@@ -88,14 +88,14 @@ def _languages(options: Options) -> tuple[str, ...]:
     return (options.language,) if options.language else options.languages
 
 
-def _post(context: Context, job: Job) -> None:
+def _post(context: Context, job: Job) -> bool:
+    """Begin to look at a recording. False: there is nothing to look at."""
     looked = context.looked
     like = context.ledger.kept_like(job, LIKE) if _is_beside(context, job) else []
     like = [former for former in like if not whereabouts.came_from_away(context, former)]
     wanted = _languages(orders.wanted(context, job)[1]) if _skips(context, job) else None
     if not like and wanted is None:
-        looked.end(job, ())
-        return
+        return False
     looked.under_way.add(job.id)
 
     def then(found: Found) -> None:
@@ -115,6 +115,7 @@ def _post(context: Context, job: Job) -> None:
         return _look(job, gone, wanted, context.places)
 
     context.checks.post(f"looks at what is there of {printable(job.source)}", work, then, failed, job.id)
+    return True
 
 
 def _is_gone(context: Context, former: Job) -> bool:

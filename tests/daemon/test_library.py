@@ -291,3 +291,23 @@ def test_a_recording_whose_content_is_compared_too_is_looked_at_once(careful, mo
     assert sum("reads b.mp3 to compare its content" in name for name in posted) == 1
     assert sum("looks at what is there of b.mp3" in name for name in posted) == 1
     assert not careful.context.looked.over
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_recording_that_is_renamed_while_its_job_is_under_way_has_one_result(library, moment):
+    """Whatever step its job is at: before, in, and after its attempt, and while its results are put in place."""
+    library.drop("ep1.mp3", "speech")
+    library.look()
+    library.tick(1.0)
+    for _ in range(moment):
+        attempts = list(library.pool.attempts.values())
+        if library.errands.posted:
+            library.settle()
+        elif attempts:
+            library.step(attempts[0])
+    assert library.jobs()["ep1.mp3"].attempt == 1
+    os.rename(library.folder / "ep1.mp3", library.folder / "S01E01.mp3")
+    library.work_off()
+    assert library.names() == ["S01E01.en.srt", "S01E01.mp3"]
+    assert library.jobs()["S01E01.mp3"].state is State.DONE
+    assert library.jobs()["ep1.mp3"].state in (State.DONE, State.VANISHED)
