@@ -50,7 +50,7 @@ MAY = {
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger", "outbox"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
-    "configfile": {"config", "errors", "fs", "lanes", "part", "units", "", "host"},
+    "configfile": {"config", "errors", "fs", "hub", "lanes", "part", "units", "", "host"},
     "lanes": {"part"},
     "config": {"inboxes", "part", "host", "script"},
     "inboxes": set(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,14 +56,18 @@ def check_replacements(config: Config) -> Config:
 
 
 @click.command("check-config")
+@click.argument("path", metavar="[PATH]", required=False, type=click.Path(path_type=Path))
 @shared
-def check_config() -> None:
-    """Read the configuration and report all mistakes.
+def check_config(path: Path | None) -> None:
+    """Read the configuration and report all mistakes; with PATH, the options of a folder (.sttd.toml).
 
     A model that is not on this machine, or a folder that does not answer, is a warning and no mistake.
     """
     words = given()
     config = words.load()
+    if path is not None:
+        _check_folder(config, path)
+        return
     from sttd.configfile import folders, warnings
 
     looked = folders.look(config)
@@ -77,3 +83,26 @@ def check_config() -> None:
     inboxes = ", ".join(f"{name} {path}".lstrip() for name, path in config.inboxes().items())
     what = "inboxes" if config.watched else "inbox"
     print(f"{where}: {verdict}; {what} {printable(inboxes)}, model {printable(config.model.name)}")
+
+
+def _check_folder(config: Config, path: Path) -> None:
+    """The file with the options of a folder; of a folder the one in it. Raises ConfigError where it has mistakes."""
+    from sttd.configfile import folder_options
+    from sttd.fs.regular import open_regular
+
+    file = path / folder_options.NAME if path.is_dir() else path
+    name = printable(str(file))
+    try:
+        with os.fdopen(open_regular(file), "rb") as opened:
+            data = opened.read(folder_options.LARGEST + 1)
+    except OSError as error:
+        raise ConfigError([f"{name}: {error.strerror}"]) from None
+    chosen = folder_options.read(data, name)
+    folder_options.check(config, chosen, name)
+    model = chosen.get("model.name", config.model.name)
+    missing = models.absent(dataclasses.replace(config, model=dataclasses.replace(config.model, name=model)))
+    if "model.name" in chosen and "model" in missing:
+        print(f"sttd: warning: {sentence(missing['model'])}: recordings in its folder wait for it", file=sys.stderr)
+    if file.name != folder_options.NAME:
+        print(f"sttd: warning: {name} counts only where its name is {folder_options.NAME}", file=sys.stderr)
+    print(f"{name}: good; it sets {', '.join(map(sentence, folder_options.written(chosen))) or 'nothing'}")

@@ -17,10 +17,10 @@ from sttd.configfile.sources import Problem, Setting, Table, from_option
 from sttd.configfile.text import render
 from sttd.errors import ConfigError
 
-__all__ = ["from_option", "load", "render", "warnings"]
+__all__ = ["KEYS", "from_option", "load", "render", "unknown", "warnings"]
 
 _SECTIONS = {section.name: section.default_factory for section in sections()}
-_KEYS = {name: {key.name: key for key in dataclasses.fields(section)} for name, section in _SECTIONS.items()}  # type: ignore[arg-type]
+KEYS = {name: {key.name: key for key in dataclasses.fields(section)} for name, section in _SECTIONS.items()}  # type: ignore[arg-type]
 
 
 def load(
@@ -71,11 +71,11 @@ def _read(found: Iterable[Setting | Problem]) -> tuple[dict[tuple[str, str], Any
         if isinstance(setting, Problem):
             problems.append(setting.text)
             continue
-        unknown = _unknown(setting)
-        if unknown:
-            problems.append(unknown)
+        stray = unknown(setting)
+        if stray:
+            problems.append(stray)
             continue
-        rules = _KEYS[setting.section][setting.key].metadata
+        rules = KEYS[setting.section][setting.key].metadata
         try:
             chosen[setting.section, setting.key] = values.read(setting.value, rules["kind"], rules)
         except ValueError as error:
@@ -84,19 +84,19 @@ def _read(found: Iterable[Setting | Problem]) -> tuple[dict[tuple[str, str], Any
     return chosen, bad, problems
 
 
-def _unknown(setting: Setting) -> str | None:
+def unknown(setting: Setting) -> str | None:
     """The sentence for a section or a key that does not exist."""
     section, key = setting.section, setting.key
-    if section not in _KEYS:
-        return f"{setting.where}: there is no section [{section}]{_home(key) or values.nearest(section, _KEYS)}"
-    if key not in _KEYS[section]:
-        return f"{setting.where}: there is no such key{_home(key) or values.nearest(key, _KEYS[section])}"
+    if section not in KEYS:
+        return f"{setting.where}: there is no section [{section}]{_home(key) or values.nearest(section, KEYS)}"
+    if key not in KEYS[section]:
+        return f"{setting.where}: there is no such key{_home(key) or values.nearest(key, KEYS[section])}"
     return None
 
 
 def _home(key: str) -> str:
     """The section that a key belongs to, where it stands in a wrong one."""
-    homes = [f"[{section}]" for section, keys in _KEYS.items() if key in keys]
+    homes = [f"[{section}]" for section, keys in KEYS.items() if key in keys]
     return f"; {key} belongs to {' or '.join(homes)}" if homes else ""
 
 

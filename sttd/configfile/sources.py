@@ -49,13 +49,28 @@ def from_file(path: Path) -> Iterator[Setting | Problem | Table]:
     Raises:
         ConfigError: it is not there, cannot be read, or is no TOML.
     """
-    for section, content in _parse(path).items():
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: there is no such file: name another one with --config, or leave it out"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror}): give this user the right to read it"]) from None
+    yield from in_toml(data, str(path))
+
+
+def in_toml(data: bytes, origin: str, example: str = "pool") -> Iterator[Setting | Problem | Table]:
+    """The settings of a TOML file with this content. `example`: a section that it may have.
+
+    Raises:
+        ConfigError: it is no TOML.
+    """
+    for section, content in _parse(data, origin).items():
         if section == "watch" and isinstance(content, list) and all(isinstance(each, dict) for each in content):
-            yield from _in_tables(content, str(path))
+            yield from _in_tables(content, origin)
         elif isinstance(content, dict):
-            yield from (Setting(section, key, value, str(path)) for key, value in content.items())
+            yield from (Setting(section, key, value, origin) for key, value in content.items())
         else:
-            yield Problem(f"{path}: {section} stands outside a section: write it below a line such as [pool]")
+            yield Problem(f"{origin}: {section} stands outside a section: write it below a line such as [{example}]")
 
 
 def _in_tables(tables: Sequence[dict[str, Any]], origin: str) -> Iterator[Setting | Table]:
@@ -67,21 +82,17 @@ def _in_tables(tables: Sequence[dict[str, Any]], origin: str) -> Iterator[Settin
             yield from (Setting("watch", key, value, origin) for key, value in table.items())
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _parse(data: bytes, origin: str) -> dict[str, Any]:
     text = ""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
         return tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigError([f"{path}: there is no such file: name another one with --config, or leave it out"]) from None
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read ({error.strerror}): give this user the right to read it"]) from None
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: is not UTF-8 text (byte {error.start})"]) from None
+        raise ConfigError([f"{origin}: is not UTF-8 text (byte {error.start})"]) from None
     except ValueError as error:  # TOMLDecodeError, or a number of more digits than Python reads
-        raise ConfigError([f"{path}: is not valid TOML: {error}{_hint(text)}"]) from None
+        raise ConfigError([f"{origin}: is not valid TOML: {error}{_hint(text)}"]) from None
     except RecursionError:
-        raise ConfigError([f"{path}: brackets are nested too deeply: no key takes more than a list"]) from None
+        raise ConfigError([f"{origin}: brackets are nested too deeply: no key takes more than a list"]) from None
 
 
 def _hint(text: str) -> str:

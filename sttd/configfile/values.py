@@ -20,6 +20,7 @@ from sttd.units import format_duration, parse_duration, parse_size
 
 Rules = Mapping[str, Any]
 
+MOST_TRIES = 20  # numbers in a list: a window that is hard to hear is decoded once for each temperature
 LONGEST = 10 * 365.25 * 86400.0  # seconds; what a thread can wait ends at some 292 years, what is meant long before
 
 
@@ -164,6 +165,8 @@ def _fractions(value: Any, _rules: Rules) -> tuple[float, ...]:
     numbers = tuple(_number(item) for item in items)
     if not all(0 <= number <= 1 for number in numbers):
         raise ValueError(f"must hold numbers from 0 to 1, not {value!r}")
+    if len(numbers) > MOST_TRIES:
+        raise ValueError(f"must hold at most {MOST_TRIES} numbers, not {len(numbers)}")
     return numbers
 
 
