@@ -65,6 +65,17 @@ class Overrides:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderOptions:
+    """What the `.sttd.toml` of the folders above a recording set for it; configfile/folder_options.py has the keys."""
+
+    files: tuple[str, ...] = ()  # named as sources are, the nearest one last
+    values: dict[str, Any] = field(default_factory=dict)  # by section.key, as JSON holds them
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One recording on its way. It is never changed: `evolve` makes the next one, the ledger stores it.
 
@@ -100,8 +111,10 @@ class Job:
     error: str | None = None
     cause: str | None = None
     sha256: str | None = None
-    options_key: str | None = None  # of the options and the model that its checkpoint and result belong to
+    # of the options and the model that its checkpoint and result belong to; None: its folder's options are read at its turn
+    options_key: str | None = None
     overrides: Overrides = field(default_factory=Overrides)
+    folder_options: FolderOptions = field(default_factory=FolderOptions)
     redo_of: int | None = None
     copy_of: int | None = None  # the finished job whose result this one shares, or the twin that it waits for
     no_copy: bool = False  # copying the result of an equal job was tried in vain: it is transcribed itself
@@ -113,6 +126,11 @@ class Job:
     @property
     def identity(self) -> Identity:
         return Identity(self.size, self.mtime_ns, self.owner)
+
+    @property
+    def waits_for_folder(self) -> bool:
+        """Whether the options of its folder are bad (Cause.CONFIGURATION before its first attempt; see ledger/holds.py)."""
+        return self.state is State.QUEUED and self.cause == "configuration" and self.options_key is None
 
     def evolve(self, **changes: Any) -> Job:
         """A copy with `changes`.

@@ -61,6 +61,8 @@ def standing(job: Job, worker: dict[str, Any] | None, now: float) -> str:
         return "committing: transcribed, its files are being put in place"
     if job.state is State.QUEUED and job.copy_of is not None:
         return f"queued: gets the result of job {job.copy_of}, whose content is the same"
+    if job.waits_for_folder:
+        return "queued: waits until the options of its folder are put right"
     if job.state is State.QUEUED and job.not_before > now:
         return f"queued: next try at {moment(job.not_before)}"
     return str(job.state)
@@ -78,6 +80,11 @@ def _kin(job: Job) -> Iterator[tuple[str, str]]:
     if job.overrides.model or job.overrides.language:
         asked = {"model": job.overrides.model, "language": job.overrides.language}
         yield "asked", printable(", ".join(f"{name} {value}" for name, value in asked.items() if value))
+    if job.folder_options:
+        from sttd.configfile import folder_options
+
+        yield "options", ", ".join(folder_options.written(job.folder_options.values))
+        yield "set by", printable(", ".join(job.folder_options.files))
     if job.redo_of is not None:
         yield "redo of", f"job {job.redo_of}"
     if job.copy_of is not None:

@@ -99,7 +99,10 @@ def job(found: Job) -> dict[str, Any]:
     )  # fmt: skip
     past = {"error": None, "cause": None} if found.state in UNDER_WAY else {}
     return (
-        {name: getattr(found, name) for name in names} | past | {"last_error": found.error, "warnings": found.warnings}
+        {name: getattr(found, name) for name in names}
+        | past
+        | {"last_error": found.error, "warnings": found.warnings}
+        | {"folder_options": {"files": found.folder_options.files, "set": found.folder_options.values}}
     )
 
 

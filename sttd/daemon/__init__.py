@@ -158,15 +158,15 @@ def _stations(
             errands=Errands(inputs.put),
             checks=Errands(inputs.put, threads=1),
             upkeep=Errands(inputs.put, threads=1),
+            looks={name: Errands(inputs.put, threads=1) for name in config.inboxes()},
             deadlines=Deadlines(),
             trial=Trial(trial.SAMPLE),
         )
         try:
             yield context
         finally:
-            context.errands.close()
-            context.checks.close()
-            context.upkeep.close()
+            for errands in context.file_work():
+                errands.close()
             ledger.close()
             if not context.operations():  # else a mount hangs, perhaps
                 _tidy(config)

@@ -16,6 +16,7 @@ from typing import Any
 from sttd.config import Config
 from sttd.daemon.errands import Errands, Operation
 from sttd.daemon.faults import Faults
+from sttd.daemon.folder_looks import FolderLooks
 from sttd.daemon.listener import Listener, Nobody
 from sttd.daemon.looked import Looked
 from sttd.daemon.model_holds import ModelHolds
@@ -95,6 +96,8 @@ class Context:
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
     looked: Looked = field(default_factory=Looked)
     unreadable: Unreadable = field(default_factory=Unreadable)
+    folder_looks: FolderLooks = field(default_factory=FolderLooks)
+    looks: dict[str, Errands] = field(default_factory=dict)  # at these, by inbox: one that hangs holds up no other
     followed: int = 0  # number of the last original whose twins were looked at; 0: begin anew
     filed: int = 0  # number of the last job whose plan was looked at; 0: begin anew
     failed_now: int = 0  # jobs that this run gave up
@@ -113,9 +116,11 @@ class Context:
         """The attempt at a job that is under way."""
         return next((running for running in self.running.values() if running.job.id == job_id), None)
 
+    def file_work(self) -> tuple[Errands, ...]:
+        """All that is done with files off the loop for its jobs."""
+        return self.errands, self.checks, self.upkeep, *self.looks.values()
+
     def operations(self) -> list[Operation]:
         """The file work under way, the oldest first."""
-        return sorted(
-            [*self.errands.operations(), *self.checks.operations(), *self.upkeep.operations()],
-            key=lambda each: each.since,
-        )
+        under_way = [operation for errands in self.file_work() for operation in errands.operations()]
+        return sorted(under_way, key=lambda each: each.since)

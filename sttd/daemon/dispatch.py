@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd.daemon import first, library, orders, readable, trial, twins, whereabouts
+from sttd.daemon import by_folder, first, library, orders, readable, trial, twins, whereabouts
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
 from sttd.daemon.twins import Turn
@@ -34,10 +34,10 @@ def dispatch(context: Context) -> None:
         queue, job = picked
         passed.add(job.id)
         with guard(context, job.id):
-            waits = _waits(context, job)
-            turn = Turn.LATER if waits else twins.turn(context, job)
-            if turn is Turn.START:
-                submit(context, job, queue)
+            bound = _bound(context, job)
+            turn = Turn.LATER if bound is None else twins.turn(context, bound)
+            if bound is not None and turn is Turn.START:
+                submit(context, bound, queue)
             if turn is not Turn.LATER:
                 passed.discard(job.id)
     if not context.stopping:
@@ -45,14 +45,14 @@ def dispatch(context: Context) -> None:
         twins.look_ahead(context)
 
 
-def _waits(context: Context, job: Job) -> bool:
-    """Whether its file cannot be read now."""
-    return (
-        whereabouts.waits_alone(context, job)
-        or whereabouts.waits_for_inbox(context, job)
-        or readable.waits(context, job)
-        or library.waits(context, job)
-    )
+def _bound(context: Context, job: Job) -> Job | None:
+    """The job with the options of its folder; None: it waits for these, or its file cannot be read now."""
+    if whereabouts.waits_alone(context, job) or whereabouts.waits_for_inbox(context, job):
+        return None
+    bound = by_folder.bind(context, job)
+    if bound is None or readable.waits(context, bound) or library.waits(context, bound):
+        return None
+    return bound
 
 
 def may_start(context: Context) -> bool:

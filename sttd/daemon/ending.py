@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sttd.daemon import readable
+from sttd.daemon import by_folder, readable
 from sttd.daemon.context import Context, Running
 from sttd.host.events import Kind, say
 from sttd.job import Overrides
@@ -54,7 +54,7 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
         if held is not None:
             context.trial.job = job
             return Ending(Cause.MACHINE, error, _decide(context, running, Cause.MACHINE), STREAK, held)
-    everybodys = cause in HOLD_ALL and job.overrides.model is None
+    everybodys = cause in HOLD_ALL and job.overrides.model is None and not by_folder.is_to_blame(job, cause)
     return Ending(cause, error, judged, HOLD_ALL[cause] if everybodys else "", wait)
 
 
@@ -115,5 +115,6 @@ def went_well(context: Context, running: Running) -> None:
 def release(context: Context) -> None:
     """A person has changed something, or wants to try: what is wrong is found out anew."""
     context.streaks.release()
+    context.folder_looks.release()
     context.troubles.end(STREAK)
     context.troubles.end(HOLD_ALL[Cause.CONFIGURATION])

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from loguru import logger
 
-from sttd.daemon import attempts
+from sttd.daemon import attempts, by_folder
 from sttd.daemon.context import Context
 from sttd.errors import LedgerError
 from sttd.host.events import Kind, say
@@ -25,6 +25,7 @@ def found(context: Context, event: Found) -> None:
     """Settled files: queue them."""
     # what has the name of a file that was taken since, if anything, is told anew: see source.look_again
     files = [each for each in event.files if not context.taken.since(each[0], event.looked)]
+    by_folder.arrived(context, (source for source, _ in files))
     restart = _take(context, files, _queue, lambda file: file[0])
     for job in restart:
         # the end of the attempt looks at the file and queues the job with what it finds
@@ -89,7 +90,7 @@ def _take_up(context: Context, job: Job, identity: Identity, arrival: Arrival) -
         text = f"job {job.id}: {printable(job.source)} has changed and is taken as it is now"
         say(Kind.JOB_CHANGED, text, job)
     else:
-        again = {"queued_at": context.utc(), "not_before": 0.0, "error": None, "cause": None}
+        again = {"queued_at": context.utc(), "not_before": 0.0, "error": None, "cause": None, "options_key": None}
         job = context.ledger.update(job, state=State.QUEUED, **again)
         say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is back and queued again", job)
     return job

@@ -98,7 +98,8 @@ class LookBack:
         # its writer may be at work still: the new job starts when nothing more came for a while, and starts anew until then
         settle = context.config.of(job.source).settle()
         not_before = now + max(settle, min(60.0, ages(context.config.watch.patience)[0]))
-        new = context.ledger.add(job.source, identity, now, location=job.location, not_before=not_before)
+        same = {"location": job.location, "folder_options": job.folder_options}
+        new = context.ledger.add(job.source, identity, now, not_before=not_before, **same)
         if job.state is State.FAILED:
             context.ledger.update(current, location="")
         text = (

@@ -13,6 +13,7 @@ from loguru import logger
 
 from sttd.config import Config
 from sttd.daemon import (
+    by_folder,
     dispatch,
     filing,
     intake,
@@ -167,6 +168,7 @@ class Loop:
             results.save(context)
             self._record()
             filing.resume(context)
+            by_folder.step(context)
             sweep.tell_damage(context)
             self._notifier.watchdog()
             whereabouts.look_after(context)
@@ -217,9 +219,8 @@ class Loop:
         if self._context.inbox is not None:
             self._context.inbox.stop()
         # what has not begun is in the ledger; what is under way may be killed anywhere, but has its time
-        self._context.errands.drop()
-        self._context.checks.drop()
-        self._context.upkeep.drop()
+        for errands in self._context.file_work():
+            errands.drop()
         grace = self._context.config.pool.stop_grace
         self._patience_ends = self._context.clock() + grace
         self._close(grace)
@@ -227,9 +228,8 @@ class Loop:
     def _is_over(self) -> bool:
         """Whether the daemon may end: the workers have, and file work too, or its time is up."""
         context = self._context
-        if not self._closed or (
-            context.running and not self._is_idle()
-        ):  # attempts that nobody ends are taken up later
+        # attempts that nobody ends are taken up later
+        if not self._closed or (context.running and not self._is_idle()):
             return False
         if not context.errands.under_way:
             return True

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from sttd.config import Config
+from sttd.configfile import folder_options
 from sttd.daemon.context import Context
 from sttd.daemon.source import source_path
 from sttd.job import Job
@@ -17,7 +18,7 @@ LONGEST_SLICE = 3600.0  # seconds, where `pool.job_timeout` is longer or infinit
 
 
 def wanted(context: Context, job: Job) -> tuple[ModelSpec, Options]:
-    """The model and the options of a job: the configured ones, with what a person asked for it alone."""
+    """The model and the options of a job: those of its folder, with what a person asked for it alone."""
     config = configured(context, job)
     name = job.overrides.model or config.model.name
     spec = config.model_spec(name, context.models.reason(name, context.clock()))
@@ -32,8 +33,10 @@ def wanted(context: Context, job: Job) -> tuple[ModelSpec, Options]:
 
 
 def configured(context: Context, job: Job) -> Config:
-    """The configuration for a job: that of its inbox."""
-    return context.config.of(job.source)
+    """The configuration for a job: the options of its folder are over those of its inbox."""
+    chosen = job.folder_options.values
+    config = context.config.of(job.source)
+    return folder_options.overlaid(config, chosen) if chosen else config
 
 
 def key_of(context: Context, job: Job) -> str:

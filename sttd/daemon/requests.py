@@ -191,6 +191,7 @@ def retry(context: Context, job: Job) -> str:
         "finished_at": None,
         "copy_of": None,
         "no_copy": False,
+        "options_key": None,  # those of its folder may have been put right
     }
     context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
     say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again", job)
@@ -225,6 +226,7 @@ def redo(context: Context, job: Job, overrides: Overrides) -> str:
     new = context.ledger.add(
         job.source, job.identity, context.utc(),
         location=moved.location(job, context.config.paths), redo_of=job.id, sha256=job.sha256, overrides=overrides,
+        folder_options=job.folder_options,
     )  # fmt: skip
     words = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(overrides).items() if value)
     text = f"job {new.id}: {printable(job.source)} is done again ({printable(words) or 'as configured'})"
@@ -245,6 +247,8 @@ def put_first(context: Context, job: Job) -> str:
     )
     say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} comes before all others{left}", job)
     later = ", not before its file has settled or can be read" if job.not_before > context.utc() else ""
+    if job.waits_for_folder:
+        later = f", once the options of its folder are put right ({printable(job.error or '')})"
     return f"{_named(job)} is the next{later}{left}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from sttd.daemon import filing, library, readable, trial
+from sttd.daemon import by_folder, filing, library, readable, trial
 from sttd.daemon.attempts import book, forget
 from sttd.daemon.context import Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
@@ -86,7 +86,7 @@ def started(context: Context, running: Running, event: Started) -> None:
     }
     context.deadlines.charge(event.part_id, now, context.config.pool.job_timeout)
     context.troubles.end("model")
-    if running.job.overrides == Overrides():
+    if running.job.overrides == Overrides() and not by_folder.is_to_blame(running.job, Cause.CONFIGURATION):
         context.troubles.end(HOLD_ALL[Cause.CONFIGURATION])
     context.models.loaded()
     if event.fallback_reason and not running.spec.model.hold:
@@ -192,6 +192,8 @@ def ended(
     forget(context, running)
     if end.cause is Cause.GONE:
         look_for(context, job)
+    if by_folder.is_to_blame(job, end.cause):
+        by_folder.blame(context, job, end.error)
     if end.trouble and all_wait:
         known = not begin_trouble(context, end)
     tell(context, job, running, end, known=known)
@@ -207,6 +209,7 @@ def ended(
 def store_end(context: Context, running: Running, end: Ending, *, at_once: bool) -> Job:
     """The attempt's end and what follows from it, in one transaction."""
     decision = end.verdict
+    reads_anew = end.cause is Cause.GONE or by_folder.is_to_blame(running.job, end.cause)
     with context.ledger.transaction():
         job = book(context, running, end.cause, end.error)
         return context.ledger.update(
@@ -220,6 +223,7 @@ def store_end(context: Context, running: Running, end: Ending, *, at_once: bool)
             error=end.error,
             cause=end.cause,
             finished_at=None if decision.state is State.QUEUED else context.utc(),
+            options_key=None if reads_anew else job.options_key,
             plan={"step": "fail"} if decision.state is State.FAILED else None,
         )
 

@@ -34,7 +34,7 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
     config, now = context.config.of(job.source), context.utc()
     context.listener.anew(job)
     identity = _as_it_is(source_path(context, job))
-    waiting: dict[str, Any] = {"not_before": now + config.settle(), "queued_at": now, "options_key": None}
+    waiting: dict[str, Any] = {"not_before": now + config.settle(), "queued_at": now}
     if job.location is not None:  # no event tells when a file outside the inbox has settled: its own time does
         quiet = identity is not None and now - identity.mtime_ns / 1e9 >= config.settle()
         waiting["not_before"] = now if quiet else now + max(config.settle(), ages(config.watch.patience)[0])

@@ -26,6 +26,7 @@ def recover(context: Context, *, clean: bool = True) -> None:
     `clean`: remove what it left half written, before anything is written there. Not where a share hangs: the next start does.
     """
     _forget_checkpoints(context)
+    context.ledger.look_anew()
     if clean:
         _find_moved(context)
         outbox.clean(context.config, context.places, context.ledger.unfinished())

@@ -27,6 +27,7 @@ class Kind(enum.Enum):
     DAEMON_STOP = "daemon-stop", "515eaa41f43f429a8780aa8ee97c36ac", "INFO"
     CONFIG_LOADED = "config-loaded", "883e76e4dc9b45bdb008a26d5e5abc9b", "INFO"
     CONFIG_REFUSED = "config-refused", "b6e32b7aba57405bb6baf78424f50022", "ERROR"
+    OPTIONS_REFUSED = "options-refused", "72388fbb47f6459288419d18b034f3e0", "WARNING"
     QUEUE_PAUSED = "queue-paused", "b6da6d7fa2654152b02c4e6fbc4b98ee", "INFO"
     QUEUE_RESUMED = "queue-resumed", "64ad81953f71476382435448f19dfe9b", "INFO"
     QUEUE_HELD = "queue-held", "637aaa1a1a924ffcbc1a6f72929225b7", "ERROR"

@@ -78,6 +78,8 @@ class Checkpoint:
             "sttd": _VERSION, "job": job.id, "options": key, "size": job.size, "mtime_ns": job.mtime_ns,
             "source": job.source, "created_at": job.created_at,
         }  # fmt: skip
+        if job.folder_options:  # a ledger that is made anew has them from here
+            self._header["folder_options"] = dataclasses.asdict(job.folder_options)
         self._file: BinaryIO | None = None
         self._scanned: tuple[tuple[int, ...], tuple[Resume, int]] | None = None  # which file, and what came of it
 

@@ -20,6 +20,7 @@ def fresh(identity: Identity) -> dict[str, Any]:
         "language_probability": None,
         "warnings": (),
         "sha256": None,
+        "options_key": None,
         "copy_of": None,
         "no_copy": False,
         "plan": None,

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sttd.job import Job, Overrides, State
+from sttd.job import FolderOptions, Job, Overrides, State
 
 Read = tuple[Job, list[str]]  # a job as its row says, and the columns whose value cannot be one; mostly none
 COLUMNS = tuple(field.name for field in dataclasses.fields(Job))
@@ -23,6 +23,10 @@ def _path(value: str | None) -> bytes | None:
 
 def _overrides(value: Overrides) -> str:
     return json.dumps(dataclasses.asdict(value))
+
+
+def _folder_options(value: FolderOptions) -> str | None:
+    return json.dumps(dataclasses.asdict(value)) if value else None
 
 
 def _text(value: str | None) -> str | None:
@@ -41,6 +45,7 @@ _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "location": _path,
     "state": str,
     "overrides": _overrides,
+    "folder_options": _folder_options,
     "outputs": lambda value: json.dumps(list(value)),
     "hashes": lambda value: json.dumps(list(value)),
     "warnings": lambda value: json.dumps(list(value)),
@@ -57,7 +62,8 @@ def to_row(values: Mapping[str, Any]) -> dict[str, Any]:
 
 _BARE = Job(0, "", 0, 0)
 # the columns of a new job that may not be NULL, for `add` to put over what it knows
-NEW = to_row({name: value for name in COLUMNS if name != "id" and (value := getattr(_BARE, name)) is not None})
+_SET = {name: value for name in COLUMNS if name != "id" and (value := getattr(_BARE, name)) is not None}
+NEW = {name: value for name, value in to_row(_SET).items() if value is not None}
 
 
 def from_row(row: tuple[Any, ...]) -> Read:
@@ -70,7 +76,7 @@ def from_row(row: tuple[Any, ...]) -> Read:
     for name, value in zip(COLUMNS, row, strict=True):
         try:
             values[name] = _FROM_ROW[name](value)
-        except (ValueError, TypeError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             values[name] = _LOST.get(name, getattr(_BARE, name))
             damaged.append(name)
     if damaged:
@@ -124,6 +130,15 @@ def _overrides_of(value: Any) -> Overrides:
     return Overrides(**{name: _maybe(_words)(each) for name, each in asked.items()})
 
 
+def _folder_options_of(value: Any) -> FolderOptions:
+    return FolderOptions() if value is None else folder_options(json.loads(value))
+
+
+def folder_options(value: Any) -> FolderOptions:
+    """What JSON says of them. Raises ValueError, TypeError, KeyError or AttributeError where it cannot be that."""
+    return FolderOptions(tuple(map(_words, value["files"])), dict(value["values"].items()))
+
+
 def _cause_of(value: Any) -> str:
     from sttd.part import Cause  # noqa: PLC0415 - `sttd status` is there sooner without, and most rows have none
 
@@ -161,6 +176,7 @@ _OWN_WAY: dict[str, Callable[[Any], Any]] = {
     "state": State,
     "cause": _maybe(_cause_of),
     "overrides": _overrides_of,
+    "folder_options": _folder_options_of,
     "no_copy": bool,
     "outputs": _texts_of,
     "hashes": _texts_of,

@@ -183,6 +183,12 @@ MIGRATIONS: tuple[str, ...] = (
     -- recordings that were done and left in the inbox, to know them under another name
     CREATE INDEX jobs_kept ON jobs (size, mtime_ns) WHERE state = 'done' AND coalesce(location, x'') = x'';
     """,
+    """
+    -- what the folders above a recording set for it; JSON, NULL: nothing
+    ALTER TABLE jobs ADD COLUMN folder_options TEXT;
+    -- what waits in one folder
+    CREATE INDEX jobs_by_folder ON jobs (source) WHERE state = 'queued';
+    """,
 )
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 

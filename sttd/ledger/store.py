@@ -19,7 +19,8 @@ from sttd.job import Identity, Job
 from sttd.ledger import moved, tally, thinning, waits
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.facts import FORGOTTEN, Fact, T
-from sttd.ledger.kept import SELECT, Kept
+from sttd.ledger.holds import Holds
+from sttd.ledger.kept import SELECT
 from sttd.ledger.manifest.log import Manifest, is_due, to_record, tombstone
 from sttd.ledger.mending import mend
 from sttd.ledger.names import MANIFEST
@@ -30,7 +31,7 @@ _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and 
 ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
 
 
-class Ledger(Kept):
+class Ledger(Holds):
     """Reads and writes jobs. Every method may raise LedgerError: disk full, database locked or corrupt."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, manifest: Manifest | None = None) -> None:
@@ -250,7 +251,7 @@ class Ledger(Kept):
         with self.transaction():
             self._db.execute("DELETE FROM answers WHERE at < ?", (before,))
 
-    # attempts
+    # attempts, answers and facts
 
     def begin_attempt(self, job: Job, now: float) -> None:
         begun = "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)"
@@ -259,13 +260,9 @@ class Ledger(Kept):
 
     def end_attempt(self, job: Job, now: float, cause: str | None, error: str | None, pid: int | None) -> None:
         text = None if error is None else error.encode("utf-8", "backslashreplace").decode()
+        end = "UPDATE attempts SET ended_at = ?, cause = ?, error = ?, pid = ?, model = ? WHERE job = ? AND attempt = ?"
         with self.transaction():
-            self._db.execute(
-                "UPDATE attempts SET ended_at = ?, cause = ?, error = ?, pid = ?, model = ? WHERE job = ? AND attempt = ?",
-                (now, cause, text, pid, job.model, job.id, job.attempt),
-            )
-
-    # answers and facts
+            self._db.execute(end, (now, cause, text, pid, job.model, job.id, job.attempt))
 
     def set_answer(self, request: str, answer: Answer, now: float) -> None:
         """Say what came of a request, in the transaction that carries it out: it is known then that it was."""

@@ -80,6 +80,7 @@ class Meta:
     chunks: int
     warnings: tuple[str, ...] = ()
     options: dict[str, Any] | None = None  # see `part.asked`; None: made by a version that did not keep them
+    options_from: tuple[str, ...] = ()  # files in the inbox that set some of them, or how the results are written
     sha256: str | None = None  # of the source; `stage` fills it in
     copy_of: int | None = None  # the job that did the work, where this one has the same content
     version: str = __version__
@@ -119,6 +120,7 @@ class Meta:
             chunks=job.chunks,
             warnings=job.warnings,
             options=options,
+            options_from=job.folder_options.files,
             sha256=job.sha256 or None,
         )
 
@@ -131,6 +133,7 @@ class Meta:
             size=job.size,
             mtime_ns=job.mtime_ns,
             created_at=job.created_at,
+            options_from=job.folder_options.files,
             copy_of=self.copy_of or self.job,
         )
 
@@ -160,6 +163,7 @@ class Meta:
             "requested_model": self.requested_model,
             "fallback_reason": self.fallback_reason,
             "options": self.options,
+            "options_from": [name.encode("utf-8", "backslashreplace").decode() for name in self.options_from],
             "timings": {
                 "created": _iso(self.created_at),
                 "started": _iso(self.started_at),
@@ -199,6 +203,7 @@ class Meta:
             channels={each["channel"]: each["seconds"] for each in head.get("speakers", ())},
             speakers={each["channel"]: each["name"] for each in head.get("speakers", ())},
             options=head.get("options"),
+            options_from=tuple(head.get("options_from", ())),
             version=head["sttd"],
         )
 

@@ -37,6 +37,9 @@ class Inboxes:
     def forget(self, source):
         """It is on its way out."""
 
+    def kick(self):
+        """Nothing is to be looked for."""
+
 
 class Bench(Stations):
     """A daemon that can be started again with other [[watch]] tables, each a name and its folder."""
@@ -45,6 +48,9 @@ class Bench(Stations):
         self.context.ledger.close()
         watched = tuple(Watched(name, self.config.paths.root / path) for name, path in tables.items())
         self.config = dataclasses.replace(self.config, watched=watched)
+        for path in self.config.inboxes().values():
+            path.mkdir(parents=True, exist_ok=True)
+            (path / ".sttd.lock").touch()
         self.start()
         known = whereabouts.begin(self.context)
         self.context.inbox = Inboxes(self.config.inboxes())

@@ -18,7 +18,7 @@ import pytest
 
 from sttd.errors import AlreadyRunning, LedgerCorrupt, LedgerError, NoSuchJob, Stale
 from sttd.fs.lock import Lock
-from sttd.job import ENDED, TRANSITIONS, Identity, Overrides, State
+from sttd.job import ENDED, TRANSITIONS, FolderOptions, Identity, Overrides, State
 from sttd.ledger import Answer, Ledger, facts, schema, store
 from sttd.ledger.rows import NEW
 from tests.harness import PATIENCE
@@ -55,6 +55,7 @@ def test_a_new_job_is_what_the_ledger_has_of_it(ledger):
     redo = ledger.add(
         "a.mp3", Identity(1, 2**63), 20.0,
         location="/archive/a.mp3", redo_of=bare.id, sha256="0" * 64, overrides=Overrides("base", "th"),
+        folder_options=FolderOptions(("a/.sttd.toml",), {"subtitles.longest": 5.0}),
     )  # fmt: skip
     assert ledger.jobs(newest=False) == [bare, redo]
     assert (bare.state, bare.created_at, bare.queued_at) == (State.QUEUED, 10.0, 10.0)

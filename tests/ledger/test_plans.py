@@ -41,6 +41,10 @@ QUERIES = {
     "recordings like one": lambda ledger, job: ledger.kept_like(job, 16),
     "what was done with a recording": lambda ledger, job: ledger.done_with("a.mp3"),
     "what was written for a recording": lambda ledger, job: ledger.done_for("a.mp3"),
+    "to hold a folder": lambda ledger, job: ledger.hold_folder("a", 5.0, 9.0, "bad"),
+    "to release a folder": lambda ledger, job: ledger.release_folder("a"),
+    "whether a folder is held": lambda ledger, job: ledger.holds_folder(""),
+    "what is held, at the start": lambda ledger, job: ledger.look_anew(),
     "a step": lambda ledger, job: ledger.update(job, state=State.RUNNING),
 }
 

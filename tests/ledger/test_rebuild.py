@@ -12,7 +12,7 @@ from sttd.config import Config
 from sttd.daemon.opening import open_ledger
 from sttd.errors import LedgerCorrupt
 from sttd.host.notify import Notifier
-from sttd.job import Identity, Overrides, State
+from sttd.job import FolderOptions, Identity, Overrides, State
 from sttd.ledger import Checkpoint, Ledger, facts
 from sttd.ledger.manifest.log import Manifest
 from sttd.part import Chunk
@@ -30,7 +30,8 @@ def live(ledger, work):
     """Jobs of every kind; returns those that the manifest must know, by number."""
     jobs = [ledger.add(f"{number}.mp3", Identity(1000 + number, 5), 10.0) for number in range(7)]
     done, failed, cancelled, committing, retried, begun, _ = jobs
-    done = ledger.update(done, state=State.RUNNING)
+    set_by_folder = FolderOptions(("sub/\udcff/.sttd.toml",), {"transcribe.language": "th", "output.formats": ["txt"]})
+    done = ledger.update(done, state=State.RUNNING, folder_options=set_by_folder)
     done = ledger.update(done, state=State.COMMITTING, plan={"step": "x"}, sha256="ab", language="th")
     done = ledger.update(
         done, state=State.DONE, plan=None, outputs=("/t/0.th.txt",), location="/a/0.mp3", warnings=("cut",)
@@ -43,7 +44,7 @@ def live(ledger, work):
     retried = ledger.update(retried, state=State.QUEUED, location="/f/4.mp3")
     redo = ledger.add("0.mp3", Identity(1000, 5), 20.0, location="/a/0.mp3", redo_of=1, overrides=Overrides("base"))
     ledger.set_fact(facts.PAUSED, value=True)
-    begun = ledger.update(begun, state=State.RUNNING, options_key="key")
+    begun = ledger.update(begun, state=State.RUNNING, options_key="key", folder_options=set_by_folder)
     checkpoint = Checkpoint(work, begun, "key")
     checkpoint.append([Chunk(0, 0, 160_000, (), "und", 0.0, "demo")])
     checkpoint.close()
@@ -107,6 +108,7 @@ def test_whatever_happens_to_the_ledger_nothing_that_counts_is_forgotten(config,
             assert dataclasses.replace(jobs.pop(number), sha256=None) == dataclasses.replace(job, sha256=None)
         assert {job.source: job.state for job in jobs.values()} == {begun.source: State.QUEUED}
         assert Checkpoint(work, jobs[begun.id], "key").resume().index == 1
+        assert jobs[begun.id].folder_options == begun.folder_options
         states = [job.state for job in ledger.jobs()]
         assert ledger.counts() == {state: states.count(state) for state in State}
         assert ledger.fact(facts.PAUSED) is True

@@ -17,7 +17,7 @@ from typing import Any
 
 from sttd import inboxes
 from sttd.config import Config, Model, Output, Paths, Watched
-from sttd.daemon import dispatch, intake, requests, results, sweep
+from sttd.daemon import by_folder, dispatch, intake, requests, results, sweep
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errand, Finished, Operation
 from sttd.daemon.guard import guard
@@ -101,6 +101,14 @@ class Drawer:
         raise OSError(number, os.strerror(number))
 
 
+class AtOnce(Drawer):
+    """Looks at the options of folders: nobody waits for them here."""
+
+    def post(self, name: str, work: Callable[[], Any], then: Any, failed: Any, job: int | None = None) -> None:
+        super().post(name, work, then, failed, job)
+        self.do().settle()
+
+
 class Folder:
     """The inboxes as far as the daemon asks them: what was told, and what was taken away on purpose."""
 
@@ -144,13 +152,21 @@ class Folder:
     def expect(self, rels: Iterable[str]) -> None:
         self.known.update(rels)
 
+    def kick(self) -> None:
+        """Each look goes through the whole of it."""
+
     def files(self) -> dict[str, Identity]:
         found = {}
-        for name, root in self.roots.items():
-            for entry in os.scandir(root) if root.exists() else ():
-                if not entry.name.startswith("."):
+        folders = [(name, root) for name, root in self.roots.items() if root.exists()]
+        while folders:
+            name, folder = folders.pop()
+            for entry in os.scandir(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((name, Path(entry.path)))
+                elif not entry.name.startswith("."):
                     seen = entry.stat()
-                    found[inboxes.join(name, entry.name)] = Identity(seen.st_size, seen.st_mtime_ns)
+                    path = os.path.relpath(entry.path, self.roots[name])
+                    found[inboxes.join(name, path)] = Identity(seen.st_size, seen.st_mtime_ns)
         return found
 
 
@@ -186,6 +202,7 @@ class Stations:
             "errands": self.errands,
             "checks": self.errands,
             "upkeep": self.errands,
+            "looks": {name: AtOnce() for name in self.config.inboxes()},
             "inbox": self.inbox,
         }
         self.context = Context(config=self.config, ledger=ledger, deadlines=Deadlines(), **parts, **clocks)
@@ -281,7 +298,7 @@ class Stations:
         self.hear()
         if self.unheard:
             return
-        for due in (requests.take, results.save, sweep.sweep, dispatch.dispatch):
+        for due in (requests.take, results.save, by_folder.step, sweep.sweep, dispatch.dispatch):
             with contextlib.suppress(LedgerError):
                 due(self.context)
 

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from rich.console import Console
 
 from sttd.cli import about, figures, plain, term
-from sttd.job import Job, Overrides, State
+from sttd.job import FolderOptions, Job, Overrides, State
 from sttd.text import printable
 
 EVIL = [
@@ -38,6 +38,13 @@ VALUES = {
     bool: st.booleans(),
     State: st.sampled_from(State),
     Overrides: st.builds(Overrides, st.none() | texts, st.none() | texts),
+    FolderOptions: st.builds(
+        FolderOptions,
+        st.lists(texts, max_size=2).map(tuple),
+        st.dictionaries(
+            st.sampled_from(["transcribe.hotwords", "output.formats", "a.b", ""]), texts | floats, max_size=3
+        ),
+    ),
     tuple[str, ...]: st.lists(texts, max_size=3).map(tuple),
     dict[str, typing.Any] | None: st.none(),
 }

@@ -25,6 +25,7 @@ from typing import Any
 from sttd.fs.regular import open_regular
 from sttd.fs.sync import fsync_folder
 from sttd.job import ENDED, Job, Overrides, State
+from sttd.ledger.rows import folder_options
 from sttd.ledger.seal import seal, unseal
 
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}
@@ -54,6 +55,8 @@ def to_record(job: Job) -> dict[str, Any]:
     values |= {name: list(values[name]) for name in _LISTS if name in values}
     if "overrides" in values:
         values["overrides"] = {name: value for name, value in dataclasses.asdict(job.overrides).items() if value}
+    if "folder_options" in values:
+        values["folder_options"] = dataclasses.asdict(job.folder_options)
     return {"job": values}
 
 
@@ -68,10 +71,12 @@ def from_record(record: dict[str, Any]) -> Job | None:
     if not isinstance(values, dict):
         return None
     values = {name: value for name, value in values.items() if name in _FIELDS}
-    with contextlib.suppress(KeyError, TypeError, ValueError):
+    with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
         values["state"] = State(values["state"])
         values |= {name: tuple(values.get(name, ())) for name in _LISTS}
         values["overrides"] = Overrides(**values.get("overrides", {}))
+        if "folder_options" in values:
+            values["folder_options"] = folder_options(values["folder_options"])
         return Job(**{"size": 0, "mtime_ns": 0} | values)
     return None
 

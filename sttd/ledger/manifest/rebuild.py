@@ -24,7 +24,7 @@ from sttd.ledger.facts import FORGOTTEN, LASTING
 from sttd.ledger.manifest import log as manifest
 from sttd.ledger.manifest.log import Manifest
 from sttd.ledger.names import MANIFEST
-from sttd.ledger.rows import COLUMNS, to_row
+from sttd.ledger.rows import COLUMNS, folder_options, to_row
 from sttd.ledger.schema import is_empty
 from sttd.ledger.seal import unseal
 
@@ -159,11 +159,13 @@ def _begun(work: Path) -> Iterator[Job]:
     """The jobs that have a checkpoint: its head says what it is about."""
     for path in work.glob("*/0.jsonl"):
         with (
-            contextlib.suppress(OSError, KeyError, TypeError, ValueError),
+            contextlib.suppress(OSError, KeyError, TypeError, ValueError, AttributeError),
             os.fdopen(open_regular(path), "rb") as file,
         ):
             head: dict[str, Any] = unseal(file.readline()) or {}
             created = float(head["created_at"])
             job = Job(int(head["job"]), str(head["source"]), int(head["size"]), int(head["mtime_ns"]))
+            set_by_folder = folder_options(head.get("folder_options") or {"files": [], "values": {}})
             if str(job.id) == path.parent.name:
-                yield job.evolve(created_at=created, queued_at=created, options_key=str(head["options"]))
+                begun = {"options_key": str(head["options"]), "folder_options": set_by_folder}
+                yield job.evolve(created_at=created, queued_at=created, **begun)

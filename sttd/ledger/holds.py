@@ -1,0 +1,63 @@
+"""Jobs that wait because the options of their folder are bad: those that are queued, not begun, with that cause.
+
+A folder here is the one that the recordings themselves lie in, as their names have it (sttd/inboxes.py); those in its
+subfolders have theirs.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+
+from sttd.ledger.connect import told
+from sttd.ledger.kept import Kept
+from sttd.ledger.rows import to_row
+
+MOST = 500  # jobs in one step
+CAUSE = "configuration"
+
+_HELD = f"state = 'queued' AND cause = '{CAUSE}' AND options_key IS NULL"
+_WAITING = "state = 'queued' AND not_before <= ? AND options_key IS NULL AND copy_of IS NULL"
+
+
+class Holds(Kept):
+    """The part of the ledger that holds them. Every method may raise LedgerError."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """See `Ledger`."""
+        raise NotImplementedError
+
+    def hold_folder(self, folder: str, now: float, until: float, why: str) -> None:
+        """Some hundred recordings of a folder that could start `now` do not before `until`."""
+        which, values = _in_folder(folder, _WAITING)
+        step = f"UPDATE jobs SET not_before = ?, error = ?, cause = '{CAUSE}' WHERE id IN ({which})"
+        with self.transaction():
+            self._db.execute(step, (until, to_row({"error": why})["error"], *values, now, MOST))
+
+    def release_folder(self, folder: str) -> bool:
+        """Some hundred held recordings of a folder may start. Returns whether those were all of them."""
+        which, values = _in_folder(folder, _HELD)
+        step = f"UPDATE jobs SET not_before = 0, error = NULL, cause = NULL WHERE id IN ({which})"
+        with self.transaction():
+            return self._db.execute(step, (*values, MOST)).rowcount < MOST
+
+    def holds_folder(self, folder: str) -> bool:
+        """Whether a recording of a folder is held."""
+        which, values = _in_folder(folder, _HELD)
+        with told(self.path):
+            return self._db.execute(which, (*values, 1)).fetchone() is not None
+
+    def look_anew(self) -> None:
+        """All that is held has its turn again, to see whether the options are still bad."""
+        with self.transaction():
+            self._db.execute(f"UPDATE jobs SET not_before = 0 WHERE not_before > 0 AND {_HELD}")
+
+
+def _in_folder(folder: str, condition: str) -> tuple[str, tuple[bytes | int, ...]]:
+    """The query for jobs of a folder, and its first values; the condition's values and a limit come behind them."""
+    start = os.fsencode(folder if not folder or folder.endswith("/") else f"{folder}/")
+    bounds: tuple[bytes, ...] = (start, start[:-1] + b"0") if folder else (start,)
+    below = "source >= ? AND source < ?" if folder else "source >= ?"
+    itself = "instr(substr(source, ?), x'2f') = 0"
+    query = f"SELECT id FROM jobs INDEXED BY jobs_by_folder WHERE {below} AND {itself} AND {condition} LIMIT ?"
+    return query, (*bounds, len(start) + 1)
