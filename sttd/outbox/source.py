@@ -70,6 +70,8 @@ def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
         return Filed(outputs, _filed_before(plan, places) if plan.takes_source else plan.location)
     with folder, contextlib.ExitStack() as stack:
         if not plan.takes_source:
+            if folder.stat(plan.private_name) is not None:  # it was to be moved, before its inbox was taken out
+                _put_back(folder, plan.private_name, plan.source_name)
             _secure(folder, plan.source_name)
             return Filed(outputs, plan.location)
         target = stack.enter_context(_archive_folder(plan, places)) if plan.fate == "archive" else None

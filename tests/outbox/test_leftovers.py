@@ -18,7 +18,7 @@ from sttd.errors import SttdError
 from sttd.fs import copies, moves
 from sttd.fs.folder import Folder
 from sttd.job import Identity, State
-from sttd.ledger import Ledger
+from sttd.ledger import Ledger, moved
 from sttd.outbox import names
 from sttd.outbox.places import MARK
 from tests import speech
@@ -236,6 +236,18 @@ def test_a_write_in_the_same_tick_is_seen_where_the_source_is_young(tmp_path):
     os.utime(source, ns=(job.mtime_ns, job.mtime_ns))
     assert keep(config, plan).changed
     assert source.read_bytes().startswith(b"SOUND")
+
+
+def test_a_source_that_was_on_its_way_when_its_inbox_was_taken_out_gets_its_name_back(tmp_path):
+    """It stays there, and nobody looks into that folder any more: under its private name it would be hidden for good."""
+    config, job, source = make(tmp_path)
+    plan = stage(config, job)
+    source.rename(source.with_name(plan.private_name))
+    row = job.evolve(plan=plan.to_json())
+    left = moved.relocated(row, str(source), fate="keep")
+    filed = keep(config, outbox.Plan.from_json(left["plan"]))
+    assert filed.location == str(source)
+    assert files_in(source.parent) == [source.name]
 
 
 def test_a_foreign_plan_is_refused_in_words():
