@@ -144,9 +144,9 @@ def _note(context: Context, folder: str, found: Known) -> None:
 
 
 def _hold(context: Context, folder: str, why: str) -> None:
-    pool, now = context.config.pool, context.utc()
-    until = now + max(pool.machine_wait, context.config.watch.patience)
-    context.ledger.hold_folder(folder, now, until, why)
+    config = context.config
+    until = context.utc() + max(config.pool.machine_wait, config.watch.patience)
+    context.ledger.hold_folder(folder, until, why)
     said = context.folder_looks.said
     if said.get(folder) == why or (folder not in said and len(said) >= NAMED):
         return

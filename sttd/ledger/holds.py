@@ -17,7 +17,7 @@ MOST = 500  # jobs in one step
 CAUSE = "configuration"
 
 _HELD = f"state = 'queued' AND cause = '{CAUSE}' AND options_key IS NULL"
-_WAITING = "state = 'queued' AND not_before <= ? AND options_key IS NULL AND copy_of IS NULL"
+_FRESH = "state = 'queued' AND not_before <= 0 AND options_key IS NULL"
 
 
 class Holds(Kept):
@@ -27,12 +27,13 @@ class Holds(Kept):
         """See `Ledger`."""
         raise NotImplementedError
 
-    def hold_folder(self, folder: str, now: float, until: float, why: str) -> None:
-        """Some hundred recordings of a folder that could start `now` do not before `until`."""
-        which, values = _in_folder(folder, _WAITING)
+    def hold_folder(self, folder: str, until: float, why: str) -> None:
+        """Some hundred recordings of a folder that could start now do not before `until`."""
+        # the index has none that are held already: a hundred thousand of them would be looked at each time
+        which, values = _in_folder(folder, f"{_FRESH} AND copy_of IS NULL", "jobs_fresh_by_folder")
         step = f"UPDATE jobs SET not_before = ?, error = ?, cause = '{CAUSE}' WHERE id IN ({which})"
         with self.transaction():
-            self._db.execute(step, (until, to_row({"error": why})["error"], *values, now, MOST))
+            self._db.execute(step, (until, to_row({"error": why})["error"], *values, MOST))
 
     def release_folder(self, folder: str) -> bool:
         """Some hundred held recordings of a folder may start. Returns whether those were all of them."""
@@ -53,11 +54,11 @@ class Holds(Kept):
             self._db.execute(f"UPDATE jobs SET not_before = 0 WHERE not_before > 0 AND {_HELD}")
 
 
-def _in_folder(folder: str, condition: str) -> tuple[str, tuple[bytes | int, ...]]:
+def _in_folder(folder: str, condition: str, index: str = "jobs_by_folder") -> tuple[str, tuple[bytes | int, ...]]:
     """The query for jobs of a folder, and its first values; the condition's values and a limit come behind them."""
     start = os.fsencode(folder if not folder or folder.endswith("/") else f"{folder}/")
     bounds: tuple[bytes, ...] = (start, start[:-1] + b"0") if folder else (start,)
     below = "source >= ? AND source < ?" if folder else "source >= ?"
     itself = "instr(substr(source, ?), x'2f') = 0"
-    query = f"SELECT id FROM jobs INDEXED BY jobs_by_folder WHERE {below} AND {itself} AND {condition} LIMIT ?"
+    query = f"SELECT id FROM jobs INDEXED BY {index} WHERE {below} AND {itself} AND {condition} LIMIT ?"
     return query, (*bounds, len(start) + 1)

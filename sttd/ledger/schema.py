@@ -189,6 +189,10 @@ MIGRATIONS: tuple[str, ...] = (
     -- what waits in one folder
     CREATE INDEX jobs_by_folder ON jobs (source) WHERE state = 'queued';
     """,
+    """
+    -- and of that, what may start and has not begun
+    CREATE INDEX jobs_fresh_by_folder ON jobs (source) WHERE state = 'queued' AND not_before <= 0 AND options_key IS NULL;
+    """,
 )
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 

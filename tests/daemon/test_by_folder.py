@@ -442,5 +442,5 @@ def test_each_inbox_has_its_own_folders(daemon, tmp_path):
     for source in ("movies//Show/ep1.mkv", "movies//ep2.mkv", "Show/ep3.mkv", "ep4.mkv", "movies/ep5.mkv"):
         ledger.add(source, Identity(1, 1), daemon.now)
     for folder, held in {"movies//": {2}, "movies": {2, 5}, "movies//Show": {1, 2, 5}, "": {1, 2, 4, 5}}.items():
-        ledger.hold_folder(folder, daemon.now, daemon.now + 9.0, "bad")
+        ledger.hold_folder(folder, daemon.now + 9.0, "bad")
         assert {job.id for job in ledger.jobs() if job.waits_for_folder} == held

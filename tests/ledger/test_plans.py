@@ -41,7 +41,7 @@ QUERIES = {
     "recordings like one": lambda ledger, job: ledger.kept_like(job, 16),
     "what was done with a recording": lambda ledger, job: ledger.done_with("a.mp3"),
     "what was written for a recording": lambda ledger, job: ledger.done_for("a.mp3"),
-    "to hold a folder": lambda ledger, job: ledger.hold_folder("a", 5.0, 9.0, "bad"),
+    "to hold a folder": lambda ledger, job: ledger.hold_folder("a", 9.0, "bad"),
     "to release a folder": lambda ledger, job: ledger.release_folder("a"),
     "whether a folder is held": lambda ledger, job: ledger.holds_folder(""),
     "what is held, at the start": lambda ledger, job: ledger.look_anew(),
@@ -82,15 +82,20 @@ def test_what_was_done_with_a_recording_is_found_without_a_look_at_each_job_that
         assert len(looked_at) < 50
 
 
-@pytest.mark.parametrize(
-    ("which", "location"),
-    [(moved.inside("films"), None), (moved.outside("/former"), "/former/a.mp3")],
-    ids=["inbox", "former inbox"],
-)
-def test_jobs_of_an_inbox_that_is_away_are_put_off_without_a_look_at_those_that_are_put_off_already(
-    tmp_path, which, location
-):
+PUT_OFF = {
+    "an inbox that is away": (None, lambda ledger: ledger.postpone(moved.inside("films"), 9.0, "away", "unreadable")),
+    "a former inbox": (
+        "/former/a.mp3",
+        lambda ledger: ledger.postpone(moved.outside("/former"), 9.0, "away", "unreadable"),
+    ),
+    "a folder with bad options": (None, lambda ledger: ledger.hold_folder("films//", 9.0, "bad")),
+}
+
+
+@pytest.mark.parametrize("name", PUT_OFF)
+def test_jobs_are_put_off_without_a_look_at_those_that_are_put_off_already(tmp_path, name):
     """A hundred thousand of them took all the loop's time."""
+    location, put_off = PUT_OFF[name]
     with contextlib.closing(Ledger.open(tmp_path / "ledger.db")) as ledger:
         with ledger.transaction():
             for number in range(4000):
@@ -103,7 +108,7 @@ def test_jobs_of_an_inbox_that_is_away_are_put_off_without_a_look_at_those_that_
                 steps[-1] += 1
 
             ledger._db.set_progress_handler(count, 100)
-            ledger.postpone(which, 9.0, "it is away", "unreadable")
+            put_off(ledger)
             ledger._db.set_progress_handler(None, 0)
         assert len(steps) == 8
         assert steps[-1] < 1.2 * steps[0]
