@@ -34,8 +34,8 @@ def step(context: Context) -> None:
         return
     try:
         part = order(context, trial.sample, trial.attempt + 1)
-    except OSError:  # it is not there: jobs alone will show whether the machine works
-        trial.sample = None
+    except OSError:  # sttd is being upgraded, perhaps: in this round jobs alone show whether the machine works
+        trial.rounds = rounds
         return
     trial.rounds, trial.attempt, trial.under_way, trial.since = rounds, part.attempt, True, context.clock()
     context.deadlines.waiting(PART, trial.since, liveness_limit(part.model.load_timeout))

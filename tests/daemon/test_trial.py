@@ -109,6 +109,21 @@ def test_a_sample_that_takes_too_long_is_killed_and_a_drain_waits_for_its_end(da
     assert attempt.killed is Cause.TIMEOUT
 
 
+def test_a_sample_that_is_missing_for_a_moment_is_tried_in_the_next_round(daemon, tmp_path):
+    """As while the package is being upgraded."""
+    daemon.context.trial.sample = tmp_path / "sample.flac"
+    drop(daemon, "a.wav", "b.wav", "c.wav")
+    for _ in range(4):
+        work(daemon, None)
+        daemon.tick(0.0)
+    assert trial.PART not in daemon.pool.attempts
+    daemon.context.trial.sample.write_bytes(trial.SAMPLE.read_bytes())
+    for _ in range(10):
+        work(daemon, None) if trial.PART not in daemon.pool.attempts else None
+        daemon.tick(60.0)
+    assert trial.PART in daemon.pool.attempts
+
+
 def test_the_sample_is_transcribed_as_the_recordings_that_met_the_error(tmp_path):
     """Options of one inbox alone may be at fault. That the sample gets along with others says nothing of its recordings."""
     daemon = Stations(tmp_path, "archive", watched=["films"])
