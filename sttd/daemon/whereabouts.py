@@ -106,8 +106,8 @@ def held(context: Context, event: Held) -> None:
     for number in ledger.planned() if where.undecided else ():
         context.filing.hurry(number)
     with ledger.transaction():
-        if known is not None and known.path != folder.path:
-            if known.mark != folder.mark:
+        if known is None or known.path != folder.path:
+            if known is not None and known.mark != folder.mark:
                 _leave(context, name, known.path, all_jobs=bool(name))
             _forget_former(context, folder.path)
             ledger.come_home(name, folder.path)

@@ -216,6 +216,28 @@ def test_folders_that_change_their_names_with_each_other_keep_their_jobs(bench, 
     }
 
 
+@pytest.mark.parametrize("name", ["old", ""])
+def test_what_waits_in_what_was_the_first_inbox_goes_on_when_that_is_any_inbox_again(bench, name):
+    """A table names it now; or `paths.inbox` does, and a table has the folder that was the first inbox meanwhile."""
+    bench.find("a.mkv")
+    old, new = bench.config.paths.inbox, bench.root_of("new")
+    bench.config = dataclasses.replace(bench.config, paths=dataclasses.replace(bench.config.paths, inbox=new))
+    bench.begin()
+    bench.hold("", "2" * 32)
+    assert bench.started() == []
+    if name:
+        bench.begin(old=old)
+    else:
+        bench.config = dataclasses.replace(bench.config, paths=dataclasses.replace(bench.config.paths, inbox=old))
+        bench.begin(new=new)
+    bench.hold(name, "0" * 32)
+    source = f"{name}//a.mkv" if name else "a.mkv"
+    bench.find(source)
+    (job,) = bench.context.ledger.jobs()
+    assert (job.source, job.location) == (source, None)
+    assert bench.started() == [source]
+
+
 @pytest.fixture
 def committing(bench):
     """The source of job 1, whose results are staged."""
@@ -275,7 +297,7 @@ def test_a_copy_of_a_recording_is_not_taken_for_that_recording_renamed_while_its
         bench.context.ledger.update(bench.context.ledger.get(1), state=state, sha256="0" * 64)
     bench.context.inbox.why["movies"] = why
     bench.find("a.mkv")
-    assert library.waits(bench.context, bench.context.ledger.latest("a.mkv"))
+    assert library.waits(bench.context, bench.context.ledger.latest("a.mkv")) == (why is None)
     assert bool(bench.context.looked.under_way) == (why is None)
 
 
