@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from sttd.cli import plain, term
 from sttd.cli.progress import At, Pace, Paces, Picture
-from sttd.cli.screen import is_terminal, write
+from sttd.cli.screen import is_terminal, write, write_if_read
 from sttd.errors import SttdError
 from sttd.job import ENDED, Job, State
 from sttd.text import printable
@@ -76,7 +77,7 @@ class Bars:
         self._looked = float("-inf")
 
     def close(self) -> None:
-        write(sys.stderr, self._taken_away())
+        write_if_read(sys.stderr, self._taken_away())
 
     def _show(self, above: str = "") -> None:
         """Draw the bars anew, below `above`, with one write."""
@@ -86,7 +87,7 @@ class Bars:
             self._console.print(self._table(now), width=self._console.width - 1)
         lines = captured.get().splitlines(keepends=True)[: max(1, self._console.height - 2)]
         self._drawn = len(lines)
-        write(sys.stderr, away + above + "".join(lines))
+        write_if_read(sys.stderr, away + above + _as_wide("".join(lines), sys.stderr.encoding))
 
     def _look_again(self, now: float) -> None:
         """Where the last look is old enough."""
@@ -106,6 +107,12 @@ class Bars:
             ended = sum(job.state in ENDED for job in self._picture.jobs)
             found.append(Text(f"{ended} of {self._total} files", "dim"))
         return Group(*found)
+
+
+def _as_wide(text: str, encoding: str) -> str:
+    """`text` with ? for what an encoding has no letters for: escapes are wider, and a line that wraps is not taken away whole."""
+    known = set(text.encode(encoding, "ignore").decode(encoding))
+    return "".join(char if char in known else "?" * cell_len(char) for char in text)
 
 
 Row = tuple[str, Job | None]  # a recording's name, and its job where there is one

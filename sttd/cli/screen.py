@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Protocol, TextIO
@@ -23,6 +24,12 @@ def write(stream: TextIO, text: str) -> None:
     data = text.encode(stream.encoding, "backslashreplace")
     while data:
         data = data[os.write(stream.fileno(), data) :]
+
+
+def write_if_read(stream: TextIO, text: str) -> None:
+    """The same for remarks and bars: as with the log, what nobody reads stops nothing."""
+    with contextlib.suppress(OSError):
+        write(stream, text)
 
 
 class Screen(Protocol):
@@ -51,7 +58,7 @@ class Plain:
         write(sys.stdout, text)
 
     def note(self, text: str, level: str = "") -> None:  # noqa: ARG002 - see Screen
-        write(sys.stderr, f"{text}\n")
+        write_if_read(sys.stderr, f"{text}\n")
 
     def draw(self) -> None: ...
 

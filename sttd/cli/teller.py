@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -83,8 +82,7 @@ class Teller:
                 break
             if not self._dropped:
                 self._act(act)
-        with contextlib.suppress(OSError):  # the terminal is gone
-            self._screen.close()
+        self._screen.close()
 
     def _act(self, act: Callable[[], None]) -> None:
         try:

@@ -33,7 +33,7 @@ def terminal(monkeypatch):
     """Standard output and standard error are a terminal of a width; gives what reads it."""
     handles: list[int] = []
 
-    def make(width: int, **env: str):
+    def make(width: int, encoding: str = "utf-8", **env: str):
         ours, theirs = pty.openpty()
         handles.extend((ours, theirs))
         tty.setraw(theirs)
@@ -41,7 +41,7 @@ def terminal(monkeypatch):
         for name, value in ({"TERM": "xterm-256color", "COLUMNS": str(width), "LINES": "30"} | env).items():
             monkeypatch.setenv(name, value)
         for name in ("stdout", "stderr"):
-            monkeypatch.setattr(sys, name, os.fdopen(os.dup(theirs), "w", encoding="utf-8"))
+            monkeypatch.setattr(sys, name, os.fdopen(os.dup(theirs), "w", encoding=encoding))
 
         def read() -> str:
             os.write(theirs, END)
@@ -127,6 +127,21 @@ def test_text_and_remarks_stand_above_the_bars_and_are_whole(terminal, known_pac
     bars.note("the disk is slow", "WARNING")
     bars.close()
     assert screen.feed(read()).lines == [*said, "the disk is slow"]
+
+
+@pytest.mark.parametrize("width", [20, 50, 80])
+def test_a_terminal_of_few_letters_has_one_bar_and_no_piles_of_them(terminal, known_pace, width):
+    """An escape is wider than its letter: lines that wrapped stayed, with each picture."""
+    read = terminal(width, "ascii")
+    bars = Bars(lambda: Picture((job(source=f"é {'long ' * 40}.mp3"),), {1: AT}), live.at_work)
+    screen = Terminal(width)
+    for _ in range(3):
+        bars.draw()
+    lines = screen.feed(read()).lines
+    assert len(lines) == (1 if width == 80 else 2)
+    assert lines[0].startswith("? long")
+    bars.close()
+    assert screen.feed(read()).lines == []
 
 
 def test_no_color_is_obeyed_by_the_bars(terminal, known_pace):

@@ -153,6 +153,22 @@ def test_where_no_text_can_be_written_the_rest_is_not_transcribed(monkeypatch):
         assert stopped.is_set() is not paths
 
 
+def test_remarks_that_nobody_reads_leave_the_text_alone(monkeypatch, tmp_path):
+    """Standard error may be closed, or full: the log stops nothing either."""
+    with open("/dev/full", "w", encoding="utf-8") as full, open(tmp_path / "text", "w", encoding="utf-8") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", full)
+        teller = Teller(Config(), Plain(), paths=True, heading=None)
+        teller.begin(lambda: None)
+        for number in (1, 2):
+            teller.heard(Job(number, "a.mp3", 1, 2), [chunk(0, "one")], 16_000)
+            teller.ended(Job(number, "a.mp3", 1, 2, outputs=("/out/a.txt",)))
+        teller.close(drop=False)
+        monkeypatch.undo()
+    assert teller.failure is None
+    assert (tmp_path / "text").read_text(encoding="utf-8") == "one\n\none\n"
+
+
 # how fast it goes
 
 
