@@ -12,7 +12,7 @@ import click
 from sttd import __version__
 from sttd.cli.options import Given, shared
 from sttd.errors import INTERRUPTED, ConfigError, SttdError
-from sttd.host.stream import is_journal
+from sttd.host.stream import is_journal, open_closed
 from sttd.text import sentence
 
 COMMANDS = {  # where each lives, in the order in which a person meets them
@@ -58,6 +58,7 @@ def sttd() -> None:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run one command, and end the process with its exit code."""
+    open_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name that the terminal's encoding has no letters for is no error
             stream.reconfigure(errors="backslashreplace")

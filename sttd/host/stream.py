@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Mapping
 
 
@@ -14,3 +15,21 @@ def is_journal(fd: int, environ: Mapping[str, str]) -> bool:
     except OSError:  # closed
         return False
     return stat.S_ISSOCK(seen.st_mode) and environ.get("JOURNAL_STREAM") == f"{seen.st_dev}:{seen.st_ino}"
+
+
+def open_closed() -> None:
+    """Lead each standard stream that is closed (`>&-`) to where nothing is read.
+
+    Else the next file that is opened gets its number, and a worker's last words; and Python prints on standard output what is
+    meant for a standard error that is closed.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.set_inheritable(number, True)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nothing, "r" if name == "stdin" else "w", encoding="utf-8"))

@@ -172,6 +172,26 @@ def test_a_reader_that_goes_away_is_told_nothing(ledger, jobs):
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_standard_stream_that_is_closed_is_no_other_one(tmp_path, closed):
+    """Python has none then: it ended with a trace, and printed warnings on standard output."""
+    command = [
+        sys.executable,
+        "-m",
+        "sttd",
+        "--root",
+        str(tmp_path),
+        "check-config",
+        "--set",
+        "model.name=nobody/nothing",
+    ]
+    words = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *command]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    assert ("the defaults:" in done.stdout, "warning" in done.stderr) == (closed != 1, closed != 2)
+    assert "warning" not in done.stdout
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_no_terminal_lacks_the_letters(process, ledger, encoding):
     """A name that the terminal's encoding has no letters for is escaped, never an error."""
