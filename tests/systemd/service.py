@@ -96,7 +96,7 @@ class Service:
         text = self.original
         for section in {**SETTINGS, **(more or {})}:
             lines = "\n".join(filter(None, [SETTINGS.get(section), (more or {}).get(section)]))
-            text = text.replace(f"[{section}]\n", f"[{section}]\n{lines}\n")
+            text = text.replace(f"\n[{section}]\n", f"\n[{section}]\n{lines}\n")
         self.box.write(self.config, text)
 
     def drop_in(self, text: str) -> None:
