@@ -83,8 +83,16 @@ class Inbox:
             AlreadyRunning: another sttd holds the inbox.
             NotConfigured: it cannot be made, is not writable, or cannot be locked; the message says what to do.
         """
+        self.begin()
+        self.await_folder(PATIENCE)
+
+    def begin(self) -> None:
+        """The first half of `start`: nothing is waited for."""
         self._thread.start()
-        self._begun.wait(PATIENCE)
+
+    def await_folder(self, patience: float) -> None:
+        """The second half. Raises what `start` raises."""
+        self._begun.wait(patience)
         with self._beginning:
             self._is_late = not self._begun.is_set()
         if self._refusal is not None:
@@ -92,10 +100,18 @@ class Inbox:
 
     def stop(self) -> None:
         """End the thread and let go of the folder; waits up to `PATIENCE` for that."""
+        self.end()
+        self.await_end(PATIENCE)
+
+    def end(self) -> None:
+        """The first half of `stop`: nothing is waited for."""
         self._stopping.set()
         self._mailbox.stop()
+
+    def await_end(self, patience: float) -> None:
+        """The second half."""
         if self._thread.is_alive():
-            self._thread.join(PATIENCE)
+            self._thread.join(patience)
 
     def adopt(self, mark: str) -> None:
         """The strange folder with that mark is the inbox now; see `Strange`."""

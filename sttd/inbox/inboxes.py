@@ -6,13 +6,14 @@ So a folder that hangs or is away holds up no other, and the daemon need not kno
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sttd import inboxes
 from sttd.config import Config
 from sttd.inbox.events import Away, Event, Found, Gone, Held, Own, Strange
-from sttd.inbox.inbox import Inbox
+from sttd.inbox.inbox import PATIENCE, Inbox
 from sttd.inbox.lock import Folder
 
 
@@ -43,13 +44,23 @@ class Inboxes:
             )
 
     def start(self) -> None:
-        """Raises what `Inbox.start` raises, for the first one that does. `stop` ends those that began."""
+        """Raises what `Inbox.start` raises, for the first one that does. `stop` ends those that began.
+
+        All begin together, and all are waited for together: twenty shares of a server that hangs take no longer than one.
+        """
+        end = time.monotonic() + PATIENCE
         for inbox in self._all.values():
-            inbox.start()
+            inbox.begin()
+        for inbox in self._all.values():
+            inbox.await_folder(max(0.0, end - time.monotonic()))
 
     def stop(self) -> None:
+        """All together, as in `start`."""
+        end = time.monotonic() + PATIENCE
         for inbox in self._all.values():
-            inbox.stop()
+            inbox.end()
+        for inbox in self._all.values():
+            inbox.await_end(max(0.0, end - time.monotonic()))
 
     def adopt(self, name: str, mark: str) -> None:
         """The strange folder with that mark is the inbox of this name now; see `Strange`."""

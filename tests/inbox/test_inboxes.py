@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import queue
 import shutil
+import threading
 
 import pytest
 
 from sttd.config import Config, Paths, Watch, Watched
 from sttd.errors import AlreadyRunning, NotConfigured
-from sttd.inbox import Found, Gone, Held, Inboxes
+from sttd.inbox import Found, Gone, Held, Inboxes, inbox as inbox_module, inboxes as inboxes_module
+from sttd.inbox.looks import Looks
+from sttd.inbox.place import Place
 from tests.harness import PATIENCE, wait_for
 
 
@@ -48,6 +51,26 @@ def test_what_each_tells_has_its_name(config, tmp_path):
             Inboxes(dataclasses.replace(config, watched=()), events.put, {}).start()
     finally:
         boxes.stop()
+
+
+def test_all_are_waited_for_together(config, monkeypatch):
+    """A server may be down that twenty of them are on; systemd waits for no start, and no end, of minutes."""
+    for module in (inbox_module, inboxes_module):
+        monkeypatch.setattr(module, "PATIENCE", 20.0)
+    done: list[str] = []
+    for owner, name in ((Place, "take"), (Looks, "close")):
+        meeting, real = threading.Barrier(2, timeout=10), getattr(owner, name)
+
+        def meet(self, name=name, meeting=meeting, real=real):
+            meeting.wait()
+            done.append(name)
+            return real(self)
+
+        monkeypatch.setattr(owner, name, meet)
+    boxes = Inboxes(config, lambda event: None, {})
+    boxes.start()
+    boxes.stop()
+    assert sorted(done) == ["close", "close", "take", "take"]
 
 
 def test_the_folder_of_a_table_is_not_made(config, tmp_path):
