@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 from typing import Protocol, TextIO
 
@@ -23,7 +24,10 @@ def write(stream: TextIO, text: str) -> None:
     """
     data = text.encode(stream.encoding, "backslashreplace")
     while data:
-        data = data[os.write(stream.fileno(), data) :]
+        try:
+            data = data[os.write(stream.fileno(), data) :]
+        except BlockingIOError:  # another program has set the terminal, or the pipe, to no waiting
+            select.select([], [stream.fileno()], [])
 
 
 def write_if_read(stream: TextIO, text: str) -> None:

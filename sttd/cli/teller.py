@@ -41,6 +41,7 @@ class Teller:
         self._thread = threading.Thread(target=self._run, name="teller", daemon=True)
         self._dropped = False
         self.failure: OSError | None = None  # why not all could be told
+        self.is_whole = False  # all that was to be told is told; not where a fault in sttd has ended the thread
 
     def begin(self, stop: Callable[[], None]) -> None:
         self._stop = stop
@@ -83,6 +84,7 @@ class Teller:
             if not self._dropped:
                 self._act(act)
         self._screen.close()
+        self.is_whole = not self._dropped
 
     def _act(self, act: Callable[[], None]) -> None:
         try:

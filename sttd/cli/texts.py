@@ -38,7 +38,7 @@ class Texts:
         self._channels: dict[int, set[int]] = {}  # that are kept apart; all have a chunk before anything is said
         self._done: dict[int, int] = {}  # sample up to which nothing is missing
         self._ended: dict[int, Job] = {}
-        self._next: dict[int, int] = {}  # index of the next chunk
+        self._ends: dict[int, dict[int, int]] = {}  # by channel: sample up to which it was heard
         self._joiner = Joiner()
         self._begun = False  # the current recording has a text
         self._said = False  # an earlier one has
@@ -46,11 +46,13 @@ class Texts:
     def heard(self, number: int, chunks: Sequence[Chunk], done: int) -> None:
         """Chunks of a recording, which is whole up to sample `done`.
 
-        One that was there already, because its checkpoint was damaged, is left out.
+        One that was there already, because its checkpoint was damaged, is left out. Of several channels it may have another
+        number then: which of them is decoded first depends on where each one goes on.
         """
+        ends = self._ends.setdefault(number, {})
         for chunk in chunks:
-            if chunk.index >= self._next.get(number, 0):
-                self._next[number] = chunk.index + 1
+            if chunk.end > ends.get(chunk.channel, 0):
+                ends[chunk.channel] = chunk.end
                 self._waiting.setdefault(number, Merged()).add(chunk)
                 self._channels.setdefault(number, set()).update({chunk.channel} - {TOGETHER})
         self._done[number] = done
@@ -59,7 +61,7 @@ class Texts:
 
     def anew(self, number: int) -> None:
         """The file has changed. What was said of it cannot be taken back."""
-        for known in (self._next, self._waiting, self._channels, self._done):
+        for known in (self._ends, self._waiting, self._channels, self._done):
             known.pop(number, None)
         if number == self._current:
             self._close()

@@ -110,7 +110,7 @@ def _transcribe(files: Sequence[Path], config: Config, *, written: bool) -> int:
         jobs = ledger.jobs(newest=False)
     for job in jobs:
         _tell_waiting(job)
-    return code or int(teller.failure is not None or any(job.state is not State.DONE for job in jobs))
+    return code or int(not teller.is_whole or any(job.state is not State.DONE for job in jobs))
 
 
 def _teller(files: Sequence[Path], config: Config, *, written: bool) -> Teller:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
+import os
+import select
 import sys
+import threading
 from threading import Event
 
 from hypothesis import given, strategies as st
 
 from sttd import outbox
 from sttd.cli.progress import At, Pace, Paces, Picture
-from sttd.cli.screen import Plain
+from sttd.cli.screen import Plain, write
 from sttd.cli.teller import Teller
 from sttd.cli.texts import Texts
 from sttd.config import Config
 from sttd.job import Job
 from sttd.outbox.formats import FORMATS
 from sttd.part import Chunk, Segment
+from tests.harness import wait_for
 from tests.outbox.test_subtitles import transcripts
 
 
@@ -121,6 +126,15 @@ def test_a_chunk_that_comes_again_is_not_told_again():
     assert told.text == "one\n\nother"
 
 
+def test_of_several_channels_a_chunk_that_comes_again_may_have_another_number():
+    """A channel that had to wait for its language need not any more, so that its windows are decoded before those of others."""
+    told = Told()
+    told.heard(1, [chunk(0, "one", channel=1), chunk(1, "two", at=1.0, channel=1)], 0)
+    told.heard(1, [chunk(1, "three", at=2.0, channel=2), chunk(2, "two", at=1.0, channel=1)], 32_000)
+    told.end(1)
+    assert told.text == "one two three\n[1]"
+
+
 def test_on_a_screen_each_segment_has_a_line_and_a_name_can_drive_nothing():
     told = Told(screen=True)
     told.chunk(1, chunk(0, "one", "two\x1b[31m"))
@@ -133,7 +147,7 @@ def test_on_a_screen_each_segment_has_a_line_and_a_name_can_drive_nothing():
 def test_in_a_pipe_the_text_is_what_a_txt_result_says(segments, size):
     told, file = Told(), io.StringIO()
     for index, first in enumerate(range(0, len(segments), size)):
-        told.chunk(1, of(index, segments[first : first + size]))
+        told.chunk(1, of(index, segments[first : first + size], at=float(index)))
     told.finish()
     FORMATS["txt"].write(file, outbox.Meta.of(Job(1, "a.mp3", 1, 2), finished_at=0.0), iter(segments))
     assert told.text == file.getvalue()
@@ -167,6 +181,38 @@ def test_remarks_that_nobody_reads_leave_the_text_alone(monkeypatch, tmp_path):
         monkeypatch.undo()
     assert teller.failure is None
     assert (tmp_path / "text").read_text(encoding="utf-8") == "one\n\none\n"
+
+
+def test_a_text_that_a_fault_has_ended_is_not_whole(monkeypatch):
+    class Faulty(Plain):
+        def say(self, text: str) -> None:
+            raise ValueError(text)
+
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    teller = Teller(Config(), Faulty(), paths=True, heading=None)
+    teller.begin(lambda: None)
+    teller.heard(Job(1, "a.mp3", 1, 2), [chunk(0, "one")], 16_000)
+    teller.close(drop=False)
+    assert not teller.is_whole
+
+
+def test_a_reader_that_is_slow_gets_all_though_the_pipe_does_not_wait():
+    """O_NONBLOCK is shared by all that have a terminal open: one program may have set it for the others."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    text = "word " * 100_000
+
+    def work() -> None:
+        with os.fdopen(os.dup(writing), "w", encoding="utf-8") as stream, contextlib.suppress(OSError):
+            write(stream, text)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(lambda: not select.select([], [writing], [], 0)[1], "the pipe is full")
+    os.close(writing)
+    with os.fdopen(reading, "rb") as reader:
+        assert reader.read().decode() == text
+    thread.join()
 
 
 # how fast it goes
