@@ -116,6 +116,8 @@ class Job:
     overrides: Overrides = field(default_factory=Overrides)
     folder_options: FolderOptions = field(default_factory=FolderOptions)
     redo_of: int | None = None
+    # the job about the version of the file that lay at its path in the inbox until this one took its place
+    successor_of: int | None = None
     copy_of: int | None = None  # the finished job whose result this one shares, or the twin that it waits for
     no_copy: bool = False  # copying the result of an equal job was tried in vain: it is transcribed itself
     outputs: tuple[str, ...] = ()  # absolute paths

@@ -157,7 +157,8 @@ class Output:
     existing: str = key(
         "add", "Where there are subtitles or results already: add (results get a second name), skip (a recording with "
         "subtitles, beside it or in it, is not transcribed) or replace-ours (the same recording's earlier results, if nobody "
-        "has changed them).", "choice", choices=("add", "skip", "replace-ours"),
+        "has changed them: after a redo, for the same content under the same name, or where a source that stays was "
+        "overwritten).", "choice", choices=("add", "skip", "replace-ours"),
     )  # fmt: skip
 
 

@@ -75,12 +75,20 @@ def _queue(context: Context, files: Sequence[tuple[str, Identity]]) -> list[Job]
 
 def _add(context: Context, before: Job | None, source: str, identity: Identity) -> Job:
     """A new job; what the one `before` was about is no longer there."""
+    overwritten = before.id if before is not None and left_in_inbox(before) else None
     if before is not None:
         context.ledger.update(before, location="")
-    job = context.ledger.add(source, identity, context.utc())
+        _leave(context, source)
+    job = context.ledger.add(source, identity, context.utc(), successor_of=overwritten)
     text = f"job {job.id}: {printable(source)} is queued ({identity.size} bytes)"
     say(Kind.JOB_QUEUED, text, job, size=identity.size)
     return job
+
+
+def _leave(context: Context, source: str) -> None:
+    """What older jobs were done with is no longer there either: a redo and its origin are about the same file."""
+    for job in context.ledger.done_in_place(source):
+        context.ledger.update(job, location="")
 
 
 def _take_up(context: Context, job: Job, identity: Identity, arrival: Arrival) -> Job:
@@ -113,4 +121,7 @@ def _miss(context: Context, sources: Sequence[str]) -> list[Job]:
             elif latest.state in (State.CANCELLED, State.DONE, State.FAILED) and latest.location is None:
                 # should it come back, it is a new job
                 ledger.update(latest, location="")
+            else:
+                continue
+            _leave(context, source)
     return []

@@ -10,6 +10,7 @@ from typing import Any
 from sttd import outbox
 from sttd.daemon import orders
 from sttd.daemon.context import Context
+from sttd.daemon.earlier import earlier_results
 from sttd.daemon.source import look_again, look_for, source_path, start_anew
 from sttd.errors import SourceChanged, SttdError
 from sttd.fs.blame import Blame, blame
@@ -38,7 +39,7 @@ def stage(context: Context, job: Job) -> Step:
     plan = job.plan or {}
     wanted, options = plan.get("chunks", 0), plan.get("options")
     config = orders.configured(context, job)
-    now, earlier = context.utc(), _earlier(context, job)
+    now, earlier = context.utc(), earlier_results(context, job)
 
     def work() -> tuple[outbox.Plan, dict[str, Any]] | None:
         if checkpoint.resume().index != wanted:
@@ -64,7 +65,7 @@ def stage_copy(context: Context, job: Job) -> Step:
     """Make the results of a job out of those of a finished one with the same content."""
     original = context.ledger.find(job.copy_of or 0)
     known = {} if original is None else {name: getattr(original, name) for name in COPIED}
-    config, earlier = orders.configured(context, job), _earlier(context, job)
+    config, earlier = orders.configured(context, job), earlier_results(context, job)
 
     def work() -> outbox.Plan | None:
         return None if original is None else outbox.stage_copy(job, original, config, context.places, earlier=earlier)
@@ -77,13 +78,6 @@ def stage_copy(context: Context, job: Job) -> Step:
 
     name = f"copies the results of job {job.copy_of} for {printable(job.source)}"
     return Step(name, work, then, lambda row, error: not_staged(context, row, error))
-
-
-def _earlier(context: Context, job: Job) -> dict[str, str]:
-    """Paths and hashes of what was written for the same recording, where it is to give way to new results."""
-    if orders.configured(context, job).output.existing != "replace-ours":
-        return {}
-    return outbox.results_of(context.ledger.done_for(job.source))
 
 
 def _promise(context: Context, row: Job, plan: outbox.Plan, **known: Any) -> None:

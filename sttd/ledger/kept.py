@@ -9,6 +9,7 @@ from sttd.ledger.questions import SELECT, Questions
 
 __all__ = ["SELECT", "Kept"]
 
+MOST = 500  # jobs about one path in one question
 # the terms of the index jobs_kept
 _KEPT = "state = 'done' AND coalesce(location, x'') = x''"
 
@@ -31,8 +32,16 @@ class Kept(Questions):
         return self._all(f"{SELECT} INDEXED BY jobs_kept WHERE {where} LIMIT {int(limit)}", (job.size, source))
 
     def done_for(self, source: str) -> list[Job]:
-        """All jobs that were done with a recording of this path, wherever it lies by now, oldest first."""
-        where = "WHERE source = ? AND state = 'done' ORDER BY id"
+        """The jobs that were done with recordings of this path and have results, wherever these recordings lie by now.
+
+        The newest ones, oldest first: a recorder may use the name every day for years.
+        """
+        where = f"WHERE source = ? AND state = 'done' AND outputs <> '[]' ORDER BY id DESC LIMIT {MOST}"
+        return self._all(f"{SELECT} INDEXED BY jobs_by_source {where}", (os.fsencode(source),))[::-1]
+
+    def done_in_place(self, source: str) -> list[Job]:
+        """The jobs that were done with the file of a path below the inbox, which lies there still as far as is known."""
+        where = "WHERE source = ? AND location IS NULL AND state = 'done'"
         return self._all(f"{SELECT} INDEXED BY jobs_by_source {where}", (os.fsencode(source),))
 
     def done_with(self, source: str) -> list[Job]:

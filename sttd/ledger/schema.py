@@ -193,6 +193,10 @@ MIGRATIONS: tuple[str, ...] = (
     -- and of that, what may start and has not begun
     CREATE INDEX jobs_fresh_by_folder ON jobs (source) WHERE state = 'queued' AND not_before <= 0 AND options_key IS NULL;
     """,
+    """
+    -- the job about the version of the recording that lay at the same path in the inbox until this one took its place
+    ALTER TABLE jobs ADD COLUMN successor_of INTEGER;
+    """,
 )
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 

@@ -11,11 +11,11 @@ from sttd.outbox.places import Absent, Places
 from sttd.outbox.plan import Plan, open_source
 from sttd.outbox.publish import Unkept
 from sttd.outbox.source import Filed, keep, put_back
-from sttd.outbox.stage import stage, stage_copy, writer
+from sttd.outbox.stage import Earlier, stage, stage_copy, writer
 from sttd.outbox.undo import undo
 
 __all__ = [
-    "Absent", "Filed", "Followed", "Heard", "Meta", "Places", "Plan", "PutAside", "Unkept", "beside", "clean", "file_failure", "follow",
+    "Absent", "Earlier", "Filed", "Followed", "Heard", "Meta", "Places", "Plan", "PutAside", "Unkept", "beside", "clean", "file_failure", "follow",
     "forget", "keep", "left_of",
     "make_folder", "names_beside", "of_private", "open_source", "put_back", "results_of", "stage", "stage_copy", "tidy", "undo", "warnings_of",
     "writer",

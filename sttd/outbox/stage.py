@@ -32,7 +32,13 @@ from sttd.outbox.speakers import names_of
 from sttd.part import Segment
 from sttd.replacements import Replacements
 
+# paths and hashes of earlier results, for the SHA-256 of the recording: its content tells whether it is the same one
+Earlier = Callable[[str], Mapping[str, str]]
 _TICK = 2.0  # seconds: the coarsest clock of a file system, vfat's
+
+
+def _nothing_earlier(_: str) -> Mapping[str, str]:
+    return {}
 
 
 def stage(
@@ -42,11 +48,11 @@ def stage(
     config: Config,
     places: Places,
     *,
-    earlier: Mapping[str, str] | None = None,
+    earlier: Earlier = _nothing_earlier,
 ) -> Plan:
     """Write the results of a job; nothing of them is to be seen yet.
 
-    `earlier`: paths and hashes of what was written for the same recording before, which is to give way.
+    `earlier`: what was written for the same recording before and is to give way.
 
     Raises:
         SourceChanged: it is another version by now; the job is to start anew.
@@ -85,7 +91,7 @@ def stage(
         hashes=hashes,
         place=place_of(job, config, places),
     )
-    return _named(plan, places, earlier or {})
+    return _named(plan, places, earlier(sha256))
 
 
 def writer(config: Config) -> Callable[[Segment, Collection[int]], Segment]:
@@ -192,7 +198,7 @@ def place_of(job: Job, config: Config, places: Places) -> str:
 
 
 def stage_copy(
-    job: Job, original: Job, config: Config, places: Places, *, earlier: Mapping[str, str] | None = None
+    job: Job, original: Job, config: Config, places: Places, *, earlier: Earlier = _nothing_earlier
 ) -> Plan | None:
     """The results of a finished job with the same content, under this job's name; None where they are gone."""
     path = next((path for path in original.outputs if path.endswith(".json")), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 from pathlib import Path
@@ -275,6 +276,87 @@ def test_a_redo_replaces_what_sttd_wrote_and_nothing_else(tmp_path, monkeypatch)
     library.work_off()
     assert [name for name in library.names() if name.startswith("a")] == ["a.en.srt", "a.m4a", "a.mp3"]
     library.context.ledger.close()
+
+
+@pytest.fixture
+def replacing(tmp_path, monkeypatch):
+    """`output.existing = "replace-ours"`, with the place of results and the fate of sources that a test asks for."""
+    made = []
+
+    def make(place: str, fate: str) -> Library:
+        monkeypatch.setattr(stations, "Folder", Recordings)
+        monkeypatch.setattr(Library, "output", {"place": place, "existing": "replace-ours", "formats": ("json", "srt")})
+        made.append(Library(tmp_path, fate))
+        return made[0]
+
+    yield make
+    for library in made:
+        library.context.ledger.close()
+
+
+def subtitles(library: Library) -> dict[str, str]:
+    """What is said first, by name."""
+    files = [path for name in ("transcripts", "inbox") for path in library.folder.with_name(name).glob("*.srt")]
+    return {path.name: path.read_text().splitlines()[2] for path in files}
+
+
+@pytest.mark.parametrize(
+    ("place", "fate", "is_moved_away"),
+    [
+        ("transcripts", "archive", False),
+        ("transcripts", "delete", False),
+        ("transcripts", "keep", True),
+        ("beside", "keep", True),
+    ],
+)
+def test_a_recorder_that_uses_a_name_again_loses_no_transcript(replacing, place, fate, is_moved_away):
+    """Monday's recording went elsewhere: what the name is given to on Tuesday is another one."""
+    library = replacing(place, fate)
+    library.drop("a.mp3", "monday")
+    library.work_off()
+    if is_moved_away:
+        library.ask("redo", 1)
+        library.work_off()
+        (library.folder / "a.mp3").unlink()
+        library.work_off()
+    library.drop("a.mp3", "tuesday")
+    library.work_off()
+    assert subtitles(library) == {"a.en.srt": "monday 0", "a (2).en.srt": "tuesday 0"}
+    if fate == "archive":
+        library.ask("redo", 1)
+        library.work_off()
+        assert subtitles(library) == {"a.en.srt": "monday 0", "a (2).en.srt": "tuesday 0"}
+        assert json.loads((library.folder.with_name("transcripts") / "a.en.json").read_bytes())["job"] == 3
+    library.drop("a.mp3", "tuesday")  # once more, from the recorder's card
+    library.work_off()
+    assert subtitles(library) == {"a.en.srt": "monday 0", "a (2).en.srt": "tuesday 0"}
+
+
+@pytest.mark.parametrize("place", ["transcripts", "beside"])
+def test_a_source_that_stays_and_is_written_anew_has_the_results_of_what_it_is(replacing, place):
+    """Also over a version that came to nothing, and after a redo."""
+    library = replacing(place, "keep")
+    library.drop("a.mp3", "a draft")
+    library.work_off()
+    library.ask("redo", 1)
+    library.work_off()
+    library.drop("a.mp3", "noise")
+    library.look()
+    library.tick(1.0)
+    (attempt,) = library.pool.attempts.values()
+    library.end(attempt, Cause.BAD_FILE)
+    library.work_off()
+    assert [job.state for job in library.context.ledger.jobs()] == [State.FAILED, State.DONE, State.DONE]
+    assert subtitles(library) == {"a.en.srt": "a draft 0"}
+    library.drop("a.mp3", "as it is broadcast")
+    library.work_off()
+    if place == "beside":
+        assert subtitles(library) == {"a.en.srt": "as it is broadcast 0"}
+    else:  # what could not be transcribed went to failed/ in between
+        assert subtitles(library) == {"a.en.srt": "a draft 0", "a (2).en.srt": "as it is broadcast 0"}
+        library.drop("a.mp3", "as it is repeated")
+        library.work_off()
+        assert subtitles(library) == {"a.en.srt": "a draft 0", "a (2).en.srt": "as it is repeated 0"}
 
 
 def test_a_recording_whose_content_is_compared_too_is_looked_at_once(careful, monkeypatch):

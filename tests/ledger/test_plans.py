@@ -39,6 +39,7 @@ QUERIES = {
     "waits that are over": lambda ledger, job: ledger.end_waits(5.0),
     "waits that are too long": lambda ledger, job: ledger.clamp_waits(5.0, 5.0),
     "recordings like one": lambda ledger, job: ledger.kept_like(job, 16),
+    "what was done with what lies there": lambda ledger, job: ledger.done_in_place("a.mp3"),
     "what was done with a recording": lambda ledger, job: ledger.done_with("a.mp3"),
     "what was written for a recording": lambda ledger, job: ledger.done_for("a.mp3"),
     "to hold a folder": lambda ledger, job: ledger.hold_folder("a", 9.0, "bad"),

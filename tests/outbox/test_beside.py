@@ -258,7 +258,7 @@ def replaced(config, job, written, language="en"):
     """The plan of a redo, whose results are to replace those that were `written`."""
     redo = job.evolve(id=job.id + 1, redo_of=job.id, language=language)
     meta = outbox.Meta.of(redo, finished_at=2.0)
-    return outbox.stage(redo, meta, lambda: iter(SAID), config, outbox.Places(config.paths), earlier=written)
+    return outbox.stage(redo, meta, lambda: iter(SAID), config, outbox.Places(config.paths), earlier=lambda _: written)
 
 
 def first_results(config, job):
