@@ -15,9 +15,12 @@ def main() -> None:
 
     # by default there is a search after 700 new objects: dozens while modules are imported, which make no garbage
     gc.set_threshold(10_000)
-    from sttd.cli.app import main as run
+    try:
+        from sttd.cli.app import main as run
 
-    run()
+        run()
+    except KeyboardInterrupt:  # while it is imported: 0.1 s at least, and much more on a cold disk
+        sys.exit(130)
 
 
 def _import_only_what_is_installed() -> None:

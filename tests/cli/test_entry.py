@@ -172,6 +172,20 @@ def test_a_reader_that_goes_away_is_told_nothing(ledger, jobs):
     assert done.returncode == 1
 
 
+def test_ctrl_c_while_the_commands_are_imported_leaves_no_trace():
+    code = """
+import sys, types
+class Slow(types.ModuleType):
+    def __getattr__(self, name):
+        raise KeyboardInterrupt
+sys.modules["sttd.cli.app"] = Slow("sttd.cli.app")
+import sttd.cli
+sttd.cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("closed", [1, 2])
 def test_a_standard_stream_that_is_closed_is_no_other_one(tmp_path, closed):
     """Python has none then: it ended with a trace, and printed warnings on standard output."""
