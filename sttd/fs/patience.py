@@ -18,6 +18,7 @@ from typing import Any
 
 DYING = 1.0  # seconds that a killed child may take to be gone
 _PR_SET_PDEATHSIG = 1  # prctl(2): the child ends with the process that asked
+_FROM_PEOPLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 3.0  # seconds; a disk that has to spin up answers within them, a person still waits for them
 
 
@@ -59,7 +60,15 @@ def _ask(question: Callable[[], Any]) -> tuple[int, int]:
     """The child process that answers, and the end of a pipe from which its answer is read."""
     reading, writing = os.pipe()
     asker, library = os.getpid(), ctypes.CDLL(None)
-    pid = os.fork()
+    # What a handler raises while locks are taken and given back for a fork is lost, and so are the locks: Ctrl-C would do
+    # nothing, or let the process hang. The child, which gets it too, answers all the same.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_PEOPLE)
+    pid = None
+    try:
+        pid = os.fork()
+    finally:
+        if pid != 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if pid:
         os.close(writing)
         return pid, reading

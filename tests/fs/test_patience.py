@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 
 import psutil
 
+from sttd.fs.patience import answers
 from tests.harness import PATIENCE, wait_for
 
 ASKER = "import time; from sttd.fs.patience import answers; answers({'hangs': lambda: time.sleep(3600)}, 3600)"
@@ -21,3 +23,27 @@ def test_a_question_ends_with_the_process_that_asked_it():
     for each in alive:
         each.kill()
     assert not alive
+
+
+# Ctrl-C in the very moment of the fork, when the locks of logging are given back
+INTERRUPTED = """
+import os, signal
+from sttd.fs.patience import answers
+os.register_at_fork(after_in_parent=lambda: [os.kill(os.getpid(), signal.SIGINT), "handled here"][1])
+try:
+    answers({"a": lambda: 1})
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_while_it_is_asked_is_not_lost():
+    """What a callback of a fork raises is: it left loguru locked, and `sttd transcribe` hanging."""
+    command = [sys.executable, "-c", INTERRUPTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
+def test_ctrl_c_does_not_make_a_file_system_one_that_does_not_answer():
+    """The children that ask get it as well."""
+    assert answers({"a": lambda: os.kill(os.getpid(), signal.SIGINT) or 1}) == {"a": 1}
