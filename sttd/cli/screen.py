@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import stat
 import sys
 from typing import Protocol, TextIO
 
@@ -12,6 +13,10 @@ from typing import Protocol, TextIO
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Whether `stream`, standard output by default, is a screen that can do more than print lines."""
     return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_pipe(stream: TextIO) -> bool:
+    return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
 
 
 def write(stream: TextIO, text: str) -> None:

@@ -17,7 +17,7 @@ import click
 
 from sttd.cli import access, models, progress
 from sttd.cli.options import given, language_options, shared
-from sttd.cli.screen import Plain, is_terminal
+from sttd.cli.screen import Plain, is_pipe, is_terminal
 from sttd.cli.serve import check_replacements
 from sttd.errors import INTERRUPTED, SttdError, UsageError
 from sttd.job import Job, State
@@ -48,7 +48,7 @@ def transcribe(
 ) -> int:
     """Transcribe files now, without a daemon, and print their text while it is heard. They stay where they are.
 
-    On a terminal bars show how far it is. In a pipe there is only the text. Results are written only with -o or --formats.
+    On a terminal bars show how far it is. With a pipe there is only the text. Results are written only with -o or --formats.
     Exit code: 1 where a file has no transcript.
     """
     for file in files:
@@ -114,7 +114,7 @@ def _transcribe(files: Sequence[Path], config: Config, *, written: bool) -> int:
 
 
 def _teller(files: Sequence[Path], config: Config, *, written: bool) -> Teller:
-    """Tells what is heard. On a terminal bars show how far the files are, and the log is above them."""
+    """Tells what is heard. On a terminal bars show how far the files are, and the log is above them; not beside a pipe."""
     from sttd.cli import teller
     from sttd.host import log
 
@@ -124,7 +124,8 @@ def _teller(files: Sequence[Path], config: Config, *, written: bool) -> Teller:
         from sttd.cli import term
 
         heading = teller.headings([str(file) for file in files], term.heading)
-    if not is_terminal(sys.stderr):
+    # who reads a pipe may show it on the same terminal (`| tee`, `| less`): bars would take it away
+    if not is_terminal(sys.stderr) or is_pipe(sys.stdout):
         log.setup(level)
         return teller.Teller(config, Plain(), paths=written, heading=heading)
     from sttd.cli import live

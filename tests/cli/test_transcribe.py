@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import pty
 import re
+import sys
 
 import pytest
+from loguru import logger
 
-from sttd.cli.transcribe import in_scratch
+from sttd.cli.screen import Plain
 from sttd.config import Config
 from tests import speech
+
+transcribe = importlib.import_module("sttd.cli.transcribe")
 
 KEY = re.compile(r"\[[a-z]+\]|(transcribe|output|paths|model)\.[a-z]+")
 
@@ -68,9 +75,28 @@ def test_the_other_commands_name_their_options_too(sttd, ledger):
     assert "sttd: --language: must be a language code" in sttd("redo", "1", "--language", "thai").err
 
 
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_beside_a_pipe_there_are_no_bars(tmp_path, monkeypatch, kind):
+    """`| tee talk.txt` shows the text on the terminal that the bars are on: each picture of them took it away."""
+    ours, theirs = pty.openpty()
+    reading, writing = (
+        os.pipe() if kind == "pipe" else (os.dup(ours), os.open(tmp_path / "text", os.O_CREAT | os.O_WRONLY))
+    )
+    monkeypatch.setenv("TERM", "xterm")
+    with os.fdopen(theirs, "w") as terminal, os.fdopen(writing, "w") as out:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setattr(sys, "stdout", out)
+        screen = transcribe._teller([tmp_path], Config(), written=False)._screen
+        monkeypatch.undo()
+    logger.remove()
+    os.close(ours)
+    os.close(reading)
+    assert isinstance(screen, Plain) == (kind == "pipe")
+
+
 def test_what_goes_away_with_the_command_is_waited_for_by_nobody(tmp_path):
     """Ctrl-C waits for no checkpoint in a folder that is removed next. An equal file has a text of its own."""
-    config = in_scratch(Config(), tmp_path, None)
+    config = transcribe.in_scratch(Config(), tmp_path, None)
     assert config.pool.stop_grace == 0.0
     assert config.paths.state.parent == config.paths.transcripts.parent == tmp_path
     assert not config.watch.dedupe
