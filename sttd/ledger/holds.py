@@ -37,14 +37,15 @@ class Holds(Kept):
 
     def release_folder(self, folder: str) -> bool:
         """Some hundred held recordings of a folder may start. Returns whether those were all of them."""
-        which, values = _in_folder(folder, _HELD)
+        # the index loses those that may start: a hundred thousand of them would be looked at each time
+        which, values = _in_folder(folder, _HELD, "jobs_held_by_folder")
         step = f"UPDATE jobs SET not_before = 0, error = NULL, cause = NULL WHERE id IN ({which})"
         with self.transaction():
             return self._db.execute(step, (*values, MOST)).rowcount < MOST
 
     def holds_folder(self, folder: str) -> bool:
         """Whether a recording of a folder is held."""
-        which, values = _in_folder(folder, _HELD)
+        which, values = _in_folder(folder, _HELD, "jobs_held_by_folder")
         with told(self.path):
             return self._db.execute(which, (*values, 1)).fetchone() is not None
 
@@ -54,7 +55,7 @@ class Holds(Kept):
             self._db.execute(f"UPDATE jobs SET not_before = 0 WHERE not_before > 0 AND {_HELD}")
 
 
-def _in_folder(folder: str, condition: str, index: str = "jobs_by_folder") -> tuple[str, tuple[bytes | int, ...]]:
+def _in_folder(folder: str, condition: str, index: str) -> tuple[str, tuple[bytes | int, ...]]:
     """The query for jobs of a folder, and its first values; the condition's values and a limit come behind them."""
     start = os.fsencode(folder if not folder or folder.endswith("/") else f"{folder}/")
     bounds: tuple[bytes, ...] = (start, start[:-1] + b"0") if folder else (start,)

@@ -197,6 +197,12 @@ MIGRATIONS: tuple[str, ...] = (
     -- the job about the version of the recording that lay at the same path in the inbox until this one took its place
     ALTER TABLE jobs ADD COLUMN successor_of INTEGER;
     """,
+    """
+    -- what is held for the bad options of its folder, without what waits there for other reasons
+    CREATE INDEX jobs_held_by_folder ON jobs (source)
+        WHERE state = 'queued' AND cause = 'configuration' AND options_key IS NULL;
+    DROP INDEX jobs_by_folder;
+    """,
 )
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 
