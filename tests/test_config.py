@@ -205,6 +205,10 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
         ('[memory]\nhigh = "101%"', "[memory] high: must be a percentage above 0 and up to 100, not '101%'"),
         ('[memory]\nhigh = "most"', "[memory] high: must be a number, not 'most'"),
         ('[paths]\ninbox = "in"', "[paths] inbox: must be an absolute path, not 'in': begin it with /"),
+        (
+            '[paths]\ninbox = "~nobody here/in"',
+            "inbox: must name the home of somebody, not '~nobody here/in': begin it with /",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_clear_sentence(tmp_path, text, sentence):
@@ -522,6 +526,7 @@ def test_what_is_probably_not_meant_in_a_table_is_warned_of_once(tmp_path):
         ('name = "m"\ninbox = "/m"\nplace = "beside"\nsuffixes = ["txt"]', '[[watch]] m: [output] place = "beside" would'),
         ('name = "m"\ninbox = "/srv/sttd/inbox"', "[paths] inbox and [[watch]] m are the same folder (/srv/sttd/inbox)"),
         ('name = "m"\ninbox = "/media/movies"', "[[watch]] movies and [[watch]] m are the same folder (/media/movies)"),
+        ('name = "m"\ninbox = "//media/movies"', "[[watch]] movies and [[watch]] m are the same folder (/media/movies)"),
         ('name = "m"\ninbox = "/media/movies/new"', "[[watch]] m (/media/movies/new) lies inside the inbox of [[watch]] movies"),
         ('name = "m"\ninbox = "/media"', "[[watch]] movies (/media/movies) lies inside [[watch]] m (/media)"),
         ('name = "m"\ninbox = "/srv/sttd/inbox/m"', "[[watch]] m (/srv/sttd/inbox/m) lies inside the inbox (/srv/sttd/inbox)"),

@@ -71,10 +71,13 @@ def _path(value: Any, rules: Rules) -> Path:
     text = _text(value, rules)
     if not text:
         return Path()
-    path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    try:
+        path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    except RuntimeError:
+        raise ValueError(f"must name the home of somebody, not {value!r}: begin it with /") from None
     if not path.is_absolute():
         raise ValueError(f"must be an absolute path, not {value!r}: begin it with /")
-    return Path(os.path.normpath(path))
+    return Path("/" + os.path.normpath(path).lstrip("/"))  # two slashes in front would stay, and be another folder
 
 
 def _bool(value: Any, _rules: Rules) -> bool:
