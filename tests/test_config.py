@@ -207,7 +207,7 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
         ('[paths]\ninbox = "in"', "[paths] inbox: must be an absolute path, not 'in': begin it with /"),
         (
             '[paths]\ninbox = "~nobody here/in"',
-            "inbox: must name the home of somebody, not '~nobody here/in': begin it with /",
+            "[paths] inbox: must name the home of somebody, not '~nobody here/in': begin it with /",
         ),
     ],
 )
