@@ -11,6 +11,8 @@ from sttd.config.key import SHORTEST, key
 if TYPE_CHECKING:
     from sttd.script import Script
 
+FORMATS = ("txt", "md", "srt", "vtt", "lrc", "json", "tsv")  # of results, as their suffixes
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -144,7 +146,7 @@ class Expert:
 class Output:
     formats: tuple[str, ...] = key(
         ("txt", "srt", "vtt", "json", "tsv"), "What is written for each recording: txt, md, srt, vtt, lrc, json, tsv.",
-        "formats", choices=("txt", "md", "srt", "vtt", "lrc", "json", "tsv"),
+        "formats", choices=FORMATS,
     )  # fmt: skip
     source: str = key(
         "archive", "What happens to a transcribed source: archive, keep or delete.", "choice",

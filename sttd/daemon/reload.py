@@ -59,6 +59,8 @@ def _take_over(context: Context, old: Config, new: Config) -> None:
     config = dataclasses.replace(new, **kept, watched=_watched(old, new))
     context.config = config
     context.pool.configure(config)
+    if context.inbox is not None:
+        context.inbox.configure(config)
     release(context)
     if config.log != old.log:
         log.setup(config.log.level)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from loguru import logger
 
 from sttd.config import Config
+from sttd.config.hearing import FORMATS
 from sttd.errors import SttdError
 from sttd.inbox.events import Event
 from sttd.inbox.lock import Folder
@@ -57,7 +58,7 @@ class Inbox:
         self._clock = clock
         self._mailbox = Mailbox()
         self._place = Place(root, before, waiting=waiting, setting=setting, makes=makes)
-        rules = Rules(watch.suffixes, config.output.formats if config.output.place == "beside" else ())
+        self._rules = rules = Rules(watch.suffixes, _results(config))
         self._tracker = Tracker(config.settle(), watch.settle_closed, watch.patience)
         watcher = None if watch.polling else Watch(root, self._mailbox, lambda rel: rules.path(rel) is None)
         self._looks = Looks(
@@ -112,6 +113,10 @@ class Inbox:
         """The second half."""
         if self._thread.is_alive():
             self._thread.join(patience)
+
+    def configure(self, config: Config) -> None:
+        """The configuration is another one: what of it is not bound to the folder and its watch counts from the next walk on."""
+        self._rules.results = _results(config)
 
     def adopt(self, mark: str) -> None:
         """The strange folder with that mark is the inbox now; see `Strange`."""
@@ -196,6 +201,11 @@ class Inbox:
                 due = self._clock() + RECHECK
                 self._stopping.wait(RECHECK)
             self._stopping.wait(pause)
+
+
+def _results(config: Config) -> Collection[str]:
+    """The suffixes of results in the inbox. A folder may ask for any of them, and so may an earlier configuration."""
+    return FORMATS if config.output.place == "beside" else ()
 
 
 def next_pause(pause: float, quiet: float) -> float:

@@ -62,6 +62,11 @@ class Inboxes:
         for inbox in self._all.values():
             inbox.await_end(max(0.0, end - time.monotonic()))
 
+    def configure(self, config: Config) -> None:
+        """A changed configuration with the same inboxes; see `Inbox.configure`."""
+        for name, settings in config.each_inbox().items():
+            self._all[name].configure(settings)
+
     def adopt(self, name: str, mark: str) -> None:
         """The strange folder with that mark is the inbox of this name now; see `Strange`."""
         self._all[name].adopt(mark)

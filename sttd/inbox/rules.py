@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 OWN = ".sttd"  # what sttd itself puts into the inbox begins so: its lock, and sources on their way out
 
@@ -70,12 +70,13 @@ class Why(enum.StrEnum):
 class Rules:
     """The ignore rules of DESIGN section 4, with the configured `suffixes` (any case, with or without the dot).
 
-    `results`: the suffixes of results that are written beside their recordings: these are no jobs, and no news.
+    `results`: the suffixes of results that are written beside their recordings: these are no jobs, and no news. Any thread
+    may set it.
     """
 
-    def __init__(self, suffixes: Iterable[str], results: Iterable[str] = ()) -> None:
+    def __init__(self, suffixes: Iterable[str], results: Collection[str] = ()) -> None:
         self._suffixes = frozenset(suffix.lower().removeprefix(".") for suffix in suffixes)
-        self._results = frozenset(results)
+        self.results = results
 
     def file(self, name: str) -> Why | None:
         """Why a file of this name is no job; None: it is one. What is unfinished is so whatever `suffixes` say."""
@@ -87,7 +88,7 @@ class Rules:
             return Why.UNFINISHED
         if dot and stem and suffix in self._suffixes:
             return None
-        return Why.RESULT if dot and suffix in self._results else Why.SUFFIX
+        return Why.RESULT if dot and suffix in self.results else Why.SUFFIX
 
     def folder(self, name: str) -> Why | None:
         """Why nothing below a folder of this name is a job; None: it is looked into."""

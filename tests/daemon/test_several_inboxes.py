@@ -6,11 +6,13 @@ import dataclasses
 
 import pytest
 
+from sttd import inbox
 from sttd.config import Watched
 from sttd.daemon import dispatch, draining, filing, intake, library, reload, requests, strays, whereabouts
 from sttd.inbox import Folder, Found, Gone, Held, Own, Strange
 from sttd.job import Identity, Job, State
 from sttd.ledger import facts, moved
+from tests.harness import wait_for
 from tests.properties.stations import CHUNKS, Stations
 
 FILE = Identity(5, 10**9)
@@ -36,6 +38,9 @@ class Inboxes:
 
     def forget(self, source):
         """It is on its way out."""
+
+    def configure(self, config):
+        """They see nothing."""
 
     def kick(self):
         """Nothing is to be looked for."""
@@ -138,6 +143,27 @@ def test_a_reload_takes_over_what_a_table_says_of_results_but_not_where_its_inbo
     log.clear()
     reload.reload(bench.context, lambda: config)
     assert not [line for line in log if "[[watch]]" in line]
+
+
+def test_a_reload_tells_the_inboxes_where_results_appear_now(bench):
+    """Else results beside recordings would be named as ignored, with the advice to have them transcribed."""
+    bench.context.pool.configure = lambda config: None
+    for name, path in bench.config.inboxes().items():
+        for result in ("a.en.srt", "a.en.lrc"):
+            (path / f"{name}{result}").touch()
+    bench.context.inbox = inboxes = inbox.Inboxes(bench.config, lambda event: None, {})
+    inboxes.start()
+    try:
+        wait_for(lambda: not inboxes.restless(), "they are looked through")
+        assert inboxes.ignored == {"suffix not in watch.suffixes: .srt": 2, "suffix not in watch.suffixes: .lrc": 2}
+        (movies,) = bench.config.watched
+        moved_in = dataclasses.replace(movies, values={"output": {"place": "beside"}})
+        reload.reload(bench.context, lambda: dataclasses.replace(bench.config, watched=(moved_in,)))
+        inboxes.kick()
+        wait_for(lambda: not inboxes.restless(), "they are looked through again")
+        assert inboxes.ignored == {"suffix not in watch.suffixes: .srt": 1, "suffix not in watch.suffixes: .lrc": 1}
+    finally:
+        inboxes.stop()
 
 
 def test_what_is_stranded_in_one_inbox_is_remembered_when_another_tells_of_its_own(bench):
