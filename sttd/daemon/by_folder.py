@@ -32,6 +32,7 @@ from sttd.text import printable
 
 NAMED = 20  # folders with bad options that log and status name at a time: anybody can make more
 TROUBLE = "folder options"
+TROUBLES = "options: "  # what the names of those begin with that are about one folder
 # the keys that may ask for what a model does not know
 _OF_A_MODEL = frozenset({"model.name", "transcribe.language", "transcribe.languages", "transcribe.task"})
 
@@ -165,7 +166,7 @@ def _over(context: Context, folder: str) -> None:
 
 
 def _trouble(folder: str) -> str:
-    return f"options: {folder}"
+    return f"{TROUBLES}{folder}"
 
 
 def look(config: Config, folder: str, before: Known | None, now: float) -> Known:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from sttd.daemon import by_folder
 from sttd.daemon.context import Context
 from sttd.daemon.ending import STREAK
 from sttd.daemon.filing import PAGE
 from sttd.daemon.whereabouts import is_away_for_long
 from sttd.job import State
 from sttd.rules.policy import AT_FAULT
+from sttd.text import printable
 
 TRIES = 2
 
@@ -65,13 +69,26 @@ def _is_one_away(context: Context) -> bool:
 
 def outcome(context: Context) -> str:
     """Why the daemon ends."""
-    waiting, troubles = left(context), context.troubles.texts()
+    waiting, troubles = left(context), context.troubles.texts(without=by_folder.TROUBLES)
     if not waiting and _is_one_away(context):
         return "; ".join(troubles)
     if not waiting:
         return f"every file has come to its end{_left_alone(context)}"
-    jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
-    return f"{jobs} for what is wrong with this machine" + (f": {'; '.join(troubles)}" if troubles else "")
+    held = context.ledger.held()
+    reasons: dict[str, tuple[int, Iterable[str]]] = {
+        "for what is wrong with this machine": (waiting - held, troubles),
+        "until bad options are put right": (
+            held,
+            map(printable, dict.fromkeys(context.folder_looks.said.values())),
+        ),
+    }
+    return "; ".join(_wait(jobs, why, texts) for why, (jobs, texts) in reasons.items() if jobs > 0)
+
+
+def _wait(jobs: int, why: str, texts: Iterable[str]) -> str:
+    words = f"{'1 job waits' if jobs == 1 else f'{jobs} jobs wait'} {why}"
+    known = "; ".join(texts)
+    return f"{words}: {known}" if known else words
 
 
 def _left_alone(context: Context) -> str:

@@ -78,8 +78,11 @@ class Troubles:
         now = self._clock()
         return frozenset(name for name, trouble in self._table.items() if trouble.until > now)
 
-    def texts(self) -> list[str]:
-        return [trouble.text for trouble in self._table.values()]
+    def texts(self, without: str | None = None) -> list[str]:
+        """What is wrong, in words; but not those whose names begin with `without`."""
+        return [
+            trouble.text for name, trouble in self._table.items() if without is None or not name.startswith(without)
+        ]
 
     def __contains__(self, name: str) -> bool:
         return name in self._table

@@ -49,6 +49,13 @@ class Holds(Kept):
         with told(self.path):
             return self._db.execute(which, (*values, 1)).fetchone() is not None
 
+    def held(self) -> int:
+        """How many recordings are held."""
+        with told(self.path):
+            query = f"SELECT count(*) FROM jobs INDEXED BY jobs_held_by_folder WHERE {_HELD}"
+            count: int = self._db.execute(query).fetchone()[0]
+            return count
+
     def look_anew(self) -> None:
         """All that is held has its turn again, to see whether the options are still bad."""
         with self.transaction():

@@ -13,7 +13,7 @@ import pytest
 
 from sttd.config.watched import Watched
 from sttd.configfile import folder_options
-from sttd.daemon import by_folder as flow, requests
+from sttd.daemon import by_folder as flow, draining, requests
 from sttd.daemon.folder_looks import PAUSE
 from sttd.daemon.opening import open_ledger
 from sttd.host.notify import Notifier
@@ -203,6 +203,17 @@ def test_a_bad_file_holds_its_own_folder_and_says_so_and_is_over_when_it_is_put_
     finish(daemon)
     assert {job.state for job in ledger.jobs()} == {State.DONE}
     assert {job.folder_options.values.get("transcribe.language") for job in ledger.jobs()} == {"th", None}
+
+
+def test_a_drain_ends_with_words_about_the_folders_that_wait_and_about_the_machine(daemon):
+    options(daemon, "a", "[transcribe]\nlangauge = 'th'")
+    drop(daemon, "a/1.mp3", "a/b/2.mp3")
+    words = "a/.sttd.toml: [transcribe] langauge: there is no such key; did you mean language?"
+    assert draining.outcome(daemon.context) == f"2 jobs wait until bad options are put right: {words}"
+    daemon.context.troubles.begin("outbox", "the disk is full")
+    daemon.context.ledger.add("c.mp3", Identity(1, 1), daemon.now)
+    machine = "1 job waits for what is wrong with this machine: the disk is full"
+    assert draining.outcome(daemon.context) == f"{machine}; 2 jobs wait until bad options are put right: {words}"
 
 
 def test_hundreds_of_recordings_of_a_bad_folder_cost_the_others_nothing(daemon, monkeypatch):

@@ -54,6 +54,7 @@ QUERIES = {
     "to hold a folder": lambda ledger, job: ledger.hold_folder("a", 9.0, "bad"),
     "to release a folder": lambda ledger, job: ledger.release_folder("a"),
     "whether a folder is held": lambda ledger, job: ledger.holds_folder(""),
+    "how many are held": lambda ledger, job: ledger.held(),
     "what is held, at the start": lambda ledger, job: ledger.look_anew(),
     "a step": lambda ledger, job: ledger.update(job, state=State.RUNNING),
 }
