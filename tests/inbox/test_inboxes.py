@@ -56,10 +56,10 @@ def test_what_each_tells_has_its_name(config, tmp_path):
 def test_all_are_waited_for_together(config, monkeypatch):
     """A server may be down that twenty of them are on; systemd waits for no start, and no end, of minutes."""
     for module in (inbox_module, inboxes_module):
-        monkeypatch.setattr(module, "PATIENCE", 20.0)
+        monkeypatch.setattr(module, "PATIENCE", 2 * PATIENCE)
     done: list[str] = []
     for owner, name in ((Place, "take"), (Looks, "close")):
-        meeting, real = threading.Barrier(2, timeout=10), getattr(owner, name)
+        meeting, real = threading.Barrier(2, timeout=PATIENCE), getattr(owner, name)
 
         def meet(self, name=name, meeting=meeting, real=real):
             meeting.wait()
