@@ -41,8 +41,10 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
     """
     job, wait = running.job, context.config.pool.machine_wait
     if cause is Cause.GONE and job.location is not None:  # no inbox will tell what becomes of it
-        remedy = f"put it back, then `{printable(context.config.program)} retry {job.id}`"
-        cause, error = Cause.BAD_FILE, f"{printable(job.location)} is not there any more: {remedy}"
+        remedy = f": put it back, then `{printable(context.config.program)} retry {job.id}`"
+        if context.inbox is None:  # `sttd transcribe`: nobody can ask for its jobs, whose numbers others have elsewhere
+            remedy = ""
+        cause, error = Cause.BAD_FILE, f"{printable(job.location)} is not there any more{remedy}"
     if cause is Cause.CONFIGURATION and job.overrides != Overrides():  # what was asked for this job alone
         cause, retriable = Cause.ERROR, False
     judged = _decide(context, running, cause, retriable=retriable)

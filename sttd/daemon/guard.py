@@ -61,8 +61,9 @@ def give_up(context: Context, job_id: int, error: str) -> None:
     job = context.ledger.find(job_id)
     if job is None or job.state in ENDED:
         return
-    retry = printable(f"{context.config.program} retry {job_id}")
-    text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it; then `{retry}`"
+    # nobody can ask for the jobs of `sttd transcribe`, whose numbers others have elsewhere
+    again = "" if context.inbox is None else f"; then `{printable(context.config.program)} retry {job_id}`"
+    text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it{again}"
     with context.ledger.transaction():
         context.ledger.end_attempt(job, context.utc(), Cause.ERROR, text, None)
         job = context.ledger.update(

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from sttd.daemon import ending
 from sttd.job import Overrides, State
 from sttd.part import Cause, Chunks, Failed
 from sttd.rules.streaks import ACQUITTED, LONGEST, MANY, Streaks, likeness
@@ -49,6 +50,23 @@ def succeed(daemon, attempt=None) -> int:
 
 def states(daemon) -> list[State]:
     return [job.state for job in daemon.context.ledger.jobs(newest=False)]
+
+
+def test_a_source_that_is_gone_is_asked_for_where_somebody_can(daemon):
+    """`sttd transcribe` has no job that could be retried: the same number is another one in the daemon's ledger."""
+    inbox = daemon.context.inbox
+    for box, remedy in (
+        (inbox, "is not there any more: put it back, then `sttd retry 1`"),
+        (None, "is not there any more"),
+    ):
+        daemon.context.inbox = inbox
+        drop(daemon, "a.wav")
+        attempt = oldest(daemon)
+        running = daemon.context.running[attempt.spec.part_id]
+        running.job = daemon.context.ledger.update(running.job, location="/else/a.wav")
+        daemon.context.inbox = box
+        end = ending.ending(daemon.context, running, Cause.GONE, None, retriable=True)
+        assert end.error == f"/else/a.wav {remedy}"
 
 
 NAMES = [f"{letter}.wav" for letter in "abcdef"]
