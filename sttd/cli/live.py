@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +31,8 @@ ONE_LINE = 80  # columns from which name and figures of a recording share a line
 
 def watch(look: Callable[[], dict[str, Any]], refresh: float) -> NoReturn:
     """Draw what `look` finds every `refresh` seconds, until Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=AS_WIDE)
     screen = term.console()
     with Live(console=screen, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
@@ -87,7 +91,8 @@ class Bars:
             self._console.print(self._table(now), width=self._console.width - 1)
         lines = captured.get().splitlines(keepends=True)[: max(1, self._console.height - 2)]
         self._drawn = len(lines)
-        write_if_read(sys.stderr, away + above + _as_wide("".join(lines), sys.stderr.encoding))
+        encoding = sys.stderr.encoding
+        write_if_read(sys.stderr, away + above + "".join(lines).encode(encoding, AS_WIDE).decode(encoding))
 
     def _look_again(self, now: float) -> None:
         """Where the last look is old enough."""
@@ -109,11 +114,18 @@ class Bars:
         return Group(*found)
 
 
-def _as_wide(text: str, encoding: str) -> str:
-    """`text` with ? for what an encoding has no letters for: escapes are wider, and a line that wraps is not taken away whole."""
-    known = set(text.encode(encoding, "ignore").decode(encoding))
-    return "".join(char if char in known else "?" * cell_len(char) for char in text)
+def _as_wide(error: UnicodeError) -> tuple[str, int]:
+    """As `codecs.register_error` wants it: ? for each column of what an encoding has no letters for.
 
+    Escapes are wider than that, and of a line that wraps not all is taken away.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "?" * cell_len(error.object[error.start : error.end]), error.end
+
+
+AS_WIDE = "sttd.as-wide"
+codecs.register_error(AS_WIDE, _as_wide)
 
 Row = tuple[str, Job | None]  # a recording's name, and its job where there is one
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import sys
 import termios
@@ -13,7 +14,7 @@ import tty
 import pytest
 from rich.cells import cell_len
 
-from sttd.cli import live
+from sttd.cli import figures, live
 from sttd.cli.live import Bars
 from sttd.cli.progress import At, Pace, Picture
 from sttd.job import Job, State
@@ -142,6 +143,28 @@ def test_a_terminal_of_few_letters_has_one_bar_and_no_piles_of_them(terminal, kn
     assert lines[0].startswith("? long")
     bars.close()
     assert screen.feed(read()).lines == []
+
+
+def test_a_watched_status_holds_its_lines_on_a_terminal_of_few_letters(terminal, ledger):
+    """Each line is as wide as it was measured, whatever its letters are."""
+    read = terminal(80, "ascii")
+    worker = {
+        "pid": 5,
+        "state": "busy",
+        "job": 1,
+        "model": "demo",
+        "progress": 0.5,
+        "source": THAI,
+        "done": 5.0,
+        "total": 9.0,
+    }
+    found = figures.status(ledger, True) | {"workers": [worker]}
+    looks = iter([found, found])
+    with pytest.raises(StopIteration):
+        live.watch(lambda: next(looks), 0.0)
+    (line,) = {line for line in read().splitlines() if "50%" in line}
+    assert "\\u" not in line
+    assert len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80
 
 
 def test_no_color_is_obeyed_by_the_bars(terminal, known_pace):
