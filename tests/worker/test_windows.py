@@ -60,6 +60,21 @@ def same(left, right):
     assert all(np.array_equal(a.audio, b.audio) for a, b in zip(left, right, strict=True))
 
 
+def test_a_recording_that_is_one_window_is_heard_whole():
+    """Also the silence at both ends; not if there is a pause of more than a second besides the padding, nor if more follows."""
+    speech_of, second, padding = [(40, 0.9)], SAMPLE_RATE // FRAME, PAD // FRAME
+    for before, between, after in ((20, 30, 30), (second, 40, second + padding)):
+        audio = audio_of([(before, 0), *speech_of, (between, 0), *speech_of, (after, 0)], extra=100)
+        (window,) = cut(audio)
+        assert window.spans == ((0, len(audio)),)
+        assert np.array_equal(window.audio, audio)
+    pause = second + 2 * padding + 3
+    (window,) = cut(audio_of([(20, 0), *speech_of, (pause, 0), *speech_of, (20, 0)]))
+    assert len(window.spans) == 2
+    first, *_ = cut(audio_of([(20, 0), *speech_of, (20, 0)] * 4), bounds=SHORT)
+    assert first.spans[0][0] > 0
+
+
 def check_tiles(found: list[Window], audio, limit):
     """Every sample lies in one window; spans are in order, within their window, and are what `audio` holds."""
     assert [w.index for w in found] == list(range(len(found)))

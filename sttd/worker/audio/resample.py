@@ -20,13 +20,15 @@ _TOGETHER = 16_384  # samples that are put into the filter at once: frame by fra
 _SILENCE = np.zeros(SAMPLE_RATE, np.float32)
 _SILENCE.flags.writeable = False
 _NONE = np.zeros(0, np.float32)
+_COARSE = ("u8", "u8p", "s16", "s16p", "fltp")  # the last is what decoders of lossy codecs give; PCM of floats is "flt"
 
 
 class At16k:
     """One stream's conversion; a new resampler wherever the stream's form changes or the sound has a hole.
 
-    Samples stay floats all the way: by way of 16 bits, as in faster-whisper, 5.1's centre channel loses 10 dB. They
-    may pass 1. Several channels are mixed at their own rate, by `Channels`.
+    One channel of at most 16 bits, or of a lossy codec, goes by way of 16 bits and so becomes what faster-whisper makes of it,
+    sample by sample: Whisper may hear another word for a difference of -90 dB. All else stays floats and may pass 1: by way
+    of 16 bits 5.1's centre channel would lose 10 dB. Several channels are mixed at their own rate, by `Channels`.
 
     Args:
         rows: channels that are kept apart; arrays are rows by samples then. 0: they are mixed, and arrays are of samples.
@@ -73,6 +75,8 @@ class At16k:
         self._turned = self.turned
         names = [channel.name for channel in frame.layout.channels]
         self._channels = Channels(names, frame.sample_rate) if len(names) > 1 and not self._rows else None
+        is_coarse = len(names) == 1 and not self._rows and frame.format.name in _COARSE
+        self._resamplers = self._fresh("s16" if is_coarse else "flt")
 
     def finish(self) -> Iterator[Array]:
         """What is waiting, and what the filter has kept back."""
@@ -100,8 +104,8 @@ class At16k:
             silence = _SILENCE[: count - first]
             yield from self._put(np.broadcast_to(silence, (self._rows, len(silence))) if self._rows else silence)
 
-    def _fresh(self) -> list[av.AudioResampler]:
-        return [av.AudioResampler("flt", "mono", SAMPLE_RATE) for _ in range(self._rows or 1)]
+    def _fresh(self, form: str = "flt") -> list[av.AudioResampler]:
+        return [av.AudioResampler(form, "mono", SAMPLE_RATE) for _ in range(self._rows or 1)]
 
     def _mix(self, frame: AudioFrame | None) -> Iterator[Array]:
         if frame is not None and self._rows:
@@ -146,7 +150,7 @@ def _mono(samples: Array, rate: int) -> AudioFrame:
 
 def _joined(frames: Iterable[AudioFrame | None]) -> Array:
     # a resampler with nothing to do hands on what it gets
-    return np.concatenate([_NONE, *(frame.to_ndarray()[0] for frame in frames if frame is not None)], dtype=np.float32)
+    return np.concatenate([_NONE, *(_planes(frame)[0] for frame in frames if frame is not None)], dtype=np.float32)
 
 
 def _fitted(planes: Array, rows: int) -> Array:

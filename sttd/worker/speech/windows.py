@@ -6,16 +6,19 @@ them is forgotten. At the beginning of a recording, where nothing comes before, 
 them again, cuts as an undisturbed run. Frames are counted from the window's start, for the same reason. What was heard
 behind a cut is heard again for the next window; the rules keep that short (0.4 s in silence; else the beginning of
 the span that did not fit any more).
+
+A recording that is one window, with no pause of a second, is heard whole, as faster-whisper hears it: its text then differs by
+what is made of it, and not by chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sttd.part import TOGETHER
+from sttd.part import SAMPLE_RATE, TOGETHER
 from sttd.worker.heap import beside, room
 from sttd.worker.speech.cutting import END_SILENCE, FRAME, Bounds, Cut, Cutter
 from sttd.worker.speech.front import LevelledSilero
@@ -24,6 +27,7 @@ from sttd.worker.speech.vad import Array, SpeechDetector
 
 LEAD = 125 * FRAME  # samples (4 s) before a window that the detector hears first: 1 s was enough in nine cases of ten
 _GROUP = 32  # frames (1 s) heard at once; more is hardly quicker, and what lies behind a cut is heard in vain
+_PAUSE = SAMPLE_RATE  # samples: in longer ones Whisper may hear words that nobody says
 _BOUNDS = Bounds()
 
 
@@ -75,6 +79,8 @@ def windows(
     stream = _Buffer(blocks, lead(start), start)
     while stream.fill(1):
         cut = _cut(stream, detector, Cutter(threshold, bounds, everything=everything, silence=silence))
+        if start == stream.start == 0 and cut.end <= bounds.speech and _is_dense(cut) and not stream.fill(cut.end + 1):
+            cut = replace(cut, spans=((0, cut.end),))
         pieces = [stream.samples[first:last] for first, last in cut.spans]
         spans = tuple((stream.start + first, stream.start + last) for first, last in cut.spans)
         audio = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
@@ -82,6 +88,12 @@ def windows(
         yield Window(index, stream.start, stream.start + cut.end, spans, audio, found)
         stream.move(cut.end)
         index += 1
+
+
+def _is_dense(cut: Cut) -> bool:
+    """Whether there is speech in a window, and no pause worth leaving out; padding is no pause."""
+    edges = [0, *(edge for span in cut.spans for edge in span), cut.end]
+    return bool(cut.spans) and max(last - first for first, last in zip(edges[::2], edges[1::2], strict=True)) <= _PAUSE
 
 
 def _cut(stream: _Buffer, detector: SpeechDetector, cutter: Cutter) -> Cut:
