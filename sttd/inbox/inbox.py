@@ -72,6 +72,7 @@ class Inbox:
         )
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._begun = threading.Event()  # the folder is held, or waited for
+        self._watched = threading.Event()  # the kernel tells of what comes into it, where it can
         self._beginning = threading.Lock()
         self._is_late = False  # `start` has not waited for that
         self._refusal: SttdError | None = None
@@ -92,12 +93,14 @@ class Inbox:
         self._thread.start()
 
     def await_folder(self, patience: float) -> None:
-        """The second half. Raises what `start` raises."""
+        """The second half: what comes into the folder afterwards is seen to come. Raises what `start` raises."""
+        end = time.monotonic() + patience
         self._begun.wait(patience)
         with self._beginning:
             self._is_late = not self._begun.is_set()
         if self._refusal is not None:
             raise self._refusal
+        self._watched.wait(max(0.0, end - time.monotonic()))
 
     def stop(self) -> None:
         """End the thread and let go of the folder; waits up to `PATIENCE` for that."""
@@ -181,9 +184,18 @@ class Inbox:
                 self._refusal = refusal
                 return
         try:
+            self._watch()
             self._rounds()  # which go on trying, where the folder is not held yet
         finally:
             self._looks.close()
+
+    def _watch(self) -> None:
+        try:
+            self._looks.watch()
+        except Exception:  # noqa: BLE001 - as in `_rounds`, and the first round tries again
+            logger.exception("watching the inbox went wrong; it is tried again")
+        finally:
+            self._watched.set()
 
     def _rounds(self) -> None:
         due, pause = self._clock(), FIRST_PAUSE

@@ -100,9 +100,7 @@ class Looks:
                 self._watch.stop()  # it was on the folder that was there before
         if not home:
             self._say(self._place.reason)
-        if self._watch and self._watch.check(now):
-            self._tracker.lose_writers()
-            self._wanted = True
+        self._check_watch(now)
         self._hear(mail.news, home)
         for rel in self._tracker.due(now):
             self._look(rel, home)
@@ -111,6 +109,16 @@ class Looks:
             self.answered = mail.kicks
         self._tell(home)
         return min(self._walk_time(), self._tracker.next_due(), self._clock() + QUICK)
+
+    def watch(self) -> None:
+        """Watch the folder, if it is held. Before the first round: that one may be a walk of minutes."""
+        if self._place.folder is not None:
+            self._check_watch(self._clock())
+
+    def _check_watch(self, now: float) -> None:
+        if self._watch and self._watch.check(now):
+            self._tracker.lose_writers()
+            self._wanted = True
 
     def say_held(self) -> None:
         """By what the folder is known again: once for each that is the inbox."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 
+import numpy as np
 import psutil
 import pytest
 
@@ -119,9 +120,10 @@ def test_on_a_terminal_each_text_has_a_heading_and_no_bar_is_left(tmp_path):
     assert not [line for line in lines if "━" in line or "files" in line]
 
 
-def test_text_is_seen_while_the_rest_is_heard_and_ctrl_c_leaves_nothing_behind(tmp_path, env, long):
+def test_text_is_seen_while_the_rest_is_heard_and_ctrl_c_leaves_nothing_behind(tmp_path, env):
     """Neither temporary files nor half a result, and the terminal as it was; nothing of it was ever changed."""
-    words = ("transcribe", str(long), "-o", str(tmp_path / "out"))
+    endless = speech.encode(tmp_path / "endless.flac", np.tile(speech.sample("english"), 200))
+    words = ("transcribe", str(endless), "-o", str(tmp_path / "out"))
     screen = Screen(tmp_path, 80, *DEMO, *BY_WINDOW, *words, TMPDIR=env["TMPDIR"])
     modes = termios.tcgetattr(screen.handle)
     screen.read(" left")

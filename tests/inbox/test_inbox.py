@@ -25,6 +25,7 @@ from sttd.inbox import (
     place as place_module,
     scan as scan_module,
 )
+from sttd.inbox.looks import Looks
 from sttd.inbox.mail import LIMIT, Mailbox
 from sttd.inbox.news import News
 from tests.harness import PATIENCE, remove_folder, wakings
@@ -161,6 +162,22 @@ def test_a_writer_that_pauses_is_waited_for_and_one_that_nobody_closes_only_for_
         recorder.write(b"x")
     box.until(lambda: "paused.wav" in box.found, "the recording is found when it is closed")
     assert "empty.wav" not in box.found
+
+
+def test_a_writer_that_begins_right_behind_the_start_is_heard_of_though_the_first_look_comes_later(
+    live, root, tmp_path, monkeypatch
+):
+    """Who was told that the inbox is watched need not wait for a walk through all of it, which may take minutes."""
+    go, round_ = threading.Event(), Looks.round
+    monkeypatch.setattr(Looks, "round", lambda self, mail: go.wait(PATIENCE) and round_(self, mail))
+    (tmp_path / "whole.wav").write_bytes(b"x")
+    box = live(settle=0.2, patience=600.0).start()
+    with (root / "paused.wav").open("wb", buffering=0) as writer:
+        writer.write(b"x")
+        go.set()
+        (root / "link.wav").hardlink_to(tmp_path / "whole.wav")  # has no writer: settles after the pause has begun
+        box.until(lambda: box.found, "what nobody writes to is found")
+        assert box.found == ["link.wav"]
 
 
 def test_a_close_that_is_not_heard_costs_the_patience(live, root, tmp_path):

@@ -6,7 +6,6 @@ import dataclasses
 import io
 import itertools
 import json
-import subprocess
 
 import pysubs2
 import pytest
@@ -23,6 +22,7 @@ from sttd.outbox.formats.rows import rows
 from sttd.outbox.speakers import names_of
 from sttd.part import Chunk, Segment
 from sttd.script import width
+from tests.outbox.ffmpeg import packets
 
 NAMES = {1: "Agent", 2: "Customer"}
 LONG = "I wanted to ask about the bill that came last week, because there is something on it that I never ordered."
@@ -88,9 +88,7 @@ def test_webvtt_has_voices(tmp_path):
     captions = list(webvtt.read(str(tmp_path / "call.vtt")))
     assert [each.voice for each in captions] == [None, "Agent", "Customer", "Agent", "Customer", "Customer"]
     assert "<v Customer>Twice &amp; for &lt;free&gt;!" in made
-    probe = ["ffprobe", "-v", "error", "-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"]
-    done = subprocess.run([*probe, tmp_path / "call.vtt"], capture_output=True, text=True, check=True)
-    assert (done.stdout.strip(), done.stderr) == ("6", "")
+    assert packets(tmp_path / "call.vtt") == ("webvtt", 6)
     odd = [dataclasses.replace(says(1, 0, 1, "x"), speaker="A & <B> -->")]
     assert written("vtt", odd).splitlines()[-1] == "<v A &amp; &lt;B&gt; --&gt;>x"
 
