@@ -50,9 +50,7 @@ def stage(
     *,
     earlier: Earlier = _nothing_earlier,
 ) -> Plan:
-    """Write the results of a job; nothing of them is to be seen yet.
-
-    `earlier`: what was written for the same recording before and is to give way.
+    """Write the results of a job; nothing of them is to be seen yet. `earlier` ones of the same recording are to give way.
 
     Raises:
         SourceChanged: it is another version by now; the job is to start anew.
@@ -61,20 +59,11 @@ def stage(
         BadReplacements: the list that `transcribe.replace` names cannot be used.
         OSError: they cannot be written, or the source cannot be read.
     """
-    heard, written = segments, writer(config)
-    segments = lambda: (written(segment, meta.channels) for segment in heard())  # noqa: E731
-    young = job.mtime_ns > (time.time() - _TICK) * 1e9
+    written = writer(config)
+    young = job.mtime_ns > (time.time() - _TICK) * 1e9  # before the source is looked at
     sha256 = _look_at_source(job, places)
-    speakers = names_of(meta.channels, config.transcribe.channel_names)
-    meta = dataclasses.replace(meta, sha256=sha256, speakers=speakers)
-    name = staging_name(config, job.id)
-    with places.open("transcripts") as transcripts, transcripts.make(STAGING) as staging:
-        try:
-            hashes = _write(staging, name, config, meta, segments)
-        except OSError:
-            with contextlib.suppress(OSError):
-                staging.remove_tree(name)  # a disk that is full needs its room
-            raise
+    meta = dataclasses.replace(meta, sha256=sha256, speakers=names_of(meta.channels, config.transcribe.channel_names))
+    as_wanted = lambda: (written(segment, meta.channels) for segment in segments())  # noqa: E731
     plan = Plan(
         job=job.id,
         name=job.source,
@@ -84,14 +73,27 @@ def stage(
         mtime_ns=job.mtime_ns,
         fate=fate(job, config),
         location=job.location or None,
-        staging=name,
+        staging=staging_name(config, job.id),
         number=1,
         word=secrets.token_hex(8),
         young=young,
-        hashes=hashes,
+        hashes=_write_all(job, config, places, meta, as_wanted),
         place=place_of(job, config, places),
     )
     return _named(plan, places, earlier(sha256))
+
+
+def _write_all(
+    job: Job, config: Config, places: Places, meta: Meta, segments: Callable[[], Iterable[Segment]]
+) -> dict[str, str]:
+    name = staging_name(config, job.id)
+    with places.open("transcripts") as transcripts, transcripts.make(STAGING) as staging:
+        try:
+            return _write(staging, name, config, meta, segments)
+        except OSError:
+            with contextlib.suppress(OSError):
+                staging.remove_tree(name)  # a disk that is full needs its room
+            raise
 
 
 def writer(config: Config) -> Callable[[Segment, Collection[int]], Segment]:

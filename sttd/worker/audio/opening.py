@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
@@ -47,15 +48,13 @@ def open_recording(
         told = lengths.promise(container, choice.groups[0], file, head)
         if told is not None and told.of_track and options.max_audio < told.seconds < size / _LEAST_RATE:
             raise too_long(options)
+    except OSError:
+        with contextlib.closing(file):
+            file.check_read()
+            raise
     except (PartFailed, MemoryError):
         file.close()
         raise
-    except OSError:
-        try:
-            file.check_read()
-            raise
-        finally:
-            file.close()
     choice, rows = _apart(choice, options)
     return Stream(file, container, choice, options, head=head, told=told, rows=rows)
 
