@@ -146,3 +146,16 @@ def test_the_rules_catch_what_they_are_for(tmp_path):
         "worker",
         "",
     ]
+
+
+def test_modules_and_functions_are_short():
+    """As long as a newcomer reads them in one go: 300 lines, and 40."""
+    texts = {path.relative_to(TOP): path.read_text("utf-8") for path in sorted(TOP.rglob("*.py"))}
+    assert [str(path) for path, text in texts.items() if text.count("\n") > 300] == []
+    functions = [
+        f"{path}: {node.name}"
+        for path, text in texts.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 40
+    ]
+    assert functions == []
