@@ -69,10 +69,11 @@ def write_together(
         for file in files.values():
             file.flush()
             os.fsync(file.fileno())
-    return {name: _sum_of(folder, name) for name in names}
+    return {name: sum_of(folder, name) for name in names}
 
 
-def _sum_of(folder: Folder, name: str) -> str:
+def sum_of(folder: Folder, name: str) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
     handle = folder.open_file(name)
     try:
         return digest_of(handle)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from sttd.errors import SourceChanged
 from sttd.fs import moves
 from sttd.fs.blame import Blame, blame
-from sttd.fs.digest import digest_of
 from sttd.fs.folder import Folder
 from sttd.job import Identity, Job
 from sttd.outbox import names
@@ -128,7 +127,7 @@ def _rename(old: Folder, base: str, sha256: str, new: Folder, target: str) -> bo
             return False
         moves.drop_first_name(old, base, new)
         return True
-    if _digest(old, base) != sha256:
+    if moves.sum_of(old, base) != sha256:
         return False
     try:
         moves.move_new(old, base, new, target)
@@ -144,15 +143,7 @@ def _rename(old: Folder, base: str, sha256: str, new: Folder, target: str) -> bo
 def _is_ours(folder: Folder, name: str, sha256: str) -> bool:
     """Whether a file is what sttd wrote, and not what a person has put there or changed."""
     is_there = len(os.fsencode(name)) <= names.LIMIT and folder.file(name) is not None
-    return is_there and _digest(folder, name) == sha256
-
-
-def _digest(folder: Folder, name: str) -> str:
-    handle = folder.open_file(name)
-    try:
-        return digest_of(handle)
-    finally:
-        os.close(handle)
+    return is_there and moves.sum_of(folder, name) == sha256
 
 
 def results_of(jobs: Iterator[Job] | list[Job]) -> dict[str, str]:
