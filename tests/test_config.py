@@ -13,6 +13,7 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES
 from hypothesis import given, strategies as st
 
 from sttd.config import Config, Memory, Model, Output, Paths, Pool, Transcribe, Watch, sections
+from sttd.config.web import Address
 from sttd.configfile import folders, load, render, warnings
 from sttd.configfile.languages import CODES
 from sttd.configfile.values import LONGEST, read
@@ -398,6 +399,10 @@ def some(kind: str, rules) -> st.SearchStrategy:
         "percent": st.floats(0, 100, exclude_min=True),
         "formats": st.lists(st.sampled_from(rules.get("choices", [""])), min_size=1, unique=True).map(tuple),
         "names": st.lists(names.map(str.strip).filter(str.isprintable).filter(bool), max_size=3).map(tuple),
+        "address": st.builds(Address, st.ip_addresses().map(str), st.integers(0, 65535)),
+        "hosts": st.lists(st.from_regex(r"[a-z0-9_-]{1,9}(\.[a-z0-9_-]{1,9}){0,3}", fullmatch=True), unique=True).map(
+            tuple
+        ),
         "language": st.sampled_from(["", *CODES]),
         "languages": st.lists(st.sampled_from(CODES), max_size=3, unique=True).map(tuple),
     }[kind]

@@ -47,7 +47,8 @@ MAY = {
     "outbox": SHARED | {"host"},
     "host": {"errors", "fs", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
-    "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger", "outbox"},
+    "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger", "outbox", "web"},
+    "web": SHARED | {"cli", "host", "ledger", "outbox"},  # and of cli/ alone what commands read, not what they print
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
     "configfile": {"config", "errors", "fs", "hub", "lanes", "part", "units", "", "host"},
@@ -61,6 +62,7 @@ MAY = {
     "replacements": {"errors", "fs", "script"},
     "__main__": {"cli"},
 }
+EXTRA = {"starlette", "uvicorn", "jinja2", "prometheus_client"}  # of sttd[web]
 MODELS = {"sttd.hub.remote", "sttd.hub.session"}  # speak to the hub, for `sttd model pull` alone
 CHILD = "sttd.pool.local.child"  # the code of the child process, which alone runs the worker
 
@@ -111,6 +113,11 @@ def test_the_parent_process_names_no_heavy_library(module):
     assert not {name.split(".")[0] for name in imported(MODULES[module])} & (HEAVY - allowed)
 
 
+@pytest.mark.parametrize("module", [name for name in MODULES if part_of(name) != "web"])
+def test_only_the_page_names_the_libraries_of_its_extra(module):
+    assert not {name.split(".")[0] for name in imported(MODULES[module])} & EXTRA
+
+
 def test_every_part_of_the_project_has_its_rule():
     parts = {part_of(name) for name in MODULES} - {"", "errors", "part", "script", "text", "units"}
     assert parts == set(MAY)
@@ -123,7 +130,7 @@ def test_every_part_of_the_project_has_its_rule():
 def test_a_process_that_imports_it_has_no_heavy_library(name):
     code = f"import sys, {name}; print(*sorted({{each.split('.')[0] for each in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not set(done.stdout.split()) & (HEAVY | {"rich"})
+    assert not set(done.stdout.split()) & (HEAVY | EXTRA | {"rich"})
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -9,8 +9,9 @@ import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sttd.cli import figures
 from sttd.errors import LedgerError, SttdError
 from sttd.fs.lock import is_held
 from sttd.ledger.facts import DAEMON
@@ -64,6 +65,21 @@ def trouble(config: Config) -> list[str]:
         if os.statvfs(config.paths.state).f_bavail == 0:
             return [f"the file system of {config.paths.state} is full"]
     return []
+
+
+def status(config: Config) -> dict[str, Any]:
+    """What the daemon does, and what is wrong: see `figures.status`.
+
+    Raises:
+        NotAllowed: the ledger may not be read.
+        LedgerError: it cannot be read.
+    """
+    if not has_ledger(config):
+        return figures.status(None, running=is_running(config))
+    with reading(config) as ledger:
+        found = figures.status(ledger, is_running(config))
+    found["trouble"] += trouble(config)
+    return found
 
 
 @contextlib.contextmanager

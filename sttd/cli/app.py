@@ -18,7 +18,7 @@ from sttd.text import sentence
 COMMANDS = {  # where each lives, in the order in which a person meets them
     "run": "serve", "demo": "demo", "status": "look", "jobs": "look", "show": "look", "retry": "ask", "cancel": "ask",
     "redo": "ask", "next": "ask", "pause": "ask", "resume": "ask", "transcribe": "transcribe", "check-config": "serve", "model": "models",
-    "install": "install",
+    "install": "install", "web": "web",
 }  # fmt: skip
 
 

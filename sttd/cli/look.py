@@ -35,21 +35,12 @@ def status(as_json: bool, watch: bool) -> int:
     config = given().load()
     if watch:
         _watch(config, as_json)
-    found = _status(config)
+    found = access.status(config)
     if as_json or found["daemon"]["running"] or access.has_ledger(config):
         _print_status(found, as_json)
     else:
         print(f"sttd: {access.no_ledger(config)}", file=sys.stderr)
     return figures.health(found, time.time())
-
-
-def _status(config: Config) -> dict[str, Any]:
-    if not access.has_ledger(config):
-        return figures.status(None, running=access.is_running(config))
-    with access.reading(config) as ledger:
-        found = figures.status(ledger, access.is_running(config))
-    found["trouble"] += access.trouble(config)
-    return found
 
 
 def _print_status(found: dict[str, Any], as_json: bool) -> None:
@@ -69,10 +60,10 @@ def _watch(config: Config, as_json: bool) -> NoReturn:
     if is_terminal() and not as_json:
         from sttd.cli import live
 
-        live.watch(lambda: _status(config), REFRESH)
+        live.watch(lambda: access.status(config), REFRESH)
     shown = None
     while True:
-        found = _status(config)
+        found = access.status(config)
         if found != shown:
             lines = figures.line(found) if as_json else "\n".join([*plain.status_lines(found, time.time()), ""])
             print(lines, flush=True)

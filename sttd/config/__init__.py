@@ -14,6 +14,7 @@ from sttd import inboxes
 from sttd.config.hearing import Expert, Model, Output, Subtitles, Transcribe
 from sttd.config.service import Limits, Log, Memory, Paths, Pool, Retention, Watch
 from sttd.config.watched import Watched
+from sttd.config.web import Web
 from sttd.host.capacity import capacity
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "Transcribe",
     "Watch",
     "Watched",
+    "Web",
     "sections",
 ]
 
@@ -56,6 +58,7 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
+    web: Web = field(default_factory=Web)
     # no key: how a person calls this sttd, with --config or --root, for all advice that names a command
     program: str = "sttd"
     watched: tuple[Watched, ...] = ()  # the [[watch]] tables

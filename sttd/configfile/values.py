@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sttd.config.web import Address
 from sttd.configfile import languages
 from sttd.units import format_duration, parse_duration, parse_size
 
@@ -246,6 +247,20 @@ def _size(value: Any, _rules: Rules) -> float:
     return parse_size(str(value))
 
 
+def _address(value: Any, rules: Rules) -> Address:
+    try:
+        return Address.parse(_text(value, rules))
+    except ValueError:
+        raise ValueError(f'must be an IP address and a port, such as "127.0.0.1:7883", not {value!r}') from None
+
+
+def _host(value: Any, rules: Rules) -> str:
+    name = _text(value, rules).strip().lower().removesuffix(".")
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
+        raise ValueError(f'must hold names such as "nas.local", without a port, not {value!r}')
+    return name
+
+
 def _durations(value: Any, rules: Rules) -> tuple[float, ...]:
     items = [item.strip() for item in value.split(",")] if isinstance(value, str) else value
     if not isinstance(items, list) or not items:
@@ -270,6 +285,8 @@ _READERS: dict[str, Callable[[Any, Rules], Any]] = {
     "fractions": _fractions,
     "percent": _percent,
     "formats": _several(_choice, filled=True),
+    "address": _address,
+    "hosts": _several(_host, filled=False),
     "names": _several(_name, filled=False, once=False),
     "language": _language,
     "languages": _several(_language_item, filled=False),

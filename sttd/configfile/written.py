@@ -29,14 +29,14 @@ def write(value: Any, kind: str) -> str:
             return _quoted(f"{value:g}%" if float(f"{value:g}") == value else f"{value!r}%")
         case "path":
             return _quoted("" if value == Path() else str(value))
-        case "list" | "formats" | "languages" | "names":
+        case "list" | "formats" | "languages" | "names" | "hosts":
             return _array(value)
         case "fractions":
             return "[" + ", ".join(map(repr, value)) + "]"
         case "int" | "number" | "fraction":
             return repr(value)
         case _:
-            return _quoted(value)
+            return _quoted(str(value))
 
 
 def _quoted(text: str) -> str:

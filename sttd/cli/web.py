@@ -1,0 +1,44 @@
+"""`web`: the page, the API and the metrics, if the extra is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+import click
+
+from sttd.cli.options import given, shared
+from sttd.cli.screen import is_terminal
+from sttd.errors import SttdError
+
+_NEEDED = ("starlette", "uvicorn", "jinja2", "prometheus_client")  # what the extra brings
+
+
+class NoExtra(SttdError):
+    """The packages of the extra `sttd[web]` are not installed."""
+
+
+@click.command(short_help="A page to look at, an API, metrics.")
+@click.option("--listen", metavar="ADDRESS:PORT", help="Instead of the configured address.")
+@click.option("--link", is_flag=True, help="Only print the address that logs a browser in.")
+@shared
+def web(listen: str | None, link: bool) -> int:
+    """Serve the page, the API and metrics until SIGTERM or Ctrl-C. Needs `pip install 'sttd[web]'`."""
+    config = given().load(("--listen", "web.listen", listen))
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NoExtra(f"sttd web needs packages that are not installed ({', '.join(missing)}): pip install 'sttd[web]'")
+    from sttd.host import log
+    from sttd.web import server, token
+
+    key = token.token(config)
+    if link:
+        print(server.link(config.web.listen, key))
+        return 0
+    log.setup(config.log.level)
+    return server.serve(config, key, tell=_tell if is_terminal(sys.stdout) else None)
+
+
+def _tell(link: str) -> None:
+    """For who typed it: an address to click."""
+    print(f"sttd: open {link}", flush=True)

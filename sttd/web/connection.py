@@ -1,0 +1,134 @@
+"""One connection, with limits that uvicorn does not have: how long a request may take to arrive, and an answer to leave.
+
+Otherwise a request that was sent by half holds its connection for good, and a few hundred of them the whole server. The rate
+is that of Apache's mod_reqtimeout (`body=20,MinRate=500`), the wait for a reader that of nginx (`send_timeout 60s`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import h11
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+MOST = 250  # connections at a time
+HEAD_TIME = 15.0  # seconds from the first byte of a request, or from the connection, to the end of its head
+SPAN = 20.0  # seconds over which a body is measured, and for which one is still read that was refused
+LEAST = 500 * SPAN  # bytes of a body that must arrive meanwhile
+STALL = 60.0  # seconds for which a reader may take nothing
+_ENDLESS = "sttd.endless"  # in a request's state: its answer has no end
+
+
+class Connection(H11Protocol):
+    """Ends itself if the other side is too slow."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._timer: asyncio.TimerHandle | None = None
+        self._serves = False  # a request whose head is complete
+        self._since = 0.0  # when it began to wait for a request
+        self._received = 0  # bytes since the last measure
+        self._full: float | None = None  # since when the reader takes nothing
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        self._set(HEAD_TIME, transport.abort)
+        if len(self.connections) > MOST:
+            self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unset()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        super().data_received(data)
+        self._follow()
+        if not self._serves and self._timer is None:  # the beginning of another request
+            self._set(HEAD_TIME, self.transport.abort)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._follow()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._follow()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._full = self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._full = None
+
+    def shutdown(self) -> None:
+        """At the end of the server: a stream of events never ends by itself, and its reader connects again."""
+        super().shutdown()
+        if self.cycle is not None and self.scope["state"].get(_ENDLESS):
+            self.transport.close()
+
+    def _follow(self) -> None:
+        """Note whether a request is being served now, and set the timer for that."""
+        served, self._serves = self._serves, self.conn.their_state is not h11.IDLE
+        if self.transport.is_closing():  # as soon as the reader has taken all
+            self._set(SPAN, self.transport.abort)
+        elif self._serves and not served:
+            self._set(SPAN, self._measure)
+            self._received = 0
+        elif served and not self._serves:  # uvicorn's own timer ends a connection that is not used
+            self._unset()
+            self._since = self.loop.time()
+
+    def _measure(self) -> None:
+        """Is the other side too slow? While the application does not read, nobody is to blame for a body."""
+        uploads = self.conn.their_state is h11.SEND_BODY
+        refused = uploads and self.cycle.response_complete
+        slow = uploads and not self.flow.read_paused and self._received < LEAST
+        stuck = self._full is not None and self.loop.time() - self._full > STALL
+        if refused or slow or stuck:
+            self.transport.abort()
+        else:
+            self._received = 0
+            self._set(SPAN, self._measure)
+
+    def _make_room(self) -> None:
+        """End the connection that has waited longest without a request, or with a refused one: it is nobody's loss."""
+        idle = [
+            each for each in self.connections if isinstance(each, Connection) and each is not self and each.is_idle()
+        ]
+        if idle:
+            min(idle, key=lambda each: each._since).transport.abort()  # noqa: SLF001 - of its own class
+
+    def is_idle(self) -> bool:
+        return not self._serves or self.cycle.response_complete
+
+    def _set(self, seconds: float, act: Callable[[], None]) -> None:
+        self._unset()
+        self._timer = self.loop.call_later(seconds, act)
+
+    def _unset(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Streams:
+    """A layer of the application that notes which answers are streams of events, for `Connection.shutdown`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                kinds = [value for name, value in message.get("headers", ()) if name.lower() == b"content-type"]
+                scope["state"][_ENDLESS] = any(kind.startswith(b"text/event-stream") for kind in kinds)
+            await send(message)
+
+        await self._app(scope, receive, noting if scope["type"] == "http" else send)
