@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
@@ -47,9 +48,9 @@ def serve(config: Config, token: str, tell: Callable[[str], None] | None) -> int
     """
     stand_aside()
     opened = _listening(config.web.listen)
+    here = Address(*opened.getsockname()[:2])  # with the port, if any free one was asked for
+    config = dataclasses.replace(config, web=dataclasses.replace(config.web, listen=here))
     settings = _settings(Site(config, token, folder_of(config)))
-    host, port = opened.getsockname()[:2]
-    here = Address(host, port)
 
     def ready() -> None:
         logger.info("sttd web listens on http://{}", here)
