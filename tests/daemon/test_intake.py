@@ -67,6 +67,17 @@ def test_files_are_told_apart_from_those_that_are_known_within_one_event(station
     ]
 
 
+def test_what_a_walk_saw_before_it_was_archived_is_no_second_job(bench):
+    """A walk through a large inbox takes seconds, and is told when the file is in archive/ already: a ghost that vanished."""
+    saw, looked = bench.context.ledger.get(1).identity, bench.now
+    bench.go_on()
+    assert [job.state for job in bench.context.ledger.jobs()] == [State.DONE]
+    intake.found(bench.context, Found((("a.mp3", saw),), looked))
+    assert [job.state for job in bench.context.ledger.jobs()] == [State.DONE]
+    intake.found(bench.context, Found((("a.mp3", NEW),), bench.now + 1.0))
+    assert [job.identity for job in bench.context.ledger.jobs([State.QUEUED])] == [NEW], "what is seen afterwards is new"
+
+
 def test_the_owner_of_a_file_is_noted_with_its_job(stations):
     """As the file is now: who replaces another one's recording has it in his own share of the workers' time."""
     context, _ = stations

@@ -48,10 +48,12 @@ def test_file_work_that_ends_within_the_grace_is_waited_for(stations):
     assert done == [True]
 
 
-def test_a_daemon_ends_while_the_transcripts_lie_on_a_share_that_hangs(make_daemon):
-    """It had nothing to do there but to remove an empty folder of its own."""
+def test_a_daemon_reloads_and_ends_while_the_transcripts_lie_on_a_share_that_hangs(make_daemon):
+    """A reload looks at no folder, and at its end it had nothing to do there but to remove an empty folder of its own."""
     daemon = make_daemon()
     daemon.transcripts.mkdir()
     daemon.start().wait_log("watches")
     with hanging(daemon.transcripts):
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_log("configuration loaded again", PATIENCE / 5)
         assert daemon.stop() == 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import queue
+import threading
 import time
 
 import pytest
 
 from sttd.config import Config, Paths, Retention
-from sttd.daemon import retention
+from sttd.daemon import compaction, retention
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.job import Identity, State
@@ -190,6 +191,49 @@ def test_a_round_that_failed_is_tried_again_soon_and_less_and_less_often(context
     (tmp_path / "elsewhere").rename(tmp_path / "archive")
     assert round_at(9600.0) == retention.INTERVAL
     assert context.troubles.texts() == []
+
+
+def test_what_takes_time_is_done_off_the_loop(context, tmp_path, monkeypatch):
+    """With a million jobs the questions to the ledger take seconds, with 200,000 files the walks do."""
+    context, inputs = context
+    done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
+    threads: dict[str, set[str]] = {}
+    for module, name in (
+        (retention, "_ask"), (retention, "_remove_checkpoints"), (retention, "remove_leftovers"), (retention, "empty_wal"),
+        (retention.retention, "walk"), (retention.retention, "choose"), (retention.retention, "remove"),
+        (compaction, "compact"),
+    ):  # fmt: skip
+        def heard(*words, name=name, real=getattr(module, name)):
+            threads.setdefault(name, set()).add(threading.current_thread().name)
+            return real(*words)
+
+        monkeypatch.setattr(module, name, heard)
+    thin(context, inputs, archive_age=DAY, ledger_age=DAY)
+    assert context.ledger.jobs() == []
+    assert len(threads) == 8
+    assert threading.main_thread().name not in set().union(*threads.values())
+
+
+def test_a_folder_is_not_walked_again_before_something_in_it_may_be_too_old(context, tmp_path, monkeypatch):
+    """A round comes every ten minutes: it walked through all of the archive each time."""
+    context, inputs = context
+    done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
+    walks, walk, ahead = [], retention.retention.walk, 10 * DAY
+    monkeypatch.setattr(retention.retention, "walk", lambda folder: walks.append(folder) or walk(folder))
+    context.utc = lambda: time.time() + ahead
+    context.config = dataclasses.replace(context.config, retention=Retention(archive_age=10.5 * DAY))
+    upkeep = retention.Upkeep(context, boot=lambda: ahead)
+    for _ in range(72):  # rounds of twelve hours
+        upkeep.begin()
+        while context.upkeep.under_way:
+            inputs.get(timeout=PATIENCE).settle()
+        ahead += retention.INTERVAL
+    assert len(walks) == 1
+    upkeep.begin()
+    while context.upkeep.under_way:
+        inputs.get(timeout=PATIENCE).settle()
+    assert len(walks) == 2
+    assert not (tmp_path / "archive" / "a.mp3").exists()
 
 
 def test_a_daemon_that_is_told_to_forgets_at_its_start_and_takes_the_file_again(make_daemon):
