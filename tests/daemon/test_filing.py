@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import os
 import queue
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ from sttd.pool.local.pool import LocalPool
 from sttd.rules.deadlines import Deadlines
 from tests.harness import PATIENCE
 from tests.machine import needs_root
+from tests.properties.stations import CHUNKS
 from tests.unprivileged import as_nobody
 
 
@@ -129,6 +131,52 @@ def test_a_full_disk_keeps_every_job_from_starting_and_is_logged_once(stations, 
         inputs.get(timeout=PATIENCE).settle()
     assert context.ledger.get(job.id).state is State.DONE
     assert not list(context.troubles)
+
+
+def test_a_folder_that_is_not_mounted_keeps_every_job_from_starting_and_its_checkpoint_stays(bench):
+    """Also over a kill; the checkpoint goes once the results were seen in place."""
+    root, ledger = bench.config.paths.root, bench.context.ledger
+    (attempt,) = bench.pool.attempts.values()
+    for _ in range(CHUNKS + 2):
+        bench.step(attempt)
+    bench.settle()  # staged
+    checkpoint = root / "state" / "work" / "1" / "0.jsonl"
+    (root / "transcripts").rename(root / "away")
+    (root / "transcripts").mkdir()
+    bench.settle()
+    assert (ledger.get(1).state, checkpoint.exists()) == (State.COMMITTING, True)
+    assert bench.context.troubles.hold()
+    assert [text for text in bench.context.troubles.texts() if "is not the folder that it was" in text]
+    bench.crash(halfway=False)
+    bench.settle()
+    assert (bench.context.ledger.get(1).state, checkpoint.exists()) == (State.COMMITTING, True)
+    shutil.rmtree(root / "transcripts")
+    (root / "away").rename(root / "transcripts")
+    bench.go_on()
+    assert (bench.context.ledger.get(1).state, checkpoint.exists()) == (State.DONE, False)
+    assert not bench.context.troubles.hold()
+
+
+def test_a_recording_of_whose_name_nothing_is_accepted_ends_in_failed_and_holds_nobody_up(stations, monkeypatch):
+    """Neither its own name, nor an escaped or cut one: it was committing for ever."""
+    context, inputs = stations
+    path, job = transcribed(context)
+    refuse = lambda *_: (_ for _ in ()).throw(OSError(errno.EINVAL, "Invalid argument"))  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setattr("sttd.outbox.publish._Results._place", refuse)
+        stage(context, inputs, job)
+        inputs.get(timeout=PATIENCE).settle()
+    job = context.ledger.get(job.id)
+    assert (job.state, job.cause, job.plan) == (State.FAILED, Cause.ERROR, {"step": "fail"})
+    assert (
+        f"no name for its results is accepted: [Errno 22] Invalid argument: rename it, then `sttd retry {job.id}`"
+        in job.error
+    )
+    assert not list(context.troubles)
+    filing.resume(context)
+    inputs.get(timeout=PATIENCE).settle()
+    assert context.ledger.get(job.id).location == str(context.config.paths.failed / "talk.flac")
+    assert not path.exists()
 
 
 @needs_root

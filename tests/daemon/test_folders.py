@@ -74,6 +74,17 @@ def test_a_share_that_hangs_does_not_hang_the_start(config, monkeypatch, log):
     assert "does not answer" in line
 
 
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("name", ["state", "archive"])
+def test_a_folder_that_the_unit_closes_is_told_with_the_drop_in_that_opens_it(config, monkeypatch, name, number):
+    """The folder may be fine: `mount it writable` and `create it` help nobody then."""
+    failing(monkeypatch, name, number)
+    monkeypatch.setattr(folders.sandbox, "closed", lambda path: f"the unit closes {path}: a drop-in opens it")
+    with pytest.raises(NotConfigured, match=f"{name}: .*the unit closes .*/{name}: a drop-in opens it") as caught:
+        folders.make(config)
+    assert "create it" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["state", "archive"])
 def test_a_folder_that_cannot_be_made_is_a_mistake_in_the_configuration(config, name):
     config.paths.root.joinpath(name).touch()

@@ -75,7 +75,9 @@ def test_what_a_walk_saw_before_it_was_archived_is_no_second_job(bench):
     intake.found(bench.context, Found((("a.mp3", saw),), looked))
     assert [job.state for job in bench.context.ledger.jobs()] == [State.DONE]
     intake.found(bench.context, Found((("a.mp3", NEW),), bench.now + 1.0))
-    assert [job.identity for job in bench.context.ledger.jobs([State.QUEUED])] == [NEW], "what is seen afterwards is new"
+    assert [job.identity for job in bench.context.ledger.jobs([State.QUEUED])] == [NEW], (
+        "what is seen afterwards is new"
+    )
 
 
 def test_the_owner_of_a_file_is_noted_with_its_job(stations):

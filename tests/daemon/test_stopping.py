@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import queue
 import signal
 import threading
 
 import pytest
 
+from sttd import daemon
+from sttd.configfile import load
 from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
+from sttd.errors import LedgerCorrupt
 from sttd.host.notify import Notifier
+from sttd.ledger import LEDGER, Ledger
 from tests.harness import PATIENCE, wait_for
 from tests.shares import hanging
 
@@ -35,8 +40,21 @@ def test_file_work_that_hangs_does_not_keep_the_daemon_from_its_end(stations, lo
         assert hangs.acquire(timeout=PATIENCE)
     assert run(context, inputs, grace, signals) == 0
     assert [line for line in log if "left in the middle" in line and "copies 0" in line]
+    assert context.errands.under_way == 2, "what has not begun is no longer there"
     hang.set()
     assert sorted(begun) == [0, 1]
+
+
+def test_a_life_that_ends_for_a_damaged_ledger_leaves_the_next_one_no_threads(tmp_path):
+    """The ledger is made anew without a restart: two pools of threads moved files side by side afterwards."""
+    config = load(None, root=tmp_path, sets=["model.name=demo"], environ={})
+    config.paths.state.mkdir()
+    before = set(threading.enumerate())
+    with pytest.raises(LedgerCorrupt), daemon._stations(config, queue.SimpleQueue(), Notifier({})) as context:
+        assert len(set(threading.enumerate()) - before) > len(context.file_work())
+        raise LedgerCorrupt("it is damaged")
+    wait_for(lambda: not set(threading.enumerate()) - before, "no thread is left")
+    Ledger.open(config.paths.state / LEDGER).close()  # and nobody holds it
 
 
 def test_file_work_that_ends_within_the_grace_is_waited_for(stations):

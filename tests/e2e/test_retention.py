@@ -198,16 +198,21 @@ def test_what_takes_time_is_done_off_the_loop(context, tmp_path, monkeypatch):
     context, inputs = context
     done(context.ledger, tmp_path / "archive" / "a.mp3", time.time())
     threads: dict[str, set[str]] = {}
-    for module, name in (
-        (retention, "_ask"), (retention, "_remove_checkpoints"), (retention, "remove_leftovers"), (retention, "empty_wal"),
-        (retention.retention, "walk"), (retention.retention, "choose"), (retention.retention, "remove"),
-        (compaction, "compact"),
-    ):  # fmt: skip
-        def heard(*words, name=name, real=getattr(module, name)):
+
+    def listen(module, name):
+        real = getattr(module, name)
+
+        def heard(*words):
             threads.setdefault(name, set()).add(threading.current_thread().name)
             return real(*words)
 
         monkeypatch.setattr(module, name, heard)
+
+    for name in ("_ask", "_remove_checkpoints", "remove_leftovers", "empty_wal"):
+        listen(retention, name)
+    for name in ("walk", "choose", "remove"):
+        listen(retention.retention, name)
+    listen(compaction, "compact")
     thin(context, inputs, archive_age=DAY, ledger_age=DAY)
     assert context.ledger.jobs() == []
     assert len(threads) == 8
@@ -223,7 +228,7 @@ def test_a_folder_is_not_walked_again_before_something_in_it_may_be_too_old(cont
     context.utc = lambda: time.time() + ahead
     context.config = dataclasses.replace(context.config, retention=Retention(archive_age=10.5 * DAY))
     upkeep = retention.Upkeep(context, boot=lambda: ahead)
-    for _ in range(72):  # rounds of twelve hours
+    for _ in range(72):  # the rounds of twelve hours
         upkeep.begin()
         while context.upkeep.under_way:
             inputs.get(timeout=PATIENCE).settle()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sttd.errors import AlreadyRunning, NotConfigured
+from sttd.host import sandbox
 from sttd.inbox.lock import LOCK, Claim, Folder
 from sttd.inbox.place import Place, Standing
 from tests.harness import PATIENCE
@@ -277,6 +278,23 @@ def test_a_dead_mount_at_the_start_is_waited_for(root, monkeypatch, number):
     monkeypatch.undo()
     assert place.look() is Standing.HOME
     place.release()
+
+
+@pytest.mark.parametrize(("call", "number"), [("open", errno.EROFS), ("open", errno.EACCES), ("mkdir", errno.EROFS)])
+def test_an_inbox_that_the_unit_closes_is_told_with_the_drop_in_that_opens_it(root, monkeypatch, call, number):
+    """Read-only for the service alone, or in a home that it does not see."""
+
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(sandbox, "closed", lambda path: f"the unit closes {path}: a drop-in opens it")
+    wanted = root / "below" if call == "mkdir" else root
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        refusal = Place(wanted).take()
+    assert isinstance(refusal, NotConfigured)
+    assert f"the unit closes {wanted}: a drop-in opens it" in str(refusal)
+    assert "mount it" not in str(refusal)
 
 
 def test_a_lock_file_larger_than_the_memory_costs_64_bytes(root):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sttd import outbox
+from sttd.fs import moves
 from sttd.outbox import Places
 from sttd.outbox.formats import FORMATS
 from tests.machine import needs_root
@@ -103,6 +104,36 @@ def test_an_immutable_file_stays(tmp_path):
     assert "immutable: chattr -i" in filed.kept_because
     assert filed.location is None
     assert source.exists()
+
+
+def numbers(seen: os.stat_result) -> tuple[int, int]:
+    return seen.st_dev, seen.st_ino
+
+
+@pytest.mark.parametrize("end", ["archive", "another disk", "keep", "failed"])
+def test_the_bytes_of_a_source_are_on_disk_before_it_is_filed_away_or_its_job_done(tmp_path, monkeypatch, end):
+    """Whoever dropped it may not have synced it: after a power cut there was a transcript, and a recording of zeros."""
+    config, job, source = make(tmp_path, "keep" if end == "keep" else "archive")
+    number, synced, fsync, rename = numbers(source.stat()), [], os.fsync, moves.rename_new
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(numbers(os.fstat(handle))) or fsync(handle))
+
+    def renamed(folder, name, target, new):
+        """Nothing of a source has its name in archive/ or failed/ before its bytes are on disk."""
+        if target.path.startswith((str(tmp_path / "archive"), str(tmp_path / "failed"), "/dev/shm")):
+            assert numbers(folder.file(name)) in synced
+        rename(folder, name, target, new)
+
+    monkeypatch.setattr(moves, "rename_new", renamed)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        if end == "another disk":
+            config = dataclasses.replace(config, paths=dataclasses.replace(config.paths, archive=Path(other)))
+        if end == "failed":
+            put = outbox.file_failure(job.evolve(error="no audio"), config, Places(config.paths))
+            assert put.location is not None
+        else:
+            commit(config, job)
+    assert source.exists() is (end == "keep")
+    assert number in synced or end == "another disk"
 
 
 def test_a_source_that_anybody_may_write_to_has_the_mode_of_results_in_the_archive_and_in_failed(tmp_path):

@@ -80,6 +80,29 @@ def test_an_instance_differs_from_the_service_in_its_names_alone():
     assert all("%i" in line for line in changed)
 
 
+def test_what_a_recording_asks_for_costs_the_rest_of_the_machine_nothing():
+    """A bomb then costs workers and its own file. PrivateUsers= is left out: whose a dropped file is would not be seen."""
+    unit = settings()
+    limits = {name: unit[name] for name in ("MemoryMax", "TasksMax", "LimitCORE")}
+    assert limits == {"MemoryMax": ["85%"], "TasksMax": ["4096"], "LimitCORE": ["0"]}
+    assert {"-/srv/sttd", "/var/lib/sttd", "/tmp", "/var/tmp", "/dev/shm"} == set(unit["NoExecPaths"][0].split())
+    assert "~@privileged @resources" in unit["SystemCallFilter"]
+    assert "PrivateUsers" not in unit
+
+
+def test_folders_are_open_only_to_whom_they_are_meant_for():
+    """The inbox is sticky: nobody removes what others dropped. The state is the service's, but for a box for requests."""
+    lines = [line.split() for line in (UNITS / "sttd.tmpfiles").read_text().splitlines() if line[:1] in "dZ"]
+    modes = {path.removeprefix("/"): mode for kind, path, mode, *_ in lines}
+    assert modes == {
+        **dict.fromkeys(("srv/sttd", "srv/sttd/transcripts", "srv/sttd/archive", "srv/sttd/failed"), "2750"),
+        "srv/sttd/inbox": "3770", "var/lib/sttd": "2750", "var/lib/sttd/requests": "3730",
+        "var/lib/sttd/huggingface": "~0750",
+    }  # fmt: skip
+    for name in ("sttd.service", "sttd@.service", "sttd-models.service"):
+        assert settings(name)["StateDirectoryMode"] == ["2750"]
+
+
 def test_inbox_and_archive_are_one_mount():
     """Two entries would be two mounts, and a source could not be renamed from one to the other."""
     assert settings()["ReadWritePaths"] == ["-/srv/sttd"]
