@@ -11,7 +11,7 @@ from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.ledger.checkpoint import options_key
 from sttd.ledger.facts import PAUSED
-from sttd.part import Cause
+from sttd.part import SAMPLE_RATE, Cause
 from sttd.rules.deadlines import liveness_limit
 from sttd.rules.fairness import Queue
 from sttd.rules.policy import AT_FAULT
@@ -93,7 +93,7 @@ def submit(context: Context, job: Job, queue: Queue) -> None:
             attempt=job.attempt + 1,
             resumes=job.resumes + (resume.index > 0),
             chunks=resume.index,
-            progress=resume.sample / 16_000,
+            progress=resume.sample / SAMPLE_RATE,
             started_at=now,
             options_key=options_key(options, spec),
             requested_model=spec.name,
@@ -125,7 +125,7 @@ def _not_resumed(context: Context, job: Job, error: OSError) -> None:
 
 def _say_started(running: Running) -> None:
     job, spec = running.job, running.spec
-    place = spec.resume_from / 16000
+    place = spec.resume_from / SAMPLE_RATE
     words = f"resumes at {place:.0f} s" if spec.next_index else "starts"
     again = (
         job.cause in AT_FAULT

@@ -17,7 +17,7 @@ from sttd.hub import cache
 from sttd.job import State
 from sttd.ledger import live
 from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
-from sttd.part import Cause
+from sttd.part import SAMPLE_RATE, Cause
 from sttd.text import printable
 
 LONG = 10.0  # seconds after which file work is named in the status
@@ -106,7 +106,7 @@ class Life:
                 "done": round(running.done, 1),
                 "total": round(total, 1) if total else None,
                 "attempt": running.spec.attempt,
-                "resumed_at": round(running.spec.resume_from / 16_000, 1) if running.spec.next_index else None,
+                "resumed_at": round(running.spec.resume_from / SAMPLE_RATE, 1) if running.spec.next_index else None,
             }
         return {"pid": pid, "state": str(state), "model": model, **figures}
 

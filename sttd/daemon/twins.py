@@ -7,7 +7,6 @@ another job has waits for that one: in the ledger, as `copy_of`. What becomes of
 from __future__ import annotations
 
 import enum
-import hashlib
 import os
 
 from sttd import outbox
@@ -15,6 +14,7 @@ from sttd.daemon import filing, orders, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.errors import SttdError
+from sttd.fs.digest import digest_of
 from sttd.fs.sparse import is_unwritten
 from sttd.host.events import Kind, say
 from sttd.job import ENDED, Identity, Job, State
@@ -104,7 +104,7 @@ def content_hash(job: Job, places: outbox.Places) -> str | None:
         with os.fdopen(outbox.open_source(job, places), "rb") as file:
             if Identity.of(os.fstat(file.fileno())) != job.identity or is_unwritten(file.fileno()):
                 return None
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = digest_of(file.fileno())
             return digest if Identity.of(os.fstat(file.fileno())) == job.identity else None
     except OSError:
         return None

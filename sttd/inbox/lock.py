@@ -28,9 +28,8 @@ from sttd.fs.blame import Blame, blame
 from sttd.fs.lock import Lock
 from sttd.fs.regular import open_regular
 from sttd.host import sandbox
-from sttd.inbox.rules import OWN
+from sttd.own import LOCK
 
-LOCK = f"{OWN}.lock"
 _MARK = re.compile(r"[0-9a-f]{32}")
 _MARK_BYTES = 64  # read of the file, whatever its size
 _SETUP = (errno.EROFS, errno.ENOLCK)  # of a mount, as somebody has set it up: no waiting helps

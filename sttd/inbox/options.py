@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sttd.errors import SttdError
 from sttd.fs.folder import Folder
 from sttd.fs.rights import why_unreadable
-from sttd.inbox.lock import LOCK
+from sttd.own import LOCK
 from sttd.units import format_size
 
 _OF_THE_FILE = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EIO)  # errors of one file or folder, not of the machine

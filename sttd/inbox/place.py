@@ -11,6 +11,7 @@ from sttd.errors import AlreadyRunning, NotConfigured, SttdError
 from sttd.fs import moves
 from sttd.host import sandbox
 from sttd.inbox.lock import Claim, Folder, State, passes
+from sttd.own import LOCK
 
 
 class Standing(enum.Enum):
@@ -148,9 +149,11 @@ class Place:
         if not self._marked_again:
             self._marked_again = True
             logger.warning(
-                "somebody removed .sttd.lock from the inbox {} (a mirror, such as rsync --delete?); it is the same folder, "
-                "and the file is written again, now and each time: exclude .sttd.lock from the mirror",
+                "somebody removed {} from the inbox {} (a mirror, such as rsync --delete?); it is the same folder, "
+                "and the file is written again, now and each time: exclude {} from the mirror",
+                LOCK,
                 self.root,
+                LOCK,
             )
 
 

@@ -6,10 +6,6 @@ import enum
 import re
 from collections.abc import Collection, Iterable
 
-OWN = ".sttd"  # what sttd itself puts into the inbox begins so: its lock, and sources on their way out
-
-AWAY = ".filing."  # in the names of the latter
-
 # The last suffix that programs give a file until it is whole: browsers, downloaders, torrents, sync apps, yt-dlp
 _UNFINISHED = frozenset(
     """

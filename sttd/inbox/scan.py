@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sttd.inbox.ignored import Ignored
-from sttd.inbox.rules import AWAY, OWN, Rules, Why
+from sttd.inbox.rules import Rules, Why
 from sttd.job import Identity
+from sttd.own import AWAY, OWN
 
 _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # gone, or no longer a folder, since its parent was read
 

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from sttd.own import AWAY, OWN
 from sttd.script import may_cut
 
 LIMIT = 255  # bytes of one name: NAME_MAX of every Linux file system that matters
@@ -19,7 +20,7 @@ _LONGEST_SUFFIX = 32  # bytes; what is longer behind a dot is part of the stem
 RECORD = ".error.json"  # behind the name of a source in failed/
 PATH_LIMIT = 4095  # bytes of a path: PATH_MAX without its final NUL
 
-_PRIVATE = re.compile(r"\.sttd-(\d+)(?:-([0-9a-f]{16}))?\.filing\.(.+)", re.DOTALL)
+_PRIVATE = re.compile(rf"{re.escape(OWN)}-(\d+)(?:-([0-9a-f]{{16}}))?{re.escape(AWAY)}(.+)", re.DOTALL)
 # Refused by NTFS, exFAT, FAT and by SMB servers; see "Naming Files, Paths, and Namespaces" in Microsoft's manual
 _REFUSED = re.compile(r'[<>:"\\|?*\x00-\x1f\x7f\udc80-\udcff]|[. ]+$')
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.DOTALL)
@@ -132,7 +133,7 @@ def private(job: int, word: str, name: str) -> str:
     """
     stem, suffix = _parts(name)
     shown = min(LIMIT, max(len(os.fsencode(name)), SHORTEST_LIMIT))
-    return fit(f".sttd-{job}-{word}.filing.{stem}", suffix, shown)
+    return fit(f"{OWN}-{job}-{word}{AWAY}{stem}", suffix, shown)
 
 
 def of_private(name: str) -> tuple[int, str] | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-FRAME = 512 / 16_000  # seconds; the speech detector's
+from sttd.part import SAMPLE_RATE
+
+FRAME = 512 / SAMPLE_RATE  # seconds; the speech detector's
 _FLOOR = 0.1  # of the frames are quieter than what is called noise, at most
 _ABOVE = 20  # dB above the noise from which on it is sound
 _AUDIBLE = -70  # dB of full scale; nothing below is sound, whatever the noise

@@ -22,10 +22,10 @@ from sttd.errors import SttdError
 from sttd.fs import moves
 from sttd.fs.folder import Folder
 from sttd.inboxes import split, unknown
+from sttd.own import LOCK, OWN
 
-MARK = ".sttd.mark"
+MARK = f"{OWN}.mark"
 MARKED = ("transcripts", "archive", "failed")
-INBOX_LOCK = ".sttd.lock"  # the inbox's, always there while a daemon runs
 _WORD = 32  # hexadecimal digits
 
 
@@ -97,7 +97,7 @@ class Places:
             FileNotFoundError: its lock file is missing too: it is unmounted, or another folder.
         """
         inbox = os.fspath(self._split(source)[0])
-        if not os.path.lexists(os.path.join(inbox, INBOX_LOCK)):
+        if not os.path.lexists(os.path.join(inbox, LOCK)):
             raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
 
     def is_gone(self, source: str) -> bool:
@@ -105,7 +105,7 @@ class Places:
         try:
             os.lstat(self.path_of(source))
         except (FileNotFoundError, NotADirectoryError):
-            return os.path.lexists(os.path.join(self._split(source)[0], INBOX_LOCK))
+            return os.path.lexists(os.path.join(self._split(source)[0], LOCK))
         return False
 
     def _split(self, source: str) -> tuple[Path, str]:

@@ -20,12 +20,12 @@ from tests.harness import PATIENCE, wait_for
 from tests.shares import hanging
 
 
-def run(context, inputs, grace: float, signals: int) -> int:
+def run(context, inputs, grace: float, signals: int, loop: Loop | None = None) -> int:
     pool = dataclasses.replace(context.config.pool, stop_grace=grace)
     context.config = dataclasses.replace(context.config, pool=pool)
     for _ in range(signals):
         inputs.put(Signal(signal.SIGTERM))
-    return Loop(context, inputs, Notifier()).run(lambda: context.config, drain=False)
+    return (loop or Loop(context, inputs, Notifier())).run(lambda: context.config, drain=False)
 
 
 @pytest.mark.parametrize(("grace", "signals"), [(0.1, 1), (3600.0, 2)])
@@ -58,11 +58,12 @@ def test_a_life_that_ends_for_a_damaged_ledger_leaves_the_next_one_no_threads(tm
 
 
 def test_file_work_that_ends_within_the_grace_is_waited_for(stations):
+    """Also by a daemon whose workers have all ended."""
     context, inputs = stations
-    done = []
-    context.errands.post("copies", lambda: wait_for(lambda: context.stopping, "it stops"), done.append, print)
+    done, loop = [], Loop(context, inputs, Notifier())
+    context.errands.post("copies", lambda: wait_for(lambda: loop._closed, "the workers have ended"), done.append, print)
     wait_for(context.errands.operations, "it is under way")
-    assert run(context, inputs, 3600.0, 1) == 0
+    assert run(context, inputs, 3600.0, 1, loop) == 0
     assert done == [True]
 
 

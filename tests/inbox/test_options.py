@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sttd.inbox.lock import LOCK
 from sttd.inbox.options import File, Gone, Unfit, above
+from sttd.own import LOCK
 
 NAME = ".sttd.toml"
 

@@ -13,8 +13,9 @@ import pytest
 
 from sttd.errors import AlreadyRunning, NotConfigured
 from sttd.host import sandbox
-from sttd.inbox.lock import LOCK, Claim, Folder
+from sttd.inbox.lock import Claim, Folder
 from sttd.inbox.place import Place, Standing
+from sttd.own import LOCK
 from tests.harness import PATIENCE
 from tests.unprivileged import NOBODY, as_nobody
 

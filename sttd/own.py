@@ -1,0 +1,7 @@
+"""How names begin and what they hold that sttd itself puts into an inbox. None of them is ever a job."""
+
+from __future__ import annotations
+
+OWN = ".sttd"  # the beginning of them all
+LOCK = f"{OWN}.lock"  # in the inbox, always there while a daemon runs; it holds the inbox's mark
+AWAY = ".filing."  # in the name of a source that is on its way out; see outbox.names.private
