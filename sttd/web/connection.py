@@ -7,6 +7,8 @@ is that of Apache's mod_reqtimeout (`body=20,MinRate=500`), the wait for a reade
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +24,21 @@ STALL = 60.0  # seconds for which a reader may take nothing
 _ENDLESS = "sttd.endless"  # in a request's state: its answer has no end
 
 
+def is_too_slow(*, uploads: bool, reads: bool, answered: bool, received: int, stalled: float) -> bool:
+    """Whether the other side holds a connection for too long.
+
+    Args:
+        uploads: the body of the request is not complete.
+        reads: the application wants more of it; otherwise nobody is to blame.
+        answered: the answer is complete, so that nobody wants the body: it is read on for a span, or its sender, whose
+            connection would be reset in mid-sentence, would not see the answer.
+        received: bytes in the last span.
+        stalled: seconds for which the answer could not be sent.
+    """
+    slow_body = uploads and (answered or (reads and received < LEAST))
+    return slow_body or stalled > STALL
+
+
 class Connection(H11Protocol):
     """Ends itself if the other side is too slow."""
 
@@ -29,14 +46,14 @@ class Connection(H11Protocol):
         super().__init__(*args, **kwargs)
         self._timer: asyncio.TimerHandle | None = None
         self._serves = False  # a request whose head is complete
-        self._since = 0.0  # when it began to wait for a request
+        self.since = 0.0  # when it began to wait for a request
         self._received = 0  # bytes since the last measure
         self._full: float | None = None  # since when the reader takes nothing
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._since = self.loop.time()
-        self._set(HEAD_TIME, transport.abort)
+        self.since = self.loop.time()
+        self._set(HEAD_TIME, self._reset)
         if len(self.connections) > MOST:
             self._make_room()
 
@@ -49,7 +66,7 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._follow()
         if not self._serves and self._timer is None:  # the beginning of another request
-            self._set(HEAD_TIME, self.transport.abort)
+            self._set(HEAD_TIME, self._reset)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -77,36 +94,43 @@ class Connection(H11Protocol):
         """Note whether a request is being served now, and set the timer for that."""
         served, self._serves = self._serves, self.conn.their_state is not h11.IDLE
         if self.transport.is_closing():  # as soon as the reader has taken all
-            self._set(SPAN, self.transport.abort)
+            self._set(SPAN, self._reset)
         elif self._serves and not served:
             self._set(SPAN, self._measure)
             self._received = 0
         elif served and not self._serves:  # uvicorn's own timer ends a connection that is not used
             self._unset()
-            self._since = self.loop.time()
+            self.since = self.loop.time()
 
     def _measure(self) -> None:
-        """Is the other side too slow? While the application does not read, nobody is to blame for a body."""
-        uploads = self.conn.their_state is h11.SEND_BODY
-        refused = uploads and self.cycle.response_complete
-        slow = uploads and not self.flow.read_paused and self._received < LEAST
-        stuck = self._full is not None and self.loop.time() - self._full > STALL
-        if refused or slow or stuck:
-            self.transport.abort()
+        too_slow = is_too_slow(
+            uploads=self.conn.their_state is h11.SEND_BODY,
+            reads=not self.flow.read_paused,
+            answered=self.cycle.response_complete,
+            received=self._received,
+            stalled=0.0 if self._full is None else self.loop.time() - self._full,
+        )
+        if too_slow:
+            self._reset()
         else:
             self._received = 0
             self._set(SPAN, self._measure)
 
+    def _reset(self) -> None:
+        """End the connection now. What waits to be sent is given up: the kernel would keep it for a reader that takes nothing."""
+        opened = self.transport.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # socket(7)
+        self.transport.abort()
+
     def _make_room(self) -> None:
         """End the connection that has waited longest without a request, or with a refused one: it is nobody's loss."""
-        idle = [
-            each for each in self.connections if isinstance(each, Connection) and each is not self and each.is_idle()
-        ]
-        if idle:
-            min(idle, key=lambda each: each._since).transport.abort()  # noqa: SLF001 - of its own class
+        idle = [each for each in self.connections if isinstance(each, Connection) and each.is_idle()]
+        oldest = min(idle, key=lambda each: each.since, default=self)
+        if oldest is not self:
+            oldest.transport.abort()
 
     def is_idle(self) -> bool:
-        return not self._serves or self.cycle.response_complete
+        return not self.transport.is_closing() and (not self._serves or self.cycle.response_complete)
 
     def _set(self, seconds: float, act: Callable[[], None]) -> None:
         self._unset()

@@ -16,8 +16,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """`sttd web` over `tmp_path`, or another root; ended with the test."""
     made: list[Served] = []
 
-    def start(settings: dict[str, str] | None = None, *, root: Path = tmp_path, **environ: str) -> Served:
-        made.append(Served(root, settings, environ))
+    def start(
+        settings: dict[str, str] | None = None, *, root: Path = tmp_path, module: str = "sttd", **environ: str
+    ) -> Served:
+        made.append(Served(root, settings, environ, module))
         return made[-1]
 
     yield start

@@ -36,11 +36,15 @@ class Served:
     """Settings are `--set` pairs: `{"web.max_upload": "1M"}`."""
 
     def __init__(
-        self, root: Path, settings: dict[str, str] | None = None, environ: dict[str, str] | None = None
+        self,
+        root: Path,
+        settings: dict[str, str] | None = None,
+        environ: dict[str, str] | None = None,
+        module: str = "sttd",
     ) -> None:
         self.root = root
         sets = [word for key, value in (settings or {}).items() for word in ("--set", f"{key}={value}")]
-        words = [sys.executable, "-P", "-m", "sttd", "--root", str(root), *sets, "web", "--listen", "127.0.0.1:0"]
+        words = [sys.executable, "-P", "-m", module, "--root", str(root), *sets, "web", "--listen", "127.0.0.1:0"]
         self.log: list[str] = []
         self._listens = threading.Event()
         self.port = 0
