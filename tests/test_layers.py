@@ -49,7 +49,9 @@ MAY = {
     "host": {"errors", "fs", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger", "outbox", "web"},
-    "web": SHARED | {"cli", "host", "ledger", "outbox"},  # and of cli/ alone what commands read, not what they print
+    # and of cli/ alone what commands read, not what they print
+    "web": SHARED | {"cli", "host", "ledger", "outbox", "search"},
+    "search": {"errors", "fs", "ledger", "text"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
     "configfile": {"config", "errors", "fs", "hub", "lanes", "part", "units", "", "host"},

@@ -11,10 +11,11 @@ from typing import Any
 
 from sttd.errors import NoSuchJob
 from sttd.job import Job, State
-from sttd.ledger import facts, tally, thinning, walks
+from sttd.ledger import facts, results, tally, thinning, walks
 from sttd.ledger.connect import told
 from sttd.ledger.facts import Fact, T
 from sttd.ledger.request import Answer
+from sttd.ledger.results import Result
 from sttd.ledger.rows import COLUMNS, Read, from_row, path_of
 from sttd.ledger.waits import QUEUES
 
@@ -169,6 +170,16 @@ class Questions:
         while page := self._all(f"{SELECT} WHERE {which} id > ? ORDER BY id LIMIT 500", (*map(str, states), last)):
             yield from page
             last = page[-1].id
+
+    def done(self) -> list[int]:
+        """The numbers of all jobs that are done."""
+        with told(self.path):
+            return results.numbers(self._db)
+
+    def results(self, after: int, until: int = 2**63 - 1, limit: int = -1) -> list[Result]:
+        """What came of the jobs that are done whose numbers are over `after` and not over `until`."""
+        with told(self.path):
+            return results.page(self._db, after, until, limit)
 
     def planned(self, after: int = 0, limit: int = -1) -> list[int]:
         """The numbers over `after` of jobs whose files are to be moved, oldest first."""

@@ -145,7 +145,8 @@ def _cause_of(value: Any) -> str:
     return Cause(value)
 
 
-def _texts_of(value: Any) -> tuple[str, ...]:
+def texts_of(value: Any) -> tuple[str, ...]:
+    """A list of texts as it is stored. Raises ValueError, TypeError or RecursionError where it cannot be one."""
     found = json.loads(value)
     if not isinstance(found, list):
         raise TypeError("not a list")
@@ -178,9 +179,9 @@ _OWN_WAY: dict[str, Callable[[Any], Any]] = {
     "overrides": _overrides_of,
     "folder_options": _folder_options_of,
     "no_copy": bool,
-    "outputs": _texts_of,
-    "hashes": _texts_of,
-    "warnings": _texts_of,
+    "outputs": texts_of,
+    "hashes": texts_of,
+    "warnings": texts_of,
     "plan": _maybe(_plan_of),
 }
 _FROM_ROW = {field.name: _OWN_WAY.get(field.name) or _BY_TYPE[str(field.type)] for field in dataclasses.fields(Job)}

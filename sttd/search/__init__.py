@@ -1,0 +1,16 @@
+"""Search in all transcripts: an index file of its own, which one process builds from the JSON results and follows.
+
+    follower = Follower(index, ledger)      # the one writer; `run(stop)` in a thread of its own
+    Search(index).find("ประชุม budget")     # from any thread
+
+Everything in the index is derived from the ledger and the results. It can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+from sttd.search.excerpt import Excerpt
+from sttd.search.file import IndexTrouble
+from sttd.search.find import Filters, Found, Hit, Place, Search
+from sttd.search.follow import Coverage, Follower
+
+__all__ = ["Coverage", "Excerpt", "Filters", "Follower", "Found", "Hit", "IndexTrouble", "Place", "Search"]

@@ -1,0 +1,33 @@
+"""What of a recording can be searched beside its text: its name, its languages, its folders. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+_LANGUAGE, _FOLDER = "\ue002", "\ue003"  # private characters: no word of a text is such a token; see phrases
+
+
+def name_of(source: bytes) -> str:
+    """The folders and the name of a recording, without its suffix."""
+    path = source.decode("utf-8", "replace")
+    folders, slash, name = path.rpartition("/")
+    return f"{folders}{slash}{name.rpartition('.')[0] or name}"
+
+
+def facets(source: bytes, languages: Iterable[str]) -> Iterator[str]:
+    """The tokens by which recordings are filtered."""
+    yield from map(language_token, sorted(set(languages)))
+    folders = source.split(b"/")[:-1]
+    for end in range(1, len(folders) + 1):
+        yield folder_token(b"/".join(folders[:end]))
+
+
+def language_token(language: str) -> str:
+    """Recordings have it in which this language is spoken."""
+    return f"{_LANGUAGE}{language.encode().hex()}"
+
+
+def folder_token(folder: bytes) -> str:
+    """Recordings have it whose source lay in or below this folder of the inbox."""
+    return f"{_FOLDER}{hashlib.blake2b(folder.strip(b'/'), digest_size=8).hexdigest()}"

@@ -1,0 +1,191 @@
+"""Keeps the index as the ledger and the results are.
+
+Nothing is remembered but the index itself: what is to be done is the difference between it and the ledger. So it does not
+matter where the process was killed, or what happened while it did not run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loguru import logger
+
+from sttd.errors import LedgerError
+from sttd.ledger import Ledger
+from sttd.ledger.results import Result
+from sttd.search.file import IndexDamaged, IndexTrouble
+from sttd.search.index import Entry, Index, Recording
+from sttd.search.transcript import Signature, Unreadable, read
+from sttd.text import sentence
+
+LOOK = 2.0  # seconds between two looks for jobs that ended
+CHECK = 60.0  # seconds between two looks at every result, for those that a person deleted or changed
+_SHARE = 20  # a look waits so many times as long as it took: a million jobs cost no more than a twentieth of a core
+_SPELL = 3.0  # seconds that one step takes, about
+_BATCH = 200  # recordings in one transaction
+_PAGE = 500  # results that are looked at in one go
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many recordings that are done can be searched."""
+
+    searchable: int = 0
+    waiting: int = 0  # are still to be read
+    without: int = 0  # have no JSON result, or none that can be read
+
+
+class Follower:
+    """The index's one writer.
+
+    Args:
+        index: its file; made where there is none. The folder exists.
+        ledger: the daemon's ledger; there may be none yet.
+
+    Raises:
+        AlreadyRunning: another process follows with this index.
+        IndexTrouble: the index cannot be opened.
+    """
+
+    def __init__(self, index: Path, ledger: Path) -> None:
+        self._index = Index(index)
+        self._ledger = ledger
+        self._remake = threading.Event()
+        self._known = self._index.jobs()
+        self._check_after = 0  # number of the last job that the current check has looked at
+        self._next_check = 0.0  # monotonic
+        self._check_took = 0.0  # seconds, so far
+        self.coverage = Coverage()
+
+    def ask_to_remake(self) -> None:
+        """The index is damaged: have it made anew. From any thread."""
+        self._remake.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until `stop` is set. A result on a mount that hangs holds it up: let it run in a daemon thread."""
+        told = ""
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                more = self.step()
+                told = ""
+            except (LedgerError, IndexTrouble) as error:
+                more = False
+                if str(error) != told:
+                    told = str(error)
+                    logger.warning("search: {}", sentence(told))
+            if not more:
+                stop.wait(max(LOOK, _SHARE * (time.monotonic() - began)))
+
+    def close(self) -> None:
+        self._index.close()
+
+    def step(self) -> bool:
+        """Do what is to be done, for some seconds at most. Returns whether there is more.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+            IndexTrouble: the index cannot be written.
+        """
+        try:
+            if self._remake.is_set() or self._index.is_lost:
+                self._begin_anew()
+            return self._ledger.exists() and self._follow()
+        except IndexDamaged as error:
+            logger.warning("{}: it is made anew", sentence(str(error)))
+            self._begin_anew()
+            return True
+
+    def _begin_anew(self) -> None:
+        self._remake.clear()
+        self._index.remake()
+        self._known.clear()
+        self._check_after = 0
+
+    def _follow(self) -> bool:
+        end = time.monotonic() + _SPELL
+        with contextlib.closing(Ledger.open_readonly(self._ledger)) as ledger:
+            done = ledger.done()
+            gone, new = sorted(self._known.difference(done)), sorted(set(done) - self._known)
+            while gone and time.monotonic() < end:
+                self._forget(gone[-_BATCH:])
+                del gone[-_BATCH:]
+            while new and time.monotonic() < end:  # the newest are found first
+                self._take(ledger, new[-_BATCH:])
+                del new[-_BATCH:]
+            self._count(len(new))
+            checking = time.monotonic() >= self._next_check
+            while checking and time.monotonic() < end:
+                checking = self._check(ledger)
+        return bool(gone or new or checking)
+
+    def _forget(self, numbers: Sequence[int]) -> None:
+        with self._index.transaction():
+            for number in numbers:
+                self._index.forget(number)
+        self._known.difference_update(numbers)
+
+    def _take(self, ledger: Ledger, numbers: Sequence[int]) -> None:
+        with self._index.transaction():
+            for result in ledger.results(numbers[0] - 1, numbers[-1]):
+                if result.job not in self._known:
+                    self._put(recording_of(result))
+        self._known.update(numbers)
+
+    def _check(self, ledger: Ledger) -> bool:
+        """Look at some results, for those that were deleted or changed. Returns whether there are more."""
+        began = time.monotonic()
+        results = ledger.results(self._check_after, limit=_PAGE)
+        if not results:
+            self._check_after = 0
+            self._next_check = time.monotonic() + max(CHECK, _SHARE * self._check_took)
+            self._check_took = 0.0
+            return False
+        entries = self._index.page(self._check_after, results[-1].job)
+        changed = [each for each in map(recording_of, results) if self._has_changed(each, entries.get(each.job))]
+        if changed:
+            with self._index.transaction():
+                for recording in changed:
+                    self._put(recording)
+        self._check_after = results[-1].job
+        self._check_took += time.monotonic() - began
+        return True
+
+    def _has_changed(self, recording: Recording, entry: Entry | None) -> bool:
+        """Whether a recording or its result is another than in the index. One that is not there is left to the next look."""
+        if entry is None:
+            return False
+        if entry.recording != recording:
+            return True
+        signature = None
+        if recording.path:
+            with contextlib.suppress(OSError):
+                signature = Signature.of(Path(os.fsdecode(recording.path)).lstat())
+        return entry.signature != signature and not (entry.signature is None and self._index.is_taken(recording))
+
+    def _put(self, recording: Recording) -> None:
+        if not recording.path or self._index.is_taken(recording):
+            self._index.put(recording)
+            return
+        try:
+            signature, said = read(Path(os.fsdecode(recording.path)))
+        except (OSError, Unreadable):  # deleted, or not to be read now: looked at again with the next check
+            self._index.put(recording)
+        else:
+            self._index.put(recording, signature, said)
+
+    def _count(self, waiting: int) -> None:
+        searchable = self._index.searchable()
+        self.coverage = Coverage(searchable, waiting, len(self._known) - searchable)
+
+
+def recording_of(result: Result) -> Recording:
+    """What the index has of a job that is done."""
+    path = next((output for output in result.outputs if output.endswith(".json")), "")
+    return Recording(result.job, result.source, result.created_at, result.language or "und", os.fsencode(path))

@@ -1,0 +1,79 @@
+"""The segments of a JSON result, whether it is as sttd wrote it or a person has corrected it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from sttd.fs.regular import open_regular
+
+_WHOLE = 32 * 2**20  # bytes of a file that is read in one piece
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Said(NamedTuple):
+    """A segment."""
+
+    start: float  # seconds
+    end: float
+    text: str
+    language: str
+
+
+class Signature(NamedTuple):
+    """A file that has the same is not read again."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, seen: os.stat_result) -> Signature:
+        return cls(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+class Unreadable(ValueError):
+    """The file is no transcript, or is damaged."""
+
+
+def read(path: Path) -> tuple[Signature, list[Said]]:
+    """What a JSON result says.
+
+    Raises:
+        OSError: it cannot be read.
+        Unreadable: it is no transcript.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        signature = Signature.of(os.fstat(file.fileno()))
+        try:
+            return signature, list(_segments(file, signature.size))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise Unreadable(f"{path} is no transcript: {error}") from error
+
+
+def _segments(file: BinaryIO, size: int) -> Iterator[Said]:
+    """A small file is read in one piece, whatever a person has made of its lines; a large one line by line, as sttd wrote it."""
+    if size <= _WHOLE:
+        yield from map(_said, json.loads(file.read())["segments"])
+        return
+    lines = itertools.dropwhile(lambda line: not line.startswith(b'  "segments": ['), file)
+    next(lines, None)
+    for line in itertools.takewhile(lambda line: not line.startswith(b"  ]"), lines):
+        yield _said(json.loads(line.rstrip(b",\n")))
+
+
+def _said(segment: Any) -> Said:
+    text = _SURROGATES.sub("\ufffd", segment["text"])
+    return Said(_figure(segment["start"]), _figure(segment["end"]), text, str(segment.get("language") or "und"))
+
+
+def _figure(value: Any) -> float:
+    """Seconds; what was not finite is null in JSON."""
+    seconds = 0.0 if value is None else float(value)
+    return seconds if math.isfinite(seconds) else 0.0
