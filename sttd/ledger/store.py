@@ -19,6 +19,7 @@ from sttd.job import Identity, Job
 from sttd.ledger import moved, tally, thinning, waits
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.facts import FORGOTTEN, Fact, T
+from sttd.ledger.gauges import Gauges
 from sttd.ledger.holds import Holds
 from sttd.ledger.kept import SELECT
 from sttd.ledger.manifest.log import Manifest, is_due, to_record, tombstone
@@ -31,7 +32,7 @@ _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and 
 ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
 
 
-class Ledger(Holds):
+class Ledger(Holds, Gauges):
     """Reads and writes jobs. Every method may raise LedgerError: disk full, database locked or corrupt."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, manifest: Manifest | None = None) -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sttd.cli.access import NotAllowed
 from sttd.errors import LedgerError, NoSuchJob
-from sttd.web import api, health, login, pages
+from sttd.web import api, health, login, metrics, pages
 from sttd.web.connection import Streams
 from sttd.web.gate import Gate
 from sttd.web.site import Site
@@ -38,6 +38,7 @@ def application(site: Site) -> Starlette:
         routes=[
             *login.routes(site),
             Route("/healthz", health.route(site)),
+            Route("/metrics", metrics.route(site)),
             *api.routes(site),
             *pages.routes(site),
         ],
