@@ -48,7 +48,7 @@ MAY = {
     "outbox": SHARED | {"host"},
     "host": {"errors", "fs", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
-    "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "install", "ledger", "outbox", "web"},
+    "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "inbox", "install", "ledger", "outbox", "web"},
     # and of cli/ alone what commands read, not what they print
     "web": SHARED | {"cli", "host", "ledger", "outbox", "search"},
     "search": {"errors", "fs", "ledger", "text"},

@@ -22,6 +22,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     """The daemon, its queue, workers and memory; zeros and nulls where it does not run or never ran.
 
     `since` is in UTC seconds since the epoch; `done`, `total` and `resumed_at` are seconds of audio; `progress` is 0 to 1.
+    The last keys are empty here: see `outlook.add`.
     """
     daemon = ledger.fact(DAEMON) if ledger and running else {}
     now = live_figures(ledger) if ledger and running else {}
@@ -34,9 +35,11 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
         "workers": [_worker(worker) for worker in now.get("workers", [])],
         "memory": {"percent": memory.get("percent"), "level": memory.get("level")},
         "paused": ledger.fact(PAUSED) if ledger else False,
-        "inbox": {"ignored": ignored, "settling": 0, "away": None} | now.get("inbox", {}),
+        "inbox": {"ignored": ignored, "settling": 0, "away": None} | now.get("inbox", {}) | {"path": None},
         "trouble": now.get("trouble", []),
         "operations": now.get("operations", []),
+        # filled by outlook.add, for who wants to know
+        "waiting": [], "ends_at": None, "failures": [], "model": None,
     }  # fmt: skip
 
 
@@ -74,7 +77,7 @@ def counts(ledger: Ledger | None) -> dict[str, int]:
 def _worker(worker: dict[str, Any]) -> dict[str, Any]:
     names = (
         "pid", "state", "job", "model", "progress", "source", "done", "total",
-        "attempt", "resumed_at",
+        "attempt", "resumed_at", "left",
     )  # fmt: skip
     return {name: worker.get(name) for name in names}
 

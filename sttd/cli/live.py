@@ -17,7 +17,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from sttd.cli import plain, term
+from sttd.cli import board, plain, term
+from sttd.cli.lying import Lying
 from sttd.cli.progress import At, Pace, Paces, Picture
 from sttd.cli.screen import is_terminal, write, write_if_read
 from sttd.errors import SttdError
@@ -29,14 +30,15 @@ LOOK = 0.5  # seconds between two looks at the ledger
 ONE_LINE = 80  # columns from which name and figures of a recording share a line
 
 
-def watch(look: Callable[[], dict[str, Any]], refresh: float) -> NoReturn:
-    """Draw what `look` finds every `refresh` seconds, until Ctrl-C."""
+def watch(look: Callable[[], tuple[dict[str, Any], Lying]], refresh: float, program: str) -> NoReturn:
+    """Draw what `look` finds every `refresh` seconds, until Ctrl-C; see `board.status`."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors=AS_WIDE)
     screen = term.console()
     with Live(console=screen, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
-            live.update(term.status(look(), time.time(), screen.width), refresh=True)
+            found, lying = look()
+            live.update(board.status(found, time.time(), screen.width, lying, program), refresh=True)
             time.sleep(refresh)
 
 

@@ -1,106 +1,61 @@
-"""`status`, `jobs` and `show`: what the ledger says, for a terminal, a pipe or a program."""
+"""`jobs` and `show`: what the ledger says, for a terminal, a pipe or a program."""
 
 from __future__ import annotations
 
-import sys
+import dataclasses
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli import about, access, figures, plain
+from sttd.cli import about, access, figures, filters, plain
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
 from sttd.errors import NoSuchJob, UsageError
 from sttd.job import Job, State
+from sttd.ledger.lists import Which
 
 if TYPE_CHECKING:
-    from sttd.config import Config
     from sttd.ledger import Ledger
 
-REFRESH = 1.0  # seconds; the daemon tells its figures as often
 LATEST = 100  # jobs that a terminal shows where no --limit is given
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--watch", is_flag=True, help="Keep showing it, until Ctrl-C.")
-@shared
-def status(as_json: bool, watch: bool) -> int:
-    """What the daemon does: queue, workers, memory, and what is wrong.
-
-    Exit codes: 0 it runs; 1 something holds it up; 3 it does not run.
-    """
-    config = given().load()
-    if watch:
-        _watch(config, as_json)
-    found = access.status(config)
-    if as_json or found["daemon"]["running"] or access.has_ledger(config):
-        _print_status(found, as_json)
-    else:
-        print(f"sttd: {access.no_ledger(config)}", file=sys.stderr)
-    return figures.health(found, time.time())
-
-
-def _print_status(found: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(figures.text(found))
-    elif is_terminal():
-        from sttd.cli import term
-
-        screen = term.console()
-        screen.print(term.status(found, time.time(), screen.width))
-    else:
-        print("\n".join(plain.status_lines(found, time.time())))
-
-
-def _watch(config: Config, as_json: bool) -> NoReturn:
-    """Until Ctrl-C. On a terminal the picture renews itself; else what has changed is printed: for programs, a line a change."""
-    if is_terminal() and not as_json:
-        from sttd.cli import live
-
-        live.watch(lambda: access.status(config), REFRESH)
-    shown = None
-    while True:
-        found = access.status(config)
-        if found != shown:
-            lines = figures.line(found) if as_json else "\n".join([*plain.status_lines(found, time.time()), ""])
-            print(lines, flush=True)
-            shown = found
-        time.sleep(REFRESH)
-
-
-@click.command()
-@click.option("--state", type=click.Choice([str(state) for state in State]), help="Only jobs in this state.")
+@click.argument("name", metavar="[GLOB]", default="")
+@click.option("--state", metavar="S,...", multiple=True, callback=filters.states,
+              help=f"Only jobs in one of these states: {', '.join(State)}.")  # fmt: skip
+@click.option(
+    "--since", metavar="T", callback=filters.since, help="Only what came or ended since: 2h, 7d, today, 2026-11-27."
+)
+@click.option("--folder", metavar="DIR", default="", help="Only recordings in this folder of the inbox, and below it.")
+@click.option("--before", type=click.IntRange(1), metavar="ID", help="Only jobs that are older than this one.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help=f"Only the newest N.  [terminal: {LATEST}]")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @shared
-def jobs(state: str | None, limit: int | None, as_json: bool) -> None:
-    """The jobs, newest last."""
+def jobs(
+    *, name: str, state: tuple[State, ...], since: float | None, folder: str, before: int | None,
+    limit: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """The jobs, newest last; with GLOB those whose name matches it, such as '*.m4a' or 'meetings/*'.
+
+    On a terminal a page of them: what --before takes for the next one is said below it.
+    """
     tables = is_terminal() and not as_json
     most = limit or (LATEST if tables else -1)
+    which = Which(state, since, folder.rstrip("/"), name, before)
     config = given().load()
     if as_json and not access.has_ledger(config):
         print("[]")  # as in `status`: a program need not wait for the first start
         return
     with access.reading(config) as ledger:
         if tables:
-            _table(ledger.jobs(figures.states(state), most), state, _total(ledger, figures.states(state)))
+            _table(ledger.listed(which, most), which, ledger)
             return
-        for line in _lines(_in_order(ledger, figures.states(state), most), as_json):
+        found = ledger.each_listed(which) if most < 0 else reversed(ledger.listed(which, most))
+        for line in _lines(found, as_json):
             print(line)
-
-
-def _in_order(ledger: Ledger, states: tuple[State, ...], limit: int) -> Iterator[Job]:
-    """The newest `limit` jobs, oldest first."""
-    if limit < 0:
-        return ledger.each(states)
-    return reversed(ledger.jobs(states, limit))
-
-
-def _total(ledger: Ledger, states: tuple[State, ...]) -> int:
-    return sum(count for state, count in ledger.counts().items() if not states or state in states)
 
 
 def _lines(found: Iterator[Job], as_json: bool) -> Iterator[str]:
@@ -116,16 +71,17 @@ def _lines(found: Iterator[Job], as_json: bool) -> Iterator[str]:
     yield f"{before}]" if before == "[" else before.rstrip(",") + "\n]"
 
 
-def _table(found: list[Job], state: str | None, total: int) -> None:
+def _table(found: list[Job], which: Which, ledger: Ledger) -> None:
     from sttd.cli import term
 
     if not found:
-        print(f"no jobs {f'are {state}' if state else 'yet: drop a recording into the inbox'}")
+        print("no jobs yet: drop a recording into the inbox" if which == Which() else "no job passes these filters")
         return
     screen = term.console()
-    screen.print(term.jobs(found[::-1], screen.width))
-    if total > len(found):
-        screen.print(f"{total - len(found)} older ones are not shown: --limit {total} shows all", style="dim")
+    screen.print(term.jobs(found[::-1], screen.width, time.time()))
+    older = ledger.count_of(dataclasses.replace(which, before=found[-1].id))
+    if older:
+        screen.print(f"{older} older: the same with --before {found[-1].id} shows them", style="dim")
 
 
 @click.command(short_help="All about one job.")

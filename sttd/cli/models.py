@@ -47,13 +47,13 @@ def absent(config: Config) -> dict[str, str]:
     return {what: f"[model] {keys[what]}: {problem}" for what, problem in missing(config).items()}
 
 
-def missing(config: Config) -> dict[str, str]:
+def missing(config: Config, hub: Path | None = None) -> dict[str, str]:
     """The configured models that a worker would look for in vain: `model` or `fallback`, and why.
 
-    A model may lie on a share: one that does not answer is absent too.
+    A model may lie on a share: one that does not answer is absent too. `hub`: where models lie; None: see `place`.
     """
     named = {"model": config.model.name, "fallback": config.model.fallback}
-    hub = place()
+    hub = hub or place()
     found = answers({what: functools.partial(cache.why_missing, name, hub) for what, name in named.items() if name})
     silence = "its folder does not answer (a network share whose server is away?)"
     problems = {what: found.get(what, silence) for what, name in named.items() if name}

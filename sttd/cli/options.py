@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,10 @@ class Given:
         typed = [configfile.from_option(name, key, value) for name, key, value in options if value is not None]
         config = configfile.load(self.file(), self.root, self.sets, self._environ(), typed)
         return dataclasses.replace(config, program=self.program())
+
+    def with_sets(self, sets: Sequence[str]) -> Given:
+        """The same with further settings, each as after `--set`."""
+        return dataclasses.replace(self, sets=[*self.sets, *sets])
 
     def program(self) -> str:
         """How sttd is called for the same ledger, to be typed in a shell: `sttd --root /srv/stt`."""

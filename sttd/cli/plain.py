@@ -8,12 +8,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sttd.job import Job, State
 from sttd.script import may_cut, width
 from sttd.text import printable, sentence
 from sttd.units import format_duration
+
+if TYPE_CHECKING:
+    from sttd.cli.lying import Lying
 
 
 def clock(seconds: float | None) -> str:
@@ -35,6 +38,29 @@ def moment(utc: float | None) -> str:
         return f"{utc:g}"
 
 
+def nearby(utc: float | None, now: float) -> str:
+    """A time as short as it is clear beside the present: `14:32`, `Nov 28 14:32`, `2025-11-28`."""
+    if utc is None:
+        return "-"
+    try:
+        then, today = time.localtime(utc), time.localtime(now)
+    except (OverflowError, ValueError, OSError):
+        return "-"
+    if then[:3] == today[:3]:
+        return time.strftime("%H:%M", then)
+    return time.strftime("%b %d %H:%M" if abs(utc - now) < 150 * 86400 else "%Y-%m-%d", then)
+
+
+def about(utc: float, now: float) -> str:
+    """When something will be, which is an estimate: `about 14:32, in 3h 10min`."""
+    left = utc - now
+    if not math.isfinite(left):
+        return "-"
+    if left < 60:
+        return "in less than a minute"
+    return f"about {nearby(utc, now)}, in {span(round(left / 60) * 60)}"
+
+
 def span(seconds: float) -> str:
     """How long ago, in the two largest units: `2h 14min`."""
     if not math.isfinite(seconds * 1e6):  # microseconds are what a duration is written from
@@ -54,7 +80,7 @@ def daemon(status: dict[str, Any], now: float) -> str:
     """Whether it runs, in words."""
     about = status["daemon"]
     if not about["running"]:
-        return "not running" + (" (paused)" if status["paused"] else "")
+        return "not running"
     word = "paused" if status["paused"] else "running"
     if about["since"] is None:
         return f"{word}, starting"
@@ -62,6 +88,7 @@ def daemon(status: dict[str, Any], now: float) -> str:
     return sentence(f"{word} since {moment(about['since'])} ({lasted}), pid {about['pid']}, version {about['version']}")
 
 
+MOST = 5  # jobs of a kind that a status names
 RARE = (State.VANISHED, State.COMMITTING)  # left out where there are none
 
 
@@ -85,10 +112,9 @@ def operation(found: dict[str, Any], now: float) -> str:
 
 
 def inbox(status: dict[str, Any]) -> str:
-    """What the inbox holds beside jobs; "" where there is nothing to say."""
+    """How much the inbox holds beside jobs; "" where there is nothing to say."""
     found = status["inbox"]
-    words = [f"away: {found['away']}"] if found["away"] else []
-    words += [f"{found['settling']} settling"] if found["settling"] else []
+    words = [f"{found['settling']} settling"] if found["settling"] else []
     words += [f"{count} ignored ({reason})" for reason, count in sorted(found["ignored"].items())]
     return sentence(", ".join(words))
 
@@ -97,9 +123,37 @@ def memory(status: dict[str, Any]) -> str:
     return sentence(f"{status['memory']['percent']:.1f} % ({status['memory']['level']})")
 
 
-def status_lines(status: dict[str, Any], now: float) -> Iterator[str]:
-    """`sttd status`: a word, then what it says."""
+def held_up(status: dict[str, Any], program: str) -> Iterator[tuple[str, str]]:
+    """What keeps recordings from being transcribed: a word, and what is the matter with the remedy.
+
+    `program`: how sttd is called for the same ledger.
+    """
+    if not status["daemon"]["running"]:
+        yield "stopped", sentence(f"no recording is transcribed until `{start(program)}`")
+    for trouble in status["trouble"]:
+        yield "trouble", sentence(trouble)
+    away = status["inbox"]["away"]
+    if away and not any(away in trouble for trouble in status["trouble"]):
+        yield "trouble", sentence(f"inbox away: {away}")
+    if status["paused"]:
+        yield "paused", sentence(f"no job starts until `{program} resume`")
+    missing = [] if status["model"] is None or status["trouble"] else list(status["model"]["missing"].values())
+    if missing:
+        yield "model", sentence("; ".join(missing))
+
+
+def start(program: str) -> str:
+    """The command that starts the daemon. Without options it is the installed service."""
+    return "systemctl start sttd" if program == "sttd" else f"{program} run"
+
+
+def status_lines(
+    status: dict[str, Any], now: float, lying: Lying | None = None, program: str = "sttd"
+) -> Iterator[str]:
+    """`sttd status`: a word, then what it says. What holds work up comes first."""
     yield f"daemon   {daemon(status, now)}"
+    for word, says in held_up(status, program):
+        yield f"{word:<7}  {says}"
     yield f"jobs     {counts(status)}"
     if status["memory"]["percent"] is not None:
         yield f"memory   {memory(status)}"
@@ -109,8 +163,28 @@ def status_lines(status: dict[str, Any], now: float) -> Iterator[str]:
         yield f"worker   {_worker(worker)}"
     for found in status["operations"]:
         yield f"files    {operation(found, now)}"
-    for trouble in status["trouble"]:
-        yield f"trouble  {sentence(trouble)}"
+    for found in status["waiting"][:MOST]:
+        yield f"waiting  {found['id']} {printable(found['source'])}{behind(waits(found, now))}"
+    for found in status["failures"][:MOST]:
+        yield f"failed   {found['id']} {printable(found['source'])}{behind(sentence(found['error'] or ''))}"
+    if lying is not None:
+        for name in lying.settling:
+            yield f"settles  {printable(name)}"
+        for why, name in lying.ignored:
+            yield f"ignored  {printable(name)}{behind(sentence(why))}"
+
+
+def waits(found: dict[str, Any], now: float) -> str:
+    """Why a recording waits, or when it will be done; "": for its turn, for how long is not known."""
+    if found["reason"]:
+        again = f"; next try at {nearby(found['not_before'], now)}" if (found["not_before"] or 0.0) > now else ""
+        return sentence(f"{found['reason']}{again}")
+    return "" if found["ends_at"] is None else f"done {about(found['ends_at'], now)}"
+
+
+def behind(remark: str) -> str:
+    """A remark on a name, after a tab, which no printed name holds."""
+    return f"\t{remark}" if remark else ""
 
 
 def _worker(worker: dict[str, Any]) -> str:
@@ -155,7 +229,7 @@ def job_line(job: Job) -> str:
     language, model = printable(job.language or "-"), model_name(job.model, MODEL_ROOM)
     words = f"{job.id:>6}  {job.state:<10}  {percent(done_part(job)):>4}  {clock(job.audio_seconds):>9}  {language:<4}"
     wrong = "" if job.state in AT_WORK else _wrong(job)
-    return f"{words}  {padded(model, MODEL_ROOM)}  {when(job):<16}  {printable(job.source)}" + (
+    return f"{words}  {padded(model, MODEL_ROOM)}  {moment(when(job))[:16]:<16}  {printable(job.source)}" + (
         f"\t{wrong}" if wrong else ""
     )
 
@@ -175,10 +249,10 @@ def padded(text: str, room: int) -> str:
     return text + " " * (room - width(text))
 
 
-def when(job: Job) -> str:
-    """When a job ended; of one that runs when its attempt began; of one that waits when it came. To the minute."""
+def when(job: Job) -> float:
+    """When a job ended; of one that runs when its attempt began; of one that waits when it came. UTC seconds."""
     began = job.started_at if job.state in AT_WORK else None
-    return moment(job.finished_at or began or job.created_at)[:16]
+    return job.finished_at or began or job.created_at
 
 
 def remark(job: Job) -> str:

@@ -19,7 +19,6 @@ STYLES = {
     State.QUEUED: "default", State.RUNNING: "cyan", State.COMMITTING: "cyan", State.DONE: "green",
     State.FAILED: "red", State.CANCELLED: "yellow", State.VANISHED: "yellow",
 }  # fmt: skip
-LEVELS = {"normal": "green", "moderate": "yellow", "high": "dark_orange", "critical": "bold red"}
 WIDE = 100  # columns from which there is room for dates
 NARROW = 72  # columns below which only what matters most is shown
 
@@ -37,65 +36,6 @@ def facts() -> Table:
     return table
 
 
-def status(found: dict[str, Any], now: float, width: int) -> RenderableType:
-    """Daemon, queue, memory and trouble, and below them a line a worker."""
-    table = facts()
-    running = found["daemon"]["running"]
-    style = "yellow" if found["paused"] else "green" if running else "red"
-    table.add_row("daemon", Text.assemble(("● " if running else "○ ", style), plain.daemon(found, now)))
-    table.add_row("jobs", _counts(found["jobs"]))
-    memory = found["memory"]
-    if memory["percent"] is not None:
-        table.add_row("memory", Text(plain.memory(found), LEVELS.get(memory["level"], "default")))
-    if plain.inbox(found):
-        table.add_row("inbox", Text(plain.inbox(found), "red" if found["inbox"]["away"] else "default"))
-    for operation in found["operations"]:
-        table.add_row("files", Text(plain.operation(operation, now), "yellow"))
-    for trouble in found["trouble"]:
-        table.add_row("trouble", Text(sentence(trouble), "red"))
-    if not found["workers"]:
-        return table
-    return Group(table, Text(), workers(found["workers"], width))
-
-
-def _counts(jobs: dict[str, int]) -> Text:
-    parts = [Text(words, STYLES[state] if count else "dim") for state, count, words in plain.counted(jobs)]
-    return Text(", ").join(parts)
-
-
-def workers(found: list[dict[str, Any]], width: int) -> Table:
-    """A progress bar a worker."""
-    figures, wide = width >= NARROW, width >= WIDE
-    bar = width // 5 if wide else 10
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-    table.add_column("worker", justify="right", no_wrap=True)
-    table.add_column("job", justify="right", no_wrap=True)
-    table.add_column("recording", min_width=8)  # the one that gives way: all others hold their line
-    table.add_column("progress", no_wrap=True)
-    table.add_column("", justify="right", no_wrap=True)
-    if figures:
-        table.add_column("audio", justify="right", no_wrap=True)
-    if wide:
-        table.add_column("model", no_wrap=True)
-    for worker in found:
-        cells = [Text(str(worker["pid"] or "-")), Text(str(worker["job"] or "-")), *_work(worker, bar)]
-        if figures:
-            audio = "" if not worker["done"] else f"{plain.clock(worker['done'])} / {plain.clock(worker['total'])}"
-            cells.append(Text(audio))
-        if wide:
-            cells.append(Text(plain.model_name(worker["model"], _model_room(width))))
-        table.add_row(*cells)
-    return table
-
-
-def _work(worker: dict[str, Any], bar: int) -> list[RenderableType]:
-    """What a worker does: the recording, a bar, a figure."""
-    name = _name(worker["source"] or "")
-    if worker["job"] is None or worker["progress"] is None:
-        return [name, Text(sentence(worker["state"]), "dim" if worker["job"] is None else "cyan"), Text()]
-    return [name, progress(worker["progress"], bar), Text(plain.percent(worker["progress"]))]
-
-
 def progress(share: float | None, width: int | None) -> ProgressBar:
     """A bar for 0 to 1; None: it moves to and fro. `width` in columns; None: all that there are."""
     return ProgressBar(
@@ -104,28 +44,27 @@ def progress(share: float | None, width: int | None) -> ProgressBar:
     )  # fmt: skip
 
 
-def jobs(found: list[Job], width: int) -> Table:
+def jobs(found: list[Job], width: int, now: float) -> Table:
     """A line a job; on a narrow terminal without the figures."""
-    wide = width >= NARROW
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", expand=False)
     table.add_column("id", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("recording", min_width=8)  # the one that gives way: all others hold their line
-    if wide:
+    if width >= NARROW:
         table.add_column("audio", justify="right", no_wrap=True)
+    if width >= WIDE:
         table.add_column("lang", no_wrap=True)
         table.add_column("model", no_wrap=True)
-    if width >= WIDE:
+    if width >= NARROW:
         table.add_column("when", no_wrap=True)
     for job in found:
         cells = [Text(str(job.id)), Text(str(job.state), STYLES[job.state]), _recording(job)]
-        if wide:
+        figures = [Text(plain.clock(job.audio_seconds)), Text(plain.nearby(plain.when(job), now), "dim")]
+        if width >= WIDE:
             style = "yellow" if job.fallback_reason else "default"
             model = Text(plain.model_name(job.model, _model_room(width)), style)
-            cells += [Text(plain.clock(job.audio_seconds)), Text(printable(job.language or "-")), model]
-        if width >= WIDE:
-            cells.append(Text(plain.when(job)))
-        table.add_row(*cells)
+            figures[1:1] = [Text(printable(job.language or "-")), model]
+        table.add_row(*cells, *(figures if width >= NARROW else ()))
     return table
 
 

@@ -1,8 +1,23 @@
 """The first station: which files in the watched folders are jobs."""
 
-from sttd.inbox.events import Away, Found, Gone, Held, Own, Strange
-from sttd.inbox.inbox import Inbox
-from sttd.inbox.inboxes import Inboxes
-from sttd.inbox.lock import Folder
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sttd.inbox.events import Away, Found, Gone, Held, Own, Strange
+    from sttd.inbox.inbox import Inbox
+    from sttd.inbox.inboxes import Inboxes
+    from sttd.inbox.lock import Folder
 
 __all__ = ["Away", "Folder", "Found", "Gone", "Held", "Inbox", "Inboxes", "Own", "Strange"]
+
+_HOMES = {"Folder": "lock", "Inbox": "inbox", "Inboxes": "inboxes"}  # all others: events
+
+
+def __getattr__(name: str) -> Any:
+    """Imported by who wants it: `sttd status` asks only for the rules, and is there 0.15 s sooner (PEP 562)."""
+    if name in __all__:
+        return getattr(importlib.import_module(f"sttd.inbox.{_HOMES.get(name, 'events')}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

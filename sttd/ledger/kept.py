@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from sttd.job import Job
-from sttd.ledger.questions import SELECT, Questions
+from sttd.ledger.lists import Lists
+from sttd.ledger.questions import SELECT
 
 __all__ = ["SELECT", "Kept"]
 
@@ -14,7 +15,7 @@ MOST = 500  # jobs about one path in one question
 _KEPT = "state = 'done' AND coalesce(location, x'') = x''"
 
 
-class Kept(Questions):
+class Kept(Lists):
     """Every method may raise LedgerError."""
 
     def kept_like(self, job: Job, limit: int) -> list[Job]:

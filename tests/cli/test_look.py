@@ -73,7 +73,7 @@ def test_what_a_daemon_that_is_gone_said_last_is_not_shown(sttd, ledger):
 def test_status_in_a_pipe_is_plain_and_stays_in_its_columns(process, ledger, daemon):
     lives(ledger, LIVE)
     lines = process("status", env={"FORCE_COLOR": "1", "PATH": "/bin"}).stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["daemon", "jobs", "memory", "inbox", "worker", "worker", "trouble"]
+    assert [line.split()[0] for line in lines] == ["daemon", "trouble", "jobs", "memory", "inbox", "worker", "worker"]
     assert all(line[9] != " " and line[8] == " " for line in lines)
     assert not any("\x1b" in line for line in lines)
     assert f"worker   4243 busy model small job 1 36% {THAI}" in lines

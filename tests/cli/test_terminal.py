@@ -113,15 +113,16 @@ def test_a_long_path_of_a_model_takes_no_room_from_the_names(show, ledger, width
     finished(ledger, "a-name-of-" + "k" * 60, model=LONG_MODEL, audio_seconds=360_000.0)
     (row,) = [line for line in ESCAPE.sub("", show(width, "jobs")).split("\r\n") if "a-name-of" in line]
     assert row.count("k") + len("a-name-of-") >= room, row
-    assert width < 80 or "combined-ct2" in row
+    assert width < 100 or "combined-ct2" in row
 
 
-def test_at_80_columns_the_name_of_what_a_worker_does_is_seen(show, ledger, busy):
-    workers = [LIVE["workers"][0] | {"model": LONG_MODEL, "pid": 4_123_456, "done": 3600.0, "total": 36_000.0}]
+def test_at_80_columns_the_name_of_what_a_worker_does_has_a_line_of_its_own(show, ledger, busy):
+    name = "meetings/2026/" + "k" * 50 + ".flac"
+    workers = [LIVE["workers"][0] | {"source": name, "model": LONG_MODEL, "done": 3600.0, "total": 36_000.0}]
     lives(ledger, LIVE | {"workers": workers})
-    row = next(line for line in ESCAPE.sub("", show(80, "status")).split("\r\n") if "4123456" in line)
-    assert THAI in row
-    assert "1:00:00 / 10:00:00" in row
+    lines = ESCAPE.sub("", show(80, "status")).split("\r\n")
+    number = next(number for number, line in enumerate(lines) if name in line)
+    assert "36%  1:00:00 / 10:00:00" in lines[number + 1]
 
 
 def test_a_narrow_terminal_still_says_the_state(show, busy):
@@ -169,5 +170,6 @@ def test_many_jobs_are_cut_to_the_newest_and_said(show, ledger):
     text = show(80, "jobs")
     assert "129.mp3" in text
     assert " 29.mp3" not in text
-    assert "30 older ones are not shown" in text
-    assert "not shown" not in show(80, "jobs", "--limit", "130")
+    assert "30 older: the same with --before 31 shows them" in text
+    assert "older" not in show(80, "jobs", "--limit", "130")
+    assert " 30.mp3" not in show(80, "jobs", "--before", "31")

@@ -9,7 +9,8 @@ import typing
 from hypothesis import given, strategies as st
 from rich.console import Console
 
-from sttd.cli import about, figures, plain, term
+from sttd.cli import about, board, figures, plain, term
+from sttd.cli.lying import Lying
 from sttd.job import FolderOptions, Job, Overrides, State
 from sttd.text import printable
 
@@ -57,7 +58,7 @@ attempts = st.fixed_dictionaries({
 workers = st.fixed_dictionaries({
     "pid": st.none() | st.integers(), "state": texts, "job": st.none() | st.integers(), "model": st.none() | texts,
     "progress": st.none() | floats, "source": st.none() | texts, "done": floats, "total": st.none() | floats,
-    "attempt": st.none() | st.integers(0), "resumed_at": st.none() | floats,
+    "attempt": st.none() | st.integers(0), "resumed_at": st.none() | floats, "left": st.none() | floats,
 })  # fmt: skip
 statuses = st.fixed_dictionaries({
     "daemon": st.fixed_dictionaries({
@@ -69,11 +70,21 @@ statuses = st.fixed_dictionaries({
     "paused": st.booleans(),
     "inbox": st.fixed_dictionaries({
         "ignored": st.dictionaries(texts, st.integers(), max_size=2), "settling": st.integers(), "away": st.none() | texts,
+        "path": st.none() | texts,
     }),
     "trouble": st.lists(texts, max_size=2),
     "operations": st.lists(
         st.fixed_dictionaries({"name": texts, "job": st.none() | st.integers(), "since": floats}), max_size=2
     ),
+    "waiting": st.lists(st.fixed_dictionaries({
+        "id": st.integers(), "source": texts, "reason": st.none() | texts, "not_before": st.none() | floats,
+        "ends_at": st.none() | floats,
+    }), max_size=2),
+    "failures": st.lists(st.fixed_dictionaries({
+        "id": st.integers(), "source": texts, "error": st.none() | texts, "finished_at": st.none() | floats,
+    }), max_size=2),
+    "ends_at": st.none() | floats,
+    "model": st.none() | st.fixed_dictionaries({"missing": st.dictionaries(texts, texts, max_size=2)}),
 })  # fmt: skip
 
 
@@ -81,10 +92,10 @@ def harmless(line: str) -> bool:
     return all(character == "\\" or printable(character) == character for character in line)
 
 
-def drawn(picture) -> list[str]:
+def drawn(picture, width=100) -> list[str]:
     """What a terminal without colours gets."""
     file = io.StringIO()
-    Console(file=file, markup=False, emoji=False, highlight=False, width=100).print(picture)
+    Console(file=file, markup=False, emoji=False, highlight=False, width=width).print(picture)
     return file.getvalue().split("\n")
 
 
@@ -93,7 +104,7 @@ def test_every_field_of_a_job_in_a_list(job):
     line = plain.job_line(job)
     assert line.count("\t") <= 1
     assert harmless(line.replace("\t", ""))
-    assert all(map(harmless, drawn(term.jobs([job], 100))))
+    assert all(map(harmless, drawn(term.jobs([job], 100, 1e9))))
 
 
 @given(jobs, st.none() | workers, st.lists(attempts, max_size=2))
@@ -103,7 +114,14 @@ def test_every_field_of_a_job_and_of_its_attempts(job, worker, history):
     assert all(map(harmless, drawn(term.show(job, history, worker, 1e9))))
 
 
-@given(statuses)
-def test_every_field_of_the_status(status):
-    assert all(map(harmless, plain.status_lines(status, 1e9)))
-    assert all(map(harmless, drawn(term.status(status, 1e9, 100))))
+lies = st.builds(
+    Lying, st.lists(st.tuples(texts, texts), max_size=2).map(tuple), st.lists(texts, max_size=2).map(tuple)
+)
+
+
+@given(statuses, lies, st.sampled_from([50, 80, 120]))
+def test_every_field_of_the_status(status, lying, width):
+    for line in plain.status_lines(status, 1e9, lying):
+        assert line.count("\t") <= 1
+        assert harmless(line.replace("\t", ""))
+    assert all(map(harmless, drawn(board.status(status, 1e9, width, lying, "sttd"), width)))

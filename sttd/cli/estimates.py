@@ -1,0 +1,75 @@
+"""When recordings will be done, by how long earlier ones took. Pure: the time is passed in, all spans are seconds."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sttd.job import Job
+
+_LONGEST = 30 * 86400.0  # what takes longer is no estimate: the clock was set
+
+
+class Rates:
+    """How long a worker takes for a byte: a recording's length is known only when a worker has it, its size at once."""
+
+    def __init__(self, done: Iterable[Job]) -> None:
+        """`done`: finished jobs, such as the last hundred. Copies of another job's result took no worker's time."""
+        self._spent: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])  # by suffix: seconds, bytes
+        for job in done:
+            if job.service > 0 and job.size > 0 and job.copy_of is None:
+                for name in (_suffix(job.source), ""):
+                    self._spent[name][0] += job.service
+                    self._spent[name][1] += job.size
+
+    def seconds(self, job: Job) -> float | None:
+        """A worker's time for all of a recording; None: nothing like it has been done."""
+        known = self._spent.get(_suffix(job.source)) or self._spent.get("")
+        return None if known is None else job.size * known[0] / known[1]
+
+    def left(self, job: Job) -> float | None:
+        """The same for what is not done yet."""
+        whole = self.seconds(job)
+        share = min(1.0, job.progress / job.audio_seconds) if job.audio_seconds else 0.0
+        return None if whole is None else whole * (1.0 - share)
+
+
+def _suffix(source: str) -> str:
+    """Lower case; "." where there is none, for "" stands for all of them."""
+    return f".{source.rpartition('/')[2].rpartition('.')[2].lower()}"
+
+
+def of_worker(worker: dict[str, Any], job: Job, rates: Rates, now: float) -> float | None:
+    """How long a worker still needs for the recording that it has; None: not known yet.
+
+    Args:
+        worker: see `figures.status`.
+        job: the recording.
+        rates: of earlier ones, where this one has not gone on yet.
+        now: UTC seconds.
+    """
+    done, total = worker["done"] or 0.0, worker["total"]
+    begun = worker["resumed_at"] or 0.0
+    lasted = now - (job.started_at or now)
+    if total and done > begun and lasted > 0:
+        left = max(0.0, total - done) * lasted / (done - begun)
+        return left if left < _LONGEST else None
+    return rates.left(job)
+
+
+def ends(busy: Sequence[float], workers: int, waiting: Iterable[float]) -> Iterator[float]:
+    """When each of the recordings that wait is done, in seconds from now, if they start in this order.
+
+    Args:
+        busy: how long each worker that has a recording still needs.
+        workers: how many there are.
+        waiting: how long a worker takes for each.
+    """
+    free = [*busy, *[0.0] * max(0, workers - len(busy))][: max(1, workers)] or [0.0]
+    heapq.heapify(free)
+    for span in waiting:
+        end = free[0] + span
+        heapq.heapreplace(free, end)
+        yield end

@@ -1,0 +1,49 @@
+"""The filters of `sttd jobs`, as they are typed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Sequence
+
+import click
+
+from sttd.cli import figures
+from sttd.job import State
+from sttd.units import parse_duration
+
+
+def states(_context: click.Context, _parameter: click.Parameter, value: Sequence[str]) -> tuple[State, ...]:
+    """One or more states; several in one word have commas between them."""
+    names = [str(state) for state in State]
+    words = [word.strip() for each in value for word in each.split(",")]
+    for word in words:
+        if word not in names:
+            raise click.BadParameter(f"{word!r} is not one of {', '.join(names)}")
+    return tuple(dict.fromkeys(state for word in words for state in figures.states(word)))
+
+
+def since(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """A time that is past, in UTC seconds."""
+    try:
+        return None if value is None else moment(value, time.time())
+    except ValueError:
+        example = "write 2h, 7d, today, yesterday, 2026-11-27 or '2026-11-27 14:00'"
+        raise click.BadParameter(f"{value!r} is no time: {example}") from None
+
+
+def moment(text: str, now: float) -> float:
+    """UTC seconds of `2h` (ago), `today`, `yesterday`, or a date with or without a time of day in the local zone.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    word = text.strip().lower()
+    days = {"today": 0, "yesterday": 1}
+    if word in days:
+        midnight = dt.datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        return (midnight - dt.timedelta(days=days[word])).timestamp()
+    try:
+        return dt.datetime.fromisoformat(text.strip()).astimezone().timestamp()
+    except (ValueError, OverflowError):
+        return now - parse_duration(text.removesuffix(" ago"))

@@ -1,0 +1,93 @@
+"""Lists of jobs for people: some of them by filters, and those that wait, in their order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sttd.job import Job, State
+from sttd.ledger.connect import told
+from sttd.ledger.questions import SELECT, Questions
+
+# when a job ended; of one that has not ended when its attempt began, or when it came: as `sttd jobs` shows it
+_WHEN = "coalesce(finished_at, started_at, created_at)"
+# whose turn it is the daemon decides anew each time, by owner and by lane: this is the order of all others
+_QUEUE = "state = 'queued' ORDER BY queued_at, id LIMIT ?"
+# queued jobs that wait for more than their turn
+_PUT_OFF = "state = 'queued' AND not_before > 0 ORDER BY not_before, id LIMIT ?"
+_AHEAD = "SELECT count(*), total(size) FROM jobs WHERE state = 'queued' AND (queued_at, id) < (?, ?)"
+_PAGE = 500  # jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Filters; a job passes all of them."""
+
+    states: tuple[State, ...] = ()  # none: all
+    since: float | None = None  # UTC seconds; see _WHEN
+    folder: str = ""  # below the inbox, with the folders in it
+    name: str = ""  # a pattern of the source, as a shell has it; * goes over folders too
+    before: int | None = None  # a number that is larger than theirs
+    after: int | None = None  # and one that is smaller
+
+    def where(self) -> tuple[str, tuple[str | bytes | float, ...]]:
+        """The condition of a query, "" for all jobs, and its values."""
+        conditions: list[str] = []
+        values: list[str | bytes | float] = []
+        if self.states:
+            conditions.append(f"state IN ({', '.join('?' * len(self.states))})")
+            values += map(str, self.states)
+        if self.since is not None:
+            conditions.append(f"{_WHEN} >= ?")
+            values.append(self.since)
+        if self.folder:
+            # "0" comes after "/"
+            conditions.append("source >= ? AND source < ?")
+            values += (os.fsencode(f"{self.folder}/"), os.fsencode(f"{self.folder}0"))
+        if self.name:
+            conditions.append("CAST(source AS TEXT) GLOB CAST(? AS TEXT)")
+            values.append(os.fsencode(self.name))
+        if self.before is not None:
+            conditions.append("id < ?")
+            values.append(self.before)
+        if self.after is not None:
+            conditions.append("id > ?")
+            values.append(self.after)
+        return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), tuple(values)
+
+
+class Lists(Questions):
+    """Every method may raise LedgerError."""
+
+    def listed(self, which: Which, limit: int = -1) -> list[Job]:
+        """The newest jobs that pass the filters, newest first."""
+        where, values = which.where()
+        return self._all(f"{SELECT}{where} ORDER BY id DESC LIMIT ?", (*values, limit))
+
+    def each_listed(self, which: Which) -> Iterator[Job]:
+        """All jobs that pass the filters, oldest first, a page at a time."""
+        where, values = which.where()
+        while page := self._all(f"{SELECT}{where} ORDER BY id LIMIT ?", (*values, _PAGE)):
+            yield from page
+            where, values = replace(which, after=page[-1].id).where()
+
+    def count_of(self, which: Which) -> int:
+        """How many jobs pass the filters."""
+        where, values = which.where()
+        with told(self.path):
+            return int(self._db.execute(f"SELECT count(*) FROM jobs{where}", values).fetchone()[0])
+
+    def queue(self, limit: int) -> list[Job]:
+        """The queued jobs that have waited longest."""
+        return self._all(f"{SELECT} WHERE {_QUEUE}", (limit,))
+
+    def put_off(self, limit: int) -> list[Job]:
+        """The queued jobs that wait for more than their turn, those that are tried next first."""
+        return self._all(f"{SELECT} WHERE {_PUT_OFF}", (limit,))
+
+    def ahead(self, job: Job) -> tuple[int, float]:
+        """How many jobs have waited longer than a queued one, and their bytes."""
+        with told(self.path):
+            count, size = self._db.execute(_AHEAD, (job.queued_at, job.id)).fetchone()
+        return int(count), float(size)

@@ -1,0 +1,177 @@
+"""`sttd status`: what holds work up, when it is done, and which files wait, have failed or were left alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sttd.cli import estimates, plain, running
+from sttd.cli.filters import moment
+from sttd.job import Identity, Job, State
+from sttd.ledger import facts
+from tests.cli.conftest import SOUND, THAI, failed, finished, lives
+from tests.cli.test_look import LIVE
+
+CALM = LIVE | {"workers": [], "trouble": [], "inbox": {"ignored": {}, "settling": 0, "away": None}}
+
+
+def test_what_holds_work_up_comes_first_with_the_remedy(sttd, ledger, daemon, root):
+    """The pause names the command that ends it, for the same ledger."""
+    lives(ledger, LIVE)
+    ledger.set_fact(facts.PAUSED, value=True)
+    lines = sttd("status").out.splitlines()
+    assert lines[1] == "trouble  model small is not here"
+    assert lines[2] == f"paused   no job starts until `sttd --root {root} resume`"
+
+
+def test_a_daemon_that_does_not_run_is_said_with_the_command_that_starts_it(sttd, ledger, root):
+    done = sttd("status")
+    assert done.code == 3
+    assert done.out.splitlines()[1] == f"stopped  no recording is transcribed until `sttd --root {root} run`"
+    assert plain.start("sttd") == "systemctl start sttd"
+
+
+def test_a_model_that_is_missing_is_said_before_any_recording_needs_it(sttd, ledger, daemon):
+    """Not where another trouble says it already."""
+    lives(ledger, CALM)
+    settings = ("--set", "model.name=large-v3", "--set", "model.fallback=")
+    (line,) = [line for line in sttd("status", *settings).out.splitlines() if line.startswith("model")]
+    assert "'large-v3' is not in" in line
+    assert "sttd model pull large-v3" in line
+    assert json.loads(sttd("status", "--json", *settings).out)["model"]["missing"].keys() == {"model"}
+    assert "model" not in sttd("status", "--set", "model.name=demo", "--set", "model.fallback=").out
+    lives(ledger, LIVE)
+    assert "large-v3" not in sttd("status", *settings).out
+
+
+def test_settings_of_the_daemons_own_command_line_count(root):
+    """`sttd run --set model.name=demo` needs no other model."""
+    command = [
+        sys.executable,
+        "-c",
+        "input()",
+        "run",
+        "--set",
+        "model.name=demo",
+        "--set=pool.workers=3",
+        "--model",
+        "x",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        words = running.Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
+        process.communicate(b"\n")
+    assert running.values(words, "--set") == ["model.name=demo", "pool.workers=3"]
+    assert running.values(words, "--model") == ["x"]
+
+
+def test_what_is_ignored_settles_waits_or_has_failed_is_named(sttd, ledger, daemon, root):
+    inbox = root / "inbox"
+    (inbox / "meetings").mkdir(parents=True)
+    for name in ("notes.docx", "talk.mp3.part", ".hidden", THAI, "meetings/known.mp3"):
+        (inbox / name).write_bytes(b"x")
+    ledger.add("meetings/known.mp3", Identity.of((inbox / "meetings" / "known.mp3").stat()), 1.0)
+    waits = ledger.add("held.mp3", SOUND, 1.0)
+    ledger.update(waits, error="/srv/held.mp3 may not be read: chmod g+r it", not_before=time.time() + 3600)
+    failed(ledger, "bad.mp3", "the file holds no audio")
+    ignored = {"suffix not in watch.suffixes: .docx": 1, "unfinished copy or download": 1, "hidden": 1}
+    lives(ledger, CALM | {"inbox": {"ignored": ignored, "settling": 1, "away": None}})
+    words = ("status", "--set", "model.name=demo", "--set", "model.fallback=")
+    lines = sttd(*words).out.splitlines()
+    (held,) = [line for line in lines if "held.mp3" in line]
+    assert held.startswith(f"waiting  {waits.id} held.mp3\t/srv/held.mp3 may not be read: chmod g+r it; next try at ")
+    assert "failed   3 bad.mp3\tthe file holds no audio" in lines
+    assert [line for line in lines if line.startswith("settles")] == [f"settles  {THAI}"]
+    assert "ignored  notes.docx\tsuffix not in watch.suffixes" in lines
+    assert "ignored  talk.mp3.part\tunfinished copy or download" in lines
+    assert "known.mp3" not in "".join(line for line in lines if not line.startswith("waiting"))
+    found = json.loads(sttd(*words, "--json").out)
+    assert [each["id"] for each in found["waiting"]] == [waits.id, 1]
+    assert [each["error"] for each in found["failures"]] == ["the file holds no audio"]
+
+
+def test_without_anything_unusual_the_inbox_is_not_walked(sttd, ledger, daemon, monkeypatch):
+    """It may be on a share, whose disks may sleep."""
+    from sttd.cli import lying
+
+    monkeypatch.setattr(lying, "answers", lambda *_: pytest.fail("the inbox was looked into"))
+    lives(ledger, CALM | {"inbox": {"ignored": {"hidden": 3}, "settling": 0, "away": None}})
+    assert sttd("status").code == 0
+
+
+def test_a_recording_ends_when_earlier_ones_say(sttd, ledger, daemon):
+    """By size and suffix; nothing is promised while work is held up."""
+    begun = time.time() - 100
+    finished(ledger, "old.mp3", service=50.0)  # for SOUND's bytes
+    ledger.update(ledger.add("now.mp3", SOUND, 1.0), state=State.RUNNING, attempt=1, started_at=begun)
+    ledger.add("next.mp3", SOUND, 1.0)
+    worker = LIVE["workers"][0] | {"job": 2, "progress": 0.5, "done": 300.0, "total": 600.0}
+    lives(ledger, CALM | {"workers": [worker]})
+    words = ("status", "--json", "--set", "pool.workers=1")
+    found = json.loads(sttd(*words).out)
+    assert found["workers"][0]["left"] == pytest.approx(100.0, abs=10.0)
+    (waiting,) = found["waiting"]
+    assert waiting["ends_at"] == pytest.approx(begun + 250.0, abs=30.0)
+    assert found["ends_at"] == pytest.approx(begun + 250.0, abs=30.0)
+    lives(ledger, CALM | {"workers": [worker], "trouble": ["the disk is full"]})
+    found = json.loads(sttd(*words).out)
+    assert (found["ends_at"], found["waiting"][0]["ends_at"]) == (None, None)
+
+
+def test_workers_share_what_waits():
+    """The next recording goes to whoever is free first."""
+    assert list(estimates.ends([10.0], 2, [5.0, 5.0, 5.0])) == [5.0, 10.0, 15.0]
+    assert list(estimates.ends([], 1, [5.0, 5.0])) == [5.0, 10.0]
+
+
+def test_a_length_is_guessed_by_the_suffix_first():
+    done = [Job(1, "a.wav", 1000, 0, service=1.0), Job(2, "b.mp3", 100, 0, service=1.0)]
+    rates = estimates.Rates(done)
+    assert rates.seconds(Job(3, "c.WAV", 500, 0)) == 0.5
+    assert rates.seconds(Job(4, "d.mp3", 500, 0)) == 5.0
+    assert rates.seconds(Job(5, "e.ogg", 1100, 0)) == 2.0
+    assert estimates.Rates([]).seconds(done[0]) is None
+    half = Job(6, "f.wav", 1000, 0, progress=30.0, audio_seconds=60.0)
+    assert rates.left(half) == 0.5
+
+
+def test_jobs_are_filtered_and_paged(sttd, ledger):
+    finished(ledger, "meetings/a.m4a")
+    failed(ledger, "meetings/2026/b.mp3")
+    ledger.add("notes/c.m4a", SOUND, 5e8)
+    ledger.add("meetings2/" + os.fsdecode(b"\xff.m4a"), SOUND, 5e8)
+
+    def found(*words: str) -> list[int]:
+        return [job["id"] for job in json.loads(sttd("jobs", "--json", *words).out)]
+
+    assert found("--state", "failed,queued") == [2, 3, 4]
+    assert found("--state", "done", "--state", "failed") == [1, 2]
+    assert found("--folder", "meetings/") == [1, 2]
+    assert found("*.m4a") == [1, 3, 4]
+    assert found("meetings/*") == [1, 2]
+    assert found("--since", "1980-01-01") == [3, 4]
+    assert found("--before", "3", "--limit", "1") == [2]
+    assert found("*.m4a", "--state", "queued", "--folder", "notes") == [3]
+    assert sttd("jobs", "--state", "failed,runing").code == 2
+    assert "2h, 7d, today" in sttd("jobs", "--since", "some day").err
+
+
+def test_a_time_that_is_past_is_written_as_people_say_it():
+    now = 1_700_000_000.0
+    assert moment("2h", now) == now - 7200
+    assert moment("7d ago", now) == now - 7 * 86400
+    assert now - 86400 <= moment("today", now) <= now
+    assert moment("today", now) - moment("yesterday", now) == pytest.approx(86400, abs=3601)
+    assert moment("2023-11-14 22:13:20+00:00", now) == now
+    with pytest.raises(ValueError):
+        moment("soon", now)
+
+
+@pytest.mark.parametrize("utc", [math.nan, math.inf, -math.inf, 1e300])
+def test_a_time_that_is_none_is_no_crash(utc):
+    assert plain.nearby(utc, 1e9) == "-"
