@@ -54,13 +54,16 @@ def install(
 
     It can be run again at any time, after an update too. A configuration that is there is never overwritten.
     """
+    from sttd.cli import extra
     from sttd.install import effects, items, reach
 
     words = given()
     if words.config or words.root or words.sets:
         raise UsageError(f"the service is configured in {items.CONFIGS}, not by the options of its installation")
     if instance is not None and not items.is_instance(instance):
-        raise UsageError(f"--instance {instance}: choose a name of small letters, digits and _ that is not sttd")
+        raise UsageError(
+            f"--instance {instance}: choose a name of small letters, digits and _ that is neither sttd nor web"
+        )
     machine = effects.Machine(destdir.absolute(), dry=dry_run, tell=_tell)
     if machine.live and not dry_run and os.geteuid() != 0:
         raise NotRoot("only root may do this: sudo " + click.get_current_context().command_path)
@@ -68,22 +71,25 @@ def install(
     if machine.live and not uninstall:
         reach.require(program)
     names = [name for name in drop_ins or (_drop_in_names() if uninstall else ()) if name != FOLDER]
-    wanted = items.items(program, names, instance, _completions())
-    wanted += _opened(folders, instance, asked=FOLDER in drop_ins)
+    web = uninstall or not extra.missing(extra.WEB)
+    wanted = items.items(program, names, instance, _completions(), web=web)
+    wanted += _opened(folders, instance, asked=FOLDER in drop_ins, web=web)
     if uninstall:
         _remove(machine, wanted)
     else:
         _install(machine, wanted, instance)
 
 
-def _opened(folders: tuple[str, ...], instance: str | None, *, asked: bool) -> list[Item]:
+def _opened(folders: tuple[str, ...], instance: str | None, *, asked: bool, web: bool) -> list[Item]:
     """The drop-ins for folders. Raises UsageError where one cannot be opened, or none is named."""
-    from sttd.install import opened
+    from sttd.install import items, opened
 
     if asked is not bool(folders):
         raise UsageError("name the folders: sttd install --drop-in folder FOLDER ...")
-    unit = "sttd.service" if instance is None else f"sttd@{instance}.service"
-    return [opened.drop_in(folder, unit) for folder in folders]
+    units = ["sttd.service" if instance is None else f"sttd@{instance}.service"]
+    if web and instance is None:
+        units.append(items.WEB)  # it may be an inbox, or hold results
+    return [opened.drop_in(folder, unit) for folder in folders for unit in units]
 
 
 def _install(machine: Machine, wanted: list[Item], instance: str | None) -> None:
@@ -91,8 +97,9 @@ def _install(machine: Machine, wanted: list[Item], instance: str | None) -> None
 
     for item in wanted:
         machine.put(item)
-    machine.run("systemd-sysusers", str(items.SYSUSERS))
-    for path in (item.path for item in wanted if item.path.parent == items.TMPFILES):
+    paths = [item.path for item in wanted]
+    machine.run("systemd-sysusers", *(str(path) for path in paths if path.parent == items.SYSUSERS.parent))
+    for path in (path for path in paths if path.parent == items.TMPFILES):
         machine.run("systemd-tmpfiles", "--create", str(path))
     machine.run("journalctl", "--update-catalog")
     if effects.systemd_runs():
@@ -103,26 +110,32 @@ def _install(machine: Machine, wanted: list[Item], instance: str | None) -> None
         print("\nGo on with:")
         if running:
             print(f"  systemctl restart {' '.join(running)}")
-        if name in running:
-            return
-        print("  systemctl start sttd-models         fetches the configured model and its fallback")
-        print(f"  systemctl enable --now {name}")
+        if name not in running:
+            print("  systemctl start sttd-models         fetches the configured model and its fallback")
+            print(f"  systemctl enable --now {name}")
+        if items.SYSTEM / items.WEB in paths and items.WEB.removesuffix(".service") not in running:
+            print(
+                "  systemctl enable --now sttd-web     serves a page; `sttd web --link` prints its address, with the token"
+            )
 
 
 def _remove(machine: Machine, wanted: list[Item]) -> None:
     from sttd.install import effects, items, opened
 
     more = items.left_by_instances(machine.top)
+    has_web = machine.at(items.SYSTEM / items.WEB).exists()
     instances = effects.enabled_instances(machine, items.SYSTEM)
     if machine.live and effects.systemd_runs():
-        machine.run("systemctl", "disable", "--now", "sttd.service", *instances)
+        machine.run("systemctl", "disable", "--now", "sttd.service", *([items.WEB] if has_web else []), *instances)
         machine.run("systemctl", "stop", "sttd-models.service", "sttd@*.service")
     for item in [*wanted, *more, *opened.left(machine.top)]:
         machine.take(item)
     machine.run("journalctl", "--update-catalog")
     if effects.systemd_runs():
         machine.run("systemctl", "daemon-reload")
-    print("\nStays: /srv/sttd* and /var/lib/sttd* with all that is in them, and the user sttd, to whom it belongs.")
+    print(
+        "\nStays: /srv/sttd* and /var/lib/sttd* with all that is in them, and the users sttd and sttd-web, to whom it belongs."
+    )
 
 
 def _completions() -> dict[str, str]:

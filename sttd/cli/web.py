@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 
 import click
 
+from sttd.cli import extra
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
-from sttd.errors import SttdError
-
-_NEEDED = ("starlette", "uvicorn", "jinja2", "prometheus_client")  # what the extra brings
-
-
-class NoExtra(SttdError):
-    """The packages of the extra `sttd[web]` are not installed."""
 
 
 @click.command(short_help="A page to look at, an API, metrics.")
@@ -25,9 +18,7 @@ class NoExtra(SttdError):
 def web(listen: str | None, link: bool) -> int:
     """Serve the page, the API and metrics until SIGTERM or Ctrl-C. Needs `pip install 'sttd[web]'`."""
     config = given().load(("--listen", "web.listen", listen))
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise NoExtra(f"sttd web needs packages that are not installed ({', '.join(missing)}): pip install 'sttd[web]'")
+    extra.require("sttd web", "web", extra.WEB)
     from sttd.host import log
     from sttd.web import server, token
 

@@ -14,8 +14,10 @@ from sttd.install import share
 
 SHIPPED = "/opt/sttd/bin/sttd"  # the program in the units as they are shipped
 UNITS = ("sttd.service", "sttd@.service", "sttd-models.service")
+WEB = "sttd-web.service"  # of the extra sttd[web]
 SYSTEM = Path("/etc/systemd/system")
 SYSUSERS = Path("/usr/lib/sysusers.d/sttd.conf")
+WEB_SYSUSERS = Path("/usr/lib/sysusers.d/sttd-web.conf")
 TMPFILES = Path("/usr/lib/tmpfiles.d")
 CATALOGUES = Path("/usr/lib/systemd/catalog")
 CONFIGS = Path("/etc/sttd")
@@ -43,7 +45,9 @@ class Item:
     kind: Kind = Kind.FILE
 
 
-def items(program: list[str], drop_ins: list[str], instance: str | None, completions: dict[str, str]) -> list[Item]:
+def items(
+    program: list[str], drop_ins: list[str], instance: str | None, completions: dict[str, str], *, web: bool
+) -> list[Item]:
     """Everything that is installed, in the order in which it is told.
 
     Args:
@@ -51,10 +55,13 @@ def items(program: list[str], drop_ins: list[str], instance: str | None, complet
         drop_ins: names, as `share.drop_ins` gives them.
         instance: of `sttd@.service`, whose configuration and folders are made too.
         completions: scripts by shell.
+        web: with the service of `sttd web`.
     """
     found = [Item(SYSTEM / unit, unit_text(unit, program)) for unit in UNITS]
     found += [_drop_in(name, unit) for name in drop_ins for unit in _takers(name, instance)]
     found += [Item(SYSUSERS, share.text("sttd.sysusers")), Item(TMPFILES / "sttd.conf", share.text("sttd.tmpfiles"))]
+    if web:
+        found += [Item(SYSTEM / WEB, unit_text(WEB, program)), Item(WEB_SYSUSERS, share.text("sttd-web.sysusers"))]
     found += [Item(CONFIGS / "sttd.toml", config_text("sttd"), Kind.CONFIG)]
     if instance is not None:
         found += [Item(TMPFILES / f"sttd@{instance}.conf", _instance_folders(instance))]
@@ -106,8 +113,11 @@ def config_text(folder: str) -> str:
 
 
 def is_instance(name: str) -> bool:
-    """Whether it can be an instance: a word that is a file name everywhere, and needs no escape in a unit's name."""
-    return re.fullmatch(r"[a-z0-9][a-z0-9_]{0,30}", name) is not None and name != "sttd"
+    """Whether it can be an instance: a word that is a file name everywhere, and needs no escape in a unit's name.
+
+    An instance web would have the state folder of `sttd web`.
+    """
+    return re.fullmatch(r"[a-z0-9][a-z0-9_]{0,30}", name) is not None and name not in ("sttd", "web")
 
 
 def left_by_instances(top: Path) -> list[Item]:

@@ -53,7 +53,8 @@ def serve(config: Config, token: str, tell: Callable[[str], None] | None) -> int
     settings = _settings(Site(config, token, folder_of(config)))
 
     def ready() -> None:
-        logger.info("sttd web listens on http://{}", here)
+        hint = "" if tell else f"; `{config.program} web --link` prints an address that logs a browser in"
+        logger.info("sttd web listens on http://{}{}", here, hint)
         if tell is not None:
             tell(link(here, token))
 

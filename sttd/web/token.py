@@ -35,8 +35,11 @@ def token(config: Config, environ: Mapping[str, str] = os.environ) -> str:
         if given is None:
             _make(path)
         return _read(path)
+    except PermissionError:
+        remedy = "use sudo, or a folder of your own: --set web.state=DIR"
+        raise BadToken(f"the token in {path} is another user's: {remedy}") from None
     except OSError as error:
-        remedy = "name another folder with --set web.state=DIR, or start the service sttd-web"
+        remedy = "name another file with [web] token_file, or another folder with [web] state"
         raise BadToken(f"the token in {path} cannot be read: {error.strerror}: {remedy}") from None
 
 

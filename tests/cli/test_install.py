@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sttd import configfile
+from sttd.cli import extra
 from sttd.cli.app import main
 from sttd.install import items, reach, share
 
@@ -82,6 +83,20 @@ def test_a_folder_is_opened_by_a_drop_in_that_is_its_own(install, tmp_path, fold
     assert not list((tmp_path / "etc/systemd/system").iterdir())
 
 
+def test_the_page_is_installed_where_its_packages_are_and_removed_everywhere(install, tmp_path, monkeypatch):
+    """Its service, its user, and a way to the folders that were opened to the daemon."""
+    unit, user = tmp_path / "etc/systemd/system/sttd-web.service", tmp_path / "usr/lib/sysusers.d/sttd-web.conf"
+    monkeypatch.setattr(extra, "WEB", ("sys",))
+    install("--drop-in", "folder", "/mnt/nas")
+    assert "ExecStart=" in unit.read_text()
+    assert "m sttd-web sttd" in user.read_text()
+    assert len(list(unit.with_name("sttd-web.service.d").iterdir())) == 1
+    monkeypatch.setattr(extra, "WEB", ("there_is_no_such_package",))
+    install("--uninstall")
+    assert files(tmp_path) == set()
+    assert not any("sttd-web" in line for line in install("--drop-in", "folder", "/mnt/nas"))
+
+
 @pytest.mark.parametrize("words", [["--drop-in", "folder"], ["/mnt/nas"], ["--drop-in", "folder", "/"],
                                    ["--drop-in", "folder", "/tmp/x"], ["--drop-in", "folder", "/mnt/a:b"],
                                    ["--drop-in", "folder", "/mnt/a\nb"]])  # fmt: skip
@@ -131,7 +146,7 @@ def test_the_configuration_names_the_folders_of_the_service(tmp_path):
     assert (paths.inbox, paths.state) == (Path("/srv/sttd-meeting/inbox"), Path("/var/lib/sttd-meeting"))
 
 
-@pytest.mark.parametrize("name", ["sttd", "../x", "a/b", "", "Meeting", "a b", "x@y", "-x"])
+@pytest.mark.parametrize("name", ["sttd", "web", "../x", "a/b", "", "Meeting", "a b", "x@y", "-x"])
 def test_an_instance_has_a_plain_name(install, name, tmp_path):
     assert "choose a name" in install("--instance", name, code=2)[0]
     assert files(tmp_path) == set()
