@@ -6,7 +6,6 @@ segment that is too long for one subtitle), else by the share of its text.
 
 from __future__ import annotations
 
-import bisect
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from sttd.outbox.formats.base import line, milliseconds
 from sttd.outbox.formats.breaks import ends_sentence
 from sttd.outbox.formats.layout import Layout
 from sttd.outbox.formats.speakers import by_time, label
+from sttd.outbox.formats.times import Times
 from sttd.part import Segment
 from sttd.script import script_of, width
 
-_SLOWEST = 4.0  # columns a second: slower speech has pauses, and nobody knows where they are without the words' times
 _NEAR = 300  # milliseconds of silence that do not part what is said
 _ANSWER = 12  # columns: a word or two, which are read with the sentence before them
 
@@ -85,7 +84,7 @@ class _Cues:
         if layout.fits() and (end - start <= limits.longest * 1000 or not segment.words):
             yield _Piece(start, max(end, start + 1), text)
             return
-        times = _Times(segment, text)
+        times = Times(segment, text)
         for part in layout.divide(times.start, times.end):
             yield _Piece(part.start, max(part.end, part.start + 1), text[part.first : part.last], part.first > 0)
 
@@ -120,44 +119,3 @@ class _Cues:
 def _layout(text: str, limits: Subtitles, before: int) -> Layout:
     """A text is asked about when it is read, when it is joined and when it is shown."""
     return Layout(text, limits, before)
-
-
-class _Times:
-    """When each part of a segment's text is said: by its words, or else evenly."""
-
-    def __init__(self, segment: Segment, text: str) -> None:
-        first, last = milliseconds(segment.start), milliseconds(segment.end)
-        self._seen = [0]  # characters that are no space before each index of the text
-        for char in text:
-            self._seen.append(self._seen[-1] + (char != " "))
-        words = [
-            (len(line(word.word).replace(" ", "")), milliseconds(word.start), milliseconds(word.end))
-            for word in segment.words
-        ]
-        if not any(count for count, _, _ in words):
-            words = [(self._seen[-1], first, min(max(last, first), first + round(width(text) / _SLOWEST * 1000)))]
-        self._marks = [0.0]  # characters before each word, as many as the text has
-        self._spans: list[tuple[int, int]] = []
-        share = self._seen[-1] / sum(count for count, _, _ in words)
-        at = first
-        for count, start, end in words:
-            at = max(start, at)
-            self._marks.append(self._marks[-1] + count * share)
-            self._spans.append((at, max(at, end)))
-            at = max(at, end)
-        self._marks[-1] = self._seen[-1]
-
-    def start(self, index: int) -> int:
-        """When the text from `index` on begins to be said; milliseconds."""
-        seen = self._seen[index]
-        return self._at(min(bisect.bisect_right(self._marks, seen), len(self._spans)) - 1, seen)
-
-    def end(self, index: int) -> int:
-        """When the text before `index` has been said."""
-        seen = self._seen[index]
-        return self._at(max(bisect.bisect_left(self._marks, seen) - 1, 0), seen)
-
-    def _at(self, word: int, seen: int) -> int:
-        start, end = self._spans[word]
-        first, last = self._marks[word], self._marks[word + 1]
-        return start if last <= first else round(start + (end - start) * (seen - first) / (last - first))
