@@ -24,11 +24,11 @@ from sttd.web.site import Site
 
 def application(site: Site) -> Starlette:
     """Everything that is served."""
-    web = site.config.web
+    web, face = site.config.web, pages.Pages(site)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with api.lifespan(site), pages.lifespan(site):
+        async with api.lifespan(site), face.lifespan():
             yield
 
     async def failed(request: Request, error: Exception) -> Response:
@@ -40,7 +40,7 @@ def application(site: Site) -> Starlette:
             Route("/healthz", health.route(site)),
             Route("/metrics", metrics.route(site)),
             *api.routes(site),
-            *pages.routes(site),
+            *face.routes(),
         ],
         middleware=[
             Middleware(Streams),
@@ -93,7 +93,7 @@ def _answer(site: Site, request: Request, error: Exception) -> Response:
             status, text, headers = 503, str(error), {"Retry-After": "10"}
         case _:
             status, text = 500, "there is a fault in sttd: its log has the details"
-    speaks = api.error if request.scope["path"].startswith(api.PATHS) else pages.error
-    answer = speaks(site, request, status, text)
+    is_program = request.scope["path"].startswith(api.PATHS)
+    answer = api.error(site, request, status, text) if is_program else pages.error(request, status, text)
     answer.headers.update(headers or {})
     return answer

@@ -1,27 +1,7 @@
-"""The page that people look at."""
+"""The page that people look at: the queue, a job with its player, the search."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from sttd.web.pages.endpoints import Pages, error
 
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute
-
-from sttd.web.site import Site
-
-
-def routes(site: Site) -> list[BaseRoute]:  # noqa: ARG001
-    return []
-
-
-@asynccontextmanager
-async def lifespan(site: Site) -> AsyncIterator[None]:  # noqa: ARG001
-    """What runs beside the requests, from the start of the server to its end."""
-    yield
-
-
-def error(site: Site, request: Request, status: int, text: str) -> Response:  # noqa: ARG001
-    """The answer to a request that could not be done. `text` is one sentence, not escaped."""
-    return PlainTextResponse(f"{text}\n", status)
+__all__ = ["Pages", "error"]

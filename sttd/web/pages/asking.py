@@ -1,0 +1,86 @@
+"""What a person asks the daemon for by a button: a request in the spool, as the commands leave it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from urllib.parse import parse_qs
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from sttd.cli import access, ask
+from sttd.config import Config
+from sttd.job import Job, State
+from sttd.ledger import Ledger, Request as Asked
+from sttd.ledger.names import SPOOL
+from sttd.ledger.request import Ask
+from sttd.text import sentence
+from sttd.web.pages.language import Words
+
+_LONGEST = 4096  # bytes of a form
+
+
+def _refuse_redo(job: Job) -> None:
+    """Whether the source is still there the daemon sees: here a share that hangs would hold up a thread."""
+    if job.state is not State.DONE or job.location == "":
+        raise ask.NotPossible
+
+
+# what a job's page offers, and what raises NotPossible where that cannot be done
+ABOUT_A_JOB: dict[Ask, tuple[str, Callable[[Job], None]]] = {
+    Ask.NEXT: ("Transcribe it next", ask.refuse_next),
+    Ask.RETRY: ("Try again", ask.refuse_retry),
+    Ask.REDO: ("Transcribe it anew", _refuse_redo),
+    Ask.CANCEL: ("Cancel", ask.refuse_cancel),
+}
+_ABOUT_ALL = frozenset({Ask.PAUSE, Ask.RESUME, Ask.RETRY_FAILED})
+
+
+def may_ask(config: Config) -> bool:
+    """Whether this process may leave requests."""
+    folder = config.paths.state / SPOOL
+    return os.access(folder, os.W_OK | os.X_OK) or (not folder.exists() and os.access(folder.parent, os.W_OK))
+
+
+def offers(job: Job) -> Iterator[tuple[str, str]]:
+    """What can be asked about a job: the name of the request, and what its button says, in English."""
+    for kind, (title, refuse) in ABOUT_A_JOB.items():
+        try:
+            refuse(job)
+        except ask.NotPossible:
+            continue
+        yield str(kind), title
+
+
+def leave(config: Config, name: str, job: Job | None) -> str:
+    """Leave a request; returns the name by which its answer is found.
+
+    Raises:
+        HTTPException: there is no such request.
+        NotAllowed: this process may not ask.
+    """
+    known = _ABOUT_ALL if job is None else ABOUT_A_JOB.keys()
+    kind = next((each for each in known if each == name), None)
+    if kind is None:
+        raise HTTPException(400, "a form without what it asks for")
+    return access.ask(config, Asked(kind, None if job is None else job.id))
+
+
+def said(ledger: Ledger, request: Request, words: Words) -> str | None:
+    """What the daemon says to the request that the address names; None: none. An address can say nothing by itself."""
+    name = request.query_params.get("request")
+    if name is None:
+        return None
+    found = ledger.answer(name)
+    return words("The daemon was asked.") if found is None or found.ok is None else sentence(found.text)
+
+
+async def fields(request: Request) -> dict[str, str]:
+    """The fields of a form of a common length."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LONGEST:
+            raise HTTPException(413, "the form is too large")
+    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}

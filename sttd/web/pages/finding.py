@@ -1,0 +1,164 @@
+"""The search page, and the thread that keeps its index as the transcripts are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from loguru import logger
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sttd.errors import AlreadyRunning
+from sttd.ledger.names import LEDGER
+from sttd.search import Coverage, Excerpt, Follower, Hit, IndexTrouble, Place, Search
+from sttd.text import sentence
+from sttd.web.pages.drawing import number, page
+from sttd.web.pages.overview import name_of
+from sttd.web.site import Site
+
+_INDEX = "search.db"
+_ASKED = 200  # characters of a query
+_PLACES = 100  # of one recording on a page
+_ENDING = 5.0  # seconds that the end of the server waits for the thread, which may hang on a share
+
+
+class Finder:
+    """The address of the search, and its thread."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._index = site.folder / _INDEX
+        self._ledger = site.config.paths.state / LEDGER
+        self._search = Search(self._index, self._remake)
+        self._follower: Follower | None = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/search", self.search)]
+
+    def start(self) -> None:
+        """Follow the ledger in a thread. Where that is not possible the log says why, and the rest of the page works."""
+        try:
+            self._index.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._follower = Follower(self._index, self._ledger)
+        except (AlreadyRunning, IndexTrouble, OSError) as error:
+            logger.warning("the search index is not kept up to date: {}", sentence(str(error)))
+            return
+        self._thread = threading.Thread(target=self._follower.run, args=(self._stop,), name="search", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None and self._follower is not None:
+            self._thread.join(_ENDING)
+            if not self._thread.is_alive():
+                self._follower.close()
+
+    def _remake(self) -> None:
+        if self._follower is not None:
+            self._follower.ask_to_remake()
+
+    def search(self, request: Request) -> Response:
+        """All recordings with what is asked for; with `?job` its places in one."""
+        asked = " ".join(request.query_params.get("q", "")[:_ASKED].split())
+        job, before = number(request.query_params.get("job")), number(request.query_params.get("before"))
+        found: list[Line] = []
+        spots: list[Spot] = []
+        older, problem = None, ""
+        try:
+            if asked and job is not None:
+                spots = self.places(job, asked)
+            elif asked:
+                found, more = self.hits(asked, before)
+                older = f"/search?{urlencode({'q': asked, 'before': more})}" if more is not None else None
+        except IndexTrouble as error:
+            problem = sentence(str(error))
+        name = ""
+        if spots and job is not None:
+            with self.site.ledger() as ledger:
+                name = name_of(ledger.get(job).source)[0]
+        return page(
+            request,
+            "search.html",
+            here="search",
+            query=asked,
+            found=found,
+            spots=spots,
+            older=older,
+            number=job,
+            name=name,
+            problem=problem,
+            coverage=self.coverage,
+        )
+
+    @property
+    def coverage(self) -> Coverage:
+        return Coverage() if self._follower is None else self._follower.coverage
+
+    def hits(self, asked: str, before: int | None) -> tuple[list[Line], int | None]:
+        """A page of recordings, and the number before which the next page begins.
+
+        Raises:
+            IndexTrouble: the index cannot be read.
+        """
+        found = self._search.find(asked, before=before)
+        return [_line(hit, asked) for hit in found.hits], found.next
+
+    def places(self, job: int, asked: str) -> list[Spot]:
+        """Where in one recording that was said which is asked for.
+
+        Raises:
+            IndexTrouble: the index cannot be read.
+        """
+        return [_spot(job, place) for place in self._search.within(job, asked, _PLACES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a recording: a link into the player."""
+
+    address: str
+    start: float  # seconds
+    language: str
+    parts: list[tuple[str, bool]]  # text, and whether it was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A recording that was found."""
+
+    job: int
+    name: list[tuple[str, bool]]
+    folder: str
+    when: float  # UTC seconds
+    language: str
+    spot: Spot | None
+    places: int
+    more: str  # the address of all its places
+
+
+def _line(hit: Hit, asked: str) -> Line:
+    more = f"/search?{urlencode({'q': asked, 'job': hit.job})}"
+    spot = None if hit.place is None else _spot(hit.job, hit.place)
+    folder = name_of(hit.source)[1]
+    return Line(hit.job, list(_parts(hit.name)), folder, hit.created_at, hit.language, spot, hit.places, more)
+
+
+def _spot(job: int, place: Place) -> Spot:
+    language = "" if place.language == "und" else place.language
+    return Spot(f"/jobs/{job}#t={place.start:.2f}", place.start, language, list(_parts(place.excerpt)))
+
+
+def _parts(excerpt: Excerpt) -> Iterator[tuple[str, bool]]:
+    """The text of an excerpt, cut where what was asked for begins and ends."""
+    last = 0
+    for start, end in excerpt.marks:
+        yield sentence(excerpt.text[last:start]), False
+        yield sentence(excerpt.text[start:end]), True
+        last = end
+    yield sentence(excerpt.text[last:]), False

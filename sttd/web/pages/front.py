@@ -1,0 +1,98 @@
+"""The first page: what sttd does now, and the list of jobs; both change while somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from sttd.cli.progress import Paces
+from sttd.text import printable
+from sttd.web.pages import asking, overview
+from sttd.web.pages.drawing import draw, number, page, part, words_of
+from sttd.web.pages.language import Words
+from sttd.web.pages.live import Live, Snapshot, look
+from sttd.web.site import Site
+
+
+class Front:
+    """Its addresses."""
+
+    def __init__(self, site: Site, paces: Paces) -> None:
+        self.site = site
+        self._live = Live(lambda: look(site, paces))
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/", self.queue),
+            Route("/live", self.live),
+            Route("/ask", self.ask, methods=["POST"]),
+        ]
+
+    def queue(self, request: Request) -> Response:
+        """The first page; with `?part` its list alone."""
+        language = words_of(request)
+        tab = request.query_params.get("state", "")
+        if tab not in overview.TABS:
+            raise HTTPException(404, "there is no such state of a job")
+        before = number(request.query_params.get("before"))
+        may_ask = asking.may_ask(self.site.config)
+        with self.site.ledger() as ledger:
+            listing = overview.listing(ledger, tab, before, language)
+            said = asking.said(ledger, request, language)
+        drawn = draw("list.html", language, listing=listing, tabs=_tabs(), may_ask=may_ask)
+        if "part" in request.query_params:
+            return part(drawn)
+        address = request.url.include_query_params(part="1").remove_query_params("request")
+        now = self._now(look(self.site), language)
+        address_of_part = f"{address.path}?{address.query}"
+        return page(request, "queue.html", here="queue", now=now, list=drawn, part=address_of_part, said=said)
+
+    def _now(self, shot: Snapshot, language: Words) -> Markup:
+        if language.language not in shot.drawn:
+            shot.drawn[language.language] = draw(
+                "now.html",
+                language,
+                status=shot.status,
+                look=overview.head(shot.status),
+                heads=overview.HEADS,
+                troubles=overview.troubles(shot.status),
+                workers=overview.workers(shot),
+                may_ask=asking.may_ask(self.site.config),
+                inbox=printable(str(self.site.config.paths.inbox)),
+                start=f"{self.site.config.program} run",
+            )
+        return Markup(shot.drawn[language.language])  # noqa: S704 - made by a template
+
+    async def live(self, request: Request) -> Response:
+        """What changes, as server-sent events: `now` has the first part of the first page, `ledger` says that jobs have changed."""
+        language = words_of(request)
+        headers = {"X-Accel-Buffering": "no"}  # of nginx: a proxy that waits for more shows nothing
+        return StreamingResponse(self._events(language), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, language: Words) -> AsyncIterator[str]:
+        ledger: tuple[int, ...] | None = None
+        async for shot in self._live.follow():
+            if shot is None:
+                yield ": nothing new\n\n"
+                continue
+            html = await run_in_threadpool(self._now, shot, language)
+            lines = "".join(f"data: {line}\n" for line in str(html).splitlines())
+            yield f"event: now\n{lines}\n"
+            if shot.ledger != ledger:
+                yield "event: ledger\ndata:\n\n"
+                ledger = shot.ledger
+
+    async def ask(self, request: Request) -> Response:
+        asked = (await asking.fields(request)).get("ask", "")
+        name = await run_in_threadpool(asking.leave, self.site.config, asked, None)
+        return RedirectResponse(f"/?request={name}", 303)
+
+
+def _tabs() -> dict[str, str]:
+    return {name: title for name, (title, _) in overview.TABS.items()}

@@ -1,0 +1,157 @@
+"""A job's page: how it stands, its life, and what the ledger knows of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sttd.cli import plain
+from sttd.cli.figures import UNDER_WAY
+from sttd.job import ENDED, Job, State
+from sttd.text import printable, sentence
+from sttd.web.pages import asking
+from sttd.web.pages.language import Words
+from sttd.web.pages.live import Snapshot
+from sttd.web.pages.overview import STATES, name_of
+
+# what the page calls them; all but the first four are made of the JSON where they were not written
+FORMATS = {
+    "txt": "Text", "srt": "Subtitles", "vtt": "Subtitles for the web", "json": "All data", "tsv": "Table",
+    "md": "Markdown", "lrc": "Lyrics",
+}  # fmt: skip
+
+
+def standing(job: Job, shot: Snapshot, words: Words, *, may_ask: bool, said: str | None) -> dict[str, Any]:
+    """What the template `standing.html` shows."""
+    worker = next((each for each in shot.status["workers"] if each["job"] == job.id), None)
+    under_way = job.state in UNDER_WAY
+    at = again = ""
+    if worker is not None and worker["done"] is not None:
+        total = f" / {plain.clock(worker['total'])}" if worker["total"] else ""
+        at = f"{plain.clock(worker['done'])}{total}"
+        again = plain.attempt(worker) if (worker["attempt"] or 1) > 1 else ""
+    share = None
+    if job.state is State.RUNNING:
+        share = plain.done_part(job) if worker is None else worker["progress"]
+    waits = job.state is State.QUEUED and job.not_before > time.time()
+    return {
+        "job": job,
+        "name": name_of(job.source)[0],
+        "word": STATES[job.state],
+        "waits": _waits(job, words),
+        "next_try": job.not_before if waits and not job.waits_for_folder else None,
+        "share": share,
+        "at": at,
+        "again": again,
+        "left": shot.left.get(job.id),
+        "error": sentence(job.error) if job.error and not under_way else "",
+        "fallback": sentence(job.fallback_reason or ""),
+        "warnings": [sentence(each) for each in job.warnings],
+        "said": said,
+        "asks": list(asking.offers(job)) if may_ask else [],
+    }
+
+
+def _waits(job: Job, words: Words) -> str:
+    """What a queued job waits for."""
+    if job.state is not State.QUEUED:
+        return ""
+    if job.copy_of is not None:
+        return words("It gets the result of job {id}, whose content is the same.", id=job.copy_of)
+    if job.waits_for_folder:
+        return words("It waits until the options of its folder are put right.")
+    if job.not_before > time.time():
+        return words("Next try:")
+    return words("It waits for its turn.")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step in the life of a job."""
+
+    at: float | None  # UTC seconds
+    text: str
+    kind: str = ""  # good, bad, busy
+    error: str = ""  # in English
+
+
+def life(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[Event]:
+    """From drop to archive."""
+    yield Event(job.created_at, words("Dropped into {folder}", folder=name_of(job.source)[1] or "inbox"))
+    if job.redo_of is not None:
+        yield Event(None, words("Transcribed anew, as it was asked for job {id}", id=job.redo_of))
+    for each in attempts:
+        yield _attempt(each, words)
+    if job.state not in ENDED:
+        return
+    if job.state is State.DONE:
+        yield Event(job.finished_at, words("Its transcript is in place"), "good")
+    else:
+        told = attempts and job.error == attempts[-1]["error"]
+        yield Event(job.finished_at, words(ENDS[job.state]), "bad", "" if told else sentence(job.error or ""))
+    if job.location:
+        yield Event(None, words("The recording lies at {path}", path=printable(job.location)))
+    elif job.location == "":
+        yield Event(None, words("The recording was deleted, as the configuration says"))
+
+
+# of a job without words
+SILENCE = {True: "Nobody was heard speaking.", False: "There is no transcript."}  # by whether it is done
+ENDS = {State.FAILED: "Given up", State.CANCELLED: "Cancelled", State.VANISHED: "Its file is gone"}
+
+
+def _attempt(each: dict[str, Any], words: Words) -> Event:
+    who = words("Attempt {n}", n=each["attempt"])
+    if each["model"]:
+        who = words("Attempt {n} with the model {model}", n=each["attempt"], model=printable(each["model"]))
+    if each["ended_at"] is None:
+        return Event(each["started_at"], words("{attempt} is under way", attempt=who), "busy")
+    lasted = words.span(each["ended_at"] - each["started_at"])
+    if not each["cause"]:
+        return Event(each["started_at"], words("{attempt}: done after {span}", attempt=who, span=lasted), "good")
+    why = sentence(": ".join(part for part in (str(each["cause"]), each["error"] or "") if part))
+    return Event(each["started_at"], words("{attempt} ended after {span}:", attempt=who, span=lasted), "bad", why)
+
+
+def details(job: Job, head: dict[str, Any], words: Words) -> Iterator[tuple[str, Any]]:
+    """Words and what they say; `{"job": number}` becomes a link."""
+    yield words("State"), words(STATES[job.state])
+    yield words("Size"), plain.size(job.size)
+    if job.audio_seconds is not None:
+        yield words("Length"), plain.clock(job.audio_seconds)
+    if job.language:
+        sure = "" if job.language_probability is None else f" ({job.language_probability:.0%})"
+        yield words("Language"), f"{words.name_of(job.language)}{sure}"
+    spoken = head.get("languages")
+    if isinstance(spoken, dict) and len(spoken) > 1:
+        each = (f"{words.name_of(str(code))} {plain.clock(_number(seconds))}" for code, seconds in spoken.items())
+        yield words("Spoken"), ", ".join(each)
+    if job.model:
+        yield words("Model"), printable(job.model)
+    if job.requested_model and job.requested_model != job.model:
+        yield words("Model asked for"), printable(job.requested_model)
+    yield words("Attempts"), words("{n} begun, {m} gone on from a checkpoint", n=job.attempt, m=job.resumes)
+    if job.service:
+        yield words("Computing time"), _work(job, words)
+    if job.folder_options:
+        yield words("Options from"), printable(", ".join(job.folder_options.files))
+    if job.redo_of is not None:
+        yield words("Anew of"), {"job": job.redo_of}
+    if job.copy_of is not None:
+        yield words("Same content as"), {"job": job.copy_of}
+    for output in job.outputs:
+        yield words("Result"), printable(output)
+
+
+def _work(job: Job, words: Words) -> str:
+    """How long workers had it, and how fast that was."""
+    spent = words.span(job.service)
+    if not job.audio_seconds or job.state is not State.DONE or job.copy_of is not None:
+        return spent
+    return f"{spent} ({plain.speed(job.audio_seconds / job.service)})"
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) else None

@@ -1,0 +1,143 @@
+"""A job: its page with transcript and player, and the files that belong to it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from sttd.cli import plain
+from sttd.cli.progress import Paces
+from sttd.job import ENDED, Job, State
+from sttd.ledger import Ledger
+from sttd.web.pages import asking, downloads, files, job as about, media, overview
+from sttd.web.pages.drawing import draw, number, page, part, words_of
+from sttd.web.pages.language import Words
+from sttd.web.pages.live import look
+from sttd.web.pages.ranges import OpenFile
+from sttd.web.pages.text import BARS, Texts
+from sttd.web.site import Site
+
+_LARGEST = 2**63 - 1  # that SQLite takes
+
+
+class One:
+    """Its addresses."""
+
+    def __init__(self, site: Site, paces: Paces) -> None:
+        self.site = site
+        self._paces = paces
+        self._texts = Texts(site.config)
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/jobs/{number:int}", self.job),
+            Route("/jobs/{number:int}/ask", self.ask, methods=["POST"]),
+            Route("/jobs/{number:int}/recording", self.recording),
+            Route("/jobs/{number:int}/result.{suffix}", self.result),
+            Route("/jobs/{number:int}/transcript", self.transcript),
+        ]
+
+    def job(self, request: Request) -> Response:
+        """A job's page; with `?part` how it stands alone."""
+        language = words_of(request)
+        with self.site.ledger() as ledger:
+            job = _find(ledger, request)
+            attempts = ledger.attempts(job.id)
+            said = asking.said(ledger, request, language)
+        may_ask = asking.may_ask(self.site.config)
+        shot = look(self.site, None if job.state in ENDED else self._paces)
+        drawn = draw("standing.html", language, **about.standing(job, shot, language, may_ask=may_ask, said=said))
+        if "part" in request.query_params:
+            return part(drawn)
+        address = request.url.include_query_params(part="1")
+        return page(
+            request,
+            "job.html",
+            standing=drawn,
+            part=f"{address.path}?{address.query}",
+            said=said,
+            life=list(about.life(job, attempts, language)),
+            **self._shown(job, language),
+        )
+
+    def _shown(self, job: Job, language: Words) -> dict[str, Any]:
+        """What a page shows of a job that has ended."""
+        shown = self._texts.beginning(job, language)
+        name, gone = "", ""
+        try:
+            handle, name = files.open_recording(job, self.site.config)
+            os.close(handle)
+        except files.Missing as error:
+            gone = error.why
+        row = overview.row(job, language)
+        written = {path.rpartition(".")[2] for path in job.outputs}
+        made = set(about.FORMATS) if shown.head is not None else written
+        return {
+            "job": job,
+            "name": row.name,
+            "folder": row.folder,
+            "about": row.about,
+            "ended": job.state in ENDED,
+            "pieces": shown.pieces,
+            "text": shown.text,
+            "spoken": "" if job.language in (None, "und") else job.language,
+            "silence": about.SILENCE[job.state is State.DONE],
+            "bars": shown.bars or (0.0,) * BARS,
+            "length": job.audio_seconds or 0.0,
+            "clock": plain.clock(job.audio_seconds),
+            "media": bool(name) and job.state in ENDED,
+            "film": bool(name) and media.is_film(name) and job.state in ENDED,
+            "gone": gone if job.state in ENDED else "",
+            "formats": [(suffix, title) for suffix, title in about.FORMATS.items() if suffix in made],
+            "details": list(about.details(job, shown.head or {}, language)),
+        }
+
+    def transcript(self, request: Request) -> Response:
+        """The segments from one on, for the script that puts together a long transcript."""
+        with self.site.ledger() as ledger:
+            job = _find(ledger, request)
+        drawn = self._texts.piece(job, number(request.query_params.get("from")) or 0, words_of(request))
+        if drawn is None:
+            raise HTTPException(404, "the transcript is not there any more")
+        return part(drawn)
+
+    def recording(self, request: Request) -> Response:
+        with self.site.ledger() as ledger:
+            job = _find(ledger, request)
+        try:
+            handle, name = files.open_recording(job, self.site.config)
+        except files.Missing as error:
+            raise HTTPException(404, f"the recording cannot be played: {error.why}") from None
+        headers = {"Content-Type": media.kind(name), "Cache-Control": "private, no-cache"}
+        if "download" in request.query_params:
+            headers["Content-Disposition"] = downloads.attachment(name)
+        return OpenFile(handle, request, headers)
+
+    def result(self, request: Request) -> Response:
+        suffix = request.path_params["suffix"]
+        if suffix not in about.FORMATS:
+            raise HTTPException(404, "there is no such format")
+        with self.site.ledger() as ledger:
+            job = _find(ledger, request)
+        return downloads.result(job, suffix, self.site.config, request)
+
+    async def ask(self, request: Request) -> Response:
+        asked = (await asking.fields(request)).get("ask", "")
+        job = await run_in_threadpool(self._job, request)
+        name = await run_in_threadpool(asking.leave, self.site.config, asked, job)
+        return RedirectResponse(f"/jobs/{job.id}?request={name}", 303)
+
+    def _job(self, request: Request) -> Job:
+        with self.site.ledger() as ledger:
+            return _find(ledger, request)
+
+
+def _find(ledger: Ledger, request: Request) -> Job:
+    """The job that an address names. Raises NoSuchJob."""
+    return ledger.get(min(request.path_params["number"], _LARGEST))

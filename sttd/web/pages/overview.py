@@ -1,0 +1,169 @@
+"""The first page: what the daemon does, and the jobs, a page at a time. What a template shows is worked out here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from sttd.cli import figures, plain
+from sttd.inboxes import split
+from sttd.job import ENDED, Job, State
+from sttd.ledger import Ledger
+from sttd.text import printable, sentence
+from sttd.web.pages.language import Words
+from sttd.web.pages.live import Snapshot
+
+PAGE = 50  # jobs
+WORKERS = {
+    "idle": "Idle", "leaving": "Ends", "ending": "Ends", "running": "Transcribes", "loading": "Loads its model",
+    "starting": "Starts",
+}  # fmt: skip
+_NEWEST = 2**63 - 1
+
+# what the page calls the states; those of a tab are listed together
+STATES = {
+    State.QUEUED: "waiting", State.RUNNING: "running", State.COMMITTING: "being filed", State.DONE: "done",
+    State.FAILED: "failed", State.CANCELLED: "cancelled", State.VANISHED: "file gone",
+}  # fmt: skip
+TABS: dict[str, tuple[str, tuple[State, ...]]] = {
+    "": ("All", tuple(State)),
+    "queued": ("Waiting", (State.QUEUED,)),
+    "running": ("Running", figures.UNDER_WAY),
+    "done": ("Done", (State.DONE,)),
+    "failed": ("Failed", (State.FAILED,)),
+    "cancelled": ("Cancelled", (State.CANCELLED, State.VANISHED)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job in a list. Names are escaped for people; HTML is the template's."""
+
+    id: int
+    name: str
+    folder: str
+    state: State
+    word: str  # what the page calls the state, in English
+    share: float | None  # done, 0 to 1
+    about: tuple[str, ...]  # language, length, model: those that are known
+    when: float  # UTC seconds
+    remark: str
+    fallback: bool
+
+
+def name_of(source: str) -> tuple[str, str]:
+    """The name of a recording, and where it was dropped; both harmless."""
+    inbox, path = split(source)
+    folder, _, name = path.rpartition("/")
+    return printable(name), printable(" › ".join(part for part in (inbox, *folder.split("/")) if part))
+
+
+def row(job: Job, words: Words) -> Row:
+    name, folder = name_of(job.source)
+    about = [words.name_of(job.language)] if job.language and job.language != "und" else []
+    about += [plain.clock(job.audio_seconds)] if job.audio_seconds is not None else []
+    about += [plain.model_name(job.model, 40)] if job.model else []
+    began = job.started_at if job.state in figures.UNDER_WAY else None
+    return Row(
+        id=job.id,
+        name=name,
+        folder=folder,
+        state=job.state,
+        word=STATES[job.state],
+        share=plain.done_part(job)
+        if job.state is State.RUNNING or (job.state is State.QUEUED and job.chunks)
+        else None,
+        about=tuple(about),
+        when=job.finished_at or began or job.created_at,
+        remark=plain.remark(job) if job.state in (*ENDED, State.QUEUED) else "",
+        fallback=bool(job.fallback_reason),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of the list."""
+
+    tab: str
+    rows: tuple[Row, ...]
+    counts: dict[str, int]  # by tab
+    newest: bool  # it is the first page
+    older: str | None  # the address of the next page
+
+
+def listing(ledger: Ledger, tab: str, before: int | None, words: Words) -> Listing:
+    """Jobs of a tab, newest first, with numbers below `before`."""
+    _, states = TABS[tab]
+    jobs = ledger.older(before or _NEWEST, states, PAGE + 1)
+    known = ledger.counts()
+    counts = {name: sum(known[state] for state in states) for name, (_, states) in TABS.items()}
+    query = {"state": tab} if tab else {}
+    more = f"/?{urlencode(query | {'before': jobs[PAGE - 1].id})}" if len(jobs) > PAGE else None
+    return Listing(tab, tuple(row(job, words) for job in jobs[:PAGE]), counts, before is None, more)
+
+
+HEADS = {
+    "off": "The daemon is not running", "held": "Work is held up", "paused": "Paused", "starting": "Starting",
+    "busy": "Transcribing", "waiting": "Recordings wait for their turn", "ready": "Ready for recordings",
+}  # fmt: skip
+
+
+def head(status: dict[str, Any]) -> str:
+    """How it goes: a key of `HEADS`."""
+    if not status["daemon"]["running"]:
+        return "off"
+    if figures.health(status, time.time()):
+        return "held"
+    if status["paused"]:
+        return "paused"
+    if status["daemon"]["since"] is None:
+        return "starting"
+    if status["jobs"]["running"]:
+        return "busy"
+    return "waiting" if status["jobs"]["queued"] else "ready"
+
+
+def troubles(status: dict[str, Any]) -> list[str]:
+    """What holds work up, and what to do about it."""
+    away = [f"The inbox is away: {status['inbox']['away']}"] if status["inbox"]["away"] else []
+    late = time.time() - figures.STUCK
+    stuck = [plain.operation(each, time.time()) for each in status["operations"] if each["since"] < late]
+    return [sentence(each) for each in (*away, *status["trouble"], *stuck)]
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker and what it does."""
+
+    pid: int
+    word: str  # what it does, in English
+    model: str
+    job: int | None
+    name: str
+    share: float | None
+    at: str  # how far in the audio
+    left: float | None  # seconds
+    again: str  # which attempt, from where
+
+
+def workers(shot: Snapshot) -> list[Worker]:
+    """All of them, those that work first."""
+    found = []
+    for each in shot.status["workers"]:
+        total = f" / {plain.clock(each['total'])}" if each["total"] else ""
+        found.append(
+            Worker(
+                pid=each["pid"],
+                word=WORKERS.get(each["state"], "Starts"),
+                model=plain.model_name(each["model"], 40) if each["model"] else "",
+                job=each["job"],
+                name=name_of(each["source"] or "")[0],
+                share=each["progress"],
+                at=f"{plain.clock(each['done'])}{total}" if each["done"] is not None else "",
+                left=shot.left.get(each["job"]) if each["job"] is not None else None,
+                again=plain.attempt(each) if (each["attempt"] or 1) > 1 else "",
+            )
+        )
+    return sorted(found, key=lambda worker: worker.job is None)

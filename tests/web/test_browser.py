@@ -1,0 +1,200 @@
+"""The page in a real browser. One Chromium for all tests, which change nothing that another one looks at."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.web import NO_WEB
+from tests.web.served import Served
+from tests.web.shelf import SECONDS, Shelf, segment
+
+pytest.importorskip("starlette", reason=NO_WEB)
+pytest.importorskip("selenium", reason="needs pip install 'sttd[test]'")
+
+from selenium.webdriver.common.keys import Keys
+
+from tests.web.browser import PROGRAMS, Browser
+
+if not all(map(shutil.which, PROGRAMS)):
+    pytest.skip("needs apt-get install chromium chromium-driver", allow_module_level=True)
+
+EVIL = '<script>window.owned = 1</script><img src="/x" onerror="window.owned = 1">'
+WORKER = {
+    "pid": 4243, "state": "running", "job": 5, "source": "ประชุม.mp3", "model": "small", "progress": 0.25, "done": 15.0,
+    "total": 60.0, "attempt": 2, "resumed_at": 5.0,
+}  # fmt: skip
+FIGURES = {
+    "workers": [WORKER, {"pid": 4244, "state": "idle", "job": None, "source": None, "model": "small", "progress": None, "done": 0.0, "total": None}],
+    "memory": {"percent": 83.4, "level": "moderate"},
+    "inbox": {"ignored": {"hidden": 2}, "settling": 3, "away": None},
+    "trouble": ["the model small is not here: sttd model pull small"],
+    "operations": [],
+}  # fmt: skip
+PAGES = [
+    "/",
+    "/?state=failed",
+    "/jobs/1",
+    "/jobs/2",
+    "/jobs/3",
+    "/jobs/4",
+    "/jobs/5",
+    "/search?q=hello",
+    "/search",
+    "/nothing",
+]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    made = Shelf(tmp_path_factory.mktemp("root"))
+    made.finish("talks/english.flac", [segment(0, 1.5, "hello world this"), segment(1.5, SECONDS, f"is {EVIL} test")])
+    people = [
+        segment(0, 1, "good morning", speaker="Ann"),
+        segment(1, 2, "สวัสดีครับวันนี้เรามาประชุมกัน", "th", "Somchai"),
+        segment(2, SECONDS, "budget", speaker="Ann"),
+    ]
+    made.finish("<i>call</i>.flac", people, fallback_reason="it did not load in 5 minutes", warnings=("cut off",))
+    made.fail(made.add(f"{EVIL.replace('/', ' ')}.mp3"), "the file holds no audio")
+    made.add("waits.mp3")
+    made.run(made.add("ประชุม.mp3"), progress=15.0, audio_seconds=60.0)
+    with made.daemon(FIGURES):
+        yield made
+    made.ledger.close()
+
+
+@pytest.fixture(scope="module")
+def browser(shelf):
+    served = Served(shelf.root)
+    made = Browser(served)
+    yield made
+    made.close()
+    served.close()
+
+
+@pytest.mark.parametrize("language", ["en", "th"])
+def test_axe_finds_no_violation(browser, language):
+    """On each page, in both languages; of the dark scheme the contrasts, which alone are other ones."""
+    found = {}
+    for path in PAGES:
+        browser.open(path, language=language)
+        assert browser.js("return document.documentElement.lang") == language
+        found[path] = browser.violations()
+        browser.turn(dark=True)
+        found[f"{path} dark"] = browser.violations(["color-contrast"])
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def test_all_comes_from_here_and_no_transcript_is_a_script(browser):
+    """The browser's log has neither a violation of the policy nor an error of a script."""
+    for path in PAGES:
+        browser.open(path)
+        browser.wait(lambda: browser.js("return document.readyState === 'complete'"))
+        hosts = "return [...new Set(performance.getEntriesByType('resource').map((each) => new URL(each.name).origin))]"
+        assert set(browser.js(hosts)) == {browser.served.origin}
+        assert browser.js("return window.owned") is None
+        assert [line for line in browser.log() if "404" not in line or path != "/nothing"] == [], path
+
+
+def test_a_phone_shows_each_page_in_one_column(browser):
+    """Nothing is wider than the screen, in Thai neither."""
+    for path in PAGES:
+        browser.open(path, language="th", width=390)
+        assert browser.js("return document.documentElement.scrollWidth") == 390, path
+
+
+def test_the_player_follows_the_words(browser):
+    """The word that is heard is marked, and no other."""
+    browser.open("/jobs/1")
+    browser.find("#play").click()
+    marked = "return [document.querySelector('.said > .now')?.textContent.trim(), document.getElementById('media').currentTime]"
+    seen = []
+    while len(seen) < 3:
+        word, at = browser.wait(lambda: (found := browser.js(marked))[0] and found)
+        if not seen or seen[-1][0] != word:
+            seen.append((word, at))
+    assert [word for word, _ in seen] == ["hello", "world", "this"]
+    assert all(n * 0.5 - 0.1 <= at for n, (_, at) in enumerate(seen))
+    assert browser.js("return document.querySelectorAll('.said > .now').length") <= 1
+
+
+def test_a_word_that_is_clicked_is_heard(browser):
+    browser.open("/jobs/1")
+    browser.js("document.getElementById('media').play = async function () { this.asked = true }")  # stays where it is
+    browser.find('.said > [data-t="1.00"]').click()
+    browser.wait(lambda: browser.js("return document.getElementById('media').currentTime") == 1)
+    assert browser.js("return document.getElementById('media').asked")
+    assert browser.find(".said > .now").text == "this"
+    browser.find('.at[data-t="0.00"]').click()
+    browser.wait(lambda: browser.js("return document.getElementById('media').currentTime") == 0)
+
+
+def test_the_keys_of_the_player(browser):
+    browser.open("/jobs/1")
+    at = lambda: browser.js("return document.getElementById('media').currentTime")  # noqa: E731
+    browser.wait(lambda: browser.js("return document.getElementById('media').readyState") > 0)
+    browser.press("j")
+    browser.wait(lambda: at() == 1.5)
+    browser.press("k")
+    browser.wait(lambda: at() == 0)
+    browser.press(Keys.ARROW_RIGHT)
+    browser.wait(lambda: at() >= SECONDS - 0.2)  # 5 s are more than there is
+    browser.press(Keys.ARROW_LEFT)
+    browser.wait(lambda: at() == 0)
+    browser.press(".")
+    assert browser.js("return document.getElementById('media').playbackRate") == 1.25
+    browser.press(",")
+    browser.press(" ")
+    browser.wait(lambda: not browser.js("return document.getElementById('media').paused"))
+    browser.press(" ")
+    browser.wait(lambda: browser.js("return document.getElementById('media').paused"))
+    browser.find("#find").send_keys("jk ")  # who types is not heard by the player
+    assert browser.js("return document.getElementById('find').value") == "jk "
+
+
+def test_a_hit_opens_the_player_at_its_second(browser):
+    browser.open("/jobs/1#t=1.50")
+    browser.wait(lambda: browser.js("return document.getElementById('media').currentTime") == 1.5)
+    assert browser.find(".said.now").get_attribute("data-n") == "1"
+
+
+def test_speakers_and_languages_are_shown(browser):
+    """Thai is marked as Thai for fonts, line breaks and screen readers, and its words are words."""
+    browser.open("/jobs/2")
+    assert [each.text for each in browser.driver.find_elements("css selector", ".speaker")] == ["Ann", "Somchai", "Ann"]
+    assert [each.text for each in browser.driver.find_elements("css selector", ".chip")] == [
+        "English",
+        "Thai",
+        "English",
+    ]
+    words = browser.js("return [...document.querySelectorAll('.said[lang=th] > span')].map((each) => each.textContent)")
+    assert "".join(words) == "สวัสดีครับวันนี้เรามาประชุมกัน"
+    assert "สวัสดี" in words
+    assert len(words) > 4
+
+
+def test_what_changes_is_shown_and_takes_no_focus_away(browser, shelf):
+    """A job that comes, and a worker that goes on; the link that has the focus is the same one, at the same place."""
+    browser.open("/")
+    name = ".worker .name"
+    browser.js("arguments[0].focus(); window.kept = arguments[0]", browser.find(name))
+    before = browser.js("return window.kept.getBoundingClientRect().top")
+    shelf.figures(FIGURES | {"workers": [WORKER | {"progress": 0.75, "done": 45.0}]})
+    browser.wait(lambda: browser.js("return document.querySelector('.worker progress').value") == 0.75)
+    assert browser.js("return document.activeElement === window.kept && window.kept.isConnected")
+    assert browser.js("return window.kept.getBoundingClientRect().top") == before
+    browser.js("document.activeElement.blur()")
+    shelf.add("just came.mp3")
+    browser.wait(lambda: "just came.mp3" in browser.find("#list").text)
+    shelf.figures(FIGURES)
+
+
+def test_the_language_is_switched_by_a_button(browser):
+    browser.open("/jobs/1")
+    browser.find(".tongue button").click()
+    browser.wait(lambda: browser.js("return document.documentElement.lang") == "th")
+    assert browser.driver.current_url.endswith("/jobs/1")
+    browser.find(".tongue button").click()
+    browser.wait(lambda: browser.js("return document.documentElement.lang") == "en")
+    browser.driver.delete_cookie("sttd-language")

@@ -1,0 +1,299 @@
+"""The page, as a program asks for it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import time
+from html import unescape
+from urllib.parse import quote
+
+import pytest
+
+from sttd.job import State
+from tests.harness import wait_for
+from tests.web import NO_WEB
+from tests.web.served import Served
+from tests.web.shelf import SAMPLES, Shelf, segment
+
+pytest.importorskip("starlette", reason=NO_WEB)
+
+EVIL = '<script>document.title = "owned"</script><img src=x onerror="document.title = 1">'
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    made = Shelf(tmp_path_factory.mktemp("root"))
+    made.finish("talks/english.flac", [segment(0, 2, "hello world this"), segment(2, 3.9, f"is {EVIL}")])
+    made.fail(made.add("<b>bold.mp3"), "the file holds no audio")
+    made.finish("only.text.flac", [segment(0, 2, "nothing but text")], formats=("txt",))
+    made.add("waits.mp3")
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture(scope="module")
+def served(shelf):
+    made = Served(shelf.root)
+    yield made
+    made.close()
+
+
+def test_what_people_write_is_never_markup(served):
+    """In names, errors and transcripts."""
+    for path in ("/", "/jobs/1", "/jobs/2", f"/search?q={quote(EVIL)}"):
+        text = served.get(path).text
+        assert not re.search(r"<script(?! type=\"module\" src=\"/static/)", text), path
+        assert "<img" not in text
+        assert "<b>" not in text
+    assert EVIL.split(maxsplit=1)[0] in unescape(served.get("/jobs/1").text)
+
+
+def test_no_page_has_inline_style_or_script(served):
+    """The policy forbids it, so that it would be without effect; nothing comes from another host."""
+    for path in ("/", "/jobs/1", "/jobs/2", "/search?q=hello", "/jobs/99"):
+        text = served.get(path).text
+        assert not re.search(r"\sstyle=|\son[a-z]+=|<style|javascript:", re.sub(r">[^<]*<", "><", text)), path
+        assert all(link.startswith("/") for link in re.findall(r'(?:href|src|action)="([^"#]+)', text)), path
+
+
+def test_each_format_can_be_downloaded(served, shelf):
+    """Those that were written as they are, the others made of the JSON."""
+    for suffix in ("txt", "srt", "vtt", "json", "tsv", "md", "lrc"):
+        answer = served.get(f"/jobs/1/result.{suffix}")
+        assert answer.status == 200, suffix
+        assert f'filename="english.en.{suffix}"' in answer.headers["content-disposition"]
+        assert "hello world" in answer.text
+    assert served.get("/jobs/1/result.srt").body == (shelf.root / "transcripts/talks/english.en.srt").read_bytes()
+    assert served.get("/jobs/1/result.exe").status == 404
+    assert served.get("/jobs/4/result.srt").status == 404
+
+
+def test_a_result_without_times_is_shown_as_text(served):
+    assert "<p>nothing but text</p>" in served.get("/jobs/3").text
+
+
+def test_a_part_of_the_recording_is_served(served):
+    """As players ask for it; what cannot be served is refused, what is not understood is answered whole."""
+    sound = (SAMPLES / "english.flac").read_bytes()
+    path = "/jobs/1/recording"
+    whole = served.get(path)
+    assert (whole.status, whole.body, whole.headers["content-type"]) == (200, sound, "audio/flac")
+    middle = served.get(path, {"Range": "bytes=100-199"})
+    assert (middle.status, middle.body) == (206, sound[100:200])
+    assert middle.headers["content-range"] == f"bytes 100-199/{len(sound)}"
+    assert served.get(path, {"Range": "bytes=-10"}).body == sound[-10:]
+    assert served.get(path, {"Range": f"bytes={len(sound) - 5}-"}).body == sound[-5:]
+    beyond = served.get(path, {"Range": f"bytes={len(sound)}-"})
+    assert (beyond.status, beyond.headers["content-range"]) == (416, f"bytes */{len(sound)}")
+    for odd in ("bytes=5-2", "bytes=1-2,4-5", "lines=1-2", "bytes=-"):
+        assert served.get(path, {"Range": odd}).status == 200, odd
+    changed = served.get(path, {"Range": "bytes=0-9", "If-Range": '"of yesterday"'})
+    assert (changed.status, len(changed.body)) == (200, len(sound))
+    assert served.ask("HEAD", path, headers=served.bearer()).body == b""
+
+
+def test_nothing_outside_of_the_folders_is_served(shelf, serve, tmp_path):
+    """Whatever a row of the ledger says, and whatever somebody puts in a file's place."""
+    secret = tmp_path / "secret.flac"
+    secret.write_text("secret")
+    own = Shelf(tmp_path / "own")
+    job = own.finish("a/b.flac", [segment(0, 1, "said")])
+    archived = own.root / "archive" / "a"
+    cases = {
+        "outside": {"location": str(secret), "outputs": (str(secret.with_suffix(".json")),)},
+        "dots": {"location": f"{own.root}/archive/../../secret.flac"},
+    }
+    server = serve(root=own.root)
+    for name, changes in cases.items():
+        other = own.finish(f"{name}.flac", [])
+        own.ledger.update(other, **changes)
+        answer = server.get(f"/jobs/{other.id}/recording")
+        assert (answer.status, "secret" in answer.text.replace("secret.flac", "")) == (404, False), name
+    assert server.get(f"/jobs/{job.id}/recording").status == 200
+    (archived / "b.flac").unlink()
+    (archived / "b.flac").symlink_to(secret)
+    assert server.get(f"/jobs/{job.id}/recording").status == 404
+    (archived / "b.flac").unlink()
+    archived.rmdir()
+    archived.symlink_to(tmp_path)
+    secret.rename(tmp_path / "b.flac")
+    assert server.get(f"/jobs/{job.id}/recording").status == 404
+    assert "The recording cannot be played" in server.get(f"/jobs/{job.id}").text
+    own.ledger.close()
+
+
+def test_a_button_leaves_a_request_as_the_commands_do(served, shelf):
+    """And only a page of ours can press it."""
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": served.origin} | served.bearer()
+    answer = served.ask("POST", "/jobs/2/ask", "ask=retry", form)
+    assert answer.status == 303
+    name = re.fullmatch(r"/jobs/2\?request=([0-9a-f-]+)", answer.headers["location"])[1]
+    assert (shelf.root / "state" / "requests" / name).read_bytes() == b'{"kind": "retry", "job": 2}\n'
+    assert "The daemon was asked." in served.get(answer.headers["location"]).text
+    assert served.ask("POST", "/ask", "ask=pause", form).headers["location"].startswith("/?request=")
+    assert served.ask("POST", "/jobs/2/ask", "ask=pause", form).status == 400
+    assert served.ask("POST", "/ask", "ask=format", form).status == 400
+    assert served.ask("POST", "/ask", "ask=pause", form | {"Origin": "http://example.com"}).status == 403
+
+
+def test_an_address_cannot_put_words_into_the_daemons_mouth(served):
+    assert "trust me" not in served.get("/?request=trust+me").text
+
+
+def test_the_list_goes_back_page_by_page(serve, tmp_path):
+    """By the number of the last job, so that 100,000 jobs cost no more than 100; none is left out."""
+    shelf = Shelf(tmp_path)
+    with shelf.ledger.transaction():
+        for number in range(120):
+            shelf.add(f"{number:03}.mp3")
+    shelf.fail(shelf.add("bad.mp3"), "no audio")
+    server, path, seen = serve(root=tmp_path), "/", []
+    while path:
+        text = server.get(path).text
+        seen += re.findall(r'class="name" href="/jobs/(\d+)"', text)
+        found = re.search(r'href="(/\?before=\d+)"', text)
+        path = found and found[1]
+    assert list(map(int, seen)) == list(range(121, 0, -1))
+    assert re.findall(r'/jobs/(\d+)"', server.get("/?state=failed").text) == ["121"]
+    assert server.get("/?state=odd").status == 404
+    assert server.get("/?before=x").status == 200
+    shelf.ledger.close()
+
+
+def test_a_job_that_is_not_there(served):
+    answer = served.get("/jobs/99999999999999999999")
+    assert answer.status == 404
+    assert "There is no such page" in answer.text
+
+
+def test_events_tell_what_has_changed(serve, tmp_path):
+    """Each has the part of the page as it is now; that a job has changed is told too."""
+    shelf = Shelf(tmp_path)
+    nothing = {
+        "workers": [],
+        "memory": {"percent": 12.0, "level": "normal"},
+        "inbox": {},
+        "trouble": [],
+        "operations": [],
+    }
+    server = serve(root=tmp_path)
+    with shelf.daemon(nothing), server.connection() as opened, opened.makefile("rb") as stream:
+        request = f"GET /live HTTP/1.1\r\nHost: {server.origin[7:]}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
+        opened.sendall(request.encode())
+
+        lines = (raw.decode().rstrip("\r\n") for raw in stream)
+
+        def event(name: str) -> str:
+            assert f"event: {name}" in lines, "the stream has ended"  # reads up to there
+            return "\n".join(itertools.takewhile(bool, lines))
+
+        assert "Ready for recordings" in event("now")
+        event("ledger")
+        shelf.add("new.mp3")
+        event("ledger")
+        shelf.figures(nothing | {"trouble": ["model small is not here: sttd model pull small"]})
+        wait_for(lambda: "sttd model pull small" in event("now"), "the trouble is told")
+    shelf.ledger.close()
+
+
+def test_thai_for_who_wants_it(served):
+    """By what the browser accepts, or by the switch, which lasts."""
+    assert 'lang="th"' in served.get("/", {"Accept-Language": "th-TH,th;q=0.9,en;q=0.8"}).text
+    assert "ไฟล์เสียง" in served.get("/", {"Accept-Language": "de, th;q=0.5, en;q=0.4"}).text
+    assert '<html lang="en">' in served.get("/", {"Accept-Language": "de"}).text
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": served.origin} | served.bearer()
+    answer = served.ask("POST", "/language", "language=th&back=/jobs/1", form)
+    assert (answer.status, answer.headers["location"]) == (303, "/jobs/1")
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    assert '<html lang="th">' in served.get("/", {"Cookie": cookie, "Accept-Language": "en"}).text
+    assert served.ask("POST", "/language", "language=th&back=//example.com", form).headers["location"] == "/"
+
+
+def test_a_transcript_that_a_person_corrected_is_shown(serve, tmp_path):
+    """Also where an editor has laid the file out anew; what is none any more is left to the other results."""
+    shelf = Shelf(tmp_path)
+    job = shelf.finish("a.flac", [segment(0, 1, "helo world"), segment(1, 2, "again")])
+    path = next(tmp_path.glob("transcripts/*.json"))
+    server = serve(root=tmp_path)
+    path.write_text(path.read_text().replace("helo", "hello"))
+    assert "hello" in server.get(f"/jobs/{job.id}").text
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=1).replace("hello", "hullo"))
+    text = server.get(f"/jobs/{job.id}").text
+    assert "hullo" in text
+    assert 'data-t="0.50"' in text
+    assert "hullo" in server.get(f"/jobs/{job.id}/result.md").text
+    path.write_text("{}")
+    assert "<p>helo world again</p>" in server.get(f"/jobs/{job.id}").text
+    shelf.ledger.close()
+
+
+def test_a_long_transcript_comes_in_pieces(serve, tmp_path):
+    """Each names the next; together they are the whole, each segment once."""
+    shelf = Shelf(tmp_path)
+    said = [segment(n, n + 1, f"word{n} " + "and more words " * 8) for n in range(100)]
+    job = shelf.finish("long.flac", said)
+    server = serve(root=tmp_path)
+    text, pieces = server.get(f"/jobs/{job.id}").text, 1
+    numbers = re.findall(r'data-n="(\d+)"', text)
+    while found := re.search(r'href="(/jobs/\d+/transcript\?from=\d+)"', text):
+        text, pieces = server.get(found[1]).text, pieces + 1
+        numbers += re.findall(r'data-n="(\d+)"', text)
+    assert list(map(int, numbers)) == list(range(100))
+    assert pieces > 2
+    shelf.ledger.close()
+
+
+def test_a_hit_of_the_search_leads_to_its_second(served):
+    """The index is made by the server itself."""
+
+    def found() -> str | None:
+        text = served.get("/search?q=world").text
+        return text if "<mark>" in text else None
+
+    text = wait_for(found, "the transcript can be searched")
+    assert 'href="/jobs/1#t=0.00"' in text
+    assert "<mark>world</mark>" in text
+    assert "Nothing was found" in served.get("/search?q=nowhere").text
+
+
+def test_the_page_of_a_job_tells_its_life(served):
+    text = unescape(served.get("/jobs/2").text)
+    assert "Attempt 1 with the model small ended after 0 s: bad file: the file holds no audio" in re.sub(
+        r"<[^>]+>", "", text
+    )
+    assert "Try again" in text
+    assert "Transcribe it anew" not in text
+
+
+def test_a_fallback_is_not_hidden(serve, tmp_path):
+    shelf = Shelf(tmp_path)
+    job = shelf.finish("a.flac", [segment(0, 1, "said")], fallback_reason="loading took longer than 5 minutes", warnings=("the file ends early",))  # fmt: skip
+    server = serve(root=tmp_path)
+    text = server.get(f"/jobs/{job.id}").text
+    assert "loading took longer than 5 minutes" in text
+    assert "the file ends early" in text
+    assert "fallback model" in server.get("/").text
+    shelf.ledger.close()
+
+
+def test_without_a_ledger_the_page_says_what_to_do(serve, tmp_path):
+    """It appears as soon as a daemon has run."""
+    server = serve(root=tmp_path)
+    assert server.get("/").status == 503
+    assert "start the daemon" in server.get("/").text
+
+
+def test_a_waiting_job_says_why(serve, tmp_path):
+    shelf = Shelf(tmp_path)
+    first = shelf.finish("a.flac", [segment(0, 1, "said")])
+    twin = shelf.add("b.flac", copy_of=first.id)
+    late = shelf.add("c.flac", not_before=time.time() + 3600, error="the model is not here")
+    server = serve(root=tmp_path)
+    assert f"It gets the result of job {first.id}" in server.get(f"/jobs/{twin.id}").text
+    text = server.get(f"/jobs/{late.id}").text
+    assert "Next try:" in text
+    assert "the model is not here" in text
+    assert late.state is State.QUEUED
+    shelf.ledger.close()
