@@ -20,7 +20,7 @@ from sttd.host.init import stand_aside
 from sttd.host.notify import Notifier
 from sttd.web.app import application
 from sttd.web.connection import MOST, Connection
-from sttd.web.site import Site, folder_of
+from sttd.web.site import Site, folder_of, make_folder
 
 _GRACE = 10  # seconds that uploads and downloads may still take after a SIGTERM
 _IDLE = 30  # seconds that a connection without a request is kept
@@ -50,7 +50,9 @@ def serve(config: Config, token: str, tell: Callable[[str], None] | None) -> int
     opened = _listening(config.web.listen)
     here = Address(*opened.getsockname()[:2])  # with the port, if any free one was asked for
     config = dataclasses.replace(config, web=dataclasses.replace(config.web, listen=here))
-    settings = _settings(Site(config, token, folder_of(config)))
+    folder = folder_of(config)
+    make_folder(folder)  # the token may lie elsewhere
+    settings = _settings(Site(config, token, folder))
 
     def ready() -> None:
         hint = "" if tell else f"; `{config.program} web --link` prints an address that logs a browser in"

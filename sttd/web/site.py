@@ -47,3 +47,8 @@ def folder_of(config: Config) -> Path:
     """Where the web process keeps its state: `web.state`, or `/var/lib/sttd-web` beside `/var/lib/sttd`."""
     state = config.paths.state
     return config.web.state if config.web.state != Path() else state.with_name(f"{state.name}-web")
+
+
+def make_folder(folder: Path) -> None:
+    """Its user's alone: the token is in it, and the text of all transcripts. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)

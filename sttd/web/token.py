@@ -12,7 +12,7 @@ from pathlib import Path
 from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.fs.regular import open_regular
-from sttd.web.site import folder_of
+from sttd.web.site import folder_of, make_folder
 
 NAME = "token"
 CREDENTIAL = "web-token"  # LoadCredential= of the unit, see systemd.exec(5)
@@ -64,7 +64,7 @@ def _make(path: Path) -> None:
     """A new token, unless there is one. It appears whole, also if two start at once or the power is cut."""
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{NAME}-", dir=path.parent)  # with mode 0600
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -59,6 +59,15 @@ def test_the_services_are_hardly_exposed(tmp_path, name, most):
     assert float(found[1]) <= most
 
 
+@needs_systemd
+def test_systemd_understands_the_users(tmp_path):
+    """A colon in the description of one stopped the installation."""
+    paths = [UNITS / "sttd.sysusers", UNITS / "sttd-web.sysusers"]
+    command = ["systemd-sysusers", f"--root={tmp_path}", "--dry-run", *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Creating user 'sttd-web'" in done.stdout + done.stderr) == (0, True), done.stderr
+
+
 def test_the_life_of_the_service_is_as_the_daemon_expects_it():
     unit = settings()
     assert unit["Type"] == ["notify"]

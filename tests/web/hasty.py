@@ -6,12 +6,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from sttd.cli import main
-from sttd.web import connection, pages
+from sttd.web import connection, server
 from sttd.web.site import Site
 
 if os.environ.get("HASTE") != "none":
@@ -53,16 +54,22 @@ async def _fault(_request: Request) -> Response:
     raise ZeroDivisionError
 
 
-def _routes(_site: Site) -> list[BaseRoute]:
-    return [
-        Route("/events", _events),
-        Route("/endless", _endless),
-        Route("/upload", _upload, methods=["PUT"]),
-        Route("/late", _late, methods=["PUT"]),
-        Route("/fault", _fault),
-        Route("/api/fault", _fault),
-    ]
+_ROUTES = [
+    Route("/events", _events),
+    Route("/endless", _endless),
+    Route("/upload", _upload, methods=["PUT"]),
+    Route("/late", _late, methods=["PUT"]),
+    Route("/fault", _fault),
+    Route("/api/fault", _fault),
+]
+_application = server.application
 
 
-pages.routes = _routes
+def _with_routes(site: Site) -> Starlette:
+    app = _application(site)
+    app.router.routes[:0] = _ROUTES
+    return app
+
+
+server.application = _with_routes
 main()

@@ -219,7 +219,8 @@ def test_a_token_can_be_given_by_a_file_or_by_systemd(serve, tmp_path):
         (serve(CREDENTIALS_DIRECTORY=str(tmp_path)), "a-token-of-systemd-1"),
     ):
         assert served.ask("GET", "/nothing", headers={"Authorization": f"Bearer {token}"}).status == 404
-    assert not (tmp_path / "state-web").exists()
+    assert not (tmp_path / "state-web" / "token").exists()
+    assert stat.S_IMODE((tmp_path / "state-web").stat().st_mode) == 0o700  # all transcripts are in its index
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"two words in one token", b"\xff" * 20, b"x" * 2000, None])
