@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sttd.cli.plain import AT_WORK, attempt, clock, done_part, moment, percent, size, span
+from sttd.cli.plain import AT_WORK, about, attempt, clock, done_part, moment, percent, size, span
 from sttd.job import Job, State
 from sttd.text import printable, sentence
 
+if TYPE_CHECKING:
+    from sttd.cli.outlook import Prospect
 
-def job_facts(job: Job, worker: dict[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
+
+def job_facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]]:
     """The facts in the order in which they are read; each is one harmless line.
 
     Args:
         job: the job.
-        worker: the worker that has it, see `figures.status`.
+        prospect: what is to come of it.
         now: UTC seconds.
     """
-    return ((word, sentence(says)) for word, says in _facts(job, worker, now))
+    return ((word, sentence(says)) for word, says in _facts(job, prospect, now))
 
 
-def _facts(job: Job, worker: dict[str, Any] | None, now: float) -> Iterator[tuple[str, str]]:
+def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]]:
     yield "job", str(job.id)
     yield "source", printable(job.source)
-    yield "state", standing(job, worker, now)
+    yield "state", standing(job, prospect.worker, now)
+    if job.state is State.QUEUED and job.not_before <= now and job.copy_of is None:
+        yield (
+            "before it",
+            f"{prospect.ahead} that have waited longer" if prospect.ahead else "none that has waited longer",
+        )
+    left = None if prospect.worker is None else prospect.worker["left"]
+    ends_at = prospect.ends_at if left is None else now + left
+    if ends_at is not None:
+        yield "done", about(ends_at, now)
     if job.error:
         yield "last error" if job.state in (*AT_WORK, State.QUEUED) else "error", job.error
     if job.cause and job.state not in AT_WORK:
@@ -36,15 +48,14 @@ def _facts(job: Job, worker: dict[str, Any] | None, now: float) -> Iterator[tupl
         known = "" if job.language_probability is None else f" ({job.language_probability:.0%})"
         yield "language", f"{job.language}{known}"
     if job.model or job.requested_model:
-        yield "model", printable(job.model or "not loaded yet")
-    if job.requested_model and job.requested_model != job.model:
+        yield "model", printable(job.model or f"{job.requested_model}, not loaded")
+    if job.model and job.requested_model and job.requested_model != job.model:
         yield "asked for", printable(job.requested_model)
     if job.fallback_reason:
         yield "fallback", job.fallback_reason
     for warning in job.warnings:
         yield "warning", warning
     yield "attempts", f"{job.attempts} spent, {job.attempt} started, {job.resumes} resumed from a checkpoint"
-    yield from _when(job)
     yield from _kin(job)
     if job.location:
         yield "location", printable(job.location)
@@ -68,14 +79,6 @@ def standing(job: Job, worker: dict[str, Any] | None, now: float) -> str:
     return str(job.state)
 
 
-def _when(job: Job) -> Iterator[tuple[str, str]]:
-    yield "created", moment(job.created_at)
-    if job.started_at is not None:
-        yield "started", moment(job.started_at)
-    if job.finished_at is not None:
-        yield "finished", moment(job.finished_at)
-
-
 def _kin(job: Job) -> Iterator[tuple[str, str]]:
     if job.overrides.model or job.overrides.language:
         asked = {"model": job.overrides.model, "language": job.overrides.language}
@@ -89,12 +92,3 @@ def _kin(job: Job) -> Iterator[tuple[str, str]]:
         yield "redo of", f"job {job.redo_of}"
     if job.copy_of is not None:
         yield "same as", f"job {job.copy_of}"
-
-
-def attempt_line(attempt: dict[str, Any]) -> str:
-    """How one attempt went."""
-    ended = "under way" if attempt["ended_at"] is None else attempt["cause"] or "done"
-    lasted = "" if attempt["ended_at"] is None else f" after {span(attempt['ended_at'] - attempt['started_at'])}"
-    error = f": {attempt['error']}" if attempt["error"] else ""
-    pid = "" if attempt["pid"] is None else f", pid {attempt['pid']}"
-    return sentence(f"{attempt['attempt']}  {moment(attempt['started_at'])}{pid}: {ended}{lasted}{error}")

@@ -16,9 +16,10 @@ from sttd.host.stream import is_journal, open_closed
 from sttd.text import sentence
 
 COMMANDS = {  # where each lives, in the order in which a person meets them
-    "run": "serve", "demo": "demo", "status": "status", "jobs": "look", "show": "look", "retry": "ask", "cancel": "ask",
+    "run": "serve", "demo": "demo", "status": "status", "jobs": "look", "show": "look", "wait": "wait", "logs": "logs", "retry": "ask", "cancel": "ask",
     "redo": "ask", "next": "ask", "pause": "ask", "resume": "ask", "transcribe": "transcribe", "check-config": "serve", "model": "models",
     "install": "install", "web": "web",
+    "completion": "shells",
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sttd.cli import access
+from sttd.cli.completion import complete_jobs, complete_languages, complete_models
 from sttd.cli.look import find
 from sttd.cli.options import given, language_options, shared
 from sttd.errors import SttdError, UsageError
@@ -37,7 +38,8 @@ class NotPossible(SttdError):
 
 
 @click.command()
-@click.argument("numbers", metavar="[ID]...", nargs=-1, type=int)
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=int,
+                shell_complete=complete_jobs("failed,cancelled,vanished"))  # fmt: skip
 @click.option("--failed", is_flag=True, help="All failed jobs.")
 @shared
 def retry(numbers: tuple[int, ...], failed: bool) -> int:
@@ -62,7 +64,9 @@ def _retry_failed(config: Config, ledger: Ledger) -> None:
 
 
 @click.command()
-@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int)
+@click.argument(
+    "numbers", metavar="ID...", nargs=-1, required=True, type=int, shell_complete=complete_jobs("queued,running")
+)
 @shared
 def cancel(numbers: tuple[int, ...]) -> int:
     """Take jobs out of the queue, or stop them. Their sources stay where they are."""
@@ -70,7 +74,7 @@ def cancel(numbers: tuple[int, ...]) -> int:
 
 
 @click.command("next", short_help="A waiting job before all others.")
-@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int)
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int, shell_complete=complete_jobs("queued"))
 @shared
 def next_(numbers: tuple[int, ...]) -> int:
     """Put waiting jobs before all others, in the order in which they are named. What runs goes on."""
@@ -84,9 +88,10 @@ def next_(numbers: tuple[int, ...]) -> int:
 
 
 @click.command(short_help="Transcribe finished jobs once more.")
-@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int)
-@click.option("--model", metavar="M", help="With this model.")
-@click.option("--language", metavar="L", help="Taken to be in this language.")
+@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int, shell_complete=complete_jobs("done"))
+@click.option("--model", metavar="M", help="With this model.", shell_complete=complete_models)
+@click.option("--language", metavar="L", help="Taken to be in this language.",
+              shell_complete=complete_languages)  # fmt: skip
 @shared
 def redo(numbers: tuple[int, ...], model: str | None, language: str | None) -> int:
     """Transcribe the sources of finished jobs once more, as new jobs. The old results stay."""

@@ -23,6 +23,11 @@ def states(_context: click.Context, _parameter: click.Parameter, value: Sequence
     return tuple(dict.fromkeys(state for word in words for state in figures.states(word)))
 
 
+def complete_states(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{state}" for state in State if state.startswith(last)]
+
+
 def since(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
     """A time that is past, in UTC seconds."""
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sttd.cli.options import given, shared
+from sttd.cli.shells import script
 from sttd.errors import SttdError, UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def install(
         reach.require(program)
     names = [name for name in drop_ins or (_drop_in_names() if uninstall else ()) if name != FOLDER]
     web = uninstall or not extra.missing(extra.WEB)
-    wanted = items.items(program, names, instance, _completions(), web=web)
+    wanted = items.items(program, names, instance, {shell: script(shell) for shell in items.COMPLETIONS}, web=web)
     wanted += _opened(folders, instance, asked=FOLDER in drop_ins, web=web)
     if uninstall:
         _remove(machine, wanted)
@@ -136,22 +137,6 @@ def _remove(machine: Machine, wanted: list[Item]) -> None:
     print(
         "\nStays: /srv/sttd* and /var/lib/sttd* with all that is in them, and the users sttd and sttd-web, to whom it belongs."
     )
-
-
-def _completions() -> dict[str, str]:
-    """What click makes for each shell that it knows."""
-    from click.shell_completion import ShellComplete, get_completion_class
-
-    from sttd.cli.app import sttd
-    from sttd.install.items import COMPLETIONS
-
-    found = {}
-    for shell in COMPLETIONS:
-        kind = get_completion_class(shell)
-        assert kind is not None, shell
-        # not the class's own `source`: bash's looks for a bash on this machine first
-        found[shell] = ShellComplete.source(kind(sttd, {}, "sttd", "_STTD_COMPLETE")).rstrip() + "\n"
-    return found
 
 
 def _tell(what: str, path: str) -> None:

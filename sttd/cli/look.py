@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sttd.cli import about, access, figures, filters, plain
+from sttd.cli import about, access, figures, filters, life, outlook, plain, transcript
+from sttd.cli.completion import complete_jobs
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
 from sttd.errors import NoSuchJob, UsageError
@@ -24,7 +25,7 @@ LATEST = 100  # jobs that a terminal shows where no --limit is given
 
 @click.command()
 @click.argument("name", metavar="[GLOB]", default="")
-@click.option("--state", metavar="S,...", multiple=True, callback=filters.states,
+@click.option("--state", metavar="S,...", multiple=True, callback=filters.states, shell_complete=filters.complete_states,
               help=f"Only jobs in one of these states: {', '.join(State)}.")  # fmt: skip
 @click.option(
     "--since", metavar="T", callback=filters.since, help="Only what came or ended since: 2h, 7d, today, 2026-11-27."
@@ -84,28 +85,40 @@ def _table(found: list[Job], which: Which, ledger: Ledger) -> None:
         screen.print(f"{older} older: the same with --before {found[-1].id} shows them", style="dim")
 
 
-@click.command(short_help="All about one job.")
-@click.argument("number", metavar="ID", type=int)
+@click.command(short_help="All about one job, or its text.")
+@click.argument("number", metavar="ID", type=int, shell_complete=complete_jobs())
+@click.option("--text", "as_text", is_flag=True, help="Print the transcript.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @shared
-def show(number: int, as_json: bool) -> None:
-    """All about one job: where its files lie, how each attempt went."""
+def show(number: int, as_text: bool, as_json: bool) -> None:
+    """All about one job: what became of it, where its files lie, and its life from drop to archive."""
+    if as_text and as_json:
+        raise UsageError("--text prints the transcript, --json all about the job: choose one of them")
     config = given().load()
     with access.reading(config) as ledger:
         job, attempts = find(ledger, number), ledger.attempts(number)
-        workers = figures.status(ledger, access.is_running(config))["workers"]
-    worker = next((each for each in workers if each["job"] == number), None)
-    if as_json:
+        found = figures.status(ledger, access.is_running(config))
+        if not as_json and not as_text:
+            outlook.add(found, ledger, config.worker_count(), time.time())
+            place = ledger.ahead(job)[0] if job.state is State.QUEUED else 0
+    if as_text:
+        transcript.show(job)
+    elif as_json:
         print(figures.text(figures.job(job) | {"history": attempts}))
-    elif is_terminal():
+    else:
+        _show(job, attempts, outlook.of(found, job, place), time.time())
+
+
+def _show(job: Job, attempts: list[dict[str, Any]], prospect: outlook.Prospect, now: float) -> None:
+    if is_terminal():
         from sttd.cli import term
 
-        term.console().print(term.show(job, attempts, worker, time.time()))
-    else:
-        for word, says in about.job_facts(job, worker, time.time()):
-            print(f"{word:<11}  {says}")
-        for attempt in attempts:
-            print(f"attempt      {about.attempt_line(attempt)}")
+        term.console().print(term.show(job, attempts, prospect, now))
+        return
+    for word, says in about.job_facts(job, prospect, now):
+        print(f"{word:<11}  {says}")
+    for at, says in life.life(job, attempts):
+        print(f"{plain.moment(at)}  {says}")
 
 
 def find(ledger: Ledger, number: int) -> Job:

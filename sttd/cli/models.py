@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sttd.cli.completion import complete_models
 from sttd.cli.options import given, shared
 from sttd.cli.plain import size
 from sttd.cli.screen import is_terminal
@@ -94,7 +95,7 @@ def list_() -> None:
 
 
 @model.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_models)
 @shared
 def path(name: str | None) -> None:
     """The folder that a worker loads for NAME; without NAME for the configured model."""
@@ -102,7 +103,7 @@ def path(name: str | None) -> None:
 
 
 @model.command()
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_models)
 @shared
 def pull(names: tuple[str, ...]) -> None:
     """Download models: sizes, or OWNER/NAME of the hub. Without NAME: the configured one and its fallback.
@@ -164,7 +165,7 @@ def _repository(name: str) -> str:
 
 
 @model.command()
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_models)
 @shared
 def verify(names: tuple[str, ...]) -> int:
     """Load models as a worker does, and let them hear the spoken samples of the demo.

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sttd.cli.completion import complete_settings
+
 if TYPE_CHECKING:
     from sttd.config import Config
 
@@ -87,13 +89,18 @@ def language_options(language: str | None) -> list[tuple[str, str, str | None]]:
 
 def given() -> Given:
     """What was given to the command that runs."""
-    found = click.get_current_context().find_root().ensure_object(Given)
+    return given_in(click.get_current_context())
+
+
+def given_in(context: click.Context) -> Given:
+    """What was given to the command of a context."""
+    found = context.find_root().ensure_object(Given)
     assert isinstance(found, Given)
     return found
 
 
 def _note(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    found = context.find_root().ensure_object(Given)
+    found = given_in(context)
     if parameter.name == "sets":
         found.sets.extend(value)
     elif value is not None and parameter.name is not None:
@@ -102,19 +109,19 @@ def _note(context: click.Context, parameter: click.Parameter, value: Any) -> Non
 
 def shared(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the shared options to a command, or to the group of all commands."""
-    path = click.Path(path_type=Path)
+    path, folder = click.Path(path_type=Path), click.Path(path_type=Path, file_okay=False)
     options = (
         click.option(
             "--config", type=path, metavar="F", expose_value=False, callback=_note,
             help=f"Configuration file.  [default: {INSTALLED}, where it exists]",
         ),
         click.option(
-            "--root", type=path, metavar="DIR", expose_value=False, callback=_note,
+            "--root", type=folder, metavar="DIR", expose_value=False, callback=_note,
             help="The folder that holds inbox, transcripts, archive, failed and state.",
         ),
         click.option(
             "--set", "sets", multiple=True, metavar="SECTION.KEY=VALUE", expose_value=False, callback=_note,
-            help="Set one key; overrides environment and file. May be given several times.",
+            shell_complete=complete_settings, help="Set one key; overrides environment and file. May be given several times.",
         ),
     )  # fmt: skip
     for option in reversed(options):

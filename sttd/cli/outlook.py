@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sttd.cli import estimates
@@ -38,6 +39,22 @@ def add(found: dict[str, Any], ledger: Ledger, workers: int, now: float) -> None
     found["waiting"] = [_waiting(job, ends_at.get(job.id)) for job in [*held, *turn][:MOST]]
     found["ends_at"] = _all_end(len(turn) * longer, ends_at, busy, now) if moves else None
     found["failures"] = [_failure(job) for job in ledger.jobs((State.FAILED,), MOST)]
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What is to come of one job."""
+
+    worker: dict[str, Any] | None = None  # that has it, see `figures.status`
+    ends_at: float | None = None  # UTC seconds; None: not known
+    ahead: int = 0  # jobs that have waited longer
+
+
+def of(found: dict[str, Any], job: Job, ahead: int) -> Prospect:
+    """Of a status to which `add` has been applied."""
+    worker = next((each for each in found["workers"] if each["job"] == job.id), None)
+    waiting = next((each for each in found["waiting"] if each["id"] == job.id), None)
+    return Prospect(worker, None if waiting is None else waiting["ends_at"], ahead)
 
 
 def _busy(found: dict[str, Any], ledger: Ledger, rates: estimates.Rates, now: float) -> list[float]:

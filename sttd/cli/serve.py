@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sttd.cli import models
+from sttd.cli.completion import complete_models
 from sttd.cli.options import given, shared
 from sttd.errors import ConfigError
 from sttd.text import printable, sentence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Watch the inbox: the daemon itself.")
-@click.option("--model", metavar="M", help="Instead of the configured model.")
+@click.option("--model", metavar="M", help="Instead of the configured model.", shell_complete=complete_models)
 @click.option(
     "--drain", is_flag=True, help="End when every recording is transcribed or has failed; a paused queue is waited for."
 )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sttd.cli import access, models, progress
+from sttd.cli.completion import complete_languages, complete_models
 from sttd.cli.options import given, language_options, shared
 from sttd.cli.screen import Plain, is_pipe, is_terminal
 from sttd.cli.serve import check_replacements
@@ -36,8 +37,9 @@ class NothingToUse(SttdError):
 
 @click.command(short_help="Print the text of files, without a daemon.")
 @click.argument("files", metavar="FILE ...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--language", metavar="L", help="Spoken in the files, such as th.  [default: detected]")
-@click.option("--model", metavar="M", help="Instead of the configured model.")
+@click.option("--language", metavar="L", help="Spoken in the files, such as th.  [default: detected]",
+              shell_complete=complete_languages)  # fmt: skip
+@click.option("--model", metavar="M", help="Instead of the configured model.", shell_complete=complete_models)
 @click.option("--formats", metavar="F,...", help="Also write results: txt, md, srt, vtt, lrc, json, tsv.")
 @click.option(
     "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write results here.  [default: .]"

@@ -140,7 +140,7 @@ def test_show_tells_all(sttd, ledger):
         "small",
         "load timed out after 5 minutes",
         f"/out/{THAI}.th.txt",
-        "pid 4242",
+        "worker 4242",
         "1min",
         "warning      the file ends early\nwarning      a\\x1b[31m\n",
     ):

@@ -9,8 +9,9 @@ import typing
 from hypothesis import given, strategies as st
 from rich.console import Console
 
-from sttd.cli import about, board, figures, plain, term
+from sttd.cli import about, board, figures, life, plain, term
 from sttd.cli.lying import Lying
+from sttd.cli.outlook import Prospect
 from sttd.job import FolderOptions, Job, Overrides, State
 from sttd.text import printable
 
@@ -107,11 +108,15 @@ def test_every_field_of_a_job_in_a_list(job):
     assert all(map(harmless, drawn(term.jobs([job], 100, 1e9))))
 
 
-@given(jobs, st.none() | workers, st.lists(attempts, max_size=2))
-def test_every_field_of_a_job_and_of_its_attempts(job, worker, history):
-    facts = dict(about.job_facts(job, worker, 1e9))
-    assert all(map(harmless, (*facts, *facts.values(), *map(about.attempt_line, history))))
-    assert all(map(harmless, drawn(term.show(job, history, worker, 1e9))))
+prospects = st.builds(Prospect, st.none() | workers, st.none() | floats, st.integers(0))
+
+
+@given(jobs, prospects, st.lists(attempts, max_size=2))
+def test_every_field_of_a_job_and_of_its_attempts(job, prospect, history):
+    facts = dict(about.job_facts(job, prospect, 1e9))
+    events = [word for at, says in life.life(job, history) for word in (plain.moment(at), says)]
+    assert all(map(harmless, (*facts, *facts.values(), *events)))
+    assert all(map(harmless, drawn(term.show(job, history, prospect, 1e9))))
 
 
 lies = st.builds(
