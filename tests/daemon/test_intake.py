@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from loguru import logger
 
@@ -9,6 +11,8 @@ from sttd.daemon import intake
 from sttd.inbox import Found, Gone
 from sttd.inbox.events import BATCH
 from sttd.job import Identity, State
+from sttd.part import Cause
+from tests.properties.stations import Stations
 
 OLD, NEW = Identity(100, 1), Identity(200, 2)
 
@@ -87,3 +91,26 @@ def test_the_owner_of_a_file_is_noted_with_its_job(stations):
         intake.found(context, Found((("a.mp3", identity),)))
         assert [job.owner for job in context.ledger.jobs()] == [identity.owner]
     assert context.ledger.waiting_owners() == [1002]
+
+
+def test_many_files_of_one_owner_do_not_delay_those_of_another(tmp_path):
+    """A hundred thousand worthless files, say, that were dropped before: the others have every second turn."""
+    bench = Stations(tmp_path, "archive")
+    with bench.context.ledger.transaction():
+        for number in range(8):
+            path = bench.config.paths.inbox / f"{number}.mp3"
+            path.write_text(str(number))
+            mine = dataclasses.replace(Identity.of(path.stat()), owner=1001 if number < 6 else 1002)
+            bench.context.ledger.add(path.name, mine, float(number))
+    owners = []
+    while len(owners) < 4:
+        bench.tick(1.0)
+        started = list(bench.pool.attempts.values())
+        for attempt in started:
+            owners.append(bench.context.ledger.get(int(attempt.spec.part_id.partition(".")[0])).owner)
+            bench.step(attempt)
+        bench.now += 30.0  # that each of them takes
+        for attempt in started:
+            bench.end(attempt, Cause.BAD_FILE)
+    assert owners.count(1002) == 2, owners
+    bench.context.ledger.close()

@@ -41,6 +41,7 @@ def test_every_regular_file_with_a_suffix_is_found_with_its_size_and_time(tmp_pa
     files, scan = walk(tmp_path)
     assert files.keys() == {"a.wav", "x/y/b.MP3"}
     assert files["a.wav"] == Identity(5, 7)
+    assert files["a.wav"].owner == os.getuid(), "among whom the workers' time is shared"
     assert scan.folders == 3
     assert not scan.errors
     assert not scan.mounts
