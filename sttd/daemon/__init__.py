@@ -96,7 +96,7 @@ def _serve(
             watched = ", ".join(map(str, config.inboxes().values()))
             say(Kind.DAEMON_START, f"sttd {__version__} watches {watched}", version=__version__)
             code = Loop(context, inputs, notifier).run(load_config, drain)
-            restarts.forget(os.environ)
+            restarts.reset(os.environ)
             return code
         finally:
             inbox.stop()

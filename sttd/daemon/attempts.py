@@ -19,7 +19,7 @@ def book(context: Context, running: Running, cause: Cause | None, error: str | N
     return job
 
 
-def forget(context: Context, running: Running) -> None:
+def drop(context: Context, running: Running) -> None:
     """The attempt is over: nothing of it stays in memory."""
     seconds = context.clock() - (running.started or context.clock())
     context.turns.end(running.charge, seconds)

@@ -186,7 +186,7 @@ def look(config: Config, folder: str, before: Known | None, now: float) -> Known
         found = options.above(
             config.paths.inbox, below, folder_options.NAME, folder_options.LARGEST, inboxes.join(inbox, "")
         )
-        return _judge(config, found, before, now)
+        return _checked(config, found, before, now)
     except options.Gone:
         return Known()
     except options.Unfit as error:
@@ -198,7 +198,7 @@ def look(config: Config, folder: str, before: Known | None, now: float) -> Known
         return Known(refused=f"the options of {folder}: a fault in sttd ({error!r}): the log has its trace")
 
 
-def _judge(config: Config, found: tuple[File, ...], before: Known | None, now: float) -> Known:
+def _checked(config: Config, found: tuple[File, ...], before: Known | None, now: float) -> Known:
     content = hash(tuple((file.path, file.data) for file in found))
     age = now - max((file.changed_at for file in found), default=-math.inf)
     if before is not None and before.content == content:

@@ -57,7 +57,7 @@ def give_up(context: Context, job_id: int, error: str) -> None:
     running = context.attempt_of(job_id)
     if running is not None:
         context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
-        attempts.forget(context, running)
+        attempts.drop(context, running)
     job = context.ledger.find(job_id)
     if job is None or job.state in ENDED:
         return

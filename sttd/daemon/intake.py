@@ -15,7 +15,7 @@ from sttd.inbox import Found, Gone
 from sttd.job import Identity, Job, State
 from sttd.ledger.fresh import fresh
 from sttd.part import Cause
-from sttd.rules.arrival import Arrival, judge, left_in_inbox
+from sttd.rules.arrival import Arrival, arrival_of, left_in_inbox
 from sttd.text import printable
 
 Item = TypeVar("Item")
@@ -63,7 +63,7 @@ def _queue(context: Context, files: Sequence[tuple[str, Identity]]) -> list[Job]
         for source, identity in files:
             before = latest.get(source)
             in_inbox = before is not None and left_in_inbox(before)
-            arrival = judge(before, identity, in_inbox=in_inbox)
+            arrival = arrival_of(before, identity, in_inbox=in_inbox)
             if arrival is Arrival.NEW or before is None:
                 latest[source] = _add(context, before, source, identity)  # it may be told of twice in one event
             elif arrival is Arrival.RESTART:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from sttd.daemon import by_folder, filing, library, readable, trial
-from sttd.daemon.attempts import book, forget
+from sttd.daemon.attempts import book, drop
 from sttd.daemon.context import Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
 from sttd.daemon.guard import guard
@@ -51,7 +51,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
         case Failed(cause=Cause.EXISTING) if running.job.cause != Cause.CANCELLED:
             with context.ledger.transaction():
                 library.leave(context, book(context, running, Cause.EXISTING, event.error), event.error)
-            forget(context, running)
+            drop(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
             ended(context, running, event.cause, event.error, retriable=event.retriable)
@@ -162,7 +162,7 @@ def finished(context: Context, running: Running, event: Done) -> None:
         }
         cause = Cause.CANCELLED if job.cause == Cause.CANCELLED else None
         job = context.ledger.update(job, state=State.COMMITTING, plan=plan, error=None, cause=cause, **done)
-    forget(context, running)
+    drop(context, running)
     filing.advance(context, job)
 
 
@@ -189,7 +189,7 @@ def ended(
     known = (running.job.cause, running.job.error) == (end.cause, end.error) or in_vain
     # a trouble that holds the whole queue lets the job have no wait of its own
     job = store_end(context, running, end, at_once=bool(end.trouble) or not all_wait)
-    forget(context, running)
+    drop(context, running)
     if end.cause is Cause.GONE:
         look_for(context, job)
     if by_folder.is_to_blame(job, end.cause):
@@ -233,7 +233,7 @@ def started_anew(context: Context, running: Running) -> None:
     with context.ledger.transaction():
         job = book(context, running, Cause.CHANGED, running.why or "the file has changed")
         start_anew(context, job, settled=running.why is not None)
-    forget(context, running)
+    drop(context, running)
     with contextlib.suppress(OSError):  # its header names another version of the file, so that it would not count
         running.checkpoint.remove()
 

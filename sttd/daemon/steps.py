@@ -90,7 +90,7 @@ def _promise(context: Context, row: Job, plan: outbox.Plan, **known: Any) -> Non
 def not_staged(context: Context, row: Job, error: OSError | SttdError) -> None:
     if isinstance(error, SourceChanged):
         start_anew(context, row, settled=True)
-        forget_checkpoint(context, row)
+        remove_checkpoint(context, row)
     elif isinstance(error, FileNotFoundError) and error.filename == source_path(context, row):
         # the next attempt would find it out too; the inbox makes sure whether it is really gone
         again = {"plan": None, "copy_of": None, "cause": Cause.GONE, "error": "the file is not there any more"}
@@ -143,10 +143,10 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
     look_again(context, row)
     if filed.changed and context.inbox is not None:
         context.inbox.kick()  # what it saw of the file as it is now has just been forgotten
-    forget_checkpoint(context, done)
+    remove_checkpoint(context, done)
     context.listener.ended(done)
     config = orders.configured(context, done)
-    work = lambda: outbox.forget(done, config, context.places)  # noqa: E731
+    work = lambda: outbox.remove_staging(done, config, context.places)  # noqa: E731
     context.errands.post("removes an empty staging folder", work, _nothing, _nothing)
 
 
@@ -273,7 +273,7 @@ def _tell_done(job: Job, filed: outbox.Filed) -> None:
         say(Kind.JOB_CHANGED, f"job {job.id}: {name} has changed since; it stays in the inbox as a new job", job)
 
 
-def forget_checkpoint(context: Context, job: Job) -> None:
+def remove_checkpoint(context: Context, job: Job) -> None:
     try:
         orders.checkpoint_of(context, job).remove()
     except OSError as error:

@@ -25,7 +25,7 @@ def recover(context: Context, *, clean: bool = True) -> None:
 
     `clean`: remove what it left half written, before anything is written there. Not where a share hangs: the next start does.
     """
-    _forget_checkpoints(context)
+    _remove_checkpoints(context)
     context.ledger.look_anew()
     if clean:
         _find_moved(context)
@@ -98,7 +98,7 @@ def _drop_attempts(context: Context) -> None:
         why = "its row in the ledger was damaged"
         context.ledger.end_attempt(running.job, context.utc(), Cause.ERROR, why, running.pid)
         context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
-        attempts.forget(context, running)
+        attempts.drop(context, running)
 
 
 def _take_up(context: Context, job: Job) -> None:
@@ -113,11 +113,11 @@ def _take_up(context: Context, job: Job) -> None:
     say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=job.attempt)
 
 
-def _forget_checkpoints(context: Context) -> None:
+def _remove_checkpoints(context: Context) -> None:
     """Remove those of jobs that are done: their daemon was killed before it came to that."""
     work = context.config.paths.state / WORK
     for path in work.iterdir() if work.is_dir() else ():
         with contextlib.suppress(NoSuchJob, ValueError, OverflowError):  # nobody's: not ours to remove
             job = context.ledger.get(int(path.name))
             if job.state is State.DONE:
-                steps.forget_checkpoint(context, job)
+                steps.remove_checkpoint(context, job)

@@ -68,7 +68,7 @@ def wait_turn(notifier: Notifier, environ: Mapping[str, str], sleep: Callable[[f
         sleep(wait)
 
 
-def forget(environ: Mapping[str, str]) -> None:
+def reset(environ: Mapping[str, str]) -> None:
     """The daemon ends as it was told to: the next start follows on no failure."""
     path = _path(environ)
     if path is not None:

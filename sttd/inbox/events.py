@@ -55,5 +55,5 @@ class Own:
     files: tuple[str, ...]
 
 
-Event = Held | Found | Gone | Strange | Away | Own
+InboxEvent = Held | Found | Gone | Strange | Away | Own
 BATCH = 1000  # files in one Found or Gone: one transaction of the ledger

@@ -15,7 +15,7 @@ from loguru import logger
 from sttd.config import Config
 from sttd.config.hearing import FORMATS
 from sttd.errors import SttdError
-from sttd.inbox.events import Event
+from sttd.inbox.events import InboxEvent
 from sttd.inbox.lock import Folder
 from sttd.inbox.looks import RECHECK, Looks
 from sttd.inbox.mail import Mailbox
@@ -46,7 +46,7 @@ class Inbox:
     def __init__(
         self,
         config: Config,
-        sink: Callable[[Event], None],
+        sink: Callable[[InboxEvent], None],
         before: Folder | None = None,
         *,
         waiting: bool = False,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sttd import inboxes
 from sttd.config import Config
-from sttd.inbox.events import Away, Event, Found, Gone, Held, Own, Strange
+from sttd.inbox.events import Away, Found, Gone, Held, InboxEvent, Own, Strange
 from sttd.inbox.inbox import PATIENCE, Inbox
 from sttd.inbox.lock import Folder
 
@@ -30,7 +30,7 @@ class Inboxes:
     def __init__(
         self,
         config: Config,
-        sink: Callable[[Event], None],
+        sink: Callable[[InboxEvent], None],
         before: Mapping[str, Folder],
         *,
         waiting: Collection[str] = (),
@@ -128,13 +128,13 @@ class Inboxes:
         return sum(inbox.settling for inbox in self._all.values())
 
 
-def _named(name: str, sink: Callable[[Event], None]) -> Callable[[Event], None]:
+def _named(name: str, sink: Callable[[InboxEvent], None]) -> Callable[[InboxEvent], None]:
     """A sink for the inbox of this name: what it tells has its name."""
 
     def of(paths: Iterable[str]) -> tuple[str, ...]:
         return tuple(inboxes.join(name, path) for path in paths)
 
-    def tell(event: Event) -> None:
+    def tell(event: InboxEvent) -> None:
         match event:
             case Found():
                 files = tuple((inboxes.join(name, path), identity) for path, identity in event.files)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sttd.host.events import Kind, say
 from sttd.inbox.doubtful import Doubtful
-from sttd.inbox.events import BATCH, Away, Event, Found, Gone, Held, Own, Strange
+from sttd.inbox.events import BATCH, Away, Found, Gone, Held, InboxEvent, Own, Strange
 from sttd.inbox.ignored import Ignored
 from sttd.inbox.lock import Folder
 from sttd.inbox.mail import Mail
@@ -39,7 +39,7 @@ class Looks:
         rules: Rules,
         tracker: Tracker,
         watch: Watch | None,  # None: `watch.polling`
-        sink: Callable[[Event], None],
+        sink: Callable[[InboxEvent], None],
         clock: Callable[[], float],
         rescan_interval: float,
     ) -> None:

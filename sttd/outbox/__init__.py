@@ -1,7 +1,7 @@
 """The outbox: results appear whole or not at all, and sources are filed away."""
 
 from sttd.fs.moves import make_folder
-from sttd.outbox.clean import clean, forget, tidy
+from sttd.outbox.clean import clean, remove_staging, tidy
 from sttd.outbox.failure import PutAside, file_failure
 from sttd.outbox.follow import Followed, beside, follow, names_beside, results_of
 from sttd.outbox.former import left_of
@@ -16,7 +16,7 @@ from sttd.outbox.undo import undo
 
 __all__ = [
     "Absent", "Earlier", "Filed", "Followed", "Heard", "Meta", "Places", "Plan", "PutAside", "Unkept", "beside", "clean", "file_failure", "follow",
-    "forget", "keep", "left_of",
-    "make_folder", "names_beside", "of_private", "open_source", "put_back", "results_of", "stage", "stage_copy", "tidy", "undo", "warnings_of",
+    "keep", "left_of",
+    "make_folder", "names_beside", "of_private", "open_source", "put_back", "remove_staging", "results_of", "stage", "stage_copy", "tidy", "undo", "warnings_of",
     "writer",
 ]  # fmt: skip

@@ -42,7 +42,7 @@ def clean(config: Config, places: Places, unfinished: Collection[Job]) -> None:
             _discard_parts(job, places)
 
 
-def forget(job: Job, config: Config, places: Places) -> None:
+def remove_staging(job: Job, config: Config, places: Places) -> None:
     """Remove the staging folder of a job that the ledger calls done. What a kill leaves of it goes at the next start.
 
     So does the record of an earlier failure go, where nothing else of the job lies in failed/.
@@ -55,7 +55,7 @@ def forget(job: Job, config: Config, places: Places) -> None:
         staging.remove_tree(staging_name(config, job.id))
     if config.output.place == BESIDE:
         with contextlib.suppress(OSError, SttdError):
-            failure.forget_record(job, places)
+            failure.remove_record(job, places)
 
 
 def tidy(config: Config) -> None:

@@ -71,7 +71,7 @@ def _write_record(job: Job, config: Config, folder: Folder, base: str) -> None:
         place(folder, part, folder, name)  # a file of anybody else stays, and the record gets a number
 
 
-def forget_record(job: Job, places: Places) -> None:
+def remove_record(job: Job, places: Places) -> None:
     """Remove the record of a failure whose source never left the inbox: the job has ended well since."""
     folders, base = names.split(job.source)
     name = names.fit(base, names.RECORD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.job import Job
-from sttd.outbox.clean import forget
+from sttd.outbox.clean import remove_staging
 from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
 from sttd.outbox.publish import withdraw
@@ -31,7 +31,7 @@ def undo(job: Job, config: Config, places: Places) -> bool:
             return False
         if not withdraw(plan, places):
             return False
-    forget(job, config, places)
+    remove_staging(job, config, places)
     return True
 
 

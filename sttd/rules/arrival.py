@@ -18,7 +18,7 @@ class Arrival(enum.Enum):
     BACK = "its ended job is queued again"
 
 
-def judge(latest: Job | None, found: Identity, *, in_inbox: bool) -> Arrival:
+def arrival_of(latest: Job | None, found: Identity, *, in_inbox: bool) -> Arrival:
     """What a settled file means, given the newest job of its path.
 
     Args:

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from sttd.host.notify import Notifier
-from sttd.host.restarts import FILE, LONGEST, SOUND, Starts, following, forget, wait_turn
+from sttd.host.restarts import FILE, LONGEST, SOUND, Starts, following, reset, wait_turn
 
 
 def test_the_wait_doubles_from_failure_to_failure_up_to_its_limit():
@@ -43,7 +43,7 @@ def test_a_start_waits_its_turn_and_a_stop_takes_the_count_back(service, tmp_pat
     for _ in range(4):
         wait_turn(Notifier({}), service, sleep=waited.append)
     assert waited == [2.0, 4.0]
-    forget(service)
+    reset(service)
     wait_turn(Notifier({}), service, sleep=pytest.fail)
 
 

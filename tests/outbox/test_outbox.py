@@ -54,7 +54,7 @@ def keep(config, plan):
     """What the daemon does with a plan, and after its job is done."""
     places = outbox.Places(config.paths)
     filed = outbox.keep(plan, places)
-    outbox.forget(Job(plan.job, plan.name, 0, 0), config, places)
+    outbox.remove_staging(Job(plan.job, plan.name, 0, 0), config, places)
     return filed
 
 
