@@ -29,12 +29,12 @@ _STACKERS = "\u1039\u17d2"  # Burmese and Khmer: the consonant that follows is w
 _JOINERS = "\u200c\u200d\u00ad\u2060"  # invisible within a word: joiners, soft hyphen, word joiner
 
 _THAI_TONE, _LAO_TONE = "\u0e48-\u0e4b", "\u0ec8-\u0ecb"
-_AM = f"\u0e4d[{_THAI_TONE}]?\u0e32|\u0ecd[{_LAO_TONE}]?\u0eb2"  # sara am in two characters
 _TWO_E = "\u0e40\u0e40"  # often typed in place of sara ae, which looks the same
-_REPAIRS = (  # equal spellings of a Thai or Lao cluster, after NFKD: a tone mark follows a vowel, and stands before nikhahit
+# equal spellings of a Thai or Lao cluster, after NFKD: a tone mark follows a vowel, and stands before sara am
+_REPAIRS = (
     (re.compile(_TWO_E), "\u0e41"),
-    (re.compile(f"(\u0e4d)([{_THAI_TONE}])"), r"\2\1"),
-    (re.compile(f"(\u0ecd)([{_LAO_TONE}])"), r"\2\1"),
+    (re.compile(f"(\u0e4d\u0e32?)([{_THAI_TONE}])"), r"\2\1"),
+    (re.compile(f"(\u0ecd\u0eb2?)([{_LAO_TONE}])"), r"\2\1"),
     (re.compile(f"([{_THAI_TONE}])([\u0e31\u0e34-\u0e3a])"), r"\2\1"),
     (re.compile(f"([{_LAO_TONE}])([\u0eb1\u0eb4-\u0eb9\u0ebb])"), r"\2\1"),
 )
@@ -66,6 +66,7 @@ def placed(text: str) -> Iterator[Placed]:
             yield Placed(atom, *match.span())
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def is_cluster(atom: str) -> bool:
     """Whether an atom is a grapheme cluster of a script without spaces, and no word."""
     return _base().match(atom) is not None
@@ -75,7 +76,7 @@ def is_cluster(atom: str) -> bool:
 def _normal(found: str) -> tuple[str, ...]:
     """The form in which an atom is compared: case, width, accents, digits and equal spellings are one.
 
-    They are several where one character of it stands for some: U+0EDC of Lao, a fraction, a squared word of Japanese.
+    They are several where one character of it stands for some: sara am, which many type as two, a squared word of Japanese.
     """
     text = unicodedata.normalize("NFKD", found.casefold().translate(_PLAIN)).casefold()
     text = unicodedata.normalize("NFC", _LEFT_OUT.sub("", _SHORT_I.sub("\u0439", text)))
@@ -89,7 +90,7 @@ def _normal(found: str) -> tuple[str, ...]:
 def _pattern() -> re.Pattern[str]:
     """A cluster, or a word. Made when a text is first looked at: it takes 0.05 s."""
     bases, marks = _bases(), _marks()
-    joined = f"(?:[{_STACKERS}]+[{bases}]|{_AM}|[{marks}{_JOINERS}{_FOLLOWERS}])"
+    joined = f"(?:[{_STACKERS}]+[{bases}]|[{marks}{_JOINERS}{_FOLLOWERS}])"
     return re.compile(f"(?:{_TWO_E}|[{bases}]){joined}*|[^\\W_{bases}](?:[^\\W_{bases}]|[{marks}{_JOINERS}])*")
 
 

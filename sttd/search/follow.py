@@ -26,6 +26,7 @@ from sttd.text import sentence
 
 LOOK = 2.0  # seconds between two looks for jobs that ended
 CHECK = 60.0  # seconds between two looks at every result, for those that a person deleted or changed
+TIDY = 3600.0  # seconds between two merges of the whole index, which take the words of what was deleted out of its file
 _SHARE = 20  # a look waits so many times as long as it took: a million jobs cost no more than a twentieth of a core
 _SPELL = 3.0  # seconds that one step takes, about
 _BATCH = 200  # recordings in one transaction
@@ -58,8 +59,9 @@ class Follower:
         self._ledger = ledger
         self._remake = threading.Event()
         self._known = self._index.jobs()
+        self._seen: tuple[Signature | None, ...] | None = None  # the ledger, when there was nothing more to be done
         self._check_after = 0  # number of the last job that the current check has looked at
-        self._next_check = 0.0  # monotonic
+        self._next_check = self._next_tidy = 0.0  # monotonic
         self._check_took = 0.0  # seconds, so far
         self.coverage = Coverage()
 
@@ -75,7 +77,7 @@ class Follower:
             try:
                 more = self.step()
                 told = ""
-            except (LedgerError, IndexTrouble) as error:
+            except (LedgerError, IndexTrouble, OSError) as error:
                 more = False
                 if str(error) != told:
                     told = str(error)
@@ -96,7 +98,7 @@ class Follower:
         try:
             if self._remake.is_set() or self._index.is_lost:
                 self._begin_anew()
-            return self._ledger.exists() and self._follow()
+            return self._follow()
         except IndexDamaged as error:
             logger.warning("{}: it is made anew", sentence(str(error)))
             self._begin_anew()
@@ -106,10 +108,15 @@ class Follower:
         self._remake.clear()
         self._index.remake()
         self._known.clear()
+        self._seen = None
         self._check_after = 0
 
     def _follow(self) -> bool:
-        end = time.monotonic() + _SPELL
+        end, checking = time.monotonic() + _SPELL, time.monotonic() >= self._next_check
+        seen = self._ledger_as_it_is()
+        if seen is None or (seen == self._seen and not checking):
+            return self._tidy(end)
+        self._seen = None
         with contextlib.closing(Ledger.open_readonly(self._ledger)) as ledger:
             done = ledger.done()
             gone, new = sorted(self._known.difference(done)), sorted(set(done) - self._known)
@@ -120,10 +127,28 @@ class Follower:
                 self._take(ledger, new[-_BATCH:])
                 del new[-_BATCH:]
             self._count(len(new))
-            checking = time.monotonic() >= self._next_check
             while checking and time.monotonic() < end:
                 checking = self._check(ledger)
-        return bool(gone or new or checking)
+        if gone or new:
+            return True
+        self._seen = seen
+        return checking or self._tidy(end)
+
+    def _ledger_as_it_is(self) -> tuple[Signature | None, ...] | None:
+        """What is another after each change of the ledger; None: there is none."""
+        files = [self._ledger, self._ledger.with_name(f"{self._ledger.name}-wal")]
+        found = tuple(map(_signature, files))
+        return None if found[0] is None else found
+
+    def _tidy(self, end: float) -> bool:
+        """Merge the index, after texts were taken out of it. Returns whether there is more to be done."""
+        if time.monotonic() < self._next_tidy:
+            return False
+        while time.monotonic() < end:
+            if not self._index.tidy():
+                self._next_tidy = time.monotonic() + TIDY
+                return False
+        return True
 
     def _forget(self, numbers: Sequence[int]) -> None:
         with self._index.transaction():
@@ -163,10 +188,7 @@ class Follower:
             return False
         if entry.recording != recording:
             return True
-        signature = None
-        if recording.path:
-            with contextlib.suppress(OSError):
-                signature = Signature.of(Path(os.fsdecode(recording.path)).lstat())
+        signature = _signature(Path(os.fsdecode(recording.path))) if recording.path else None
         return entry.signature != signature and not (entry.signature is None and self._index.is_taken(recording))
 
     def _put(self, recording: Recording) -> None:
@@ -189,3 +211,11 @@ def recording_of(result: Result) -> Recording:
     """What the index has of a job that is done."""
     path = next((output for output in result.outputs if output.endswith(".json")), "")
     return Recording(result.job, result.source, result.created_at, result.language or "und", os.fsencode(path))
+
+
+def _signature(path: Path) -> Signature | None:
+    """Of a file; None: it cannot be seen."""
+    try:
+        return Signature.of(path.lstat())
+    except OSError:
+        return None

@@ -18,6 +18,11 @@ from sttd.search.file import made, opened, told
 from sttd.search.phrases import alone, atoms_of, key, tokens
 from sttd.search.transcript import Said, Signature
 
+_TIDY, _UNTIDY, _MERGING = range(
+    3
+)  # `user_version` of the file: whether words of texts that were taken out may be in it
+_PAGES = 500  # of FTS5, merged in one step
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -145,6 +150,25 @@ class Index:
             self._strip(job)
             self._db.execute("DELETE FROM recordings WHERE job = ?", (job,))
 
+    def tidy(self) -> bool:
+        """Merge some of FTS5's segments where texts were taken out: only that takes their words out of the file.
+
+        Returns whether there is more to be done. See https://sqlite.org/fts5.html#the_merge_command
+        """
+        with told(self.path):
+            if self._db.execute("PRAGMA user_version").fetchone()[0] == _TIDY:
+                return False
+        with self.transaction():
+            before = self._db.total_changes
+            pages = _PAGES
+            if self._db.execute("PRAGMA user_version").fetchone()[0] == _UNTIDY:
+                pages = -_PAGES  # begins a merge of all segments
+                self._db.execute(f"PRAGMA user_version = {_MERGING}")
+            self._db.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (pages,))
+            if pages > 0 and self._db.total_changes - before < 2:
+                self._db.execute(f"PRAGMA user_version = {_TIDY}")
+        return True
+
     def _add(self, recording: Recording, said: Sequence[Said]) -> None:
         found: list[str] = []
         starts = array("I")
@@ -176,6 +200,7 @@ class Index:
         values = (job, tokens(atoms(name_of(source))), body, tags)
         self._db.execute("INSERT INTO words (words, rowid, name, body, facets) VALUES ('delete', ?, ?, ?, ?)", values)
         self._db.execute("DELETE FROM texts WHERE job = ?", (job,))
+        self._db.execute(f"PRAGMA user_version = {_UNTIDY}")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

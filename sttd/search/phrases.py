@@ -8,7 +8,7 @@ the index need not be searched for every pair that begins with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sttd.search.atoms import atoms, is_cluster
@@ -50,20 +50,18 @@ def tokens(atoms: Sequence[str]) -> str:
     return " ".join(_tokens(atoms))
 
 
-def _tokens(atoms: Sequence[str]) -> Iterator[str]:
+def _tokens(atoms: Sequence[str]) -> list[str]:
     clusters = [*map(is_cluster, atoms), False]
-    for at, atom in enumerate(atoms):
-        if not clusters[at]:
-            yield atom
-        elif clusters[at + 1]:
-            yield f"{atom}{_PAIR}{atoms[at + 1]}"
-        else:
-            yield f"{atom}{_PAIR}"
+    after = [*atoms[1:], ""]
+    return [
+        atom if not clusters[at] else f"{atom}{_PAIR}{after[at]}" if clusters[at + 1] else f"{atom}{_PAIR}"
+        for at, atom in enumerate(atoms)
+    ]
 
 
 def alone(atoms: Iterable[str]) -> str:
     """A token for each cluster of a text, for queries of one cluster."""
-    return " ".join(sorted({f"{_ALONE}{atom}" for atom in atoms if is_cluster(atom)}))
+    return " ".join(f"{_ALONE}{atom}" for atom in sorted(set(atoms)) if is_cluster(atom))
 
 
 def expression(phrase: Phrase) -> str:
@@ -81,7 +79,7 @@ def expression(phrase: Phrase) -> str:
 
 def key(atoms: Iterable[str]) -> str:
     """A text in which `places` finds phrases."""
-    return _EDGE + "".join(f"{atom}{_EDGE}" for atom in atoms)
+    return _EDGE.join(["", *atoms, ""])
 
 
 def atoms_of(key: str) -> list[str]:

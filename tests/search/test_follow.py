@@ -15,7 +15,6 @@ import pytest
 from sttd.errors import AlreadyRunning
 from sttd.job import Identity
 from sttd.search import Coverage, Follower, IndexTrouble
-from sttd.search.file import read_only
 from tests.harness import wait_for
 from tests.search.transcripts import write
 
@@ -65,8 +64,10 @@ def test_a_fifo_in_place_of_a_result_holds_up_nothing(archive):
     assert archive.jobs("needle") == [good.id]
 
 
-def test_a_job_that_is_done_again_has_the_text_that_lies_at_the_path_of_both(archive):
-    """`redo` with output.existing = "replace-ours"."""
+@pytest.mark.parametrize("batch", [1, 100])
+def test_a_job_that_is_done_again_has_the_text_that_lies_at_the_path_of_both(archive, monkeypatch, batch):
+    """`redo` with output.existing = "replace-ours". Whichever of them comes into the index first."""
+    monkeypatch.setattr("sttd.search.follow._BATCH", batch)
     old = archive.done("a.mp3", ["needle"])
     archive.follow()
     new = archive.done("a.mp3", ["needle in hay"], path=archive.result(old))
@@ -79,12 +80,18 @@ def test_a_job_that_is_done_again_has_the_text_that_lies_at_the_path_of_both(arc
 
 def test_a_job_that_the_ledger_forgot_leaves_nothing(archive):
     job = archive.done("secret.mp3", ["needle"])
+    archive.done("b.mp3", ["kept"])
     archive.follow()
+    archive.done("c.mp3", ["kept"])
     assert archive.ledger.forget([job.id], 5000.0, 6000.0) == [job.id]
     archive.follow()
     assert archive.jobs("needle") == archive.jobs("secret") == []
-    with contextlib.closing(read_only(archive.index)) as db:
-        assert db.execute("SELECT count(*) FROM texts").fetchone() == (0,)
+    with contextlib.closing(sqlite3.connect(archive.index)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = b"".join(path.read_bytes() for path in archive.folder.glob("search.db*"))
+    assert b"kept" in content
+    assert b"secret" not in content
+    assert b"needle" not in content
 
 
 def test_a_number_that_another_job_has_now_is_that_jobs(archive):

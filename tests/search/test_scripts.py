@@ -105,6 +105,7 @@ def test_other_scripts_without_spaces_are_searched_in_the_same_way(archive, lang
     [
         ("น้ำท่วมกรุงเทพฯ", "น้\u0e4d\u0e32ท่วม"),  # sara am in two characters
         ("น้ำท่วมกรุงเทพฯ", "น\u0e4d\u0e49\u0e32"),  # and its tone mark last
+        ("น้ำท่วมกรุงเทพฯ", "น\u0e33\u0e49"),  # the tone mark behind it
         ("ໄປກິນນ້ຳ", "ນ\u0ecd\u0ec9\u0eb2"),
         ("เสื้อสีแดง", "เเดง"),  # two sara e look as sara ae
         ("ปี ๒๕๖๗", "2567"),
@@ -114,6 +115,8 @@ def test_other_scripts_without_spaces_are_searched_in_the_same_way(archive, lang
         ("สวัสดี ครับ", "สวัสดีครับ"),  # spaces are where a writer took breath
         ("สวัสดีครับ", "สวัสดี ครับ"),
         ("ใช้ Docker รัน", "ใช้docker"),  # Thai and English mixed
+        ("แผน B2 ขั้นตอน", "b2ขั้"),
+        ("แผน B2 ขั้น", "b2ขั้น"),
         ("ส่ง email ให้ลูกค้า", "ลูกค้า EMAIL"),
         ("ガラス", "ｶﾞﾗｽ"),  # half-width kana
         ("ＡＢＣ商事", "abc"),
