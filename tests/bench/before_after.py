@@ -47,7 +47,7 @@ COLUMNS: dict[str, tuple[dict[str, float], dict[str, str]]] = {
 RUN = """
 import functools, sys
 import sttd.daemon
-from sttd.pool.local import LocalPool
+from sttd.pool.local.pool import LocalPool
 sttd.daemon.LocalPool = functools.partial(LocalPool, worker="tests.bench.slow_worker")
 from sttd.cli import main
 main()

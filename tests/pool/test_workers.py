@@ -15,7 +15,7 @@ import pytest
 
 from sttd.host.capacity import Capacity
 from sttd.part import Cause, Chunks, Done, Lost, Notice, Options, Place, Started
-from sttd.pool import PoolFull
+from sttd.pool.protocol import PoolFull
 from sttd.pool.wire import Clean
 from tests.harness import PATIENCE
 from tests.pool.conftest import worker_processes

@@ -1,5 +1,1 @@
-"""The pool of this machine: worker processes on private pipes."""
-
-from sttd.pool.local.pool import LocalPool
-
-__all__ = ["LocalPool"]
+"""The pool of this machine: worker processes on private pipes. Imports nothing, see `sttd.pool`."""
