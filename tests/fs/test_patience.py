@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from sttd.fs.patience import answers
 from tests.harness import PATIENCE, wait_for
@@ -47,3 +48,26 @@ def test_ctrl_c_while_it_is_asked_is_not_lost():
 def test_ctrl_c_does_not_make_a_file_system_one_that_does_not_answer():
     """The children that ask get it as well."""
     assert answers({"a": lambda: os.kill(os.getpid(), signal.SIGINT) or 1}) == {"a": 1}
+
+
+# the threads of the process at each fork, as the kernel counts them
+COUNTED = """
+import os, sys
+from sttd.cli.app import main
+forks = []
+os.register_at_fork(before=lambda: forks.append(len(os.listdir("/proc/self/task"))))
+try:
+    main(sys.argv[1:])
+finally:
+    print("threads", *sorted(set(forks)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("words", [("check-config",), ("run", "--drain")])
+def test_who_asks_has_one_thread(tmp_path, words):
+    """A fork of several may lock its child up for ever: Python warns of it, here only since pytest's own processes have them."""
+    demo = ("--set", "model.name=demo", "--set", "model.fallback=")
+    command = [sys.executable, "-c", COUNTED, "--root", str(tmp_path), *demo, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "threads 1"
