@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import gc
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sttd.fs.patience import answers
+from tests.forked import fork
 from tests.harness import PATIENCE
 
 TESTS = Path(__file__).parent
@@ -71,3 +75,13 @@ def test_a_skipped_test_fails_the_run_that_is_to_skip_none(tmp_path, reason, fai
     done = subprocess.run([*command, "--no-skips"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "1 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
     assert done.returncode == int(fails)
+
+
+def test_a_child_of_a_test_collects_no_garbage_of_its_parent():
+    """Nor do the children that sttd's own questions are asked in."""
+    child = fork()
+    if child == 0:
+        os._exit(int(gc.isenabled()))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert answers({"collects": gc.isenabled}) == {"collects": False}
+    assert gc.isenabled()

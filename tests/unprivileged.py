@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.forked import fork
+
 NOBODY = 65534  # user and group, on Debian and everywhere else that matters
 
 
@@ -20,7 +22,7 @@ class Outcome(NamedTuple):
 def as_nobody(call: Callable[[], object], groups: tuple[int, ...] = ()) -> Outcome:
     """What `call` printed and how it ended, as nobody. All that it needs must be imported already."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = os.fork()
+        child = fork()
         if child == 0:
             _become(groups, out.fileno(), err.fileno(), call)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

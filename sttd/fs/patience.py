@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import json
 import os
 import selectors
@@ -72,6 +73,7 @@ def _ask(question: Callable[[], Any]) -> tuple[int, int]:
     if pid:
         os.close(writing)
         return pid, reading
+    gc.disable()  # what is garbage is the asker's: its end may wait for threads, or remove files, that are not the child's
     try:
         library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != asker:  # it was killed before the call, which therefore will never act

@@ -12,6 +12,7 @@ import huggingface_hub
 import pytest
 
 from sttd.hub.owner import become_owner
+from tests.forked import fork
 from tests.hub.conftest import Machine
 from tests.machine import needs_root
 from tests.unprivileged import NOBODY, as_nobody
@@ -54,7 +55,7 @@ def test_files_belong_to_the_owner_of_the_cache(machine, home):
 def test_whoever_owns_the_cache_is_who_writes_and_nothing_more(home):
     """No right of root is left, and no group of it."""
     read, write = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:
         try:
             become_owner(home / "hub", ["/etc/passwd"])

@@ -25,6 +25,7 @@ from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.place import place
 from sttd.part import Chunk, Options, Segment, asked
+from tests.forked import fork
 
 SAID = (Segment(0.5, 59.9996, "hello --> <b> & \n\n world", -0.2, 1.1, 0.01, 0.0, "en"),
         Segment(59.0, 59.0, "สวัสดี\ud800", -0.2, 1.1, 0.01, 0.0, "th"))  # fmt: skip
@@ -167,7 +168,7 @@ def test_a_failed_source_has_its_reason_beside_it_and_overwrites_nothing(tmp_pat
 
 def kill_at(step: int, work) -> bool:
     """Run `work` in a child that is SIGKILLed at its nth file call; whether it came to its end."""
-    child = os.fork()
+    child = fork()
     if child == 0:
         count = 0
 
