@@ -50,7 +50,7 @@ MAY = {
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
     "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "inbox", "install", "ledger", "outbox", "web"},
     # and of cli/ alone what commands read, not what they print
-    "web": SHARED | {"cli", "host", "ledger", "outbox", "search"},
+    "web": SHARED | {"cli", "configfile", "host", "inbox", "ledger", "outbox", "search"},
     "search": {"errors", "fs", "ledger", "text"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
@@ -66,7 +66,7 @@ MAY = {
     "replacements": {"errors", "fs", "script"},
     "__main__": {"cli"},
 }
-EXTRA = {"starlette", "uvicorn", "jinja2", "prometheus_client"}  # of sttd[web]
+EXTRA = {"starlette", "uvicorn", "jinja2", "prometheus_client", "python_multipart"}  # of sttd[web]
 MODELS = {"sttd.hub.remote", "sttd.hub.session"}  # speak to the hub, for `sttd model pull` alone
 CHILD = "sttd.pool.local.child"  # the code of the child process, which alone runs the worker
 

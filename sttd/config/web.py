@@ -53,3 +53,8 @@ class Web:
         Path(), "Token and search index of `sttd web`. Empty: beside [paths] state, with -web after its name.", "path"
     )
     max_upload: float = key(4.0 * 2**30, "A larger upload is refused.", "size")
+    wait: float = key(
+        300.0,
+        "How long a client of /v1/audio or /asr waits for its transcript before it is told to ask again.",
+        "duration",
+    )

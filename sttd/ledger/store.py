@@ -27,12 +27,13 @@ from sttd.ledger.mending import mend
 from sttd.ledger.names import MANIFEST
 from sttd.ledger.request import Answer
 from sttd.ledger.rows import NEW, Read, to_row
+from sttd.ledger.versions import Versions
 
 _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
 ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
 
 
-class Ledger(Holds, Gauges):
+class Ledger(Holds, Gauges, Versions):
     """Reads and writes jobs. Every method may raise LedgerError: disk full, database locked or corrupt."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, manifest: Manifest | None = None) -> None:
