@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
 from starlette.exceptions import HTTPException
 
 from sttd.cli import access
+from sttd.errors import LedgerError
 from sttd.fs import moves
 from sttd.fs.folder import Folder
 from sttd.job import ENDED, Identity, State
 from sttd.outbox import names
 from sttd.outbox.place import place
+from sttd.web.api import results
 from sttd.web.api.asked import Asked, make
 from sttd.web.api.ticket import Ticket
 from sttd.web.api.upload import Upload
@@ -32,10 +35,10 @@ def put(site: Site, upload: Upload, name: str) -> Ticket:
         OSError: it cannot be put there.
     """
     identity = upload.seal()
-    if access.has_ledger(site.config):
-        with site.ledger() as ledger:  # on a file system with a coarse clock an earlier one may look the same
-            while ledger.about(name, identity) is not None:
-                identity = upload.touch(identity.mtime_ns + _COARSE)
+    with contextlib.suppress(LedgerError, access.NotAllowed), site.ledger() as ledger:
+        # on a file system with a coarse clock an earlier one may look the same
+        while ledger.about(name, identity) is not None:
+            identity = upload.touch(identity.mtime_ns + _COARSE)
     return Ticket(place(upload.folder, upload.name, upload.folder, name), identity)
 
 
@@ -84,5 +87,5 @@ def _earlier(site: Site, source: str, identity: Identity) -> Ticket | None:
         job = ledger.newest_at(source)
     if job is None or job.size != identity.size:
         return None
-    is_fresh = job.state is State.DONE and time.time() - (job.finished_at or 0.0) < _AGAIN
+    is_fresh = job.state is State.DONE and time.time() - (job.finished_at or 0.0) < _AGAIN and results.are_there(job)
     return Ticket.of(job) if is_fresh or job.state not in ENDED else None

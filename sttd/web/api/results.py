@@ -58,6 +58,11 @@ def available(job: Job) -> list[str]:
     return [each for each in FORMATS if each in written or _RECORD in written]
 
 
+def are_there(job: Job) -> bool:
+    """Whether the results of a job lie where they were put."""
+    return all(os.path.lexists(path) for path in job.outputs)
+
+
 def result(site: Site, job: Job, wanted: str) -> Result:
     """The result of a finished job in a format. Blocks.
 
