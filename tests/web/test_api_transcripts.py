@@ -147,7 +147,7 @@ def client(place):
         yield client
 
 
-def test_openais_own_client_gets_every_format(client):
+def test_openais_own_client_gets_every_format(client, place):
     """It is transcribed once for all of them but the one with times of words."""
     text = said(8)
 
@@ -161,6 +161,8 @@ def test_openais_own_client_gets_every_format(client):
     verbose = ask(response_format="verbose_json", timestamp_granularities=["segment", "word"])
     assert (verbose.text, verbose.language, verbose.model) == (text, "english", "demo")
     assert [word.word for word in verbose.words] == text.split()
+    sources = [job.source.rpartition("/")[0] for job in place.daemon.jobs() if "/a " in job.source]
+    assert sources == ["api/en", "api/en-words"]
     assert verbose.segments[0].id == 0
     assert 0 < verbose.segments[-1].end <= verbose.duration < 9
 
