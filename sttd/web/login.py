@@ -39,6 +39,7 @@ _FORM = """\
 <form method="post" action="/login">
 <p role="status">{problem}</p>
 <label for="token">Token <span lang="th">/ โทเค็น</span></label>
+<input name="username" autocomplete="username" value="sttd" hidden>
 <input id="token" name="token" type="password" autocomplete="current-password" required autofocus>
 <input name="next" type="hidden" value="{after}">
 <button>Log in <span lang="th">/ เข้าสู่ระบบ</span></button>
@@ -51,6 +52,7 @@ _CSS = """\
 body { margin: 0; display: grid; min-height: 100vh; place-items: center; }
 main { width: min(22rem, 100vw - 3rem); }
 form { display: grid; gap: .6rem; }
+[role=status] { margin: 0; font-weight: 600; }
 input, button { font: inherit; padding: .5rem .7rem; }
 """
 
@@ -70,7 +72,10 @@ def refusal(request: Request) -> Response:
     headers = {"WWW-Authenticate": "Bearer"}
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
         path, query = request.scope["raw_path"].decode("ascii"), request.scope["query_string"].decode("ascii")
-        return _form("", f"{path}?{query}" if query else path, 401, headers)
+        after = f"{path}?{query}" if query else path
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return _again(after, 401, headers)
+        return _form("", after, 401, headers)
     return PlainTextResponse("this needs the token: Authorization: Bearer TOKEN\n", 401, headers)
 
 
@@ -90,12 +95,7 @@ def routes(site: Site) -> list[Route]:
     def _welcome(request: Request, after: str) -> Response:
         answer: Response
         if request.method == "GET":
-            # not a redirect: if a page of another site led here, the browser would not send a strict cookie along with it
-            answer = HTMLResponse(
-                _PAGE.format(
-                    head='<meta http-equiv="refresh" content="0; url=/">\n', body='<p><a href="/">sttd</a></p>\n'
-                )
-            )
+            answer = _again("/", 200)
         else:
             answer = RedirectResponse(after if _is_path(after) else "/", 303)
         name, value = cookie_name(site.config.web.listen), cookie_value(site.token)
@@ -111,6 +111,17 @@ def routes(site: Site) -> list[Route]:
 def _form(problem: str, after: str, status: int, headers: dict[str, str] | None = None) -> Response:
     body = _FORM.format(problem=escape(problem), after=escape(after))
     return HTMLResponse(_PAGE.format(head="", body=body), status, headers)
+
+
+def _again(after: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    """A page that goes on to another of ours by itself.
+
+    No redirect: if a link on another site led here, the browser would not send the strict cookie along with that either. To what
+    our own page asks for it does, and who is not logged in gets the form then.
+    """
+    where = escape(after if _is_path(after) else "/")
+    head = f'<meta http-equiv="refresh" content="0; url={where}">\n'
+    return HTMLResponse(_PAGE.format(head=head, body=f'<p><a href="{where}">sttd</a></p>\n'), status, headers)
 
 
 async def _fields(request: Request) -> dict[str, str]:

@@ -86,6 +86,23 @@ def test_axe_finds_no_violation(browser, language):
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
 
 
+def test_a_link_on_another_site_leads_in_and_the_form_does(browser):
+    """localhost is another site than 127.0.0.1. The form is one that everybody can use, and leads where one wanted to go."""
+    origin = browser.served.origin
+    shown = lambda: browser.js("return document.readyState === 'complete' && location.href")  # noqa: E731
+    browser.open("/login")
+    assert browser.violations() == []
+    browser.driver.get(origin.replace("127.0.0.1", "localhost") + "/login")
+    link = "const a = document.createElement('a'); a.href = arguments[0]; document.body.append(a); a.click()"
+    browser.js(link, f"{origin}/jobs/1")
+    browser.wait(lambda: shown() == f"{origin}/jobs/1" and browser.driver.find_elements("css selector", "#media"))
+    browser.driver.delete_cookie(f"sttd-{browser.served.port}")
+    browser.driver.get(f"{origin}/jobs/2")
+    browser.find("#token").send_keys(browser.served.token)
+    browser.find("button").click()
+    browser.wait(lambda: shown() == f"{origin}/jobs/2" and browser.driver.find_elements("css selector", "#media"))
+
+
 def test_all_comes_from_here_and_no_transcript_is_a_script(browser):
     """The browser's log has neither a violation of the policy nor an error of a script."""
     for path in PAGES:

@@ -92,6 +92,16 @@ def test_the_form_leads_to_no_other_site(site, after):
     assert (answer.status, answer.headers["location"]) == (303, "/")
 
 
+@pytest.mark.parametrize(("path", "leads"), [("/jobs/1?a=1&b", "/jobs/1?a=1&amp;b"), ("//evil.com", "/")])
+def test_a_link_on_another_site_is_followed_once_more_from_here(site, path, leads):
+    """With the first request the browser sends no strict cookie, with the second it does; who has none gets the form then."""
+    headers = {"Accept": "text/html", "Sec-Fetch-Site": "cross-site"}
+    answer = site.ask("GET", path, headers=headers)
+    assert answer.status == 401
+    assert f'<meta http-equiv="refresh" content="0; url={leads}">' in answer.text
+    assert "<form" in site.ask("GET", path, headers=headers | {"Sec-Fetch-Site": "same-origin"}).text
+
+
 def test_a_form_that_is_too_long_or_no_form_is_a_wrong_token(site):
     for body in (f"token={site.token}&x=" + "x" * 5000, b"\xff\xfe", "", "token"):
         assert site.ask("POST", "/login", body, {"Origin": site.origin}).status == 403
