@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,8 @@ class Address:
         Raises:
             ValueError: it is none. A name is refused too: it may lead to several addresses, or to another one tomorrow.
         """
+        import ipaddress  # noqa: PLC0415 - 3 ms, which other commands do without
+
         host, _, port = text.strip().rpartition(":")
         host = "127.0.0.1" if host.lower() == "localhost" else host.removeprefix("[").removesuffix("]")
         if not (port.isascii() and port.isdecimal() and int(port) < 2**16):

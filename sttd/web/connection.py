@@ -92,6 +92,8 @@ class Connection(H11Protocol):
 
     def _follow(self) -> None:
         """Note whether a request is being served now, and set the timer for that."""
+        if self not in self.connections:  # it is lost: uvicorn's timer for unused ones may go off nevertheless
+            return
         served, self._serves = self._serves, self.conn.their_state is not h11.IDLE
         if self.transport.is_closing():  # as soon as the reader has taken all
             self._set(SPAN, self._reset)

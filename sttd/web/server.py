@@ -78,6 +78,7 @@ def _settings(site: Site) -> uvicorn.Config:
         lifespan="on",
         access_log=False,  # a path may hold the token, and names
         log_config=None,
+        log_level="error",  # a line for each bad request would let anybody fill the journal
         proxy_headers=False,  # anybody could send them
         server_header=False,
         limit_concurrency=MOST + 1,

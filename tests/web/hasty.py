@@ -16,7 +16,7 @@ from sttd.web import connection, server
 from sttd.web.site import Site
 
 if os.environ.get("HASTE") != "none":
-    connection.HEAD_TIME = connection.SPAN = connection.STALL = 0.3
+    connection.HEAD_TIME = connection.SPAN = connection.STALL = server._IDLE = 0.3
 
 
 async def _events(_request: Request) -> Response:

@@ -6,6 +6,7 @@ import contextlib
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 
@@ -83,6 +84,20 @@ def test_the_second_request_of_a_connection_has_to_end_too(hasty):
         assert answered(connection).startswith(b"HTTP/1.1 404 ")
         connection.sendall(b"GET /nothing HT")
         assert rest(connection) == b""
+
+
+def test_a_client_that_resets_its_connection_leaves_no_trace(hasty):
+    """Nor do requests that are none: everybody could fill the log. The timers of the first connection go off before the last ends."""
+    before = len(hasty.log)
+    with hasty.connection() as connection:
+        connection.sendall(head(hasty, "GET /nothing HTTP/1.1"))
+        answered(connection)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for request in (head(hasty, "GET /nothing HTTP/1.1"), b"\x00\r\n\r\n", b"GET"):
+        with hasty.connection() as connection:
+            connection.sendall(request)
+            rest(connection)
+    assert hasty.log[before:] == []
 
 
 def test_a_body_that_stops_or_drips_ends_its_connection(hasty):
