@@ -267,9 +267,15 @@ def test_an_inbox_that_cannot_be_made_is_a_mistake_in_the_configuration_unless_i
 @pytest.mark.parametrize(
     "number", [errno.ENOTCONN, errno.EIO, errno.ESTALE, errno.ENXIO, errno.EHOSTDOWN, errno.ENOSPC]
 )
-def test_a_dead_mount_at_the_start_is_waited_for(root, monkeypatch, number):
-    def dead(*_, **__):
-        raise OSError(number, os.strerror(number))
+@pytest.mark.parametrize("call", [0, os.O_PATH], ids=["any", "the hold"])
+def test_a_dead_mount_at_the_start_is_waited_for(root, monkeypatch, number, call):
+    """Whether it is met where the folder would be made, or where it is taken hold of."""
+    real = os.open
+
+    def dead(path, flags, *words, **more):
+        if flags & call == call:
+            raise OSError(number, os.strerror(number))
+        return real(path, flags, *words, **more)
 
     monkeypatch.setattr(os, "open", dead)
     place = Place(root)
