@@ -114,6 +114,14 @@ def test_no_file_is_opened_but_a_regular_one_and_nothing_is_waited_for(stations,
     assert stations.context.ledger.fact(facts.PAUSED) is False
 
 
+def test_a_request_of_a_terabyte_costs_64_kib(stations, folder, log):
+    with (folder / NAME).open("wb") as file:
+        file.truncate(2**40)
+    stations.tick(1.0)
+    assert os.listdir(folder) == []
+    assert [line for line in log if "is larger than 64 KiB" in line]
+
+
 def test_what_is_being_written_is_left_alone_until_it_is_litter(stations, folder):
     for name in (".new", ".old", ".ahead"):
         put(folder / name)

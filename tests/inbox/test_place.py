@@ -287,17 +287,29 @@ def test_a_dead_mount_at_the_start_is_waited_for(root, monkeypatch, number, call
     place.release()
 
 
-@pytest.mark.parametrize(("call", "number"), [("open", errno.EROFS), ("open", errno.EACCES), ("mkdir", errno.EROFS)])
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [
+        ("open", errno.EROFS),
+        ("open", errno.EACCES),
+        ("mkdir", errno.EROFS),
+        ("hold", errno.EROFS),
+        ("hold", errno.EACCES),
+    ],
+)
 def test_an_inbox_that_the_unit_closes_is_told_with_the_drop_in_that_opens_it(root, monkeypatch, call, number):
-    """Read-only for the service alone, or in a home that it does not see."""
+    """Read-only for the service alone, or in a home that it does not see: where it is made, and where it is taken hold of."""
+    real = getattr(os, call, os.open)
 
-    def refuse(*_, **__):
-        raise OSError(number, os.strerror(number))
+    def refuse(path, flags, *words, **more):
+        if call != "hold" or flags & os.O_PATH:
+            raise OSError(number, os.strerror(number))
+        return real(path, flags, *words, **more)
 
     monkeypatch.setattr(sandbox, "closed", lambda path: f"the unit closes {path}: a drop-in opens it")
     wanted = root / "below" if call == "mkdir" else root
     with monkeypatch.context() as patch:
-        patch.setattr(os, call, refuse)
+        patch.setattr(os, "open" if call == "hold" else call, refuse)
         refusal = Place(wanted).take()
     assert isinstance(refusal, NotConfigured)
     assert f"the unit closes {wanted}: a drop-in opens it" in str(refusal)

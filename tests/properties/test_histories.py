@@ -188,4 +188,7 @@ def test_retry_and_redo_find_their_sources_below_the_folders_of_a_copied_root(ti
         assert not list((Path(new) / "failed").glob("*.mp3"))
         assert sorted(Path(old).rglob("*.mp3")) == before
         assert stations.context.ledger.get(1).location == done.location
+        assert stations.context.ledger.get(3).location == str(Path(new) / "archive" / "good.mp3"), (
+            "its own, if the old one goes"
+        )
         stations.context.ledger.close()
