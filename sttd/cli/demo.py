@@ -18,7 +18,7 @@ from sttd.cli import access
 from sttd.cli.options import Given, given, shared
 from sttd.cli.progress import Picture, look
 from sttd.cli.screen import Plain, Screen, is_terminal
-from sttd.errors import SttdError, UsageError
+from sttd.errors import INTERRUPTED, SttdError, UsageError
 from sttd.job import Job, State
 from sttd.text import printable, sentence
 
@@ -47,7 +47,8 @@ def demo() -> int:
         try:
             _follow(config, before, daemon)
         except KeyboardInterrupt:
-            pass  # the daemon got the signal too, and stops at its next checkpoint
+            daemon.terminate()  # where Ctrl-C was not sent to all: it stops at its next checkpoint
+            return INTERRUPTED
         finally:
             code = daemon.wait()
         jobs = look(config, before).jobs

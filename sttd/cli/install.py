@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from sttd.cli.options import given, shared
 from sttd.cli.shells import script
 from sttd.errors import SttdError, UsageError
+from sttd.text import sentence
 
 if TYPE_CHECKING:
     from sttd.install.effects import Machine
@@ -48,7 +50,7 @@ def install(
     instance: str | None,
     destdir: Path,
     folders: tuple[str, ...],
-) -> None:
+) -> int:
     """Install this sttd as a service: units, user, folders, configuration, completion and man page.
 
     `--drop-in folder FOLDER ...` lets the service write to folders that its unit closes: outside of /srv/sttd, or in a home.
@@ -66,11 +68,10 @@ def install(
             f"--instance {instance}: choose a name of small letters, digits and _ that is neither sttd nor web"
         )
     machine = effects.Machine(destdir.absolute(), dry=dry_run, tell=_tell)
-    if machine.live and not dry_run and os.geteuid() != 0:
-        raise NotRoot("only root may do this: sudo " + click.get_current_context().command_path)
     program = reach.program(machine.top)
-    if machine.live and not uninstall:
-        reach.require(program)
+    refusals = _refusals(program, uninstall=uninstall) if machine.live else []
+    if refusals and not dry_run:
+        raise refusals[0]
     names = [name for name in drop_ins or (_drop_in_names() if uninstall else ()) if name != FOLDER]
     web = uninstall or not extra.missing(extra.WEB)
     wanted = items.items(program, names, instance, {shell: script(shell) for shell in items.COMPLETIONS}, web=web)
@@ -79,6 +80,24 @@ def install(
         _remove(machine, wanted)
     else:
         _install(machine, wanted, instance)
+    for refusal in refusals:
+        print(f"sttd: without --dry-run this is refused: {sentence(str(refusal))}", file=sys.stderr)
+    return int(any(not isinstance(refusal, NotRoot) for refusal in refusals))  # a preview is anybody's
+
+
+def _refusals(program: list[str], *, uninstall: bool) -> list[SttdError]:
+    """Why nothing would be done."""
+    from sttd.install import reach
+
+    found: list[SttdError] = []
+    if os.geteuid() != 0:
+        found.append(NotRoot("only root may do this: sudo " + click.get_current_context().command_path))
+    try:
+        if not uninstall:
+            reach.require(program)
+    except reach.NotReadable as error:
+        found.append(error)
+    return found
 
 
 def _opened(folders: tuple[str, ...], instance: str | None, *, asked: bool, web: bool) -> list[Item]:

@@ -50,6 +50,12 @@ class Given:
         config = configfile.load(self.file(), self.root, self.sets, self._environ(), typed)
         return dataclasses.replace(config, program=self.program())
 
+    def origins(self) -> dict[tuple[str, str], str]:
+        """Where each key that is set is set; see `configfile.origins`. For what `load` has taken."""
+        from sttd.configfile.origins import origins
+
+        return origins(self.file(), self.sets, self._environ(), has_root=self.root is not None)
+
     def with_sets(self, sets: Sequence[str]) -> Given:
         """The same with further settings, each as after `--set`."""
         return dataclasses.replace(self, sets=[*self.sets, *sets])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from rich import box
@@ -109,6 +110,25 @@ def _life(job: Job, attempts: list[dict[str, Any]], now: float) -> Table:
             table.add_row(day, "")
         table.add_row(when[11:], Text(says))
     return table
+
+
+def settings(rows: Sequence[tuple[str, str, str, str]], tables: Sequence[str]) -> RenderableType:
+    """Each key with its value, and at the right where that comes from; what is set somewhere stands out."""
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(ratio=1, overflow="fold")
+    table.add_column(justify="right", overflow="fold")
+    before = ""
+    for section, key, value, where in rows:
+        if section != before:
+            table.add_row(Text(f"{chr(10) if before else ''}[{section}]", "bold"))
+            before = section
+        is_set = where != "default"
+        table.add_row(
+            Text(f"{key} = {sentence(value)}", "cyan" if is_set else "default"),
+            Text(printable(where), "default" if is_set else "dim"),
+        )
+    further = [Text(f"\n[[watch]]\n{chr(10).join(map(sentence, each.splitlines()))}") for each in tables]
+    return Group(table, *further)
 
 
 def heading(name: str, more: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import signal
 import stat
 import sys
@@ -28,7 +29,25 @@ if TYPE_CHECKING:
     from sttd.cli.teller import Teller
     from sttd.config import Config
 
+_KEY = re.compile(r'(?:\bset )?\b((?:transcribe|output|limits|expert|pool)\.\w+) = "?(\w+)"?')
 QUIET = {"INFO": "WARNING"}  # the log's level by the configured one: progress has its bar, and a pipe needs none
+
+
+# what a person types for the keys that workers name
+_OPTIONS = {
+    "transcribe.language and transcribe.languages": "--language",
+    "transcribe.languages": "--language",
+    "transcribe.language": "--language",
+    "model.name": "--model",
+    "output.formats": "--formats",
+}
+
+
+def as_typed(text: str) -> str:
+    """A message of the daemon's in words of this command: it has options for what the service has keys for."""
+    for key, option in _OPTIONS.items():
+        text = text.replace(key, option)
+    return _KEY.sub(r"--set \1=\2", text)
 
 
 class NothingToUse(SttdError):
@@ -120,6 +139,7 @@ def _teller(files: Sequence[Path], config: Config, *, written: bool) -> Teller:
     from sttd.cli import teller
     from sttd.host import log
 
+    log.reword(as_typed)
     level = QUIET.get(config.log.level, config.log.level)
     heading = None
     if is_terminal():
@@ -172,7 +192,7 @@ def _check_models(config: Config, typed: str | None) -> None:
     if typed is not None:
         raise NothingToUse(f"--model: {missing['model']}")
     if "fallback" in missing or not config.model.fallback:
-        raise NothingToUse("; its fallback: ".join(missing.values()))
+        raise NothingToUse(f"{'; its fallback: '.join(missing.values())}; or choose another one with --model")
 
 
 def _tell_waiting(job: Job) -> None:
@@ -180,4 +200,4 @@ def _tell_waiting(job: Job) -> None:
     from sttd.part import Cause
 
     if job.state is State.QUEUED and job.error and job.cause != Cause.SHUTDOWN:
-        print(f"sttd: {printable(job.source)}: no transcript: {sentence(job.error)}", file=sys.stderr)
+        print(f"sttd: {printable(job.source)}: no transcript: {sentence(as_typed(job.error))}", file=sys.stderr)

@@ -57,6 +57,11 @@ def through(level: str, show: Callable[[str, str], None]) -> None:
     logging.basicConfig(handlers=[_Forward()], level=logging.WARNING, force=True)
 
 
+def reword(change: Callable[[str], str]) -> None:
+    """Let `change` have the text of each record: for who was asked in other words than the daemon's."""
+    logger.configure(patcher=lambda record: record.update(message=change(record["message"])))
+
+
 def _show(show: Callable[[str, str], None], message: Message) -> None:
     show(message.record["level"].name, text(message.record))
 

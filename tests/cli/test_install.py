@@ -216,10 +216,29 @@ def test_a_python_that_the_service_cannot_read_ends_it_with_what_to_do(tmp_path)
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [python, "-m", "sttd", "install", "--dry-run"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert done.returncode == 1
     assert f"{python}: the service has a folder of its own there (PrivateTmp=)" in done.stderr
     assert "virtual environment of /usr/bin/python3 in /opt/sttd" in done.stderr
 
 
 def test_drop_ins_are_found_in_the_checkout_and_named():
     assert share.drop_ins() == ["gpu", "inbox-mount"]
+
+
+def test_a_dry_run_says_what_would_be_refused(capsys, monkeypatch):
+    """After the list: a Python that the service cannot read, and that only root may install."""
+    from sttd.cli.app import main
+
+    monkeypatch.setattr(reach, "problem", lambda path: f"{path}: the service sees no home folder (ProtectHome=)")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(SystemExit) as ended:
+        main(["install", "--dry-run"])
+    out, err = capsys.readouterr()
+    assert ended.value.code == 1
+    assert "/etc/sttd/sttd.toml" in out
+    assert "without --dry-run this is refused: only root may do this: sudo sttd install" in err
+    assert "the service could not read this sttd" in err
+    with pytest.raises(SystemExit) as ended:
+        main(["install"])
+    assert ended.value.code == 1
+    assert capsys.readouterr().out == ""

@@ -100,3 +100,15 @@ def test_what_goes_away_with_the_command_is_waited_for_by_nobody(tmp_path):
     assert config.pool.stop_grace == 0.0
     assert config.paths.state.parent == config.paths.transcripts.parent == tmp_path
     assert not config.watch.dedupe
+
+
+def test_messages_name_what_can_be_typed():
+    """`--language` and `--set`, where workers name keys of the service's configuration."""
+    from sttd.cli.transcribe import as_typed
+
+    said = "the model does not know the language 'xx': set transcribe.language, or model.name to one that does"
+    assert as_typed(said) == "the model does not know the language 'xx': set --language, or --model to one that does"
+    assert as_typed('transcribe.tracks = "all" mixes them') == "--set transcribe.tracks=all mixes them"
+    assert as_typed("if people talk there, set transcribe.vad = false") == (
+        "if people talk there, --set transcribe.vad=false"
+    )

@@ -1,0 +1,103 @@
+"""`config show`: each key with its value, and where that comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sttd.cli import figures
+from sttd.cli.options import given, shared
+from sttd.cli.screen import is_terminal
+from sttd.text import printable
+
+if TYPE_CHECKING:
+    from sttd.config import Config
+
+DEFAULT = "default"
+Row = tuple[str, str, str, str]  # section, key, value as TOML has it, where it comes from
+
+
+@click.group()
+@shared
+def config() -> None:
+    """The configuration that counts here."""
+
+
+@config.command(short_help="Each key with its value, and where that comes from.")
+@click.option("--defaults", is_flag=True, help="The defaults instead, whatever is configured.")
+@click.option("--changed", is_flag=True, help="Only the keys that are set somewhere.")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@shared
+def show(*, defaults: bool, changed: bool, as_json: bool) -> None:
+    """Each key with its value, and where that comes from: a line of the file, the environment, --set, or the default.
+
+    In a pipe it is a TOML file. It is what this command would be given: settings after `sttd run` are not known here.
+    """
+    from sttd.config import Config
+
+    words = given()
+    loaded = words.load()
+    rows = list(_rows(Config(), {}) if defaults else _rows(loaded, words.origins()))
+    rows = [row for row in rows if not changed or row[3] != DEFAULT]
+    tables = [] if defaults else list(_tables(loaded))
+    if as_json:
+        print(figures.text({"keys": _json(rows), "watch": [tomllib.loads(table) for table in tables]}))
+    elif is_terminal():
+        from sttd.cli import term
+
+        term.console().print(term.settings(rows, tables))
+    else:
+        print("\n".join(_plain(rows, tables)))
+
+
+def _rows(config: Config, origins: Mapping[tuple[str, str], str]) -> Iterator[Row]:
+    from sttd.config import sections
+    from sttd.configfile.written import write
+
+    for section in sections():
+        chosen = getattr(config, section.name)
+        for key in dataclasses.fields(chosen):
+            value = write(getattr(chosen, key.name), key.metadata["kind"])
+            yield section.name, key.name, value, origins.get((section.name, key.name), DEFAULT)
+
+
+def _tables(config: Config) -> Iterator[str]:
+    """The [[watch]] tables, each as TOML without its header."""
+    from sttd.configfile import tables
+
+    text = "\n".join(tables.lines(config))
+    yield from (table.strip() for table in text.split("[[watch]]")[1:])
+
+
+def _json(rows: list[Row]) -> dict[str, dict[str, Any]]:
+    """By section.key."""
+    from sttd.config import Config
+
+    defaults = {(section, key): value for section, key, value, _ in _rows(Config(), {})}
+    return {
+        f"{section}.{key}": {
+            "value": _value(value), "default": _value(defaults[section, key]), "from": None if where == DEFAULT else where,
+        }
+        for section, key, value, where in rows
+    }  # fmt: skip
+
+
+def _value(written: str) -> Any:
+    return tomllib.loads(f"value = {written}")["value"]
+
+
+def _plain(rows: list[Row], tables: list[str]) -> Iterator[str]:
+    """TOML, with a comment on each value."""
+    before = ""
+    for section, key, value, where in rows:
+        if section != before:
+            header = f"[[{section}]]" if section == "watch" and tables else f"[{section}]"
+            yield f"\n{header}" if before else header
+            before = section
+        yield f"{key} = {value}  # {printable(where)}"
+    for table in tables:
+        yield f"\n[[watch]]\n{table}"
