@@ -29,10 +29,13 @@ def status(found: dict[str, Any], now: float, width: int, lying: Lying, program:
     if busy:
         parts += [Text(), _workers(busy, now, width)]
     for title, rows in (
-        (f"{found['jobs']['queued']} waiting", list(_waiting(found, now))),
+        (f"{found['jobs']['queued']} waiting", list(_waiting(found, now, width))),
         (f"{found['jobs']['failed']} failed", list(_failed(found, now))),
-        ("not settled yet", [_row("", name, "") for name in lying.settling]),
-        ("left alone in the inbox", [row for why, name in lying.ignored for row in _left_alone(name, why, width)]),
+        (f"{found['inbox']['settling']} not settled yet", [_row("", name, "") for name in lying.settling]),
+        (
+            f"{sum(found['inbox']['ignored'].values())} left alone in the inbox",
+            [row for why, name in lying.ignored for row in _left_alone(name, why, width)],
+        ),
     ):
         if rows:
             parts += [Text(), Text(title, "dim"), *rows]
@@ -93,7 +96,7 @@ def _workers(busy: Sequence[dict[str, Any]], now: float, width: int) -> Renderab
     for _ in range(5 if wide else 2):
         table.add_column(justify="right", no_wrap=True)
     for worker in busy:
-        bar, percent, audio, _ = _figures(worker, now, width // 8)
+        bar, percent, audio, _ = _figures(worker, now, 10)
         left = Text("" if worker["left"] is None else f"{plain.span(worker['left'])} left")
         cells = [bar, percent, audio, left, Text(f"worker {worker['pid']}", "dim")] if wide else [percent, left]
         table.add_row(Text(str(worker["job"])), _name(worker["source"]), *cells)
@@ -107,23 +110,24 @@ def _above(worker: dict[str, Any], now: float, width: int) -> RenderableType:
         table.add_column(no_wrap=True)
     bar, percent, audio, ends = _figures(worker, now, 10 if width < term.NARROW else 16)
     table.add_row(bar, percent, *([] if width < term.NARROW else [audio]), ends)
-    return Group(_row(str(worker["job"]), worker["source"] or "", ""), Padding(table, (0, 0, 0, _INDENT)))
+    again = plain.attempt(worker) if (worker["attempt"] or 1) > 1 else ""
+    return Group(_row(str(worker["job"]), worker["source"] or "", again), Padding(table, (0, 0, 0, _INDENT)))
 
 
 def _figures(worker: dict[str, Any], now: float, bar: int) -> list[RenderableType]:
     """A bar of `bar` columns, percentage, audio, and when it is done."""
     if worker["progress"] is None:
         return [Text(sentence(worker["state"]), "cyan"), Text(), Text(plain.clock(worker["done"] or None)), Text()]
-    again = f" {plain.attempt(worker)}" if (worker["attempt"] or 1) > 1 else ""
-    audio = f"{plain.clock(worker['done'])} / {plain.clock(worker['total'])}{again}"
+    audio = f"{plain.clock(worker['done'])} / {plain.clock(worker['total'])}"
     ends = "" if worker["left"] is None else plain.about(now + worker["left"], now)
     share = worker["progress"]
     return [term.progress(share, bar), Text(plain.percent(share), "cyan"), Text(audio), Text(ends)]
 
 
-def _waiting(found: dict[str, Any], now: float) -> Iterator[RenderableType]:
+def _waiting(found: dict[str, Any], now: float, width: int) -> Iterator[RenderableType]:
     for each in found["waiting"][:_NAMED]:
-        ends = "" if each["ends_at"] is None else f"done {plain.about(each['ends_at'], now)}"
+        at = each["ends_at"]
+        ends = "" if at is None else plain.nearby(at, now) if width < term.NARROW else f"done {plain.about(at, now)}"
         yield _row(str(each["id"]), each["source"], ends)
         if each["reason"]:
             yield _below(plain.waits(each, now), "yellow")

@@ -151,6 +151,7 @@ def test_jobs_are_filtered_and_paged(sttd, ledger):
 
     assert found("--state", "failed,queued") == [2, 3, 4]
     assert found("--state", "done", "--state", "failed") == [1, 2]
+    ledger.add("meetings.mp3", SOUND, 1.0)  # no folder
     assert found("--folder", "meetings/") == [1, 2]
     assert found("*.m4a") == [1, 3, 4]
     assert found("meetings/*") == [1, 2]
