@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,9 +81,7 @@ def install(
         _remove(machine, wanted)
     else:
         _install(machine, wanted, instance)
-    for refusal in refusals:
-        print(f"sttd: without --dry-run this is refused: {sentence(str(refusal))}", file=sys.stderr)
-    return int(any(not isinstance(refusal, NotRoot) for refusal in refusals))  # a preview is anybody's
+    return _refused(refusals)
 
 
 def _refusals(program: list[str], *, uninstall: bool) -> list[SttdError]:
@@ -98,6 +97,13 @@ def _refusals(program: list[str], *, uninstall: bool) -> list[SttdError]:
     except reach.NotReadable as error:
         found.append(error)
     return found
+
+
+def _refused(refusals: Sequence[SttdError]) -> int:
+    """Say after a preview what would not be done; returns its exit code. A preview is anybody's, not only root's."""
+    for refusal in refusals:
+        print(f"sttd: without --dry-run this is refused: {sentence(str(refusal))}", file=sys.stderr)
+    return int(any(not isinstance(refusal, NotRoot) for refusal in refusals))
 
 
 def _opened(folders: tuple[str, ...], instance: str | None, *, asked: bool, web: bool) -> list[Item]:
