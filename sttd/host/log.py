@@ -59,7 +59,11 @@ def through(level: str, show: Callable[[str, str], None]) -> None:
 
 def reword(change: Callable[[str], str]) -> None:
     """Let `change` have the text of each record: for who was asked in other words than the daemon's."""
-    logger.configure(patcher=lambda record: record.update(message=change(record["message"])))
+
+    def patch(record: Record) -> None:
+        record["message"] = change(record["message"])
+
+    logger.configure(patcher=patch)
 
 
 def _show(show: Callable[[str, str], None], message: Message) -> None:
