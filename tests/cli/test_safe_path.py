@@ -82,7 +82,7 @@ def test_python_with_m_and_p_runs_nothing_of_the_current_folder(typed, tmp_path)
     assert typed(*DEMO, "transcribe", sample, "-o", str(tmp_path / "out"), by=by) == []
 
 
-@pytest.mark.parametrize("relative", ["", ".", "mine"])
+@pytest.mark.parametrize("relative", ["", ".:mine"])
 def test_a_relative_folder_of_pythonpath_is_not_used(typed, tmp_path, relative):
     """An empty one is the current folder: what `PYTHONPATH=$PYTHONPATH:/mine` makes of a variable that was not set."""
     here = tmp_path / "here"

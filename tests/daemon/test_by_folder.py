@@ -217,15 +217,15 @@ def test_a_drain_ends_with_words_about_the_folders_that_wait_and_about_the_machi
 
 
 def test_hundreds_of_recordings_of_a_bad_folder_cost_the_others_nothing(daemon, monkeypatch):
-    monkeypatch.setattr(holds, "MOST", 100)
+    monkeypatch.setattr(holds, "MOST", 50)
     options(daemon, "a", "what?")
     ledger = daemon.context.ledger
-    drop(daemon, *(f"a/{number}.mp3" for number in range(400)))
+    drop(daemon, *(f"a/{number}.mp3" for number in range(200)))
     drop(daemon, "b.mp3")
     for _ in range(5):
         daemon.tick(0.1)
     assert set(attempts(daemon)) == {"b.mp3"}
-    assert len([job for job in ledger.jobs() if job.error]) == 400
+    assert len([job for job in ledger.jobs() if job.error]) == 200
     seen: list[str] = []
     ledger._db.set_trace_callback(seen.append)
     for _ in range(5):

@@ -7,9 +7,9 @@ import queue
 
 import pytest
 
-from sttd.daemon import intake
+from sttd.daemon import intake, lookback
 from sttd.daemon.errands import Errands
-from sttd.daemon.lookback import PAGE, LookBack
+from sttd.daemon.lookback import LookBack
 from sttd.daemon.source import start_anew
 from sttd.fs.digest import digest
 from sttd.inbox import Found
@@ -153,8 +153,9 @@ def test_what_was_taken_away_or_replaced_by_a_link_is_left_alone(bench, tmp_path
     assert bench.queued() == []
 
 
-def test_many_are_looked_at_page_by_page(bench):
-    for number in range(PAGE + 20):
+def test_many_are_looked_at_page_by_page(bench, monkeypatch):
+    monkeypatch.setattr(lookback, "PAGE", 50)
+    for number in range(70):
         bench.now += 0.001
         path, _ = bench.file(f"{number}.mp3")
     path.write_bytes(b"x" * 11)

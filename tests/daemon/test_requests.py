@@ -134,7 +134,7 @@ def test_what_is_being_written_is_left_alone_until_it_is_litter(stations, folder
 def test_a_flood_takes_a_bounded_part_of_each_round_and_is_cleared(stations, folder, log, monkeypatch):
     """A request behind it has its turn. Of a thousand refusals a round the log has two lines."""
     monkeypatch.setattr(spool, "LOOKED_AT", 100)
-    for number in range(1500):
+    for number in range(1000):
         put(folder / f"junk{number}")
         put(folder / f".fresh{number}")
         put(folder / f"{number:020d}-{0:016x}", b"junk")
@@ -147,7 +147,7 @@ def test_a_flood_takes_a_bounded_part_of_each_round_and_is_cleared(stations, fol
 
     stations.context.clock = clock
     rounds = 0
-    while len(os.listdir(folder)) > 1500:
+    while len(os.listdir(folder)) > 1000:
         before = time[0]
         requests.take(stations.context)
         rounds += 1

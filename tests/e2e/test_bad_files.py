@@ -8,6 +8,7 @@ import numpy as np
 
 from sttd.job import State
 from tests import speech
+from tests.harness import wait_for
 
 
 def test_garbage_empty_truncated_silent_and_without_audio_end_as_promised(make_daemon):
@@ -67,11 +68,12 @@ def test_a_failed_file_can_be_retried_where_it_lies(make_daemon):
     """`sttd retry` of a file that was mended in failed/: done, archived, and its record gone."""
     daemon = make_daemon()
     (daemon.inbox / "talk.wav").write_bytes(b"RIFFgarbage")
-    assert daemon.drain() == 1
-    assert (daemon.failed / "talk.wav.error.json").exists()
+    daemon.start().wait_state(State.FAILED)
+    wait_for((daemon.failed / "talk.wav.error.json").exists, "it has its record")
     assert daemon.sttd("retry", "1").returncode == 0
-    assert daemon.drain() == 1
-    assert daemon.job().state is State.FAILED
+    wait_for(lambda: daemon.job().attempt == 2, "it is tried again")
+    daemon.wait_state(State.FAILED)
+    assert daemon.stop() == 0
     assert daemon.job().attempt == 2
     assert (daemon.failed / "talk.wav").exists()
 

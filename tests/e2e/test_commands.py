@@ -77,10 +77,10 @@ def test_redo_makes_a_new_job_from_the_archived_source(make_daemon):
     """The old result stays, the new one lies beside it, the source stays in the archive."""
     daemon = make_daemon()
     speech.encode(daemon.inbox / "english.flac", speech.sample("english"))
-    assert daemon.drain() == 0
+    daemon.start().wait_state(State.DONE)
     assert daemon.sttd("redo", "1", "--language", "en").returncode == 0
-    assert daemon.drain() == 0
-    assert daemon.job(2).state is State.DONE
+    daemon.wait_state(State.DONE, 2)
+    assert daemon.stop() == 0
     assert (daemon.transcripts / "english.en.txt").is_file()
     assert (daemon.transcripts / "english (2).en.txt").is_file()
     assert [path.name for path in daemon.archive.glob("[!.]*")] == ["english.flac"]

@@ -17,10 +17,11 @@ SLOW = {"transcribe.batch_size": "1"}
 
 def test_the_same_name_three_days_running(make_daemon):
     """Three recordings of one name: three results and three archived sources, none overwritten."""
-    daemon = make_daemon()
-    for clip in ("clip01", "clip06", "clip04"):
-        speech.encode(daemon.inbox / "recording.flac", speech.sample(clip))
-        assert daemon.drain() == 0
+    daemon = make_daemon().start()
+    for number, clip in enumerate(("clip01", "clip06", "clip04"), 1):
+        speech.encode(daemon.root / "new.flac", speech.sample(clip)).rename(daemon.inbox / "recording.flac")
+        daemon.wait_state(State.DONE, number)
+    assert daemon.stop() == 0
     for stem, clip in (("recording", "clip01"), ("recording (2)", "clip06"), ("recording (3)", "clip04")):
         assert speech.says((daemon.transcripts / f"{stem}.en.txt").read_text(encoding="utf-8"), clip)
         assert (daemon.archive / f"{stem}.flac").is_file()

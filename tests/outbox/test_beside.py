@@ -64,7 +64,10 @@ def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, k
     for step in range(1, 1000):
         root = tmp_path / str(step)
         root.mkdir()
-        config, job, source = library(root, other_disk / str(step) if "another disk" in kind else None)
+        # two of a kind and another one, where each has many steps of its own; on one disk all that there are
+        formats = tuple(FORMATS) if kind == "one disk" else ("txt", "srt", "json")
+        inbox = other_disk / str(step) if "another disk" in kind else None
+        config, job, source = library(root, inbox, formats=formats)
         if "group" in kind:
             os.chown(source.parent, -1, NOBODY)
             source.parent.chmod(0o2775)
@@ -72,7 +75,8 @@ def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, k
         is_over = kill_at(step, functools.partial(outbox.keep, plan, outbox.Places(config.paths)))
         outbox.clean(config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
         keep(config, plan)
-        assert files_in(Path(config.paths.inbox)) == [*RESULTS, "sub/talk.mp3"], step
+        results = sorted(f"sub/talk.en.{suffix}" for suffix in formats)
+        assert files_in(Path(config.paths.inbox)) == [*results, "sub/talk.mp3"], step
         assert not list(Path(config.paths.inbox).rglob(".sttd-*")), step
         assert json.loads(source.with_name("talk.en.json").read_bytes())["job"] == 1
         if "group" in kind:
