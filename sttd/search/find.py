@@ -24,6 +24,7 @@ from sttd.search.transcript import Said
 
 MOST = 100  # hits of one page, places of one recording
 _PLACES = 500  # of a phrase in one recording, among which the nearest are looked for
+_HIGHEST = 2**63 - 1  # a number that SQLite can hold
 _TOGETHER = 3  # segments at most that one excerpt shows
 
 
@@ -111,7 +112,7 @@ class Search:
             IndexTrouble: the index cannot be read.
         """
         wanted = phrases(asked)
-        row = None
+        row, job = None, min(job, _HIGHEST)
         with contextlib.suppress(IndexMissing), self._reading() as db:
             row = db.execute("SELECT key, starts, segments FROM texts WHERE job = ?", (job,)).fetchone()
         if row is None:
@@ -180,7 +181,7 @@ def _rows(
     values: list[Any] = [_expression(wanted, filters)]
     if before is not None:
         conditions.append("words.rowid < ?")
-        values.append(before)
+        values.append(min(before, _HIGHEST))
     if filters.since is not None or filters.until is not None:
         times = (filters.since or 0.0, math.inf if filters.until is None else filters.until)
         query = "SELECT min(job), max(job) FROM recordings WHERE created_at >= ? AND created_at < ?"

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from sttd.fs.regular import open_regular
 
-_WHOLE = 32 * 2**20  # bytes of a file that is read in one piece
+_SMALL = 32 * 2**20  # bytes of a file that is read in one piece
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -53,13 +53,13 @@ def read(path: Path) -> tuple[Signature, list[Said]]:
         signature = Signature.of(os.fstat(file.fileno()))
         try:
             return signature, list(_segments(file, signature.size))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise Unreadable(f"{path} is no transcript: {error}") from error
 
 
 def _segments(file: BinaryIO, size: int) -> Iterator[Said]:
     """A small file is read in one piece, whatever a person has made of its lines; a large one line by line, as sttd wrote it."""
-    if size <= _WHOLE:
+    if size <= _SMALL:
         yield from map(_said, json.loads(file.read())["segments"])
         return
     lines = itertools.dropwhile(lambda line: not line.startswith(b'  "segments": ['), file)
@@ -69,8 +69,13 @@ def _segments(file: BinaryIO, size: int) -> Iterator[Said]:
 
 
 def _said(segment: Any) -> Said:
-    text = _SURROGATES.sub("\ufffd", segment["text"])
-    return Said(_figure(segment["start"]), _figure(segment["end"]), text, str(segment.get("language") or "und"))
+    language = segment.get("language") or "und"
+    return Said(_figure(segment["start"]), _figure(segment["end"]), _whole(segment["text"]), _whole(language))
+
+
+def _whole(text: str) -> str:
+    """A text that UTF-8 can hold."""
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def _figure(value: Any) -> float:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from sttd.search import Search
 from sttd.search.atoms import placed
 from sttd.search.index import Index, Recording
-from sttd.search.transcript import Said, Signature
+from sttd.search.transcript import Said, Signature, Unreadable, read
 from tests.properties.words import folder
 from tests.search.transcripts import Archive
 
@@ -108,6 +109,7 @@ def test_pages_follow_each_other_by_key_whatever_comes_meanwhile(archive):
     third = archive.search.find("needle", limit=2, before=second.next)
     assert [hit.job for page in (first, second, third) for hit in page.hits] == jobs[::-1]
     assert third.next is None
+    assert len(archive.search.find("needle", before=10**30).hits) == 6
 
 
 def test_an_index_that_is_not_there_yet_finds_nothing(tmp_path):
@@ -190,3 +192,33 @@ def test_no_query_is_an_error(one, asked):
     _, search = one
     search.find(asked)
     search.within(1, asked)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["start", "end", "text", "language"]), inner)
+    ),
+    max_leaves=8,
+)
+said = st.fixed_dictionaries(
+    {"start": values, "end": values, "text": st.text(st.characters(), max_size=9) | values},
+    optional={"language": values},
+)
+
+
+@given(st.fixed_dictionaries({"segments": st.lists(said, max_size=2) | values}) | values)
+@example({"segments": [{"start": 10**400, "end": 0, "text": "a"}]})
+@example({"segments": [{"start": 0, "end": 0, "text": "\ud800", "language": "\ud800"}]})
+def test_whatever_stands_in_a_result_can_be_indexed_or_is_no_transcript(one, content):
+    """A person may have edited it; lone surrogates and figures without end are what JSON can hold."""
+    index, search = one
+    path = index.path.with_name("result.json")
+    path.write_text(json.dumps(content))
+    try:
+        signature, segments = read(path)
+    except Unreadable:
+        return
+    with index.transaction():
+        index.put(Recording(1, b"needle", 0.0, "th", b"/x"), signature, segments)
+    assert [hit.job for hit in search.find("needle").hits] == [1]
