@@ -10,7 +10,7 @@ from sttd.job import Job, State
 from sttd.text import printable, sentence
 
 # what ended an attempt, where it was nothing in the recording; the others are said by their own words and the error
-_ENDS = {
+ENDS = {
     "slice": "its time was up, and it stopped at a checkpoint",
     "asked": "it was asked to stop, and did at a checkpoint",
     "timeout": "killed after job_timeout",
@@ -61,7 +61,7 @@ def _end(attempt: dict[str, Any], known: str | None) -> str:
     lasted = span(attempt["ended_at"] - attempt["started_at"])
     if attempt["cause"] is None:
         return f"attempt {attempt['attempt']} ends after {lasted}: transcribed"
-    why = _ENDS.get(attempt["cause"], attempt["cause"])
+    why = ENDS.get(attempt["cause"], attempt["cause"])
     error = f": {attempt['error']}" if attempt["error"] and attempt["error"] != known else ""
     return f"attempt {attempt['attempt']} ends after {lasted}: {why}{error}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,8 +89,3 @@ class Paces:
 
     def of(self, job: Job, at: At) -> Pace | None:
         return self._known.get((job.id, at.attempt))
-
-    def keep(self, jobs: Collection[int]) -> None:
-        """Forget all other jobs: who watches for months has seen many."""
-        for key in [key for key in self._known if key[0] not in jobs]:
-            del self._known[key]

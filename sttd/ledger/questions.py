@@ -54,13 +54,6 @@ class Questions:
         """Jobs in a state whose numbers are over `after`, oldest first."""
         return self._all(f"{SELECT} WHERE state = ? AND id > ? ORDER BY id LIMIT ?", (str(state), after, limit))
 
-    def older(self, before: int, states: Sequence[State], limit: int) -> list[Job]:
-        """Jobs in one of these states whose numbers are below `before`, newest first: by the index, however many there are."""
-        one = f"SELECT id FROM (SELECT id FROM jobs WHERE state = ? AND id < ? ORDER BY id DESC LIMIT {limit:d})"
-        which = " UNION ALL ".join([one] * len(states))
-        values = [value for state in states for value in (str(state), before)]
-        return self._all(f"{SELECT} WHERE id IN ({which}) ORDER BY id DESC LIMIT ?", (*values, limit))
-
     def latest(self, source: str) -> Job | None:
         """The newest job about the file of a path below the inbox; not one whose source was filed away, or fetched back."""
         return self.latest_of([source]).get(source)

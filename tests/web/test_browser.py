@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 
 import pytest
 
@@ -73,17 +74,49 @@ def browser(shelf):
     served.close()
 
 
-@pytest.mark.parametrize("language", ["en", "th"])
-def test_axe_finds_no_violation(browser, language):
+@dataclass
+class Seen:
+    """What was found on a page."""
+
+    language: str
+    violations: list[str]
+    contrasts: list[str]  # in the dark scheme
+    origins: set[str]  # where all of it came from
+    owned: bool  # a script of a transcript has run
+    complaints: list[str]  # of the browser
+    width: int  # on a phone of 390 px
+
+
+@pytest.fixture(scope="module")
+def seen(browser) -> dict[tuple[str, str], Seen]:
+    """Each page in both languages; it is loaded once for all that is asked of it."""
+    return {(path, language): _look(browser, path, language) for path in PAGES for language in ("en", "th")}
+
+
+def _look(browser: Browser, path: str, language: str) -> Seen:
+    browser.open(path, language=language)
+    browser.wait(lambda: browser.js("return document.readyState === 'complete'"))
+    violations = browser.violations()
+    browser.turn(dark=True)
+    contrasts = browser.violations(["color-contrast"]) if language == "en" else []  # the same in all languages
+    browser.size(390)
+    known = "return performance.getEntriesByType('resource').map((each) => new URL(each.name).origin)"
+    return Seen(
+        language=browser.js("return document.documentElement.lang"),
+        violations=violations,
+        contrasts=contrasts,
+        origins=set(browser.js(known)),
+        owned=browser.js("return window.owned !== undefined"),
+        complaints=[line for line in browser.log() if "/nothing" not in line],
+        width=browser.js("return document.documentElement.scrollWidth"),
+    )
+
+
+def test_axe_finds_no_violation(seen):
     """On each page, in both languages; of the dark scheme the contrasts, which alone are other ones."""
-    found = {}
-    for path in PAGES:
-        browser.open(path, language=language)
-        assert browser.js("return document.documentElement.lang") == language
-        found[path] = browser.violations()
-        browser.turn(dark=True)
-        found[f"{path} dark"] = browser.violations(["color-contrast"])
-    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+    assert {where: each.violations for where, each in seen.items() if each.violations} == {}
+    assert {where: each.contrasts for where, each in seen.items() if each.contrasts} == {}
+    assert all(each.language == language for (_, language), each in seen.items())
 
 
 def test_a_link_on_another_site_leads_in_and_the_form_does(browser):
@@ -103,22 +136,16 @@ def test_a_link_on_another_site_leads_in_and_the_form_does(browser):
     browser.wait(lambda: shown() == f"{origin}/jobs/2" and browser.driver.find_elements("css selector", "#media"))
 
 
-def test_all_comes_from_here_and_no_transcript_is_a_script(browser):
+def test_all_comes_from_here_and_no_transcript_is_a_script(seen, browser):
     """The browser's log has neither a violation of the policy nor an error of a script."""
-    for path in PAGES:
-        browser.open(path)
-        browser.wait(lambda: browser.js("return document.readyState === 'complete'"))
-        hosts = "return [...new Set(performance.getEntriesByType('resource').map((each) => new URL(each.name).origin))]"
-        assert set(browser.js(hosts)) == {browser.served.origin}
-        assert browser.js("return window.owned") is None
-        assert [line for line in browser.log() if "404" not in line or path != "/nothing"] == [], path
+    assert {where: each.complaints for where, each in seen.items() if each.complaints} == {}
+    assert not any(each.owned for each in seen.values())
+    assert set().union(*(each.origins for each in seen.values())) == {browser.served.origin}
 
 
-def test_a_phone_shows_each_page_in_one_column(browser):
+def test_a_phone_shows_each_page_in_one_column(seen):
     """Nothing is wider than the screen, in Thai neither."""
-    for path in PAGES:
-        browser.open(path, language="th", width=390)
-        assert browser.js("return document.documentElement.scrollWidth") == 390, path
+    assert {where: each.width for where, each in seen.items() if each.width != 390} == {}
 
 
 def test_the_player_follows_the_words(browser):

@@ -94,34 +94,31 @@ def test_a_part_of_the_recording_is_served(served):
     assert served.ask("HEAD", path, headers=served.bearer()).body == b""
 
 
-def test_nothing_outside_of_the_folders_is_served(shelf, serve, tmp_path):
+def test_nothing_outside_of_the_folders_is_served(served, shelf, tmp_path):
     """Whatever a row of the ledger says, and whatever somebody puts in a file's place."""
     secret = tmp_path / "secret.flac"
     secret.write_text("secret")
-    own = Shelf(tmp_path / "own")
-    job = own.finish("a/b.flac", [segment(0, 1, "said")])
-    archived = own.root / "archive" / "a"
+    job = shelf.finish("a/b.flac", [segment(0, 1, "said")])
+    archived = shelf.root / "archive" / "a"
     cases = {
         "outside": {"location": str(secret), "outputs": (str(secret.with_suffix(".json")),)},
-        "dots": {"location": f"{own.root}/archive/../../secret.flac"},
+        "dots": {"location": f"{shelf.root}/archive/../../{tmp_path.name}/secret.flac"},
     }
-    server = serve(root=own.root)
     for name, changes in cases.items():
-        other = own.finish(f"{name}.flac", [])
-        own.ledger.update(other, **changes)
-        answer = server.get(f"/jobs/{other.id}/recording")
+        other = shelf.finish(f"{name}.flac", [])
+        shelf.ledger.update(other, **changes)
+        answer = served.get(f"/jobs/{other.id}/recording")
         assert (answer.status, "secret" in answer.text.replace("secret.flac", "")) == (404, False), name
-    assert server.get(f"/jobs/{job.id}/recording").status == 200
+    assert served.get(f"/jobs/{job.id}/recording").status == 200
     (archived / "b.flac").unlink()
     (archived / "b.flac").symlink_to(secret)
-    assert server.get(f"/jobs/{job.id}/recording").status == 404
+    assert served.get(f"/jobs/{job.id}/recording").status == 404
     (archived / "b.flac").unlink()
     archived.rmdir()
     archived.symlink_to(tmp_path)
     secret.rename(tmp_path / "b.flac")
-    assert server.get(f"/jobs/{job.id}/recording").status == 404
-    assert "The recording cannot be played" in server.get(f"/jobs/{job.id}").text
-    own.ledger.close()
+    assert served.get(f"/jobs/{job.id}/recording").status == 404
+    assert "The recording cannot be played" in served.get(f"/jobs/{job.id}").text
 
 
 def test_a_button_leaves_a_request_as_the_commands_do(served, shelf):
@@ -168,9 +165,8 @@ def test_a_job_that_is_not_there(served):
     assert "There is no such page" in answer.text
 
 
-def test_events_tell_what_has_changed(serve, tmp_path):
+def test_events_tell_what_has_changed(served, shelf):
     """Each has the part of the page as it is now; that a job has changed is told too."""
-    shelf = Shelf(tmp_path)
     nothing = {
         "workers": [],
         "memory": {"percent": 12.0, "level": "normal"},
@@ -178,9 +174,8 @@ def test_events_tell_what_has_changed(serve, tmp_path):
         "trouble": [],
         "operations": [],
     }
-    server = serve(root=tmp_path)
-    with shelf.daemon(nothing), server.connection() as opened, opened.makefile("rb") as stream:
-        request = f"GET /live HTTP/1.1\r\nHost: {server.origin[7:]}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
+    with shelf.daemon(nothing), served.connection() as opened, opened.makefile("rb") as stream:
+        request = f"GET /live HTTP/1.1\r\nHost: {served.origin[7:]}\r\nAuthorization: Bearer {served.token}\r\n\r\n"
         opened.sendall(request.encode())
 
         lines = (raw.decode().rstrip("\r\n") for raw in stream)
@@ -189,13 +184,12 @@ def test_events_tell_what_has_changed(serve, tmp_path):
             assert f"event: {name}" in lines, "the stream has ended"  # reads up to there
             return "\n".join(itertools.takewhile(bool, lines))
 
-        assert "Ready for recordings" in event("now")
+        assert "Recordings wait for their turn" in event("now")
         event("ledger")
         shelf.add("new.mp3")
         event("ledger")
         shelf.figures(nothing | {"trouble": ["model small is not here: sttd model pull small"]})
         wait_for(lambda: "sttd model pull small" in event("now"), "the trouble is told")
-    shelf.ledger.close()
 
 
 def test_thai_for_who_wants_it(served):
@@ -211,38 +205,32 @@ def test_thai_for_who_wants_it(served):
     assert served.ask("POST", "/language", "language=th&back=//example.com", form).headers["location"] == "/"
 
 
-def test_a_transcript_that_a_person_corrected_is_shown(serve, tmp_path):
+def test_a_transcript_that_a_person_corrected_is_shown(served, shelf):
     """Also where an editor has laid the file out anew; what is none any more is left to the other results."""
-    shelf = Shelf(tmp_path)
-    job = shelf.finish("a.flac", [segment(0, 1, "helo world"), segment(1, 2, "again")])
-    path = next(tmp_path.glob("transcripts/*.json"))
-    server = serve(root=tmp_path)
+    job = shelf.finish("corrected.flac", [segment(0, 1, "helo world"), segment(1, 2, "again")])
+    path = next(shelf.root.glob("transcripts/corrected*.json"))
     path.write_text(path.read_text().replace("helo", "hello"))
-    assert "hello" in server.get(f"/jobs/{job.id}").text
+    assert "hello" in served.get(f"/jobs/{job.id}").text
     path.write_text(json.dumps(json.loads(path.read_text()), indent=1).replace("hello", "hullo"))
-    text = server.get(f"/jobs/{job.id}").text
+    text = served.get(f"/jobs/{job.id}").text
     assert "hullo" in text
     assert 'data-t="0.50"' in text
-    assert "hullo" in server.get(f"/jobs/{job.id}/result.md").text
+    assert "hullo" in served.get(f"/jobs/{job.id}/result.md").text
     path.write_text("{}")
-    assert "<p>helo world again</p>" in server.get(f"/jobs/{job.id}").text
-    shelf.ledger.close()
+    assert "<p>helo world again</p>" in served.get(f"/jobs/{job.id}").text
 
 
-def test_a_long_transcript_comes_in_pieces(serve, tmp_path):
+def test_a_long_transcript_comes_in_pieces(served, shelf):
     """Each names the next; together they are the whole, each segment once."""
-    shelf = Shelf(tmp_path)
     said = [segment(n, n + 1, f"word{n} " + "and more words " * 8) for n in range(100)]
     job = shelf.finish("long.flac", said)
-    server = serve(root=tmp_path)
-    text, pieces = server.get(f"/jobs/{job.id}").text, 1
+    text, pieces = served.get(f"/jobs/{job.id}").text, 1
     numbers = re.findall(r'data-n="(\d+)"', text)
     while found := re.search(r'href="(/jobs/\d+/transcript\?from=\d+)"', text):
-        text, pieces = server.get(found[1]).text, pieces + 1
+        text, pieces = served.get(found[1]).text, pieces + 1
         numbers += re.findall(r'data-n="(\d+)"', text)
     assert list(map(int, numbers)) == list(range(100))
     assert pieces > 2
-    shelf.ledger.close()
 
 
 def test_a_hit_of_the_search_leads_to_its_second(served):
@@ -267,15 +255,12 @@ def test_the_page_of_a_job_tells_its_life(served):
     assert "Transcribe it anew" not in text
 
 
-def test_a_fallback_is_not_hidden(serve, tmp_path):
-    shelf = Shelf(tmp_path)
-    job = shelf.finish("a.flac", [segment(0, 1, "said")], fallback_reason="loading took longer than 5 minutes", warnings=("the file ends early",))  # fmt: skip
-    server = serve(root=tmp_path)
-    text = server.get(f"/jobs/{job.id}").text
+def test_a_fallback_is_not_hidden(served, shelf):
+    job = shelf.finish("fallback.flac", [segment(0, 1, "said")], fallback_reason="loading took longer than 5 minutes", warnings=("the file ends early",))  # fmt: skip
+    text = served.get(f"/jobs/{job.id}").text
     assert "loading took longer than 5 minutes" in text
     assert "the file ends early" in text
-    assert "fallback model" in server.get("/").text
-    shelf.ledger.close()
+    assert "fallback model" in served.get("/").text
 
 
 def test_without_a_ledger_the_page_says_what_to_do(serve, tmp_path):
@@ -285,15 +270,12 @@ def test_without_a_ledger_the_page_says_what_to_do(serve, tmp_path):
     assert "start the daemon" in server.get("/").text
 
 
-def test_a_waiting_job_says_why(serve, tmp_path):
-    shelf = Shelf(tmp_path)
-    first = shelf.finish("a.flac", [segment(0, 1, "said")])
+def test_a_waiting_job_says_why(served, shelf):
+    first = shelf.finish("first.flac", [segment(0, 1, "said")])
     twin = shelf.add("b.flac", copy_of=first.id)
     late = shelf.add("c.flac", not_before=time.time() + 3600, error="the model is not here")
-    server = serve(root=tmp_path)
-    assert f"It gets the result of job {first.id}" in server.get(f"/jobs/{twin.id}").text
-    text = server.get(f"/jobs/{late.id}").text
+    assert f"It gets the result of job {first.id}" in served.get(f"/jobs/{twin.id}").text
+    text = served.get(f"/jobs/{late.id}").text
     assert "Next try:" in text
     assert "the model is not here" in text
     assert late.state is State.QUEUED
-    shelf.ledger.close()

@@ -38,6 +38,8 @@ def spoken() -> set[str]:
                 and node.func.id in ("words", "language", "self")
             ):
                 found |= {node.args[0].value} if node.args and isinstance(node.args[0], ast.Constant) else set()
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "count":
+                found |= {node.args[2].value} if len(node.args) > 2 else set()
     return found
 
 

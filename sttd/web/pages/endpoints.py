@@ -12,12 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sttd.cli.progress import Paces
 from sttd.web.pages import asking
 from sttd.web.pages.drawing import page
 from sttd.web.pages.finding import Finder
 from sttd.web.pages.front import Front
 from sttd.web.pages.language import COOKIE, OFFERED
+from sttd.web.pages.live import Looks
 from sttd.web.pages.one import One
 from sttd.web.site import Site
 
@@ -33,8 +33,8 @@ class Pages:
     """The pages of one site."""
 
     def __init__(self, site: Site) -> None:
-        paces = Paces()
-        self._front, self._one, self._finder = Front(site, paces), One(site, paces), Finder(site)
+        looks = Looks(site)
+        self._front, self._one, self._finder = Front(site, looks), One(site, looks), Finder(site)
 
     def routes(self) -> list[BaseRoute]:
         return [

@@ -11,21 +11,22 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from sttd.cli.progress import Paces
+from sttd.cli import plain
 from sttd.text import printable
 from sttd.web.pages import asking, overview
 from sttd.web.pages.drawing import draw, number, page, part, words_of
 from sttd.web.pages.language import Words
-from sttd.web.pages.live import Live, Snapshot, look
+from sttd.web.pages.live import Live, Looks, Snapshot
 from sttd.web.site import Site
 
 
 class Front:
     """Its addresses."""
 
-    def __init__(self, site: Site, paces: Paces) -> None:
+    def __init__(self, site: Site, looks: Looks) -> None:
         self.site = site
-        self._live = Live(lambda: look(site, paces))
+        self._looks = looks
+        self._live = Live(looks.now)
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -42,14 +43,15 @@ class Front:
             raise HTTPException(404, "there is no such state of a job")
         before = number(request.query_params.get("before"))
         may_ask = asking.may_ask(self.site.config)
+        shot = self._looks.now()
         with self.site.ledger() as ledger:
-            listing = overview.listing(ledger, tab, before, language)
+            listing = overview.listing(ledger, tab, before, shot, language)
             said = asking.said(ledger, request, language)
         drawn = draw("list.html", language, listing=listing, tabs=_tabs(), may_ask=may_ask)
         if "part" in request.query_params:
             return part(drawn)
         address = request.url.include_query_params(part="1").remove_query_params("request")
-        now = self._now(look(self.site), language)
+        now = self._now(shot, language)
         address_of_part = f"{address.path}?{address.query}"
         return page(request, "queue.html", here="queue", now=now, list=drawn, part=address_of_part, said=said)
 
@@ -61,11 +63,10 @@ class Front:
                 status=shot.status,
                 look=overview.head(shot.status),
                 heads=overview.HEADS,
-                troubles=overview.troubles(shot.status),
+                held_up=list(plain.held_up(shot.status, self.site.config.program)),
                 workers=overview.workers(shot),
                 may_ask=asking.may_ask(self.site.config),
                 inbox=printable(str(self.site.config.paths.inbox)),
-                start=f"{self.site.config.program} run",
             )
         return Markup(shot.drawn[language.language])  # noqa: S704 - made by a template
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sttd.cli import plain
+from sttd.cli import life, plain
 from sttd.cli.figures import UNDER_WAY
 from sttd.job import ENDED, Job, State
 from sttd.text import printable, sentence
@@ -23,9 +23,9 @@ FORMATS = {
 }  # fmt: skip
 
 
-def standing(job: Job, shot: Snapshot, words: Words, *, may_ask: bool, said: str | None) -> dict[str, Any]:
-    """What the template `standing.html` shows."""
-    worker = next((each for each in shot.status["workers"] if each["job"] == job.id), None)
+def standing(job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: bool, said: str | None) -> dict[str, Any]:
+    """What the template `standing.html` shows. `ahead`: how many jobs have waited longer."""
+    worker = shot.worker_of(job.id)
     under_way = job.state in UNDER_WAY
     at = again = ""
     if worker is not None and worker["done"] is not None:
@@ -38,14 +38,16 @@ def standing(job: Job, shot: Snapshot, words: Words, *, may_ask: bool, said: str
     waits = job.state is State.QUEUED and job.not_before > time.time()
     return {
         "job": job,
+        "ended": job.state in ENDED,
         "name": name_of(job.source)[0],
         "word": STATES[job.state],
-        "waits": _waits(job, words),
+        "waits": _waits(job, ahead, words),
         "next_try": job.not_before if waits and not job.waits_for_folder else None,
         "share": share,
         "at": at,
         "again": again,
-        "left": shot.left.get(job.id),
+        "left": worker and worker["left"],
+        "ends_at": shot.ends_at(job.id),
         "error": sentence(job.error) if job.error and not under_way else "",
         "fallback": sentence(job.fallback_reason or ""),
         "warnings": [sentence(each) for each in job.warnings],
@@ -54,7 +56,7 @@ def standing(job: Job, shot: Snapshot, words: Words, *, may_ask: bool, said: str
     }
 
 
-def _waits(job: Job, words: Words) -> str:
+def _waits(job: Job, ahead: int, words: Words) -> str:
     """What a queued job waits for."""
     if job.state is not State.QUEUED:
         return ""
@@ -64,7 +66,9 @@ def _waits(job: Job, words: Words) -> str:
         return words("It waits until the options of its folder are put right.")
     if job.not_before > time.time():
         return words("Next try:")
-    return words("It waits for its turn.")
+    if ahead == 0:
+        return words("It is the next one.")
+    return words.count(ahead, "One other waits before it.", "{n} others wait before it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Event:
     error: str = ""  # in English
 
 
-def life(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[Event]:
+def history(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[Event]:
     """From drop to archive."""
     yield Event(job.created_at, words("Dropped into {folder}", folder=name_of(job.source)[1] or "inbox"))
     if job.redo_of is not None:
@@ -97,8 +101,10 @@ def life(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[Eve
         yield Event(None, words("The recording was deleted, as the configuration says"))
 
 
-# of a job without words
-SILENCE = {True: "Nobody was heard speaking.", False: "There is no transcript."}  # by whether it is done
+# what is said instead of a transcript
+SILENCE = {State.DONE: "Nobody was heard speaking.", None: "Its transcript will be here."} | dict.fromkeys(
+    ENDED - {State.DONE}, "There is no transcript."
+)
 ENDS = {State.FAILED: "Given up", State.CANCELLED: "Cancelled", State.VANISHED: "Its file is gone"}
 
 
@@ -111,7 +117,7 @@ def _attempt(each: dict[str, Any], words: Words) -> Event:
     lasted = words.span(each["ended_at"] - each["started_at"])
     if not each["cause"]:
         return Event(each["started_at"], words("{attempt}: done after {span}", attempt=who, span=lasted), "good")
-    why = sentence(": ".join(part for part in (str(each["cause"]), each["error"] or "") if part))
+    why = sentence(": ".join(part for part in (life.ENDS.get(each["cause"], each["cause"]), each["error"]) if part))
     return Event(each["started_at"], words("{attempt} ended after {span}:", attempt=who, span=lasted), "bad", why)
 
 
@@ -132,7 +138,8 @@ def details(job: Job, head: dict[str, Any], words: Words) -> Iterator[tuple[str,
         yield words("Model"), printable(job.model)
     if job.requested_model and job.requested_model != job.model:
         yield words("Model asked for"), printable(job.requested_model)
-    yield words("Attempts"), words("{n} begun, {m} gone on from a checkpoint", n=job.attempt, m=job.resumes)
+    if job.attempt > 1:
+        yield words("Attempts"), words("{n} begun, {m} gone on from a checkpoint", n=job.attempt, m=job.resumes)
     if job.service:
         yield words("Computing time"), _work(job, words)
     if job.folder_options:

@@ -12,13 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sttd.cli import plain
-from sttd.cli.progress import Paces
 from sttd.job import ENDED, Job, State
 from sttd.ledger import Ledger
 from sttd.web.pages import asking, downloads, files, job as about, media, overview
 from sttd.web.pages.drawing import draw, number, page, part, words_of
 from sttd.web.pages.language import Words
-from sttd.web.pages.live import look
+from sttd.web.pages.live import Looks
 from sttd.web.pages.ranges import OpenFile
 from sttd.web.pages.text import BARS, Texts
 from sttd.web.site import Site
@@ -29,9 +28,9 @@ _LARGEST = 2**63 - 1  # that SQLite takes
 class One:
     """Its addresses."""
 
-    def __init__(self, site: Site, paces: Paces) -> None:
+    def __init__(self, site: Site, looks: Looks) -> None:
         self.site = site
-        self._paces = paces
+        self._looks = looks
         self._texts = Texts(site.config)
 
     def routes(self) -> list[BaseRoute]:
@@ -50,9 +49,12 @@ class One:
             job = _find(ledger, request)
             attempts = ledger.attempts(job.id)
             said = asking.said(ledger, request, language)
+            ahead = ledger.ahead(job)[0] if job.state is State.QUEUED else 0
         may_ask = asking.may_ask(self.site.config)
-        shot = look(self.site, None if job.state in ENDED else self._paces)
-        drawn = draw("standing.html", language, **about.standing(job, shot, language, may_ask=may_ask, said=said))
+        shot = self._looks.now()
+        drawn = draw(
+            "standing.html", language, **about.standing(job, shot, ahead, language, may_ask=may_ask, said=said)
+        )
         if "part" in request.query_params:
             return part(drawn)
         address = request.url.include_query_params(part="1")
@@ -62,7 +64,7 @@ class One:
             standing=drawn,
             part=f"{address.path}?{address.query}",
             said=said,
-            life=list(about.life(job, attempts, language)),
+            life=list(about.history(job, attempts, language)),
             **self._shown(job, language),
         )
 
@@ -87,7 +89,7 @@ class One:
             "pieces": shown.pieces,
             "text": shown.text,
             "spoken": "" if job.language in (None, "und") else job.language,
-            "silence": about.SILENCE[job.state is State.DONE],
+            "silence": about.SILENCE.get(job.state, about.SILENCE[None]),
             "bars": shown.bars or (0.0,) * BARS,
             "length": job.audio_seconds or 0.0,
             "clock": plain.clock(job.audio_seconds),

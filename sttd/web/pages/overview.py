@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 
 from sttd.cli import figures, plain
 from sttd.inboxes import split
-from sttd.job import ENDED, Job, State
+from sttd.job import Job, State
 from sttd.ledger import Ledger
-from sttd.text import printable, sentence
+from sttd.ledger.lists import Which
+from sttd.text import printable
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Snapshot
 
@@ -20,7 +21,6 @@ WORKERS = {
     "idle": "Idle", "leaving": "Ends", "ending": "Ends", "running": "Transcribes", "loading": "Loads its model",
     "starting": "Starts",
 }  # fmt: skip
-_NEWEST = 2**63 - 1
 
 # what the page calls the states; those of a tab are listed together
 STATES = {
@@ -49,6 +49,7 @@ class Row:
     share: float | None  # done, 0 to 1
     about: tuple[str, ...]  # language, length, model: those that are known
     when: float  # UTC seconds
+    ends_at: float | None  # of one that waits: when it will be done, as far as that is known
     remark: str
     fallback: bool
 
@@ -60,12 +61,11 @@ def name_of(source: str) -> tuple[str, str]:
     return printable(name), printable(" › ".join(part for part in (inbox, *folder.split("/")) if part))
 
 
-def row(job: Job, words: Words) -> Row:
+def row(job: Job, words: Words, ends_at: float | None = None) -> Row:
     name, folder = name_of(job.source)
     about = [words.name_of(job.language)] if job.language and job.language != "und" else []
     about += [plain.clock(job.audio_seconds)] if job.audio_seconds is not None else []
     about += [plain.model_name(job.model, 40)] if job.model else []
-    began = job.started_at if job.state in figures.UNDER_WAY else None
     return Row(
         id=job.id,
         name=name,
@@ -76,8 +76,9 @@ def row(job: Job, words: Words) -> Row:
         if job.state is State.RUNNING or (job.state is State.QUEUED and job.chunks)
         else None,
         about=tuple(about),
-        when=job.finished_at or began or job.created_at,
-        remark=plain.remark(job) if job.state in (*ENDED, State.QUEUED) else "",
+        when=plain.when(job),
+        ends_at=ends_at,
+        remark=plain.remark(job) if job.state is not State.RUNNING else "",
         fallback=bool(job.fallback_reason),
     )
 
@@ -93,15 +94,17 @@ class Listing:
     older: str | None  # the address of the next page
 
 
-def listing(ledger: Ledger, tab: str, before: int | None, words: Words) -> Listing:
+def listing(ledger: Ledger, tab: str, before: int | None, shot: Snapshot, words: Words) -> Listing:
     """Jobs of a tab, newest first, with numbers below `before`."""
     _, states = TABS[tab]
-    jobs = ledger.older(before or _NEWEST, states, PAGE + 1)
+    jobs = ledger.listed(Which(states=states if tab else (), before=before), PAGE + 1)
     known = ledger.counts()
     counts = {name: sum(known[state] for state in states) for name, (_, states) in TABS.items()}
     query = {"state": tab} if tab else {}
     more = f"/?{urlencode(query | {'before': jobs[PAGE - 1].id})}" if len(jobs) > PAGE else None
-    return Listing(tab, tuple(row(job, words) for job in jobs[:PAGE]), counts, before is None, more)
+    return Listing(
+        tab, tuple(row(job, words, shot.ends_at(job.id)) for job in jobs[:PAGE]), counts, before is None, more
+    )
 
 
 HEADS = {
@@ -123,14 +126,6 @@ def head(status: dict[str, Any]) -> str:
     if status["jobs"]["running"]:
         return "busy"
     return "waiting" if status["jobs"]["queued"] else "ready"
-
-
-def troubles(status: dict[str, Any]) -> list[str]:
-    """What holds work up, and what to do about it."""
-    away = [f"The inbox is away: {status['inbox']['away']}"] if status["inbox"]["away"] else []
-    late = time.time() - figures.STUCK
-    stuck = [plain.operation(each, time.time()) for each in status["operations"] if each["since"] < late]
-    return [sentence(each) for each in (*away, *status["trouble"], *stuck)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +157,7 @@ def workers(shot: Snapshot) -> list[Worker]:
                 name=name_of(each["source"] or "")[0],
                 share=each["progress"],
                 at=f"{plain.clock(each['done'])}{total}" if each["done"] is not None else "",
-                left=shot.left.get(each["job"]) if each["job"] is not None else None,
+                left=each["left"],
                 again=plain.attempt(each) if (each["attempt"] or 1) > 1 else "",
             )
         )

@@ -12,6 +12,7 @@ function show(part, html) {
   localize(wanted);
   if (moves(part, wanted) && part.matches(":hover, :focus-within")) waiting.set(part, html);
   else morph(part, wanted), waiting.delete(part);
+  if ("open" in part.dataset && part.querySelector("[data-ended]")) location.reload(); // there is more to see now
 }
 
 // A list that grows would put another line below the pointer or the focus: that waits until they are elsewhere.
