@@ -84,6 +84,7 @@ class Context:
     utc: Callable[[], float] = time.time  # seconds since the epoch; what is stored
     random: Callable[[], float] = random.random
     running: dict[str, Running] = field(default_factory=dict)  # by part id
+    configured: float = 0.0  # monotonic seconds: when `config` was loaded again; attempts before it had another one
     turns: Turns = field(default_factory=Turns)
     models: ModelHolds = field(default_factory=ModelHolds)
     faults: Faults = field(default_factory=Faults)

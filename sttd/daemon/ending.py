@@ -16,6 +16,7 @@ from sttd.text import printable
 # the troubles that hold the whole queue, by the cause that begins them
 HOLD_ALL = {Cause.NO_MODEL: "model", Cause.MACHINE: "machine", Cause.CONFIGURATION: "configuration"}
 STREAK = "errors"  # the trouble of an error that job after job meets
+_OF_THE_CONFIGURATION = (Cause.NO_MODEL, Cause.CONFIGURATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Ending:
     verdict: Verdict
     trouble: str  # that keeps every job from starting; "": the others go on
     wait: float  # seconds for which it does
+    outdated: bool = False  # it tells of a configuration that is no longer in force
 
 
 def ending(context: Context, running: Running, cause: Cause, error: str | None, *, retriable: bool) -> Ending:
@@ -48,6 +50,8 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
     if cause is Cause.CONFIGURATION and job.overrides != Overrides():  # what was asked for this job alone
         cause, retriable = Cause.ERROR, False
     judged = _decide(context, running, cause, retriable=retriable)
+    if cause in _OF_THE_CONFIGURATION and running.submitted < context.configured:
+        return Ending(cause, error, replace(judged, not_before=0.0), "", 0.0, outdated=True)
     if cause is Cause.CONFIGURATION and _is_of_its_beginning(running):
         again = context.utc() + max(wait, context.config.model.retry_after)
         return Ending(cause, error, replace(judged, not_before=again), "", wait)

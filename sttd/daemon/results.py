@@ -186,7 +186,7 @@ def ended(
         return
     end = ending(context, running, cause, error, retriable=retriable)
     in_vain = readable.is_in_vain(running, end.cause)
-    known = (running.job.cause, running.job.error) == (end.cause, end.error) or in_vain
+    known = (running.job.cause, running.job.error) == (end.cause, end.error) or in_vain or end.outdated
     # a trouble that holds the whole queue lets the job have no wait of its own
     job = store_end(context, running, end, at_once=bool(end.trouble) or not all_wait)
     drop(context, running)

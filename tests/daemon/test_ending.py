@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from sttd.daemon import ending
+from sttd.daemon import ending, reload
 from sttd.job import Overrides, State
 from sttd.part import Cause, Chunks, Failed
 from sttd.rules.streaks import ACQUITTED, LONGEST, MANY, Streaks, likeness
@@ -90,6 +90,22 @@ def test_a_configuration_that_the_model_cannot_meet_waits_and_is_said_once(daemo
         daemon.go_on()
     assert states(daemon) == [State.DONE] * len(NAMES)
     assert daemon.context.troubles.texts() == []
+
+
+@pytest.mark.parametrize("cause", [Cause.CONFIGURATION, Cause.NO_MODEL])
+def test_an_attempt_that_had_the_configuration_before_a_reload_tells_nothing_of_the_new_one(daemon, log, cause):
+    """It would hold the queue for what somebody has just put right, and `status` would go on to show it."""
+    drop(daemon, "a.wav")
+    daemon.tick(1.0)
+    reload.reload(daemon.context, lambda: daemon.config)
+    daemon.tick(1.0)
+    fail(daemon, cause, "it cannot do that", retriable=False)
+    daemon.tick(1.0)
+    assert len(daemon.pool.attempts) == 1, "tried at once"
+    assert daemon.context.troubles.texts() == []
+    assert not [line for line in log if "cannot do that" in line and not line.startswith("DEBUG")]
+    fail(daemon, cause, "it cannot do that", retriable=False)
+    assert daemon.context.troubles.hold(), "that one had the new configuration"
 
 
 def test_a_language_that_an_earlier_attempt_found_and_the_fallback_does_not_know_keeps_that_job_alone_waiting(daemon):

@@ -66,6 +66,9 @@ class Pool:
         if found is not None and found.spec.attempt == attempt:
             found.killed = reason
 
+    def configure(self, config: Config) -> None:
+        pass
+
 
 class Drawer:
     """File work that is done when its turn comes."""
@@ -118,6 +121,9 @@ class Folder:
         self.known: set[str] = set()
         self.lost_mounts: set[str] = set()
         self.told: dict[str, Identity] = {}
+
+    def configure(self, config: Config) -> None:
+        pass
 
     def is_lost(self, source: str) -> bool:
         """Whether it lay on a disk of its own, which is away."""
