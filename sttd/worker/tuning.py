@@ -11,7 +11,7 @@ import os
 
 # what is free at the heap's end and still kept; a clean-up (cleanup.py) gives it back all the same
 _KEPT = 512 * 2**20  # bytes
-_MALLOC = {"ARENA_MAX": (-8, 1), "MMAP_MAX_": (-4, 0), "TRIM_THRESHOLD_": (-1, _KEPT)}  # malloc.h, mallopt(3)
+MALLOC = {"ARENA_MAX": (-8, 1), "MMAP_MAX_": (-4, 0), "TRIM_THRESHOLD_": (-1, _KEPT)}  # malloc.h, mallopt(3)
 
 
 def tune() -> None:
@@ -39,6 +39,6 @@ def _keep_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # another C library
         return
-    for name, (option, value) in _MALLOC.items():
+    for name, (option, value) in MALLOC.items():
         if f"MALLOC_{name}" not in os.environ:
             mallopt(option, value)
