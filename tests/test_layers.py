@@ -48,10 +48,12 @@ MAY = {
     "outbox": SHARED | {"host"},
     "host": {"errors", "fs", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
-    "cli": SHARED | {"configfile", "daemon", "demo", "host", "hub", "inbox", "install", "ledger", "outbox", "web"},
+    "cli": SHARED
+    | {"configfile", "daemon", "demo", "host", "hub", "inbox", "install", "ledger", "notify", "outbox", "web"},
     # and of cli/ alone what commands read, not what they print
     "web": SHARED | {"cli", "configfile", "host", "inbox", "ledger", "outbox", "search"},
     "search": {"errors", "fs", "ledger", "text"},
+    "notify": SHARED | {"host", "ledger"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},
     "configfile": {"config", "errors", "fs", "hub", "lanes", "part", "units", "", "host"},

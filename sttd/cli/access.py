@@ -92,16 +92,21 @@ def reading(config: Config) -> Iterator[Ledger]:
     """
     from sttd.ledger import Ledger
 
-    path = config.paths.state / LEDGER
     if not has_ledger(config):
         raise LedgerError(no_ledger(config))
-    if not os.access(path, os.R_OK):
-        raise refusal(path, os.R_OK)
-    ledger = Ledger.open_readonly(path)
+    require_readable(config)
+    ledger = Ledger.open_readonly(config.paths.state / LEDGER)
     try:
         yield ledger
     finally:
         ledger.close()
+
+
+def require_readable(config: Config) -> None:
+    """Raises NotAllowed where this user may not read the ledger that is there."""
+    path = config.paths.state / LEDGER
+    if not os.access(path, os.R_OK):
+        raise refusal(path, os.R_OK)
 
 
 def no_ledger(config: Config) -> str:

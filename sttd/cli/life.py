@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,15 +26,21 @@ ENDS = {
     "existing": "it has subtitles already",
 }
 
+Life = Sequence[tuple[float | None, str]]  # when (UTC seconds), and what, which is one harmless line
 
-def life(job: Job, attempts: Sequence[dict[str, Any]]) -> Iterator[tuple[float | None, str]]:
-    """When (UTC seconds), and what, which is one harmless line.
+
+def life(job: Job, attempts: Sequence[dict[str, Any]], notices: Sequence[dict[str, Any]] = ()) -> Life:
+    """All of it.
 
     Args:
         job: the job.
         attempts: its rows, see `Ledger.attempts`.
+        notices: what was told of it, see `sttd.notify.told`.
     """
-    return ((at, sentence(says)) for at, says in _events(job, attempts))
+    events = [*_events(job, attempts), *((notice["at"], _notice(notice)) for notice in notices)]
+    if notices:
+        events.sort(key=lambda event: math.inf if event[0] is None else event[0])
+    return [(at, sentence(says)) for at, says in events]
 
 
 def _events(job: Job, attempts: Sequence[dict[str, Any]]) -> Iterator[tuple[float | None, str]]:
@@ -78,6 +85,13 @@ def _outcome(job: Job) -> str:
             return "the file is gone from the inbox"
         case _:
             return str(job.state)
+
+
+def _notice(notice: dict[str, Any]) -> str:
+    """Who was told of what, or is still to be."""
+    tries = f" after {notice['tries']} tries" if notice["tries"] > 1 else ""
+    why = f": {notice['error']}" if notice["error"] else ""
+    return f"notice of {notice['event']} to {notice['receiver']}: {notice['state']}{tries}{why}"
 
 
 def _filed(job: Job) -> str:

@@ -16,6 +16,7 @@ from sttd.cli.screen import is_terminal
 from sttd.errors import NoSuchJob, UsageError
 from sttd.job import Job, State
 from sttd.ledger.lists import Which
+from sttd.notify import told
 
 if TYPE_CHECKING:
     from sttd.ledger import Ledger
@@ -101,23 +102,24 @@ def show(number: int, as_text: bool, as_json: bool) -> None:
         if not as_json and not as_text:
             outlook.add(found, ledger, config.worker_count(), time.time())
             place = ledger.ahead(job)[0] if job.state is State.QUEUED else 0
+    notices = told.of_job(config.paths.state, number)
     if as_text:
         transcript.show(job)
     elif as_json:
-        print(figures.text(figures.job(job) | {"history": attempts}))
+        print(figures.text(figures.job(job) | {"history": attempts, "notices": notices}))
     else:
-        _show(job, attempts, outlook.of(found, job, place), time.time())
+        _show(job, [*life.life(job, attempts, notices)], outlook.of(found, job, place), time.time())
 
 
-def _show(job: Job, attempts: list[dict[str, Any]], prospect: outlook.Prospect, now: float) -> None:
+def _show(job: Job, lived: life.Life, prospect: outlook.Prospect, now: float) -> None:
     if is_terminal():
         from sttd.cli import term
 
-        term.console().print(term.show(job, attempts, prospect, now))
+        term.console().print(term.show(job, lived, prospect, now))
         return
     for word, says in about.job_facts(job, prospect, now):
         print(f"{word:<11}  {says}")
-    for at, says in life.life(job, attempts):
+    for at, says in lived:
         print(f"{plain.moment(at)}  {says}")
 
 

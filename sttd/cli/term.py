@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sttd.cli import about, life, plain
+from sttd.cli import about, plain
+from sttd.cli.life import Life
 from sttd.cli.outlook import Prospect
 from sttd.job import Job, State
 from sttd.text import printable, sentence
@@ -89,21 +90,21 @@ def _recording(job: Job) -> RenderableType:
     return Group(_name(job.source), Text(remark, style))
 
 
-def show(job: Job, attempts: list[dict[str, Any]], prospect: Prospect, now: float) -> RenderableType:
+def show(job: Job, lived: Life, prospect: Prospect, now: float) -> RenderableType:
     """All about one job. What went wrong is red where it is how the job ended, and dim where a new attempt goes on."""
     table = facts()
     past = "yellow" if job.state is State.QUEUED else "dim"
     styles = {"state": STYLES[job.state], "error": "red", "last error": past, "fallback": "yellow", "warning": "yellow"}
     for word, says in about.job_facts(job, prospect, now):
         table.add_row(word, Text(says, styles.get(word, "default")))
-    return Group(table, Text(), _life(job, attempts, now))
+    return Group(table, Text(), _life(lived, now))
 
 
-def _life(job: Job, attempts: list[dict[str, Any]], now: float) -> Table:
+def _life(lived: Life, now: float) -> Table:
     """A day has a line of its own where it is another one than that of the line before; the first: than today."""
     table = facts()
     day = plain.moment(now)[:10]
-    for at, says in life.life(job, attempts):
+    for at, says in lived:
         when = plain.moment(at)
         if when[:10] != day:
             day = when[:10]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sttd import inboxes
 from sttd.config.hearing import Expert, Model, Output, Subtitles, Transcribe
+from sttd.config.receiver import Receiver
 from sttd.config.service import Limits, Log, Memory, Paths, Pool, Retention, Watch
 from sttd.config.watched import Watched
 from sttd.config.web import Web
@@ -32,6 +33,7 @@ __all__ = [
     "Output",
     "Paths",
     "Pool",
+    "Receiver",
     "Retention",
     "Subtitles",
     "Transcribe",
@@ -62,6 +64,7 @@ class Config:
     # no key: how a person calls this sttd, with --config or --root, for all advice that names a command
     program: str = "sttd"
     watched: tuple[Watched, ...] = ()  # the [[watch]] tables
+    receivers: tuple[Receiver, ...] = ()  # the [[notify]] tables
 
     def inboxes(self) -> dict[str, Path]:
         """Where each inbox lies, by its name; "" is the first one."""

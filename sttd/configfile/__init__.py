@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sttd.config import Config, Paths, sections
-from sttd.configfile import relations, sources, tables, values
+from sttd.configfile import receivers, relations, sources, tables, values
 from sttd.configfile.sources import Problem, Setting, Table, from_option
 from sttd.configfile.text import render
 from sttd.errors import ConfigError
@@ -49,8 +49,11 @@ def load(
     found += [*sources.from_sets(sets), *options]
     chosen, bad, problems = _read([each for each in found if not isinstance(each, Table)])
     config = _resolve(_build(chosen), None if root is not None else environ.get("STATE_DIRECTORY"))
-    config, mistakes = tables.built(config, [each for each in found if isinstance(each, Table)])
-    problems += mistakes
+    written = [each for each in found if isinstance(each, Table)]
+    config, mistakes = tables.built(config, [each for each in written if each.section == "watch"])
+    told, more = receivers.built([each for each in written if each.section == receivers.SECTION])
+    config = dataclasses.replace(config, receivers=told)
+    problems += [*mistakes, *more]
     problems += [sentence for keys, sentence in relations.errors(config) if not keys & bad]
     if problems:
         raise ConfigError(problems)

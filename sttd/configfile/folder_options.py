@@ -123,7 +123,7 @@ def _refusal(setting: Setting | Problem | Table) -> str | None:
     if isinstance(setting, Problem):
         return setting.text
     if isinstance(setting, Table):
-        return f"{setting.origin}: [[watch]] {_NOT_HERE}"
+        return f"{setting.origin}: [[{setting.section}]] {_NOT_HERE}"
     section, key = setting.section, setting.key
     if key in _ALLOWED.get(section, ()):
         return None

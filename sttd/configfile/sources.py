@@ -30,10 +30,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One [[watch]] table as it was written: a further inbox (see tables.py)."""
+    """One table as it was written: [[watch]] is a further inbox (tables.py), [[notify]] a receiver (receivers.py)."""
 
     values: Mapping[str, Any]
     origin: str
+    section: str = "watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,19 @@ def in_toml(data: bytes, origin: str, example: str = "pool") -> Iterator[Setting
         ConfigError: it is no TOML.
     """
     for section, content in _parse(data, origin).items():
-        if section == "watch" and isinstance(content, list) and all(isinstance(each, dict) for each in content):
+        tables = [content] if section == "notify" and isinstance(content, dict) else content
+        if section == "watch" and _are_tables(content):
             yield from _in_tables(content, origin)
+        elif section == "notify" and _are_tables(tables):
+            yield from (Table(table, origin, section) for table in tables)
         elif isinstance(content, dict):
             yield from (Setting(section, key, value, origin) for key, value in content.items())
         else:
             yield Problem(f"{origin}: {section} stands outside a section: write it below a line such as [{example}]")
+
+
+def _are_tables(content: Any) -> bool:
+    return isinstance(content, list) and all(isinstance(each, dict) for each in content)
 
 
 def _in_tables(tables: Sequence[dict[str, Any]], origin: str) -> Iterator[Setting | Table]:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Collection
 
 from sttd.config import Config, sections
-from sttd.configfile import tables
+from sttd.configfile import receivers, tables
 from sttd.configfile.written import write
 
 _HEADER = """\
@@ -29,9 +29,29 @@ _TABLES = """\
 # place="beside"
 """
 
+_RECEIVERS = """\
+# Who is told of what happens, each in a table of its own, by `sttd notify` (sttd-notify.service), which
+# `systemctl restart sttd-notify` lets read changes. A table has a name and one of
+#   webhook="https://..."    gets signed JSON (HMAC-SHA256, as in standardwebhooks.com), and needs secret_file
+#   command=["/path", ...]   gets the JSON on its standard input, runs in the sandbox of the unit, and ends with 0
+#   apprise="ntfy://..."     any address of Apprise (pip install 'sttd[notify]'); {secret} in it stands for the content of secret_file
+# secret_file is a path, or the name of a credential of the unit (LoadCredential=). Which events, of which recordings: events
+# (all, or some of those below), folders and names (patterns), languages. What is not taken is tried again, after growing waits.
+# [[notify]]
+# name="phone"
+# webhook="https://example.org/hook"
+# secret_file="/etc/sttd/phone.secret"
+# events=["done", "failed", "fallback", "warning", "memory-critical", "held-up", "back"]
+# folders=["meetings"]
+# names=["*.m4a"]
+# languages=["th"]
+# timeout="15s"
+# give_up="1d"
+"""
+
 
 def render(config: Config | None = None, always: Collection[str] = ()) -> str:
-    """`config` as TOML, with a sentence for each key. `load` reads it back.
+    """`config` as TOML, with a sentence for each key. `load` reads it back, but for the addresses of receivers, which are hidden.
 
     What is as the default has a # in front, but for the keys in `always`, written as `section.key`.
     """
@@ -48,4 +68,5 @@ def render(config: Config | None = None, always: Collection[str] = ()) -> str:
             lines.append(f"{mark}{key.name} = {write(value, key.metadata['kind'])}\n")
         if section.name == "watch":
             lines += tables.lines(config) if config.watched else [_TABLES]
+    lines += receivers.lines(config.receivers) if config.receivers else [_RECEIVERS]
     return "\n".join(lines)

@@ -76,6 +76,9 @@ class Kind(enum.Enum):
     MEMORY_RISES = "memory-rises", "87f14b78c5cb41bd86e5d79affd42478", "WARNING"
     MEMORY_FALLS = "memory-falls", "fb804f807bf44a60996c81c4fea39036", "INFO"
     MEMORY_SHRINKS = "memory-shrinks", "73b14369d1594839b8d1e3995fc51507", "WARNING"
+    NOTICE_TOLD = "notice-told", "624ade3f03f74ae19fd91332351770d2", "INFO"
+    NOTICE_FAILED = "notice-failed", "09a365483ac24310b996bb0805d80986", "WARNING"
+    NOTICE_DROPPED = "notice-dropped", "5f59e8f4a4134b298e573e5757cbab99", "ERROR"
     CLEANUP = "cleanup", "2ff30286063f4e299fda810bea6daa72", "DEBUG"
 
     def __init__(self, word: str, message_id: str, level: str) -> None:

@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
@@ -64,7 +64,7 @@ class Ledger(Holds, Gauges, Versions):
         return cls(path, db, Manifest(path.with_name(MANIFEST)))
 
     @classmethod
-    def open_readonly(cls, path: Path) -> Ledger:
+    def open_readonly(cls, path: Path) -> Self:
         """For a command. It needs no right to write, whether the daemon runs, was killed, or ended well."""
         if not path.exists():
             raise LedgerError(f"there is no ledger at {path}: has sttd run with this configuration?")

@@ -108,15 +108,19 @@ def test_every_field_of_a_job_in_a_list(job):
     assert all(map(harmless, drawn(term.jobs([job], 100, 1e9))))
 
 
+notices = st.fixed_dictionaries({
+    "event": texts, "receiver": texts, "state": texts, "tries": st.integers(), "at": st.none() | floats,
+    "error": st.none() | texts,
+})  # fmt: skip
 prospects = st.builds(Prospect, st.none() | workers, st.none() | floats, st.integers(0))
 
 
-@given(jobs, prospects, st.lists(attempts, max_size=2))
-def test_every_field_of_a_job_and_of_its_attempts(job, prospect, history):
+@given(jobs, prospects, st.lists(attempts, max_size=2), st.lists(notices, max_size=2))
+def test_every_field_of_a_job_and_of_its_attempts(job, prospect, history, told):
     facts = dict(about.job_facts(job, prospect, 1e9))
-    events = [word for at, says in life.life(job, history) for word in (plain.moment(at), says)]
+    events = [word for at, says in life.life(job, history, told) for word in (plain.moment(at), says)]
     assert all(map(harmless, (*facts, *facts.values(), *events)))
-    assert all(map(harmless, drawn(term.show(job, history, prospect, 1e9))))
+    assert all(map(harmless, drawn(term.show(job, life.life(job, history, told), prospect, 1e9))))
 
 
 lies = st.builds(

@@ -1,0 +1,140 @@
+"""[[notify]] tables: who is told of what happens. What is wrong with one is told without its addresses: they hold passwords."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from sttd.config.receiver import Receiver
+from sttd.configfile import values, written
+from sttd.configfile.sources import Table
+
+SECTION = "notify"
+WAYS = ("webhook", "command", "apprise")
+LONGEST = 64  # characters of a name
+PATIENCE = 300.0  # seconds for a command that sets no timeout: a language model may be asked
+KEYS = {each.name: each.metadata for each in dataclasses.fields(Receiver) if each.metadata}
+
+
+def built(tables: Sequence[Table]) -> tuple[tuple[Receiver, ...], list[str]]:
+    """The receivers, and all mistakes, a sentence each."""
+    found: dict[str, Receiver] = {}
+    problems: list[str] = []
+    for table in tables:
+        name, mistake = _name(table.values.get("name"), found)
+        where = f"{table.origin}: [[{SECTION}]]" + (f" {name}" if name else "")
+        chosen, mistakes = _read(table.values, where)
+        problems += [f"{where}: {mistake}"] if mistake else []
+        problems += mistakes
+        if not mistake and not mistakes:
+            found[name] = Receiver(name, **chosen)
+    return tuple(found.values()), problems
+
+
+def _name(name: Any, others: Mapping[str, Any]) -> tuple[str, str]:
+    """The name, as far as there is one, and what is wrong with it."""
+    if name is None:
+        return "", 'has no name: write one, such as name = "phone"'
+    if not isinstance(name, str) or not re.fullmatch(rf"\w[\w .-]{{0,{LONGEST - 1}}}", name):
+        return "", f"name: must be letters, digits, spaces, _, - and dots, at most {LONGEST}, not {name!r}"
+    if name in others:
+        return name, "another table has that name: give each its own"
+    return name, ""
+
+
+def _read(table: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[str]]:
+    """The values of its keys, and all mistakes."""
+    chosen: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, value in table.items():
+        try:
+            if key in _OWN_WAY:
+                chosen[key] = _OWN_WAY[key](value)
+            elif key in KEYS:
+                chosen[key] = values.read(value, KEYS[key]["kind"], KEYS[key])
+            elif key != "name":
+                problems.append(f"{where} {key}: there is no such key{values.nearest(key, ('name', *WAYS, *KEYS))}")
+        except ValueError as error:
+            problems.append(f"{where} {key}: {error}")
+    ways = [key for key in WAYS if key in table]
+    if len(ways) != 1:
+        problems.append(f"{where}: has {' and '.join(ways) or 'no address'}: write one of webhook, command and apprise")
+    elif not problems:
+        problems += [f"{where} {text}" for text in _relations(chosen)]
+    if "command" in chosen:
+        chosen.setdefault("timeout", PATIENCE)
+    return chosen, problems
+
+
+def _relations(chosen: Mapping[str, Any]) -> Iterator[str]:
+    secret = chosen.get("secret_file", "")
+    if "/" in secret and not secret.startswith("/"):
+        yield "secret_file: must be an absolute path, or the name of a credential of the unit, without /"
+    if "webhook" in chosen and not secret:
+        yield "secret_file: is missing: make one with `openssl rand -base64 32 > FILE`; the receiver checks signatures by it"
+    if "command" in chosen and secret:
+        yield "secret_file: a command gets no secret from sttd: let it read its own"
+    if "apprise" in chosen and bool(secret) is not ("{secret}" in chosen["apprise"]):
+        yield "secret_file: goes together with {secret} in the address, where its content is put"
+
+
+def _url(value: Any) -> str:
+    words = 'must be an address such as "https://example.org/hook", in printable ASCII'
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
+        raise ValueError(words)
+    try:
+        url = urlsplit(value)
+        if url.scheme in ("http", "https") and url.hostname and url.port != 0:
+            return value
+    except ValueError:  # no such port, or brackets that do not close
+        pass
+    raise ValueError(words)
+
+
+def _command(value: Any) -> tuple[str, ...]:
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(word, str) and "\0" not in word for word in value)
+    ):
+        raise ValueError('must be a list such as ["/usr/local/bin/tell", "--quiet"]; no shell reads it')
+    if not value[0].startswith("/"):
+        raise ValueError("must begin with the absolute path of a program")
+    return tuple(value)
+
+
+def _apprise(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z0-9]+://[!-~]+", value):
+        raise ValueError('must be an address as Apprise has them, such as "ntfy://example.org/topic"')
+    return value
+
+
+def _patterns(value: Any) -> tuple[str, ...]:
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(each, str) and each.isprintable() for each in value)
+    ):
+        raise ValueError('must be a list of patterns such as ["meetings/*"]')
+    return tuple(value)
+
+
+_OWN_WAY = {"webhook": _url, "command": _command, "apprise": _apprise, "folders": _patterns, "names": _patterns}
+
+
+def lines(receivers: Sequence[Receiver]) -> Iterator[str]:
+    """The tables as TOML, to be looked at: of an address no more than may be shown."""
+    for each in receivers:
+        yield f"\n[[{SECTION}]]"
+        yield f"name = {written.write(each.name, 'str')}"
+        if each.command:
+            yield f"command = {written.write((each.address, '…') if each.command[1:] else (each.address,), 'list')}"
+        else:
+            yield f"{each.kind} = {written.write(each.address, 'str')}"
+        default = Receiver(each.name, timeout=PATIENCE) if each.command else Receiver(each.name)
+        for key, rules in KEYS.items():
+            if getattr(each, key) != getattr(default, key):
+                yield f"{key} = {written.write(getattr(each, key), rules['kind'])}"

@@ -1,0 +1,114 @@
+"""A command: it reads the notice as JSON from its standard input, and has done its work where it ends with 0. No shell is used.
+
+It is the leader of a process group of its own, which is ended with it: nothing that it starts outlives it. It has the rights of the
+notifier, which its unit takes nearly all of away, and no others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+from sttd.config import Receiver
+from sttd.notify.errors import CutOff, NotTold
+
+GRACE = 2.0  # seconds between SIGTERM and SIGKILL
+MOST = 2000  # bytes of its output that are kept
+_NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # systemd listens to the notifier alone
+
+
+def run(receiver: Receiver, identity: str, event: str, body: bytes, halt: int) -> str:
+    """Run it to its end; returns the beginning of what it printed.
+
+    Args:
+        receiver: whose command it is.
+        identity: of the notice.
+        event: its kind.
+        body: the JSON.
+        halt: a handle that can be read from when the notifier ends.
+
+    Raises:
+        NotTold: it cannot be started, takes too long, or does not end with 0.
+        CutOff: the notifier ends.
+    """
+    environ = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    environ |= {"STTD_EVENT": event, "STTD_EVENT_ID": identity}
+    with _in_memory(body) as given:
+        try:
+            process = subprocess.Popen(
+                receiver.command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                env=environ, cwd="/", process_group=0, bufsize=0,
+            )  # fmt: skip
+        except OSError as error:
+            raise NotTold(f"it cannot be started: {error.strerror}") from None
+        except ValueError as error:  # a NUL in its arguments; the configuration is checked for that
+            raise NotTold(f"it cannot be started: {error}") from None
+    with process:
+        life = os.pidfd_open(process.pid)
+        try:
+            said = _watched(process, life, receiver.timeout, halt)
+        finally:
+            _end(process, life)
+            os.close(life)
+    if process.returncode:
+        code = process.returncode
+        how = f"exit code {code}" if code > 0 else f"it was ended by {signal.Signals(-code).name}"
+        raise NotTold(how, said)
+    return said
+
+
+@contextlib.contextmanager
+def _in_memory(body: bytes) -> Iterator[int]:
+    """The JSON as a file: a pipe that the command does not read would have to be waited for."""
+    handle = os.memfd_create("sttd-notice", os.MFD_CLOEXEC)
+    try:
+        os.write(handle, body)
+        os.lseek(handle, 0, os.SEEK_SET)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _watched(process: subprocess.Popen[bytes], life: int, timeout: float, halt: int) -> str:
+    """Wait for its end, and read what it prints meanwhile, whoever else holds its output open."""
+    assert process.stdout is not None
+    output, end = process.stdout.fileno(), time.monotonic() + timeout
+    kept, watch = bytearray(), [output, halt, life]
+    while True:
+        ready, _, _ = select.select(watch, [], [], max(0.0, end - time.monotonic()))
+        if halt in ready:
+            raise CutOff
+        if output in ready:
+            data = os.read(output, 65536)
+            kept += data[: MOST - len(kept)]
+            watch = watch if data else [halt, life]
+        if life in ready:
+            return _text(kept)
+        if time.monotonic() >= end:
+            raise NotTold(f"it took more than {timeout:g} s and was ended", _text(kept))
+
+
+def _text(kept: bytearray) -> str:
+    return kept.decode("utf-8", "backslashreplace").strip()
+
+
+def _end(process: subprocess.Popen[bytes], life: int) -> None:
+    """The whole group: SIGTERM where the command itself still runs, then SIGKILL for whatever is left.
+
+    It is waited for last: until then no other group can get its number.
+    """
+    if not select.select([life], [], [], 0)[0]:
+        _signal(process.pid, signal.SIGTERM)
+        select.select([life], [], [], GRACE)
+    _signal(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # nobody is left
+        os.killpg(group, number)

@@ -1,0 +1,137 @@
+"""A look at the ledger and at the daemon: what has happened since the last one is stored as notices."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sttd.config import Config
+from sttd.errors import LedgerError
+from sttd.job import Job, State
+from sttd.ledger import LEDGER, Ledger
+from sttd.ledger.followed import Followed
+from sttd.notify import changes, spans
+from sttd.notify.notice import Notice
+from sttd.notify.record import Place, Record
+from sttd.text import printable
+
+AT_WORK = (State.RUNNING, State.COMMITTING)
+_Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How commands show the daemon and its jobs (cli/figures.py): notices hold the same."""
+
+    status: Callable[[Ledger], dict[str, Any]]
+    health: Callable[[dict[str, Any], float], int]
+    job: Callable[[Job], dict[str, Any]]
+
+
+class Look:
+    """Each look stores what it found in one transaction. The first one of all tells nothing: it finds what is old.
+
+    Args:
+        config: where the ledger is, and who is to be told.
+        record: where it is stored.
+        views: how the daemon and its jobs are shown.
+    """
+
+    def __init__(self, config: Config, record: Record, views: Views) -> None:
+        self._path = config.paths.state / LEDGER
+        self._receivers = config.receivers
+        self._record, self._views = record, views
+        self._standing = record.standing()
+        self._place = record.place()
+        self._spans = record.spans()
+        self._seen: _Signature | None = None
+
+    def __call__(self, now: float) -> list[Notice]:
+        """What is new. `now`: UTC seconds.
+
+        Raises:
+            LedgerError: the ledger cannot be read now.
+            NoRecord: what was found cannot be stored.
+            PermissionError: this user may not read the ledger.
+        """
+        if not os.path.lexists(self._path):
+            if self._place is None:  # all that ever comes is new
+                self._store([], now, Place(0, now), {})
+            return []
+        before = _signature(self._path)
+        has_wal = before[1] is not None
+        with contextlib.closing(Followed.open_readonly(self._path)) as ledger:
+            new = [] if before == self._seen else self._jobs(ledger, now, has_wal=has_wal)
+            new += self._daemon(ledger, now)
+        self._seen = before
+        return new
+
+    def _jobs(self, ledger: Followed, now: float, *, has_wal: bool) -> list[Notice]:
+        with ledger.moment():
+            standing, newest = ledger.standing(), ledger.newest()
+            place = self._place
+            if place is not None and newest < place.newest:  # another ledger, or one that was made anew
+                place = Place(ledger.newest_before(place.at), place.at)
+            done = [] if place is None else list(ledger.done_after(place.newest))
+            known = {job.id for job in done}
+            numbers = [*changes.gone(self._standing, standing), *changes.failed(self._standing, standing)]
+            ended = [job for number in numbers if number not in known and (job := ledger.find(number)) is not None]
+            working = ledger.jobs(AT_WORK)
+        if not has_wal and os.path.lexists(f"{self._path}-wal"):
+            raise LedgerError("the daemon has begun to write the ledger while it was read")
+        found = list(changes.notices(sorted([*done, *ended], key=_end), self._views.job))
+        found += changes.notices(working, self._views.job)
+        return self._store(found, now, Place(newest, now), standing, is_first=place is None)
+
+    def _store(
+        self, found: list[Notice], now: float, place: Place, standing: dict[int, str], *, is_first: bool = False
+    ) -> list[Notice]:
+        changed = {number: mark for number, mark in standing.items() if self._standing.get(number) != mark}
+        gone = changes.gone(self._standing, standing)
+        new: list[Notice] = []
+        if found or changed or gone or self._place is None or place.newest != self._place.newest:
+            receivers = () if is_first else self._receivers
+            new = self._record.store(found, receivers, now, place=place, standing=(changed, gone))
+            self._standing, self._place = standing, place
+        return [] if is_first else new
+
+    def _daemon(self, ledger: Followed, now: float) -> list[Notice]:
+        status = self._views.status(ledger)
+        memory = status["memory"]
+        reasons = _reasons(status) if self._views.health(status, now) else []
+        after, found = spans.step(self._spans, spans.Sight(reasons, memory["level"], memory["percent"]), now)
+        if after == self._spans:
+            return []
+        new = self._record.store(found, self._receivers, now, spans=after)
+        self._spans = after
+        return new
+
+
+def _end(job: Job) -> float:
+    return job.finished_at or 0.0
+
+
+def _reasons(status: Mapping[str, Any]) -> list[str]:
+    """Why work is held up, as `sttd status` has it."""
+    if not status["daemon"]["running"]:
+        return ["the daemon does not run"]
+    away = status["inbox"]["away"]
+    found = [*status["trouble"], *([f"the inbox is away: {away}"] if away else [])]
+    return list(map(printable, found or [each["name"] for each in status["operations"]]))
+
+
+def _signature(path: Path) -> _Signature:
+    """What changes with each change of the ledger: of its file, and of its WAL."""
+    found: list[tuple[int, int, int] | None] = []
+    for name in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            seen = name.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((seen.st_ino, seen.st_size, seen.st_mtime_ns))
+    return tuple(found)

@@ -1,0 +1,28 @@
+"""What was told of a job, for `sttd show`: read from the notifier's own file, where there is one and it may be read."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sttd.notify import place
+
+_QUERY = """
+    SELECT event, receiver, CASE state WHEN 'begun' THEN 'waiting' ELSE state END AS state, tries, deliveries.at, error
+    FROM notices JOIN deliveries ON deliveries.notice = notices.id WHERE job = ? ORDER BY notices.id, receiver
+"""
+
+
+def of_job(state: Path, number: int) -> list[dict[str, Any]]:
+    """Each delivery, oldest first; none where nothing is known. `state`: the daemon's state folder."""
+    address = f"{(place.folder(state) / place.NAME).absolute().as_uri()}?mode=ro"
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(address, uri=True, timeout=10)) as db,
+    ):
+        cursor = db.execute(_QUERY, (number,))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+    return []

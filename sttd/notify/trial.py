@@ -1,0 +1,55 @@
+"""`sttd notify test`: a sample to each receiver, at once, whatever it wants to be told."""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from sttd.config import Receiver
+from sttd.notify import ways
+from sttd.notify.errors import NotTold
+from sttd.notify.notice import Notice
+
+MORE = 10.0  # seconds beyond a receiver's own limit, which Apprise does not keep
+
+
+class Outcome(NamedTuple):
+    receiver: Receiver
+    problem: str | None  # None: it was told
+    seconds: float
+    said: str  # by a command
+
+
+def trial(receivers: Sequence[Receiver], now: float) -> Iterator[Outcome]:
+    """How it went with each, as they come to an end. `now`: UTC seconds."""
+    word = f"test-{secrets.token_hex(4)}"
+    notice = Notice(word, "test", now, "this is a test of `sttd notify`: nothing has happened")
+    ended: queue.Queue[Outcome] = queue.Queue()
+    halt = os.eventfd(0, os.EFD_CLOEXEC)  # nobody writes to it
+    for receiver in receivers:
+        threading.Thread(target=_try, args=(receiver, notice, halt, ended), daemon=True).start()
+    waiting = {receiver.name: receiver for receiver in receivers}
+    end = time.monotonic() + max(receiver.timeout for receiver in receivers) + MORE
+    while waiting:
+        try:
+            outcome = ended.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            yield from (Outcome(each, "there is no end to it", each.timeout + MORE, "") for each in waiting.values())
+            return
+        del waiting[outcome.receiver.name]
+        yield outcome
+
+
+def _try(receiver: Receiver, notice: Notice, halt: int, ended: queue.Queue[Outcome]) -> None:
+    begun = time.monotonic()
+    problem, said = None, ""
+    try:
+        said = ways.tell(receiver, notice, f"sttd-{notice.word}", halt)
+    except NotTold as error:
+        problem, said = str(error), error.said
+    ended.put(Outcome(receiver, problem, time.monotonic() - begun, said))
