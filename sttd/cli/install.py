@@ -66,7 +66,7 @@ def install(
         raise UsageError(f"the service is configured in {items.CONFIGS}, not by the options of its installation")
     if instance is not None and not items.is_instance(instance):
         raise UsageError(
-            f"--instance {instance}: choose a name of small letters, digits and _ that is neither sttd nor web"
+            f"--instance {instance}: choose a name of small letters, digits and _ that is not sttd, web or notify"
         )
     machine = effects.Machine(destdir.absolute(), dry=dry_run, tell=_tell)
     program = reach.program(machine.top)
@@ -149,10 +149,9 @@ def _remove(machine: Machine, wanted: list[Item]) -> None:
     from sttd.install import effects, items, opened
 
     more = items.left_by_instances(machine.top)
-    has_web = machine.at(items.SYSTEM / items.WEB).exists()
     instances = effects.enabled_instances(machine, items.SYSTEM)
     if machine.live and effects.systemd_runs():
-        machine.run("systemctl", "disable", "--now", "sttd.service", *([items.WEB] if has_web else []), *instances)
+        machine.run("systemctl", "disable", "--now", "sttd.service", *effects.installed_extras(machine), *instances)
         machine.run("systemctl", "stop", "sttd-models.service", "sttd@*.service")
     for item in [*wanted, *more, *opened.left(machine.top)]:
         machine.take(item)
@@ -160,7 +159,8 @@ def _remove(machine: Machine, wanted: list[Item]) -> None:
     if effects.systemd_runs():
         machine.run("systemctl", "daemon-reload")
     print(
-        "\nStays: /srv/sttd* and /var/lib/sttd* with all that is in them, and the users sttd and sttd-web, to whom it belongs."
+        "\nStays: /srv/sttd* and /var/lib/sttd* with all that is in them, and the users sttd, sttd-web and sttd-notify, to whom it "
+        "belongs."
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sttd.errors import SttdError
-from sttd.install.items import WEB, Item, Kind
+from sttd.install.items import EXTRAS, SYSTEM, Item, Kind
 
 FILE_MODE, FOLDER_MODE = 0o644, 0o755
 UMASK = 0o022  # of what is written and run here, whatever the one of who installs
@@ -105,23 +105,19 @@ def running_services(machine: Machine) -> Sequence[str]:
     """The services of sttd that run now, with the version that was installed when they were started."""
     if not machine.live or not systemd_runs():
         return []
-    words = [
-        "systemctl",
-        "list-units",
-        "--plain",
-        "--no-legend",
-        "--state=active",
-        "sttd.service",
-        "sttd@*.service",
-        WEB,
-    ]
-    found = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    words = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", "sttd.service", "sttd@*.service"]
+    found = subprocess.run([*words, *EXTRAS], capture_output=True, text=True, check=False).stdout
     return [line.split()[0].removesuffix(".service") for line in found.splitlines() if line.split()]
 
 
 def systemd_runs() -> bool:
     """Whether systemd is PID 1 here (sd_booted(3))."""
     return Path("/run/systemd/system").is_dir()
+
+
+def installed_extras(machine: Machine) -> Sequence[str]:
+    """Those units of `items.EXTRAS` that are there: an older version has not installed all of them."""
+    return [unit for unit in EXTRAS if machine.at(SYSTEM / unit).exists()]
 
 
 def enabled_instances(machine: Machine, system: Path) -> Sequence[str]:

@@ -13,8 +13,10 @@ from sttd.config import Config, Paths
 from sttd.install import share
 
 SHIPPED = "/opt/sttd/bin/sttd"  # the program in the units as they are shipped
-UNITS = ("sttd.service", "sttd@.service", "sttd-models.service")
 WEB = "sttd-web.service"  # of the extra sttd[web]
+NOTIFY = "sttd-notify.service"
+EXTRAS = (WEB, NOTIFY)  # processes of their own that have a network; a person enables those that are wanted
+UNITS = ("sttd.service", "sttd@.service", "sttd-models.service", NOTIFY)
 SYSTEM = Path("/etc/systemd/system")
 SYSUSERS = Path("/usr/lib/sysusers.d/sttd.conf")
 WEB_SYSUSERS = Path("/usr/lib/sysusers.d/sttd-web.conf")
@@ -115,9 +117,9 @@ def config_text(folder: str) -> str:
 def is_instance(name: str) -> bool:
     """Whether it can be an instance: a word that is a file name everywhere, and needs no escape in a unit's name.
 
-    An instance web would have the state folder of `sttd web`.
+    An instance web would have the state folder of `sttd web`, and an instance notify that of `sttd notify`.
     """
-    return re.fullmatch(r"[a-z0-9][a-z0-9_]{0,30}", name) is not None and name not in ("sttd", "web")
+    return re.fullmatch(r"[a-z0-9][a-z0-9_]{0,30}", name) is not None and name not in ("sttd", "web", "notify")
 
 
 def left_by_instances(top: Path) -> list[Item]:

@@ -47,10 +47,17 @@ def test_systemd_understands_every_line(tmp_path, name, drop_in):
 
 @needs_systemd
 @pytest.mark.parametrize(
-    ("name", "most"), [("sttd.service", 0.7), ("sttd@.service", 0.7), ("sttd-models.service", 1.7), (items.WEB, 1.6)]
+    ("name", "most"),
+    [
+        ("sttd.service", 0.7),
+        ("sttd@.service", 0.7),
+        ("sttd-models.service", 1.7),
+        (items.WEB, 1.6),
+        (items.NOTIFY, 1.7),
+    ],
 )
 def test_the_services_are_hardly_exposed(tmp_path, name, most):
-    """Those that fetch models and serve a page have a network, and are worse by that alone."""
+    """Those that fetch models, serve a page and tell people have a network, and are worse by that alone."""
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", written(name, tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"Overall exposure level for \S+: (\d+\.\d)", done.stdout)
