@@ -27,7 +27,10 @@ from sttd.text import sentence
 LOOK = 2.0  # seconds between two looks for jobs that ended
 CHECK = 60.0  # seconds between two looks at every result, for those that a person deleted or changed
 TIDY = 3600.0  # seconds between two merges of the whole index, which take the words of what was deleted out of its file
-_SHARE = 20  # a look waits so many times as long as it took: a million jobs cost no more than a twentieth of a core
+_SHARE = (
+    20  # after a look it rests so many times as long as that took: a million jobs cost a twentieth of a core at most
+)
+_LONGEST = 30.0  # seconds that it rests
 _SPELL = 3.0  # seconds that one step takes, about
 _BATCH = 200  # recordings in one transaction
 _PAGE = 500  # results that are looked at in one go
@@ -73,7 +76,7 @@ class Follower:
         """Follow until `stop` is set. A result on a mount that hangs holds it up: let it run in a daemon thread."""
         told = ""
         while not stop.is_set():
-            began = time.monotonic()
+            began = time.thread_time()
             try:
                 more = self.step()
                 told = ""
@@ -83,7 +86,7 @@ class Follower:
                     told = str(error)
                     logger.warning("search: {}", sentence(told))
             if not more:
-                stop.wait(max(LOOK, _SHARE * (time.monotonic() - began)))
+                stop.wait(min(max(LOOK, _SHARE * (time.thread_time() - began)), _LONGEST))
 
     def close(self) -> None:
         self._index.close()
@@ -126,9 +129,9 @@ class Follower:
             while new and time.monotonic() < end:  # the newest are found first
                 self._take(ledger, new[-_BATCH:])
                 del new[-_BATCH:]
-            self._count(len(new))
             while checking and time.monotonic() < end:
                 checking = self._check(ledger)
+            self._count(len(new))
         if gone or new:
             return True
         self._seen = seen
