@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from sttd.job import State
-from sttd.part import Cause
+from sttd.rules.policy import AT_FAULT
 from tests import invariants, speech
 from tests.crash.disk import VARIANTS, Disk, Image, clear, digest, restore
 from tests.crash.steps import LINKED, Step, Stepped
@@ -108,8 +108,8 @@ class Scene:
     def kill_worker(self, name: str, expected: dict[str, Expected]) -> Outcome:
         """The daemon goes on, and the same run comes to its end.
 
-        A worker that dies before it could begin is the machine's fault: the drain ends with all that waits still
-        waiting, and the next start is to go on.
+        A worker that dies before it could begin, or while it loads the model, is the machine's fault: the drain ends with
+        all that waits still waiting, and the next start is to go on.
         """
         stepped, begun, killed = self._start(), {}, 0
         for step in stepped:
@@ -122,7 +122,7 @@ class Scene:
         code = stepped.finish()
         if not killed:
             return Outcome(made=False)
-        if any(job.state is State.QUEUED and job.cause == Cause.MACHINE for job in self.folders.jobs()):
+        if any(job.state is State.QUEUED and job.cause in AT_FAULT for job in self.folders.jobs()):
             return self.restart(expected)
         return self._judge(code, expected, begun)
 
