@@ -149,18 +149,19 @@ def _remove(machine: Machine, wanted: list[Item]) -> None:
     from sttd.install import effects, items, opened
 
     more = items.left_by_instances(machine.top)
+    extras = effects.installed_extras(machine)
     instances = effects.enabled_instances(machine, items.SYSTEM)
     if machine.live and effects.systemd_runs():
-        machine.run("systemctl", "disable", "--now", "sttd.service", *effects.installed_extras(machine), *instances)
+        machine.run("systemctl", "disable", "--now", "sttd.service", *extras, *instances)
         machine.run("systemctl", "stop", "sttd-models.service", "sttd@*.service")
     for item in [*wanted, *more, *opened.left(machine.top)]:
         machine.take(item)
     machine.run("journalctl", "--update-catalog")
     if effects.systemd_runs():
         machine.run("systemctl", "daemon-reload")
+    also = "".join(f", {unit.removesuffix('.service')}" for unit in extras)
     print(
-        "\nStays: /srv/sttd* and /var/lib/sttd* with all that is in them, and the users sttd, sttd-web and sttd-notify, to whom it "
-        "belongs."
+        f"\nStays: /srv/sttd* and /var/lib/sttd* with all that is in them, and the user sttd{also}, to whom it belongs."
     )
 
 

@@ -92,7 +92,7 @@ def test_the_page_is_installed_where_its_packages_are_and_removed_everywhere(ins
     assert "m sttd-web sttd" in user.read_text()
     assert len(list(unit.with_name("sttd-web.service.d").iterdir())) == 1
     monkeypatch.setattr(extra, "WEB", ("there_is_no_such_package",))
-    install("--uninstall")
+    assert "the user sttd, sttd-web, " in install("--uninstall")[-1]
     assert files(tmp_path) == set()
     assert not any("sttd-web" in line for line in install("--drop-in", "folder", "/mnt/nas"))
 
