@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LATEST = 100  # jobs that a terminal shows where no --limit is given
 
 
-@click.command()
+@click.command(short_help="The jobs, newest last.")
 @click.argument("name", metavar="[GLOB]", default="")
 @click.option("--state", metavar="S,...", multiple=True, callback=filters.states, shell_complete=filters.complete_states,
               help=f"Only jobs in one of these states: {', '.join(State)}.")  # fmt: skip

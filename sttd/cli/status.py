@@ -23,7 +23,7 @@ REFRESH = 1.0  # seconds; the daemon tells its figures as often
 SLOW = 15.0  # seconds between two looks at models and inboxes, which may be on shares
 
 
-@click.command()
+@click.command(short_help="What is held up, runs, waits, has failed.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--watch", is_flag=True, help="Keep showing it, until Ctrl-C.")
 @shared

@@ -55,7 +55,7 @@ def test_settings_of_the_daemons_own_command_line_count(root):
     command = [
         sys.executable,
         "-c",
-        "input()",
+        "print(flush=True); input()",
         "run",
         "--set",
         "model.name=demo",
@@ -63,7 +63,8 @@ def test_settings_of_the_daemons_own_command_line_count(root):
         "--model",
         "x",
     ]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()  # before, its command line is still ours
         words = running.Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
         process.communicate(b"\n")
     assert running.values(words, "--set") == ["model.name=demo", "pool.workers=3"]
