@@ -209,7 +209,7 @@ served = Served(root)
 try:
     for body in (bytes(8 << 20), iter([bytes(1 << 20)] * 8)):
         answer = put(served, "large.wav", body)
-        assert answer.status == 507 and "disk of the inbox is full" in answer.text, answer
+        assert answer.status == 507 and "disk of the inbox is full: it has room for" in answer.text, answer
         assert not lying(inbox)
     assert put(served, "small.wav").status == 202 and lying(inbox) == ["small.wav"]
 finally:
@@ -220,7 +220,7 @@ print("as it should be")
 
 @needs_mounts
 def test_a_disk_that_is_full_takes_nothing_and_keeps_nothing(tmp_path):
-    """Whether the length of the upload is known before or not; and a small one is still taken."""
+    """The room is looked at before and meanwhile, whether the length is known or not. A small one is still taken."""
     words = ["unshare", "--mount", sys.executable, "-c", FULL, str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.stdout == "as it should be\n", done.stderr
