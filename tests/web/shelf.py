@@ -40,6 +40,7 @@ class Shelf:
         self.root = root
         for name in ("inbox", "transcripts", "archive", "failed", "state"):
             (root / name).mkdir(parents=True, exist_ok=True)
+        (root / "inbox" / ".sttd.lock").touch()  # a daemon has it
         self.ledger = Ledger.open(root / "state" / "ledger.db")
 
     def add(self, source: str, **fields: Any) -> Job:

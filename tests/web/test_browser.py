@@ -33,18 +33,7 @@ FIGURES = {
     "trouble": ["the model small is not here: sttd model pull small"],
     "operations": [],
 }  # fmt: skip
-PAGES = [
-    "/",
-    "/?state=failed",
-    "/jobs/1",
-    "/jobs/2",
-    "/jobs/3",
-    "/jobs/4",
-    "/jobs/5",
-    "/search?q=hello",
-    "/search",
-    "/nothing",
-]
+PAGES = ["/", "/jobs/1", "/jobs/2", "/jobs/3", "/jobs/5", "/search?q=hello", "/nothing"]
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +221,20 @@ def test_what_changes_is_shown_and_takes_no_focus_away(browser, shelf):
     shelf.add("just came.mp3")
     browser.wait(lambda: "just came.mp3" in browser.find("#list").text)
     shelf.figures(FIGURES)
+
+
+def test_files_that_are_chosen_arrive_in_the_inbox(browser, shelf, tmp_path):
+    """Each says what became of it, one that is refused in the server's words."""
+    (tmp_path / "เสียง 1.flac").write_bytes(b"sound" * 1000)
+    (tmp_path / "notes.docx").write_bytes(b"no recording")
+    browser.open("/")
+    browser.find("#upload input").send_keys("\n".join(map(str, sorted(tmp_path.iterdir()))))
+    said = lambda: [each.text for each in browser.driver.find_elements("css selector", ".files .words")]  # noqa: E731
+    words = browser.wait(lambda: (found := said()) and all(text not in ("", "waits") for text in found) and found)
+    assert "'notes.docx' has no suffix of a recording" in words[0]
+    assert "arrived" in words[1]
+    assert (shelf.root / "inbox" / "เสียง 1.flac").read_bytes() == b"sound" * 1000
+    assert browser.driver.find_elements("css selector", ".files progress") == []
 
 
 def test_the_language_is_switched_by_a_button(browser):

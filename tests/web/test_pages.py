@@ -147,7 +147,7 @@ def test_the_list_goes_back_page_by_page(serve, tmp_path):
             shelf.add(f"{number:03}.mp3")
     shelf.fail(shelf.add("bad.mp3"), "no audio")
     server, path, seen = serve(root=tmp_path), "/", []
-    while path:
+    while path and len(seen) <= 121:
         text = server.get(path).text
         seen += re.findall(r'class="name" href="/jobs/(\d+)"', text)
         found = re.search(r'href="(/\?before=\d+)"', text)
