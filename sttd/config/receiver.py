@@ -27,7 +27,9 @@ class Receiver:
     languages: tuple[str, ...] = key(
         (), "Only recordings in these languages, or in one that is not known.", "languages"
     )
-    timeout: float = key(15.0, "How long one try may take; for a command the default is 5min.", "duration", least=1.0)
+    timeout: float = key(
+        15.0, "How long one try may take; the default is 5min for a command, 1min for Apprise.", "duration", least=1.0
+    )
     give_up: float = key(86400.0, "What cannot be told for so long is dropped.", "duration", positive=True)
 
     @property

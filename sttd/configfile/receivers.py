@@ -15,7 +15,8 @@ from sttd.configfile.sources import Table
 SECTION = "notify"
 WAYS = ("webhook", "command", "apprise")
 LONGEST = 64  # characters of a name
-PATIENCE = 300.0  # seconds for a command that sets no timeout: a language model may be asked
+# seconds where no timeout is set: a command may ask a language model, Apprise is started for each try
+PATIENCE = {"command": 300.0, "apprise": 60.0}
 KEYS = {each.name: each.metadata for each in dataclasses.fields(Receiver) if each.metadata}
 
 
@@ -64,8 +65,8 @@ def _read(table: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[st
         problems.append(f"{where}: has {' and '.join(ways) or 'no address'}: write one of webhook, command and apprise")
     elif not problems:
         problems += [f"{where} {text}" for text in _relations(chosen)]
-    if "command" in chosen:
-        chosen.setdefault("timeout", PATIENCE)
+    if len(ways) == 1 and ways[0] in PATIENCE:
+        chosen.setdefault("timeout", PATIENCE[ways[0]])
     return chosen, problems
 
 
@@ -88,8 +89,9 @@ def _url(value: Any) -> str:
     try:
         url = urlsplit(value)
         if url.scheme in ("http", "https") and url.hostname and url.port != 0:
+            url.hostname.encode("idna")  # as the resolver's call does
             return value
-    except ValueError:  # no such port, or brackets that do not close
+    except ValueError:  # no such port, brackets that do not close, or a host with an empty label or one over 63 bytes
         pass
     raise ValueError(words)
 
@@ -134,7 +136,9 @@ def lines(receivers: Sequence[Receiver]) -> Iterator[str]:
             yield f"command = {written.write((each.address, '…') if each.command[1:] else (each.address,), 'list')}"
         else:
             yield f"{each.kind} = {written.write(each.address, 'str')}"
-        default = Receiver(each.name, timeout=PATIENCE) if each.command else Receiver(each.name)
+        default = Receiver(each.name)
+        if each.kind in PATIENCE:
+            default = dataclasses.replace(default, timeout=PATIENCE[each.kind])
         for key, rules in KEYS.items():
             if getattr(each, key) != getattr(default, key):
                 yield f"{key} = {written.write(getattr(each, key), rules['kind'])}"

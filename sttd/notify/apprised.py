@@ -1,43 +1,67 @@
-"""Any address that Apprise knows (https://github.com/caronc/apprise): the extra `sttd[notify]`, imported only where it is used.
+"""Any address that Apprise knows (https://github.com/caronc/apprise): the extra `sttd[notify]`, in a process of its own for each try.
 
-Its own log stays silent, and so do those of the libraries below it: they write addresses, which are secrets.
+Apprise keeps no time limit of the whole, and reads an answer of any size: the process is ended in time, and has little memory. The
+address is a secret: the process reads it from its standard input, and what it prints is not looked at.
 """
 
 from __future__ import annotations
 
-import logging
+import importlib.util
+import json
+import resource
+import sys
 from urllib.parse import quote
 
 from sttd.config import Receiver
-from sttd.notify import credentials
+from sttd.notify import command, credentials
 from sttd.notify.errors import NotTold
 from sttd.notify.notice import Notice
 
+MEMORY = 128 * 2**20  # bytes that the process may allocate; it needs 40 MiB
 _TYPES = {
     "done": "success", "back": "success", "failed": "failure", "held-up": "failure", "memory-critical": "failure",
     "fallback": "warning", "warning": "warning", "test": "info",
 }  # fmt: skip
-_SILENT = ("apprise", "urllib3", "requests", "requests_oauthlib")
+_UNKNOWN, _VAIN = 10, 11  # exit codes
+_WHY = {_UNKNOWN: "Apprise does not know what to do with the address", _VAIN: "Apprise could not deliver it"}
 _HINT = "`apprise -vv ADDRESS` shows why; the reason may hold the address, so that it is not logged here"
 
 
-def send(receiver: Receiver, notice: Notice) -> None:
-    """Raises NotTold: it was not taken."""
-    for name in _SILENT:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        import apprise  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise NotTold("Apprise is not installed: pip install 'sttd[notify]'") from None
+def send(receiver: Receiver, notice: Notice, halt: int) -> None:
+    """Tell it once. `halt`: a handle that can be read from when the notifier ends.
+
+    Raises:
+        NotTold: it was not taken.
+        CutOff: the notifier ends.
+    """
+    if importlib.util.find_spec("apprise") is None:
+        raise NotTold("Apprise is not installed: pip install 'sttd[notify]'")
     address = receiver.apprise
     if receiver.secret_file:
         address = address.replace("{secret}", quote(credentials.read(receiver.secret_file)[0], safe=""))
+    message = {"title": notice.title, "body": notice.text, "notify_type": _TYPES[notice.event]}
+    given = json.dumps([address, message]).encode("ascii")
+    words = (sys.executable, "-P", "-m", "sttd.notify.apprised")
+    try:
+        code, _ = command.ended(words, {}, given, receiver.timeout, halt)
+    except NotTold as error:
+        raise NotTold(str(error)) from None  # without what was printed
+    if code:
+        raise NotTold(f"{_WHY.get(code, 'Apprise failed')}: {_HINT}")
+
+
+def main() -> int:
+    """One try, in the process of its own; returns its exit code."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    import apprise  # noqa: PLC0415 - an extra
+
+    address, message = json.load(sys.stdin)
     told = apprise.Apprise(asset=apprise.AppriseAsset(app_id="sttd", app_desc="sttd", async_mode=False))
     if not told.add(address):  # it does not raise
-        raise NotTold(f"Apprise does not know what to do with the address: {_HINT}")
-    try:
-        is_told = told.notify(title=notice.title, body=notice.text, notify_type=_TYPES[notice.event])
-    except Exception as error:  # noqa: BLE001 - a hundred plug-ins of other people: none may end the notifier
-        raise NotTold(f"Apprise failed with {type(error).__name__}: {_HINT}") from None
-    if not is_told:
-        raise NotTold(f"Apprise could not deliver it: {_HINT}")
+        return _UNKNOWN
+    # as text: names of recordings are no HTML and no Markdown
+    return 0 if told.notify(**message, body_format=apprise.NotifyFormat.TEXT) else _VAIN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

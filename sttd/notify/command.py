@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from sttd.config import Receiver
 from sttd.notify.errors import CutOff, NotTold
@@ -36,13 +36,21 @@ def run(receiver: Receiver, identity: str, event: str, body: bytes, halt: int) -
         NotTold: it cannot be started, takes too long, or does not end with 0.
         CutOff: the notifier ends.
     """
+    more = {"STTD_EVENT": event, "STTD_EVENT_ID": identity}
+    code, said = ended(receiver.command, more, body, receiver.timeout, halt)
+    if code:
+        raise NotTold(f"exit code {code}" if code > 0 else f"it was ended by {_name(-code)}", said)
+    return said
+
+
+def ended(words: Sequence[str], more: Mapping[str, str], given: bytes, timeout: float, halt: int) -> tuple[int, str]:
+    """The same of any program, with `more` in its environment: how it ended, as subprocess has it, and what it printed."""
     environ = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
-    environ |= {"STTD_EVENT": event, "STTD_EVENT_ID": identity}
-    with _in_memory(body) as given:
+    with _in_memory(given) as handle:
         try:
             process = subprocess.Popen(
-                receiver.command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                env=environ, cwd="/", process_group=0, bufsize=0,
+                words, stdin=handle, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                env={**environ, **more}, cwd="/", process_group=0, bufsize=0,
             )  # fmt: skip
         except OSError as error:
             raise NotTold(f"it cannot be started: {error.strerror}") from None
@@ -51,15 +59,11 @@ def run(receiver: Receiver, identity: str, event: str, body: bytes, halt: int) -
     with process:
         life = os.pidfd_open(process.pid)
         try:
-            said = _watched(process, life, receiver.timeout, halt)
+            said = _watched(process, life, timeout, halt)
         finally:
             _end(process, life)
             os.close(life)
-    if process.returncode:
-        code = process.returncode
-        how = f"exit code {code}" if code > 0 else f"it was ended by {signal.Signals(-code).name}"
-        raise NotTold(how, said)
-    return said
+    return process.returncode, said
 
 
 @contextlib.contextmanager
@@ -91,6 +95,11 @@ def _watched(process: subprocess.Popen[bytes], life: int, timeout: float, halt: 
             return _text(kept)
         if time.monotonic() >= end:
             raise NotTold(f"it took more than {timeout:g} s and was ended", _text(kept))
+
+
+def _name(number: int) -> str:
+    known = next((each.name for each in signal.Signals if each == number), None)
+    return known or f"signal {number}"  # most real-time signals have no name
 
 
 def _text(kept: bytearray) -> str:

@@ -15,7 +15,7 @@ from sttd.notify import ways
 from sttd.notify.errors import NotTold
 from sttd.notify.notice import Notice
 
-MORE = 10.0  # seconds beyond a receiver's own limit, which Apprise does not keep
+MORE = 10.0  # seconds beyond a receiver's own limit: a name is looked up, a process that ignores SIGTERM is ended
 
 
 class Outcome(NamedTuple):

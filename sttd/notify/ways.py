@@ -25,5 +25,5 @@ def tell(receiver: Receiver, notice: Notice, identity: str, halt: int) -> str:
     if receiver.webhook:
         webhook.send(receiver, identity, notice.body(identity))
     else:
-        apprised.send(receiver, notice)
+        apprised.send(receiver, notice, halt)
     return ""

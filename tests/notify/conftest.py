@@ -39,6 +39,7 @@ class Hook:
         default_factory=list
     )  # webhook-id and body of each that was answered by 2xx
     requests: int = 0
+    raw: list[bytes] = field(default_factory=list)  # the body of each
     forged: list[str] = field(default_factory=list)
 
     def ids(self) -> list[str]:
@@ -57,6 +58,7 @@ def hook() -> Iterator[Hook]:
         def do_POST(self) -> None:
             state.requests += 1
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            state.raw.append(body)
             try:
                 Webhook(SECRET).verify(body, dict(self.headers))
             except WebhookVerificationError as error:

@@ -47,6 +47,8 @@ def test_its_output_is_bounded_and_an_end_with_an_error_is_told(halt):
     assert (str(error.value), error.value.said) == ("exit code 3", "z" * command.MOST)
     with pytest.raises(NotTold, match="it was ended by SIGKILL"):
         told(halt, "kill -9 $$")
+    with pytest.raises(NotTold, match="it was ended by signal 40"):  # a real-time signal, which has no name
+        told(halt, "kill -40 $$")
     with pytest.raises(NotTold, match="it cannot be started: No such file"):
         command.run(Receiver("r", command=("/nowhere/x",)), "i", "test", BODY, halt)
 

@@ -167,6 +167,8 @@ TABLE = '[[notify]]\nname = "r"\n'
         (f'{TABLE}webhook = "http://x"\ncommand = ["/x"]', "r: has webhook and command: write one of"),
         (f'{TABLE}webhook = "ftp://u:geheim@x"', "webhook: must be an address such as"),
         (f'{TABLE}webhook = "http://geheim:99999"', "webhook: must be an address such as"),
+        (f'{TABLE}webhook = "http://geheim..x"', "webhook: must be an address such as"),
+        (f'{TABLE}webhook = "http://{"geheim" * 11}"', "webhook: must be an address such as"),
         (f'{TABLE}webhook = "http://x/\\ngeheim"', "webhook: must be an address such as"),
         (f'{TABLE}webhook = "http://x"', "secret_file: is missing: make one with `openssl rand -base64 32 > FILE`"),
         (f'{TABLE}webhook = "http://x"\nsecret_file = "a/b"', "secret_file: must be an absolute path, or the name"),
