@@ -2,8 +2,9 @@
 
 - Host: a page of a stranger whose name was pointed at this machine (DNS rebinding) is refused, because no name is taken but
   `localhost` and those in `web.hosts`. An IP address cannot be pointed elsewhere.
-- Origin: a page of another site can send forms and files here, with the cookie in old browsers. Whatever changes something
-  must come from our own page, or from a program that is no browser and sends no Origin.
+- Origin: a page of another site can send forms and files here, with the cookie in old browsers; a page of another port of this
+  host can in all, because browsers keep one jar of cookies for all ports. Whatever changes something must come from our own
+  page, or from a program that is no browser and sends no Origin.
 - Token: everything but `OPEN` needs it, on loopback too: every user and every page in a browser reaches 127.0.0.1.
 """
 
@@ -85,10 +86,24 @@ class Gate:
         origin = request.headers.get("origin")
         if request.method in _SAFE or origin is None:
             return None
-        where = origin.partition("://")[2]
-        if where and (where.lower() == host.lower() or (self._is_ours(where) and _name(where) in self._hosts)):
+        if self._is_own(origin.partition("://")[2], host, request.headers.get("sec-fetch-site")):
             return None
         return PlainTextResponse("this came from a page of another site\n", 403)
+
+    def _is_own(self, where: str, host: str, said: str | None) -> bool:
+        """Whether a page is one of ours.
+
+        Args:
+            where: its origin, without the scheme.
+            host: that it asks. A proxy may have put its own address for the name that the browser knows.
+            said: by the browser, which knows (Sec-Fetch-Site); many say it to HTTPS and to this machine alone.
+        """
+        name = _name(where)
+        if said is not None and said != "same-origin":
+            return False
+        if name and where.lower() == host.lower():
+            return True
+        return name in self._hosts and (said is not None or name not in ("localhost", _name(host)))
 
     def _is_ours(self, host: str) -> bool:
         """Whether a `Host`, with or without a port, is one by which this server can be meant."""

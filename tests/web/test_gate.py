@@ -135,7 +135,8 @@ def test_names_in_the_configuration_are_ours(serve):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize(
-    "origin", ["http://evil.com", "null", "http://127.0.0.1:1", "http://localhost.evil.com", "", "file://"]
+    "origin",
+    ["http://evil.com", "null", "http://127.0.0.1:1", "http://localhost:1", "http://localhost.evil.com", "", "file://"],
 )
 def test_a_page_of_another_site_changes_nothing(site, method, origin):
     """Neither with the cookie nor with the token; nor does a page from another port of this machine."""
@@ -143,6 +144,23 @@ def test_a_page_of_another_site_changes_nothing(site, method, origin):
     for headers in ({"Cookie": cookie}, site.bearer()):
         assert site.ask(method, "/nothing", b"", headers | {"Origin": origin}).status == 403
     assert site.ask("POST", "/login", f"token={site.token}", {"Origin": origin}).status == 403
+
+
+def test_another_port_of_our_name_is_another_site_but_for_a_proxy(serve):
+    """A browser keeps one jar of cookies for all ports of a host, and sends our strict one along from any of them."""
+    served = serve({"web.hosts": "nas.local"})
+    cookie = served.ask("GET", f"/login?token={served.token}").headers["set-cookie"].partition(";")[0]
+    for host, origin, said, status in (
+        ("nas.local:{}", "http://nas.local:8080", None, 403),
+        ("nas.local:{}", "https://nas.local:8443", "same-site", 403),
+        ("localhost:{}", "http://localhost:{}", "same-site", 403),
+        ("nas.local", "https://nas.local:8443", "same-origin", 404),
+        ("127.0.0.1:{}", "https://localhost:8443", "same-origin", 404),
+        ("127.0.0.1:{}", "http://evil.com", "same-origin", 403),
+    ):
+        headers = {"Cookie": cookie, "Host": host.format(served.port), "Origin": origin.format(served.port)}
+        headers |= {} if said is None else {"Sec-Fetch-Site": said}
+        assert served.ask("POST", "/nothing", b"", headers).status == status, (host, origin, said)
 
 
 def test_our_own_page_and_programs_change_things(site):
