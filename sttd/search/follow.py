@@ -104,12 +104,13 @@ class Follower:
             return self._follow()
         except IndexDamaged as error:
             logger.warning("{}: it is made anew", sentence(str(error)))
+            self._remake.set()  # for the next step too, where the disk has no room now
             self._begin_anew()
             return True
 
     def _begin_anew(self) -> None:
-        self._remake.clear()
         self._index.remake()
+        self._remake.clear()
         self._known.clear()
         self._seen = None
         self._check_after = 0

@@ -180,6 +180,25 @@ def test_damage_that_a_query_meets_has_the_index_made_anew(archive):
         wait_for(lambda: _found(archive) == [job.id], "it is found again")
 
 
+def test_an_index_that_cannot_be_made_anew_now_is_made_later(archive):
+    """A folder in the way stands for a disk that is full: both refuse the new file."""
+    job = archive.done("a.mp3", ["needle"])
+    archive.follow()
+    follower = Follower(archive.index, archive.path)
+    obstacle = archive.index.with_name("search.db.new")
+    obstacle.mkdir()
+    follower.ask_to_remake()
+    for _ in range(2):
+        with pytest.raises(IndexTrouble):
+            follower.step()
+    obstacle.rmdir()
+    later = archive.done("b.mp3", ["needle"])
+    while follower.step():
+        pass
+    follower.close()
+    assert archive.jobs("needle") == [later.id, job.id]
+
+
 def _found(archive):
     with contextlib.suppress(IndexTrouble):
         return archive.jobs("needle")
