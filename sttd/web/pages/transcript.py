@@ -18,10 +18,12 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
+from weakref import WeakValueDictionary
 
 from sttd.part import Segment, Word
 
 LARGEST = 64 * 2**20  # bytes of a file that sttd did not lay out: it is in memory as a whole
+_HEAD = 2**20  # bytes before the segments of a file that sttd laid out
 _OPEN, _CLOSE = b'  "segments": [', b"  ]"
 _SPAN = re.compile(rb'\s*\{"start": ([0-9.e+-]+|null), "end": ([0-9.e+-]+|null)')
 
@@ -41,6 +43,7 @@ class Transcript:
     starts: array[float] = field(default_factory=lambda: array("d"))  # seconds
     ends: array[float] = field(default_factory=lambda: array("d"))
     lines: tuple[bytes, ...] = ()  # the segments themselves, where the file is laid out in another way
+    size: int = 0  # bytes of these
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -64,11 +67,11 @@ def read(file: BinaryIO) -> Transcript:
     Raises:
         Unreadable: it is no transcript.
     """
-    head = list(itertools.takewhile(lambda line: not line.startswith(_OPEN), file))
     with contextlib.suppress(ValueError, RecursionError):
+        head = _head(file)
         found = Transcript(_object(json.loads(b"".join(head).rstrip(b",\n") + b"}")))
         at = sum(map(len, head)) + len(_OPEN) + 1
-        for line in file:
+        for line in _lines(file, LARGEST):
             if line.startswith(_CLOSE):
                 break
             span = _SPAN.match(line)
@@ -83,6 +86,25 @@ def read(file: BinaryIO) -> Transcript:
     return _read_whole(file)
 
 
+def _head(file: BinaryIO) -> list[bytes]:
+    """The lines before the segments. Raises ValueError where there are too many for a file that sttd laid out."""
+    head: list[bytes] = []
+    size = 0
+    for line in _lines(file, _HEAD):
+        if line.startswith(_OPEN):
+            break
+        head.append(line)
+        size += len(line)
+        if size > _HEAD:
+            raise ValueError("a head in another layout")
+    return head
+
+
+def _lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
+    """A longer line comes in parts: a file of one line must not be in memory before its size is looked at."""
+    return iter(lambda: file.readline(longest), b"")
+
+
 class Known:
     """The latest transcripts that were looked through: a page asks for many pieces of one."""
 
@@ -90,20 +112,37 @@ class Known:
         self._most = most
         self._found: OrderedDict[tuple[int, ...], Transcript] = OrderedDict()
         self._lock = threading.Lock()
+        self._reading: WeakValueDictionary[tuple[int, ...], _Turn] = WeakValueDictionary()
 
     def read(self, file: BinaryIO) -> Transcript:
-        """See `read` of this module. A file that was changed is looked through again."""
+        """See `read` of this module. A file that was changed is looked through again.
+
+        One is looked through once, however many ask for it at the same time: a large one takes hundreds of MiB meanwhile.
+        """
         seen = os.fstat(file.fileno())
         key = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
         with self._lock:
-            found = self._found.pop(key, None)
-        if found is None:
-            found = read(file)
-        with self._lock:
-            self._found[key] = found
-            if len(self._found) > self._most:
-                self._found.popitem(last=False)
+            turn = self._reading.setdefault(key, _Turn())
+        with turn.lock:
+            with self._lock:
+                found = self._found.pop(key, None)
+            if found is None:
+                found = read(file)
+            with self._lock:
+                self._found[key] = found
+                while len(self._found) > 1 and self._are_many():
+                    self._found.popitem(last=False)
         return found
+
+    def _are_many(self) -> bool:
+        return len(self._found) > self._most or sum(each.size for each in self._found.values()) > LARGEST
+
+
+class _Turn:
+    """Held by those who want the same file."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
 
 
 def _read_whole(file: BinaryIO) -> Transcript:
@@ -117,7 +156,8 @@ def _read_whole(file: BinaryIO) -> Transcript:
         segments = [(each, segment_of(each)) for each in head.pop("segments")]
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         raise Unreadable("the file is no transcript any more") from None
-    found = Transcript(head, lines=tuple(json.dumps(each).encode() for each, _ in segments))
+    lines = tuple(json.dumps(each).encode() for each, _ in segments)
+    found = Transcript(head, lines=lines, size=sum(map(len, lines)))
     found.starts.extend(segment.start for _, segment in segments)
     found.ends.extend(segment.end for _, segment in segments)
     return found
