@@ -232,7 +232,10 @@ def test_a_ticket_is_read_back_and_nothing_else_is_one(served):
         assert Ticket.parse(str(ticket)) == ticket
         assert re.fullmatch(r"[\w-]+", str(ticket))
     inside = Ticket("../../etc/passwd", Identity(1, 1))
-    for text in ("", "1-2", "1-2-", "g-1-YQ", "1-1-Y", f"{2**63:x}-1-YQ", "1-1-AAAA", str(inside), str(inside) + "=="):
+    long = Ticket("x" * 256, Identity(1, 1))  # no file has such a name
+    for text in (
+        "", "1-2", "1-2-", "g-1-YQ", "1-1-Y", f"{2**63:x}-1-YQ", "1-1-AAAA", str(inside), str(inside) + "==", str(long),
+    ):  # fmt: skip
         with pytest.raises(ValueError, match="no ticket"):
             Ticket.parse(text)
         assert served.get(f"/api/v1/jobs/{text}").status == 404
@@ -244,6 +247,18 @@ def test_a_ticket_of_a_file_that_was_removed_is_not_known(served, inbox):
     answer = served.get(address)
     assert answer.status == 404
     assert "removed before it was taken" in answer.json()["error"]
+
+
+def test_a_ticket_outlives_an_inbox_that_is_away(served, inbox):
+    """Whether its file was taken cannot be known then: a program that keeps the ticket must not be told to give it up."""
+    address = put(served, "talk.wav").headers["location"]
+    away = inbox.rename(inbox.with_name("away"))
+    try:
+        answer = served.get(address)
+    finally:
+        away.rename(inbox)
+    assert (answer.status, served.get(address).status) == (503, 200)
+    assert answer.headers["retry-after"]
 
 
 def test_who_asks_again_gets_the_ticket_of_the_first_time(served, inbox):

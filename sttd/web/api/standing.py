@@ -16,6 +16,7 @@ from sttd.job import ENDED, Job, State
 from sttd.ledger import Ledger
 from sttd.ledger.facts import FIRST, PAUSED
 from sttd.web.api.ticket import Ticket
+from sttd.web.api.upload import in_words, inbox
 from sttd.web.site import Site
 
 _UNKNOWN = (
@@ -68,8 +69,8 @@ def look(site: Site, ticket: Ticket) -> Standing:
     """How a ticket stands now.
 
     Raises:
-        HTTPException: 404, neither the ledger nor the inbox knows the file.
-        LedgerError, OSError: they cannot be looked at.
+        HTTPException: 404, neither the ledger nor the inbox knows the file; 503, the inbox cannot be looked at.
+        LedgerError: the ledger cannot be looked at.
     """
     if not access.has_ledger(site.config):
         return _before_taken(site.config, ticket)
@@ -79,10 +80,12 @@ def look(site: Site, ticket: Ticket) -> Standing:
             return _of(ledger, ticket, job)
         try:
             return _before_taken(site.config, ticket)
-        except HTTPException:
+        except HTTPException as error:
             job = ledger.about(ticket.source, ticket.identity)  # it may have been taken, and moved, in between
             if job is not None:
                 return _of(ledger, ticket, job)
+            if error.status_code != 404:
+                raise
             return _replaced(ledger, ticket)
 
 
@@ -96,9 +99,12 @@ def _replaced(ledger: Ledger, ticket: Ticket) -> Standing:
 
 
 def _before_taken(config: Config, ticket: Ticket) -> Standing:
-    """Raises HTTPException where the file is not in the inbox."""
-    if look_at(os.fspath(config.paths.inbox), ticket.source) != ticket.identity:
-        raise HTTPException(404, _UNKNOWN)
+    """Raises HTTPException: 404, the file is not in the inbox; 503, the inbox is away, and what is in it not known."""
+    with in_words():
+        seen = look_at(os.fspath(config.paths.inbox), ticket.source)
+    if seen != ticket.identity:
+        with inbox(config.paths.inbox):
+            raise HTTPException(404, _UNKNOWN)
     words = "sttd takes it when it has settled" if access.is_running(config) else "sttd is not running: start it"
     return Standing(ticket, Stand.WAITING, words)
 

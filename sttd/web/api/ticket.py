@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 
 from sttd.job import Identity, Job
+from sttd.outbox.names import LIMIT
 
 _TEXT = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16})-([A-Za-z0-9_-]{2,6000})")
 
@@ -44,7 +45,10 @@ class Ticket:
             source = os.fsdecode(base64.b64decode(path + "=" * (-len(path) % 4), b"-_", validate=True))
         except binascii.Error:
             raise ValueError("no ticket") from None
-        if max(changed, size) >= 2**63 or "\0" in source or not {"", ".", ".."}.isdisjoint(source.split("/")):
+        parts = source.split("/")
+        if max(changed, size) >= 2**63 or "\0" in source or not {"", ".", ".."}.isdisjoint(parts):
+            raise ValueError("no ticket")
+        if any(len(os.fsencode(part)) > LIMIT for part in parts):  # no file has such a name
             raise ValueError("no ticket")
         return cls(source, Identity(size, changed))
 

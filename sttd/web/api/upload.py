@@ -56,7 +56,7 @@ def in_words() -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise HTTPException(507, "the disk of the inbox is full: make room, and send it again") from None
-        raise HTTPException(503, f"the inbox cannot be written: {error.strerror}", _LATER) from None
+        raise HTTPException(503, f"the inbox cannot be used: {error.strerror}", _LATER) from None
 
 
 def require_room(folder: Folder, wanted: int) -> None:
