@@ -160,9 +160,10 @@ def test_the_list_goes_back_page_by_page(serve, tmp_path):
 
 
 def test_a_job_that_is_not_there(served):
-    answer = served.get("/jobs/99999999999999999999")
-    assert answer.status == 404
-    assert "There is no such page" in answer.text
+    for number in ("999999999", "99999999999999999999", "9" * 5000):  # of more digits than Python reads
+        answer = served.get(f"/jobs/{number}")
+        assert answer.status == 404
+        assert "There is no such page" in answer.text
 
 
 def test_events_tell_what_has_changed(served, shelf):

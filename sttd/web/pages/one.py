@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,7 +23,14 @@ from sttd.web.pages.ranges import OpenFile
 from sttd.web.pages.text import BARS, Texts
 from sttd.web.site import Site
 
-_LARGEST = 2**63 - 1  # that SQLite takes
+
+class _Number(IntegerConvertor):
+    """Of a job, in an address: as many digits as SQLite takes in any case."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("job", _Number())
 
 
 class One:
@@ -35,11 +43,11 @@ class One:
 
     def routes(self) -> list[BaseRoute]:
         return [
-            Route("/jobs/{number:int}", self.job),
-            Route("/jobs/{number:int}/ask", self.ask, methods=["POST"]),
-            Route("/jobs/{number:int}/recording", self.recording),
-            Route("/jobs/{number:int}/result.{suffix}", self.result),
-            Route("/jobs/{number:int}/transcript", self.transcript),
+            Route("/jobs/{number:job}", self.job),
+            Route("/jobs/{number:job}/ask", self.ask, methods=["POST"]),
+            Route("/jobs/{number:job}/recording", self.recording),
+            Route("/jobs/{number:job}/result.{suffix}", self.result),
+            Route("/jobs/{number:job}/transcript", self.transcript),
         ]
 
     def job(self, request: Request) -> Response:
@@ -142,4 +150,4 @@ class One:
 
 def _find(ledger: Ledger, request: Request) -> Job:
     """The job that an address names. Raises NoSuchJob."""
-    return ledger.get(min(request.path_params["number"], _LARGEST))
+    return ledger.get(request.path_params["number"])
