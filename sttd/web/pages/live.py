@@ -96,11 +96,11 @@ class Live:
     async def follow(self) -> AsyncIterator[Snapshot | None]:
         """How things stand, and again whenever that has changed; None, where it has not for a while."""
         self._followers += 1
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch())
         shown: Snapshot | None = None
         try:
             while True:
+                if self._task is None:  # nobody followed, or a fault has ended it
+                    self._task = asyncio.create_task(self._watch())
                 changed = self._changed
                 if self._latest is not None and self._latest is not shown:
                     shown = self._latest
