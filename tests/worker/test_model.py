@@ -148,13 +148,14 @@ def test_the_model_that_was_asked_for_is_loaded(notes):
 
 
 def test_a_load_that_hangs_falls_back_in_time_and_says_so(hanging, notes):
-    model = load(ModelSpec(str(hanging), fallback="demo", load_timeout=5.0), notes)
-    assert notes[0] == ("ERROR", "[STT][TIMEOUT] Model loading timed out after 5 seconds!", "model-timeout")
+    """The fallback has the same limit: 5 s were too short for it once, at a load of 28."""
+    model = load(ModelSpec(str(hanging), fallback="demo", load_timeout=10.0), notes)
+    assert notes[0] == ("ERROR", "[STT][TIMEOUT] Model loading timed out after 10 seconds!", "model-timeout")
     assert notes.events == ["model-timeout", "fallback"]
     assert model.loaded.model == "demo"
-    assert model.loaded.fallback_reason == "load timed out after 5 seconds"
+    assert model.loaded.fallback_reason == "load timed out after 10 seconds"
     assert model.loaded.stuck
-    assert model.load_seconds >= 5
+    assert model.load_seconds >= 10
 
 
 def test_a_folder_on_a_share_that_hangs_is_looked_for_against_the_clock_too(tmp_path, notes):
