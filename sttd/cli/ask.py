@@ -97,7 +97,7 @@ def redo(numbers: tuple[int, ...], model: str | None, language: str | None) -> i
     """Transcribe the sources of finished jobs once more, as new jobs. The old results stay."""
     given().load(*language_options(language))  # refuses what is no language
     config = given().load()
-    checked(Request(Ask.REDO, numbers[0], model, language))
+    checked(Request(Ask.REDO, 1, model, language))  # the options, whatever the job
     if model is not None:
         with access.reading(config) as ledger:
             _require_model(config, ledger, model)

@@ -16,6 +16,7 @@ from sttd.cli.screen import is_terminal
 from sttd.errors import NoSuchJob, UsageError
 from sttd.job import Job, State
 from sttd.ledger.lists import Which
+from sttd.ledger.questions import LARGEST
 from sttd.notify import told
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ LATEST = 100  # jobs that a terminal shows where no --limit is given
     "--since", metavar="T", callback=filters.since, help="Only what came or ended since: 2h, 7d, today, 2026-11-27."
 )
 @click.option("--folder", metavar="DIR", default="", help="Only recordings in this folder of the inbox, and below it.")
-@click.option("--before", type=click.IntRange(1), metavar="ID", help="Only jobs that are older than this one.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help=f"Only the newest N.  [terminal: {LATEST}]")
+@click.option("--before", type=click.IntRange(1, LARGEST), metavar="ID", help="Only jobs that are older than this one.")
+@click.option("--limit", type=click.IntRange(1, LARGEST), metavar="N", help=f"Only the newest N.  [terminal: {LATEST}]")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @shared
 def jobs(

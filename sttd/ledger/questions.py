@@ -22,6 +22,7 @@ from sttd.ledger.waits import QUEUES
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
 # other jobs of a size that have a result with the same options, or come to one now
 _PEERS = "size = ? AND options_key = ? AND id <> ? AND state IN ('done', 'committing', 'running')"
+LARGEST = 2**63 - 1  # number that SQLite has
 _ODD = 100  # damaged rows in one question
 _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
 
@@ -35,7 +36,7 @@ class Questions:
 
     def find(self, job_id: int) -> Job | None:
         """The job of this number, if there is one."""
-        return self._first(f"{SELECT} WHERE id = ?", (job_id,))
+        return self._first(f"{SELECT} WHERE id = ?", (job_id,)) if job_id <= LARGEST else None
 
     def get(self, job_id: int) -> Job:
         """The job of this number. Raises NoSuchJob where there is none."""

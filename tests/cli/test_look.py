@@ -154,10 +154,17 @@ def test_show_tells_all(sttd, ledger):
 @pytest.mark.parametrize("command", ["show", "retry", "cancel", "redo"])
 def test_a_job_that_does_not_exist_is_a_usage_error(sttd, ledger, asked, command):
     ledger.add("a.mp3", SOUND, 1.0)
-    done = sttd(command, "17")
-    assert done.code == 2
-    assert "there is no job 17: the newest is 1" in done.err
+    for number in (17, 10**20):  # SQLite has no number that is so large
+        done = sttd(command, str(number))
+        assert done.code == 2
+        assert f"there is no job {number}: the newest is 1" in done.err
     assert asked() == []
+
+
+@pytest.mark.parametrize("option", ["--before", "--limit"])
+def test_a_number_that_no_job_can_have_is_a_usage_error(sttd, ledger, option):
+    done = sttd("jobs", option, str(10**20))
+    assert (done.code, "is not in the range" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
