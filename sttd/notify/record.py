@@ -25,6 +25,7 @@ from sttd.notify.schema import NoRecord
 from sttd.notify.spans import Spans
 from sttd.notify.waits import LONGEST
 
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 KEPT = 30 * 86400.0  # seconds that a notice is remembered when nobody is to be told any more
 
 
@@ -52,6 +53,7 @@ class Record:
     """Every method may raise NoRecord. Used by all threads."""
 
     def __init__(self, folder: Path) -> None:
+        self.is_damaged = False  # found out while it was used: it must be opened anew, which sets it aside
         self._db = schema.connect(folder)
         self._lock = threading.Lock()
         with self._writing():
@@ -224,6 +226,7 @@ class Record:
             try:
                 yield
             except sqlite3.Error as error:
+                self.is_damaged |= getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
                 raise NoRecord(
                     f"the notifier's file: {error}. Is the disk full, or the folder not writable?"
                 ) from error

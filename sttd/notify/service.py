@@ -111,6 +111,9 @@ class _Service:
             if not all(sender.is_alive() for sender in self._senders):
                 logger.critical("a thread has ended by a fault in sttd: systemd starts the notifier again")
                 return 1
+            if self._record.is_damaged:
+                logger.critical("the notifier's file is damaged: the next start sets it aside")
+                return 1
             select.select([self._halt.handle], [], [], INTERVAL)
         self._systemd.stopping()
         self._end()

@@ -15,6 +15,7 @@ from sttd import configfile
 from sttd.configfile import render
 from sttd.errors import ConfigError
 from sttd.ledger import Ledger
+from sttd.notify import place
 from tests.harness import PATIENCE, wait_for
 from tests.notify.conftest import World
 
@@ -140,6 +141,20 @@ def test_it_needs_a_table_and_is_alone(hooked, notifier, world: World):
     bare.wait_log("tells c (/bin/true)")
     second = bare.sttd("notify")
     assert (second.returncode, "another sttd holds the notifier's folder" in second.stderr) == (3, True)
+
+
+def test_a_file_that_is_damaged_while_it_runs_is_set_aside_by_the_next_start(hooked, hook, world: World):
+    """Until it were opened anew nothing would be told any more."""
+    hooked.start()
+    wait_for(lambda: world.record.place() is not None, "the first look")
+    with (place.folder(world.state) / place.NAME).open("r+b") as file:
+        file.write(b"nonsense" * 4096)
+    world.done(world.add())
+    hooked.wait_log("is damaged: the next start sets it aside")
+    assert hooked.process.wait(PATIENCE) == 1
+    hooked.start().wait_log("is damaged and set aside as")
+    hooked.wait_log("tells")
+    assert hooked.stop() == 0
 
 
 def test_it_opens_the_ledger_while_the_daemon_is_away_and_when_it_comes_back(hooked, hook, world: World):
