@@ -103,7 +103,7 @@ def show(number: int, as_text: bool, as_json: bool) -> None:
         if not as_json and not as_text:
             outlook.add(found, ledger, config.worker_count(), time.time())
             place = ledger.ahead(job)[0] if job.state is State.QUEUED else 0
-    notices = told.of_job(config.paths.state, number)
+    notices = told.of_job(config.paths.state, job)
     if as_text:
         transcript.show(job)
     elif as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sttd.job import Job, State
+from sttd.notify import place
 from sttd.notify.notice import Notice, of_job
 
 Find = Callable[[int], Job | None]
@@ -28,8 +29,7 @@ def notices(ended: Iterable[Job], describe: Describe) -> Iterator[Notice]:
     """
     for job in ended:
         at = job.finished_at or 0.0
-        # a ledger that is lost without its log begins to count anew
-        word = f"job-{job.id}-{round(job.created_at * 1000)}"
+        word = place.word(job.id, job.created_at)
         if job.fallback_reason:
             yield of_job("fallback", f"{word}-fallback", job, describe(job), at or job.started_at or 0.0)
         if job.state is State.FAILED:

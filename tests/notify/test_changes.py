@@ -12,6 +12,7 @@ import pytest
 from sttd.config import Config, Paths, Receiver
 from sttd.job import State
 from sttd.ledger import Ledger
+from sttd.notify import told
 from sttd.notify.record import Record
 from tests.notify.conftest import NOW, World
 
@@ -123,6 +124,16 @@ def test_a_ledger_that_was_made_anew_loses_no_notice_and_repeats_none(world: Wor
     world.done(world.add("new.mp3"))
     assert [notice.source for notice in look(world.now)] == ["new.mp3"]
     assert look(world.now) == []
+
+
+def test_what_was_told_of_a_job_is_not_told_of_another_one_that_has_its_number(world: World):
+    """After a ledger that was lost without its log."""
+    look = world.begin()
+    look(world.now)
+    job = world.done(world.add())
+    look(world.now)
+    assert [each["event"] for each in told.of_job(world.state, job)] == ["done"]
+    assert told.of_job(world.state, job.evolve(created_at=job.created_at + 1)) == []
 
 
 def test_a_job_that_is_forgotten_is_no_news(world: World):
