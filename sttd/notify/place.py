@@ -9,7 +9,8 @@ NAME = "notify.db"
 
 def word(number: int, created_at: float) -> str:
     """What the words of a job's notices begin with. Its number alone is not enough: a ledger that is lost without its log begins
-    to count anew."""
+    to count anew.
+    """
     return f"job-{number}-{round(created_at * 1000)}"
 
 

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from sttd.config import Receiver
 from sttd.notify import ways
-from sttd.notify.errors import NotTold
+from sttd.notify.errors import CutOff, NotTold
 from sttd.notify.notice import Notice
 
 MORE = 10.0  # seconds beyond a receiver's own limit: a name is looked up, a process that ignores SIGTERM is ended
+PATIENCE = 5.0  # seconds for commands that are ended
 
 
 class Outcome(NamedTuple):
@@ -30,9 +31,20 @@ def trial(receivers: Sequence[Receiver], now: float) -> Iterator[Outcome]:
     word = f"test-{secrets.token_hex(4)}"
     notice = Notice(word, "test", now, "this is a test of `sttd notify`: nothing has happened")
     ended: queue.Queue[Outcome] = queue.Queue()
-    halt = os.eventfd(0, os.EFD_CLOEXEC)  # nobody writes to it
-    for receiver in receivers:
-        threading.Thread(target=_try, args=(receiver, notice, halt, ended), daemon=True).start()
+    halt = os.eventfd(0, os.EFD_CLOEXEC)
+    threads = [threading.Thread(target=_try, args=(each, notice, halt, ended), daemon=True) for each in receivers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield from _outcomes(receivers, ended)
+    finally:  # Ctrl-C does not reach commands: each has a process group of its own
+        os.eventfd_write(halt, 1)
+        end = time.monotonic() + PATIENCE
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+
+def _outcomes(receivers: Sequence[Receiver], ended: queue.Queue[Outcome]) -> Iterator[Outcome]:
     waiting = {receiver.name: receiver for receiver in receivers}
     end = time.monotonic() + max(receiver.timeout for receiver in receivers) + MORE
     while waiting:
@@ -52,4 +64,6 @@ def _try(receiver: Receiver, notice: Notice, halt: int, ended: queue.Queue[Outco
         said = ways.tell(receiver, notice, f"sttd-{notice.word}", halt)
     except NotTold as error:
         problem, said = str(error), error.said
+    except CutOff:
+        return
     ended.put(Outcome(receiver, problem, time.monotonic() - begun, said))

@@ -6,9 +6,11 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from sttd import configfile
@@ -116,6 +118,19 @@ def test_test_sends_each_a_sample_and_ends_with_1_where_one_failed(hooked, hook,
     )
 
 
+def test_ctrl_c_ends_the_commands_of_a_test(notifier, tmp_path):
+    made = notifier(
+        f'[[notify]]\nname = "c"\ncommand = ["/bin/sh", "-c", "echo $$ > {tmp_path}/pid; exec sleep 1000"]\n'
+    )
+    process = subprocess.Popen(made.command("notify", "test"))
+    number = wait_for(
+        lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), "the command runs"
+    )
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 130
+    assert not psutil.pid_exists(int(number))
+
+
 def test_the_end_of_the_service_ends_a_command_which_is_run_again(notifier, world: World, tmp_path):
     script = f"echo $$ >> {tmp_path}/pids; exec sleep 1000"
     service = notifier(
@@ -208,8 +223,6 @@ def test_a_table_that_cannot_be_is_refused_without_what_it_keeps_secret(tmp_path
 
 
 def test_the_daemon_imports_nothing_of_it():
-    import subprocess
-
     code = "import sys, sttd.daemon, sttd.cli.app; print([n for n in sys.modules if n.startswith(('sttd.notify', 'apprise', 'http.'))])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout == "[]\n"
