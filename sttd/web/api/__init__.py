@@ -7,7 +7,7 @@ upload.py form.py names.py  a file comes in
 intake.py asked.py pcm.py   it goes into the inbox, and its options with it
 ticket.py standing.py       what has become of it
 waiting.py                  a client waits for it
-results.py said.py          what came of it
+said.py                     what came of it, in their shapes
 """
 
 from __future__ import annotations

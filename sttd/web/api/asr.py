@@ -20,7 +20,8 @@ from sttd.job import Job
 from sttd.languages import english_name
 from sttd.outbox.names import stem
 from sttd.text import printable
-from sttd.web.api import names, pcm, results, said
+from sttd.web import results
+from sttd.web.api import names, pcm, said
 from sttd.web.api.asked import Asked, language
 from sttd.web.api.form import Reader
 from sttd.web.api.intake import put_once
@@ -39,7 +40,7 @@ def routes(site: Site) -> list[BaseRoute]:
         if output not in _OUTPUTS:
             raise HTTPException(422, f"output '{printable(output[:80])}' is not known: there are {', '.join(_OUTPUTS)}")
         job = await finished(site, request, await _submit(site, request, _asked(request)))
-        return _gone() if job is None else await run_in_threadpool(_transcript, site, job, output)
+        return _gone() if job is None else await run_in_threadpool(_transcript, site, request, job, output)
 
     async def detect_language(request: Request) -> Response:
         ticket = await _submit(site, request, Asked(), _HEARD)
@@ -125,10 +126,12 @@ def _name(request: Request, given: str, *, is_bare: bool) -> str:
     return f"{stem(film) or stem(name) or 'audio'}{pcm.SUFFIX}"
 
 
-def _transcript(site: Site, job: Job, output: str) -> Response:
+def _transcript(site: Site, request: Request, job: Job, output: str) -> Response:
     if output != "json":
-        return results.result(site, job, output).response(Asr_Engine="sttd")
-    found = said.transcript(job)
+        answer = results.response(job, output, site.config, request)
+        answer.headers["Asr-Engine"] = "sttd"
+        return answer
+    found = said.transcript(job, site.config)
     segments = [said.segment(number, each) for number, each in enumerate(found.segments)]
     for each, segment in zip(segments, found.segments, strict=True):
         each["words"] = [said.word(word) for word in segment.words]

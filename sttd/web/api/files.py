@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sttd.job import ENDED, Job, State
-from sttd.web.api import names, results
+from sttd.web import results
+from sttd.web.api import names
 from sttd.web.api.form import Received, length, pieces
 from sttd.web.api.intake import put
 from sttd.web.api.standing import Stand, Standing, look
@@ -30,8 +31,8 @@ def routes(site: Site) -> list[BaseRoute]:
         return JSONResponse(_figures(_standing(site, request)))
 
     def result(request: Request) -> Response:
-        found = results.result(site, _done(_standing(site, request)), request.path_params["format"])
-        return found.response(Content_Disposition=found.disposition)
+        job = _done(_standing(site, request))
+        return results.response(job, request.path_params["format"], site.config, request)
 
     return [
         Route("/api/v1/files/{name:path}", submit, methods=["PUT"]),

@@ -15,7 +15,7 @@ from sttd.fs.folder import Folder
 from sttd.job import ENDED, Identity, State
 from sttd.outbox import names
 from sttd.outbox.place import place
-from sttd.web.api import results
+from sttd.web import results
 from sttd.web.api.asked import Asked, make
 from sttd.web.api.ticket import Ticket
 from sttd.web.api.upload import Upload
@@ -87,5 +87,6 @@ def _earlier(site: Site, source: str, identity: Identity) -> Ticket | None:
         job = ledger.newest_at(source)
     if job is None or job.size != identity.size:
         return None
-    is_fresh = job.state is State.DONE and time.time() - (job.finished_at or 0.0) < _AGAIN and results.are_there(job)
+    is_fresh = job.state is State.DONE and time.time() - (job.finished_at or 0.0) < _AGAIN
+    is_fresh = is_fresh and results.are_there(job, site.config)
     return Ticket.of(job) if is_fresh or job.state not in ENDED else None

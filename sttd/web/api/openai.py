@@ -20,7 +20,8 @@ from starlette.routing import BaseRoute, Route
 from sttd.job import Job
 from sttd.languages import english_name
 from sttd.text import printable
-from sttd.web.api import names, results, said
+from sttd.web import results
+from sttd.web.api import names, said
 from sttd.web.api.asked import Asked, language
 from sttd.web.api.form import Form, Reader, length
 from sttd.web.api.intake import put_once
@@ -79,7 +80,7 @@ async def _answer(site: Site, request: Request, *, translate: bool) -> Response:
     job = await finished(site, request, ticket)
     if job is None:
         return Response(status_code=499)  # the client has gone, and the job goes on
-    answer = await run_in_threadpool(_response, site, job, wanted)
+    answer = await run_in_threadpool(_response, site, request, job, wanted)
     answer.headers["X-Sttd-Ticket"] = str(ticket)
     if wanted.ignored:
         answer.headers["X-Sttd-Ignored"] = wanted.ignored
@@ -104,21 +105,21 @@ async def _submit(site: Site, request: Request, *, translate: bool) -> tuple[Tic
         return await run_in_threadpool(put_once, site, upload, name, wanted.asked), wanted
 
 
-def _response(site: Site, job: Job, wanted: _Wanted) -> Response:
+def _response(site: Site, request: Request, job: Job, wanted: _Wanted) -> Response:
     match wanted.format:
         case "srt" | "vtt":
-            return results.result(site, job, wanted.format).response()
+            return results.response(job, wanted.format, site.config, request)
         case "text":
-            return PlainTextResponse(f"{said.transcript(job).text}\n")
+            return PlainTextResponse(f"{said.transcript(job, site.config).text}\n")
         case "json":
-            return JSONResponse({"text": said.transcript(job).text})
+            return JSONResponse({"text": said.transcript(job, site.config).text})
         case _:
-            return JSONResponse(_verbose(job, wanted))
+            return JSONResponse(_verbose(site, job, wanted))
 
 
-def _verbose(job: Job, wanted: _Wanted) -> dict[str, Any]:
+def _verbose(site: Site, job: Job, wanted: _Wanted) -> dict[str, Any]:
     """What OpenAI's `verbose_json` has, and behind it what this service knows of the result."""
-    found = said.transcript(job)
+    found = said.transcript(job, site.config)
     answer: dict[str, Any] = {
         "task": "translate" if wanted.asked.translate else "transcribe",
         "language": english_name(found.meta.language).lower(),

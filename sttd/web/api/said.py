@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from sttd.config import Config
 from sttd.job import Job
 from sttd.outbox.formats.paragraphs import paragraphs
 from sttd.outbox.meta import Meta
 from sttd.part import Segment, Word
-from sttd.web.api.results import record
+from sttd.web import results
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +21,14 @@ class Transcript:
     text: str  # all of it
 
 
-def transcript(job: Job) -> Transcript:
+def transcript(job: Job, config: Config) -> Transcript:
     """What a finished job says. Blocks.
 
     Raises:
-        HTTPException: see `results.record`.
+        HTTPException: see `results.response`.
     """
-    meta, read = record(job)
-    segments = list(read)
+    with results.opened(job, config) as (_, meta, read):
+        segments = list(read)
     return Transcript(meta, segments, " ".join(each.text for each in paragraphs(iter(segments))))
 
 

@@ -15,12 +15,13 @@ from starlette.routing import BaseRoute, Route
 from sttd.cli import plain
 from sttd.job import ENDED, Job, State
 from sttd.ledger import Ledger
-from sttd.web.pages import asking, downloads, files, job as about, media, overview
+from sttd.web import files, results
+from sttd.web.pages import asking, job as about, media, overview
 from sttd.web.pages.drawing import draw, number, page, part, words_of
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Looks
-from sttd.web.pages.ranges import OpenFile
 from sttd.web.pages.text import BARS, Texts
+from sttd.web.ranges import OpenFile
 from sttd.web.site import Site
 
 
@@ -126,16 +127,14 @@ class One:
             raise HTTPException(404, f"the recording cannot be played: {error.why}") from None
         headers = {"Content-Type": media.kind(name), "Cache-Control": "private, no-cache"}
         if "download" in request.query_params:
-            headers["Content-Disposition"] = downloads.attachment(name)
+            headers["Content-Disposition"] = results.attachment(name)
         return OpenFile(handle, request, headers)
 
     def result(self, request: Request) -> Response:
-        suffix = request.path_params["suffix"]
-        if suffix not in about.FORMATS:
-            raise HTTPException(404, "there is no such format")
+        """Also made of a JSON that a person has corrected: the page shows that, too."""
         with self.site.ledger() as ledger:
             job = _find(ledger, request)
-        return downloads.result(job, suffix, self.site.config, request)
+        return results.response(job, request.path_params["suffix"], self.site.config, request, results.corrected)
 
     async def ask(self, request: Request) -> Response:
         asked = (await asking.fields(request)).get("ask", "")

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from sttd.config import Config
 from sttd.job import Job
 from sttd.part import Segment
-from sttd.web.pages import files, reading, transcript
+from sttd.web import files, transcript
+from sttd.web.pages import reading
 from sttd.web.pages.drawing import draw
 from sttd.web.pages.language import Words
 

@@ -1,4 +1,4 @@
-"""Files that the ledger names, opened for a person who looks at a job: nothing else is ever opened for one.
+"""Files that the ledger names, opened for who asks for those of a job: nothing else is ever opened for one.
 
 A job's row says where its recording and its results lie. Each is opened below a folder of the configuration, part by part, and
 no link is followed on the way (fs/folder.py): whatever somebody puts there instead, nothing outside is read.
@@ -26,6 +26,10 @@ class Missing(Exception):
         self.why = why
 
 
+class Unreadable(Missing):
+    """The file may be there, and cannot be read now."""
+
+
 def open_recording(job: Job, config: Config) -> tuple[int, str]:
     """A handle of the recording of a job, and its name.
 
@@ -42,7 +46,8 @@ def open_result(job: Job, suffix: str, config: Config) -> tuple[int, str]:
     """A handle of the result with a suffix, such as `srt`, and its name.
 
     Raises:
-        Missing: there is none, or it cannot be read.
+        Missing: there is none.
+        Unreadable: it cannot be read.
     """
     path = next((each for each in job.outputs if each.endswith(f".{suffix}")), None)
     if path is None:
@@ -63,7 +68,7 @@ def _folders(config: Config) -> list[Path]:
 
 def _open(paths: Iterable[str], folders: Iterable[Path]) -> tuple[int, str]:
     """The first of `paths` that is a regular file below one of the folders."""
-    first, refused = "", "it lies outside of sttd's folders"
+    first, refused = "", None
     for path in paths:
         first = first or path
         for root in folders:
@@ -74,5 +79,8 @@ def _open(paths: Iterable[str], folders: Iterable[Path]) -> tuple[int, str]:
                 with Folder.open(root) as held, held.below(parts[:-1]) as folder:
                     return folder.open_file(parts[-1]), parts[-1]
             except OSError as error:
-                refused = (error.strerror or str(error)) if first == path else refused
-    raise Missing(first, refused)
+                refused = error if first == path else refused
+    if refused is None:
+        raise Missing(first, "it lies outside of sttd's folders")
+    kind = Missing if isinstance(refused, FileNotFoundError) else Unreadable
+    raise kind(first, refused.strerror or str(refused))

@@ -12,11 +12,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 _BLOCK = 256 * 2**10  # bytes: a quarter of a minute of a common MP3
+_PARTS = ("GET", "HEAD")  # with any other method there are no ranges (RFC 9110, 14.2)
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 class OpenFile(Response):
-    """The answer with the content of a handle, which it closes. It must be sent, or `close` called."""
+    """The answer with the content of a handle, which it closes. It must be sent."""
 
     def __init__(self, handle: int, request: Request, headers: Mapping[str, str]) -> None:
         self._handle = handle
@@ -24,7 +25,7 @@ class OpenFile(Response):
         tag = f'"{seen.st_mtime_ns:x}-{seen.st_size:x}"'
         first, last = 0, seen.st_size - 1
         status, more = 200, {}
-        wanted = request.headers.get("range")
+        wanted = request.headers.get("range") if request.method in _PARTS else None
         if wanted is not None and request.headers.get("if-range", tag) == tag:
             found = span(wanted, seen.st_size)
             if found is not None and not found:

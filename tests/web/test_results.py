@@ -1,0 +1,59 @@
+"""A job's results, by the page and by tickets: the same files, found and made in one way."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from tests.web import NO_WEB
+from tests.web.served import Served
+from tests.web.shelf import Shelf, segment
+
+pytest.importorskip("starlette", reason=NO_WEB)
+
+from sttd.web.api.ticket import Ticket
+
+SAID = [segment(0, 2, "hello world this"), segment(2, 3.9, "is a longer line that has to be broken")]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    made = Shelf(tmp_path_factory.mktemp("root"))
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture(scope="module")
+def served(shelf):
+    made = Served(shelf.root)
+    yield made
+    made.close()
+
+
+def addresses(job, suffix):
+    """On the page, and for programs."""
+    return f"/jobs/{job.id}/result.{suffix}", f"/api/v1/jobs/{Ticket.of(job)}/result.{suffix}"
+
+
+@pytest.mark.parametrize("suffix", ["srt", "json", "md"])
+def test_no_link_on_the_way_to_a_result_is_followed(served, shelf, tmp_path, suffix):
+    """Members of the group may swap a folder of results; the web's user may read what they may not."""
+    job = shelf.finish(f"{suffix}/b.flac", SAID, formats=("srt", "json"))
+    assert [served.get(each).status for each in addresses(job, suffix)] == [200, 200]
+    folder = shelf.root / "transcripts" / suffix
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    for each in addresses(job, suffix):
+        answer = served.get(each)
+        assert (answer.status, "hello" in answer.text) == (404, False), each
+
+
+def test_a_name_in_any_script_is_kept(served, shelf):
+    job = shelf.finish('ประชุม "1".flac', SAID)
+    name = quote('ประชุม "1".en.')
+    for suffix in ("srt", "md"):
+        for each in addresses(job, suffix):
+            found = served.get(each).headers["content-disposition"]
+            assert f'filename="______ _1_.en.{suffix}"' in found
+            assert f"filename*=UTF-8''{name}{suffix}" in found
