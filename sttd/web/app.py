@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,6 +31,11 @@ def application(site: Site) -> Starlette:
         async with api.lifespan(site), face.lifespan():
             yield
 
+    def refusal(request: Request, status: int, text: str) -> Response:
+        if _is_program(request):
+            return api.error(site, request, status, text)
+        return PlainTextResponse(f"{text}\n", status)
+
     async def failed(request: Request, error: Exception) -> Response:
         return _answer(site, request, error)
 
@@ -44,7 +49,7 @@ def application(site: Site) -> Starlette:
         ],
         middleware=[
             Middleware(Streams),
-            Middleware(Gate, token=site.token, listen=web.listen, hosts=web.hosts),
+            Middleware(Gate, token=site.token, listen=web.listen, hosts=web.hosts, refusal=refusal),
             Middleware(_Faults, site=site),
         ],
         exception_handlers=dict.fromkeys((HTTPException, NoSuchJob, LedgerError, NotAllowed), failed),
@@ -93,7 +98,12 @@ def _answer(site: Site, request: Request, error: Exception) -> Response:
             status, text, headers = 503, str(error), {"Retry-After": "10"}
         case _:
             status, text = 500, "there is a fault in sttd: its log has the details"
-    is_program = request.scope["path"].startswith(api.PATHS)
-    answer = api.error(site, request, status, text) if is_program else pages.error(request, status, text)
+    answer = api.error(site, request, status, text) if _is_program(request) else pages.error(request, status, text)
     answer.headers.update(headers or {})
     return answer
+
+
+def _is_program(request: Request) -> bool:
+    """Whether it came to an address of programs."""
+    path: str = request.scope["path"]
+    return path.startswith(api.PATHS)

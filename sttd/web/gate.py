@@ -15,17 +15,18 @@ import binascii
 import hmac
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sttd.config.web import Address
 from sttd.web import login
 
 OPEN = frozenset({"/healthz", login.PATH, login.STYLE})
+_NO_TOKEN = "this needs the token: Authorization: Bearer TOKEN"  # noqa: S105 - no token is in it
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _POLICY = (
@@ -52,14 +53,24 @@ class Gate:
         token: lets a request in, as `Authorization: Bearer`, as the password of `Basic`, or by the cookie of `login`.
         listen: the address that the server listens on; its port names the cookie.
         hosts: names in `Host` and `Origin` that are ours.
+        refusal: the answer to a program, made of a status and a sentence, in the shape that it expects.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, listen: Address, hosts: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        listen: Address,
+        hosts: Collection[str],
+        refusal: Callable[[Request, int, str], Response],
+    ) -> None:
         self._app = app
         self._token = token.encode()
         self._cookie = login.cookie_name(listen), login.cookie_value(token)
         self._listen = listen
         self._hosts = {"localhost", *hosts}
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,13 +93,13 @@ class Gate:
         host = request.headers.get("host", "")
         if not self._is_ours(host):
             name = host or "without a name"
-            return PlainTextResponse(f"Host {name}: add the name to hosts in [web] if it is this machine's\n", 421)
+            return self._refusal(request, 421, f"Host {name}: add the name to hosts in [web] if it is this machine's")
         origin = request.headers.get("origin")
         if request.method in _SAFE or origin is None:
             return None
         if self._is_own(origin.partition("://")[2], host, request.headers.get("sec-fetch-site")):
             return None
-        return PlainTextResponse("this came from a page of another site\n", 403)
+        return self._refusal(request, 403, "this came from a page of another site")
 
     def _is_own(self, where: str, host: str, said: str | None) -> bool:
         """Whether a page is one of ours.
@@ -114,7 +125,9 @@ class Gate:
         """The refusal of a request without the token."""
         if request.scope["path"] in OPEN or self._is_known(request):
             return None
-        return login.refusal(request)
+        answer = login.form_for(request) or self._refusal(request, 401, _NO_TOKEN)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
 
     def _is_known(self, request: Request) -> bool:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")

@@ -8,7 +8,7 @@ from html import escape
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sttd.config.web import Address
@@ -67,16 +67,15 @@ def cookie_value(token: str) -> str:
     return hmac.new(token.encode(), b"sttd web cookie", hashlib.sha256).hexdigest()
 
 
-def refusal(request: Request) -> Response:
-    """The answer to a request without the token: the form for a person, one line for a program."""
-    headers = {"WWW-Authenticate": "Bearer"}
+def form_for(request: Request) -> Response | None:
+    """The answer to a person's request without the token; None: a program asks."""
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
         path, query = request.scope["raw_path"].decode("ascii"), request.scope["query_string"].decode("ascii")
         after = f"{path}?{query}" if query else path
         if request.headers.get("sec-fetch-site") == "cross-site":
-            return _again(after, 401, headers)
-        return _form("", after, 401, headers)
-    return PlainTextResponse("this needs the token: Authorization: Bearer TOKEN\n", 401, headers)
+            return _again(after, 401)
+        return _form("", after, 401)
+    return None
 
 
 def routes(site: Site) -> list[Route]:
@@ -108,12 +107,12 @@ def routes(site: Site) -> list[Route]:
     return [Route(PATH, login, methods=["GET", "POST"]), Route(STYLE, style)]
 
 
-def _form(problem: str, after: str, status: int, headers: dict[str, str] | None = None) -> Response:
+def _form(problem: str, after: str, status: int) -> Response:
     body = _FORM.format(problem=escape(problem), after=escape(after))
-    return HTMLResponse(_PAGE.format(head="", body=body), status, headers)
+    return HTMLResponse(_PAGE.format(head="", body=body), status)
 
 
-def _again(after: str, status: int, headers: dict[str, str] | None = None) -> Response:
+def _again(after: str, status: int) -> Response:
     """A page that goes on to another of ours by itself.
 
     No redirect: if a link on another site led here, the browser would not send the strict cookie along with that either. To what
@@ -121,7 +120,7 @@ def _again(after: str, status: int, headers: dict[str, str] | None = None) -> Re
     """
     where = escape(after if _is_path(after) else "/")
     head = f'<meta http-equiv="refresh" content="0; url={where}">\n'
-    return HTMLResponse(_PAGE.format(head=head, body=f'<p><a href="{where}">sttd</a></p>\n'), status, headers)
+    return HTMLResponse(_PAGE.format(head=head, body=f'<p><a href="{where}">sttd</a></p>\n'), status)
 
 
 async def _fields(request: Request) -> dict[str, str]:

@@ -174,7 +174,7 @@ def test_openais_own_client_is_told_what_is_wrong(client):
         client.audio.transcriptions.create(model="whisper-1", file=("a.wav", b"RIFF" + bytes(999)))
     with pytest.raises(openai.APIStatusError, match="no suffix of a recording"):
         client.audio.transcriptions.create(model="whisper-1", file=("a.docx", b"RIFF"))
-    with pytest.raises(openai.AuthenticationError):
+    with pytest.raises(openai.AuthenticationError, match="this needs the token"):
         client.with_options(api_key="wrong").audio.transcriptions.create(model="whisper-1", file=("a.wav", b"RIFF"))
 
 

@@ -191,6 +191,28 @@ def test_errors_have_the_form_that_the_path_asks_for(site):
     assert site.ask("POST", "/healthz", b"", site.bearer()).status == 405
 
 
+SHAPES = {
+    "/v1/audio/transcriptions": lambda found: found["error"]["message"],
+    "/api/v1/jobs/1": lambda found: found["error"],
+    "/asr": lambda found: found["detail"],
+    "/detect-language": lambda found: found["detail"],
+}
+
+
+@pytest.mark.parametrize("path", SHAPES)
+def test_a_program_without_the_token_is_told_so_in_its_shape(site, path):
+    """OpenAI's client shows the words of no other. Whom a Host or another site's page keeps out is told so, too."""
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        answer = site.ask("POST", path, b"", headers)
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert SHAPES[path](answer.json()) == "this needs the token: Authorization: Bearer TOKEN"
+    for host in ("evil.com", "[::1", "127.0.0.1/healthz?"):
+        answer = site.ask("POST", path, b"", site.bearer() | {"Host": host})
+        assert (answer.status, "add the name to hosts" in SHAPES[path](answer.json())) == (421, True)
+    answer = site.ask("POST", path, b"", site.bearer() | {"Origin": "http://evil.com"})
+    assert (answer.status, "another site" in SHAPES[path](answer.json())) == (403, True)
+
+
 @pytest.mark.parametrize(
     "line",
     [b"GET http://evil.com/healthz HTTP/1.1", b"GET /login/../nothing HTTP/1.1", b"GET /%2e%2e/etc/passwd HTTP/1.1",
