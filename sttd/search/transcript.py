@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 from sttd.fs.regular import open_regular
 
 _SMALL = 32 * 2**20  # bytes of a file that is read in one piece
+_LONGEST = 10_000  # characters of a segment
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -60,17 +61,26 @@ def read(path: Path) -> tuple[Signature, list[Said]]:
 def _segments(file: BinaryIO, size: int) -> Iterator[Said]:
     """A small file is read in one piece, whatever a person has made of its lines; a large one line by line, as sttd wrote it."""
     if size <= _SMALL:
-        yield from map(_said, json.loads(file.read())["segments"])
+        for segment in json.loads(file.read())["segments"]:
+            yield from _said(segment)
         return
     lines = itertools.dropwhile(lambda line: not line.startswith(b'  "segments": ['), file)
     next(lines, None)
     for line in itertools.takewhile(lambda line: not line.startswith(b"  ]"), lines):
-        yield _said(json.loads(line.rstrip(b",\n")))
+        yield from _said(json.loads(line.rstrip(b",\n")))
 
 
-def _said(segment: Any) -> Said:
-    language = segment.get("language") or "und"
-    return Said(_figure(segment["start"]), _figure(segment["end"]), _whole(segment["text"]), _whole(language))
+def _said(segment: Any) -> Iterator[Said]:
+    """A segment; one that holds a book comes in parts, because an excerpt of a hit looks at each word of its segment."""
+    times, language = (_figure(segment["start"]), _figure(segment["end"])), _whole(segment.get("language") or "und")
+    text = _whole(segment["text"])
+    first = 0
+    while len(text) - first > _LONGEST:
+        space = text.rfind(" ", first + 1, first + _LONGEST)
+        last = space if space > 0 else first + _LONGEST
+        yield Said(*times, text[first:last], language)
+        first = last
+    yield Said(*times, text[first:], language)
 
 
 def _whole(text: str) -> str:

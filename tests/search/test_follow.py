@@ -15,6 +15,7 @@ import pytest
 from sttd.errors import AlreadyRunning
 from sttd.job import Identity
 from sttd.search import Coverage, Follower, IndexTrouble
+from sttd.search.transcript import read
 from tests.harness import wait_for
 from tests.search.transcripts import write
 
@@ -54,6 +55,20 @@ def test_a_file_that_is_no_transcript_harms_nobody(archive, content):
     archive.result(bad).write_bytes(content)
     archive.follow()
     assert archive.jobs("needle") == [good.id]
+
+
+@pytest.mark.parametrize("before", ["hay " * 2498, "hay" * 3332])
+def test_a_segment_that_holds_a_book_comes_in_parts_and_all_of_it_is_found(archive, before):
+    """A query that met one of 30 MiB took more than the unit's memory: an excerpt looks at each word of a segment."""
+    text = f"{before} a needle in it {'more ' * 5000}end"
+    job = archive.done("a.mp3", [text])
+    archive.follow()
+    _, said = read(archive.result(job))
+    assert "".join(each.text for each in said) == text
+    assert max(len(each.text) for each in said) <= 10_000
+    (hit,) = archive.search.find('"a needle in it"').hits
+    assert "a needle in it" in hit.place.excerpt.text
+    assert archive.jobs("end") == [job.id]
 
 
 def test_a_fifo_in_place_of_a_result_holds_up_nothing(archive):
