@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import stat
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from sttd.cli.app import main
 from tests.harness import PATIENCE
+from tests.machine import needs_root
 from tests.web import NO_WEB
 
 pytest.importorskip("starlette", reason=NO_WEB)
@@ -131,6 +133,17 @@ def test_names_in_the_configuration_are_ours(serve):
         assert served.get("/nothing", {"Host": host}).status == status
     # a proxy may have put its own address for the name that the browser knows
     assert served.ask("PUT", "/nothing", b"", served.bearer() | {"Origin": "https://nas.local"}).status == 404
+
+
+@needs_root
+def test_a_token_that_root_makes_is_the_services(tmp_path):
+    """`sttd web --link` as root, after the token was removed and before the service has made a new one."""
+    folder = tmp_path / "state-web"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 12345, 12345)
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--root", str(tmp_path), "web", "--link"])
+    assert (folder / "token").stat().st_uid == 12345
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
