@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from sttd.job import FolderOptions
 from tests.web import NO_WEB
 from tests.web.served import Served
 from tests.web.shelf import Shelf, segment
@@ -57,3 +58,26 @@ def test_a_name_in_any_script_is_kept(served, shelf):
             found = served.get(each).headers["content-disposition"]
             assert f'filename="______ _1_.en.{suffix}"' in found
             assert f"filename*=UTF-8''{name}{suffix}" in found
+
+
+def test_a_format_that_is_made_has_the_subtitles_limits_of_its_folder(served, shelf):
+    """As the daemon would have written it there, by both addresses alike."""
+    chosen = FolderOptions(values={"subtitles.line_length": 20})
+    limited, common = (
+        shelf.finish(f"{name}.flac", SAID, formats=("json",), **fields)
+        for name, fields in (("limited", {"folder_options": chosen}), ("common", {}))
+    )
+    for job, fits in ((limited, True), (common, False)):
+        found = [served.get(each).text for each in addresses(job, "srt")]
+        assert found[0] == found[1]
+        assert (max(map(len, found[0].replace(" --> ", "\n").splitlines())) <= 20) is fits
+
+
+def test_a_result_that_cannot_be_read_now_is_asked_for_again(served, shelf):
+    """A program tries again, where a share is away or rights are put right."""
+    job = shelf.finish("closed.flac", SAID, formats=("srt", "json"))
+    path = f"{shelf.root}/transcripts/{'x' * 300}.srt"  # no file system opens it, also for root
+    job = shelf.ledger.update(job, outputs=(path, *job.outputs))
+    for each in addresses(job, "srt"):
+        answer = served.get(each)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "60")
