@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 Row = tuple[str, str, str, str]  # section, key, value as TOML has it, where it comes from
+Table = tuple[str, str]  # [[watch]] or [[notify]], and what stands below it as TOML
 
 
 @click.group()
@@ -35,7 +36,7 @@ def config() -> None:
 def show(*, defaults: bool, changed: bool, as_json: bool) -> None:
     """Each key with its value, and where that comes from: a line of the file, the environment, --set, or the default.
 
-    In a pipe it is a TOML file. It is what this command would be given: settings after `sttd run` are not known here.
+    In a pipe it is a TOML file, but for addresses of receivers, which are cut: they hold passwords. It is what this command would be given: settings after `sttd run` are not known here.
     """
     from sttd.config import Config
 
@@ -45,7 +46,8 @@ def show(*, defaults: bool, changed: bool, as_json: bool) -> None:
     rows = [row for row in rows if not changed or row[3] != DEFAULT]
     tables = [] if defaults else list(_tables(loaded))
     if as_json:
-        print(figures.text({"keys": _json(rows), "watch": [tomllib.loads(table) for table in tables]}))
+        further = {name: [tomllib.loads(text) for each, text in tables if each == name] for name in ("watch", "notify")}
+        print(figures.text({"keys": _json(rows), **further}))
     elif is_terminal():
         from sttd.cli import term
 
@@ -65,12 +67,15 @@ def _rows(config: Config, origins: Mapping[tuple[str, str], str]) -> Iterator[Ro
             yield section.name, key.name, value, origins.get((section.name, key.name), DEFAULT)
 
 
-def _tables(config: Config) -> Iterator[str]:
-    """The [[watch]] tables, each as TOML without its header."""
-    from sttd.configfile import tables
+def _tables(config: Config) -> Iterator[Table]:
+    """The [[watch]] tables, and the [[notify]] tables without what is secret of an address."""
+    from sttd.configfile import receivers, tables
 
     text = "\n".join(tables.lines(config))
-    yield from (table.strip() for table in text.split("[[watch]]")[1:])
+    yield from (("watch", table.strip()) for table in text.split("[[watch]]")[1:])
+    for each in config.receivers:
+        _, *lines = receivers.lines([each])
+        yield receivers.SECTION, "\n".join(lines)
 
 
 def _json(rows: list[Row]) -> dict[str, dict[str, Any]]:
@@ -90,14 +95,15 @@ def _value(written: str) -> Any:
     return tomllib.loads(f"value = {written}")["value"]
 
 
-def _plain(rows: list[Row], tables: list[str]) -> Iterator[str]:
+def _plain(rows: list[Row], tables: list[Table]) -> Iterator[str]:
     """TOML, with a comment on each value."""
     before = ""
     for section, key, value, where in rows:
         if section != before:
-            header = f"[[{section}]]" if section == "watch" and tables else f"[{section}]"
+            is_first = any(name == section for name, _ in tables)  # of several
+            header = f"[[{section}]]" if is_first else f"[{section}]"
             yield f"\n{header}" if before else header
             before = section
         yield f"{key} = {value}  # {printable(where)}"
-    for table in tables:
-        yield f"\n[[watch]]\n{table}"
+    for name, table in tables:
+        yield f"\n[[{name}]]\n{table}"

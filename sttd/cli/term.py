@@ -113,7 +113,7 @@ def _life(lived: Life, now: float) -> Table:
     return table
 
 
-def settings(rows: Sequence[tuple[str, str, str, str]], tables: Sequence[str]) -> RenderableType:
+def settings(rows: Sequence[tuple[str, str, str, str]], tables: Sequence[tuple[str, str]]) -> RenderableType:
     """Each key with its value, and at the right where that comes from; what is set somewhere stands out."""
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(ratio=1, overflow="fold")
@@ -128,7 +128,7 @@ def settings(rows: Sequence[tuple[str, str, str, str]], tables: Sequence[str]) -
             Text(f"{key} = {sentence(value)}", "cyan" if is_set else "default"),
             Text(printable(where), "default" if is_set else "dim"),
         )
-    further = [Text(f"\n[[watch]]\n{chr(10).join(map(sentence, each.splitlines()))}") for each in tables]
+    further = [Text(f"\n[[{name}]]\n{chr(10).join(map(sentence, each.splitlines()))}") for name, each in tables]
     return Group(table, *further)
 
 

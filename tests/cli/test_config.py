@@ -59,6 +59,14 @@ def test_each_key_is_shown_with_where_its_value_comes_from(sttd, file, monkeypat
     assert found["watch"] == [{"name": "movies", "inbox": "/media/movies", "settle": "9s"}]
 
 
+def test_receivers_are_shown_without_what_is_secret_of_an_address(sttd, file):
+    with file.open("a") as more:
+        more.write('[[notify]]\nname = "hook"\nwebhook = "https://u:geheim@x.org/geheim"\nsecret_file = "hook"\n')
+    shown = {"name": "hook", "webhook": "https://x.org/…", "secret_file": "hook"}
+    assert json.loads(sttd("--config", str(file), "config", "show", "--json").out)["notify"] == [shown]
+    assert tomllib.loads(sttd("--config", str(file), "config", "show").out)["notify"] == [shown]
+
+
 def test_what_a_pipe_gets_is_a_configuration(sttd, file, tmp_path, root):
     """It can be read back, and is the same."""
     path = tmp_path / "again.toml"
