@@ -101,7 +101,7 @@ def opened(job: Job, config: Config, read: Read = record.read) -> Iterator[tuple
 def corrected(file: BinaryIO) -> tuple[Meta, Iterator[Segment]]:
     """What a JSON says that a person may have changed."""
     try:
-        found = transcript.read(file)
+        found = transcript.LATEST.read(file)
         meta = Meta.from_head(found.head)
     except (transcript.Unreadable, KeyError, TypeError, ValueError, AttributeError):
         raise record.Altered("the JSON was changed by hand, and is no transcript any more") from None

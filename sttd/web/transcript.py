@@ -145,6 +145,9 @@ class _Turn:
         self.lock = threading.Lock()
 
 
+LATEST = Known()  # of this process: pages and downloads ask for the same
+
+
 def _read_whole(file: BinaryIO) -> Transcript:
     """A file that another program has laid out."""
     file.seek(0)

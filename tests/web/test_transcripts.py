@@ -9,25 +9,44 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sttd.web.pages import transcript
+from sttd.outbox.meta import Meta
 from tests.harness import PATIENCE
+from tests.web import NO_WEB
+
+pytest.importorskip("starlette", reason=NO_WEB)
+
+from sttd.web import results, transcript
 
 
 def test_a_file_that_is_asked_for_by_several_at_once_is_looked_through_once(tmp_path):
     """One of 50 MiB that an editor has laid out anew takes 300 MiB meanwhile: six at once were over the unit's limit."""
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"segments": [{"start": n, "end": n + 1, "text": "word"} for n in range(20_000)]}))
-    known, together = transcript.Known(), threading.Barrier(4)
+    together = threading.Barrier(4)
 
     def read(_number: int) -> transcript.Transcript:
         with path.open("rb") as file:
             together.wait(PATIENCE)
-            return known.read(file)
+            return transcript.LATEST.read(file)
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(read, range(4)))
     assert len({id(each) for each in found}) == 1
     assert len(found[0]) == 20_000
+
+
+def test_a_download_that_is_made_of_a_transcript_does_not_look_through_it_again(tmp_path, monkeypatch):
+    """The page has just shown it."""
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"segments": [{"start": 0, "end": 1, "text": "word"}]}))
+    with path.open("rb") as file:
+        shown = transcript.LATEST.read(file)
+    monkeypatch.setattr(transcript, "read", lambda _file: pytest.fail("it was looked through again"))
+    monkeypatch.setattr(Meta, "from_head", lambda head: head)
+    with path.open("rb") as file:
+        meta, segments = results.corrected(file)
+        assert meta is shown.head
+        assert [each.text for each in segments] == ["word"]
 
 
 def test_transcripts_that_are_in_memory_as_a_whole_are_not_kept_together(tmp_path, monkeypatch):

@@ -38,7 +38,6 @@ class Texts:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._known = transcript.Known()
 
     def beginning(self, job: Job, words: Words) -> Shown:
         """What a job's page begins with."""
@@ -48,7 +47,7 @@ class Texts:
             return Shown(text=self._plain(job))
         with os.fdopen(handle, "rb") as file:
             try:
-                found = self._known.read(file)
+                found = transcript.LATEST.read(file)
             except transcript.Unreadable:
                 return Shown(text=self._plain(job))
             length = job.audio_seconds or max(found.ends, default=0.0)
@@ -63,7 +62,7 @@ class Texts:
             return None
         with os.fdopen(handle, "rb") as file:
             try:
-                found = self._known.read(file)
+                found = transcript.LATEST.read(file)
             except transcript.Unreadable:
                 return None
             return self._piece(job, found, file.fileno(), min(first, len(found)), words)
