@@ -74,18 +74,19 @@ class Look:
         with ledger.moment():
             standing, newest = ledger.standing(), ledger.newest()
             place = self._place
-            if place is not None and newest < place.newest:  # another ledger, or one that was made anew
+            if place is not None and _is_another(ledger, newest, place):
                 place = Place(ledger.newest_before(place.at), place.at)
             done = [] if place is None else list(ledger.done_after(place.newest))
             known = {job.id for job in done}
             numbers = [*changes.gone(self._standing, standing), *changes.failed(self._standing, standing)]
             ended = [job for number in numbers if number not in known and (job := ledger.find(number)) is not None]
             working = ledger.jobs(AT_WORK)
+            came = _came(ledger, newest)
         if not has_wal and os.path.lexists(f"{self._path}-wal"):
             raise LedgerError("the daemon has begun to write the ledger while it was read")
         found = list(changes.notices(sorted([*done, *ended], key=_end), self._views.job))
         found += changes.notices(working, self._views.job)
-        return self._store(found, now, Place(newest, now), standing, is_first=place is None)
+        return self._store(found, now, Place(newest, now, came), standing, is_first=place is None)
 
     def _store(
         self, found: list[Notice], now: float, place: Place, standing: dict[int, str], *, is_first: bool = False
@@ -109,6 +110,17 @@ class Look:
         new = self._record.store(found, self._receivers, now, spans=after)
         self._spans = after
         return new
+
+
+def _is_another(ledger: Followed, newest: int, place: Place) -> bool:
+    """Whether it is another ledger than the one of the last look, or one that was made anew."""
+    came = _came(ledger, place.newest)  # None: that job may be forgotten
+    return newest < place.newest or (None not in (came, place.came) and came != place.came)
+
+
+def _came(ledger: Followed, number: int) -> float | None:
+    job = ledger.find(number)
+    return None if job is None else job.created_at
 
 
 def _end(job: Job) -> float:

@@ -47,6 +47,7 @@ class Place:
 
     newest: int  # the largest number of a job
     at: float  # UTC seconds
+    came: float | None = None  # when that job came, in UTC seconds; None: there was none, or it is not known
 
 
 class Record:

@@ -126,6 +126,21 @@ def test_a_ledger_that_was_made_anew_loses_no_notice_and_repeats_none(world: Wor
     assert look(world.now) == []
 
 
+def test_a_ledger_that_was_made_anew_and_has_more_jobs_by_now_loses_no_notice(world: World):
+    """Nobody looked meanwhile: its numbers have gone past the last one that was seen."""
+    look = world.begin()
+    for _ in range(2):
+        world.done(world.add("old.mp3"))
+    look(world.now)
+    world.ledger.close()
+    for path in world.state.glob("ledger.db*"):
+        path.unlink()
+    world.ledger = Ledger.open(world.state / "ledger.db")
+    for name in ("a", "b", "c"):
+        world.done(world.add(name))
+    assert [notice.source for notice in world.begin()(world.now)] == ["a", "b", "c"]
+
+
 def test_what_was_told_of_a_job_is_not_told_of_another_one_that_has_its_number(world: World):
     """After a ledger that was lost without its log."""
     look = world.begin()
