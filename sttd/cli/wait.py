@@ -14,6 +14,7 @@ from sttd.cli.completion import complete_jobs
 from sttd.cli.look import find
 from sttd.cli.options import given, shared
 from sttd.cli.screen import write_if_read
+from sttd.errors import LedgerError
 from sttd.job import ENDED, Job, State
 from sttd.text import printable, sentence
 
@@ -48,8 +49,17 @@ def _until_ended(config: Config, waits: Sequence[int]) -> int:
     """The ledger is opened anew each time: it may be set aside and rebuilt meanwhile, and no reader holds up its WAL."""
     begun, failed, told = time.monotonic(), False, ""
     while True:
-        with access.reading(config) as ledger:
-            jobs = {number: ledger.find(number) for number in waits}
+        try:
+            with access.reading(config) as ledger:
+                jobs = {number: ledger.find(number) for number in waits}
+        except LedgerError as error:
+            if not access.is_running(config):
+                raise
+            if told != str(error):
+                told = str(error)
+                _note(f"waits for the daemon: {told}")
+            time.sleep(LOOK)
+            continue
         for number, job in jobs.items():
             if job is None or job.state in ENDED:
                 failed |= _tell(number, job)

@@ -45,7 +45,7 @@ _RECEIVERS = """\
 # folders=["meetings"]
 # names=["*.m4a"]
 # languages=["th"]
-# timeout="15s"
+# timeout="15s"  # where it is not set, a command has 5min and Apprise 1min
 # give_up="1d"
 """
 

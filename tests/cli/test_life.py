@@ -80,6 +80,20 @@ def test_wait_ends_with_the_last_job_and_says_how_each_ended(root, sttd, ledger,
         assert waiting.wait(PATIENCE) == 1
 
 
+def test_wait_goes_on_while_the_daemon_makes_the_ledger_anew(root, ledger, daemon):
+    job = ledger.add("c.mp3", SOUND, 1.0)
+    ledger.update(job, error="the disk is full", not_before=time.time() + 60)
+    path, command = ledger.path, [sys.executable, "-m", "sttd", "--root", str(root), "wait", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        assert "waits: the disk is full" in waiting.stderr.readline()
+        path.rename(path.with_name("aside"))
+        assert waiting.stderr.readline().startswith(f"sttd: waits for the daemon: there is no ledger at {path}")
+        path.with_name("aside").rename(path)
+        ledger.update(ledger.get(1), state=State.CANCELLED)
+        assert waiting.stdout.readline() == "job 1 (c.mp3) is cancelled\n"
+        assert waiting.wait(PATIENCE) == 1
+
+
 def test_wait_says_why_it_waits(root, ledger):
     """No daemon runs; the machine is at fault."""
     job = ledger.add("c.mp3", SOUND, 1.0)
