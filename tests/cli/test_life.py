@@ -90,7 +90,7 @@ def test_wait_goes_on_while_the_daemon_makes_the_ledger_anew(root, ledger, daemo
         assert waiting.stderr.readline().startswith(f"sttd: waits for the daemon: there is no ledger at {path}")
         path.with_name("aside").rename(path)
         ledger.update(ledger.get(1), state=State.CANCELLED)
-        assert waiting.stdout.readline() == "job 1 (c.mp3) is cancelled\n"
+        assert waiting.stdout.readline() == "job 1 (c.mp3) is cancelled: the disk is full\n"
         assert waiting.wait(PATIENCE) == 1
 
 

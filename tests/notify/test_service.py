@@ -143,6 +143,7 @@ def test_the_end_of_the_service_ends_a_command_which_is_run_again(notifier, worl
     assert world.record.counts() == {"waiting": 1, "delivered": 0, "dropped": 0}
     service.start()
     wait_for(lambda: len((tmp_path / "pids").read_text().split()) == 2, "it runs again")
+    service.stop()  # by the fixture's SIGKILL its command would go on
 
 
 def test_it_needs_a_table_and_is_alone(hooked, notifier, world: World):
