@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sttd.errors import SttdError, UsageError
-from sttd.fs.model_folder import hint, is_folder
+from sttd.fs.model_folder import current, hint, is_folder, storage
 from sttd.fs.readable import closed, closed_words
 from sttd.hub.names import SIZES, canonical, repository
 
@@ -42,11 +42,6 @@ def cache(environ: Mapping[str, str]) -> Path:
     return Path(os.path.expandvars(place)).expanduser()
 
 
-def storage(hub: Path, repository: str) -> Path:
-    """The folder of a repository in the cache: `blobs`, `refs` and `snapshots` are below it."""
-    return hub / f"models--{repository.replace('/', '--')}"
-
-
 def scan(hub: Path) -> Iterator[Found]:
     """The Whisper models in a cache of the layout `models--OWNER--NAME/snapshots/REVISION`, by name.
 
@@ -58,16 +53,6 @@ def scan(hub: Path) -> Iterator[Found]:
         snapshot = current(folder)
         if snapshot is not None and (name in SIZES.values() or (snapshot / "model.bin").exists()):
             yield look(canonical(name), snapshot)
-
-
-def current(folder: Path) -> Path | None:
-    """The snapshot that a worker uses, if there is one."""
-    try:
-        revision = (folder / "refs" / "main").read_text("utf-8").strip()
-    except (OSError, UnicodeError):
-        return None
-    snapshot = folder / "snapshots" / revision
-    return snapshot if revision and snapshot.is_dir() else None
 
 
 def look(name: str, folder: Path) -> Found:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Iterable
 
 from sttd.errors import UsageError
-from sttd.fs.model_folder import is_folder
+from sttd.fs.model_folder import is_folder, is_repository
 
 # faster_whisper.utils._MODELS of 1.2: the sizes that are known by name, and where they come from
 SIZES = {
@@ -20,8 +19,6 @@ SIZES = {
     "large-v3-turbo": "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
 }  # fmt: skip
 ALIASES = {"large": "large-v3", "turbo": "large-v3-turbo"}
-# huggingface_hub.utils.validate_repo_id: an owner and a name, of at most 96 characters together
-_REPOSITORY = re.compile(r"(?=.{1,96}\Z)(?!.*(?:--|\.\.))[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*(?<![.-])", re.ASCII)
 
 
 def canonical(name: str) -> str:
@@ -37,7 +34,7 @@ def repository(name: str) -> str:
         UsageError: the hub can have nothing of that name; the nearest that is known is named.
     """
     found = SIZES.get(canonical(name))
-    if found is None and _REPOSITORY.fullmatch(name):
+    if found is None and is_repository(name):
         return name
     if found is None:
         raise UsageError(f"{name!r} is neither a size nor OWNER/NAME of the hub{nearest(name)}")

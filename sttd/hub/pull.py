@@ -20,8 +20,9 @@ from typing import BinaryIO, Protocol, cast
 
 from sttd.errors import AlreadyRunning, SttdError
 from sttd.fs.lock import Lock
+from sttd.fs.model_folder import current, storage
 from sttd.fs.sync import fsync_folder
-from sttd.hub.cache import NEEDED, VOCABULARIES, current, look, storage
+from sttd.hub.cache import NEEDED, VOCABULARIES, look
 from sttd.hub.remote import Hub, HubError, Listing, RemoteFile, Unreachable
 
 _BLOCK = 2**20  # bytes

@@ -9,11 +9,10 @@ import json
 import stat
 from pathlib import Path
 
-from faster_whisper import download_model
 from faster_whisper.utils import _MODELS as SIZES
 from huggingface_hub import constants
 
-from sttd.fs.model_folder import hint, is_folder
+from sttd.fs.model_folder import current, hint, is_folder, is_repository, storage
 from sttd.fs.readable import closed, closed_words
 from sttd.worker.errors import NoModel, one_line
 
@@ -39,15 +38,15 @@ def resolve(name: str, cache: Path | None = None) -> Path:
         return DEMO
     if not name or is_folder(name):
         return _folder(name)
-    try:
-        return Path(download_model(name, local_files_only=True, cache_dir=None if cache is None else str(cache)))
-    except FileNotFoundError:  # huggingface_hub's LocalEntryNotFoundError
-        _check_cache(name, Path(constants.HF_HUB_CACHE) if cache is None else cache)
-        raise NoModel(f"{name!r} is not on this machine; get it with: sttd model pull {name}{hint(name)}") from None
-    except ValueError as error:  # no size, or nothing that could be a hub name
-        raise NoModel(f"{name!r} is no model: {one_line(error)}{hint(name)}") from None
-    except OSError as error:
-        raise NoModel(f"the model cache cannot be read: {one_line(error)}") from None
+    repository = name if "/" in name else SIZES.get(name)
+    if repository is None or not is_repository(repository):
+        raise NoModel(f"{name!r} is no model: there are {', '.join(SIZES)}, and OWNER/NAME of the hub{hint(name)}")
+    entry = storage(Path(constants.HF_HUB_CACHE) if cache is None else cache, repository)
+    found = current(entry)
+    if found is None:
+        _check_cache(entry)
+        raise NoModel(f"{name!r} is not on this machine; get it with: sttd model pull {name}{hint(name)}")
+    return found
 
 
 def _folder(name: str) -> Path:
@@ -84,13 +83,8 @@ def preflight(folder: Path) -> None:
         _check_json(folder / name)
 
 
-def _check_cache(name: str, cache: Path) -> None:
-    """Whether `name` was not found because it may not be seen: huggingface_hub takes what is closed for absent.
-
-    Raises:
-        NoModel: it is so.
-    """
-    entry = cache / f"models--{SIZES.get(name, name).replace('/', '--')}"
+def _check_cache(entry: Path) -> None:
+    """Raises NoModel where a model was not found because its `storage` may not be seen."""
     path = closed((entry, entry / "refs" / "main", entry / "snapshots"))
     if path is not None:
         raise _closed(path)

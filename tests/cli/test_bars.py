@@ -16,6 +16,7 @@ from rich.cells import cell_len
 
 from sttd.cli import figures, live
 from sttd.cli.live import Bars
+from sttd.cli.lying import Lying
 from sttd.cli.progress import At, Pace, Picture
 from sttd.job import Job, State
 from tests.emulator import Terminal
@@ -154,14 +155,16 @@ def test_a_watched_status_holds_its_lines_on_a_terminal_of_few_letters(terminal,
         "job": 1,
         "model": "demo",
         "progress": 0.5,
+        "left": None,
+        "attempt": 1,
         "source": THAI,
         "done": 5.0,
         "total": 9.0,
     }
     found = figures.status(ledger, True) | {"workers": [worker]}
-    looks = iter([found, found])
+    looks = iter([(found, Lying()), (found, Lying())])
     with pytest.raises(StopIteration):
-        live.watch(lambda: next(looks), 0.0)
+        live.watch(lambda: next(looks), 0.0, "sttd")
     (line,) = {line for line in read().splitlines() if "50%" in line}
     assert "\\u" not in line
     assert len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80

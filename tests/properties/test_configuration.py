@@ -63,6 +63,10 @@ def values(field: dataclasses.Field):
         "formats": st.lists(choices, min_size=1, max_size=5),
         "names": st.lists(texts, max_size=3),
         "language": st.just("") | st.sampled_from(sorted(CODES)),
+        "hosts": st.lists(st.from_regex(r"[a-z][a-z0-9-]{0,20}[a-z0-9]", fullmatch=True), max_size=3),
+        "address": st.tuples(st.ip_addresses(v=4).map(str), st.integers(0, 65535)).map(
+            lambda pair: f"{pair[0]}:{pair[1]}"
+        ),
         "languages": st.lists(st.sampled_from(sorted(CODES)), max_size=3),
     }[kind]
     return st.just(field.default) | accepted(found, kind, rules)

@@ -20,4 +20,5 @@ def loaded(tmp_path_factory) -> LoadedModel:
             folder = folder or weights.get("base", hub=False)
         except weights.NoWeights as error:
             pytest.skip(f"{NO_EXTRA}: {error}")
-    return load(ModelSpec(str(folder), compute_type="auto"), lambda *_: None)
+    # in float32: what int8 makes of noise is another thing on each kind of CPU
+    return load(ModelSpec(str(folder), compute_type="float32"), lambda *_: None)

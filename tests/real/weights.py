@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sttd.cli.pulling import Lines
 from sttd.errors import SttdError
+from sttd.fs.model_folder import current, storage
 from sttd.hub import cache as hub_cache
 from sttd.hub.names import repository
 from sttd.hub.pull import PullError, pull
@@ -87,7 +88,7 @@ def cache() -> Path:
 
 def find(name: str) -> Path | None:
     """The folder of a model that is here: the hub's, or else the one from packages."""
-    snapshot = hub_cache.current(hub_cache.storage(cache() / "hub", repository(name)))
+    snapshot = current(storage(cache() / "hub", repository(name)))
     if snapshot is not None and not hub_cache.look(name, snapshot).missing:
         return snapshot
     packaged = cache() / "models" / name
