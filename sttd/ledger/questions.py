@@ -35,8 +35,10 @@ class Questions:
         self._db = connection
 
     def find(self, job_id: int) -> Job | None:
-        """The job of this number, if there is one."""
-        return self._first(f"{SELECT} WHERE id = ?", (job_id,)) if job_id <= LARGEST else None
+        """The job of this number, if there is one. A damaged row may name anything as another job's number."""
+        if isinstance(job_id, int) and job_id > LARGEST:  # a person's: SQLite's own error would be the disk's
+            return None
+        return self._first(f"{SELECT} WHERE id = ?", (job_id,))
 
     def get(self, job_id: int) -> Job:
         """The job of this number. Raises NoSuchJob where there is none."""
