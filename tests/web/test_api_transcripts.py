@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -72,9 +73,14 @@ def clip(number: int) -> bytes:
 
 
 def said(number: int) -> str:
-    """The words of a clip that the demo model hears rightly; Thai is written without spaces."""
+    """The words of a clip; Thai is written without spaces."""
     between = "" if speech.language(f"clip{number:02}") == "th" else " "
     return between.join(speech.words(f"clip{number:02}"))
+
+
+def clip_of(text: str) -> int:
+    """The clip whose words are most like a text: on another machine the demo model may miss one of them."""
+    return max(range(32), key=lambda number: difflib.SequenceMatcher(None, said(number), text.strip()).ratio())
 
 
 def test_a_file_becomes_a_transcript_in_every_format(place):
@@ -115,7 +121,7 @@ def test_equal_names_have_tickets_of_their_own(place):
         assert answer.json()["name"] == "same.flac"
         assert done(place.served, addresses[-1])["state"] == "done"
     texts = [place.served.get(f"{address}/result.txt").text.strip() for address in addresses]
-    assert texts == [said(2), said(3)]
+    assert [clip_of(text) for text in texts] == [2, 3]
 
 
 def test_a_file_that_is_no_recording_fails_with_the_reason(place):
@@ -149,12 +155,12 @@ def client(place):
 
 def test_openais_own_client_gets_every_format(client, place):
     """It is transcribed once for all of them but the one with times of words."""
-    text = said(8)
 
     def ask(**more):
         return client.audio.transcriptions.create(model="whisper-1", file=("a.flac", clip(8)), language="en", **more)
 
-    assert ask().text == text
+    text = ask().text
+    assert clip_of(text) == 8
     assert ask(response_format="text") == f"{text}\n"
     assert ask(response_format="srt").startswith("1\n00:00:00,000 --> ")
     assert ask(response_format="vtt").startswith("WEBVTT\n\n00:00:00.000 --> ")
@@ -182,7 +188,7 @@ def test_language_and_prompt_of_a_request_reach_its_job(place):
     """And what has no counterpart here is named."""
     fields = {"language": "english", "prompt": "hello", "temperature": "0.5", "model": "x"}
     answer = post(place.served, "/v1/audio/transcriptions", "file", "clip.flac", clip(6), **fields)
-    assert answer.json() == {"text": said(6)}
+    assert clip_of(answer.json()["text"]) == 6
     assert answer.headers["x-sttd-ignored"] == "'temperature'"
     job = place.daemon.job(max(job.id for job in place.daemon.jobs()))
     values = job.folder_options.values
@@ -211,7 +217,7 @@ def test_who_waits_on_the_line_comes_first_and_a_client_that_has_gone_takes_noth
     again.start()
     switch(place, Ask.RESUME)
     again.join(PATIENCE)
-    assert answers[0].json() == {"text": said(7)}
+    assert clip_of(answers[0].json()["text"]) == 7
     assert [job.id for job in place.daemon.jobs() if "gone" in job.source] == [number]
 
 
