@@ -1,4 +1,4 @@
-"""Names of Whisper's languages: what people, containers and files of subtitles call them.
+"""Names of Whisper's languages: what people, containers and files of subtitles call them; and which ones segments are in.
 
 The codes are Whisper's own (ISO 639-1, and ISO 639-2 where that has none). From the tables of the Library of Congress,
 https://www.loc.gov/standards/iso639-2/php/code_list.php: ISO 639-2/B and /T, and the English names.
@@ -7,6 +7,9 @@ https://www.loc.gov/standards/iso639-2/php/code_list.php: ISO 639-2/B and /T, an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from sttd.part import Segment
 
 _TABLE = """
     af afr Afrikaans;am amh Amharic;ar ara Arabic;as asm Assamese;az aze Azerbaijani;ba bak Bashkir;be bel Belarusian;
@@ -50,3 +53,16 @@ def language_of(text: str) -> str | None:
 def english_name(language: str) -> str:
     """For people."""
     return _ENGLISH.get(language, language)
+
+
+def languages(segments: Iterable[Segment]) -> dict[str, float]:
+    """Seconds of speech in each language, the one that has most first; of equals, the one that comes first."""
+    found: dict[str, float] = {}
+    for segment in segments:
+        found[segment.language] = found.get(segment.language, 0.0) + segment.end - segment.start
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+
+
+def main_language(segments: Iterable[Segment]) -> str | None:
+    """The language that has most of the time; None where nothing was said."""
+    return next(iter(languages(segments)), None)

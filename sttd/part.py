@@ -1,6 +1,6 @@
 """What travels between the daemon and a worker: a part's orders one way, its messages the other.
 
-A part is a span of one job's audio. A job is one part until long recordings are shared out. Everything here is
+A part is a span of one job's audio; only a long recording has several (sharing.py). Everything here is
 plain data, so that it can be pickled to a process and, one day, sent to another machine. Times within the
 audio are counted in samples at `SAMPLE_RATE` where exactness matters, else in seconds.
 """
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from sttd.sharing import Decided, Share
 
 SAMPLE_RATE = 16_000  # Hz; Whisper's
 TOGETHER = 0  # the channel of a recording that is mixed to one, and of what all channels of another have alike
@@ -111,11 +113,16 @@ class PartSpec:
     next_index: int = 0  # index of the next chunk
     existing: Existing | None = None  # None: subtitles that are there do not matter
     budget: float = float("inf")  # seconds after Started when the worker stops by itself at a batch's end
+    number: int = 0  # of the part, from 0
+    parts: int = 0  # of the recording; 0: not known yet, the worker counts them by `share`
+    share: Share | None = None  # None: the recording is not shared out
+    decided: Mapping[int, Decided] = field(default_factory=dict)  # by channel, by part 0 of the recording
 
     @property
     def resume_from(self) -> int:
-        """The sample from which on something is missing."""
-        return min((place.sample for place in self.places.values()), default=self.start)
+        """The sample from which on something is missing; of a part whose border is to be found, where that is looked for."""
+        start = round(self.number * self.share.length * SAMPLE_RATE) if self.share else self.start
+        return min((place.sample for place in self.places.values()), default=start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +167,6 @@ class Chunk:
     channel: int = TOGETHER
 
 
-def languages(segments: Iterable[Segment]) -> dict[str, float]:
-    """Seconds of speech in each language, the one that has most first; of equals, the one that comes first."""
-    found: dict[str, float] = {}
-    for segment in segments:
-        found[segment.language] = found.get(segment.language, 0.0) + segment.end - segment.start
-    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
-
-
-def main_language(segments: Iterable[Segment]) -> str | None:
-    """The language that has most of the time; None where nothing was said."""
-    return next(iter(languages(segments)), None)
-
-
 class Cause(enum.StrEnum):
     """Why an attempt ended other than with a transcript. `rules/policy.py` says what follows from each."""
 
@@ -215,6 +209,7 @@ class Started(Message):
     stuck: bool  # a load of the primary still hangs in this process
     load_seconds: float  # 0 where the model was warm
     audio_seconds: float | None  # of the whole recording, where the container says it
+    parts: int = 1  # that the recording is shared out in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,10 @@ from typing import Any
 
 from sttd import __version__
 from sttd.job import Job
+from sttd.languages import languages as languages_of
 from sttd.outbox import passed_over
 from sttd.outbox.passed_over import PassedOver
-from sttd.part import SAMPLE_RATE, TOGETHER, Chunk, Segment, languages as languages_of
+from sttd.part import SAMPLE_RATE, TOGETHER, Chunk, Segment
 from sttd.units import format_duration
 
 

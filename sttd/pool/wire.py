@@ -23,7 +23,7 @@ from sttd.part import Cause, PartSpec
 _HEADER = struct.Struct(">4sII")  # magic, length in bytes, CRC-32 of the body
 _MAGIC = b"sttd"
 MOST = 64 * 2**20  # bytes of one frame; a batch of 128 windows full of words has less than one of these MiB
-_VOCABULARY = ("sttd.part", __name__)
+_VOCABULARY = ("sttd.part", "sttd.sharing", __name__)
 
 
 class WireError(Exception):

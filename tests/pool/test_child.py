@@ -1,12 +1,16 @@
-"""The threads of one worker among several that cannot share the cores out evenly."""
+"""What a child does with its orders: the threads that it loads a model with, and the chunks that it lets pass."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
-from sttd.part import Loaded, ModelSpec, Options, PartSpec
-from sttd.pool.local.child import Child, Settings
+import pytest
+
+from sttd.part import Chunk, Chunks, Loaded, ModelSpec, Options, PartSpec, Place
+from sttd.pool.local.child import Child, Settings, _Sequence
 from sttd.pool.wire import Decoder
+from sttd.sharing import Share
 
 
 def test_a_worker_with_a_core_more_than_the_others_loads_the_same_model_once_as_far_as_the_pool_knows():
@@ -22,3 +26,30 @@ def test_a_worker_with_a_core_more_than_the_others_loads_the_same_model_once_as_
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def _chunks(*spans: tuple[int, int, int]) -> Chunks:
+    """(index, start, end) each."""
+    made = tuple(Chunk(index, start, end, (), "und", 0.0, "demo") for index, start, end in spans)
+    return Chunks(part_id="1.0", attempt=1, chunks=made, done=0)
+
+
+def test_the_first_part_begins_at_the_beginning_and_a_later_one_where_its_border_is():
+    part = PartSpec("1.0", 1, "", 0, 0, ModelSpec("demo"), Options())
+    _Sequence(part).check(_chunks((0, 0, 7)))
+    with pytest.raises(RuntimeError, match="chunk 0 from 5 does not follow 0 at 0"):
+        _Sequence(part).check(_chunks((0, 5, 7)))
+    later = dataclasses.replace(part, part_id="1.1", number=1, parts=2, share=Share(60.0, 60.0))
+    _Sequence(later).check(_chunks((0, 5, 7), (1, 7, 9)))
+    with pytest.raises(RuntimeError, match="chunk 1 from 8 does not follow 1 at 7"):
+        _Sequence(later).check(_chunks((0, 5, 7), (1, 8, 9)))
+
+
+def test_a_later_part_that_was_begun_goes_on_where_it_was():
+    part = PartSpec(
+        "1.1", 1, "", 0, 0, ModelSpec("demo"), Options(), places={0: Place(7)}, next_index=1, number=1, parts=2,
+        share=Share(60.0, 60.0),
+    )  # fmt: skip
+    _Sequence(part).check(_chunks((1, 7, 9)))
+    with pytest.raises(RuntimeError, match="chunk 1 from 8 does not follow 1 at 7"):
+        _Sequence(part).check(_chunks((1, 8, 9)))

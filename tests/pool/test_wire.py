@@ -15,12 +15,28 @@ from sttd.part import Cause, Chunk, Chunks, Done, ModelSpec, Options, PartSpec, 
 from sttd.pool.local.death import Death, cause_of, oom_counter, oom_kills, spoken
 from sttd.pool.local.gpus import gpu_for
 from sttd.pool.wire import MOST, Clean, Decoder, Do, Exit, Stop, WireError, encode
+from sttd.sharing import Decided, Share
 
 SEGMENT = Segment(0.0, 1.0, "สวัสดี", -0.1, 1.0, 0.0, 0.0, "th", (Word(0.0, 1.0, "สวัสดี", 0.9),))
 MESSAGES = [
     Chunks(part_id="1.0", attempt=1, chunks=(Chunk(0, 0, 16000, (SEGMENT,), "th", 0.9, "demo"),), done=16000),
     Done(part_id="1.0", attempt=1, cause=Cause.SLICE, resume_at=5),
     Do(PartSpec("1.0", 1, "a\udcff\n.flac", 1, 2, ModelSpec("demo"), Options())),
+    Do(
+        PartSpec(
+            "1.2",
+            1,
+            "a.flac",
+            1,
+            2,
+            ModelSpec("demo"),
+            Options(),
+            number=2,
+            parts=7,
+            share=Share(1200.0, 600.0),
+            decided={0: Decided("th", 0.9)},
+        )
+    ),
     Stop("1.0", 1, Cause.ASKED),
     Clean(),
     Exit(),

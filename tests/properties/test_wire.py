@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 
 from sttd.part import Cause, Chunks, Done, Failed, Lost, ModelSpec, Notice, Options, PartSpec, Progress, Started
 from sttd.pool.wire import Clean, Decoder, Do, Exit, Stop, Took, WireError, encode
+from sttd.sharing import Decided, Share
 from tests.properties import words
 
 ids = st.builds("{}.0".format, st.integers(1, 10**6))
@@ -29,6 +30,8 @@ messages = st.one_of(
         st.builds(
             PartSpec, ids, attempts, words.names, st.integers(0), st.integers(), st.builds(ModelSpec, words.texts),
             st.builds(Options, initial_prompt=words.texts), budget=words.figures,
+            number=st.integers(0), parts=st.integers(0), share=st.none() | st.builds(Share, words.figures, words.figures),
+            decided=st.dictionaries(st.integers(0), st.builds(Decided, words.texts, words.figures)),
         ),
     ),
     st.just(Clean()),

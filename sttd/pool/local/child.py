@@ -172,15 +172,20 @@ class Child:
 
 
 class _Sequence:
-    """The chunks of a channel follow each other without a gap: what breaks that may not reach the checkpoint."""
+    """The chunks of a channel follow each other without a gap: what breaks that may not reach the checkpoint.
+
+    The first one of a part behind the first may begin anywhere: its border is found by the worker.
+    """
 
     def __init__(self, part: PartSpec) -> None:
-        self._index, self._start = part.next_index, part.start
+        self._index, self._start = part.next_index, None if part.number else part.start
         self._ends = {channel: place.sample for channel, place in part.places.items()}
 
     def check(self, event: Chunks) -> None:
         for chunk in event.chunks:
             end = self._ends.get(chunk.channel, self._start)
+            if end is None:
+                end = chunk.start
             if chunk.index != self._index or chunk.start != end or chunk.end < chunk.start:
                 raise RuntimeError(f"chunk {chunk.index} from {chunk.start} does not follow {self._index} at {end}")
             self._index, self._ends[chunk.channel] = chunk.index + 1, chunk.end

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sttd.part import Chunk, Options, Place, main_language
+from sttd.languages import main_language
+from sttd.part import Chunk, Options, Place
 from sttd.worker.decoding.generate import Generator, Heard
 from sttd.worker.decoding.items import Item, Prepared, encode, whole
 from sttd.worker.decoding.judge import Piece

@@ -1,0 +1,34 @@
+"""Into how many parts a long recording is shared out, and what all of its parts must know; pure.
+
+Border k lies at the first cut at or after k times `Share.length`; the workers find it, see `sttd/worker/speech/borders.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """When and how a recording is shared out. A job keeps the one it was begun with."""
+
+    after: float  # seconds of audio; a recording that is no longer stays one part
+    length: float  # seconds of audio between two borders
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The language that part 0 has decided for a whole channel."""
+
+    language: str
+    probability: float
+
+
+def parts_of(seconds: float | None, share: Share | None) -> int:
+    """The number of parts of a recording of so many seconds; None: its file does not say, and it stays one part.
+
+    The last part has between half and one and a half times `Share.length`.
+    """
+    if seconds is None or share is None or seconds <= share.after:
+        return 1
+    return max(2, int(seconds / share.length + 0.5))
