@@ -21,7 +21,7 @@ def job_facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, s
         prospect: what is to come of it.
         now: UTC seconds.
     """
-    return ((word, sentence(says)) for word, says in _facts(job, prospect, now))
+    return ((word, sentence(text)) for word, text in _facts(job, prospect, now))
 
 
 def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]]:

@@ -81,22 +81,22 @@ def _outcome(words: Sequence[str] | None) -> int:
         return 2
     except click.UsageError as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx is not None else ""
-        return _say([error.format_message() + hint], error.exit_code)
+        return _print_problems([error.format_message() + hint], error.exit_code)
     except click.ClickException as error:
-        return _say([error.format_message()], error.exit_code)
+        return _print_problems([error.format_message()], error.exit_code)
     except ConfigError as error:
-        return _say(error.problems, error.exit_code)
+        return _print_problems(error.problems, error.exit_code)
     except SttdError as error:
-        return _say([given.spoken(str(error))], error.exit_code)
+        return _print_problems([given.spoken(str(error))], error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except OSError as error:
         where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        return _say([f"{where}{error.strerror or error}"], 1)
+        return _print_problems([f"{where}{error.strerror or error}"], 1)
     return result if isinstance(result, int) else 0
 
 
-def _say(problems: Sequence[str], code: int) -> int:
+def _print_problems(problems: Sequence[str], code: int) -> int:
     """One line a problem on standard error; where that is the journal's, as the error that it is."""
     mark = "<3>" if is_journal(2, os.environ) else ""
     for problem in problems:

@@ -48,5 +48,5 @@ class Bars:
     def at(self, have: int) -> None:
         self._progress.update(self._task, completed=have)
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         self._progress.console.print(sentence(text))

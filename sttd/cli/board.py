@@ -48,8 +48,8 @@ def _facts(found: dict[str, Any], now: float, width: int, program: str, *, named
     style = "yellow" if found["paused"] else "green" if running else "red"
     words = plain.daemon(found, now) if width >= term.WIDE or not running else _daemon(found["daemon"], now)
     table.add_row("daemon", Text.assemble(("● " if running else "○ ", style), words))
-    for word, says in plain.held_up(found, program):
-        table.add_row(word, Text(says, _HELD[word]))
+    for word, text in plain.held_up(found, program):
+        table.add_row(word, Text(text, _HELD[word]))
     table.add_row("jobs", _counts(found))
     if found["ends_at"] is not None:
         table.add_row("all done", Text(plain.about(found["ends_at"], now)))

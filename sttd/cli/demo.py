@@ -97,7 +97,7 @@ def _follow(config: Config, before: int, daemon: subprocess.Popen[bytes]) -> Non
                 for job in look(config, before).jobs:
                     if job.state is State.DONE and job.source not in told:
                         told.add(job.source)
-                        screen.say(_report(job, heading))
+                        screen.write(_report(job, heading))
             screen.draw()
             time.sleep(0 if over else REFRESH)
     finally:

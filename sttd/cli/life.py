@@ -40,7 +40,7 @@ def life(job: Job, attempts: Sequence[dict[str, Any]], notices: Sequence[dict[st
     events = [*_events(job, attempts), *((notice["at"], _notice(notice)) for notice in notices)]
     if notices:
         events.sort(key=lambda event: math.inf if event[0] is None else event[0])
-    return [(at, sentence(says)) for at, says in events]
+    return [(at, sentence(text)) for at, text in events]
 
 
 def _events(job: Job, attempts: Sequence[dict[str, Any]]) -> Iterator[tuple[float | None, str]]:

@@ -63,7 +63,7 @@ class Bars:
         self._paces = Paces()
         self._drawn = 0  # lines
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         if not self._shares:
             write(sys.stdout, text)
             return

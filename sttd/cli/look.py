@@ -118,10 +118,10 @@ def _show(job: Job, lived: life.Life, prospect: outlook.Prospect, now: float) ->
 
         term.console().print(term.show(job, lived, prospect, now))
         return
-    for word, says in about.job_facts(job, prospect, now):
-        print(f"{word:<11}  {says}")
-    for at, says in lived:
-        print(f"{plain.moment(at)}  {says}")
+    for word, text in about.job_facts(job, prospect, now):
+        print(f"{word:<11}  {text}")
+    for at, text in lived:
+        print(f"{plain.moment(at)}  {text}")
 
 
 def find(ledger: Ledger, number: int) -> Job:

@@ -132,10 +132,10 @@ def pull(names: tuple[str, ...]) -> None:
 def _pull(wanted: dict[str, str], show: Show) -> None:
     from sttd.hub.session import pull_all
 
-    show.say("asks the hub for " + ", ".join(wanted))
+    show.note("asks the hub for " + ", ".join(wanted))
     for name, pulled in pull_all(wanted, place(), show):
         came = f"{pulled.fetched} files came" if pulled.fetched else "nothing was missing"
-        show.say(f"{name} is whole ({came}): {pulled.folder}")
+        show.note(f"{name} is whole ({came}): {pulled.folder}")
 
 
 def _wanted(names: tuple[str, ...]) -> dict[str, str]:

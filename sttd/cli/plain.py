@@ -152,8 +152,8 @@ def status_lines(
 ) -> Iterator[str]:
     """`sttd status`: a word, then what it says. What holds work up comes first."""
     yield f"daemon   {daemon(status, now)}"
-    for word, says in held_up(status, program):
-        yield f"{word:<7}  {says}"
+    for word, text in held_up(status, program):
+        yield f"{word:<7}  {text}"
     yield f"jobs     {counts(status)}"
     if status["memory"]["percent"] is not None:
         yield f"memory   {memory(status)}"

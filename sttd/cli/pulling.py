@@ -22,5 +22,5 @@ class Lines:
             print(f"  {self._file}  {percent(have / self._total)}", flush=True)
         self._tenth = tenth
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         print(f"  {sentence(text)}", flush=True)

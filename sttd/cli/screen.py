@@ -44,8 +44,8 @@ def write_if_read(stream: TextIO, text: str) -> None:
 class Screen(Protocol):
     """Where text and remarks go. All is called in one thread."""
 
-    def say(self, text: str) -> None:
-        """To standard output."""
+    def write(self, text: str) -> None:
+        """Text to standard output."""
 
     def note(self, text: str, level: str = "") -> None:
         """A line to standard error; `level`: as a log has it."""
@@ -63,7 +63,7 @@ class Screen(Protocol):
 class Plain:
     """Nothing moves: text to standard output, lines to standard error."""
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         write(sys.stdout, text)
 
     def note(self, text: str, level: str = "") -> None:  # noqa: ARG002 - see Screen

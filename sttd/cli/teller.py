@@ -36,7 +36,7 @@ class Teller:
         """
         self._screen, self._paths = screen, paths
         self._with_facts = not isinstance(screen, Plain)
-        self._texts = Texts(outbox.writer(config), screen.say, self._over, heading)
+        self._texts = Texts(outbox.writer(config), screen.write, self._over, heading)
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="teller", daemon=True)
         self._dropped = False

@@ -95,8 +95,8 @@ def show(job: Job, lived: Life, prospect: Prospect, now: float) -> RenderableTyp
     table = facts()
     past = "yellow" if job.state is State.QUEUED else "dim"
     styles = {"state": STYLES[job.state], "error": "red", "last error": past, "fallback": "yellow", "warning": "yellow"}
-    for word, says in about.job_facts(job, prospect, now):
-        table.add_row(word, Text(says, styles.get(word, "default")))
+    for word, text in about.job_facts(job, prospect, now):
+        table.add_row(word, Text(text, styles.get(word, "default")))
     return Group(table, Text(), _life(lived, now))
 
 
@@ -104,12 +104,12 @@ def _life(lived: Life, now: float) -> Table:
     """A day has a line of its own where it is another one than that of the line before; the first: than today."""
     table = facts()
     day = plain.moment(now)[:10]
-    for at, says in lived:
+    for at, text in lived:
         when = plain.moment(at)
         if when[:10] != day:
             day = when[:10]
             table.add_row(day, "")
-        table.add_row(when[11:], Text(says))
+        table.add_row(when[11:], Text(text))
     return table
 
 

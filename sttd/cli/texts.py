@@ -19,7 +19,7 @@ class Texts:
     def __init__(
         self,
         written: Callable[[Segment, Collection[int]], Segment],
-        say: Callable[[str], None],
+        write: Callable[[str], None],
         over: Callable[[Job], None],
         heading: Callable[[int], str] | None = None,
     ) -> None:
@@ -27,11 +27,11 @@ class Texts:
 
         Args:
             written: makes of a segment that was heard, and the channels that are kept apart, one as a person wants it.
-            say: gets the text, piece by piece.
+            write: gets the text, piece by piece.
             over: gets each job that has ended, after its text.
             heading: of a recording, on a screen, where each segment has a line of its own; None: the text is as in a txt result.
         """
-        self._written, self._say, self._over = written, say, over
+        self._written, self._write, self._over = written, write, over
         self._heading = heading
         self._current = 1
         self._waiting: dict[int, Merged] = {}
@@ -91,7 +91,7 @@ class Texts:
         pieces = (self._joiner.add(self._written(segment, channels)) for segment in waiting.before(done))
         text = "".join(self._shown(piece) for piece in pieces if piece is not None)
         if text:
-            self._say(text)
+            self._write(text)
 
     def _shown(self, piece: Piece) -> str:
         first, self._begun = not self._begun, True
@@ -108,6 +108,6 @@ class Texts:
         self._waiting.pop(self._current, None)
         self._channels.pop(self._current, None)
         if self._begun and self._heading is None:
-            self._say("\n")
+            self._write("\n")
         self._said |= self._begun
         self._begun, self._joiner = False, Joiner()

@@ -57,11 +57,11 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
         logger.warning(warning)
     notifier = Notifier()
     restarts.wait_turn(notifier, os.environ)
-    answer = folders.make(config)
+    folders_answer = folders.make(config)
     damage: LedgerCorrupt | None = None
     while True:
         try:
-            return _serve(config, notifier, load_config, drain=drain, damage=damage, clean=answer)
+            return _serve(config, notifier, load_config, drain=drain, damage=damage, folders_answer=folders_answer)
         except LedgerCorrupt as error:
             if damage is not None:  # made anew once already: it is the disk that is damaged
                 raise
@@ -75,11 +75,11 @@ def _serve(
     *,
     drain: bool,
     damage: LedgerCorrupt | None,
-    clean: bool,
+    folders_answer: bool,
 ) -> int:
     """One life of the daemon, with one ledger. Raises LedgerCorrupt where another one is needed.
 
-    `clean`: the folders of results answer, so that what an earlier life left half written can be removed from them.
+    `folders_answer`: the folders of results answer, so that what an earlier life left half written can be removed from them.
     """
     inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
     with _stations(config, inputs, notifier, damage) as context:
@@ -87,7 +87,7 @@ def _serve(
         waiting = {inboxes.split(source)[0] for source in context.ledger.waiting_sources()}
         inbox = Inboxes(config, inputs.put, known, waiting=waiting)
         context.inbox = inbox
-        recover(context, clean=clean)
+        recover(context, folders_answer=folders_answer)
         try:
             inbox.expect(context.ledger.waiting_sources())
             take_signals(inputs.put)

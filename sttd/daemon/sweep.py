@@ -20,16 +20,16 @@ from sttd.rules.policy import JITTER
 from sttd.text import printable
 
 
-def recover(context: Context, *, clean: bool = True) -> None:
+def recover(context: Context, *, folders_answer: bool = True) -> None:
     """At the start: what an earlier daemon left half done, and what it was about to do.
 
-    `clean`: remove what it left half written, before anything is written there. Not where a share hangs: the next start does.
+    `folders_answer`: remove what it left half written, before anything is written there. Not where a share hangs: the next start does.
     """
     _remove_checkpoints(context)
     context.ledger.look_anew()
-    if clean:
+    if folders_answer:
         _find_moved(context)
-        outbox.clean(context.config, context.places, context.ledger.unfinished())
+        outbox.remove_leftovers(context.config, context.places, context.ledger.unfinished())
     sweep(context)
 
 

@@ -42,7 +42,7 @@ class Show(Protocol):
     def at(self, have: int) -> None:
         """Bytes of that file that are here now."""
 
-    def say(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Something that is worth a line."""
 
 
@@ -119,7 +119,7 @@ def _pull(name: str, repository: str, home: Path, hub: Hub, show: Show) -> Pulle
         here = current(home)
         if here is None or look(name, here).missing:
             raise
-        show.say(f"{name} is here; whether there is a newer one is not known: {error}")
+        show.note(f"{name} is here; whether there is a newer one is not known: {error}")
         return Pulled(here, here.name, 0)
     _check_kind(listing)
     wanted = [file for file in listing.files if not _is_here(home, listing, file)]
@@ -185,7 +185,7 @@ def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show)
         return
     part.unlink()
     if have:
-        show.say(f"{file.name}: what was left of an earlier pull is damaged; it is downloaded anew")
+        show.note(f"{file.name}: what was left of an earlier pull is damaged; it is downloaded anew")
         _fetch(home, hub, listing, file, show)
         return
     raise PullError(

@@ -22,7 +22,7 @@ class _Remarks(logging.Handler):
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._show.say(record.getMessage())
+        self._show.note(record.getMessage())
 
 
 def pull_all(wanted: Mapping[str, str], place: Path, show: Show) -> Iterator[tuple[str, Pulled]]:

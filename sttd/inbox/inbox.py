@@ -177,7 +177,7 @@ class Inbox:
 
     def _run(self) -> None:
         refusal = self._place.take()
-        self._looks.say_held()
+        self._looks.report_held()
         with self._beginning:
             self._begun.set()
             if refusal is not None and not self._is_late:

@@ -89,7 +89,7 @@ class Looks:
         standing = self._place.look()
         if standing is Standing.AWAY:
             return self._leave(now)
-        self.say_held()
+        self.report_held()
         if standing is Standing.STRANGE and mail.adopt is not None and mail.adopt == self._strange:
             standing = self._adopt()
         home = standing is Standing.HOME
@@ -99,7 +99,7 @@ class Looks:
             if self._watch:
                 self._watch.stop()  # it was on the folder that was there before
         if not home:
-            self._say(self._place.reason)
+            self._report_away(self._place.reason)
         self._check_watch(now)
         self._hear(mail.news, home)
         for rel in self._tracker.due(now):
@@ -120,7 +120,7 @@ class Looks:
             self._tracker.lose_writers()
             self._wanted = True
 
-    def say_held(self) -> None:
+    def report_held(self) -> None:
         """By what the folder is known again: once for each that is the inbox."""
         folder = self._place.folder
         if folder is not None and folder != self._held:
@@ -134,7 +134,7 @@ class Looks:
         for rel in self._missing:
             self._tracker.forget(rel)
         self._strange, self._missing, self._held, self._wanted = None, [], None, True
-        self.say_held()
+        self.report_held()
         return self._place.look()
 
     def close(self) -> None:
@@ -144,7 +144,7 @@ class Looks:
 
     def _leave(self, now: float) -> float:
         """The inbox cannot be looked at: nothing that is known changes, and everything is looked at afterwards."""
-        self._say(self._place.reason)
+        self._report_away(self._place.reason)
         self._tracker.doubt_absence()
         self._wanted = True
         return now + min(self._interval, RECHECK)
@@ -198,11 +198,11 @@ class Looks:
             self._tracker.forget(rel)
             self._look(rel, home)
         self._name_ignored(scan.ignored)
-        self._say_refused(scan.errors)
+        self._report_refused(scan.errors)
         if not home and not scan.errors:
             self._ask_about(missing, used=bool(seen) or self._place.is_replaced)
         if home and "" not in scan.errors and self._place.is_home():
-            self._say(None)
+            self._report_away(None)
         if self._watch:
             self._watch.cover(scan.folders)
         self._walk_ended = self.beat = self._clock()
@@ -262,7 +262,7 @@ class Looks:
         for start in range(0, len(gone), BATCH):
             self._sink(Gone(tuple(gone[start : start + BATCH])))
 
-    def _say(self, reason: str | None) -> None:
+    def _report_away(self, reason: str | None) -> None:
         """The inbox is away, or back: told once for each change."""
         if reason != self.away:
             self.away = reason
@@ -276,7 +276,7 @@ class Looks:
                 self._named.add(left.words)
                 say(Kind.INBOX_IGNORED, left.line(), source=os.fsencode(left.example), files=left.count)
 
-    def _say_refused(self, errors: dict[str, OSError]) -> None:
+    def _report_refused(self, errors: dict[str, OSError]) -> None:
         """Folders that cannot be read, once for each change."""
         now = {folder: error.strerror or str(error) for folder, error in errors.items()}
         for folder, why in now.items():
@@ -290,5 +290,5 @@ class Looks:
             text = f"the folder {printable(folder)} in the inbox can be read again"
             say(Kind.INBOX_BACK, text, source=os.fsencode(folder))
         if "" in now:
-            self._say(f"{self._root} cannot be read: {now['']}")
+            self._report_away(f"{self._root} cannot be read: {now['']}")
         self._refused = now

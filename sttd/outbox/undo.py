@@ -5,7 +5,7 @@ from __future__ import annotations
 from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.job import Job
-from sttd.outbox.clean import remove_staging
+from sttd.outbox.leftovers import remove_staging
 from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
 from sttd.outbox.publish import withdraw

@@ -185,7 +185,7 @@ def test_remarks_that_nobody_reads_leave_the_text_alone(monkeypatch, tmp_path):
 
 def test_a_text_that_a_fault_has_ended_is_not_whole(monkeypatch):
     class Faulty(Plain):
-        def say(self, text: str) -> None:
+        def write(self, text: str) -> None:
             raise ValueError(text)
 
     monkeypatch.setattr(threading, "excepthook", lambda _: None)

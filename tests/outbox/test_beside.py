@@ -73,7 +73,9 @@ def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, k
             source.parent.chmod(0o2775)
         plan = stage(config, job)
         is_over = kill_at(step, functools.partial(outbox.keep, plan, outbox.Places(config.paths)))
-        outbox.clean(config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
+        outbox.remove_leftovers(
+            config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())]
+        )
         keep(config, plan)
         results = sorted(f"sub/talk.en.{suffix}" for suffix in formats)
         assert files_in(Path(config.paths.inbox)) == [*results, "sub/talk.mp3"], step
@@ -96,7 +98,9 @@ def test_half_a_copy_in_the_library_is_removed_by_the_next_start(tmp_path, other
         if kill_at(step, functools.partial(outbox.keep, plan, outbox.Places(config.paths))) or [*parts()]
     )  # fmt: skip
     assert [*parts()], step
-    outbox.clean(config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
+    outbox.remove_leftovers(
+        config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())]
+    )
     assert not [*parts()]
 
 

@@ -106,13 +106,13 @@ def test_no_private_name_is_too_long_and_each_tells_its_source():
     assert names.of_private(".sttd.lock") is None
 
 
-def test_clean_leaves_the_staging_of_other_daemons_alone(tmp_path):
+def test_removing_leftovers_leaves_the_staging_of_other_daemons_alone(tmp_path):
     """`sttd transcribe -o` into the daemon's transcripts meets none of its folders, and removes none."""
     config, job, _ = make(tmp_path)
     plan = stage(config, job)
     stranger = tmp_path / "transcripts" / ".sttd-staging" / "00000000-1"
     stranger.mkdir()
-    outbox.clean(config, outbox.Places(config.paths), [])
+    outbox.remove_leftovers(config, outbox.Places(config.paths), [])
     assert not (stranger.parent / plan.staging).exists()
     assert stranger.exists()
     outbox.tidy(config)
@@ -121,14 +121,16 @@ def test_clean_leaves_the_staging_of_other_daemons_alone(tmp_path):
     assert os.listdir(tmp_path / "transcripts") == [MARK]
 
 
-def test_clean_removes_the_half_copies_of_a_promise(tmp_path, other):
+def test_removing_leftovers_removes_the_half_copies_of_a_promise(tmp_path, other):
     """Killed in mid-copy to another file system, and the source has changed since: no part of the copy stays."""
     config, job, source = make(tmp_path, archive=other)
     plan = stage(config, job)
     (other / "sub").mkdir()
     part = other / "sub" / copies.part_of(str(source.parent / plan.private_name))
     part.write_bytes(b"half")
-    outbox.clean(config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())])
+    outbox.remove_leftovers(
+        config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())]
+    )
     assert not part.exists()
     assert (tmp_path / "transcripts/.sttd-staging" / plan.staging).exists()
 

@@ -173,11 +173,11 @@ def test_what_is_staged_of_a_promise_outlives_a_start_without_the_mount(tmp_path
     away = unmount(config.paths.transcripts)
     for _ in range(2):
         start = Places(config.paths, known)
-        outbox.clean(config, start, [promised])
+        outbox.remove_leftovers(config, start, [promised])
         with pytest.raises(Absent):
             outbox.keep(plan, start)
     mount_again(config.paths.transcripts, away)
-    outbox.clean(config, Places(config.paths, known), [promised])
+    outbox.remove_leftovers(config, Places(config.paths, known), [promised])
     assert len(keep(config, plan).outputs) == len(FORMATS)
 
 

@@ -22,7 +22,7 @@ from sttd.worker.decoding.items import Item, Prepared, encode, whole
 from sttd.worker.decoding.judge import Piece
 from sttd.worker.decoding.languages import Languages
 from sttd.worker.decoding.places import Places
-from sttd.worker.decoding.segments import bridges, is_long, says, segments
+from sttd.worker.decoding.segments import bridges, is_kept, is_long, segments
 from sttd.worker.decoding.voice import Spoken, Voices
 from sttd.worker.decoding.words import Line, Timed, time_words, untimed
 from sttd.worker.model import LoadedModel
@@ -96,7 +96,7 @@ class Decoder:
         encoded = encode(self._whisper, items)
         results = self._generator.listen(items, encoded)
         for heard, times in zip(results, self._times(encoded, results, parts), strict=True):
-            pieces = [pair for pair in zip(heard.layout.pieces, times, strict=True) if says(heard, pair[0])]
+            pieces = [pair for pair in zip(heard.layout.pieces, times, strict=True) if is_kept(heard, pair[0])]
             if pieces:
                 parts[heard.item.window].found.append(_Found(heard, pieces))
         return [item for heard in results for item in heard.item.owed(heard.layout)]

@@ -16,19 +16,19 @@ _FILLED = 0.85  # of a subtitle's columns: the breaks between words leave some o
 _LEAST = 0.1  # seconds that a segment keeps whose time stamps lie behind the end of the audio
 
 
-def says(heard: Heard, piece: Piece) -> bool:
-    """Whisper drops a piece without text, and one that takes no time."""
+def is_kept(heard: Heard, piece: Piece) -> bool:
+    """Whether a piece becomes a segment: Whisper drops one without text, and one that takes no time."""
     return piece.start != piece.end and bool(_text(heard, piece))
 
 
 def bridges(heard: Heard, piece: Piece, places: Places) -> bool:
     """Whether a piece reaches across silence that was cut out: without the times of its words it cannot be divided."""
-    return says(heard, piece) and places.bridges(*_bounds(heard, untimed(piece)))
+    return is_kept(heard, piece) and places.bridges(*_bounds(heard, untimed(piece)))
 
 
 def is_long(heard: Heard, piece: Piece, room: CueRoom | None) -> bool:
     """Whether a piece may be too much for one subtitle, so that it will be divided by the times of its words."""
-    if room is None or not says(heard, piece):
+    if room is None or not is_kept(heard, piece):
         return False
     text = _text(heard, piece)
     script = script_of(text)

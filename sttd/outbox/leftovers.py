@@ -21,7 +21,7 @@ from sttd.outbox.publish import STAGING, existing_folder
 from sttd.outbox.stage import staging_name
 
 
-def clean(config: Config, places: Places, unfinished: Collection[Job]) -> None:
+def remove_leftovers(config: Config, places: Places, unfinished: Collection[Job]) -> None:
     """Remove half copies of the jobs whose files are being moved, and the staging folders of all other jobs.
 
     To be called before anything is staged. A folder that is not mounted, or fails, is left as it is: whoever moves files
