@@ -6,7 +6,8 @@
         TIME-RANDOM           what a NAME looks like: in order of time, and not to be guessed
 
 The daemon trusts nothing that it finds there. It looks at a bounded number of entries at a time, opens regular files
-alone and never waits for one, reads each once and no more than `LIMIT` bytes, and removes what is no request.
+alone and never waits for one, and reads no more than `LIMIT` bytes of each. What is no request is removed from the folder;
+a copy of it is set aside (see `refused`), for a bounded number of files in one round of the daemon's loop.
 """
 
 from __future__ import annotations
@@ -25,12 +26,17 @@ from pathlib import Path
 
 from sttd.errors import UsageError
 from sttd.fs.regular import NotRegular, open_regular
+from sttd.ledger import refused
+from sttd.ledger.names import REFUSED
 from sttd.ledger.request import Request, from_bytes, to_bytes
 from sttd.text import printable
 
 LIMIT = 64 * 2**10  # bytes of a request
 LOOKED_AT = 500  # entries of the folder at once
 ABANDONED = 3600.0  # seconds after which a file that is being written is somebody's litter
+SET_ASIDE = (
+    10  # files that are no requests and of which copies are kept, in one round; what a flood has beyond is removed
+)
 LITTER_INTERVAL = 600.0  # seconds from one look for litter to the next
 MODE = 0o3730
 _NAME = re.compile(r"\d{20}-[0-9a-f]{16}")
@@ -111,8 +117,10 @@ class Spool:
         self.under_way: dict[str, Left] = {}  # requests of several steps
         self._listing: Iterator[os.DirEntry[str]] | None = None
         self._look_for_litter, self._next_litter = True, 0.0  # monotonic
+        self._aside = folder.with_name(REFUSED)
         self._refused: list[str] = []  # the first refusal of a round, in words
         self._more = 0  # refusals after it
+        self._tried = self._kept = 0  # files of this round that were to be set aside, and those that were
         self._folder_named = False
 
     def names(self) -> list[str] | None:
@@ -125,6 +133,8 @@ class Spool:
             self._look_for_litter = time.monotonic() >= self._next_litter
             if self._look_for_litter:
                 self._next_litter = time.monotonic() + LITTER_INTERVAL
+                with contextlib.suppress(OSError):  # whoever sets something aside next meets it too, and says so
+                    refused.thin(self._aside, time.time())
         entries = list(itertools.islice(self._listing, LOOKED_AT))
         if not entries:
             self._listing = None
@@ -187,20 +197,45 @@ class Spool:
             raise Unfit(str(error)) from None
 
     def refuse(self, name: str, why: str) -> None:
-        """Remove what is no request."""
+        """Remove what is no request, and set a copy aside if it is a file and not one of a flood."""
+        owner, end = self._set_aside(name) if self._tried < SET_ASIDE else ("somebody", "removed")
         if self._refused:
             self._more += 1
         else:
-            owner = "somebody"
-            with contextlib.suppress(OSError):
-                owner = f"user {os.lstat(self.folder / name).st_uid}"
-            self._refused.append(f"{printable(name)}, left by {owner}, is no request and is removed: {why}")
+            self._refused.append(f"{printable(name)}, left by {owner}, is no request and is {end}: {why}")
         self.remove(name)
+
+    def _set_aside(self, name: str) -> tuple[str, str]:
+        """Copy what is no request; returns whose it is, and what becomes of it, in words.
+
+        A file of several names may be somebody else's, who has never left it here: it is not copied.
+        """
+        self._tried += 1
+        owner = "somebody"
+        try:
+            owner = f"user {os.lstat(self.folder / name).st_uid}"
+            with os.fdopen(open_regular(self.folder / name), "rb", buffering=0) as file:
+                seen = os.fstat(file.fileno())
+                if seen.st_nlink != 1:
+                    return owner, "removed"
+                path = refused.keep(self._aside, file.read(LIMIT), seen.st_uid)
+        except NotRegular:
+            return owner, "removed"
+        except OSError as error:
+            return owner, f"removed (no copy could be set aside: {error.strerror})"
+        self._kept += 1
+        cut = f" (its first {LIMIT // 1024} KiB)" if seen.st_size > LIMIT else ""
+        return owner, f"set aside as {printable(os.fspath(path))}{cut}"
 
     def refusals(self) -> list[str]:
         """What was refused since the last call, in two lines however many they are."""
         more = [f"and {self._more} more that are no requests either"] if self._more else []
+        if more and self._kept:
+            more[0] += (
+                f"; {self._kept} of all are set aside in {printable(os.fspath(self._aside))}, the others are removed"
+            )
         found, self._refused, self._more = self._refused + more, [], 0
+        self._tried = self._kept = 0
         return found
 
     def remove(self, name: str) -> None:

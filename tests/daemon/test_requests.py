@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
+import signal
 import socket
 import sqlite3
+import stat
+import time
 
 import pytest
 
 from sttd.daemon import requests
 from sttd.job import Identity, State
-from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, facts, schema, spool
+from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, facts, refused, schema, spool
+from sttd.ledger.names import REFUSED
 from sttd.ledger.request import MOST_FIRST
 from sttd.ledger.spool import leave
 from sttd.part import Cause
@@ -32,6 +37,12 @@ def stations(tmp_path):
 @pytest.fixture
 def folder(stations):
     return stations.config.paths.state / SPOOL
+
+
+@pytest.fixture
+def aside(folder):
+    """Where a copy of what is no request is kept."""
+    return folder.with_name(REFUSED)
 
 
 def put(path, data=b"{}"):
@@ -82,8 +93,8 @@ def done(stations):
     ],
     ids=lambda data: repr(data[:40]),
 )
-def test_what_is_no_request_is_removed_and_named_once(stations, folder, log, data):
-    """The daemon lives, also at its next start, and does what others ask."""
+def test_what_is_no_request_is_set_aside_and_named_once(stations, folder, aside, log, data):
+    """The daemon lives, also at its next start, and does what others ask. The log has the path of the copy."""
     put(folder / NAME, data)
     leave(folder, Request(Ask.PAUSE), LATER)
     stations.tick(1.0)
@@ -91,12 +102,14 @@ def test_what_is_no_request_is_removed_and_named_once(stations, folder, log, dat
     stations.tick(1.0)
     assert os.listdir(folder) == []
     assert stations.context.ledger.fact(facts.PAUSED) is True
-    refused = [line for line in log if "is no request and is removed" in line]
-    assert len(refused) == 1
-    assert f"left by user {os.getuid()}" in refused[0]
+    (line,) = [line for line in log if "is no request" in line]
+    (copy,) = aside.iterdir()
+    assert f"left by user {os.getuid()}, is no request and is set aside as {copy}" in line
+    assert copy.read_bytes() == data[: spool.LIMIT]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (aside, copy)] == [0o700, 0o600]
 
 
-def test_no_file_is_opened_but_a_regular_one_and_nothing_is_waited_for(stations, folder, tmp_path, monkeypatch):
+def test_no_file_is_opened_but_a_regular_one_and_nothing_is_waited_for(stations, folder, aside, tmp_path, monkeypatch):
     """Links, FIFOs, sockets and folders under a request's name; a request that is somebody else's file too."""
     secret = tmp_path / "secret"
     put(secret, b'{"kind": "pause"}')
@@ -111,15 +124,60 @@ def test_no_file_is_opened_but_a_regular_one_and_nothing_is_waited_for(stations,
     stations.tick(1.0)
     assert os.listdir(folder) == [f"{5:020d}-{1:016x}"]
     assert secret.exists()
+    assert not aside.exists()  # somebody else's file is not copied either
     assert stations.context.ledger.fact(facts.PAUSED) is False
 
 
-def test_a_request_of_a_terabyte_costs_64_kib(stations, folder, log):
+def test_a_request_of_a_terabyte_costs_64_kib(stations, folder, aside, log):
     with (folder / NAME).open("wb") as file:
         file.truncate(2**40)
     stations.tick(1.0)
     assert os.listdir(folder) == []
-    assert [line for line in log if "is larger than 64 KiB" in line]
+    assert [line for line in log if "(its first 64 KiB): it is larger than 64 KiB" in line]
+    assert [path.stat().st_size for path in aside.iterdir()] == [2**16]
+
+
+def test_copies_are_bounded_in_number_bytes_and_age_and_the_oldest_go_first(stations, folder, aside, monkeypatch):
+    monkeypatch.setattr(refused, "MOST", 5)
+    monkeypatch.setattr(refused, "MOST_BYTES", 50)
+    for number in range(8):
+        put(folder / NAME, b"%d" % number)
+        stations.tick(1.0)
+    assert [path.read_bytes() for path in sorted(aside.iterdir())] == [b"3", b"4", b"5", b"6", b"7"]
+    put(folder / NAME, b"x" * 48)
+    stations.tick(1.0)
+    assert [path.read_bytes() for path in sorted(aside.iterdir())] == [b"6", b"7", b"x" * 48]
+    (aside / "a note").touch()  # of an administrator
+    oldest = min(aside.iterdir())
+    oldest.rename(aside / f"{int((time.time() - refused.KEPT - 1) * 1e9):020d}-0-00000000")
+    stations.crash(halfway=False)
+    stations.tick(1.0)
+    assert sorted(path.read_bytes() for path in aside.iterdir()) == [b"", b"7", b"x" * 48]
+
+
+@pytest.mark.parametrize("taken", ["link", "file", "full"])
+def test_what_cannot_be_set_aside_is_removed_all_the_same(stations, folder, aside, tmp_path, log, monkeypatch, taken):
+    """A link that was put there while the group could write to the state folder; a disk that is full."""
+    (tmp_path / "other").mkdir()
+    if taken == "link":
+        aside.symlink_to(tmp_path / "other")
+    elif taken == "file":
+        aside.touch()
+    else:
+        monkeypatch.setattr(refused, "_make_room", lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1])))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # EFBIG, as ENOSPC: some bytes have no room
+    put(folder / NAME, b"no JSON")
+    try:
+        stations.context.spool.refuse(NAME, "it is none")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    stations.tick(1.0)
+    assert os.listdir(folder) == []
+    assert [line for line in log if "is removed (no copy could be set aside: " in line]
+    assert os.listdir(tmp_path / "other") == []
+    assert taken != "full" or os.listdir(aside) == []
 
 
 def test_what_is_being_written_is_left_alone_until_it_is_litter(stations, folder):
@@ -131,27 +189,30 @@ def test_what_is_being_written_is_left_alone_until_it_is_litter(stations, folder
     assert os.listdir(folder) == [".new"]
 
 
-def test_a_flood_takes_a_bounded_part_of_each_round_and_is_cleared(stations, folder, log, monkeypatch):
-    """A request behind it has its turn. Of a thousand refusals a round the log has two lines."""
+def test_a_flood_takes_a_bounded_share_of_each_round_and_is_cleared(stations, folder, aside, log, monkeypatch):
+    """A request behind it has its turn. Of a thousand refusals a round the log has two lines, and few are set aside."""
     monkeypatch.setattr(spool, "LOOKED_AT", 100)
     for number in range(1000):
         put(folder / f"junk{number}")
         put(folder / f".fresh{number}")
         put(folder / f"{number:020d}-{0:016x}", b"junk")
     leave(folder, Request(Ask.PAUSE))
-    time = [0.0]
+    now = [0.0]
 
     def clock():
-        time[0] += 0.001
-        return time[0]
+        now[0] += 0.001
+        return now[0]
 
     stations.context.clock = clock
     rounds = 0
     while len(os.listdir(folder)) > 1000:
-        before = time[0]
+        before = now[0]
+        copies = set(os.listdir(aside)) if rounds else set()
         requests.take(stations.context)
         rounds += 1
-        assert time[0] - before < 2 * requests.BUDGET
+        assert len(set(os.listdir(aside)) - copies) <= spool.SET_ASIDE
+        assert len(os.listdir(aside)) <= refused.MOST
+        assert now[0] - before < 2 * requests.BUDGET
         assert len(stations.context.spool.found) <= 100
         assert rounds < 50, os.listdir(folder)
     assert rounds > 5
@@ -225,11 +286,11 @@ def test_a_large_request_goes_in_steps_and_on_after_a_kill(stations, folder, mon
     for job in ledger.jobs():
         ledger.update(job, state=State.FAILED)
     name = stations.ask("retry-failed")
-    time = [0.0]
+    now = [0.0]
 
     def clock():
-        time[0] += requests.BUDGET / 2.5
-        return time[0]
+        now[0] += requests.BUDGET / 2.5
+        return now[0]
 
     stations.context.clock = clock
     requests.take(stations.context)
