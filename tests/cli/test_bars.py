@@ -120,7 +120,7 @@ def test_text_and_remarks_stand_above_the_bars_and_are_whole(terminal, known_pac
     said: list[str] = []
     bars.draw()
     for text in ("hello world", "สวัสดีครับ ผู้ถือหุ้น", "and more"):
-        bars.note(f"{text}\n")
+        bars.write(f"{text}\n")
         said.append(text)
         bars.draw()
         lines = screen.feed(read()).lines
@@ -186,7 +186,7 @@ def test_more_bars_than_lines_leave_the_text_above_them_alone(terminal, known_pa
     bars = Bars(lambda: Picture(jobs, {each.id: AT for each in jobs}), live.at_work)
     screen = Terminal(80)
     bars.draw()
-    bars.note("hello\n")
+    bars.write("hello\n")
     bars.draw()
     lines = screen.feed(read()).lines
     assert lines[0] == "hello"
