@@ -15,7 +15,7 @@ def book(context: Context, running: Running, cause: Cause | None, error: str | N
     with context.ledger.transaction():
         # service > 0 puts a job into the `served` queue; a job that had a worker must not count as fresh
         job = context.ledger.update(running.job, service=running.job.service + max(seconds, 1e-6), **running.unsaved)
-        context.ledger.end_attempt(job, context.utc(), cause, error, running.pid)
+        context.ledger.end_attempt(job, context.utc(), cause, error, running.pid, attempt=running.spec.attempt)
     return job
 
 
@@ -32,15 +32,14 @@ def drop(context: Context, running: Running) -> None:
 def cancel(context: Context, job: Job) -> None:
     """End a running job. Its row says so, in case that its attempt ends otherwise, or with the daemon, before the kill."""
     job = context.ledger.update(job, cause=Cause.CANCELLED)
-    running = context.attempt_of(job.id)
-    if running is not None:
+    for running in context.attempts_of(job.id):
         running.job = job
-        stop(context, job.id, Cause.CANCELLED, "cancelled")
+    stop(context, job.id, Cause.CANCELLED, "cancelled")
 
 
 def stop(context: Context, job_id: int, cause: Cause, why: str) -> None:
-    """Kill the attempt at a job, if there is one."""
-    running = context.attempt_of(job_id)
-    if running is not None and running.why is None:
-        running.why = why
-        context.pool.kill(running.spec.part_id, running.spec.attempt, cause)
+    """Kill the attempts at a job, if there are any."""
+    for running in context.attempts_of(job_id):
+        if running.why is None:
+            running.why = why
+            context.pool.kill(running.spec.part_id, running.spec.attempt, cause)

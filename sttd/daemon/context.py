@@ -40,7 +40,7 @@ from sttd.rules.streaks import Streaks
 
 @dataclass(slots=True)
 class Running:
-    """One attempt under way."""
+    """One attempt under way, at a part of a job: mostly the only one."""
 
     job: Job
     spec: PartSpec
@@ -113,9 +113,9 @@ class Context:
         self.spool = Spool(self.config.paths.state / SPOOL)
         self.places = Places(self.config.paths, self.ledger.fact(PLACES), inboxes=self.config.inboxes())
 
-    def attempt_of(self, job_id: int) -> Running | None:
-        """The attempt at a job that is under way."""
-        return next((running for running in self.running.values() if running.job.id == job_id), None)
+    def attempts_of(self, job_id: int) -> list[Running]:
+        """The attempts at a job that are under way: mostly one, of a long recording one for each part that a worker has."""
+        return [running for running in self.running.values() if running.job.id == job_id]
 
     def file_work(self) -> tuple[Errands, ...]:
         """All that is done with files off the loop for its jobs."""

@@ -54,8 +54,8 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
 def give_up(context: Context, job_id: int, error: str) -> None:
     """Fail a job for a fault in sttd. Its source is put aside by the next sweep."""
     context.filing.end(job_id)
-    running = context.attempt_of(job_id)
-    if running is not None:
+    under_way = context.attempts_of(job_id)
+    for running in under_way:
         context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
         attempts.drop(context, running)
     job = context.ledger.find(job_id)
@@ -65,7 +65,8 @@ def give_up(context: Context, job_id: int, error: str) -> None:
     again = "" if context.inbox is None else f"; then `{printable(context.config.program)} retry {job_id}`"
     text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it{again}"
     with context.ledger.transaction():
-        context.ledger.end_attempt(job, context.utc(), Cause.ERROR, text, None)
+        for attempt in {job.attempt, *(running.spec.attempt for running in under_way)}:
+            context.ledger.end_attempt(job, context.utc(), Cause.ERROR, text, None, attempt=attempt)
         job = context.ledger.update(
             job, state=State.FAILED, cause=Cause.ERROR, error=text, finished_at=context.utc(), plan={"step": "fail"}
         )

@@ -84,7 +84,7 @@ def clamp_waits(context: Context) -> None:
 def _take_up_attempts(context: Context) -> None:
     """Jobs that run, says the ledger, and that nobody works on: of an earlier daemon, or of a step that did not end."""
     for job in context.ledger.jobs([State.RUNNING], newest=False):
-        if context.attempt_of(job.id) is None:
+        if not context.attempts_of(job.id):
             with guard(context, job.id), context.ledger.transaction():
                 _take_up(context, job)
 
@@ -96,7 +96,8 @@ def _drop_attempts(context: Context) -> None:
         if job is not None and (job.state, job.attempt) == (State.RUNNING, running.spec.attempt):
             continue
         why = "its row in the ledger was damaged"
-        context.ledger.end_attempt(running.job, context.utc(), Cause.ERROR, why, running.pid)
+        number = running.spec.attempt
+        context.ledger.end_attempt(running.job, context.utc(), Cause.ERROR, why, running.pid, attempt=number)
         context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
         attempts.drop(context, running)
 

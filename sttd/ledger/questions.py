@@ -11,7 +11,7 @@ from typing import Any
 
 from sttd.errors import NoSuchJob
 from sttd.job import Job, State
-from sttd.ledger import facts, results, tally, thinning, walks
+from sttd.ledger import facts, history, results, tally, thinning, walks
 from sttd.ledger.connect import told
 from sttd.ledger.facts import Fact, T
 from sttd.ledger.request import Answer
@@ -237,12 +237,8 @@ class Questions:
             return thinning.needed_sources(self._db)
 
     def attempts(self, job_id: int) -> list[dict[str, Any]]:
-        names = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error")
         with told(self.path):
-            rows = self._db.execute(
-                f"SELECT {', '.join(names)} FROM attempts WHERE job = ? ORDER BY attempt", (job_id,)
-            )
-            return [dict(zip(names, row, strict=True)) for row in rows]
+            return history.of(self._db, job_id)
 
     def answer(self, request: str) -> Answer | None:
         """What came of a request; None where the daemon has not seen it, or it was long ago."""

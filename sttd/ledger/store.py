@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
-from sttd.ledger import moved, tally, thinning, waits
+from sttd.ledger import history, moved, tally, thinning, waits
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.facts import FORGOTTEN, Fact, T
 from sttd.ledger.gauges import Gauges
@@ -256,15 +256,17 @@ class Ledger(Holds, Gauges, Versions):
     # attempts, answers and facts
 
     def begin_attempt(self, job: Job, now: float) -> None:
-        begun = "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)"
         with self.transaction():
-            self._db.execute(begun, (job.id, job.attempt, now))
+            history.begin(self._db, job, now)
 
-    def end_attempt(self, job: Job, now: float, cause: str | None, error: str | None, pid: int | None) -> None:
-        text = None if error is None else error.encode("utf-8", "backslashreplace").decode()
-        end = "UPDATE attempts SET ended_at = ?, cause = ?, error = ?, pid = ?, model = ? WHERE job = ? AND attempt = ?"
+    def end_attempt(
+        self, job: Job, now: float, cause: str | None, error: str | None, pid: int | None, *, attempt: int | None = None
+    ) -> None:
+        """Note how an attempt went; None: the latest one of `job`."""
+        number = job.attempt if attempt is None else attempt
+        found = {"ended_at": now, "cause": cause, "error": to_row({"error": error})["error"], "pid": pid}
         with self.transaction():
-            self._db.execute(end, (now, cause, text, pid, job.model, job.id, job.attempt))
+            history.end(self._db, job, number, **found, model=job.model)
 
     def set_answer(self, request: str, answer: Answer, now: float) -> None:
         """Say what came of a request, in the transaction that carries it out: it is known then that it was."""

@@ -43,7 +43,7 @@ def test_a_running_job_whose_attempt_ends_otherwise_before_the_kill_is_cancelled
 
 
 def test_a_job_that_is_being_killed_for_another_reason_is_cancelled_all_the_same(bench):
-    bench.context.attempt_of(1).why = "it has changed"
+    bench.context.attempts_of(1)[0].why = "it has changed"
     attempt(bench).killed = Cause.CHANGED
     cancel(bench)
     come_to_rest(bench)

@@ -1,0 +1,30 @@
+"""How the attempts at each job went: one row for each, in the order of their numbers."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sttd.job import Job
+
+_SHOWN = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error")
+
+
+def of(db: sqlite3.Connection, job_id: int) -> list[dict[str, Any]]:
+    """All of a job. `cause` is None where one ended with a transcript."""
+    query = f"SELECT {', '.join(_SHOWN)} FROM attempts WHERE job = ? ORDER BY attempt"
+    return [dict(zip(_SHOWN, row, strict=True)) for row in db.execute(query, (job_id,))]
+
+
+def begin(db: sqlite3.Connection, job: Job, now: float) -> None:
+    """In a transaction: the latest attempt of `job` begins."""
+    db.execute(
+        "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)", (job.id, job.attempt, now)
+    )
+
+
+def end(db: sqlite3.Connection, job: Job, attempt: int, **found: Any) -> None:
+    """In a transaction: an attempt has ended. `found`: columns of its row."""
+    marks = ", ".join(f"{name} = ?" for name in found)
+    step = f"UPDATE attempts SET {marks} WHERE job = ? AND attempt = ?"
+    db.execute(step, (*found.values(), job.id, attempt))
