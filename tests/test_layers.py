@@ -134,7 +134,7 @@ def test_every_part_of_the_project_has_its_rule():
 
 @pytest.mark.parametrize(
     "name",
-    ["sttd.daemon", "sttd.cli", "sttd.cli.app", "sttd.cli.models", "sttd.pool.local.pool", "sttd.pool.local.child"],
+    ["sttd.daemon", "sttd.cli", "sttd.cli.app", "sttd.cli.models", "sttd.pool.build", "sttd.pool.local.child"],
 )
 def test_a_process_that_imports_it_has_no_heavy_library(name):
     code = f"import sys, {name}; print(*sorted({{each.split('.')[0] for each in sys.modules}}))"
@@ -147,7 +147,7 @@ def test_a_worker_starts_without_what_the_daemon_alone_needs():
     code = "import sys, sttd.pool.local.child, sttd.worker; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "sttd.worker.part" in done.stdout.split()
-    assert not set(done.stdout.split()) & {"loguru", "sttd.config", "sttd.pool.local.pool"}
+    assert not set(done.stdout.split()) & {"loguru", "sttd.config", "sttd.pool.build"}
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -31,7 +31,7 @@ from sttd.host.notify import Notifier
 from sttd.inbox import Inboxes
 from sttd.job import Identity
 from sttd.ledger import LOCK, SPOOL, spool
-from sttd.pool.local.pool import LocalPool
+from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
 
 __all__ = ["Listener", "run", "transcribe"]
@@ -153,7 +153,7 @@ def _stations(
         context = Context(
             config=config,
             ledger=ledger,
-            pool=LocalPool(config),
+            pool=pool_of(config),
             inbox=None,
             errands=Errands(inputs.put),
             checks=Errands(inputs.put, threads=1),

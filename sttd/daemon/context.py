@@ -32,7 +32,7 @@ from sttd.ledger.facts import PLACES
 from sttd.ledger.spool import Spool
 from sttd.outbox import Places
 from sttd.part import PartSpec
-from sttd.pool.protocol import WorkerPool
+from sttd.pool.protocol import LOCAL, WorkerPool
 from sttd.rules.deadlines import Deadlines
 from sttd.rules.fairness import Charge, Turns
 from sttd.rules.streaks import Streaks
@@ -48,13 +48,20 @@ class Running:
     charge: Charge  # whose worker time it is
     submitted: float  # monotonic seconds
     started: float | None = None  # when the model was ready
-    pid: int | None = None
+    pid: int | None = None  # of its process on this machine
+    worker: str = ""  # its worker's name
+    node: str = LOCAL  # where that is
     progressed: bool = False  # a chunk came in this attempt
     done: float = 0.0  # seconds of audio
     total: float | None = None
     unsaved: dict[str, Any] = field(default_factory=dict)  # changes of the job for its next ledger write
     why: str | None = None  # why it was killed, in words
     torn: bool = False  # a chunk could not be checkpointed: what comes after it leads to no result
+
+    @property
+    def label(self) -> int | str | None:
+        """What the log calls the worker: its process, or the name of one that is elsewhere."""
+        return self.pid if self.node == LOCAL else self.worker
 
 
 @dataclass(slots=True)

@@ -105,9 +105,9 @@ def submit(context: Context, job: Job, queue: Queue) -> None:
     running = Running(job, part, checkpoint, charge, context.clock())
     context.running[part.part_id] = running
     context.deadlines.waiting(part.part_id, running.submitted, liveness_limit(spec.load_timeout))
-    context.pool.submit(part)
+    placed = context.pool.submit(part, context.models.reasons(spec.name, context.clock()))
     # known from here on, so that a load that fails can be logged with its worker
-    running.pid = next((view.pid for view in context.pool.workers() if view.part_id == part.part_id), None)
+    running.spec, running.worker, running.node, running.pid = placed.part, placed.name, placed.node, placed.pid
     _say_started(running)
 
 
@@ -133,6 +133,6 @@ def _say_started(running: Running) -> None:
     say(
         Kind.JOB_RESUMED if spec.next_index else Kind.JOB_STARTED,
         f"job {job.id}: {printable(job.source)} {words}, attempt {job.attempt}", job, level="DEBUG" if again else None,
-        worker=running.pid, attempt=job.attempt, resume_at=place, requested_model=spec.model.name,
+        worker=running.label, attempt=job.attempt, resume_at=place, requested_model=spec.model.name,
         batch_size=spec.options.batch_size,
     )  # fmt: skip

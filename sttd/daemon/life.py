@@ -18,6 +18,7 @@ from sttd.job import State
 from sttd.ledger import live
 from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
 from sttd.part import SAMPLE_RATE, Cause
+from sttd.pool.protocol import LOCAL, WorkerView
 from sttd.text import printable
 
 LONG = 10.0  # seconds after which file work is named in the status
@@ -71,7 +72,7 @@ class Life:
     def figures(self) -> dict[str, Any]:
         context = self._context
         inbox = context.inbox
-        workers = [self._worker(view.pid, view.state, view.part_id, view.model) for view in context.pool.workers()]
+        workers = [self._worker(view) for view in context.pool.workers()]
         return {
             "workers": workers,
             "memory": {"percent": round(self._percent, 1), "level": str(self.level)},
@@ -90,8 +91,8 @@ class Life:
         long = [each for each in self._context.operations() if now - each.since >= LONG]
         return [{"name": each.name, "job": each.job, "since": round(utc - (now - each.since))} for each in long]
 
-    def _worker(self, pid: int | None, state: str, part_id: str | None, model: str | None) -> dict[str, Any]:
-        running = self._context.running.get(part_id or "")
+    def _worker(self, view: WorkerView) -> dict[str, Any]:
+        running = self._context.running.get(view.part_id or "")
         if running is None:
             nothing = ("job", "source", "progress", "total", "attempt", "resumed_at")
             figures: dict[str, Any] = dict.fromkeys(nothing) | {"done": 0.0}
@@ -108,7 +109,7 @@ class Life:
                 "attempt": running.spec.attempt,
                 "resumed_at": round(running.spec.resume_from / SAMPLE_RATE, 1) if running.spec.next_index else None,
             }
-        return {"pid": pid, "state": str(state), "model": model, **figures}
+        return {"pid": view.pid, "state": view.state, "model": view.model, **figures, "name": view.name}
 
     def status(self) -> str:
         """One line of figures for systemd, which shows it to every local user: no name, no path, no text of an error."""
@@ -145,7 +146,7 @@ class Life:
 
     def log_memory(self) -> None:
         use = memory.usage()
-        workers = sum(view.rss for view in self._context.pool.workers())
+        workers = sum(view.rss for view in self._context.pool.workers() if view.node == LOCAL)
         daemon = memory.rss()
         say(
             Kind.MEMORY,
@@ -170,7 +171,7 @@ class Life:
     def _shrink(self) -> None:
         """The largest worker stops at its next checkpoint, and the pool runs one fewer, never less than one."""
         context, pool = self._context, self._context.pool
-        busy = [view for view in pool.workers() if view.part_id in context.running]
+        busy = [view for view in pool.workers() if view.part_id in context.running and view.node == LOCAL]
         pool.limit(max(1, len(busy) - 1))
         if len(busy) < 2:
             return  # one always may: the memory may be somebody else's

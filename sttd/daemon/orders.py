@@ -21,7 +21,7 @@ def wanted(context: Context, job: Job) -> tuple[ModelSpec, Options]:
     """The model and the options of a job: those of its folder, with what a person asked for it alone."""
     config = configured(context, job)
     name = job.overrides.model or config.model.name
-    spec = config.model_spec(name, context.models.reason(name, context.clock()))
+    spec = config.model_spec(name)
     if job.device is not None:
         spec = dataclasses.replace(spec, device=job.device)
     options = config.options()

@@ -22,7 +22,7 @@ def kill(context: Context, now: float) -> None:
             text = f"job {running.job.id}: {printable(running.job.source)}: {running.why}"
             say(
                 Kind.JOB_TIMEOUT, text, running.job,
-                worker=running.pid, cause=Cause.TIMEOUT, seconds=limit, attempt=running.spec.attempt,
+                worker=running.label, cause=Cause.TIMEOUT, seconds=limit, attempt=running.spec.attempt,
                 audio_done=running.done,
             )  # fmt: skip
         context.pool.kill(part_id, running.spec.attempt, Cause.TIMEOUT)

@@ -13,6 +13,7 @@ from sttd.daemon.source import look_again, look_for, start_anew
 from sttd.host.events import Kind, say
 from sttd.job import Job, Overrides, State
 from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
+from sttd.pool.protocol import LOCAL
 from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
@@ -58,7 +59,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
             until = context.clock() + context.config.model.retry_after
-            context.models.hold(running.spec.model.name, until, event.error)
+            context.models.hold(running.node, running.spec.model.name, until, event.error)
             ended(context, running, Cause.NO_MODEL, event.error, all_wait=False)
         case Lost():
             lost(running, event)
@@ -70,13 +71,15 @@ def notice(context: Context, running: Running, event: Notice) -> None:
     kind, level = Kind.of(event.event), event.level
     if kind in (Kind.MODEL_ERROR, Kind.MODEL_FALLBACK):
         level = level if context.models.is_news(event.text) else "DEBUG"
-    say(kind, f"job {running.job.id}: {printable(event.text)}", running.job, level=level, worker=running.pid)
+    say(kind, f"job {running.job.id}: {printable(event.text)}", running.job, level=level, worker=running.label)
 
 
 def started(context: Context, running: Running, event: Started) -> None:
     """The model is ready: from here on the part's time is charged."""
     now = context.clock()
-    running.started, running.pid = now, event.pid
+    running.started = now
+    if running.node == LOCAL:
+        running.pid = event.pid
     running.total = event.audio_seconds
     running.unsaved |= {
         "model": event.model,
@@ -91,7 +94,7 @@ def started(context: Context, running: Running, event: Started) -> None:
     context.models.loaded()
     if event.fallback_reason and not running.spec.model.hold:
         until = now + context.config.model.retry_after  # later workers go straight to the fallback
-        context.models.hold(event.requested_model, until, event.fallback_reason)
+        context.models.hold(running.node, event.requested_model, until, event.fallback_reason)
         instead = f"is used instead of {printable(event.requested_model)}: {event.fallback_reason}"
         _say_model(Kind.MODEL_REPLACED, running, event, instead)
     elif event.load_seconds:
@@ -101,7 +104,7 @@ def started(context: Context, running: Running, event: Started) -> None:
 def _say_model(kind: Kind, running: Running, event: Started, words: str) -> None:
     say(
         kind, f"job {running.job.id}: model {printable(event.model)} {words}", running.job,
-        worker=event.pid, model=event.model, requested_model=event.requested_model,
+        worker=running.label, model=event.model, requested_model=event.requested_model,
         fallback_reason=event.fallback_reason or None, seconds=event.load_seconds,
     )  # fmt: skip
 
@@ -242,11 +245,11 @@ def lost(running: Running, event: Lost) -> None:
     """One line about a worker that is gone; what becomes of its job follows."""
     ordered = running.why is not None or event.cause in (Cause.TIMEOUT, Cause.CANCELLED, Cause.SHUTDOWN)
     kind = Kind.WORKER_OOM if event.cause is Cause.OOM else Kind.WORKER_KILLED if ordered else Kind.WORKER_DIED
-    name = "worker" if running.pid is None else f"worker {running.pid}"
+    name = "worker" if running.label is None else f"worker {running.label}"
     again = event.cause in AT_FAULT and running.job.cause in AT_FAULT
     say(
         kind, f"job {running.job.id}: {name}: {printable(event.error)}", running.job, level="DEBUG" if again else None,
-        worker=running.pid, cause=event.cause, exit_code=event.exitcode,
+        worker=running.label, cause=event.cause, exit_code=event.exitcode,
     )  # fmt: skip
 
 
@@ -268,7 +271,7 @@ def tell(context: Context, job: Job, running: Running, end: Ending, *, known: bo
         text = f"{head}: {cause} ({error or 'no reason given'}); {where}, queued again, next try in {wait:.0f} s"
     say(
         kind, text, job, level="DEBUG" if known and decision.machine else None,
-        worker=running.pid, cause=cause, error=job.error, attempt=job.attempt, attempts=job.attempts,
+        worker=running.label, cause=cause, error=job.error, attempt=job.attempt, attempts=job.attempts,
         resumes=job.resumes, audio_done=running.done, seconds=job.service, wait=wait,
         batch_size=decision.batch_size, device=decision.device,
     )  # fmt: skip

@@ -39,7 +39,7 @@ def step(context: Context) -> None:
         return
     trial.rounds, trial.attempt, trial.under_way, trial.since = rounds, part.attempt, True, context.clock()
     context.deadlines.waiting(PART, trial.since, liveness_limit(part.model.load_timeout))
-    context.pool.submit(part)
+    context.pool.submit(part, context.models.reasons(part.model.name, trial.since))
 
 
 def order(context: Context, sample: Path, attempt: int) -> PartSpec:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from sttd.config import Config
@@ -11,6 +12,8 @@ from sttd.errors import SttdError
 from sttd.part import Cause, Event, PartSpec
 
 Sink = Callable[[Event], None]
+LOCAL = "local"  # the node that the daemon runs on
+NO_HOLDS: Mapping[str, str] = MappingProxyType({})
 
 
 class PoolFull(SttdError):
@@ -21,11 +24,32 @@ class PoolFull(SttdError):
 class WorkerView:
     """One worker, as `sttd status` shows it."""
 
-    pid: int | None
-    state: str  # starting, loading, running, ending, idle or leaving
+    name: str  # `local/1`, `gpu1/2`
+    node: str  # the machine that it is on, whose memory it uses: `local`, or the name of a remote one
+    pid: int | None  # on this machine
+    state: str  # connecting, starting, loading, running, ending, idle or leaving
     part_id: str | None
     model: str | None  # the one in memory
     rss: int  # bytes resident; 0 where that is not known
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """Where workers come from, as `sttd status` shows it."""
+
+    name: str  # of the node
+    slots: int  # how many parts may run there at once
+    workers: int  # that can take parts, or have one
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Who has a part that was submitted."""
+
+    name: str  # of the worker
+    node: str
+    pid: int | None
+    part: PartSpec  # as the worker gets it
 
 
 class WorkerPool(Protocol):
@@ -41,10 +65,14 @@ class WorkerPool(Protocol):
     def free_slots(self) -> int:
         """How many parts `submit` would take now. It may grow and shrink."""
 
-    def submit(self, part: PartSpec) -> None:
+    def submit(self, part: PartSpec, holds: Mapping[str, str] = NO_HOLDS) -> Placed:
         """Start one attempt. Only the main thread may call this: workers die with the thread that starts them.
 
         A worker that cannot be started is the end of the attempt: Lost with Cause.MACHINE.
+
+        Args:
+            part: the orders.
+            holds: by node, why its model is not tried there now; see `ModelSpec.hold`.
 
         Raises:
             PoolFull: there is no slot.
@@ -65,17 +93,19 @@ class WorkerPool(Protocol):
 
     def workers(self) -> list[WorkerView]: ...
 
+    def sources(self) -> list[SourceView]: ...
+
     def limit(self, workers: int) -> None:
-        """Run at most so many parts from now on, one at least; those that run go on."""
+        """Run at most so many parts on this machine from now on, one at least; those that run go on."""
 
     def configure(self, config: Config) -> None:
         """The configuration has changed. What a worker was told at its start ([memory] cleanup_...) counts for new ones."""
 
     def clean_up(self) -> None:
-        """Ask all workers that have a part to give memory back after their next batch."""
+        """Ask all workers of this machine that have a part to give memory back after their next batch."""
 
     def release_idle(self) -> None:
-        """End the workers that have nothing to do."""
+        """End the workers of this machine that have nothing to do."""
 
     def tick(self, now: float) -> None:
         """Do what is due at `now` (monotonic seconds). To be called about once a second from the main thread."""

@@ -6,13 +6,14 @@ Values only, no pipe and no signal: the pool calls each method with its lock hel
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Started
-from sttd.pool.local.death import Death, cause_of
-from sttd.pool.local.process import WorkerProcess
+from sttd.pool.death import Death, cause_of
+from sttd.pool.source import Source
 from sttd.pool.wire import Took, WireError
+from sttd.pool.worker import Worker
 
 # after these what the process has in memory, on the GPU or stuck in a thread is not to be trusted any more
 _SPOILT = frozenset({Cause.GPU_MEMORY, Cause.OOM, Cause.NO_MODEL, Cause.MACHINE, Cause.ERROR})
@@ -23,8 +24,10 @@ _NEVER = math.inf
 class Seat:
     """A worker and the part that it has. Times are monotonic seconds."""
 
-    number: int  # the lowest that was free: it chooses the GPU
-    process: WorkerProcess
+    number: int  # the lowest that was free in its source: it chooses the GPU
+    source: Source
+    worker: Worker = field(init=False)  # hired right after the seat is made, which it speaks to
+    ready: bool = False  # it takes a part
     part: PartSpec | None = None
     loaded: Loaded | None = None
     took: bool = False  # the worker has begun with the part
@@ -38,6 +41,11 @@ class Seat:
     kill_at: float = _NEVER  # when SIGKILL is due
     give_up_at: float = _NEVER  # when not even SIGKILL will help
 
+    @property
+    def label(self) -> str:
+        """What the log calls the worker: its process here, or its name."""
+        return self.worker.name if self.worker.pid is None else str(self.worker.pid)
+
     def take(self, part: PartSpec, oom_kills: int) -> None:
         self.part, self.took, self.started, self.oom_before = part, False, False, oom_kills
         self.idle_since = _NEVER
@@ -47,13 +55,14 @@ class Seat:
 
     @property
     def idle(self) -> bool:
-        return self.part is None and not self.leaving
+        """It could take a part now."""
+        return self.part is None and self.ready and not self.leaving
 
     @property
     def state(self) -> str:
         """The word for `sttd status`."""
         if self.part is None:
-            return "leaving" if self.leaving else "idle"
+            return "leaving" if self.leaving else "idle" if self.ready else "connecting"
         if self.ordered is not None:
             return "ending"
         if self.started:

@@ -45,10 +45,11 @@ COLUMNS: dict[str, tuple[dict[str, float], dict[str, str]]] = {
     "after": (AFTER, {"model.fallback": "demo", "memory.cleanup_every_chunks": "50"}),
 }  # fmt: skip
 RUN = """
-import functools, sys
+import sys
 import sttd.daemon
-from sttd.pool.local.pool import LocalPool
-sttd.daemon.LocalPool = functools.partial(LocalPool, worker="tests.bench.slow_worker")
+from sttd.pool.local.source import LocalSource
+from sttd.pool.pool import Pool
+sttd.daemon.pool_of = lambda config: Pool(config, [LocalSource(config, worker="tests.bench.slow_worker")])
 from sttd.cli import main
 main()
 """

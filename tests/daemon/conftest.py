@@ -12,7 +12,7 @@ from sttd.daemon import dispatch
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
 from sttd.ledger import Ledger
-from sttd.pool.local.pool import LocalPool
+from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
 from tests.properties.stations import Stations
 
@@ -26,7 +26,7 @@ def stations(tmp_path: Path):
     ledger = Ledger.open(tmp_path / "state" / "ledger.db")
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     yield (
-        Context(config, ledger, LocalPool(config), None, *(Errands(inputs.put) for _ in range(3)), Deadlines()),
+        Context(config, ledger, pool_of(config), None, *(Errands(inputs.put) for _ in range(3)), Deadlines()),
         inputs,
     )
     ledger.close()

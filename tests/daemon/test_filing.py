@@ -21,7 +21,7 @@ from sttd.daemon.errands import Errands
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.part import Cause
-from sttd.pool.local.pool import LocalPool
+from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
 from tests.harness import PATIENCE
 from tests.machine import needs_root
@@ -218,7 +218,7 @@ def _file_away(root: Path) -> None:
     config.paths.state.mkdir()
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     ledger = Ledger.open(config.paths.state / "ledger.db")
-    context = Context(config, ledger, LocalPool(config), None, *(Errands(inputs.put) for _ in range(3)), Deadlines())
+    context = Context(config, ledger, pool_of(config), None, *(Errands(inputs.put) for _ in range(3)), Deadlines())
     logger.remove()
     logger.add(sys.stdout, level="ERROR", format="{message}")
     job = ledger.add("theirs/talk.flac", Identity.of((root / "inbox/theirs/talk.flac").stat()), context.utc())

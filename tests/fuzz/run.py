@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sttd.config import Config
 from sttd.part import ENDS, Cause, Done, Event, Failed, ModelSpec, Options, PartSpec
-from sttd.pool.local.pool import LocalPool
+from sttd.pool.build import pool_of
 
 OPTIONS = Options(batch_size=1, beam_size=1, temperatures=(0.0,))
 LONGEST = 600.0  # seconds; then the worker is killed, and the file has hung
@@ -39,7 +39,7 @@ class Lane:
         config = dataclasses.replace(config, pool=dataclasses.replace(config.pool, workers=1, jobs_per_worker=10**9))
         self._path = folder / "file"
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._pool = LocalPool(config)
+        self._pool = pool_of(config)
         self._pool.start(self._events.put)
         self._number = 0
         self._highest = 0  # bytes, of the last file

@@ -14,7 +14,8 @@ import pytest
 
 from sttd.config import Config
 from sttd.part import ENDS, Event, ModelSpec, Options, PartSpec
-from sttd.pool.local.pool import LocalPool
+from sttd.pool.local.source import LocalSource
+from sttd.pool.pool import Pool
 from tests.harness import PATIENCE
 
 SCRIPTED = "tests.pool.scripted"
@@ -27,7 +28,7 @@ def part(part_id: str, source: str, **changes) -> PartSpec:
 
 
 class Rig:
-    """A LocalPool, the events that came, and the turns of its clock."""
+    """A pool of local workers, the events that came, and the turns of its clock."""
 
     def __init__(self, workers: int = 1, worker: str = SCRIPTED, oom_kills=None, memory=None, **pool):
         config = Config()
@@ -37,7 +38,7 @@ class Rig:
             pool=dataclasses.replace(config.pool, **pool),
             memory=dataclasses.replace(config.memory, **(memory or {})),
         )
-        self.pool = LocalPool(config, worker=worker, oom_kills=oom_kills)
+        self.pool = Pool(config, [LocalSource(config, worker=worker, oom_kills=oom_kills)])
         self.events: list[Event] = []  # appended by the readers' threads; append is atomic
         self.pool.start(self.events.append)
 

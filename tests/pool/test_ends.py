@@ -224,7 +224,7 @@ def test_one_that_even_sigkill_does_not_end_is_given_up(rig, monkeypatch):
     told.submit("1.0", "started hang")
     pid = told.seen("1.0", Started).pid
     with monkeypatch.context() as patch:
-        patch.setattr("sttd.pool.local.process.WorkerProcess.signal", lambda process, number: None)
+        patch.setattr("sttd.pool.local.process.WorkerProcess.end", lambda worker, *, hard: None)
         told.pool.kill("1.0", 1, Cause.TIMEOUT)
         told.pool.tick(time.monotonic())
         told.pool.tick(time.monotonic() + 11)

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sttd.part import Cause, Chunk, Chunks, Done, ModelSpec, Options, PartSpec, Segment, Word
-from sttd.pool.local.death import Death, cause_of, oom_counter, oom_kills, spoken
+from sttd.pool.death import Death, cause_of, spoken
 from sttd.pool.local.gpus import gpu_for
+from sttd.pool.local.oom import oom_counter, oom_kills
 from sttd.pool.wire import MOST, Clean, Decoder, Do, Exit, Stop, WireError, encode
 from sttd.sharing import Decided, Share
 

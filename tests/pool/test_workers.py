@@ -106,7 +106,7 @@ def test_an_idle_worker_that_takes_no_orders_gets_no_part(rig):
     told.run("1.0", "started done")
     (pid,) = told.pids()
     os.kill(pid, signal.SIGSTOP)
-    while told.pool._seats[0].process.send(Clean()):
+    while told.pool._seats()[0].worker.send(Clean()):
         pass
     assert isinstance(told.run("2.0", "started done"), Done)
     assert pid_of(told, "2.0") != pid
@@ -228,7 +228,7 @@ def test_a_clean_up_that_is_asked_for_comes_with_the_next_chunk(rig):
 
 
 def test_each_worker_sees_a_gpu_of_its_own(rig, monkeypatch, tmp_path):
-    monkeypatch.setattr("sttd.pool.local.pool.capacity", lambda: Capacity(2, 2**33, ("0", "1")))
+    monkeypatch.setattr("sttd.pool.local.source.capacity", lambda: Capacity(2, 2**33, ("0", "1")))
     told = rig(workers=2)
     for number in (1, 2):
         told.submit(f"{number}.0", f"env gate:{tmp_path / 'go'} done")
@@ -337,7 +337,7 @@ def test_no_worker_outlives_a_daemon_that_is_killed(tmp_path):
 
 def test_the_parent_imports_nothing_of_the_workers():
     code = (
-        "import sttd.pool.local.pool, sttd.rules.policy, sttd.rules.deadlines, sys; "
+        "import sttd.pool.build, sttd.rules.policy, sttd.rules.deadlines, sys; "
         "print({'numpy', 'av', 'faster_whisper', 'ctranslate2', 'onnxruntime', 'huggingface_hub', 'sttd.worker'} "
         "& set(sys.modules))"
     )

@@ -28,7 +28,7 @@ from sttd.ledger import LEDGER, SPOOL, Ask, Ledger, Request
 from sttd.ledger.request import ABOUT_A_JOB
 from sttd.ledger.spool import leave, make
 from sttd.part import Cause, Chunk, Chunks, Done, Failed, Lost, PartSpec, Segment, Started
-from sttd.pool.protocol import WorkerView
+from sttd.pool.protocol import LOCAL, Placed, WorkerView
 from sttd.rules.deadlines import Deadlines
 
 CHUNKS = 3  # windows of each recording
@@ -57,9 +57,10 @@ class Pool:
     def workers(self) -> list[WorkerView]:
         return []
 
-    def submit(self, part: PartSpec) -> None:
+    def submit(self, part: PartSpec, holds: Mapping[str, str]) -> Placed:
         assert part.part_id not in self.attempts, "two workers have one part"
         self.attempts[part.part_id] = Attempt(part, sent=part.next_index)
+        return Placed("local/1", LOCAL, None, part)
 
     def kill(self, part_id: str, attempt: int, reason: Cause) -> None:
         found = self.attempts.get(part_id)

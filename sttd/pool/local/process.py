@@ -13,37 +13,31 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, spawn
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
+from sttd.pool.death import Death
 from sttd.pool.local import child
-from sttd.pool.local.death import Death
 from sttd.pool.wire import Decoder, Order, WireError, encode
+from sttd.pool.worker import Ears
 
 _CONTEXT = multiprocessing.get_context("spawn")  # fork fails with CUDA and with watchdog's threads
+_HELPER = 1.0  # seconds that it may take to end
+_NO_PROGRAM = 255  # of a child that multiprocessing could fork but not turn into Python; it says nothing itself
 _CLOSING = 1000  # milliseconds that a process may live on without its pipe: those of its death
 # reaping is multiprocessing's, which also reaps all others at each start: not both at once
 _REAPING = threading.Lock()
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """Who is told. Both are called in the reader's thread, `ended` once and last."""
-
-    heard: Callable[[Any], None]
-    ended: Callable[[Death], None]
-
-
 class WorkerProcess:
-    """Made with `start`, in the main thread: PR_SET_PDEATHSIG fires when the thread that started the child ends."""
+    """See `Worker`. Started in the main thread: PR_SET_PDEATHSIG fires when the thread that started the child ends."""
 
-    def __init__(self, ears: Ears) -> None:
+    def __init__(self, name: str, ears: Ears, settings: child.Settings) -> None:
+        self.name = name
         self._ears = ears
+        self._settings = settings
         self._lock = threading.Lock()  # held for moments only: the pipe, and whether the process may be signalled
         self._process: multiprocessing.process.BaseProcess | None = None
         self._orders: Connection | None = None
@@ -53,7 +47,7 @@ class WorkerProcess:
         self._problem = ""
         self.pid: int | None = None
 
-    def start(self, settings: child.Settings) -> None:
+    def start(self) -> None:
         """Start the process and its reader.
 
         Raises:
@@ -65,7 +59,10 @@ class WorkerProcess:
             os.set_blocking(orders.fileno(), False)
             os.set_blocking(messages.fileno(), False)
             process = _CONTEXT.Process(
-                target=child.main, args=(theirs, mine, settings), name=f"sttd-worker-{next(_numbers)}", daemon=True
+                target=child.main,
+                args=(theirs, mine, self._settings),
+                name=f"sttd-worker-{next(_numbers)}",
+                daemon=True,
             )
             wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             stack.callback(os.close, wake)
@@ -79,7 +76,7 @@ class WorkerProcess:
         try:
             thread.start()
         except RuntimeError as error:  # no more threads
-            self.signal(signal.SIGKILL)
+            self.end(hard=True)
             self._reap(process)
             raise OSError(f"no thread for a worker: {error}") from error
 
@@ -113,7 +110,12 @@ class WorkerProcess:
         except BrokenPipeError:
             return -1
 
-    def signal(self, number: int) -> None:
+    def end(self, *, hard: bool) -> None:
+        """SIGKILL, or SIGTERM, of which it prints the stacks of its threads: also one that was stopped."""
+        for number in (signal.SIGKILL,) if hard else (signal.SIGTERM, signal.SIGCONT):
+            self._signal(number)
+
+    def _signal(self, number: int) -> None:
         """Send a signal to the process and to what it may have started. Without effect once it is gone."""
         with self._lock:
             if self._orders is None or self.pid is None:
@@ -142,8 +144,9 @@ class WorkerProcess:
         except WireError as error:
             self._problem = str(error)
         finally:
-            self.signal(signal.SIGKILL)  # the process where it lives on, and what is left of its group
-            self._ears.ended(Death(self._reap(process), self._problem))
+            self.end(hard=True)  # the process where it lives on, and what is left of its group
+            exitcode = self._reap(process)
+            self._ears.ended(Death(exitcode, self._problem, _unborn() if exitcode == _NO_PROGRAM else ""))
 
     def _read(self, sentinel: int) -> None:
         """Hear all messages until the process is dead, or its pipe is broken; write what is left of orders meanwhile."""
@@ -210,11 +213,30 @@ class WorkerProcess:
         return exitcode
 
 
+def _unborn() -> str:
+    python = os.fsdecode(spawn.get_executable())
+    return (
+        f"no worker can be started: {python} cannot be run (look whether it is there and executable); where sttd was"
+        " updated or moved, start it again"
+    )
+
+
 def _pipe(stack: contextlib.ExitStack) -> tuple[Connection, Connection]:
     reader, writer = _CONTEXT.Pipe(duplex=False)
     stack.callback(reader.close)
     stack.callback(writer.close)
     return reader, writer
+
+
+def stop_helper() -> None:
+    """End multiprocessing's resource tracker, which would outlive us by a moment, so that systemd logged that it had to kill it.
+
+    It ends when the last worker has, and one that hangs in the kernel never does.
+    """
+    stop = resource_tracker._resource_tracker._stop  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public end
+    thread = threading.Thread(target=stop, name="tracker", daemon=True)
+    thread.start()
+    thread.join(_HELPER)
 
 
 def _spawn(process: multiprocessing.process.BaseProcess) -> None:

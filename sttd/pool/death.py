@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import dataclass
-from multiprocessing import spawn
-from pathlib import Path
 
-from sttd.host.cgroup import CGROUPS, PROC, groups, statistic
 from sttd.part import Cause
-
-_NO_PROGRAM = 255  # of a child that multiprocessing could fork but not turn into Python; it says nothing itself
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """How a process ended."""
+    """How a worker ended."""
 
     exitcode: int | None  # negative: the signal; None: it is still there, and does not even die of SIGKILL
     problem: str = ""  # what made us end it: foreign bytes in its pipe, say
+    unborn: str = ""  # why there never was a worker, in words, where it had not begun with its part
 
 
 def spoken(exitcode: int | None) -> str:
@@ -51,12 +46,8 @@ def cause_of(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, o
         return Cause.CRASH, f"the worker was killed because it sent {death.problem}"
     if death.exitcode == -signal.SIGKILL and oom:
         how = "killed by the kernel's OOM killer (SIGKILL)"
-    if not took and death.exitcode == _NO_PROGRAM:
-        python = os.fsdecode(spawn.get_executable())
-        return Cause.MACHINE, (
-            f"no worker can be started: {python} cannot be run (look whether it is there and executable); where sttd was"
-            " updated or moved, start it again"
-        )
+    if not took and death.unborn:
+        return Cause.MACHINE, death.unborn
     if not took:
         # a broken installation, no memory to start in, or a death in idleness: not the recording's fault
         return Cause.MACHINE, f"the worker died before it could begin: {how}; see its messages above in the log"
@@ -65,22 +56,3 @@ def cause_of(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, o
     if death.exitcode == -signal.SIGKILL and oom:
         return Cause.OOM, f"the worker was {how}"
     return Cause.CRASH, f"the worker died: {how}"
-
-
-def oom_counter(proc: Path = PROC, cgroups: Path = CGROUPS) -> Path | None:
-    """The file whose `oom_kill` line counts the OOM kills in our own cgroup, or at worst on the host; None: no such.
-
-    cgroup v2 has it in memory.events, v1 in memory.oom_control (Linux 4.13), the host in /proc/vmstat (Linux 4.13).
-    """
-    names = {2: "memory.events", 1: "memory.oom_control"}
-    candidates = [group.folder / names[group.version] for group in groups("memory", proc, cgroups)]
-    return next((each for each in [*candidates, proc / "vmstat"] if _count(each) is not None), None)
-
-
-def oom_kills(counter: Path | None) -> int:
-    """How many OOM kills `counter` tells of; 0 where it cannot be read."""
-    return (_count(counter) if counter is not None else None) or 0
-
-
-def _count(path: Path) -> int | None:
-    return statistic(path, "oom_kill")

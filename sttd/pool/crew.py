@@ -1,0 +1,143 @@
+"""The workers of a pool, and how each comes to its end: nobody waits for a dead one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from sttd.config import Config
+from sttd.host.events import Kind, say
+from sttd.part import Cause, Event, Lost
+from sttd.pool import death
+from sttd.pool.protocol import Sink
+from sttd.pool.seat import Seat
+from sttd.pool.source import Source
+from sttd.pool.staff import Staff
+from sttd.pool.wire import Exit, Stop
+
+# where it hung is worth knowing: a worker that dies of these has `kill_grace` to print it
+_STACKS = frozenset({Cause.TIMEOUT})
+_LAST = 10.0  # seconds that a hard end may take; a process that hangs in the kernel (a dead disk) is given up after it
+_EXIT = 1.0  # seconds that an idle worker may take to exit while the pool closes
+
+
+class Crew:
+    """One lock guards the seats; it is never held while a worker or the sink is spoken to."""
+
+    def __init__(self, config: Config, sources: Sequence[Source], clock: Callable[[], float]) -> None:
+        self._config = config
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)  # a worker is gone
+        self._staffs = [Staff(source) for source in sources]
+        self._closed = False
+        self._sink: Sink | None = None
+
+    def close(self, grace: float) -> None:
+        with self._lock:
+            self._closed = True
+            seats = self._seats()
+        for seat in seats:
+            self._wind_up(seat)
+        self._wait(grace)
+        now = self._clock()
+        with self._lock:
+            for seat in self._seats():
+                seat.ordered = seat.ordered or Cause.SHUTDOWN
+                seat.kill_at = min(seat.kill_at, now)
+        self._wait(2 * _LAST)
+        for staff in self._staffs:
+            staff.source.close()
+
+    # Those in this block are called with the lock held; what follows them takes it itself.
+
+    def _seats(self) -> list[Seat]:
+        return [seat for staff in self._staffs for seat in staff.seats]
+
+    def _staff_of(self, seat: Seat) -> Staff:
+        return next(staff for staff in self._staffs if staff.source is seat.source)
+
+    def _leave(self, seat: Seat) -> None:
+        """It is to exit; whoever calls this sends the order once the lock is free."""
+        seat.leaving = True
+        seat.kill_at = self._clock() + (_EXIT if self._closed else self._config.pool.kill_grace)
+
+    def _give_up(self, seat: Seat, cause: Cause, error: str) -> None:
+        """End the attempt of a worker that never was, or one that nothing ends."""
+        with self._lock:
+            part, seat.part, seat.leaving = seat.part, None, True
+        if part is not None:
+            self._tell(Lost(part_id=part.part_id, attempt=part.attempt, cause=cause, error=error))
+        self._remove(seat)
+
+    def _remove(self, seat: Seat) -> None:
+        with self._changed:
+            seats = self._staff_of(seat).seats
+            if seat in seats:  # else it was given up before it died after all
+                seats.remove(seat)
+            self._changed.notify_all()
+
+    def _tell(self, event: Event) -> None:
+        assert self._sink is not None, "start() comes before submit()"
+        self._sink(event)
+
+    def _find(self, part_id: str, attempt: int) -> Seat | None:
+        with self._lock:
+            return next((seat for seat in self._seats() if seat.has(part_id, attempt)), None)
+
+    def _release(self, choose: Callable[[Staff], list[Seat]]) -> None:
+        """Let those go that are idle among the chosen."""
+        with self._lock:
+            released = [seat for staff in self._staffs for seat in choose(staff) if seat.idle]
+            for seat in released:
+                self._leave(seat)
+        for seat in released:
+            seat.worker.send(Exit())
+
+    def _kill(self, seat: Seat, cause: Cause) -> None:
+        """Gently first where the stacks are wanted; `_escalate` follows it up."""
+        now, gently = self._clock(), cause in _STACKS
+        with self._lock:
+            if seat.part is None or seat.ordered is not None:
+                return
+            seat.ordered = cause
+            seat.kill_at = now + self._config.pool.kill_grace if gently else now
+        if gently:
+            seat.worker.end(hard=False)
+        else:
+            self._escalate(now)
+
+    def _escalate(self, now: float) -> None:
+        """A hard end where it is due, and an end without a death where even that does not help."""
+        with self._lock:
+            due = [seat for seat in self._seats() if seat.kill_at <= now]
+            hopeless = [seat for seat in self._seats() if seat.give_up_at <= now]
+            for seat in due:
+                seat.kill_at, seat.give_up_at = float("inf"), now + _LAST
+        for seat in due:
+            seat.worker.end(hard=True)
+        for seat in hopeless:
+            say(Kind.WORKER_STUCK, f"worker {seat.label}: {death.spoken(None)}", worker=seat.worker.pid)
+            seat.worker.abandon()
+            self._give_up(seat, seat.ordered or Cause.CRASH, f"the worker was given up: {death.spoken(None)}")
+
+    def _wind_up(self, seat: Seat) -> None:
+        """The pool closes: what is idle exits, what has no result yet is killed, what works is asked to stop."""
+        with self._lock:
+            part, started = seat.part, seat.started
+        if part is None:
+            self._release(lambda _staff: [seat] if _staff.source is seat.source else [])
+        elif started:
+            seat.worker.send(Stop(part.part_id, part.attempt, Cause.ASKED))
+        else:
+            self._kill(seat, Cause.SHUTDOWN)
+
+    def _wait(self, seconds: float) -> None:
+        """Until no worker is left, but not longer."""
+        end = self._clock() + seconds
+        while (now := self._clock()) < end:
+            self._escalate(now)
+            with self._changed:
+                if not self._seats():
+                    return
+                self._changed.wait(min(0.1, end - now))

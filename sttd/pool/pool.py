@@ -1,0 +1,189 @@
+"""One pool over all sources of workers. These stay warm from part to part, and are ended without waiting for them."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sttd.config import Config
+from sttd.host.events import Kind, say
+from sttd.part import ENDS, Cause, PartSpec
+from sttd.pool import death, roster
+from sttd.pool.crew import Crew
+from sttd.pool.protocol import NO_HOLDS, Placed, PoolFull, Sink, SourceView, WorkerView
+from sttd.pool.seat import Seat
+from sttd.pool.source import Source
+from sttd.pool.staff import Staff
+from sttd.pool.wire import Clean, Do, Exit, Stop
+from sttd.pool.worker import Ears
+
+
+class Pool(Crew):
+    """See `WorkerPool`."""
+
+    def __init__(
+        self, config: Config, sources: Sequence[Source], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`sources`: in the order in which they are filled."""
+        super().__init__(config, sources, clock)
+        self.configure(config)
+
+    def start(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def free_slots(self) -> int:
+        with self._lock:
+            return 0 if self._closed else sum(staff.free() for staff in self._staffs)
+
+    def submit(self, part: PartSpec, holds: Mapping[str, str] = NO_HOLDS) -> Placed:
+        kills = {staff.name: staff.source.oom_kills() for staff in self._staffs}
+        with self._lock:
+            staff, seat = self._choose(part)
+            # a new worker takes the place of an idle one that has another model
+            replaced = [] if seat else roster.surplus(staff.seats, staff.limit - 1)
+            for each in replaced:
+                self._leave(each)
+            is_new = seat is None
+            seat = seat or self._hire(staff)
+            given = _given(staff, part, holds)
+            seat.take(given, kills[staff.name])
+        for each in replaced:
+            each.worker.send(Exit())
+        is_there = not is_new or self._launch(seat)
+        if is_there and not seat.worker.send(Do(given)) and seat.jobs and self._dismiss(seat):
+            return self.submit(part, holds)  # the other died, or hangs, unseen in its idleness: not the part's fault
+        return Placed(seat.worker.name, staff.name, seat.worker.pid, given)
+
+    def kill(self, part_id: str, attempt: int, cause: Cause) -> None:
+        seat = self._find(part_id, attempt)
+        if seat is not None:
+            self._kill(seat, cause)
+
+    def stop(self, part_id: str, attempt: int, cause: Cause) -> None:
+        seat = self._find(part_id, attempt)
+        if seat is not None:
+            seat.worker.send(Stop(part_id, attempt, cause))
+
+    def workers(self) -> list[WorkerView]:
+        with self._lock:
+            seen = [(each.source.name, each.worker, each.state, each.part, each.loaded) for each in self._seats()]
+        return [
+            WorkerView(
+                name=worker.name,
+                node=node,
+                pid=worker.pid,
+                state=state,
+                part_id=part.part_id if part else None,
+                model=loaded.model if loaded else None,
+                rss=worker.rss(),
+            )
+            for node, worker, state, part, loaded in seen
+        ]
+
+    def sources(self) -> list[SourceView]:
+        with self._lock:
+            return [staff.view() for staff in self._staffs]
+
+    def limit(self, workers: int) -> None:
+        with self._lock:
+            for staff in self._staffs:
+                if staff.source.here:
+                    staff.limit = max(1, workers)
+
+    def configure(self, config: Config) -> None:
+        for staff in self._staffs:
+            staff.source.configure(config)
+        with self._lock:
+            self._config = config
+            for staff in self._staffs:
+                staff.limit = staff.source.slots()
+
+    def clean_up(self) -> None:
+        with self._lock:
+            seats = [seat for seat in self._seats() if seat.source.here and seat.part is not None]
+        for seat in seats:
+            seat.worker.send(Clean())
+
+    def release_idle(self) -> None:
+        self._release(lambda staff: staff.seats if staff.source.here else [])
+
+    def tick(self, now: float) -> None:
+        self._escalate(now)
+        self._release(lambda staff: roster.expired(staff.seats, now, self._config.pool.idle_ttl))
+        self._release(lambda staff: roster.surplus(staff.seats, staff.limit))
+
+    # `_choose` and `_hire` are called with the lock held; what follows them takes it itself.
+
+    def _choose(self, part: PartSpec) -> tuple[Staff, Seat | None]:
+        """Who takes a part: the worker that has its model and worked last, else one of the first source with a slot; None: a new one."""
+        able = [staff for staff in self._staffs if staff.free() > 0]
+        if self._closed or not able:
+            raise PoolFull(f"no slot is free for part {part.part_id}: submit it again later")
+        warm = [(staff, seat) for staff in able if (seat := staff.warm(part)) is not None]
+        if warm:
+            return max(warm, key=lambda each: each[1].idle_since)
+        return able[0], able[0].coldest()
+
+    def _hire(self, staff: Staff) -> Seat:
+        seat = staff.seat()
+        ears = Ears(lambda message: self._hear(seat, message), lambda end: self._lose(seat, end))
+        seat.worker = staff.source.hire(seat.number, ears)
+        return seat
+
+    def _dismiss(self, seat: Seat) -> bool:
+        """Take the part back from a worker that does not even take orders, and kill that; False: the part has ended."""
+        now = self._clock()
+        with self._lock:
+            part, seat.part, seat.leaving, seat.kill_at = seat.part, None, True, now
+        self._escalate(now)
+        return part is not None
+
+    def _launch(self, seat: Seat) -> bool:
+        """Start the worker; where that fails the attempt ends here."""
+        try:
+            seat.worker.start()
+        except OSError as error:
+            self._give_up(seat, Cause.MACHINE, f"no worker process can be started: {error}")
+            return False
+        with self._lock:
+            doomed = seat.ordered is not None  # `close` or `kill` came before there was a worker to end
+        if doomed:
+            seat.worker.end(hard=True)
+        return True
+
+    def _hear(self, seat: Seat, message: Any) -> None:
+        """One message of a worker, in its own thread."""
+        with self._lock:
+            event, staff = seat.hear(message, self._clock()), self._staff_of(seat)
+            leaves = isinstance(event, ENDS) and (
+                self._closed or roster.worn(seat, staff.seats, staff.limit, self._config.pool.jobs_per_worker)
+            )
+            if leaves:
+                self._leave(seat)
+        if event is not None:
+            self._tell(event)
+        if leaves:
+            seat.worker.send(Exit())
+
+    def _lose(self, seat: Seat, end: death.Death) -> None:
+        """A worker is gone; in its own thread."""
+        kills = seat.source.oom_kills()
+        with self._lock:
+            expected = seat.leaving or seat.ordered is not None
+            lost = seat.lose(end, kills)
+        if lost is not None:
+            self._tell(lost)
+        elif not expected:
+            text = f"worker {seat.label} ended while it was idle: {death.spoken(end.exitcode)}"
+            say(Kind.WORKER_DIED, text, worker=seat.worker.pid, exit_code=end.exitcode)
+        self._remove(seat)
+
+
+def _given(staff: Staff, part: PartSpec, holds: Mapping[str, str]) -> PartSpec:
+    """The part as a worker of that node gets it."""
+    fitted = staff.source.fitted(part)
+    return dataclasses.replace(
+        fitted, model=dataclasses.replace(fitted.model, hold=holds.get(staff.name, part.model.hold))
+    )
