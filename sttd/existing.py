@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from sttd.languages import english_name, language_of
 
 SUFFIXES = frozenset("srt vtt ass ssa sub sup smi ttml sbv lrc".split())
-_IN_PART = frozenset({"forced", "foreign", "signs", "songs", "commentary"})
+_PARTIAL = frozenset({"forced", "foreign", "signs", "songs", "commentary"})
 # for the hard of hearing, mostly; `hi` is also Hindi
 _FLAGS = frozenset({"sdh", "cc", "default", "full", "und"})
-_IN_PART_TITLE = re.compile(r"forced|foreign|\bsigns?\b|\bsongs?\b|comment", re.IGNORECASE)
+_PARTIAL_TITLE = re.compile(r"forced|foreign|\bsigns?\b|\bsongs?\b|comment", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +44,21 @@ def beside(recording: str, names: Iterable[str]) -> list[Subtitles]:
         if any(name.startswith(f"{other}.") for other in longer):
             continue
         tags = [tag.lower() for tag in name[len(stem) + 1 :].split(".")[:-1]]
-        if not _IN_PART.intersection(tags):
+        if not _PARTIAL.intersection(tags):
             found.append(Subtitles(name, _language(tags)))
     return found
 
 
-def track(number: int, language: str, title: str, *, is_in_part: bool) -> Subtitles | None:
+def track(number: int, language: str, title: str, *, is_partial: bool) -> Subtitles | None:
     """Those of a track of the file; None: it has not all that is said.
 
     Args:
         number: of the subtitle track, from 1.
         language: as the container has it.
         title: of the track.
-        is_in_part: the container says that it is forced, or a commentary.
+        is_partial: the container says that it is forced, or a commentary.
     """
-    if is_in_part or _IN_PART_TITLE.search(title):
+    if is_partial or _PARTIAL_TITLE.search(title):
         return None
     return Subtitles(f"track {number} of its subtitles", language_of(language) or "", is_track=True)
 

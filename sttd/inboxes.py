@@ -1,13 +1,13 @@
-"""Which inbox a recording was dropped into: a part of its name.
+"""Which inbox a recording was dropped into, by its name.
 
     Show/ep1.mkv            in the first inbox, `paths.inbox`
     movies//Show/ep1.mkv    in the one that a [[watch]] table calls movies
 
 A job's source is such a name, in the ledger, in checkpoints and in the manifest alike. No path below a folder has an empty
-part, so a file of the first inbox can never be taken for one of another, and a ledger from before there were tables needs no
+component, so a file of the first inbox can never be taken for one of another, and a ledger from before there were tables needs no
 change. Where the inbox lies is looked up in the configuration each time (`Config.of`, `outbox.Places`).
 
-The empty part is dropped from names of results: those of `movies//Show/ep1.mkv` go to `transcripts/movies/Show/`, sources to
+The empty component is dropped from names of results: those of `movies//Show/ep1.mkv` go to `transcripts/movies/Show/`, sources to
 `archive/movies/Show/` and `failed/movies/Show/`. A folder `movies` in the first inbox shares these folders. Nothing is ever
 overwritten there, so each recording keeps its own results; one of two equal names gets ` (2)`.
 
@@ -37,7 +37,7 @@ def join(inbox: str, path: str) -> str:
 
 def depth(source: str) -> int:
     """How many folders its results and its source are filed below."""
-    return len([part for part in source.split("/") if part]) - 1
+    return len([each for each in source.split("/") if each]) - 1
 
 
 def unknown(state: Path, inbox: str) -> Path:

@@ -46,12 +46,12 @@ def format_duration(seconds: float) -> str:
     """A time span as systemd would write it: 90 -> `1min 30s`, 0.5 -> `500ms`. `parse_duration` reads it back."""
     if seconds == float("inf"):
         return "infinity"
-    rest, parts = round(seconds * 1e6), []
+    rest, words = round(seconds * 1e6), []
     for name, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1), ("ms", 1e-3), ("us", 1e-6)):
         count, rest = divmod(rest, round(size * 1e6))
         if count:
-            parts.append(f"{count}{name}")
-    return " ".join(parts) or "0s"
+            words.append(f"{count}{name}")
+    return " ".join(words) or "0s"
 
 
 def spoken_duration(seconds: float) -> str:

@@ -51,10 +51,10 @@ def test_what_is_forced_or_of_another_recording_is_not(name):
 
 
 def test_a_track_counts_unless_it_has_only_a_part_of_what_is_said():
-    assert track(1, "eng", "", is_in_part=False) == Subtitles("track 1 of its subtitles", "en", is_track=True)
-    assert track(1, "und", "SDH", is_in_part=False) == Subtitles("track 1 of its subtitles", "", is_track=True)
-    for title, is_in_part in (("", True), ("English (Forced)", False), ("Signs & Songs", False), ("Commentary", False)):
-        assert track(1, "eng", title, is_in_part=is_in_part) is None
+    assert track(1, "eng", "", is_partial=False) == Subtitles("track 1 of its subtitles", "en", is_track=True)
+    assert track(1, "und", "SDH", is_partial=False) == Subtitles("track 1 of its subtitles", "", is_track=True)
+    for title, is_partial in (("", True), ("English (Forced)", False), ("Signs & Songs", False), ("Commentary", False)):
+        assert track(1, "eng", title, is_partial=is_partial) is None
 
 
 FILE, TRACK = Subtitles("film.en.srt", "en"), Subtitles("track 1 of its subtitles", "th", is_track=True)

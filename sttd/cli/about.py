@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sttd.cli.plain import AT_WORK, about, attempt, clock, done_part, moment, percent, size, span
+from sttd.cli.plain import AT_WORK, about, attempt, clock, done_share, moment, percent, size, span
 from sttd.job import Job, State
 from sttd.text import printable, sentence
 
@@ -43,7 +43,7 @@ def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]
         yield "cause", job.cause
     yield "size", size(job.size)
     if job.audio_seconds is not None:
-        yield "audio", f"{clock(job.audio_seconds)}, {percent(done_part(job))} done in {job.chunks} chunks"
+        yield "audio", f"{clock(job.audio_seconds)}, {percent(done_share(job))} done in {job.chunks} chunks"
     if job.language:
         known = "" if job.language_probability is None else f" ({job.language_probability:.0%})"
         yield "language", f"{job.language}{known}"

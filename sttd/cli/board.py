@@ -24,10 +24,10 @@ _WIDE = 110  # columns from which a name, its bar and its figures have room on o
 
 def status(found: dict[str, Any], now: float, width: int, lying: Lying, program: str) -> RenderableType:
     """The picture, for a screen of `width` columns. `program`: how sttd is called for the same ledger."""
-    parts: list[RenderableType] = [_facts(found, now, width, program, named=bool(lying.ignored))]
+    blocks: list[RenderableType] = [_facts(found, now, width, program, named=bool(lying.ignored))]
     busy = [worker for worker in found["workers"] if worker["job"] is not None]
     if busy:
-        parts += [Text(), _workers(busy, now, width)]
+        blocks += [Text(), _workers(busy, now, width)]
     for title, rows in (
         (f"{found['jobs']['queued']} waiting", list(_waiting(found, now, width))),
         (f"{found['jobs']['failed']} failed", list(_failed(found, now))),
@@ -38,8 +38,8 @@ def status(found: dict[str, Any], now: float, width: int, lying: Lying, program:
         ),
     ):
         if rows:
-            parts += [Text(), Text(title, "dim"), *rows]
-    return Group(*parts)
+            blocks += [Text(), Text(title, "dim"), *rows]
+    return Group(*blocks)
 
 
 def _facts(found: dict[str, Any], now: float, width: int, program: str, *, named: bool) -> Table:
@@ -73,10 +73,10 @@ def _daemon(about: dict[str, Any], now: float) -> str:
 
 def _counts(found: dict[str, Any]) -> Text:
     """Those that are not zero."""
-    parts = [Text(words, term.STYLES[state]) for state, count, words in plain.counted(found["jobs"]) if count]
+    blocks = [Text(words, term.STYLES[state]) for state, count, words in plain.counted(found["jobs"]) if count]
     where = found["inbox"].get("path")
     none = "none yet" + ("" if where is None else f": drop recordings into {printable(where)}")
-    return Text(", ").join(parts) if parts else Text(none)
+    return Text(", ").join(blocks) if blocks else Text(none)
 
 
 def _inbox(found: dict[str, Any]) -> str:

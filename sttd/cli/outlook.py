@@ -81,7 +81,7 @@ def _ends(waiting: list[Job], rates: estimates.Rates, busy: list[float], workers
 
 
 def _all_end(waiting: float, ends_at: dict[int, float], busy: list[float], now: float) -> float | None:
-    """When the last one is done: of a long queue by its first part."""
+    """When the last one is done: of a long queue by its first jobs."""
     if waiting and not ends_at:
         return None
     spans = [*busy, *((end - now) * max(1.0, waiting / len(ends_at)) for end in ends_at.values())]

@@ -18,10 +18,10 @@ _HEADING = re.compile(r"(#+)\s+(.*)")
 def rendered(text: str, width: int) -> RenderableType:
     """The text, for a screen of `width` columns."""
     right = max(0, width - WIDEST)
-    return Padding(Group(*_parts(text)), (0, right, 0, 0))
+    return Padding(Group(*_blocks(text)), (0, right, 0, 0))
 
 
-def _parts(text: str) -> Iterator[RenderableType]:
+def _blocks(text: str) -> Iterator[RenderableType]:
     for block in re.split(r"\n\s*\n", text.strip("\n")):
         lines = block.split("\n")
         heading = _HEADING.fullmatch(lines[0])

@@ -212,7 +212,7 @@ def percent(progress: float | None) -> str:
     return "-" if progress is None else f"{progress:.0%}"
 
 
-def done_part(job: Job) -> float | None:
+def done_share(job: Job) -> float | None:
     """How much of the recording is transcribed, 0 to 1; None where it is not known."""
     if job.state is State.DONE:
         return 1.0
@@ -227,7 +227,7 @@ AT_WORK = (State.RUNNING, State.COMMITTING)
 def job_line(job: Job) -> str:
     """One job; the source comes last, and after a tab (which no printed name holds) what is wrong with it."""
     language, model = printable(job.language or "-"), model_name(job.model, MODEL_ROOM)
-    words = f"{job.id:>6}  {job.state:<10}  {percent(done_part(job)):>4}  {clock(job.audio_seconds):>9}  {language:<4}"
+    words = f"{job.id:>6}  {job.state:<10}  {percent(done_share(job)):>4}  {clock(job.audio_seconds):>9}  {language:<4}"
     wrong = "" if job.state in AT_WORK else _wrong(job)
     return f"{words}  {padded(model, MODEL_ROOM)}  {moment(when(job))[:16]:<16}  {printable(job.source)}" + (
         f"\t{wrong}" if wrong else ""
@@ -235,7 +235,7 @@ def job_line(job: Job) -> str:
 
 
 def model_name(model: str | None, room: int) -> str:
-    """A model in a list: of a folder, or a name of the hub, the last part. It is cut at its front: the end tells versions apart."""
+    """A model in a list: of a folder, or a name of the hub, what follows its last slash. It is cut at its front: the end tells versions apart."""
     name = printable((model or "").rstrip("/").rpartition("/")[2] or "-")
     if width(name) <= room:
         return name

@@ -78,7 +78,7 @@ def _report(language: str, words: Sequence[str], heard: dict[str, Any]) -> None:
 
 
 def recognised(words: Sequence[str], text: str) -> int:
-    """How many of `words` are in `text`, in their order. Thai is written without spaces: a word may be part of one."""
+    """How many of `words` are in `text`, in their order. Thai is written without spaces: a word may lie in a longer one."""
     place, count = 0, 0
     text = f" {' '.join(_PUNCTUATION.split(text.casefold()))} "
     for word in words:

@@ -98,7 +98,7 @@ class Config:
         return 60.0 if self.watch.polling and self.watch.settle == default else self.watch.settle
 
     def options(self) -> Options:
-        """The part of the configuration that a worker needs to transcribe."""
+        """What a worker needs of the configuration to transcribe."""
         from sttd.part import CueRoom, Options  # noqa: PLC0415 - commands that only look do without it
 
         words = dataclasses.asdict(self.transcribe) | dataclasses.asdict(self.expert)

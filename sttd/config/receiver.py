@@ -16,7 +16,7 @@ class Receiver:
     """One table. Exactly one of `webhook`, `command` and `apprise` is set."""
 
     name: str
-    # no part of a representation: addresses hold passwords
+    # not in a representation: addresses hold passwords
     webhook: str = field(default="", repr=False)  # an http or https URL
     command: tuple[str, ...] = field(default=(), repr=False)  # a program by its absolute path, and its arguments
     apprise: str = field(default="", repr=False)  # a URL as Apprise has them; {secret} stands for the secret

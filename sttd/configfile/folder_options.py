@@ -21,7 +21,7 @@ from sttd.hub.names import require_name
 
 NAME = ".sttd.toml"
 LARGEST = 65_536  # bytes of the files above one folder, all together
-_LONGEST = 5000  # characters of a line: a key of 30,000 parts takes tomllib 12 s
+_LONGEST = 5000  # characters of a line: a key of 30,000 names takes tomllib 12 s
 _SHOWN, _SENTENCE = 5, 300  # problems that are told, and characters of each
 # not batch_size: it is about the machine's memory. Not replace: it is a path. Not source: it decides about recordings
 _ALLOWED = {

@@ -1,4 +1,4 @@
-"""The daemon: it moves jobs from station to station, and is the only part that knows them all."""
+"""The daemon: it moves jobs from station to station, and is the only module that knows them all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of the daemon share: the stations, the clocks, and the attempts under way. Owned by the loop's thread.
+"""What the modules of the daemon share: the stations, the clocks, and the attempts under way. Owned by the loop's thread.
 
 What is to be done next is never kept here: it follows from the ledger's rows (see sweep.py). What is kept is what is under
 way now, and when something that went wrong is tried again, which a restart may lose without harm.

@@ -115,14 +115,14 @@ class Life:
         """One line of figures for systemd, which shows it to every local user: no name, no path, no text of an error."""
         context = self._context
         counts = context.ledger.counts()
-        parts = [f"{len(context.running)} running", f"{counts[State.QUEUED]} queued"]
-        parts += [f"{counts[State.DONE]} done", f"{counts[State.FAILED]} failed"]
+        figures = [f"{len(context.running)} running", f"{counts[State.QUEUED]} queued"]
+        figures += [f"{counts[State.DONE]} done", f"{counts[State.FAILED]} failed"]
         if context.stopping:
-            parts.insert(0, "stopping")
+            figures.insert(0, "stopping")
         elif context.ledger.fact(PAUSED):
-            parts.insert(0, "paused")
+            figures.insert(0, "paused")
         kinds = list(context.troubles)
-        line = ", ".join(parts)
+        line = ", ".join(figures)
         return f"{line}; {held_up(kinds, context.config.program)}" if kinds else line
 
     def watch_memory(self) -> None:

@@ -53,12 +53,12 @@ class Upkeep:
         self._compaction = Compaction(context)
         self._clock: WallClock | None = None
         self._stored_clock, self._ended_then = -float("inf"), -1
-        self._failed_first: float | None = None  # when a part of a round failed; None: the latest one went well
+        self._failed_first: float | None = None  # when a step of a round failed; None: the latest one went well
         self._walks: dict[str, tuple[float, int]] = {}  # of a folder: when it is due (UTC), ended jobs at the last one
 
     @property
     def interval(self) -> float:
-        """Seconds between two rounds: fewer while a part of them fails, and more again the longer it does."""
+        """Seconds between two rounds: fewer while a step of them fails, and more again the longer it does."""
         if self._failed_first is None:
             return INTERVAL
         failing = self._context.clock() - self._failed_first
@@ -107,7 +107,7 @@ class Upkeep:
             self._failed_first = first or self._failed_first
 
     def _try(self, what: str, steps: Steps) -> Steps:
-        """A part of the round. What it cannot do is said once, and tried again in the next one; the other parts go on."""
+        """A step of the round. What it cannot do is said once, and tried again in the next one; the other steps go on."""
         troubles = self._context.troubles
         try:
             yield from steps
@@ -206,7 +206,7 @@ class Upkeep:
 
 
 def _without_fault(work: Callable[[], Any]) -> Callable[[], Any]:
-    """Off the loop: a fault in sttd itself ends one part of the round, and not all rounds to come."""
+    """Off the loop: a fault in sttd itself ends one step of the round, and not all rounds to come."""
 
     def guarded() -> Any:
         try:

@@ -22,7 +22,7 @@ _DAY = 86_400 * 10**9  # nanoseconds
 _BLOCK = 2**20  # bytes
 
 
-def part_of(path: str) -> str:
+def temporary_of(path: str) -> str:
     """The hidden name of a copy of `path` while it is made; the same for each try."""
     return f".sttd-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.part"
 
@@ -33,20 +33,20 @@ def make(source: Folder, name: str, target: Folder) -> str:
     Raises:
         OSError: it cannot be read or written, or the copy differs. Nothing of the copy is left.
     """
-    part = part_of(source.path_of(name))
-    target.discard(part)
+    temporary = temporary_of(source.path_of(name))
+    target.discard(temporary)
     try:
         with _reading(source, name) as reader:
-            _write(reader, target, part)
-            _compare(reader, target, part)
+            _write(reader, target, temporary)
+            _compare(reader, target, temporary)
     except OSError:
-        target.discard(part)  # a disk that is full needs its room
+        target.discard(temporary)  # a disk that is full needs its room
         raise
-    return part
+    return temporary
 
 
-def _write(reader: int, target: Folder, part: str) -> None:
-    writer = target.create(part, 0o600)
+def _write(reader: int, target: Folder, temporary: str) -> None:
+    writer = target.create(temporary, 0o600)
     try:
         _copy_data(reader, writer)
         _copy_attributes(reader, writer)
@@ -55,10 +55,10 @@ def _write(reader: int, target: Folder, part: str) -> None:
         os.close(writer)
 
 
-def _compare(reader: int, target: Folder, part: str) -> None:
-    with _reading(target, part) as copy:
+def _compare(reader: int, target: Folder, temporary: str) -> None:
+    with _reading(target, temporary) as copy:
         if not _same_data(reader, copy):
-            raise OSError(errno.EIO, "the copy differs from its source", target.path_of(part))
+            raise OSError(errno.EIO, "the copy differs from its source", target.path_of(temporary))
 
 
 def is_copy(source: Folder, name: str, target: Folder, new: str) -> bool:

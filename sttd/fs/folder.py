@@ -2,10 +2,10 @@
 
 The inbox is everybody's: while a file of it is dealt with, any member may put a link in the place of one of its folders.
 A path that is looked up again would then lead to somebody else's recordings. So a walk begins at a folder of the
-configuration, opens one part after the other with O_NOFOLLOW, and renames, links and removes relative to what it opened
+configuration, opens one folder after the other with O_NOFOLLOW, and renames, links and removes relative to what it opened
 (openat(2), "Rationale for openat"). Whatever is swapped afterwards, the step hits the folder that was looked at.
 
-openat2(2) with RESOLVE_BENEATH would save calls and promise no more: no part that is walked is `..`.
+openat2(2) with RESOLVE_BENEATH would save calls and promise no more: no component that is walked is `..`.
 """
 
 from __future__ import annotations
@@ -52,28 +52,28 @@ class Folder:
     def path_of(self, name: str) -> str:
         return os.path.join(self.path, name)
 
-    def below(self, parts: Iterable[str]) -> Folder:
-        """The folder that lies `parts` deeper.
+    def below(self, components: Iterable[str]) -> Folder:
+        """The folder that lies `components` deeper.
 
         Raises:
-            FileNotFoundError: it is not there, a link or a file is in the way, or a part leads out of the folder.
+            FileNotFoundError: it is not there, a link or a file is in the way, or a component leads out of the folder.
         """
         here = Folder(os.dup(self.handle), self.path)
-        for part in parts:
+        for component in components:
             with here:
-                here = here._enter(part)
+                here = here._enter(component)
         return here
 
-    def make_below(self, parts: Iterable[str]) -> Folder:
+    def make_below(self, components: Iterable[str]) -> Folder:
         """The same; what is missing is made, with the rights of the folder above it.
 
         Raises:
             NotADirectoryError: a link or a file is in the way.
         """
         here = Folder(os.dup(self.handle), self.path)
-        for part in parts:
+        for component in components:
             with here:
-                here = here.make(part)
+                here = here.make(component)
         return here
 
     def make(self, name: str) -> Folder:
@@ -100,13 +100,13 @@ class Folder:
             self.sync()
         return made
 
-    def _enter(self, part: str) -> Folder:
-        if part in ("", ".", "..") or "/" in part:
-            raise FileNotFoundError(errno.ENOENT, "the path leads out of its folder", self.path_of(part))
+    def _enter(self, component: str) -> Folder:
+        if component in ("", ".", "..") or "/" in component:
+            raise FileNotFoundError(errno.ENOENT, "the path leads out of its folder", self.path_of(component))
         try:
-            return self._open_folder(part)
+            return self._open_folder(component)
         except NotADirectoryError:
-            raise FileNotFoundError(errno.ENOENT, "no folder, or a link to one", self.path_of(part)) from None
+            raise FileNotFoundError(errno.ENOENT, "no folder, or a link to one", self.path_of(component)) from None
 
     def _open_folder(self, name: str) -> Folder:
         path = self.path_of(name)
@@ -230,7 +230,7 @@ def _with_path(error: OSError, path: str, target: str | None = None) -> OSError:
 
 
 def split(root: str, path: str) -> list[str] | None:
-    """The parts of `path` below `root`; None: it does not lie there."""
+    """The components of `path` below `root`; None: it does not lie there."""
     root = root.rstrip("/") + "/"
     if not path.startswith(root):
         return None

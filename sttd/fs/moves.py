@@ -181,11 +181,11 @@ def copy_new(source: Folder, name: str, target: Folder, new: str) -> None:
     """The same, by a copy on any file system: it has the group that new files get in its folder, which no rename gives."""
     if target.stat(new) is not None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path_of(new))
-    part = copies.make(source, name, target)
+    temporary = copies.make(source, name, target)
     try:
-        rename_new(target, part, target, new)
+        rename_new(target, temporary, target, new)
     except OSError:
-        target.discard(part)  # a disk that is full needs its room
+        target.discard(temporary)  # a disk that is full needs its room
         raise
     end_move(source, name, target, new)
 

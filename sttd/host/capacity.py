@@ -45,7 +45,7 @@ def capacity() -> Capacity:
 
 
 def cores(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
-    """Cores that this process may run on, or, where it is less, their time that it may have; of a part of one the whole."""
+    """Cores that this process may run on, or, where it is less, their time that it may have; of a fraction of one the whole."""
     return max(1, min([len(os.sched_getaffinity(0)), *(math.ceil(each) for each in _quotas(proc, cgroups))]))
 
 

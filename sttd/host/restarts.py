@@ -53,9 +53,9 @@ def wait_turn(notifier: Notifier, environ: Mapping[str, str], sleep: Callable[[f
         return
     starts, wait = following(_read(path), time.clock_gettime(time.CLOCK_BOOTTIME))
     try:
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps([starts.failed, starts.last]), "ascii")
-        part.replace(path)
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps([starts.failed, starts.last]), "ascii")
+        temporary.replace(path)
     except OSError as error:
         logger.warning("starts cannot be counted: {}: {}", path, error.strerror or error)
         return

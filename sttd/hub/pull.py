@@ -158,21 +158,21 @@ def _is_here(home: Path, listing: Listing, file: RemoteFile) -> bool:
 
 
 def _check_room(home: Path, wanted: list[RemoteFile]) -> None:
-    parts = [home / ".pull" / file.tag for file in wanted]
-    have = sum(part.stat().st_size for part in parts if part.exists())
+    partials = [home / ".pull" / file.tag for file in wanted]
+    have = sum(partial.stat().st_size for partial in partials if partial.exists())
     needed, free = sum(file.size for file in wanted) - have, shutil.disk_usage(home).free
     if needed > free:
         raise PullError(f"{home} needs {needed / 1e6:,.0f} MB and has {free / 1e6:,.0f} MB: make room, or set HF_HOME")
 
 
 def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show) -> None:
-    """One file into its blob. A part from an earlier pull that turns out to be wrong costs one more try, from the start."""
-    part = home / ".pull" / file.tag
-    have = part.stat().st_size if part.exists() else 0
+    """One file into its blob. A partial file from an earlier pull that turns out to be wrong costs one more try, from the start."""
+    partial = home / ".pull" / file.tag
+    have = partial.stat().st_size if partial.exists() else 0
     if have > file.size:
-        part.unlink()
+        partial.unlink()
         have = 0
-    with part.open("ab") as target:
+    with partial.open("ab") as target:
         show.begin(file.name, have, file.size)
         try:
             hub.fetch(listing, file, cast(BinaryIO, Incoming(target, show, file.size)), have)
@@ -180,10 +180,10 @@ def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show)
             target.truncate(0)  # what of it is right is not known
         target.flush()
         os.fsync(target.fileno())
-    if _matches(part, file):
-        part.replace(home / "blobs" / file.tag)
+    if _matches(partial, file):
+        partial.replace(home / "blobs" / file.tag)
         return
-    part.unlink()
+    partial.unlink()
     if have:
         show.note(f"{file.name}: what was left of an earlier pull is damaged; it is downloaded anew")
         _fetch(home, hub, listing, file, show)

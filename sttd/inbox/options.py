@@ -57,11 +57,11 @@ def above(root: str | os.PathLike[str], folder: str, name: str, most: int, shown
     with Folder.open(root) as inbox:
         here = inbox.below([])
         try:
-            for part in ("", *(folder.split("/") if folder else ())):
-                if part:
-                    below = _enter(here, at + part, part)
+            for component in ("", *(folder.split("/") if folder else ())):
+                if component:
+                    below = _enter(here, at + component, component)
                     here.close()
-                    here, at = below, f"{at}{part}/"
+                    here, at = below, f"{at}{component}/"
                 file = _look(here, f"{at}{name}", name, left)
                 if file is not None:
                     files.append(file)
@@ -76,13 +76,13 @@ def above(root: str | os.PathLike[str], folder: str, name: str, most: int, shown
     return tuple(files)
 
 
-def _enter(here: Folder, path: str, part: str) -> Folder:
+def _enter(here: Folder, path: str, component: str) -> Folder:
     try:
-        return here.below([part])
+        return here.below([component])
     except FileNotFoundError:
         raise Gone(path) from None
     except OSError as error:
-        raise _told(path, error, here.path_of(part)) from None
+        raise _told(path, error, here.path_of(component)) from None
 
 
 def _look(here: Folder, path: str, name: str, most: int) -> File | None:

@@ -144,13 +144,13 @@ def _write(path: Path, item: Item) -> None:
     """Whole or not at all."""
     _make_folder(path.parent)
     with tempfile.TemporaryDirectory(prefix=".sttd-", dir=path.parent) as scratch:
-        part = Path(scratch, "part")
+        temporary = Path(scratch, "new")
         if item.kind is Kind.LINK:
-            part.symlink_to(item.content)
+            temporary.symlink_to(item.content)
         else:
-            part.write_text(item.content, "utf-8")
-            part.chmod(FILE_MODE)
-        part.replace(path)
+            temporary.write_text(item.content, "utf-8")
+            temporary.chmod(FILE_MODE)
+        temporary.replace(path)
 
 
 def _make_folder(folder: Path) -> None:

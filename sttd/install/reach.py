@@ -23,7 +23,7 @@ ADVICE = "Make a virtual environment of /usr/bin/python3 in /opt/sttd, and run `
 
 
 def program(top: Path) -> list[str]:
-    """The words that run this sttd, as a unit needs them; where it lies below `top` (DESTDIR), that is not part of it."""
+    """The words that run this sttd, as a unit needs them; where it lies below `top` (DESTDIR), that does not count."""
     python = Path(sys.executable)
     script = python.parent / "sttd"
     path = script if script.is_file() else python
@@ -67,10 +67,10 @@ def _steps(path: Path) -> Iterator[Path]:
 
 def _first_link(path: Path) -> Path | None:
     """The path with its first symbolic link replaced by where that leads."""
-    for part in [*reversed(path.parents), path]:
-        if part.is_symlink():
-            target = part.parent / part.readlink()
-            return Path(os.path.normpath(target / path.relative_to(part)))
+    for component in [*reversed(path.parents), path]:
+        if component.is_symlink():
+            target = component.parent / component.readlink()
+            return Path(os.path.normpath(target / path.relative_to(component)))
     return None
 
 

@@ -21,7 +21,7 @@ _FRESH = "state = 'queued' AND not_before <= 0 AND options_key IS NULL"
 
 
 class Holds(Kept):
-    """The part of the ledger that holds them. Every method may raise LedgerError."""
+    """The table of the ledger that holds them. Every method may raise LedgerError."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """See `Ledger`."""

@@ -92,18 +92,18 @@ def leave(folder: Path, request: Request, name: str = "") -> str:
         OSError: it cannot be written. Nothing is left behind then.
     """
     name = name or f"{time.time_ns():020d}-{secrets.token_hex(8)}"
-    part, path = folder / f".{name}", folder / name
-    part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    temporary, path = folder / f".{name}", folder / name
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(handle, 0o644)  # whatever the umask: the daemon must read it, and only the group comes so far
             file.write(to_bytes(request))
             file.flush()
             os.fsync(handle)
-        part.rename(path)
+        temporary.rename(path)
     except OSError:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return name
 

@@ -50,8 +50,8 @@ class Notice:
         A recording of an inbox with a name lies in a folder of that name, as its results do.
         """
         inbox, path = inboxes.split(self.source or "")
-        parts = [part for part in (inbox, *path.split("/")[:-1]) if part]
-        return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)] or ["."]
+        components = [component for component in (inbox, *path.split("/")[:-1]) if component]
+        return ["/".join(components[:count]) for count in range(len(components), 0, -1)] or ["."]
 
     @property
     def name(self) -> str:

@@ -129,7 +129,7 @@ class _Service:
             if str(error) != self._trouble:
                 logger.error("{}; it is tried again", error)
             self._trouble = str(error)
-            self._wake()  # part of what the look found may be stored
+            self._wake()  # some of what the look found may be stored
         else:
             if self._trouble:
                 logger.info("over: {}", self._trouble)

@@ -61,14 +61,14 @@ def _write_record(job: Job, config: Config, folder: Folder, base: str) -> None:
         "retry": f"{config.program} retry {job.id}",
     }
     text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
-    part = part_of(job)
-    moves.write_whole(folder, part, lambda file: print(text, end="", file=file))
+    temporary = temporary_of(job)
+    moves.write_whole(folder, temporary, lambda file: print(text, end="", file=file))
     name = names.fit(base, names.RECORD)
     if _is_ours(folder, name, job.id):
-        folder.rename(part, folder, name)
+        folder.rename(temporary, folder, name)
         folder.sync()
     else:
-        place(folder, part, folder, name)  # a file of anybody else stays, and the record gets a number
+        place(folder, temporary, folder, name)  # a file of anybody else stays, and the record gets a number
 
 
 def remove_record(job: Job, places: Places) -> None:
@@ -80,7 +80,7 @@ def remove_record(job: Job, places: Places) -> None:
             folder.unlink(name)
 
 
-def part_of(job: Job) -> str:
+def temporary_of(job: Job) -> str:
     """The record of a failure while it is being written."""
     return f".sttd-{job.id}.part"
 

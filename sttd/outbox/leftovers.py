@@ -39,7 +39,7 @@ def remove_leftovers(config: Config, places: Places, unfinished: Collection[Job]
                 staging.remove_tree(name)
     for job in unfinished:
         with contextlib.suppress(OSError, SttdError):
-            _discard_parts(job, places)
+            _discard_temporaries(job, places)
 
 
 def remove_staging(job: Job, config: Config, places: Places) -> None:
@@ -64,23 +64,23 @@ def tidy(config: Config) -> None:
         os.rmdir(os.path.join(config.paths.transcripts, STAGING))
 
 
-def _discard_parts(job: Job, places: Places) -> None:
+def _discard_temporaries(job: Job, places: Places) -> None:
     """Half copies of a source and of results. The two may be on different file systems, and one of them away."""
     if job.state is State.FAILED:
         with places.open("failed") as failed, failed.below(names.split(job.source)[0]) as folder:
-            folder.discard(failure.part_of(job))
-            folder.discard(copies.part_of(source_path(job, places)))
+            folder.discard(failure.temporary_of(job))
+            folder.discard(copies.temporary_of(source_path(job, places)))
         return
     plan = Plan.from_json(job.plan or {})
     with contextlib.suppress(OSError, SttdError):
-        _discard_part_of_source(job, plan, places)
+        _discard_temporary_of_source(job, plan, places)
     staging = os.path.join(places.paths.transcripts, STAGING, plan.staging)
     with existing_folder(plan, places) as folder:
         for suffix in plan.hashes:
-            folder.discard(copies.part_of(os.path.join(staging, suffix)))
+            folder.discard(copies.temporary_of(os.path.join(staging, suffix)))
 
 
-def _discard_part_of_source(job: Job, plan: Plan, places: Places) -> None:
+def _discard_temporary_of_source(job: Job, plan: Plan, places: Places) -> None:
     private = os.path.join(os.path.dirname(source_path(job, places)), plan.private_name)
     with places.open("archive") as archive, archive.below(names.split(job.source)[0]) as folder:
-        folder.discard(copies.part_of(private))
+        folder.discard(copies.temporary_of(private))

@@ -15,7 +15,7 @@ from sttd.script import may_cut
 
 LIMIT = 255  # bytes of one name: NAME_MAX of every Linux file system that matters
 SHORTEST_LIMIT = 143  # bytes: of eCryptfs, with which NAS encrypt folders
-_LONGEST_SUFFIX = 32  # bytes; what is longer behind a dot is part of the stem
+_LONGEST_SUFFIX = 32  # bytes; what is longer behind a dot belongs to the stem
 
 RECORD = ".error.json"  # behind the name of a source in failed/
 PATH_LIMIT = 4095  # bytes of a path: PATH_MAX without its final NUL
@@ -34,13 +34,13 @@ def split(source: str) -> tuple[tuple[str, ...], str]:
     The result never leaves the folder that it is put under: no `..`, no absolute path. Leading dots, which would
     hide it, become underscores; a file in the inbox has none.
     """
-    parts = [_visible(part) for part in source.split("/") if part not in ("", ".")] or ["_"]
-    return tuple(parts[:-1]), parts[-1]
+    components = [_visible(component) for component in source.split("/") if component not in ("", ".")] or ["_"]
+    return tuple(components[:-1]), components[-1]
 
 
-def _visible(part: str) -> str:
-    bare = part.lstrip(".")
-    return "_" * (len(part) - len(bare)) + bare
+def _visible(component: str) -> str:
+    bare = component.lstrip(".")
+    return "_" * (len(component) - len(bare)) + bare
 
 
 def results(name: str, language: str, formats: Iterable[str], number: int) -> dict[str, str]:
@@ -55,19 +55,19 @@ def results(name: str, language: str, formats: Iterable[str], number: int) -> di
     code = _ISO.get(language, language) if _LANGUAGE.fullmatch(language) else "und"
     tails = {each: f"{_mark(number)}.{code}.{each}" for each in formats}
     longest = max(tails.values(), key=len, default="")
-    stem = cut(_parts(name)[0], LIMIT - len(os.fsencode(longest)))
+    stem = cut(_stem_and_suffix(name)[0], LIMIT - len(os.fsencode(longest)))
     return {each: stem + tail for each, tail in tails.items()}
 
 
 def numbered(name: str, number: int) -> str:
     """`name` for 1, else with ` (n)` before its suffix; never over 255 bytes."""
-    stem, suffix = _parts(name)
+    stem, suffix = _stem_and_suffix(name)
     return fit(stem, _mark(number) + suffix)
 
 
 def variants(name: str) -> re.Pattern[str]:
     """Matches what `numbered` makes of a name, with any number."""
-    stem, suffix = _parts(name)
+    stem, suffix = _stem_and_suffix(name)
     cut_stem = rf".*{re.escape(_hash_mark(stem))}"  # how much is left of it depends on the number
     return re.compile(rf"(?:{re.escape(stem)}|{cut_stem})(?: \(\d+\))?{re.escape(suffix)}", re.DOTALL)
 
@@ -96,14 +96,14 @@ def ways(name: str) -> Iterator[str]:
     bare = portable(name)
     if bare != name:
         yield bare
-    stem, suffix = _parts(name)
+    stem, suffix = _stem_and_suffix(name)
     plain = suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", suffix) else ""
     yield f"sttd{_hash_mark(stem)}{plain}"
 
 
 def portable(name: str) -> str:
     """The name without what Windows' file systems refuse; a hash tells it from others that become the same."""
-    stem, suffix = _parts(name)
+    stem, suffix = _stem_and_suffix(name)
     bare = _REFUSED.sub("_", stem), _REFUSED.sub("_", suffix)
     if _DEVICE.fullmatch("".join(bare)):
         bare = f"_{bare[0]}", bare[1]
@@ -131,7 +131,7 @@ def private(job: int, word: str, name: str) -> str:
         word: 16 hexadecimal digits that nobody can guess, so that nothing can be put there before.
         name: of the source.
     """
-    stem, suffix = _parts(name)
+    stem, suffix = _stem_and_suffix(name)
     shown = min(LIMIT, max(len(os.fsencode(name)), SHORTEST_LIMIT))
     return fit(f"{OWN}-{job}-{word}{AWAY}{stem}", suffix, shown)
 
@@ -148,7 +148,7 @@ def fit(stem: str, tail: str, limit: int = LIMIT) -> str:
 
 
 def cut(stem: str, most: int) -> str:
-    """`stem` if it has at most `most` bytes, else a part of it, cut at a grapheme, with `~` and a hash of the whole."""
+    """`stem` if it has at most `most` bytes, else its beginning, cut at a grapheme, with `~` and a hash of the whole."""
     data = os.fsencode(stem)
     if len(data) <= most:
         return stem
@@ -169,7 +169,7 @@ def _hash_mark(stem: str) -> str:
     return "~" + hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]
 
 
-def _parts(name: str) -> tuple[str, str]:
+def _stem_and_suffix(name: str) -> tuple[str, str]:
     """Stem and suffix; the suffix has its dot, or is empty."""
     stem, dot, suffix = name.rpartition(".")
     if not stem or not suffix or len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
@@ -179,7 +179,7 @@ def _parts(name: str) -> tuple[str, str]:
 
 def stem(name: str) -> str:
     """What comes before the suffix."""
-    return _parts(name)[0]
+    return _stem_and_suffix(name)[0]
 
 
 def _mark(number: int) -> str:

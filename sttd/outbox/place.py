@@ -49,7 +49,7 @@ def place(source: Folder, name: str, target: Folder, base: str, *, again: bool =
     new = _moved_before(source, name, target, base, again=again)
     if new is not None:
         moves.drop_first_name(source, name, target)
-        target.discard(copies.part_of(source.path_of(name)))
+        target.discard(copies.temporary_of(source.path_of(name)))
         return new
     try:
         new = _rename(source, name, target, base)
@@ -64,11 +64,11 @@ def place(source: Folder, name: str, target: Folder, base: str, *, again: bool =
 
 def _copy(source: Folder, name: str, target: Folder, base: str) -> str:
     """To another file system."""
-    part = copies.make(source, name, target)
+    temporary = copies.make(source, name, target)
     try:
-        new = _rename(target, part, target, base)
+        new = _rename(target, temporary, target, base)
     except OSError:
-        target.discard(part)  # a disk that is full needs its room
+        target.discard(temporary)  # a disk that is full needs its room
         raise
     moves.end_move(source, name, target, new)
     return new

@@ -94,8 +94,8 @@ class Plan:
             raise SttdError("what was promised about its files cannot be read: they are written again")
         plan = cls(**value)
         words = (plan.staging, *plan.hashes, *plan.replaces)
-        parts = (*words, *inboxes.split(plan.name)[1].split("/"))
-        if any(part in ("", ".", "..") for part in parts) or any("/" in word for word in words):
+        components = (*words, *inboxes.split(plan.name)[1].split("/"))
+        if any(component in ("", ".", "..") for component in components) or any("/" in word for word in words):
             raise SttdError(
                 "what was promised about its files names folders that are not sttd's: they are written again"
             )
@@ -116,10 +116,10 @@ def folder_of(name: str, location: str | None, places: Places) -> Folder:
     if not location:
         return places.folder_of(name)
     for root in (places.paths.failed, places.paths.archive, *places.inboxes()):
-        parts = folder.split(os.fspath(root), location)
-        if parts is not None:
+        components = folder.split(os.fspath(root), location)
+        if components is not None:
             with Folder.open(root) as held:
-                return held.below(parts[:-1])
+                return held.below(components[:-1])
     return Folder.open(os.path.dirname(location))
 
 

@@ -63,7 +63,7 @@ def publish(plan: Plan, places: Places) -> tuple[str, ...]:
         try:
             return results.place()
         except OSError as error:
-            # a part of the library that is read-only is no trouble of the other recordings
+            # a folder of the library that is read-only is no trouble of the other recordings
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             raise results.refusal(error) from None

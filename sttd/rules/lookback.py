@@ -11,7 +11,7 @@ import enum
 from sttd.job import Identity
 
 COARSE = 2_000_000_000  # nanoseconds: the coarsest clock of a file system, vfat's
-_PARTS = (1 / 3, 1.0, 4.0)  # of `watch.patience`: 5 min, 15 min and 1 h by default
+_SHARES = (1 / 3, 1.0, 4.0)  # of `watch.patience`: 5 min, 15 min and 1 h by default
 
 
 class Filed(enum.Enum):
@@ -22,7 +22,7 @@ class Filed(enum.Enum):
 
 def ages(patience: float) -> tuple[float, ...]:
     """Seconds after the end of a job at which its source is looked at again."""
-    return tuple(max(1.0, patience * part) for part in _PARTS)
+    return tuple(max(1.0, patience * share) for share in _SHARES)
 
 
 def compare(known: Identity, found: Identity) -> Filed:

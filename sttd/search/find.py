@@ -199,12 +199,12 @@ def _rows(
 
 
 def _expression(wanted: Sequence[Phrase], filters: Filters) -> str:
-    parts = [*map(expression, wanted)]
+    terms = [*map(expression, wanted)]
     if filters.language:
-        parts.append(f'"{language_token(filters.language)}"')
+        terms.append(f'"{language_token(filters.language)}"')
     if filters.folder:
-        parts.append(f'"{folder_token(os.fsencode(filters.folder))}"')
-    return " AND ".join(parts)
+        terms.append(f'"{folder_token(os.fsencode(filters.folder))}"')
+    return " AND ".join(terms)
 
 
 def _hit(row: tuple[Any, ...], wanted: Sequence[Phrase]) -> Hit:

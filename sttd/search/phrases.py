@@ -31,17 +31,17 @@ class Phrase:
 
 
 def phrases(asked: str) -> tuple[Phrase, ...]:
-    """The phrases of a query, each of which must occur: one for each word, one for each part in quotes.
+    """The phrases of a query, each of which must occur: one for each word, one for each text in quotes.
 
     What is quoted is found as it stands. A word of three letters and more also finds longer ones that begin with it.
     """
     found: dict[Phrase, None] = {}
     for match in _ASKED.finditer(asked[:_LONGEST]):
         quoted = match[1] is not None
-        parts = tuple(atoms(match[1] if quoted else match[0]))
-        if parts:
-            last = parts[-1]
-            found[Phrase(parts, not quoted and len(last) >= _STEM and last.isalpha() and not is_cluster(last))] = None
+        pieces = tuple(atoms(match[1] if quoted else match[0]))
+        if pieces:
+            last = pieces[-1]
+            found[Phrase(pieces, not quoted and len(last) >= _STEM and last.isalpha() and not is_cluster(last))] = None
     return tuple(found)[:MOST]
 
 
@@ -66,13 +66,13 @@ def alone(atoms: Iterable[str]) -> str:
 
 def expression(phrase: Phrase) -> str:
     """A phrase in the syntax of FTS5. It consists of tokens in quotes, so that no text has a meaning there."""
-    parts = phrase.atoms
-    if len(parts) == 1 and is_cluster(parts[0]):
-        return f'"{_ALONE}{parts[0]}"'
-    *before, last = _tokens(parts)
-    if not is_cluster(parts[-1]):
+    pieces = phrase.atoms
+    if len(pieces) == 1 and is_cluster(pieces[0]):
+        return f'"{_ALONE}{pieces[0]}"'
+    *before, last = _tokens(pieces)
+    if not is_cluster(pieces[-1]):
         return f'"{" ".join([*before, last])}"{" *" if phrase.is_open else ""}'
-    if is_cluster(parts[-2]):
+    if is_cluster(pieces[-2]):
         return f'"{" ".join(before)}"'  # the last pair has the last cluster
     return f'"{" ".join([*before, last])}" *'  # alone or the first one of a pair
 

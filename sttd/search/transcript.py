@@ -71,7 +71,7 @@ def _segments(file: BinaryIO, size: int) -> Iterator[Said]:
 
 
 def _said(segment: Any) -> Iterator[Said]:
-    """A segment; one that holds a book comes in parts, because an excerpt of a hit looks at each word of its segment."""
+    """A segment; one that holds a book comes in pieces, because an excerpt of a hit looks at each word of its segment."""
     times, language = (_figure(segment["start"]), _figure(segment["end"])), _whole(segment.get("language") or "und")
     text = _whole(segment["text"])
     first = 0

@@ -1,6 +1,6 @@
 """Files that the ledger names, opened for who asks for those of a job: nothing else is ever opened for one.
 
-A job's row says where its recording and its results lie. Each is opened below a folder of the configuration, part by part, and
+A job's row says where its recording and its results lie. Each is opened below a folder of the configuration, name by name, and
 no link is followed on the way (fs/folder.py): whatever somebody puts there instead, nothing outside is read.
 """
 
@@ -72,12 +72,12 @@ def _open(paths: Iterable[str], folders: Iterable[Path]) -> tuple[int, str]:
     for path in paths:
         first = first or path
         for root in folders:
-            parts = split(os.fspath(root), path)
-            if parts is None:
+            components = split(os.fspath(root), path)
+            if components is None:
                 continue
             try:
-                with Folder.open(root) as held, held.below(parts[:-1]) as folder:
-                    return folder.open_file(parts[-1]), parts[-1]
+                with Folder.open(root) as held, held.below(components[:-1]) as folder:
+                    return folder.open_file(components[-1]), components[-1]
             except OSError as error:
                 refused = error if first == path else refused
     if refused is None:

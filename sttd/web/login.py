@@ -126,8 +126,8 @@ def _again(after: str, status: int) -> Response:
 async def _fields(request: Request) -> dict[str, str]:
     """The fields of a form, of a common length."""
     body = b""
-    async for part in request.stream():
-        body += part
+    async for piece in request.stream():
+        body += piece
         if len(body) > _LONGEST:
             return {}
     return {name: values[0] for name, values in parse_qs(body.decode("ascii", "replace")).items()}

@@ -52,9 +52,9 @@ class _Ledger(Collector):
     def collect(self) -> Iterator[Metric]:
         found: list[Metric] = []
         is_readable = True
-        for part in (self._daemon, self._jobs):
+        for family in (self._daemon, self._jobs):
             try:
-                found += list(part())
+                found += list(family())
             except SttdError:
                 is_readable = False
         yield gauge("sttd_ledger_readable", "1 if the ledger can be read; else what it says is missing.", is_readable)

@@ -1,4 +1,4 @@
-"""An open file as an answer, whole or the part that is asked for: a player that jumps asks for no more than it plays."""
+"""An open file as an answer, whole or the range that is asked for: a player that jumps asks for no more than it plays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 _BLOCK = 256 * 2**10  # bytes: a quarter of a minute of a common MP3
-_PARTS = ("GET", "HEAD")  # with any other method there are no ranges (RFC 9110, 14.2)
+_RANGED = ("GET", "HEAD")  # with any other method there are no ranges (RFC 9110, 14.2)
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -25,7 +25,7 @@ class OpenFile(Response):
         tag = f'"{seen.st_mtime_ns:x}-{seen.st_size:x}"'
         first, last = 0, seen.st_size - 1
         status, more = 200, {}
-        wanted = request.headers.get("range") if request.method in _PARTS else None
+        wanted = request.headers.get("range") if request.method in _RANGED else None
         if wanted is not None and request.headers.get("if-range", tag) == tag:
             found = span(wanted, seen.st_size)
             if found is not None and not found:

@@ -59,7 +59,7 @@ def response(job: Job, wanted: str, config: Config, request: Request, read: Read
         job: it may have no results.
         wanted: the format.
         config: the whole configuration.
-        request: which this answers. It may ask for a part.
+        request: which this answers. It may ask for a range.
         read: how to take the JSON where a format is made of it: `record.read`, or `corrected` of this module.
 
     Raises:

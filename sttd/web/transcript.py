@@ -101,7 +101,7 @@ def _head(file: BinaryIO) -> list[bytes]:
 
 
 def _lines(file: BinaryIO, longest: int) -> Iterator[bytes]:
-    """A longer line comes in parts: a file of one line must not be in memory before its size is looked at."""
+    """A longer line comes in pieces: a file of one line must not be in memory before its size is looked at."""
     return iter(lambda: file.readline(longest), b"")
 
 

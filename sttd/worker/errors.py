@@ -18,7 +18,7 @@ class PartFailed(Exception):
         self.unread = unread
 
     def __reduce__(self) -> tuple[type["PartFailed"], tuple[Cause, str, bool, int]]:
-        """Pickles with its parts; an exception's own way would keep the message alone."""
+        """Pickles with its arguments; an exception's own way would keep the message alone."""
         return type(self), (self.cause, self.message, self.retriable, self.unread)
 
 

@@ -126,7 +126,7 @@ def test_removing_leftovers_removes_the_half_copies_of_a_promise(tmp_path, other
     config, job, source = make(tmp_path, archive=other)
     plan = stage(config, job)
     (other / "sub").mkdir()
-    part = other / "sub" / copies.part_of(str(source.parent / plan.private_name))
+    part = other / "sub" / copies.temporary_of(str(source.parent / plan.private_name))
     part.write_bytes(b"half")
     outbox.remove_leftovers(
         config, outbox.Places(config.paths), [job.evolve(state=State.COMMITTING, plan=plan.to_json())]

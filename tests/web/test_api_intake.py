@@ -302,7 +302,7 @@ def test_the_same_content_sent_at_once_lies_there_once(served, inbox, kind):
         ({"stream": "true"}, 400, "stream is not possible"),
         ({"timestamp_granularities[]": "letter"}, 400, "segment and word"),
         ({"prompt": "ก" * 4001}, 400, "at most"),
-        ({f"f{number}": "" for number in range(101)}, 400, "more than 100 parts"),
+        ({f"f{number}": "" for number in range(101)}, 400, "more than 100 fields"),
         ({"prompt": "x" * 70000}, 400, "64 KiB"),
     ],
     ids=["language", "format", "stream", "granularity", "prompt", "parts", "fields"],

@@ -151,6 +151,6 @@ def create(path: Path) -> io.FileIO:
 
 
 def write_all(file: io.FileIO, data: bytes) -> None:
-    """All of it: a disk that fills up takes a part, and refuses only the next one."""
+    """All of it: a disk that fills up takes some of it, and refuses only the next one."""
     while data:
         data = data[file.write(data) or 0 :]

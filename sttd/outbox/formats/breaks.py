@@ -1,6 +1,6 @@
 """Where a line of text may be broken, and at what price: behind a sentence, a phrase, a word; within a word where it must be.
 
-Spaces part the words of most languages. Chinese, Japanese and Thai have none: there budoux's models say how sure a border
+Spaces separate the words of most languages. Chinese, Japanese and Thai have none: there budoux's models say how sure a border
 between two words is. Its own answer, every border with a score above 0, cuts Thai in mid-syllable, and a line does not need
 every border but a good one near its end. For Lao, Khmer and Burmese it has no model: these are broken at spaces, else where a
 syllable seems to begin. No break is ever within a grapheme (script.may_cut).
@@ -30,7 +30,7 @@ _NO_BEGIN = frozenset("ーァィゥェォッャュョヮヵヶぁぃぅぇぉっ
 _PARTICLES = frozenset("的了吗嗎呢吧啊们們嘛呀")  # of Chinese: they belong to the word before them
 _THAI_RUN = range(0x0E00, 0x0E80)
 _BURMESE_KILLERS = "\u103a\u1039"  # they make the consonant before them the end of its syllable
-_SPACE = "\u200b"  # zero width: parts the words of Khmer, Burmese and Thai in some texts
+_SPACE = "\u200b"  # zero width: separates the words of Khmer, Burmese and Thai in some texts
 
 _FEATURES = (
     ("UW1", -3, -2), ("UW2", -2, -1), ("UW3", -1, 0), ("UW4", 0, 1), ("UW5", 1, 2), ("UW6", 2, 3), ("BW1", -2, 0),
@@ -134,7 +134,7 @@ def _is_thai(char: str) -> bool:
 
 
 def _scored(text: str, at: int, scores: Mapping[int, float]) -> float | None:
-    """The price of a break between two words that no space parts; None where a word goes on."""
+    """The price of a break between two words that no space separates; None where a word goes on."""
     before, after = text[at - 1], text[at]
     if after == _SPACE:
         return None

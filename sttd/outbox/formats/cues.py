@@ -19,7 +19,7 @@ from sttd.outbox.formats.times import Times
 from sttd.part import Segment
 from sttd.script import script_of, width
 
-_NEAR = 300  # milliseconds of silence that do not part what is said
+_NEAR = 300  # milliseconds of silence that do not divide what is said
 _ANSWER = 12  # columns: a word or two, which are read with the sentence before them
 
 
@@ -85,8 +85,8 @@ class _Cues:
             yield _Piece(start, max(end, start + 1), text)
             return
         times = Times(segment, text)
-        for part in layout.divide(times.start, times.end):
-            yield _Piece(part.start, max(part.end, part.start + 1), text[part.first : part.last], part.first > 0)
+        for piece in layout.divide(times.start, times.end):
+            yield _Piece(piece.start, max(piece.end, piece.start + 1), text[piece.first : piece.last], piece.first > 0)
 
     def _join(self, one: _Piece, other: _Piece) -> _Piece | None:
         """Both as one, where one of them would be gone before it can be read, and both have room; else None.

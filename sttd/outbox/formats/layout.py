@@ -28,7 +28,7 @@ _FORCED = 1e6  # of a piece that is over the limits though it cannot be divided
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a text, with when it is said; milliseconds."""
+    """A piece of a text, with when it is said; milliseconds."""
 
     first: int
     last: int
@@ -37,7 +37,7 @@ class Span:
 
 
 class Layout:
-    """A text of one line, measured once, so that each of its parts can be asked about.
+    """A text of one line, measured once, so that each of its pieces can be asked about.
 
     `before` are the columns that are taken in the first line of each subtitle, by the name of who speaks.
     """
@@ -97,7 +97,7 @@ class Layout:
         return [self._text(one, other) for one, other in _divide(last, price, count)]
 
     def divide(self, start: Callable[[int], int], end: Callable[[int], int]) -> list[Span]:
-        """The text as parts that each have room in one subtitle, and take no longer than one may.
+        """The text as pieces that each have room in one subtitle, and take no longer than one may.
 
         Args:
             start: when the text from an index on begins to be said; milliseconds.
@@ -126,7 +126,7 @@ class Layout:
         ]
 
     def _border(self, first: int, last: int) -> float:
-        """The price of the break at the end of a part, and of the words that either end of it tears off their phrase."""
+        """The price of the break at the end of a piece, and of the words that either end of it tears off their phrase."""
         price, few = self._breaks[last].price, self._room(first, last) // 3
         end, begin = self._phrases[first][1], self._phrases[last][0]
         if first < end < last and self._ends[end] - self._starts[first] < few:
@@ -136,14 +136,14 @@ class Layout:
         return price
 
     def _inner(self, first: int, last: int) -> float:
-        """The price of the best break between the two lines of a part."""
+        """The price of the best break between the two lines of a piece."""
         room = self._room(first, last)
         lowest = bisect.bisect_left(self._starts, self._ends[last] - room, first + 1, last - 1)
         highest = bisect.bisect_right(self._ends, self._starts[first] + room - self._before, lowest, last)
         return min((self._border(first, at) for at in range(lowest, highest)), default=0.0)
 
     def _lines(self, first: int, last: int) -> int:
-        """How many lines a part needs at least; for what cannot be divided one, whatever its width."""
+        """How many lines a piece needs at least; for what cannot be divided one, whatever its width."""
         room, count = self._room(first, last), 0
         left = room - self._before
         while first < last:
@@ -156,7 +156,7 @@ class Layout:
         return count
 
     def _room(self, first: int, last: int) -> int:
-        """Columns of a line, as most letters of a part want it."""
+        """Columns of a line, as most letters of a piece want it."""
         before, after = self._letters[first], self._letters[last]
         if self._only is not None:
             name = self._only

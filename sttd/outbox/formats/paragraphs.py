@@ -30,7 +30,7 @@ class Piece:
 
     start: int  # milliseconds
     begins: bool  # a paragraph
-    between: str  # what parts it from the piece before it in its paragraph
+    between: str  # what separates it from the piece before it in its paragraph
     text: str  # one line that is not empty
     speaker: str = ""
 
@@ -48,7 +48,7 @@ class Joiner:
             return None
         start = milliseconds(segment.start)
         is_other = segment.speaker != self._speaker
-        begins = not self._text or is_other or _parts(self._text, self._columns, start - self._end)
+        begins = not self._text or is_other or _is_apart(self._text, self._columns, start - self._end)
         if begins:
             self._text, self._columns, self._speaker = "", 0, segment.speaker
         between = _between(self._text, more)
@@ -73,7 +73,7 @@ def paragraphs(segments: Iterator[Segment]) -> Iterator[Paragraph]:
         yield Paragraph(start, text, speaker)
 
 
-def _parts(text: str, columns: int, pause: int) -> bool:
+def _is_apart(text: str, columns: int, pause: int) -> bool:
     """Whether a paragraph ends with `text`, so many columns long, where nobody speaks for `pause` milliseconds."""
     # Whisper writes no full stops in Thai, Lao, Khmer and Burmese
     if ends_sentence(text) or script_of(text[-20:]) is THAI:
@@ -82,7 +82,7 @@ def _parts(text: str, columns: int, pause: int) -> bool:
 
 
 def _between(before: str, after: str) -> str:
-    """What parts two segments of a paragraph: nothing behind a wide mark of punctuation, which has its space in it."""
+    """What separates two segments of a paragraph: nothing behind a wide mark of punctuation, which has its space in it."""
     if not before or (width(before[-1]) == 2 and not before[-1].isalnum() and width(after[0]) == 2):
         return ""
     return " "

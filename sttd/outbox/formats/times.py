@@ -1,4 +1,4 @@
-"""When each part of a text was said: by the words' times where they are known, else evenly."""
+"""When each piece of a text was said: by the words' times where they are known, else evenly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SLOWEST = 4.0  # columns a second: slower speech has pauses, and nobody knows w
 
 
 class Times:
-    """When each part of a segment's text is said: by its words, or else evenly."""
+    """When each piece of a segment's text is said: by its words, or else evenly."""
 
     def __init__(self, segment: Segment, text: str) -> None:
         first, last = milliseconds(segment.start), milliseconds(segment.end)

@@ -49,7 +49,7 @@ async def lifespan(site: Site) -> AsyncIterator[None]:
 
 def error(site: Site, request: Request, status: int, text: str) -> Response:  # noqa: ARG001
     """The answer to a request that could not be done, as its client expects it. `text` is one sentence, not escaped."""
-    path: str = request.scope["path"]  # of `request.url` a Host that is none would be a part
+    path: str = request.scope["path"]  # of `request.url` a Host that is none would get into it
     if path.startswith(_OPENAI):
         kind = "server_error" if status >= _CLIENT_ERRORS else "invalid_request_error"
         return JSONResponse({"error": {"message": text, "type": kind, "param": None, "code": None}}, status)

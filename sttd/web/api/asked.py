@@ -109,9 +109,9 @@ def _write(folder: Folder, asked: Asked) -> None:
     def write(file: TextIO) -> None:
         file.write(asked.options())
 
-    part = f"{folder_options.NAME}.new"
-    moves.write_whole(folder, part, write)
-    folder.rename(part, folder, folder_options.NAME)
+    temporary = f"{folder_options.NAME}.new"
+    moves.write_whole(folder, temporary, write)
+    folder.rename(temporary, folder, folder_options.NAME)
     folder.sync()
 
 

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 _PIECE = 2**20  # bytes that are written at once
 _FIELDS = 64 * 1024  # bytes of all fields together
-_MOST = 100  # parts
+_MOST = 100  # fields
 _MALFORMED = "the form cannot be read: send multipart/form-data"
 
 
@@ -67,10 +67,10 @@ class Form:
 
 
 @dataclass(slots=True)
-class _Part:
+class _Field:
     headers: dict[bytes, bytes] = field(default_factory=dict)
     name: str = ""
-    file: str | None = None  # its name; None: this part is no file
+    file: str | None = None  # its name; None: this field is no file
     data: bytearray = field(default_factory=bytearray)
 
 
@@ -79,7 +79,7 @@ class Reader:
 
     Args:
         request: whose body is a form.
-        file_field: the name of the part that is the file.
+        file_field: the name of the field that is the file.
         begin: called with the file's name when it begins; returns what its bytes are given to. It may raise HTTPException.
     """
 
@@ -88,10 +88,10 @@ class Reader:
         self._file_field = file_field
         self._begin = begin
         self._form = Form()
-        self._part = _Part()
+        self._field = _Field()
         self._header: tuple[bytearray, bytearray] = bytearray(), bytearray()
         self._ended = False
-        self._parts = self._bytes = 0
+        self._count = self._bytes = 0
         self._received: Received | None = None
         self._news: list[str | bytes] = []  # the name of the file that begins, and its bytes
 
@@ -140,7 +140,7 @@ class Reader:
                     "on_header_end": self._on_header,
                     "on_headers_finished": self._on_headers,
                     "on_part_data": self._on_data,
-                    "on_part_end": self._on_part_end,
+                    "on_part_end": self._on_field_end,
                     "on_end": self._on_end,
                 },
             )
@@ -148,37 +148,37 @@ class Reader:
             raise HTTPException(400, _MALFORMED) from None
 
     def _on_begin(self) -> None:
-        self._parts += 1
-        if self._parts > _MOST:
-            raise HTTPException(400, f"the form has more than {_MOST} parts")
-        self._part = _Part()
+        self._count += 1
+        if self._count > _MOST:
+            raise HTTPException(400, f"the form has more than {_MOST} fields")
+        self._field = _Field()
 
     def _on_header(self) -> None:
         name, value = self._header
-        self._part.headers[bytes(name).lower()] = bytes(value)
+        self._field.headers[bytes(name).lower()] = bytes(value)
         self._header = bytearray(), bytearray()
 
     def _on_headers(self) -> None:
         # names are sent in UTF-8 (RFC 7578, 5.1); the parser wants them as Latin-1
-        text = self._part.headers.get(b"content-disposition", b"").decode("latin-1")
+        text = self._field.headers.get(b"content-disposition", b"").decode("latin-1")
         _, options = parse_options_header(text)
-        self._part.name = options.get(b"name", b"").decode("utf-8", "replace")
-        if self._part.name == self._file_field:
-            self._part.file = options.get(b"filename", b"").decode("utf-8", "replace")
-            self._news.append(self._part.file)
+        self._field.name = options.get(b"name", b"").decode("utf-8", "replace")
+        if self._field.name == self._file_field:
+            self._field.file = options.get(b"filename", b"").decode("utf-8", "replace")
+            self._news.append(self._field.file)
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
-        if self._part.file is not None:
+        if self._field.file is not None:
             self._news.append(data[start:end])
             return
         self._bytes += end - start
         if self._bytes > _FIELDS:
             raise HTTPException(400, f"the fields of the form are larger than {_FIELDS >> 10} KiB")
-        self._part.data.extend(data[start:end])
+        self._field.data.extend(data[start:end])
 
-    def _on_part_end(self) -> None:
-        if self._part.file is None:
-            self._form.fields.setdefault(self._part.name, []).append(self._part.data.decode("utf-8", "replace"))
+    def _on_field_end(self) -> None:
+        if self._field.file is None:
+            self._form.fields.setdefault(self._field.name, []).append(self._field.data.decode("utf-8", "replace"))
 
     def _on_end(self) -> None:
         self._ended = True

@@ -45,10 +45,10 @@ class Ticket:
             source = os.fsdecode(base64.b64decode(path + "=" * (-len(path) % 4), b"-_", validate=True))
         except binascii.Error:
             raise ValueError("no ticket") from None
-        parts = source.split("/")
-        if max(changed, size) >= 2**63 or "\0" in source or not {"", ".", ".."}.isdisjoint(parts):
+        components = source.split("/")
+        if max(changed, size) >= 2**63 or "\0" in source or not {"", ".", ".."}.isdisjoint(components):
             raise ValueError("no ticket")
-        if any(len(os.fsencode(part)) > LIMIT for part in parts):  # no file has such a name
+        if any(len(os.fsencode(component)) > LIMIT for component in components):  # no file has such a name
             raise ValueError("no ticket")
         return cls(source, Identity(size, changed))
 

@@ -79,8 +79,8 @@ def said(ledger: Ledger, request: Request, words: Words) -> str | None:
 async def fields(request: Request) -> dict[str, str]:
     """The fields of a form of a common length."""
     body = b""
-    async for part in request.stream():
-        body += part
+    async for piece in request.stream():
+        body += piece
         if len(body) > _LONGEST:
             raise HTTPException(413, "the form is too large")
     return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}

@@ -48,7 +48,7 @@ def words_of(request: Request) -> Words:
 
 
 def draw(template: str, language: Words, **values: Any) -> Markup:
-    """A part of a page."""
+    """A fragment of a page."""
     return Markup(_TEMPLATES.get_template(template).render(values | {"_": language}))  # noqa: S704 - made by a template
 
 
@@ -59,8 +59,8 @@ def page(request: Request, template: str, *, here: str = "", status: int = 200, 
     return HTMLResponse(draw(template, words_of(request), **common | values), status, _VARY)
 
 
-def part(html: Markup) -> Response:
-    """A part of a page, for a script that puts it in place."""
+def fragment(html: Markup) -> Response:
+    """A fragment of a page, for a script that puts it in place."""
     return HTMLResponse(html, headers=_VARY)
 
 

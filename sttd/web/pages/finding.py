@@ -125,7 +125,7 @@ class Spot:
     address: str
     start: float  # seconds
     language: str
-    parts: list[tuple[str, bool]]  # text, and whether it was asked for
+    pieces: list[tuple[str, bool]]  # text, and whether it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +146,15 @@ def _line(hit: Hit, asked: str) -> Line:
     more = f"/search?{urlencode({'q': asked, 'job': hit.job})}"
     spot = None if hit.place is None else _spot(hit.job, hit.place)
     folder = name_of(hit.source)[1]
-    return Line(hit.job, list(_parts(hit.name)), folder, hit.created_at, hit.language, spot, hit.places, more)
+    return Line(hit.job, list(_pieces(hit.name)), folder, hit.created_at, hit.language, spot, hit.places, more)
 
 
 def _spot(job: int, place: Place) -> Spot:
     language = "" if place.language == "und" else place.language
-    return Spot(f"/jobs/{job}#t={place.start:.2f}", place.start, language, list(_parts(place.excerpt)))
+    return Spot(f"/jobs/{job}#t={place.start:.2f}", place.start, language, list(_pieces(place.excerpt)))
 
 
-def _parts(excerpt: Excerpt) -> Iterator[tuple[str, bool]]:
+def _pieces(excerpt: Excerpt) -> Iterator[tuple[str, bool]]:
     """The text of an excerpt, cut where what was asked for begins and ends."""
     last = 0
     for start, end in excerpt.marks:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from sttd.cli import plain
 from sttd.text import printable
 from sttd.web.pages import asking, overview
-from sttd.web.pages.drawing import draw, number, page, part, words_of
+from sttd.web.pages.drawing import draw, fragment, number, page, words_of
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Live, Looks, Snapshot
 from sttd.web.site import Site
@@ -36,7 +36,7 @@ class Front:
         ]
 
     def queue(self, request: Request) -> Response:
-        """The first page; with `?part` its list alone."""
+        """The first page; with `?fragment` its list alone."""
         language = words_of(request)
         tab = request.query_params.get("state", "")
         if tab not in overview.TABS:
@@ -48,12 +48,12 @@ class Front:
             listing = overview.listing(ledger, tab, before, shot, language)
             said = asking.said(ledger, request, language)
         drawn = draw("list.html", language, listing=listing, tabs=_tabs(), may_ask=may_ask)
-        if "part" in request.query_params:
-            return part(drawn)
-        address = request.url.include_query_params(part="1").remove_query_params("request")
+        if "fragment" in request.query_params:
+            return fragment(drawn)
+        address = request.url.include_query_params(fragment="1").remove_query_params("request")
         now = self._now(shot, language)
-        address_of_part = f"{address.path}?{address.query}"
-        return page(request, "queue.html", here="queue", now=now, list=drawn, part=address_of_part, said=said)
+        address_of_fragment = f"{address.path}?{address.query}"
+        return page(request, "queue.html", here="queue", now=now, list=drawn, fragment=address_of_fragment, said=said)
 
     def _now(self, shot: Snapshot, language: Words) -> Markup:
         if language.language not in shot.drawn:
@@ -71,7 +71,7 @@ class Front:
         return Markup(shot.drawn[language.language])  # noqa: S704 - made by a template
 
     async def live(self, request: Request) -> Response:
-        """What changes, as server-sent events: `now` has the first part of the first page, `ledger` says that jobs have changed."""
+        """What changes, as server-sent events: `now` has the top of the first page, `ledger` says that jobs have changed."""
         language = words_of(request)
         headers = {"X-Accel-Buffering": "no"}  # of nginx: a proxy that waits for more shows nothing
         return StreamingResponse(self._events(language), media_type="text/event-stream", headers=headers)

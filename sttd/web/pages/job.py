@@ -34,7 +34,7 @@ def standing(job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: boo
         again = plain.attempt(worker) if (worker["attempt"] or 1) > 1 else ""
     share = None
     if job.state is State.RUNNING:
-        share = plain.done_part(job) if worker is None else worker["progress"]
+        share = plain.done_share(job) if worker is None else worker["progress"]
     waits = job.state is State.QUEUED and job.not_before > time.time()
     return {
         "job": job,
@@ -117,7 +117,7 @@ def _attempt(each: dict[str, Any], words: Words) -> Event:
     lasted = words.span(each["ended_at"] - each["started_at"])
     if not each["cause"]:
         return Event(each["started_at"], words("{attempt}: done after {span}", attempt=who, span=lasted), "good")
-    why = sentence(": ".join(part for part in (life.ENDS.get(each["cause"], each["cause"]), each["error"]) if part))
+    why = sentence(": ".join(text for text in (life.ENDS.get(each["cause"], each["cause"]), each["error"]) if text))
     return Event(each["started_at"], words("{attempt} ended after {span}:", attempt=who, span=lasted), "bad", why)
 
 

@@ -17,7 +17,7 @@ from sttd.job import ENDED, Job, State
 from sttd.ledger import Ledger
 from sttd.web import files, results
 from sttd.web.pages import asking, job as about, media, overview
-from sttd.web.pages.drawing import draw, number, page, part, words_of
+from sttd.web.pages.drawing import draw, fragment, number, page, words_of
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Looks
 from sttd.web.pages.text import BARS, Texts
@@ -52,7 +52,7 @@ class One:
         ]
 
     def job(self, request: Request) -> Response:
-        """A job's page; with `?part` how it stands alone."""
+        """A job's page; with `?fragment` how it stands alone."""
         language = words_of(request)
         with self.site.ledger() as ledger:
             job = _find(ledger, request)
@@ -64,14 +64,14 @@ class One:
         drawn = draw(
             "standing.html", language, **about.standing(job, shot, ahead, language, may_ask=may_ask, said=said)
         )
-        if "part" in request.query_params:
-            return part(drawn)
-        address = request.url.include_query_params(part="1")
+        if "fragment" in request.query_params:
+            return fragment(drawn)
+        address = request.url.include_query_params(fragment="1")
         return page(
             request,
             "job.html",
             standing=drawn,
-            part=f"{address.path}?{address.query}",
+            fragment=f"{address.path}?{address.query}",
             said=said,
             life=list(about.history(job, attempts, language)),
             **self._shown(job, language),
@@ -116,7 +116,7 @@ class One:
         drawn = self._texts.piece(job, number(request.query_params.get("from")) or 0, words_of(request))
         if drawn is None:
             raise HTTPException(404, "the transcript is not there any more")
-        return part(drawn)
+        return fragment(drawn)
 
     def recording(self, request: Request) -> Response:
         with self.site.ledger() as ledger:

@@ -58,7 +58,7 @@ def name_of(source: str) -> tuple[str, str]:
     """The name of a recording, and where it was dropped; both harmless."""
     inbox, path = split(source)
     folder, _, name = path.rpartition("/")
-    return printable(name), printable(" › ".join(part for part in (inbox, *folder.split("/")) if part))
+    return printable(name), printable(" › ".join(each for each in (inbox, *folder.split("/")) if each))
 
 
 def row(job: Job, words: Words, ends_at: float | None = None) -> Row:
@@ -72,7 +72,7 @@ def row(job: Job, words: Words, ends_at: float | None = None) -> Row:
         folder=folder,
         state=job.state,
         word=STATES[job.state],
-        share=plain.done_part(job)
+        share=plain.done_share(job)
         if job.state is State.RUNNING or (job.state is State.QUEUED and job.chunks)
         else None,
         about=tuple(about),

@@ -29,7 +29,7 @@ class Said:
     """A segment."""
 
     number: int
-    between: str  # what parts it from the segment before it
+    between: str  # what separates it from the segment before it
     start: float  # seconds
     end: float
     language: str  # "": not known
@@ -84,19 +84,19 @@ def borders(text: str) -> list[int]:
 
 
 def bars(starts: Iterable[float], ends: Iterable[float], length: float, count: int) -> list[float]:
-    """How much of each of `count` equal parts of a recording is speech, 0 to 1.
+    """How much of each of `count` equal stretches of a recording is speech, 0 to 1.
 
     Args:
         starts: of the segments, in seconds.
         ends: of the same.
         length: of the recording, in seconds.
-        count: of parts.
+        count: of stretches.
     """
     filled = [0.0] * count
     if length <= 0:
         return filled
     width = length / count
     for start, end in zip(starts, ends, strict=True):
-        for part in range(max(0, int(start / width)), min(count, int(end / width) + 1)):
-            filled[part] += max(0.0, min(end, (part + 1) * width) - max(start, part * width))
+        for stretch in range(max(0, int(start / width)), min(count, int(end / width) + 1)):
+            filled[stretch] += max(0.0, min(end, (stretch + 1) * width) - max(start, stretch * width))
     return [min(1.0, each / width) for each in filled]

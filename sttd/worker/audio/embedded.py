@@ -11,7 +11,7 @@ from sttd.languages import language_of
 from sttd.part import Cause, Existing
 from sttd.worker.errors import PartFailed
 
-_IN_PART = Disposition.forced | Disposition.comment
+_PARTIAL = Disposition.forced | Disposition.comment
 
 
 def check(container: Any, heard: Any, existing: Existing) -> None:
@@ -34,4 +34,4 @@ def check(container: Any, heard: Any, existing: Existing) -> None:
 
 def _track(number: int, stream: Any) -> Subtitles | None:
     title = f"{stream.metadata.get('title', '')} {stream.metadata.get('handler_name', '')}"
-    return track(number, stream.language or "", title, is_in_part=bool(stream.disposition & _IN_PART))
+    return track(number, stream.language or "", title, is_partial=bool(stream.disposition & _PARTIAL))

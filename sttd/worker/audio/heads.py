@@ -27,7 +27,7 @@ class Head:
 
     missing: int = 0  # bytes that it promises beyond the end of the file
     told: int = 0  # bytes of sound that it says there are
-    beyond: int = 0  # bytes behind these, which were made part of the sound
+    beyond: int = 0  # bytes behind these, which were made a piece of the sound
     rate: int = 0  # bytes a second; 0: not said
 
 

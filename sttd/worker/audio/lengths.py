@@ -1,7 +1,7 @@
 """How long a recording is, by its own word, and only where that can be believed.
 
 FFmpeg gives a length for every file. For many it is an estimate (from the bit rate of the first frames), the length of the
-longest track, the first part's of several in a row, or the difference of two clocks. Such a length must refuse nothing, warn of
+longest track, the first file's of several in a row, or the difference of two clocks. Such a length must refuse nothing, warn of
 nothing and move no progress bar. What a head states was written by who knew; each format has its own place for it.
 """
 

@@ -1,7 +1,7 @@
 """How long an MP3 file is, by the frame that an encoder puts in front of the sound (Xing's, LAME's or Fraunhofer's).
 
 Without one, FFmpeg reckons from the bit rate of the first frames, which is wrong where it varies. With one that is the first
-part's of several files in a row (podcasts with advertisements put in), the file is longer than that frame says.
+file's of several in a row (podcasts with advertisements put in), the file is longer than that frame says.
 """
 
 from __future__ import annotations

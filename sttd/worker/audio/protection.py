@@ -34,7 +34,7 @@ _ASF_OBJECTS = [
 _PLACES = 8  # of a stream without a head, that are looked at
 _DVD_SOUND = (0xBD, *range(0xC0, 0xE0))  # stream_id
 _NEARLY_ALL = 0.95  # of a transport stream's packets: recordings begin before the receiver has the key
-_SOME = 0.3  # of a DVD's sectors with sound: only a part of them is scrambled
+_SOME = 0.3  # of a DVD's sectors with sound: only some of them are scrambled
 
 
 def check(file: SourceFile) -> None:

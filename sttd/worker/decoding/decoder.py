@@ -81,34 +81,34 @@ class Decoder:
         Raises:
             RuntimeError: CTranslate2's; see `model.is_gpu_memory`.
         """
-        parts = [_Window(prepared.window, Places(prepared.window.spans), prepared.spoken) for prepared in batch]
+        windows = [_Window(prepared.window, Places(prepared.window.spans), prepared.spoken) for prepared in batch]
         items = self._languages.divided([item for index, p in enumerate(batch) for item in whole(index, p)])
         size = max(1, self._options.batch_size)
         while items:
             owed: list[Item] = []
             for first in range(0, len(items), size):
-                owed += self._round(items[first : first + size], parts)
+                owed += self._round(items[first : first + size], windows)
             items = owed
-        return tuple(self._chunk(part) for part in parts)
+        return tuple(self._chunk(window) for window in windows)
 
-    def _round(self, items: Sequence[Item], parts: Sequence[_Window]) -> list[Item]:
+    def _round(self, items: Sequence[Item], windows: Sequence[_Window]) -> list[Item]:
         """Decode items together: what was said goes to their windows, what is still owed is returned."""
         encoded = encode(self._whisper, items)
         results = self._generator.listen(items, encoded)
-        for heard, times in zip(results, self._times(encoded, results, parts), strict=True):
+        for heard, times in zip(results, self._times(encoded, results, windows), strict=True):
             pieces = [pair for pair in zip(heard.layout.pieces, times, strict=True) if is_kept(heard, pair[0])]
             if pieces:
-                parts[heard.item.window].found.append(_Found(heard, pieces))
+                windows[heard.item.window].found.append(_Found(heard, pieces))
         return [item for heard in results for item in heard.item.owed(heard.layout)]
 
-    def _times(self, encoded: Any, results: Sequence[Heard], parts: Sequence[_Window]) -> list[list[Timed]]:
+    def _times(self, encoded: Any, results: Sequence[Heard], windows: Sequence[_Window]) -> list[list[Timed]]:
         """The pieces' times, with their words where these are wanted, or needed to divide a piece."""
         lines = [Line(heard.voice, heard.item.frames, heard.layout.pieces) for heard in results]
         if not self._options.word_timestamps:
             lines = [
                 line
                 if any(
-                    bridges(heard, piece, parts[heard.item.window].places) or is_long(heard, piece, self._options.cue)
+                    bridges(heard, piece, windows[heard.item.window].places) or is_long(heard, piece, self._options.cue)
                     for piece in line.pieces
                 )
                 else Line(line.voice, line.frames, ())
@@ -120,42 +120,42 @@ class Decoder:
             for pieces, heard in zip(timed, results, strict=True)
         ]
 
-    def _chunk(self, part: _Window) -> Chunk:
-        part.found.sort(key=lambda found: found.heard.item.offset)
+    def _chunk(self, window: _Window) -> Chunk:
+        window.found.sort(key=lambda found: found.heard.item.offset)
         translated = self._options.task == "translate"
         made = tuple(
             segment
-            for found in part.found
+            for found in window.found
             for piece, timed in found.pieces
             for segment in segments(
                 found.heard,
                 piece,
                 timed,
-                part.places,
+                window.places,
                 language="en" if translated else found.heard.voice.language,
-                channel=part.window.channel,
+                channel=window.window.channel,
                 with_words=self._options.word_timestamps or is_long(found.heard, piece, self._options.cue),
             )
         )
         language = main_language(made) or NOTHING
-        spoken = part.spoken if part.spoken is not None and part.spoken.final else None
+        spoken = window.spoken if window.spoken is not None and window.spoken.final else None
         return Chunk(
-            index=part.window.index,
-            start=part.window.start,
-            end=part.window.end,
+            index=window.window.index,
+            start=window.window.start,
+            end=window.window.end,
             segments=made,
             language=language,
-            language_probability=self._probability(part, language),
+            language_probability=self._probability(window, language),
             model=self._model,
             spoken=spoken.voice.language if spoken else "",
             spoken_probability=spoken.probability if spoken else 0.0,
-            levels=part.window.levels,
-            channel=part.window.channel,
+            levels=window.window.levels,
+            channel=window.window.channel,
         )
 
-    def _probability(self, part: _Window, language: str) -> float:
+    def _probability(self, window: _Window, language: str) -> float:
         """Of a chunk's language, in the longest stretch of it. That a translation is English is certain."""
-        if part.found and self._options.task == "translate":
+        if window.found and self._options.task == "translate":
             return 1.0
-        items = [found.heard.item for found in part.found if found.heard.voice.language == language]
+        items = [found.heard.item for found in window.found if found.heard.voice.language == language]
         return max(items, key=lambda item: item.frames).probability if items else 0.0

@@ -56,17 +56,17 @@ class Item:
     def frames(self) -> int:
         return int(self.features.shape[-1])
 
-    def part(self, first: int, last: int | None = None) -> Item:
+    def cut(self, first: int, last: int | None = None) -> Item:
         return Item(self.window, self.offset + first, self.features[:, first:last], self.voice, self.probability)
 
     def owed(self, layout: Layout) -> list[Item]:
         """What is to be decoded next: the rest, both halves (cut at the quietest place near the middle), or nothing."""
         if layout.split:
             middle = quietest(self.levels()) * LEVEL + LEVEL // 2
-            return [self.part(0, middle), self.part(middle)]
+            return [self.cut(0, middle), self.cut(middle)]
         if layout.go_on is None or is_hushed(self.levels(), (self.frames - layout.go_on) // LEVEL):
             return []
-        return [self.part(layout.go_on)]
+        return [self.cut(layout.go_on)]
 
     def levels(self) -> list[float]:
         """Loudness of each 0.1 s: that of the loudest band."""

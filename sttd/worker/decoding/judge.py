@@ -174,7 +174,7 @@ def _cut(tokens: Sequence[int], begin: int, frames: int) -> tuple[tuple[Piece, .
         return (Piece(0, end, tuple(tokens)),), 0, ended
     bounds = [0, *pairs, *([len(tokens)] if ended else [])]
     slices = [tokens[first:after] for first, after in itertools.pairwise(bounds)]
-    pieces = tuple(Piece(part[0] - begin, part[-1] - begin, tuple(part)) for part in slices)
+    pieces = tuple(Piece(each[0] - begin, each[-1] - begin, tuple(each)) for each in slices)
     return pieces, pairs[-1], ended
 
 

@@ -140,20 +140,20 @@ class Languages:
             if item.voice is None and fixed is not None:
                 item.voice, item.probability = fixed.voice, fixed.probability
         self._encode([item for item in items if item.voice is None])
-        return [part for item in items for part in ([item] if item.voice is not None else self._divide(item))]
+        return [turn for item in items for turn in ([item] if item.voice is not None else self._divide(item))]
 
     def _divide(self, item: Item) -> list[Item]:
         """The item with its voice; or its turns, each with its own."""
         found = self._turns(item)
-        parts: dict[tuple[int, int], Item] = {}
+        cuts: dict[tuple[int, int], Item] = {}
         if len(found) > 1:
             # the encoder's output of a section knows of its neighbours: a turn must sound like its language alone too
-            parts = {(turn.first, turn.last): _cut(item, turn) for turn in found}
-            self._encode(list(parts.values()))
-            found = turns([(place, self._allowed(part.encoded)) for place, part in parts.items()])
+            cuts = {(turn.first, turn.last): _cut(item, turn) for turn in found}
+            self._encode(list(cuts.values()))
+            found = turns([(place, self._allowed(cut.encoded)) for place, cut in cuts.items()])
         if len(found) == 1:
             return [self._voiced(item, found[0])]
-        return [self._voiced(parts.get((turn.first, turn.last)) or _cut(item, turn), turn) for turn in found]
+        return [self._voiced(cuts.get((turn.first, turn.last)) or _cut(item, turn), turn) for turn in found]
 
     def _turns(self, item: Item) -> list[Turn]:
         """By what the encoder's output of the whole window says of each section."""
@@ -207,7 +207,7 @@ def _sure(place: Place) -> float:
 
 def _cut(item: Item, turn: Turn) -> Item:
     first, last = turn.first * LEVEL, turn.last * LEVEL
-    return item.part(first, None if item.frames - last < LEVEL else last)
+    return item.cut(first, None if item.frames - last < LEVEL else last)
 
 
 def _positions(*levels: int) -> Iterator[int]:

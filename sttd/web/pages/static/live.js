@@ -1,46 +1,46 @@
-// Parts of the page that change by themselves: [data-live="now"] with each event, [data-live="ledger"] when a job has changed.
+// Fragments of the page that change by themselves: [data-live="now"] with each event, [data-live="ledger"] when a job has changed.
 import { localize } from "./page.js";
 import { morph } from "./morph.js";
 
-const parts = [...document.querySelectorAll("[data-live]")];
+const fragments = [...document.querySelectorAll("[data-live]")];
 const parser = new DOMParser();
-const waiting = new Map(); // what a part is to become when nobody points at it any more
+const waiting = new Map(); // what a fragment is to become when nobody points at it any more
 
-function show(part, html) {
-  const wanted = part.cloneNode(false);
+function show(fragment, html) {
+  const wanted = fragment.cloneNode(false);
   wanted.append(...parser.parseFromString(html, "text/html").body.childNodes);
   localize(wanted);
-  if (moves(part, wanted) && part.matches(":hover, :focus-within")) waiting.set(part, html);
-  else morph(part, wanted), waiting.delete(part);
-  if ("open" in part.dataset && part.querySelector("[data-ended]")) location.reload(); // there is more to see now
+  if (moves(fragment, wanted) && fragment.matches(":hover, :focus-within")) waiting.set(fragment, html);
+  else morph(fragment, wanted), waiting.delete(fragment);
+  if ("open" in fragment.dataset && fragment.querySelector("[data-ended]")) location.reload(); // there is more to see now
 }
 
 // A list that grows would put another line below the pointer or the focus: that waits until they are elsewhere.
-function moves(part, wanted) {
+function moves(fragment, wanted) {
   const keys = (root) => [...root.querySelectorAll(".jobs > [data-key]")].map((each) => each.dataset.key).join();
-  return keys(part) !== keys(wanted);
+  return keys(fragment) !== keys(wanted);
 }
 
-for (const part of parts) {
+for (const fragment of fragments) {
   for (const event of ["pointerleave", "focusout"]) {
-    part.addEventListener(event, () => setTimeout(() => waiting.has(part) && show(part, waiting.get(part))));
+    fragment.addEventListener(event, () => setTimeout(() => waiting.has(fragment) && show(fragment, waiting.get(fragment))));
   }
 }
 
-const asked = new Map(); // parts that are being fetched; true: again, once that has come
+const asked = new Map(); // fragments that are being fetched; true: again, once that has come
 
-async function renew(part) {
-  if (asked.has(part)) return asked.set(part, true);
-  asked.set(part, false);
+async function renew(fragment) {
+  if (asked.has(fragment)) return asked.set(fragment, true);
+  asked.set(fragment, false);
   try {
-    const answer = await fetch(part.dataset.part);
-    if (answer.ok) show(part, await answer.text());
+    const answer = await fetch(fragment.dataset.fragment);
+    if (answer.ok) show(fragment, await answer.text());
   } catch {
     // the connection is gone: the stream of events comes back by itself, and with it the next try
   }
-  const again = asked.get(part);
-  asked.delete(part);
-  if (again) renew(part);
+  const again = asked.get(fragment);
+  asked.delete(fragment);
+  if (again) renew(fragment);
 }
 
 let source;
@@ -48,13 +48,13 @@ let source;
 function open() {
   source = new EventSource("/live");
   source.addEventListener("now", (event) => {
-    for (const part of parts) {
-      if (part.dataset.part === undefined) show(part, event.data);
-      else if (part.dataset.live === "now") renew(part);
+    for (const fragment of fragments) {
+      if (fragment.dataset.fragment === undefined) show(fragment, event.data);
+      else if (fragment.dataset.live === "now") renew(fragment);
     }
   });
   source.addEventListener("ledger", () => {
-    parts.filter((part) => part.dataset.live === "ledger").forEach(renew);
+    fragments.filter((fragment) => fragment.dataset.live === "ledger").forEach(renew);
     document.dispatchEvent(new Event("ledger"));
   });
 }

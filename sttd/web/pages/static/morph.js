@@ -1,4 +1,4 @@
-// Makes a part of the page what the server says it is now, and touches nothing that is so already: focus, selection, scroll
+// Makes a fragment of the page what the server says it is now, and touches nothing that is so already: focus, selection, scroll
 // position and what a screen reader has said stay. Children with a data-key are known again wherever they are.
 
 export function morph(now, wanted) {
