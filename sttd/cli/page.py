@@ -1,4 +1,4 @@
-"""A text in simple Markdown for a terminal: headings, paragraphs, lists, indented examples, code between backticks."""
+"""A text in simple Markdown for a terminal: headings, paragraphs, lists, tables, indented examples, code, links."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 WIDEST = 100  # columns; longer lines are hard to read
-_CODE = re.compile(r"``\s?(.+?)\s?``|`([^`]+)`")
+_CODE = r"``\s?(?P<ticked>.+?)\s?``|`(?P<code>[^`]+)`"
+_INLINE = re.compile(rf"{_CODE}|\*\*(?P<bold>[^*]+)\*\*")
+_LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"(#+)\s+(.*)")
+_RULE = re.compile(r"\|[\s|:-]+\|")  # between the head of a table and its rows
 
 
 def rendered(text: str, width: int) -> RenderableType:
@@ -30,6 +33,8 @@ def _blocks(text: str) -> Iterator[RenderableType]:
             lines = lines[1:]
         if lines and lines[0].startswith("    "):
             yield from (Padding(Text(line[4:], "cyan"), (0, 0, 0, 4)) for line in lines)
+        elif lines and lines[0].startswith("|"):
+            yield _table(lines)
         elif lines:
             yield from map(_item, _items(lines))
         yield Text()
@@ -51,14 +56,34 @@ def _item(words: str) -> RenderableType:
     if not words.startswith("- "):
         return _inline(words)
     table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column()
+    table.add_column(overflow="fold")  # a long word is broken, not cut off
     table.add_row(Text("  •"), _inline(words[2:]))
     return table
 
 
+def _table(lines: list[str]) -> Table:
+    head, *rows = ([cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=any(head), pad_edge=False, header_style="bold")
+    for name in head:
+        table.add_column(_inline(name), overflow="fold")
+    for number, row in enumerate(rows):
+        if number or not _RULE.fullmatch(lines[1]):
+            table.add_row(*map(_inline, row))
+    return table
+
+
 def _inline(words: str) -> Text:
+    words = _LINK.sub(_link, words)
     text, end = Text(), 0
-    for code in _CODE.finditer(words):
-        text.append(words[end : code.start()])
-        text.append(code[1] or code[2], "cyan")
-        end = code.end()
+    for mark in _INLINE.finditer(words):
+        text.append(words[end : mark.start()])
+        text.append(mark["ticked"] or mark["code"] or mark["bold"], "bold" if mark["bold"] else "cyan")
+        end = mark.end()
     return text.append(words[end:])
+
+
+def _link(found: re.Match[str]) -> str:
+    """The address is shown where it leads out of these texts: in a terminal nobody can click on the words."""
+    words, target = found.groups()
+    return f"{words} ({target})" if target.startswith("http") else str(words)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import sttd as package
 from sttd.cli import help as help_module
 from sttd.config import Config
 from sttd.configfile import KEYS, load
@@ -112,29 +111,5 @@ def test_a_topic_fits_every_terminal_and_loses_no_word(topic, width):
     lines = captured.get().splitlines()
     assert all(cell_len(line) <= width for line in lines)
     shown = re.sub(r"[\s•]", "", "".join(lines))
-    assert len(shown) > 0.9 * len(re.sub(r"[\s`#|-]", "", text))
-
-
-def test_the_lines_of_the_log_in_troubleshooting_are_those_of_the_code():
-    """Each line that is quoted has three words in a row that are written so in the code."""
-    text = (help_module.DOCS / "troubleshooting.md").read_text("utf-8")
-    lines = re.findall(r"^`+ ?(.+?) ?`+$", text, re.MULTILINE)
-    assert len(lines) > 15
-    code = "".join(path.read_text("utf-8") for path in Path(package.__file__).parent.rglob("*.py"))
-
-    def is_said(line: str) -> bool:
-        words = line.split(" ")
-        return any(" ".join(words[start : start + 3]) in code for start in range(len(words) - 2))
-
-    assert [line for line in lines if not is_said(line)] == []
-
-
-def test_the_keys_and_durations_of_the_thai_text_are_the_defaults():
-    """A reader trusts the numbers."""
-    text = (help_module.DOCS / "thai.md").read_text("utf-8")
-    named = re.findall(r"^- `(\w+)\.(\w+)` (\d+) (นาที|วินาที):", text, re.MULTILINE)
-    assert len(named) == 8
-    for section, key, number, unit in named:
-        assert getattr(getattr(Config(), section), key) == int(number) * {"นาที": 60, "วินาที": 1}[unit]
-    for section, key in re.findall(r"`(transcribe|model|pool|watch|subtitles)\.(\w+)", text):
-        assert key in KEYS[section]
+    text = re.sub(r"\]\([^)]*\)", "", text)  # where links lead to
+    assert len(shown) > 0.9 * len(re.sub(r"[\s`#|*\[-]", "", text))
