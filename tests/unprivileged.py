@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
+import pkgutil
 import sys
 import tempfile
 from collections.abc import Callable
+from types import ModuleType
 from typing import NamedTuple
 
 from tests.forked import fork
@@ -17,6 +21,13 @@ class Outcome(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def import_all(package: ModuleType) -> None:
+    """Import the modules of a package, but for those that need an extra: a command imports some only when it is typed."""
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(found.name)
 
 
 def as_nobody(call: Callable[[], object], groups: tuple[int, ...] = ()) -> Outcome:

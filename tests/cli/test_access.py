@@ -11,21 +11,24 @@ from pathlib import Path
 
 import pytest
 
-import sttd.cli.ask
-import sttd.cli.look
-import sttd.configfile  # noqa: F401 - nobody cannot import any more
+import sttd.cli
+import sttd.configfile
+import sttd.ledger
 from sttd.cli.app import main
 from sttd.job import State
 from sttd.ledger import SPOOL, Ask, Ledger, Request
 from sttd.ledger.spool import Left, Spool, leave, make
 from tests.cli.conftest import SOUND
 from tests.machine import needs_root
-from tests.unprivileged import NOBODY, Outcome, as_nobody
+from tests.unprivileged import NOBODY, Outcome, as_nobody, import_all
 
 # a group that is there on every Linux, and that neither root's processes nor nobody's are in
 OTHERS = "games"
 
 pytestmark = needs_root
+
+for package in (sttd.cli, sttd.configfile, sttd.ledger):  # nobody may not be able to read them
+    import_all(package)
 
 
 @pytest.fixture

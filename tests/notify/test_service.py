@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -159,12 +162,34 @@ def test_it_needs_a_table_and_is_alone(hooked, notifier, world: World):
     assert (second.returncode, "another sttd holds the notifier's folder" in second.stderr) == (3, True)
 
 
+def damage(path: Path, pid: int) -> None:
+    """Make nonsense of the file of a notifier, which is to read it again: not from its memory, and not from the WAL.
+
+    It stands still meanwhile. Another one's write makes it forget what it has in memory.
+    """
+    notifier = psutil.Process(pid)
+    with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as db:
+        is_read = True
+        while is_read:  # it may stand still in the middle of its reading, which keeps the WAL
+            notifier.resume()
+            db.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('test', ?)", (str(time.time()),))
+            notifier.suspend()
+            wait_for(lambda: notifier.status() == psutil.STATUS_STOPPED, "the notifier stands still")
+            db.execute("COMMIT")
+            db.execute("PRAGMA busy_timeout = 100")
+            is_read = bool(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+    with path.open("r+b") as file:
+        file.write(b"nonsense" * (path.stat().st_size // 8))
+    notifier.resume()
+
+
 def test_a_file_that_is_damaged_while_it_runs_is_set_aside_by_the_next_start(hooked, hook, world: World):
     """Until it were opened anew nothing would be told any more."""
     hooked.start()
     wait_for(lambda: world.record.place() is not None, "the first look")
-    with (place.folder(world.state) / place.NAME).open("r+b") as file:
-        file.write(b"nonsense" * 4096)
+    damage(place.folder(world.state) / place.NAME, hooked.process.pid)
     world.done(world.add())
     hooked.wait_log("is damaged: the next start sets it aside")
     assert hooked.process.wait(PATIENCE) == 1
