@@ -117,6 +117,8 @@ class PartSpec:
     parts: int = 0  # of the recording; 0: not known yet, the worker counts them by `share`
     share: Share | None = None  # None: the recording is not shared out
     decided: Mapping[int, Decided] = field(default_factory=dict)  # by channel, by part 0 of the recording
+    ends: tuple[str, str] | None = None  # of the file, see pool/blocks.py; for a worker on another machine
+    handle: int | None = None  # an open file of the worker's process, read instead of opening `source`
 
     @property
     def resume_from(self) -> int:

@@ -26,6 +26,12 @@ MOST = 64 * 2**20  # bytes of one frame; a batch of 128 windows full of words ha
 _VOCABULARY = ("sttd.part", "sttd.sharing", __name__)
 
 
+MARK = (
+    b"\0sttd worker\0"  # a far worker writes it once, before its first frame: a shell's profile may have spoken before
+)
+PROTOCOL = 1  # of what a far worker and its head say to each other
+
+
 class WireError(Exception):
     """What came is no frame of ours: its sender cannot be trusted any further."""
 
@@ -62,7 +68,106 @@ class Exit:
     """There is nothing more to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Die:
+    """To a far worker: print the stacks of the worker's process, and kill it. The line lives on."""
+
+
+# What follows goes over the line to a worker on another machine; see `pool/far/`.
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first word of a far worker. It has one field of plain values, so that any version can read any other's.
+
+    Keys: protocol, version, host, pid, gpus (names), memory (bytes), cores, models (names of those that are there).
+    """
+
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The answer to Hello: what a far worker is told once."""
+
+    version: str
+    protocol: int
+    silence: float  # seconds without a byte from the head after which the far side ends
+    beat: float  # seconds between two beats
+    device: str = "auto"  # auto, cpu or cuda
+    cpu_threads: int = 0  # 0: as many as that side has cores
+    cleanup_every_chunks: int = 50
+    cleanup_cooldown: float = 60.0  # seconds
+    model: str = ""  # those that the head is configured with; where neither is there, the answer is Refused
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The answer to Setup: parts are taken from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer to Setup where it cannot be met; the far side ends."""
+
+    why: str  # a sentence for a person
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Nothing is new, and the line lives. Any byte says so; both sides send these so that there are some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The worker's process on the far side has ended. The next Do starts another one."""
+
+    exitcode: int | None  # as in `Death`
+    problem: str
+    oom: bool  # the kernel has killed for lack of memory there since the part began
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The far side wants these bytes of the part's recording."""
+
+    part_id: str
+    attempt: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The answer to Ask."""
+
+    part_id: str
+    attempt: int
+    offset: int
+    data: bytes
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoBlock:
+    """The other answer to Ask: the recording here is no longer what was queued, or cannot be read."""
+
+    part_id: str
+    attempt: int
+    cause: Cause
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The job has ended: the far side drops what it was sent of this recording."""
+
+    source: str  # as in PartSpec
+
+
 Order = Do | Stop | Clean | Exit
+FarOrder = Order | Die | Setup | Beat | Block | NoBlock | Forget
 
 
 def encode(message: object) -> bytes:

@@ -149,7 +149,7 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
             scarce.enter_context(bounds.memory(bounds.room(spec.size)))
         existing = spec.existing if spec.next_index == 0 else None
         with open_recording(
-            spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive, existing=existing
+            spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive, existing=existing, handle=spec.handle
         ) as stream:
             places = {channel: spec.places.get(channel, Place(spec.start)) for channel in stream.channels}
             starts = {channel: place.sample for channel, place in places.items()}

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sttd.part import Cause, Chunk, Chunks, Done, ModelSpec, Options, PartSpec, Segment, Word
+from sttd.pool import wire
 from sttd.pool.death import Death, cause_of, spoken
 from sttd.pool.local.gpus import gpu_for
 from sttd.pool.local.oom import oom_counter, oom_kills
@@ -41,6 +42,13 @@ MESSAGES = [
     Stop("1.0", 1, Cause.ASKED),
     Clean(),
     Exit(),
+    wire.Hello({"protocol": 1, "version": "0.1.0", "host": "gpu1", "gpus": ["0"], "memory": 2**34, "models": ["demo"]}),
+    wire.Setup("0.1.0", 1, silence=20.0, beat=5.0),
+    wire.Refused("no such model"),
+    wire.Gone(-9, "", oom=True),
+    wire.Ask("1.0", 1, 0, 5),
+    wire.Block("1.0", 1, 0, b"sound", b"\0" * 32),
+    wire.NoBlock("1.0", 1, Cause.CHANGED, "the file has changed"),
 ]
 
 

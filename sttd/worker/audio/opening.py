@@ -25,10 +25,11 @@ def open_recording(
     alive: Callable[[], None] = lambda: None,
     *,
     existing: Existing | None = None,
+    handle: int | None = None,
 ) -> Stream:
     """Open a recording that was queued with this size and time of last change.
 
-    `alive` is called for each packet, and now and then while FFmpeg looks for one: it has come further.
+    `alive` is called for each packet, and now and then while FFmpeg looks for one. `handle`: see `SourceFile`.
 
     Raises:
         PartFailed: GONE, CHANGED, UNREADABLE or MACHINE, see `SourceFile`; BAD_FILE where it is no recording, has no
@@ -36,11 +37,9 @@ def open_recording(
             subtitles that are enough for `existing`. The message is a sentence for a person, without the name.
         MemoryError: FFmpeg wants more than there is; see `bounds`.
     """
-    file = SourceFile(path, size, mtime_ns, alive)
+    file = SourceFile(path, size, mtime_ns, alive, handle)
     try:
-        protection.check(file)
-        head = heads.look(file)
-        file.seek(0)
+        head = _head(file)
         container = open_container(file)
         choice = tracks.choose(container.streams.audio, options)
         if existing is not None:
@@ -57,6 +56,14 @@ def open_recording(
         raise
     choice, rows = _apart(choice, options)
     return Stream(file, container, choice, options, head=head, told=told, rows=rows)
+
+
+def _head(file: SourceFile) -> heads.Head:
+    """What its head says; the file stands at its beginning again."""
+    protection.check(file)
+    head = heads.look(file)
+    file.seek(0)
+    return head
 
 
 def _apart(choice: tracks.Choice, options: Options) -> tuple[tracks.Choice, int]:

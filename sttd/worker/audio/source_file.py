@@ -26,10 +26,13 @@ _MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 class SourceFile:
     """A regular file, open for reading; for `av.open`."""
 
-    def __init__(self, path: str, size: int, mtime_ns: int, alive: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, path: str, size: int, mtime_ns: int, alive: Callable[[], None] = lambda: None, handle: int | None = None
+    ) -> None:
         """Open `path`, which must be `size` bytes long and last changed at `mtime_ns`.
 
         `alive` is called for each `_FAR` bytes: who reads so much is looking for sound in a large film, not stuck.
+        `handle`: an open file that is read instead; of `path` the suffix alone counts then.
 
         Raises:
             PartFailed: GONE (also where something else than a regular file is there now), CHANGED, UNREADABLE or MACHINE,
@@ -46,7 +49,7 @@ class SourceFile:
         # no wait for the writer of a FIFO; no link, which could have been put there to show another's file
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
         try:
-            self._fd = os.open(path, flags)
+            self._fd = os.open(path, flags) if handle is None else os.dup(handle)
         except OSError as error:
             raise _not_opened(path, error) from error
         try:
