@@ -13,6 +13,7 @@ from rich.text import Text
 WIDEST = 100  # columns; longer lines are hard to read
 _CODE = r"``\s?(?P<ticked>.+?)\s?``|`(?P<code>[^`]+)`"
 _INLINE = re.compile(rf"{_CODE}|\*\*(?P<bold>[^*]+)\*\*")
+_ALONE = re.compile(r"`[^`]+`|`` ?.+ ?``")  # a line of a log, say
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"(#+)\s+(.*)")
 _RULE = re.compile(r"\|[\s|:-]+\|")  # between the head of a table and its rows
@@ -29,7 +30,7 @@ def _blocks(text: str) -> Iterator[RenderableType]:
         lines = block.split("\n")
         heading = _HEADING.fullmatch(lines[0])
         if heading:
-            yield Text(heading[2], "bold underline" if len(heading[1]) == 1 else "bold")
+            yield Text(heading[2].replace("`", ""), "bold underline" if len(heading[1]) == 1 else "bold")
             lines = lines[1:]
         if lines and lines[0].startswith("    "):
             yield from (Padding(Text(line[4:], "cyan"), (0, 0, 0, 4)) for line in lines)
@@ -44,7 +45,7 @@ def _items(lines: list[str]) -> Iterator[str]:
     """Each item of a list, each line that is code alone, and what else there is, joined."""
     joined = ""
     for line in lines:
-        if joined and (line.startswith(("- ", "`")) or (joined.endswith("`") and joined.startswith("`"))):
+        if joined and (line.startswith("- ") or _ALONE.fullmatch(line) or _ALONE.fullmatch(joined)):
             yield joined
             joined = ""
         joined = f"{joined} {line.strip()}" if joined else line.strip()

@@ -25,7 +25,7 @@ TEXTS = [README, *TOPICS]
 # words of quoted lines that are no number and no path: values, single words of the code between two values, SQLite's own
 VALUES = set(
     "database or disk small base calls notes.docx docx nas.local minutes seconds SIGSEGV pool paths transcribe transcripts "
-    "langage language Permission denied scans in ledger Host paths.inbox sttd resume job model recordings of".split()
+    "langage language Permission denied scans in ledger Host sttd resume job model recordings of Read-only file system echo talk.mp3 sttd.mark".split()
 )
 texts = pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
 
@@ -112,6 +112,38 @@ def test_an_example_fits_a_terminal_of_80_columns(path):
     from rich.cells import cell_len
 
     assert [line for block in blocks(path) for line in block.splitlines() if cell_len(line) > 76] == []
+
+
+def test_how_a_text_looks_in_a_terminal():
+    """Tables in columns, links by their words, a quoted line apart from what is around it."""
+    from rich.console import Console
+
+    from sttd.cli import page
+
+    text = """# The `key`
+
+Words that **go on**
+`in` the next line: [a page](https://example.org), [a topic](topic.md).
+`a line of the log`
+More words.
+
+| what | why |
+| --- | --- |
+| `one` | a reason |
+
+| | |
+| --- | --- |
+| two | none |
+"""
+    screen = Console(width=40, color_system=None)
+    with screen.capture() as captured:
+        screen.print(page.rendered(text, 40))
+    assert [line.rstrip() for line in captured.get().rstrip().splitlines()] == [
+        "The key", "",
+        "Words that go on in the next line: a", "page (https://example.org), a topic.", "a line of the log", "More words.", "",
+        "what  why", "one   a reason", "",
+        "two  none",
+    ]  # fmt: skip
 
 
 def fragments() -> set[str]:
