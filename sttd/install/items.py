@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sttd import configfile
 from sttd.config import Config, Paths
-from sttd.install import share
+from sttd.install import manual, share
 
 SHIPPED = "/opt/sttd/bin/sttd"  # the program in the units as they are shipped
 WEB = "sttd-web.service"  # of the extra sttd[web]
@@ -24,7 +24,7 @@ TMPFILES = Path("/usr/lib/tmpfiles.d")
 CATALOGUES = Path("/usr/lib/systemd/catalog")
 CONFIGS = Path("/etc/sttd")
 COMMAND = Path("/usr/local/bin/sttd")
-MAN = Path("/usr/local/share/man/man8/sttd.8")
+MAN = Path("/usr/local/share/man")
 COMPLETIONS = {  # click's shells, and where each looks for what an administrator has installed
     "bash": Path("/usr/local/share/bash-completion/completions/sttd"),
     "zsh": Path("/usr/local/share/zsh/site-functions/_sttd"),
@@ -70,7 +70,8 @@ def items(
         found += [Item(CONFIGS / f"{instance}.toml", config_text(f"sttd-{instance}"), Kind.CONFIG)]
     found += [Item(CATALOGUES / path.name, path.read_text("utf-8")) for path in share.catalogues()]
     found += [Item(COMPLETIONS[shell], script) for shell, script in completions.items()]
-    found += [Item(MAN, share.text("sttd.8"))]
+    found += [Item(MAN / "man8" / "sttd.8", share.text("sttd.8"))]
+    found += [Item(MAN / "man7" / f"sttd-{topic}.7", page) for topic, page in manual.topics(share.DOCS).items()]
     if len(program) == 1 and program[0] != str(COMMAND):
         found += [Item(COMMAND, program[0], Kind.LINK)]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+DOCS = _PACKAGE / "share" / "docs"  # the topics of `sttd help`
 _WHEEL = _PACKAGE / "share" / "systemd"  # hatch puts the top-level folder there, see pyproject.toml
 
 

@@ -13,6 +13,7 @@ import pytest
 from sttd import configfile
 from sttd.cli import extra
 from sttd.cli.app import main
+from sttd.cli.help import topics
 from sttd.install import items, reach, share
 
 
@@ -38,6 +39,14 @@ def test_every_file_is_told_and_none_is_written_twice(install, tmp_path):
     told = {line.split()[-1].removeprefix(str(tmp_path)) for line in install()}
     assert told == files(tmp_path)
     assert {line.split()[0] for line in install()} == {"unchanged"}
+
+
+def test_the_topics_of_help_are_man_pages(install, tmp_path):
+    install()
+    manual = {path for path in files(tmp_path) if "/man/" in path}
+    assert {f"/usr/local/share/man/man7/sttd-{topic}.7" for topic in topics()} | {
+        "/usr/local/share/man/man8/sttd.8"
+    } == manual
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o027, 0o077])
@@ -94,7 +103,8 @@ def test_the_page_is_installed_where_its_packages_are_and_removed_everywhere(ins
     monkeypatch.setattr(extra, "WEB", ("there_is_no_such_package",))
     assert "the user sttd, sttd-web, " in install("--uninstall")[-1]
     assert files(tmp_path) == set()
-    assert not any("sttd-web" in line for line in install("--drop-in", "folder", "/mnt/nas"))
+    told = [line for line in install("--drop-in", "folder", "/mnt/nas") if "/man7/" not in line]
+    assert not any("sttd-web" in line for line in told)
 
 
 @pytest.mark.parametrize("words", [["--drop-in", "folder"], ["/mnt/nas"], ["--drop-in", "folder", "/"],
