@@ -76,6 +76,37 @@ class FolderOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """How a long recording is shared out; see sharing.py. It stays so until its job starts anew, whatever is configured."""
+
+    parts: int
+    after: float  # seconds of audio
+    length: float  # seconds of audio
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a job whose recording is shared out; see rules/parts.py. Like a job it is never changed."""
+
+    job: int
+    number: int  # from 0
+    state: State = State.QUEUED  # queued, running, done or failed
+    attempt: int = 0  # number of its latest submission: those of all parts of a job are counted together
+    attempts: int = 0  # spent ones
+    resumes: int = 0
+    service: float = 0.0  # seconds that workers spent on it
+    batch_size: int | None = None
+    device: str | None = None
+    chunks: int = 0
+    begins: float | None = None  # seconds of the recording, where its first chunk starts
+    ends: float | None = None  # seconds of the recording; None: it is not done
+    progress: float = 0.0  # seconds of its audio that are done
+    not_before: float = 0.0
+    cause: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One recording on its way. It is never changed: `evolve` makes the next one, the ledger stores it.
 
@@ -115,6 +146,8 @@ class Job:
     options_key: str | None = None
     overrides: Overrides = field(default_factory=Overrides)
     folder_options: FolderOptions = field(default_factory=FolderOptions)
+    # None: the job is its own only part, and its row says all of it. Else the figures here are sums over its parts
+    shared: Shared | None = None
     redo_of: int | None = None
     # the job about the version of the file that lay at its path in the inbox until this one took its place
     successor_of: int | None = None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sttd.units import clock
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -32,3 +34,15 @@ def parts_of(seconds: float | None, share: Share | None) -> int:
     if seconds is None or share is None or seconds <= share.after:
         return 1
     return max(2, int(seconds / share.length + 0.5))
+
+
+def span_of(number: int, parts: int, length: float, seconds: float | None) -> tuple[float, float]:
+    """Where a part lies, in seconds, as far as is known before its borders are found. `seconds`: of the recording, if known."""
+    begins = number * length
+    ends = seconds if seconds is not None and number == parts - 1 else (number + 1) * length
+    return begins, max(begins, ends)
+
+
+def in_words(number: int, parts: int, begins: float, ends: float) -> str:
+    """A part for people, who count from 1: "part 3 of 7 (20:00 to 30:00)". Times are seconds of the recording."""
+    return f"part {number + 1} of {parts} ({clock(begins)} to {clock(ends)})"

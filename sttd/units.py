@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 # systemd.time(7), PARSING TIME SPANS; a month is 30.44 days and a year 365.25 days
@@ -91,3 +92,12 @@ def format_size(size: float) -> str:
             break
         count, unit = count // 1024, larger
     return f"{count}{unit}"
+
+
+def clock(seconds: float | None) -> str:
+    """Audio time as a player shows it: `0:07`, `1:02:03`; `-` where it is not known."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

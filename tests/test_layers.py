@@ -65,7 +65,7 @@ MAY = {
     "existing": {"languages"},
     "languages": {"part"},
     "part": {"sharing"},
-    "sharing": set(),
+    "sharing": {"units"},
     "own": set(),
     "demo": {""},
     "replacements": {"errors", "fs", "script"},

@@ -10,22 +10,17 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from sttd import units
 from sttd.job import Job, State
 from sttd.script import may_cut, width
+from sttd.sharing import in_words
 from sttd.text import printable, sentence
 from sttd.units import format_duration
 
 if TYPE_CHECKING:
     from sttd.cli.lying import Lying
 
-
-def clock(seconds: float | None) -> str:
-    """Audio time as a player shows it: `0:07`, `1:02:03`; `-` where it is not known."""
-    if seconds is None or not math.isfinite(seconds):
-        return "-"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+clock = units.clock
 
 
 def moment(utc: float | None) -> str:
@@ -191,15 +186,28 @@ def _worker(worker: dict[str, Any]) -> str:
     words = [f"{worker['pid']} {worker['state']}"]
     words += [f"model {printable(worker['model'])}"] if worker["model"] else []
     if worker["job"] is not None:
-        again = f" {attempt(worker)}" if (worker["attempt"] or 1) > 1 else ""
+        at = "".join(f" {each}" for each in (part(worker), attempt(worker) if is_again(worker) else "") if each)
         done = percent(worker["progress"])
-        words.append(f"job {worker['job']}{again} {done} {printable(worker['source'] or '')}".rstrip())
+        words.append(f"job {worker['job']}{at} {done} {printable(worker['source'] or '')}".rstrip())
     return sentence(" ".join(words))
+
+
+def part(worker: dict[str, Any]) -> str:
+    """Which part of its recording a worker has; "" where that is not shared out."""
+    if worker.get("part") is None:
+        return ""
+    return in_words(worker["part"], worker["parts"], worker["begins"], worker["ends"])
+
+
+def is_again(worker: dict[str, Any]) -> bool:
+    """Whether it is worth saying which attempt a worker is at. Those of all parts of a recording are counted together."""
+    return bool(worker["resumed_at"]) if worker.get("part") is not None else (worker["attempt"] or 1) > 1
 
 
 def attempt(worker: dict[str, Any]) -> str:
     """Which attempt a worker is at, and where in the audio it began."""
-    resumed = f" from {clock(worker['resumed_at'])}" if worker["resumed_at"] else ""
+    resumed_at = (worker["resumed_at"] or 0.0) + (worker.get("begins") or 0.0)
+    resumed = f" from {clock(resumed_at)}" if worker["resumed_at"] else ""
     return f"attempt {worker['attempt']}{resumed}"
 
 
@@ -257,6 +265,8 @@ def when(job: Job) -> float:
 
 def remark(job: Job) -> str:
     """What there is to say about a job in a list; "": nothing. While a worker has it, what went wrong before is past."""
+    if job.state is State.RUNNING and job.shared is not None:
+        return f"in {job.shared.parts} parts"
     if job.state is State.RUNNING:
         return f"attempt {job.attempt} since {moment(job.started_at)}" if job.attempt > 1 else ""
     return "" if job.state is State.COMMITTING else _wrong(job)

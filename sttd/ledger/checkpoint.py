@@ -21,18 +21,23 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from loguru import logger
 
 from sttd.fs.regular import open_regular, set_mode
 from sttd.fs.sync import fsync_folder
-from sttd.job import Job
+from sttd.job import Job, Part, Shared
+from sttd.ledger.lines import from_json, to_json
 from sttd.ledger.merging import by_time
+from sttd.ledger.names import is_checkpoint
+from sttd.ledger.rows import shared_of
 from sttd.ledger.seal import is_whole, seal, unseal
-from sttd.part import TOGETHER, Chunk, ModelSpec, Options, Place, Segment, Word
+from sttd.part import TOGETHER, Chunk, ModelSpec, Options, Place, Segment
 
 _VERSION = 1
+_ABOUT = ("sttd", "job", "options", "size", "mtime_ns")  # what of the header says which file and which options
+_IDENTITY = (*_ABOUT, "number", "shared")
 # how `to_json` begins a line; that is all of most lines that a resume reads: 48 h with words would take seconds to parse
 _HEAD = re.compile(rb'\{"index":(\d+),(?:"channel":(\d+),)?"start":(\d+),"end":(\d+),"segments":\[')
 # in the rest of a line whose chunk has a language for the whole channel; text within has its quotes escaped
@@ -45,11 +50,23 @@ class Resume:
 
     index: int = 0  # of the next chunk
     places: Mapping[int, Place] = field(default_factory=dict)  # by channel, of those that have chunks
+    # by channel: the sample where its first chunk starts
+    begins: Mapping[int, int] = field(default_factory=dict, compare=False)
 
     @property
     def sample(self) -> int:
         """From which on something is missing."""
         return min((place.sample for place in self.places.values()), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A part of which no transcript can be made."""
+
+    number: int
+    is_apart: bool = (
+        False  # its chunks are all there, and do not begin where those before them end; else some are missing
+    )
 
 
 def options_key(options: Options, model: ModelSpec) -> str:
@@ -66,14 +83,15 @@ def options_key(options: Options, model: ModelSpec) -> str:
 
 
 class Checkpoint:
-    """The chunks of one part in `state/work/<job>/0.jsonl`.
+    """The chunks of one part in `state/work/<job>/<number>.jsonl`; those of a job that is one part in `0.jsonl`.
 
     Every method may raise OSError (disk full, not writable): the machine's fault, never the job's.
     """
 
-    def __init__(self, work: Path, job: Job, key: str) -> None:
-        self.path = work / str(job.id) / "0.jsonl"
-        self._expected = job.chunks
+    def __init__(self, work: Path, job: Job, key: str, part: Part | None = None) -> None:
+        self._number = 0 if part is None else part.number
+        self.path = work / str(job.id) / f"{self._number}.jsonl"
+        self.expected = job.chunks if part is None else part.chunks  # so many chunks it has, says the ledger
         self._header = {
             "sttd": _VERSION, "job": job.id, "options": key, "size": job.size, "mtime_ns": job.mtime_ns,
             "source": job.source, "created_at": job.created_at,
@@ -82,6 +100,8 @@ class Checkpoint:
             self._header["folder_options"] = dataclasses.asdict(job.folder_options)
         self._file: BinaryIO | None = None
         self._scanned: tuple[tuple[int, ...], tuple[Resume, int]] | None = None  # which file, and what came of it
+        if job.shared is not None:
+            self.share(job.shared)
 
     def resume(self) -> Resume:
         """Where to go on. Nothing is created or changed, but for what is no checkpoint."""
@@ -91,6 +111,21 @@ class Checkpoint:
                 return self._scan(file)[0]
         except FileNotFoundError:
             return Resume()
+
+    def share(self, shared: Shared) -> None:
+        """The recording is shared out: chunks to come are those of a part of it. Must be called before the first one."""
+        self._header |= {"number": self._number, "shared": dataclasses.asdict(shared)}
+        self._scanned = None
+
+    def shared(self) -> Shared | None:
+        """How the recording is shared out, as the chunks that are there say; None: it is not, or there are none."""
+        self._clear()
+        with contextlib.suppress(FileNotFoundError), self._reader() as file:
+            line = file.readline()
+            if self._matches(line, _ABOUT):
+                with contextlib.suppress(ValueError, TypeError, KeyError):
+                    return shared_of((unseal(line) or {})["shared"])
+        return None
 
     def append(self, chunks: Iterable[Chunk]) -> None:
         """Add chunks; after a return they survive a power cut."""
@@ -175,27 +210,38 @@ class Checkpoint:
                 path.rename(aside)
                 logger.error("{} is no checkpoint of sttd, and is set aside as {}", path, aside.name)
 
+    def broken(self) -> Broken | None:
+        """None: all chunks are there."""
+        return None if self.resume().index == self.expected else Broken(self._number)
+
     def segments(self) -> Iterator[Segment]:
         """Of all chunks that the job has, as the ledger counts them; those of all channels in the order of their time.
 
         Raises:
             OSError: some cannot be read any more. The next attempt goes on after the last good one.
         """
-        return by_time(self._all_chunks(), self.resume().places)
+        return by_time(self.all_chunks(), self.resume().places)
 
-    def _all_chunks(self) -> Iterator[Chunk]:
+    def all_chunks(self) -> Iterator[Chunk]:
         count = 0
         for chunk in self.chunks():
             yield chunk
             count += 1
-        if count < self._expected:
-            raise OSError(errno.EIO, f"only {count} of {self._expected} chunks can be read", str(self.path))
+        if count < self.expected:
+            raise OSError(errno.EIO, f"only {count} of {self.expected} chunks can be read", str(self.path))
 
-    def remove(self) -> None:
-        """Forget the part: its result is in place, or it starts anew."""
+    def discard(self) -> None:
+        """Forget the chunks of this part alone: it starts anew."""
         self.close()
         self.path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Forget the job's chunks, those of its other parts too: its result is in place, or it starts anew."""
+        self.discard()
         if self.path.parent.is_dir():
+            for path in self.path.parent.iterdir():
+                if is_checkpoint(path):
+                    path.unlink(missing_ok=True)
             self.path.parent.rmdir()
 
     def _scan(self, file: BinaryIO) -> tuple[Resume, int]:
@@ -213,12 +259,14 @@ class Checkpoint:
             return Resume(), 0
         index, size = 0, len(line)
         places: dict[int, Place] = {}
+        begins: dict[int, int] = {}
         for line in file:
             head = _HEAD.match(line) if is_whole(line) else None
             if head is None:
                 break
             channel = int(head[2] or TOGETHER)
-            place = places.get(channel, Place(0))
+            begin = begins.get(channel, int(head[3]) if self._number else 0)  # of a later part its border
+            place = places.get(channel, Place(begin))
             if (int(head[1]), int(head[3])) != (index, place.sample):
                 break
             language, probability = place.language, place.language_probability
@@ -227,15 +275,14 @@ class Checkpoint:
                 if chunk is None:
                     break
                 language, probability = chunk.spoken, chunk.spoken_probability
-            places[channel] = Place(int(head[4]), language, probability)
+            places[channel], begins[channel] = Place(int(head[4]), language, probability), begin
             index += 1
             size += len(line)
-        return Resume(index, places), size
+        return Resume(index, places, begins), size
 
-    def _matches(self, line: bytes) -> bool:
+    def _matches(self, line: bytes, names: tuple[str, ...] = _IDENTITY) -> bool:
         found = unseal(line)
-        names = ("sttd", "job", "options", "size", "mtime_ns")
-        return found is not None and all(found.get(name) == self._header[name] for name in names)
+        return found is not None and all(found.get(name) == self._header.get(name) for name in names)
 
     def _good(self, file: BinaryIO) -> Iterator[Chunk]:
         """The chunks in order, up to the first line that does not count."""
@@ -245,24 +292,9 @@ class Checkpoint:
         ends: dict[int, int] = {}
         for line in file:
             chunk = from_json(unseal(line) or {})
-            if chunk is None or chunk.index != index or chunk.start != ends.get(chunk.channel, 0):
+            if chunk is None or chunk.index != index:
+                return
+            if chunk.start != ends.get(chunk.channel, chunk.start if self._number else 0):
                 return
             index, ends[chunk.channel] = chunk.index + 1, chunk.end
             yield chunk
-
-
-def to_json(chunk: Chunk) -> dict[str, Any]:
-    return {"index": chunk.index, "channel": chunk.channel} | dataclasses.asdict(chunk)
-
-
-def from_json(value: dict[str, Any]) -> Chunk | None:
-    """The chunk, or None where the line holds something else."""
-    try:
-        segments = tuple(
-            Segment(**{**segment, "words": tuple(Word(**word) for word in segment["words"])})
-            for segment in value["segments"]
-        )
-        levels = tuple((level, frames, skipped) for level, frames, skipped in value.get("levels", ()))
-        return Chunk(**{**value, "segments": segments, "levels": levels})
-    except (KeyError, TypeError, ValueError):
-        return None

@@ -24,6 +24,7 @@ def fresh(identity: Identity) -> dict[str, Any]:
         "copy_of": None,
         "no_copy": False,
         "plan": None,
+        "shared": None,
         "error": None,
         "cause": None,
         "not_before": 0.0,

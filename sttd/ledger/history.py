@@ -7,7 +7,7 @@ from typing import Any
 
 from sttd.job import Job
 
-_SHOWN = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error")
+_SHOWN = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error", "part")
 
 
 def of(db: sqlite3.Connection, job_id: int) -> list[dict[str, Any]]:
@@ -16,11 +16,10 @@ def of(db: sqlite3.Connection, job_id: int) -> list[dict[str, Any]]:
     return [dict(zip(_SHOWN, row, strict=True)) for row in db.execute(query, (job_id,))]
 
 
-def begin(db: sqlite3.Connection, job: Job, now: float) -> None:
-    """In a transaction: the latest attempt of `job` begins."""
-    db.execute(
-        "INSERT OR REPLACE INTO attempts (job, attempt, started_at) VALUES (?, ?, ?)", (job.id, job.attempt, now)
-    )
+def begin(db: sqlite3.Connection, job: Job, now: float, part: int) -> None:
+    """In a transaction: the latest attempt of `job` begins, at one of its parts."""
+    step = "INSERT OR REPLACE INTO attempts (job, attempt, started_at, part) VALUES (?, ?, ?, ?)"
+    db.execute(step, (job.id, job.attempt, now, part))
 
 
 def end(db: sqlite3.Connection, job: Job, attempt: int, **found: Any) -> None:

@@ -195,4 +195,28 @@ MIGRATIONS: tuple[str, ...] = (
         WHERE state = 'queued' AND cause = 'configuration' AND options_key IS NULL;
     DROP INDEX jobs_by_folder;
     """,
+    """
+    -- how a long recording is shared out; JSON, NULL: it is one part, and its row here says all of it
+    ALTER TABLE jobs ADD COLUMN shared TEXT;
+    CREATE TABLE parts (               -- of jobs whose recordings are shared out
+        job INTEGER NOT NULL,
+        number INTEGER NOT NULL,       -- from 0
+        state TEXT NOT NULL,           -- queued, running, done or failed
+        attempt INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        resumes INTEGER NOT NULL,
+        service REAL NOT NULL,
+        batch_size INTEGER,
+        device TEXT,
+        chunks INTEGER NOT NULL,
+        begins REAL,                   -- seconds of the recording
+        ends REAL,
+        progress REAL NOT NULL,
+        not_before REAL NOT NULL,
+        cause TEXT,
+        error TEXT,
+        PRIMARY KEY (job, number)
+    ) WITHOUT ROWID;
+    ALTER TABLE attempts ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sttd.job import FolderOptions, Job, Overrides, State
+from sttd.job import FolderOptions, Job, Overrides, Shared, State
 
 Read = tuple[Job, list[str]]  # a job as its row says, and the columns whose value cannot be one; mostly none
 COLUMNS = tuple(field.name for field in dataclasses.fields(Job))
+MOST_PARTS = 100_000  # of one recording: `limits.max_audio` in the shortest parts has fewer
 
 
 def _path(value: str | None) -> bytes | None:
@@ -29,7 +31,7 @@ def _folder_options(value: FolderOptions) -> str | None:
     return json.dumps(dataclasses.asdict(value)) if value else None
 
 
-def _text(value: str | None) -> str | None:
+def text_or_none(value: str | None) -> str | None:
     """Text without lone surrogates, which SQLite does not take: an error may quote a file's name."""
     return None if value is None else value.encode("utf-8", "backslashreplace").decode()
 
@@ -50,8 +52,9 @@ _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "hashes": lambda value: json.dumps(list(value)),
     "warnings": lambda value: json.dumps(list(value)),
     "plan": lambda value: None if value is None else json.dumps(value),
-    "error": _text,
-    "fallback_reason": _text,
+    "error": text_or_none,
+    "fallback_reason": text_or_none,
+    "shared": lambda value: None if value is None else json.dumps(dataclasses.asdict(value)),
 }
 
 
@@ -139,7 +142,18 @@ def folder_options(value: Any) -> FolderOptions:
     return FolderOptions(tuple(map(_words, value["files"])), dict(value["values"].items()))
 
 
-def _cause_of(value: Any) -> str:
+def shared_of(value: Any) -> Shared:
+    """What JSON says of it. Raises ValueError, TypeError, KeyError or OverflowError where it cannot be that."""
+    found = Shared(_whole(value["parts"]), _figure(value["after"]), _figure(value["length"]))
+    if not (2 <= found.parts <= MOST_PARTS and 0 < found.length < math.inf):
+        raise ValueError("nothing is shared out like that")
+    return found
+
+
+def cause_or_none(value: Any) -> str | None:
+    """A cause as it is stored. Raises ValueError where it is none that exists."""
+    if value is None:
+        return None
     from sttd.part import Cause  # noqa: PLC0415 - `sttd status` is there sooner without, and most rows have none
 
     return Cause(value)
@@ -162,7 +176,7 @@ def _plan_of(value: Any) -> dict[str, Any]:
     return plan if isinstance(plan, dict) else {}
 
 
-_BY_TYPE: dict[str, Callable[[Any], Any]] = {
+BY_TYPE: dict[str, Callable[[Any], Any]] = {
     "int": _count,
     "float": _figure,
     "int | None": _maybe(_count),
@@ -175,14 +189,15 @@ _OWN_WAY: dict[str, Callable[[Any], Any]] = {
     "mtime_ns": lambda value: int(value) if isinstance(value, bytes) else _whole(value),
     "owner": _whole,
     "state": State,
-    "cause": _maybe(_cause_of),
+    "cause": cause_or_none,
     "overrides": _overrides_of,
     "folder_options": _folder_options_of,
+    "shared": _maybe(lambda value: shared_of(json.loads(value))),
     "no_copy": bool,
     "outputs": texts_of,
     "hashes": texts_of,
     "warnings": texts_of,
     "plan": _maybe(_plan_of),
 }
-_FROM_ROW = {field.name: _OWN_WAY.get(field.name) or _BY_TYPE[str(field.type)] for field in dataclasses.fields(Job)}
+_FROM_ROW = {field.name: _OWN_WAY.get(field.name) or BY_TYPE[str(field.type)] for field in dataclasses.fields(Job)}
 _LOST: dict[str, Any] = {"source": "unknown", "state": State.FAILED, "location": ""}

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
-from sttd.ledger import history, moved, tally, thinning, waits
+from sttd.ledger import moved, tally, thinning, waits
 from sttd.ledger.connect import check, connect, connect_readonly, told
 from sttd.ledger.facts import FORGOTTEN, Fact, T
 from sttd.ledger.gauges import Gauges
@@ -25,15 +25,20 @@ from sttd.ledger.kept import SELECT
 from sttd.ledger.manifest.log import Manifest, is_due, to_record, tombstone
 from sttd.ledger.mending import mend
 from sttd.ledger.names import MANIFEST
+from sttd.ledger.parts import Parts
 from sttd.ledger.request import Answer
-from sttd.ledger.rows import NEW, Read, to_row
+from sttd.ledger.rows import NEW, Read, text_or_none, to_row
 from sttd.ledger.versions import Versions
 
 _STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
 ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
+_ANSWER = """
+    INSERT INTO answers (request, at, ok, text, jobs, last) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (request) DO UPDATE SET ok = excluded.ok, text = excluded.text, jobs = excluded.jobs, last = excluded.last
+"""
 
 
-class Ledger(Holds, Gauges, Versions):
+class Ledger(Holds, Gauges, Versions, Parts):
     """Reads and writes jobs. Every method may raise LedgerError: disk full, database locked or corrupt."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, manifest: Manifest | None = None) -> None:
@@ -169,7 +174,9 @@ class Ledger(Holds, Gauges, Versions):
             step = f"UPDATE jobs SET {marks} WHERE id = ? AND state = ? AND attempt = ?"
             stored = self._db.execute(step, (*values.values(), *expected)).rowcount == 1
             after = self.get(job.id)
-            if not stored:
+            if stored:
+                self._follow(after, changes)
+            else:
                 raise Stale(
                     f"job {job.id} is {after.state}, attempt {after.attempt}, not {job.state}, attempt {job.attempt}"
                 )
@@ -192,7 +199,7 @@ class Ledger(Holds, Gauges, Versions):
         self._owed = self._owed or bool(jobs)
 
     def _mend(self, damaged: Sequence[Read]) -> bool:
-        if self._manifest is None:
+        if not self._may_mend():
             return False
         with self.transaction():
             mend(self._db, damaged, time.time())
@@ -253,30 +260,13 @@ class Ledger(Holds, Gauges, Versions):
         with self.transaction():
             self._db.execute("DELETE FROM answers WHERE at < ?", (before,))
 
-    # attempts, answers and facts
-
-    def begin_attempt(self, job: Job, now: float) -> None:
-        with self.transaction():
-            history.begin(self._db, job, now)
-
-    def end_attempt(
-        self, job: Job, now: float, cause: str | None, error: str | None, pid: int | None, *, attempt: int | None = None
-    ) -> None:
-        """Note how an attempt went; None: the latest one of `job`."""
-        number = job.attempt if attempt is None else attempt
-        found = {"ended_at": now, "cause": cause, "error": to_row({"error": error})["error"], "pid": pid}
-        with self.transaction():
-            history.end(self._db, job, number, **found, model=job.model)
+    # answers and facts
 
     def set_answer(self, request: str, answer: Answer, now: float) -> None:
         """Say what came of a request, in the transaction that carries it out: it is known then that it was."""
-        text = answer.text.encode("utf-8", "backslashreplace").decode()  # it may quote what was asked
+        text = text_or_none(answer.text)  # it may quote what was asked
         with self.transaction():
-            self._db.execute(
-                "INSERT INTO answers (request, at, ok, text, jobs, last) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (request) DO UPDATE SET ok = excluded.ok, text = excluded.text, jobs = excluded.jobs, last = excluded.last",
-                (request, now, answer.ok, text, answer.jobs, answer.last),
-            )
+            self._db.execute(_ANSWER, (request, now, answer.ok, text, answer.jobs, answer.last))
             self._db.execute("DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - ?", (ANSWERS,))
 
     def set_fact(self, fact: Fact[T], value: T) -> None:
@@ -289,6 +279,9 @@ class Ledger(Holds, Gauges, Versions):
         if self._manifest is not None:
             with self.transaction():
                 tally.mend(self._db)
+
+    def _may_mend(self) -> bool:
+        return self._manifest is not None
 
     def _mend_fact(self, fact: Fact[Any], damage: str) -> None:
         if self._manifest is not None:

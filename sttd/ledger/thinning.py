@@ -64,6 +64,7 @@ def forget(db: sqlite3.Connection, before: float, jobs: Sequence[int]) -> list[i
         if db.execute(query, {"job": job, "before": before}).fetchone() is None:
             continue
         db.execute("DELETE FROM attempts WHERE job = ?", (job,))
+        db.execute("DELETE FROM parts WHERE job = ?", (job,))
         db.execute("DELETE FROM jobs WHERE id = ?", (job,))
         db.execute("INSERT OR IGNORE INTO unrecorded VALUES (?)", (job,))
         forgotten.append(job)

@@ -45,6 +45,7 @@ def clamp(db: sqlite3.Connection, now: float, longest: float) -> bool:
     db.executemany("UPDATE jobs SET queued_at = ? WHERE id = ?", [(now, job) for (job,) in ahead])
     far = db.execute(_FAR, (now + longest, MOST)).fetchall()
     db.executemany("UPDATE jobs SET not_before = ? WHERE id = ?", [(now + longest, job) for (job,) in far])
+    db.execute("UPDATE parts SET not_before = ? WHERE not_before > ?", (now + longest, now + longest))
     return bool(ahead)
 
 

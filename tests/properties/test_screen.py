@@ -12,7 +12,7 @@ from rich.console import Console
 from sttd.cli import about, board, figures, life, plain, term
 from sttd.cli.lying import Lying
 from sttd.cli.outlook import Prospect
-from sttd.job import FolderOptions, Job, Overrides, State
+from sttd.job import FolderOptions, Job, Overrides, Shared, State
 from sttd.text import printable
 
 EVIL = [
@@ -48,6 +48,7 @@ VALUES = {
         ),
     ),
     tuple[str, ...]: st.lists(texts, max_size=3).map(tuple),
+    Shared | None: st.none() | st.builds(Shared, st.integers(2), floats, floats),
     dict[str, typing.Any] | None: st.none(),
 }
 HINTS = typing.get_type_hints(Job)
@@ -60,6 +61,8 @@ workers = st.fixed_dictionaries({
     "pid": st.none() | st.integers(), "state": texts, "job": st.none() | st.integers(), "model": st.none() | texts,
     "progress": st.none() | floats, "source": st.none() | texts, "done": floats, "total": st.none() | floats,
     "attempt": st.none() | st.integers(0), "resumed_at": st.none() | floats, "left": st.none() | floats,
+    "part": st.none() | st.integers(0), "parts": st.integers(2), "begins": floats, "ends": floats, "since": floats,
+    "job_left": st.none() | floats,
 })  # fmt: skip
 statuses = st.fixed_dictionaries({
     "daemon": st.fixed_dictionaries({

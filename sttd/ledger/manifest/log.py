@@ -25,7 +25,7 @@ from typing import Any
 from sttd.fs.regular import open_regular
 from sttd.fs.sync import fsync_folder
 from sttd.job import ENDED, Job, Overrides, State
-from sttd.ledger.rows import folder_options
+from sttd.ledger.rows import folder_options, shared_of
 from sttd.ledger.seal import seal, unseal
 
 _FIELDS = {each.name: each for each in dataclasses.fields(Job)}
@@ -57,6 +57,8 @@ def to_record(job: Job) -> dict[str, Any]:
         values["overrides"] = {name: value for name, value in dataclasses.asdict(job.overrides).items() if value}
     if "folder_options" in values:
         values["folder_options"] = dataclasses.asdict(job.folder_options)
+    if job.shared is not None:
+        values["shared"] = dataclasses.asdict(job.shared)
     return {"job": values}
 
 
@@ -77,6 +79,8 @@ def from_record(record: dict[str, Any]) -> Job | None:
         values["overrides"] = Overrides(**values.get("overrides", {}))
         if "folder_options" in values:
             values["folder_options"] = folder_options(values["folder_options"])
+        if values.get("shared") is not None:
+            values["shared"] = shared_of(values["shared"])
         return Job(**{"size": 0, "mtime_ns": 0} | values)
     return None
 

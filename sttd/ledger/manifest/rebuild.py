@@ -23,8 +23,9 @@ from sttd.ledger.connect import connect, told
 from sttd.ledger.facts import FORGOTTEN, LASTING
 from sttd.ledger.manifest import log as manifest
 from sttd.ledger.manifest.log import Manifest
-from sttd.ledger.names import MANIFEST
-from sttd.ledger.rows import COLUMNS, folder_options, to_row
+from sttd.ledger.names import MANIFEST, is_checkpoint
+from sttd.ledger.parts import share_out
+from sttd.ledger.rows import COLUMNS, folder_options, from_row, shared_of, to_row
 from sttd.ledger.schema import is_empty
 from sttd.ledger.seal import unseal
 
@@ -56,7 +57,7 @@ def set_aside(path: Path, now: float) -> Path:
 
 def is_lost(path: Path, work: Path) -> bool:
     """Whether there is no ledger, or an empty one, although jobs have left traces."""
-    if not path.with_name(MANIFEST).exists() and next(work.glob("*/0.jsonl"), None) is None:
+    if not path.with_name(MANIFEST).exists() and next(work.glob("*/*.jsonl"), None) is None:
         return False
     if not path.exists():
         return True
@@ -86,6 +87,10 @@ def rebuild(path: Path, work: Path, alive: Callable[[], None]) -> Rebuilt:
             for job in sorted(_begun(work), key=lambda job: -job.id):  # the newest job of a source is the one
                 if db.execute(known, (os.fsencode(job.source), job.id, job.id)).fetchone() is None:
                     _put(db, "INSERT OR IGNORE", job)
+            shared = f"SELECT {', '.join(COLUMNS)} FROM jobs WHERE shared IS NOT NULL AND state <> 'done'"
+            for row in db.execute(shared).fetchall():
+                job, _ = from_row(row)
+                share_out(db, job.evolve(chunks=0, progress=0.0))  # the checkpoints say how far each part is
             # a row that was replaced has been counted twice
             db.execute("DELETE FROM counts")
             db.execute("INSERT INTO counts SELECT state, count(*) FROM jobs GROUP BY state")
@@ -156,16 +161,29 @@ def _put(db: sqlite3.Connection, verb: str, job: Job) -> None:
 
 
 def _begun(work: Path) -> Iterator[Job]:
-    """The jobs that have a checkpoint: its head says what it is about."""
-    for path in work.glob("*/0.jsonl"):
-        with (
-            contextlib.suppress(OSError, KeyError, TypeError, ValueError, AttributeError),
-            os.fdopen(open_regular(path), "rb") as file,
-        ):
-            head: dict[str, Any] = unseal(file.readline()) or {}
-            created = float(head["created_at"])
-            job = Job(int(head["job"]), str(head["source"]), int(head["size"]), int(head["mtime_ns"]))
-            set_by_folder = folder_options(head.get("folder_options") or {"files": [], "values": {}})
-            if str(job.id) == path.parent.name:
-                begun = {"options_key": str(head["options"]), "folder_options": set_by_folder}
-                yield job.evolve(created_at=created, queued_at=created, **begun)
+    """The jobs that have a checkpoint: its head says what it is about. Of several parts the first one that is there counts."""
+    folders: dict[Path, list[Path]] = {}
+    for path in work.glob("*/*.jsonl"):
+        if is_checkpoint(path):
+            folders.setdefault(path.parent, []).append(path)
+    for folder, paths in folders.items():
+        begun = map(_job_of, sorted(paths, key=lambda path: int(path.stem)))
+        job = next((job for job in begun if job is not None), None)
+        if job is not None and str(job.id) == folder.name:
+            yield job
+
+
+def _job_of(path: Path) -> Job | None:
+    """The job of a checkpoint; None: its head cannot be read."""
+    with (
+        contextlib.suppress(OSError, KeyError, TypeError, ValueError, AttributeError),
+        os.fdopen(open_regular(path), "rb") as file,
+    ):
+        head: dict[str, Any] = unseal(file.readline()) or {}
+        created = float(head["created_at"])
+        job = Job(int(head["job"]), str(head["source"]), int(head["size"]), int(head["mtime_ns"]))
+        set_by_folder = folder_options(head.get("folder_options") or {"files": [], "values": {}})
+        shared = shared_of(head["shared"]) if head.get("shared") else None
+        begun = {"options_key": str(head["options"]), "folder_options": set_by_folder, "shared": shared}
+        return job.evolve(created_at=created, queued_at=created, **begun)
+    return None
