@@ -203,13 +203,14 @@ class Daemon:
 
     def checkpoint(self, number: int = 1) -> list[Chunk]:
         """The chunks that lie in the checkpoint of a job now."""
-        from sttd.ledger.checkpoint import from_json, unseal
+        from sttd.ledger.lines import from_json
+        from sttd.ledger.seal import unseal
 
-        path = self.state / "work" / str(number) / "0.jsonl"
-        if not path.exists():
-            return []
-        lines = [unseal(line) for line in path.read_bytes().splitlines(keepends=True)]
-        return [chunk for line in lines[1:] if line is not None and (chunk := from_json(line)) is not None]
+        found = []
+        for path in sorted((self.state / "work" / str(number)).glob("*.jsonl"), key=lambda path: int(path.stem)):
+            lines = [unseal(line) for line in path.read_bytes().splitlines(keepends=True)]
+            found += [chunk for line in lines[1:] if line is not None and (chunk := from_json(line)) is not None]
+        return found
 
     def text(self, source: str, language: str) -> str:
         """The words of a result."""

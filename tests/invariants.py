@@ -91,8 +91,31 @@ def begun(folders: Folders) -> dict[str, tuple[int, int]]:
     return {
         job.source: (job.attempt, job.resumes)
         for job in folders.jobs()
-        if job.state in (State.QUEUED, State.RUNNING) and _chunks(folders.state / "work" / str(job.id) / "0.jsonl")
+        if job.state in (State.QUEUED, State.RUNNING) and sum(chunks(folders, job))
     }
+
+
+def chunks(folders: Folders, job: Job) -> list[int]:
+    """How many whole chunks lie in the checkpoint of each part of a job."""
+    work = folders.state / "work" / str(job.id)
+    return [_chunks(work / f"{number}.jsonl") for number in range(job.shared.parts if job.shared else 1)]
+
+
+def of_parts(folders: Folders) -> Iterator[str]:
+    """Each part's row agrees with its checkpoint, which may be ahead by what a kill kept from the ledger."""
+    if not (folders.state / "ledger.db").exists():
+        return
+    ledger = Ledger.open(folders.state / "ledger.db")
+    try:
+        for job in ledger.jobs():
+            parts = ledger.parts(job) if job.state in (State.QUEUED, State.RUNNING) else []
+            for part, there in zip(parts, chunks(folders, job), strict=False):
+                if part.chunks > there or (part.state is State.DONE and part.chunks != there):
+                    yield f"{job.source}: part {part.number} has {part.chunks} chunks in the ledger, {there} on disk"
+            if parts and job.chunks != sum(part.chunks for part in parts):
+                yield f"{job.source}: has {job.chunks} chunks, its parts {[part.chunks for part in parts]}"
+    finally:
+        ledger.close()
 
 
 def _chunks(path: Path) -> int:

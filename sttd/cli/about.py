@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sttd.cli.plain import AT_WORK, about, attempt, clock, done_share, moment, percent, size, span
-from sttd.job import Job, State
+from sttd.job import ENDED, Job, State
+from sttd.sharing import in_words
 from sttd.text import printable, sentence
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]
             "before it",
             f"{prospect.ahead} that have waited longer" if prospect.ahead else "none that has waited longer",
         )
-    left = None if prospect.worker is None else prospect.worker["left"]
+    left = None if prospect.worker is None else prospect.worker["job_left"]
     ends_at = prospect.ends_at if left is None else now + left
     if ends_at is not None:
         yield "done", about(ends_at, now)
@@ -44,6 +45,7 @@ def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]
     yield "size", size(job.size)
     if job.audio_seconds is not None:
         yield "audio", f"{clock(job.audio_seconds)}, {percent(done_share(job))} done in {job.chunks} chunks"
+    yield from _parts(job, prospect)
     if job.language:
         known = "" if job.language_probability is None else f" ({job.language_probability:.0%})"
         yield "language", f"{job.language}{known}"
@@ -66,7 +68,7 @@ def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]
 def standing(job: Job, worker: dict[str, Any] | None, now: float) -> str:
     """What becomes of the job at present."""
     if job.state is State.RUNNING:
-        which = f"attempt {job.attempt}" if worker is None else attempt(worker)
+        which = f"attempt {job.attempt}" if worker is None or job.shared is not None else attempt(worker)
         return f"running: {which}, since {moment(job.started_at)} ({span(now - (job.started_at or now))})"
     if job.state is State.COMMITTING:
         return "committing: transcribed, its files are being put in place"
@@ -77,6 +79,25 @@ def standing(job: Job, worker: dict[str, Any] | None, now: float) -> str:
     if job.state is State.QUEUED and job.not_before > now:
         return f"queued: next try at {moment(job.not_before)}"
     return str(job.state)
+
+
+def _parts(job: Job, prospect: Prospect) -> Iterator[tuple[str, str]]:
+    """Of a recording that is shared out: how many parts are done, and those that run or wait for more than their turn."""
+    if not prospect.parts:
+        return
+    if job.state is State.DONE:
+        yield "parts", str(len(prospect.parts))
+        return
+    done = sum(part["state"] is State.DONE for part in prospect.parts)
+    yield "parts", f"{done} of {len(prospect.parts)} done"
+    for part in prospect.parts:
+        share = part["progress"] / (part["ends"] - part["begins"]) if part["ends"] > part["begins"] else 0.0
+        words = in_words(part["number"], len(prospect.parts), part["begins"], part["ends"])
+        if part["state"] is State.RUNNING:
+            yield "part", f"{words}: attempt {part['attempt']}, {percent(min(1.0, share))} done"
+        elif part["state"] is not State.DONE and (part["error"] or part["chunks"]) and job.state not in ENDED:
+            error = f": {part['error']}" if part["error"] else ""
+            yield "part", f"{words}: waits, {percent(min(1.0, share))} done{error}"
 
 
 def _kin(job: Job) -> Iterator[tuple[str, str]]:

@@ -98,7 +98,7 @@ def _workers(busy: Sequence[dict[str, Any]], now: float, width: int) -> Renderab
     for worker in busy:
         bar, percent, audio, _ = _figures(worker, now, 10)
         left = Text("" if worker["left"] is None else f"{plain.span(worker['left'])} left")
-        cells = [bar, percent, audio, left, Text(f"worker {worker['pid']}", "dim")] if wide else [percent, left]
+        cells = [bar, percent, audio, left, Text(_who(worker), "dim")] if wide else [percent, left]
         table.add_row(Text(str(worker["job"])), _name(worker["source"]), *cells)
     return table
 
@@ -110,8 +110,14 @@ def _above(worker: dict[str, Any], now: float, width: int) -> RenderableType:
         table.add_column(no_wrap=True)
     bar, percent, audio, ends = _figures(worker, now, 10 if width < term.NARROW else 16)
     table.add_row(bar, percent, *([] if width < term.NARROW else [audio]), ends)
-    again = plain.attempt(worker) if (worker["attempt"] or 1) > 1 else ""
-    return Group(_row(str(worker["job"]), worker["source"] or "", again), Padding(table, (0, 0, 0, _INDENT)))
+    again = plain.attempt(worker) if plain.is_again(worker) else ""
+    remark = ", ".join(each for each in (plain.part(worker), again) if each)
+    return Group(_row(str(worker["job"]), worker["source"] or "", remark), Padding(table, (0, 0, 0, _INDENT)))
+
+
+def _who(worker: dict[str, Any]) -> str:
+    """Which worker it is, and which part of its recording it has."""
+    return ", ".join(each for each in (plain.part(worker), f"worker {worker['pid']}") if each)
 
 
 def _figures(worker: dict[str, Any], now: float, bar: int) -> list[RenderableType]:

@@ -51,12 +51,27 @@ def of_worker(worker: dict[str, Any], job: Job, rates: Rates, now: float) -> flo
         now: UTC seconds.
     """
     done, total = worker["done"] or 0.0, worker["total"]
-    begun = worker["resumed_at"] or 0.0
-    lasted = now - (job.started_at or now)
-    if total and done > begun and lasted > 0:
-        left = max(0.0, total - done) * lasted / (done - begun)
+    is_part = worker.get("part") is not None
+    pace = _pace(worker, worker["since"] if is_part else job.started_at, now)
+    if total and pace is not None:
+        left = max(0.0, total - done) / pace
         return left if left < _LONGEST else None
-    return rates.left(job)
+    return None if is_part else rates.left(job)
+
+
+def of_parts(workers: Sequence[dict[str, Any]], job: Job, now: float) -> float | None:
+    """How long the workers that have parts of a recording need for all that is left of it; None: not known yet."""
+    pace = sum(_pace(worker, worker["since"], now) or 0.0 for worker in workers)
+    if not pace or not job.audio_seconds:
+        return None
+    left = max(0.0, job.audio_seconds - job.progress) / pace
+    return left if left < _LONGEST else None
+
+
+def _pace(worker: dict[str, Any], since: float | None, now: float) -> float | None:
+    """Seconds of audio a second since an attempt began; None: not known yet."""
+    gone, lasted = (worker["done"] or 0.0) - (worker["resumed_at"] or 0.0), now - (since or now)
+    return gone / lasted if gone > 0 and lasted > 0 else None
 
 
 def ends(busy: Sequence[float], workers: int, waiting: Iterable[float]) -> Iterator[float]:

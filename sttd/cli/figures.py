@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sttd.job import Job, State
+from sttd.job import Job, Part, State
 from sttd.ledger import live
 from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
+from sttd.sharing import span_of
 
 if TYPE_CHECKING:
     from sttd.ledger import Ledger
@@ -22,7 +24,8 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     """The daemon, its queue, workers and memory; zeros and nulls where it does not run or never ran.
 
     `since` is in UTC seconds since the epoch; `done`, `total` and `resumed_at` are seconds of audio; `progress` is 0 to 1.
-    The last keys are empty here: see `outlook.add`.
+    A worker at a `part` (from 0) of a recording that is shared out has all of these of its part, which lies from `begins` to
+    `ends` in the recording. The last keys are empty here: see `outlook.add`.
     """
     daemon = ledger.fact(DAEMON) if ledger and running else {}
     now = live_figures(ledger) if ledger and running else {}
@@ -40,6 +43,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
         "operations": now.get("operations", []),
         # filled by outlook.add, for who wants to know
         "waiting": [], "ends_at": None, "failures": [], "model": None,
+        "parts": [] if ledger is None else [each for job in ledger.jobs((State.RUNNING,)) for each in parts(ledger, job)],
     }  # fmt: skip
 
 
@@ -77,7 +81,7 @@ def counts(ledger: Ledger | None) -> dict[str, int]:
 def _worker(worker: dict[str, Any]) -> dict[str, Any]:
     names = (
         "pid", "state", "job", "model", "progress", "source", "done", "total",
-        "attempt", "resumed_at", "left",
+        "attempt", "resumed_at", "left", "part", "parts", "begins", "ends", "since", "job_left",
     )  # fmt: skip
     return {name: worker.get(name) for name in names}
 
@@ -106,7 +110,26 @@ def job(found: Job) -> dict[str, Any]:
         | past
         | {"last_error": found.error, "warnings": found.warnings}
         | {"folder_options": {"files": found.folder_options.files, "set": found.folder_options.values}}
+        | {"shared": None if found.shared is None else dataclasses.asdict(found.shared)}
     )
+
+
+def parts(ledger: Ledger, found: Job) -> list[dict[str, Any]]:
+    """The parts of a job whose recording is shared out, in its order; [] for every other job.
+
+    `number` counts from 0, as the files of the checkpoint do. `begins` and `ends` are seconds of the recording, and of a part
+    that is not done about where its borders will be; `progress` is seconds of its audio.
+    """
+    return [dataclasses.asdict(part) | _span(found, part) for part in ledger.parts(found)]
+
+
+def _span(found: Job, part: Part) -> dict[str, float]:
+    assert found.shared is not None
+    begins, ends = span_of(part.number, found.shared.parts, found.shared.length, found.audio_seconds)
+    return {
+        "begins": begins if part.begins is None else part.begins,
+        "ends": ends if part.ends is None else part.ends,
+    }
 
 
 def line(value: dict[str, Any]) -> str:

@@ -48,7 +48,8 @@ def _events(job: Job, attempts: Sequence[dict[str, Any]]) -> Iterator[tuple[floa
     for attempt in attempts:
         model = f" with model {printable(attempt['model'])}" if attempt["model"] else ""
         worker = f" in worker {attempt['pid']}" if attempt["pid"] is not None else ""
-        yield attempt["started_at"], f"attempt {attempt['attempt']} begins{worker}{model}"
+        part = "" if job.shared is None else f" at part {(attempt.get('part') or 0) + 1}"
+        yield attempt["started_at"], f"attempt {attempt['attempt']}{part} begins{worker}{model}"
         if attempt["ended_at"] is not None:
             yield attempt["ended_at"], _end(attempt, job.error)
     if job.state is State.QUEUED and job.not_before > 0:

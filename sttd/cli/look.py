@@ -99,6 +99,7 @@ def show(number: int, as_text: bool, as_json: bool) -> None:
     config = given().load()
     with access.reading(config) as ledger:
         job, attempts = find(ledger, number), ledger.attempts(number)
+        parts = figures.parts(ledger, job)
         found = figures.status(ledger, access.is_running(config))
         if not as_json and not as_text:
             outlook.add(found, ledger, config.worker_count(), time.time())
@@ -107,9 +108,9 @@ def show(number: int, as_text: bool, as_json: bool) -> None:
     if as_text:
         transcript.show(job)
     elif as_json:
-        print(figures.text(figures.job(job) | {"history": attempts, "notices": notices}))
+        print(figures.text(figures.job(job) | {"history": attempts, "notices": notices, "parts": parts}))
     else:
-        _show(job, [*life.life(job, attempts, notices)], outlook.of(found, job, place), time.time())
+        _show(job, [*life.life(job, attempts, notices)], outlook.of(found, job, place, parts), time.time())
 
 
 def _show(job: Job, lived: life.Life, prospect: outlook.Prospect, now: float) -> None:

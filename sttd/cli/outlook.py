@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ _QUEUE = 500  # waiting jobs whose end is computed one by one
 def add(found: dict[str, Any], ledger: Ledger, workers: int, now: float) -> None:
     """Put it into a status, at the end; see `figures.status`. Times are UTC seconds since the epoch, None: not known.
 
-    Each worker gets `left`, in seconds. The status gets `waiting` and `failures`, some jobs of each, and `ends_at`, when all
+    Each worker gets `left` and `job_left`, in seconds: what it has, and all of the recording. The status gets `waiting` and `failures`, some jobs of each, and `ends_at`, when all
     that waits will be done.
 
     Args:
@@ -45,26 +46,33 @@ def add(found: dict[str, Any], ledger: Ledger, workers: int, now: float) -> None
 class Prospect:
     """What is to come of one job."""
 
-    worker: dict[str, Any] | None = None  # that has it, see `figures.status`
+    worker: dict[str, Any] | None = None  # that has it, see `figures.status`; of several parts the first
     ends_at: float | None = None  # UTC seconds; None: not known
     ahead: int = 0  # jobs that have waited longer
+    parts: Sequence[dict[str, Any]] = ()  # of a recording that is shared out, see `figures.parts`
 
 
-def of(found: dict[str, Any], job: Job, ahead: int) -> Prospect:
+def of(found: dict[str, Any], job: Job, ahead: int, parts: Sequence[dict[str, Any]] = ()) -> Prospect:
     """Of a status to which `add` has been applied."""
     worker = next((each for each in found["workers"] if each["job"] == job.id), None)
     waiting = next((each for each in found["waiting"] if each["id"] == job.id), None)
-    return Prospect(worker, None if waiting is None else waiting["ends_at"], ahead)
+    return Prospect(worker, None if waiting is None else waiting["ends_at"], ahead, parts)
 
 
 def _busy(found: dict[str, Any], ledger: Ledger, rates: estimates.Rates, now: float) -> list[float]:
     """How long each worker that has a recording still needs, where that is known; it is noted in `found` too."""
     spans = []
+    jobs = {number: ledger.find(number) for number in {worker["job"] for worker in found["workers"]} - {None}}
     for worker in found["workers"]:
-        job = None if worker["job"] is None else ledger.find(worker["job"])
+        job = jobs.get(worker["job"])
         left = None if job is None else estimates.of_worker(worker, job, rates, now)
         worker["left"] = None if left is None else round(left, 1)
         spans += [] if left is None else [left]
+    for worker in found["workers"]:
+        job = jobs.get(worker["job"])
+        mates = [mate for mate in found["workers"] if mate["job"] == worker["job"]]
+        left = worker["left"] if job is None or job.shared is None else estimates.of_parts(mates, job, now)
+        worker["job_left"] = None if left is None else round(left, 1)
     return spans
 
 

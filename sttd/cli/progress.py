@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sttd.cli import access, figures
 from sttd.job import Job
@@ -39,12 +39,16 @@ def look(config: Config, before: int = 0) -> Picture:
         workers = figures.live_figures(ledger).get("workers", [])
     return Picture(
         jobs,
-        {
-            worker["job"]: At(worker["done"], worker["total"], worker["attempt"], worker["resumed_at"] or 0.0)
-            for worker in workers
-            if worker["job"] is not None
-        },
+        {worker["job"]: _at(worker, jobs) for worker in workers if worker["job"] is not None},
     )
+
+
+def _at(worker: dict[str, Any], jobs: tuple[Job, ...]) -> At:
+    """Of a recording that is shared out its parts together, as one attempt."""
+    job = next((job for job in jobs if job.id == worker["job"]), None)
+    if job is not None and job.shared is not None:
+        return At(job.progress, job.audio_seconds, 0, 0.0)
+    return At(worker["done"], worker["total"], worker["attempt"], worker["resumed_at"] or 0.0)
 
 
 @dataclass(slots=True)

@@ -25,6 +25,8 @@ FAREWELL = 2.0  # seconds that what is being written may take after Ctrl-C
 class Teller:
     """A `sttd.daemon.Listener`. What it is told is only queued."""
 
+    listens = True
+
     def __init__(self, config: Config, screen: Screen, *, paths: bool, heading: Callable[[int], str] | None) -> None:
         """Nothing is told before `begin`.
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sttd.config.key import SHORTEST, key
 
+LEAST_PART = 10.0  # seconds: less would be more borders than text
+
 
 @dataclass(frozen=True, slots=True)
 class Paths:
@@ -67,6 +69,15 @@ class Pool:
         positive=True,
         endless=True,
     )
+    split_after: float = key(
+        1200.0,
+        "A longer recording is shared out in parts, so that several workers have it at once when nothing else waits.",
+        "duration",
+        least=LEAST_PART,
+        endless=True,
+        never=True,
+    )
+    part_length: float = key(600.0, "The audio of one part of such a recording, about.", "duration", least=LEAST_PART)
     sweep_interval: float = key(60.0, "How often workers over job_timeout are looked for.", "duration", least=SHORTEST)
     kill_grace: float = key(10.0, "The time between SIGTERM and SIGKILL.", "duration")
     stop_grace: float = key(

@@ -39,6 +39,13 @@ def errors(config: Config) -> Iterator[Relation]:
             "take them out of one of the two"
         )
         yield frozenset({"output.place", "output.formats", "watch.suffixes"}), sentence
+    pool = config.pool
+    if pool.part_length > pool.split_after:
+        length, after = format_duration(pool.part_length), format_duration(pool.split_after)
+        sentence = (
+            f"[pool] part_length ({length}) is over split_after ({after}): a recording shared out would be one part"
+        )
+        yield frozenset({"pool.part_length", "pool.split_after"}), sentence
     subtitles = config.subtitles
     if subtitles.shortest > subtitles.longest:
         shortest, longest = format_duration(subtitles.shortest), format_duration(subtitles.longest)

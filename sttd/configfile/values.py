@@ -128,6 +128,8 @@ def _tracks(value: Any, _rules: Rules) -> str:
 def _duration(value: Any, rules: Rules) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _must('a duration such as "30s" or "5min"', value)
+    if rules.get("never") and isinstance(value, str) and value.strip().lower() == "never":
+        return math.inf
     seconds = parse_duration(value) if isinstance(value, str) else float(value)
     if seconds == math.inf and rules.get("endless"):
         return seconds

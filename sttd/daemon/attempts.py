@@ -5,18 +5,51 @@ from __future__ import annotations
 import contextlib
 
 from sttd.daemon.context import Context, Running
-from sttd.job import Job
+from sttd.errors import Stale
+from sttd.job import Job, Part, State
 from sttd.part import Cause
+from sttd.rules.parts import sums
+
+OF_A_PART = ("chunks", "progress", "begins")  # what of `Running.unsaved` is its part's, where the job has several
 
 
-def book(context: Context, running: Running, cause: Cause | None, error: str | None) -> Job:
-    """Store the worker's time and the attempt's end; returns the job as the ledger has it."""
+def store(context: Context, running: Running, seconds: float = 0.0) -> tuple[Job, Part | None]:
+    """Write what an attempt has come to since the last time; in a transaction, as several rows may be about it.
+
+    Nothing in memory changes: the transaction may fail, and all of it is written another time.
+
+    Args:
+        context: of the loop.
+        running: the attempt.
+        seconds: that its worker has spent on it, where it has ended.
+
+    Returns:
+        The rows of the job and of the part as they are then.
+    """
+    ledger, part = context.ledger, running.part
+    unsaved = dict(running.unsaved)
+    shared = unsaved.pop("shared", None)
+    if part is None and shared is None:
+        service = {"service": running.job.service + seconds} if seconds else {}
+        return ledger.update(running.job, **service, **unsaved), None
+    if part is None:  # its recording was opened for the first time, and is to be shared out
+        part = ledger.parts(ledger.update(running.job, shared=shared))[0]
+    of_part = {name: unsaved.pop(name) for name in OF_A_PART if name in unsaved}
+    part = ledger.update_part(part, service=part.service + seconds, **of_part)
+    job = ledger.get(part.job)  # other parts of it go on as well
+    if job.state is not State.RUNNING:  # its row was damaged: the sweep ends its attempts
+        raise Stale(f"job {job.id} is {job.state}, and part {part.number} of it runs")
+    return ledger.update(job, **unsaved, **sums(ledger.parts(job))), part
+
+
+def book(context: Context, running: Running, cause: Cause | None, error: str | None) -> tuple[Job, Part | None]:
+    """Store the worker's time and the attempt's end; returns the job and the part as the ledger has them."""
     seconds = context.clock() - (running.started or context.clock())
     with context.ledger.transaction():
         # service > 0 puts a job into the `served` queue; a job that had a worker must not count as fresh
-        job = context.ledger.update(running.job, service=running.job.service + max(seconds, 1e-6), **running.unsaved)
+        job, part = store(context, running, max(seconds, 1e-6))
         context.ledger.end_attempt(job, context.utc(), cause, error, running.pid, attempt=running.spec.attempt)
-    return job
+    return job, part
 
 
 def drop(context: Context, running: Running) -> None:
@@ -40,6 +73,12 @@ def cancel(context: Context, job: Job) -> None:
 def stop(context: Context, job_id: int, cause: Cause, why: str) -> None:
     """Kill the attempts at a job, if there are any."""
     for running in context.attempts_of(job_id):
-        if running.why is None:
+        if not running.is_told:
             running.why = why
             context.pool.kill(running.spec.part_id, running.spec.attempt, cause)
+
+
+def halt(context: Context, job_id: int) -> None:
+    """Ask the attempts at a job to stop at a batch's end: it does not go on."""
+    for running in context.attempts_of(job_id):
+        context.pool.stop(running.spec.part_id, running.spec.attempt, Cause.ASKED)

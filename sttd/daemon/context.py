@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from sttd.daemon.troubles import Troubles
 from sttd.daemon.unreadable import Unreadable
 from sttd.daemon.where import Whereabouts
 from sttd.inbox import Inboxes
-from sttd.job import Job
+from sttd.job import Job, Part
 from sttd.ledger import SPOOL, Checkpoint, Ledger
 from sttd.ledger.facts import PLACES
 from sttd.ledger.spool import Spool
@@ -36,6 +36,9 @@ from sttd.pool.protocol import LOCAL, WorkerPool
 from sttd.rules.deadlines import Deadlines
 from sttd.rules.fairness import Charge, Turns
 from sttd.rules.streaks import Streaks
+from sttd.sharing import Decided
+
+FOLLOWED = "another part of it found that out"  # why an attempt was killed of which nothing is needed any more
 
 
 @dataclass(slots=True)
@@ -47,21 +50,35 @@ class Running:
     checkpoint: Checkpoint
     charge: Charge  # whose worker time it is
     submitted: float  # monotonic seconds
+    part: Part | None = None  # None: the job is its own only part
     started: float | None = None  # when the model was ready
+    since: float | None = None  # the same in UTC seconds
     pid: int | None = None  # of its process on this machine
     worker: str = ""  # its worker's name
     node: str = LOCAL  # where that is
     progressed: bool = False  # a chunk came in this attempt
     done: float = 0.0  # seconds of audio
     total: float | None = None
-    unsaved: dict[str, Any] = field(default_factory=dict)  # changes of the job for its next ledger write
+    begins: float = 0.0  # seconds of audio before the part, as far as is known
+    unsaved: dict[str, Any] = field(default_factory=dict)  # changes of job and part for their next ledger write
     why: str | None = None  # why it was killed, in words
+    gives_way: bool = False  # it was asked to stop, because others wait
     torn: bool = False  # a chunk could not be checkpointed: what comes after it leads to no result
 
     @property
     def label(self) -> int | str | None:
         """What the log calls the worker: its process, or the name of one that is elsewhere."""
         return self.pid if self.node == LOCAL else self.worker
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it was killed for a reason of its own, and not only because another part of its job found one."""
+        return self.why not in (None, FOLLOWED)
+
+    @property
+    def tried(self) -> Job | Part:
+        """What the attempt is at: its own attempts, batch size, device and what went wrong before."""
+        return self.part or self.job
 
 
 @dataclass(slots=True)
@@ -103,6 +120,8 @@ class Context:
     taken: Taken = field(default_factory=Taken)
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
     looked: Looked = field(default_factory=Looked)
+    told: dict[int, int] = field(default_factory=dict)  # the part of a shared-out job that the listener hears, by job
+    decided: dict[int, Mapping[int, Decided]] = field(default_factory=dict)  # of shared-out jobs, by job and channel
     unreadable: Unreadable = field(default_factory=Unreadable)
     folder_looks: FolderLooks = field(default_factory=FolderLooks)
     looks: dict[str, Errands] = field(default_factory=dict)  # at these, by inbox: one that hangs holds up no other

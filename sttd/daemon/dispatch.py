@@ -1,19 +1,20 @@
-"""From the ledger to the pool: whose turn it is, and the start of an attempt."""
+"""From the ledger to the pool: whose turn it is, and the start of an attempt at a job, or at one of its parts."""
 
 from __future__ import annotations
 
-from sttd.daemon import by_folder, first, library, orders, readable, trial, twins, whereabouts
+from sttd.daemon import by_folder, filing, first, library, orders, parts, readable, spread, trial, twins, whereabouts
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
+from sttd.daemon.orders import Order
 from sttd.daemon.twins import Turn
 from sttd.fs.blame import Blame, blame
 from sttd.host.events import Kind, say
-from sttd.job import Job, State
-from sttd.ledger.checkpoint import options_key
+from sttd.job import Job, Part, State
 from sttd.ledger.facts import PAUSED
 from sttd.part import SAMPLE_RATE, Cause
 from sttd.rules.deadlines import liveness_limit
 from sttd.rules.fairness import Queue
+from sttd.rules.parts import state_of, sums
 from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
@@ -30,6 +31,8 @@ def dispatch(context: Context) -> None:
             break
         picked = pick(context, passed)
         if picked is None:
+            if not passed:
+                further(context)
             break
         queue, job = picked
         passed.add(job.id)
@@ -40,9 +43,17 @@ def dispatch(context: Context) -> None:
                 submit(context, bound, queue)
             if turn is not Turn.LATER:
                 passed.discard(job.id)
+    _make_room(context, passed)
     if not context.stopping:
         twins.follow(context)
         twins.look_ahead(context)
+
+
+def _make_room(context: Context, passed: set[int]) -> None:
+    """A job waits, and a long recording has more than one worker: that goes on with one fewer."""
+    running = spread.spare(context) if context.pool.free_slots() <= 0 else None
+    if running is not None and may_start(context) and pick(context, passed) is not None:
+        spread.give_way(context, running)
 
 
 def _bound(context: Context, job: Job) -> Job | None:
@@ -76,39 +87,75 @@ def pick(context: Context, passed: set[int]) -> tuple[Queue, Job] | None:
 
 
 def submit(context: Context, job: Job, queue: Queue) -> None:
-    """One attempt at one job."""
-    spec, options = orders.wanted(context, job)
-    checkpoint = orders.checkpoint_of(context, job, options_key(options, spec))
+    """One attempt at one job whose turn has come."""
     try:
-        resume = checkpoint.resume()
+        order = spread.order(context, job, turn=True)
     except OSError as error:
         _not_resumed(context, job, error)
         return
     context.troubles.end("checkpoint")
-    now, ledger = context.utc(), context.ledger
-    with ledger.transaction():
-        job = ledger.update(
-            job,
-            state=State.RUNNING,
-            attempt=job.attempt + 1,
-            resumes=job.resumes + (resume.index > 0),
-            chunks=resume.index,
-            progress=resume.sample / SAMPLE_RATE,
-            started_at=now,
-            options_key=options_key(options, spec),
-            requested_model=spec.name,
-            **orders.heard(job, resume),
-        )
-        ledger.begin_attempt(job, now)
-    part = orders.part_spec(context, job, spec, options, resume, existing=library.existing(context, job, options))
+    if order is None:
+        _nothing_to_begin(context, context.ledger.get(job.id))
+    else:
+        begin(context, order, queue)
+
+
+def _nothing_to_begin(context: Context, job: Job) -> None:
+    """Of the parts of a job none can be given to a worker now."""
+    if state_of(context.ledger.parts(job), cancelled=False) is State.QUEUED:
+        spread.wait(context, job)
+    else:  # it waited though there was nothing to wait for: its results could not be kept, say
+        with context.ledger.transaction():
+            job = parts.settle(context, job)
+        filing.advance(context, job)
+
+
+def further(context: Context) -> None:
+    """Nobody waits: workers that are free get further parts of the jobs that run."""
+    for job in spread.candidates(context):
+        if not may_start(context) or context.pool.free_slots() <= 0:
+            return
+        with guard(context, job.id):
+            try:
+                order = spread.order(context, job, turn=False)
+            except OSError:  # when its turn has come it is said, and waits
+                continue
+            if order is not None:
+                begin(context, order, "served")
+
+
+def begin(context: Context, order: Order, queue: Queue) -> None:
+    """Give a job, or a part of one, to a worker."""
+    now, job = context.utc(), order.job
+    with context.ledger.transaction():
+        job, part = _stored(context, order, now)
+        context.ledger.begin_attempt(job, now, 0 if part is None else part.number)
+    existing = None if part is not None else library.existing(context, job, order.options)
+    spec = orders.part_spec(context, job, order, existing)
     charge = context.turns.begin(job.owner, queue, orders.slice_of(context))
-    running = Running(job, part, checkpoint, charge, context.clock())
-    context.running[part.part_id] = running
-    context.deadlines.waiting(part.part_id, running.submitted, liveness_limit(spec.load_timeout))
-    placed = context.pool.submit(part, context.models.reasons(spec.name, context.clock()))
+    running = Running(job, spec, order.checkpoint, charge, context.clock(), part, begins=spread.begins_of(order))
+    context.running[spec.part_id] = running
+    context.deadlines.waiting(spec.part_id, running.submitted, liveness_limit(spec.model.load_timeout))
+    placed = context.pool.submit(spec, context.models.reasons(spec.model.name, context.clock()))
     # known from here on, so that a load that fails can be logged with its worker
     running.spec, running.worker, running.node, running.pid = placed.part, placed.name, placed.node, placed.pid
     _say_started(running)
+
+
+def _stored(context: Context, order: Order, now: float) -> tuple[Job, Part | None]:
+    """The rows of an attempt that begins: how far it was, as the checkpoint says."""
+    ledger, job, resume = context.ledger, order.job, order.resume
+    known = {"state": State.RUNNING, "attempt": job.attempt + 1, "chunks": resume.index}
+    of_job = {"options_key": order.key, "requested_model": order.model.name} | orders.heard(job, resume)
+    if job.state is State.QUEUED:
+        of_job |= {"started_at": now}
+    if order.part is None:
+        resumes, progress = job.resumes + (resume.index > 0), resume.sample / SAMPLE_RATE
+        return ledger.update(job, **known, **of_job, resumes=resumes, progress=progress), None
+    resumes, progress = order.part.resumes + (resume.index > 0), spread.progress_of(resume, order.part)
+    part = ledger.update_part(order.part, **known, resumes=resumes, progress=progress)
+    known |= of_job | sums(ledger.parts(job))
+    return ledger.update(job, **known), part
 
 
 def _not_resumed(context: Context, job: Job, error: OSError) -> None:
@@ -128,11 +175,11 @@ def _say_started(running: Running) -> None:
     place = spec.resume_from / SAMPLE_RATE
     words = f"resumes at {place:.0f} s" if spec.next_index else "starts"
     again = (
-        job.cause in AT_FAULT
+        running.tried.cause in AT_FAULT
     )  # one more try after a fault of the machine, whose begin and end have lines of their own
     say(
         Kind.JOB_RESUMED if spec.next_index else Kind.JOB_STARTED,
-        f"job {job.id}: {printable(job.source)} {words}, attempt {job.attempt}", job, level="DEBUG" if again else None,
+        f"job {job.id}: {parts.named(job, running.part)} {words}, attempt {job.attempt}", job, level="DEBUG" if again else None,
         worker=running.label, attempt=job.attempt, resume_at=place, requested_model=spec.model.name,
         batch_size=spec.options.batch_size,
     )  # fmt: skip

@@ -78,7 +78,7 @@ def _decide(context: Context, running: Running, cause: Cause, *, retriable: bool
     """The policy's verdict, with the batch that this attempt really had."""
     pool = context.config.pool
     judged = verdict(
-        running.job,
+        running.tried,
         cause,
         progressed=running.progressed,
         retriable=retriable,

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from sttd import __version__
-from sttd.daemon.context import Context
+from sttd.daemon import parts
+from sttd.daemon.context import Context, Running
 from sttd.host import memory
 from sttd.host.events import Kind, say
 from sttd.host.memory import Level
@@ -97,25 +98,15 @@ class Life:
             nothing = ("job", "source", "progress", "total", "attempt", "resumed_at")
             figures: dict[str, Any] = dict.fromkeys(nothing) | {"done": 0.0}
         else:
-            total = running.total
-            if total and running.done > total + 1.0:  # there is more than the file says; how much, nobody knows
-                total = None
-            figures = {
-                "job": running.job.id,
-                "source": running.job.source,
-                "progress": round(min(1.0, running.done / total), 4) if total else None,
-                "done": round(running.done, 1),
-                "total": round(total, 1) if total else None,
-                "attempt": running.spec.attempt,
-                "resumed_at": round(running.spec.resume_from / SAMPLE_RATE, 1) if running.spec.next_index else None,
-            }
+            figures = _attempt(running)
         return {"pid": view.pid, "state": view.state, "model": view.model, **figures, "name": view.name}
 
     def status(self) -> str:
         """One line of figures for systemd, which shows it to every local user: no name, no path, no text of an error."""
         context = self._context
         counts = context.ledger.counts()
-        figures = [f"{len(context.running)} running", f"{counts[State.QUEUED]} queued"]
+        running = {each.job.id for each in context.running.values()}
+        figures = [f"{len(running)} running", f"{counts[State.QUEUED]} queued"]
         figures += [f"{counts[State.DONE]} done", f"{counts[State.FAILED]} failed"]
         if context.stopping:
             figures.insert(0, "stopping")
@@ -183,6 +174,29 @@ class Life:
             text = f"memory is critical: worker {largest.pid} ({largest.rss / 2**20:.0f} MiB) is asked to stop"
             say(Kind.MEMORY_SHRINKS, text, running.job, worker=largest.pid, memory_worker=largest.rss)
         pool.stop(running.spec.part_id, running.spec.attempt, Cause.MEMORY)
+
+
+def _attempt(running: Running) -> dict[str, Any]:
+    """How far a worker is; of a recording that is shared out, in its part."""
+    done, total, resumed = running.done, running.total, running.spec.resume_from / SAMPLE_RATE
+    about: dict[str, Any] = {}
+    if running.part is not None and running.job.shared is not None:
+        begins, ends = parts.span(running.job, running.part)
+        done, total, resumed = max(0.0, done - begins), ends - begins, max(0.0, resumed - begins)
+        about = {"part": running.part.number, "parts": running.job.shared.parts, "begins": begins, "ends": ends}
+    if total and done > total + 1.0:  # there is more than the file says; how much, nobody knows
+        total = None if running.part is None else done
+    return {
+        "job": running.job.id,
+        "source": running.job.source,
+        "progress": round(min(1.0, done / total), 4) if total else None,
+        "done": round(done, 1),
+        "total": round(total, 1) if total else None,
+        "attempt": running.spec.attempt,
+        "resumed_at": round(resumed, 1) if running.spec.next_index else None,
+        "since": running.since,
+        **about,
+    }
 
 
 def _kind(trouble: str) -> str:

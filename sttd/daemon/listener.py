@@ -12,6 +12,8 @@ from sttd.part import Chunk
 class Listener(Protocol):
     """Every method is called in the loop's thread, and must not hold it up."""
 
+    listens: bool  # False: nothing is of interest
+
     def begin(self, stop: Callable[[], None]) -> None:
         """The loop begins. From here on the process may have further threads; any of them may call `stop`, which ends it."""
 
@@ -30,6 +32,8 @@ class Listener(Protocol):
 
 class Nobody:
     """Listens to nothing: the daemon's results are files."""
+
+    listens = False
 
     def begin(self, stop: Callable[[], None]) -> None: ...
 

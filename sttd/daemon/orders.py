@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sttd.config import Config
 from sttd.configfile import folder_options
 from sttd.daemon.context import Context
 from sttd.daemon.source import source_path
-from sttd.job import Job
+from sttd.job import Job, Part, State
 from sttd.ledger import WORK, Checkpoint, Resume
 from sttd.ledger.checkpoint import options_key
+from sttd.ledger.whole import Whole
 from sttd.part import Existing, ModelSpec, Options, PartSpec
+from sttd.sharing import Decided, Share
 
+NEVER = -1  # chunks: no checkpoint has so many
 LONGEST_SLICE = 3600.0  # seconds, where `pool.job_timeout` is longer or infinite
 
 
-def wanted(context: Context, job: Job) -> tuple[ModelSpec, Options]:
-    """The model and the options of a job: those of its folder, with what a person asked for it alone."""
-    config = configured(context, job)
+def wanted(context: Context, job: Job, part: Part | None = None) -> tuple[ModelSpec, Options]:
+    """The model and the options of a job: those of its folder, with what a person asked for it alone.
+
+    `part`: the one of it that is to be begun, whose attempts may have been too much for a large batch, or for the GPU.
+    """
+    config, tried = configured(context, job), part or job
     name = job.overrides.model or config.model.name
     spec = config.model_spec(name)
-    if job.device is not None:
-        spec = dataclasses.replace(spec, device=job.device)
+    if tried.device is not None:
+        spec = dataclasses.replace(spec, device=tried.device)
     options = config.options()
     if job.overrides.language is not None:
         options = dataclasses.replace(options, language=job.overrides.language, languages=())
-    if job.batch_size is not None:
-        options = dataclasses.replace(options, batch_size=job.batch_size)
+    if tried.batch_size is not None:
+        options = dataclasses.replace(options, batch_size=tried.batch_size)
     return spec, options
 
 
@@ -44,10 +52,24 @@ def key_of(context: Context, job: Job) -> str:
     return options_key(options, spec)
 
 
-def checkpoint_of(context: Context, job: Job, key: str | None = None) -> Checkpoint:
-    """The checkpoint of a job for the options of `key`; None: for those that it was begun with."""
+def checkpoint_of(context: Context, job: Job, key: str | None = None, part: Part | None = None) -> Checkpoint:
+    """The checkpoint of a job, or of one part of it, for the options of `key`; None: for those that it was begun with."""
     key = key or job.options_key or key_of(context, job)
-    return Checkpoint(context.config.paths.state / WORK, job, key)
+    return Checkpoint(context.config.paths.state / WORK, job, key, part)
+
+
+def transcript_of(context: Context, job: Job) -> Checkpoint | Whole:
+    """The chunks of a job whose parts are all done."""
+    parts = context.ledger.parts(job)
+    if parts:
+        key = job.options_key or key_of(context, job)
+        checkpoints = [checkpoint_of(context, job, key, part) for part in parts]
+        for part, each in zip(parts, checkpoints, strict=True):
+            each.expected = part.chunks if part.state is State.DONE else NEVER
+        return Whole(checkpoints)
+    checkpoint = checkpoint_of(context, job)
+    checkpoint.expected = (job.plan or {}).get("chunks", 0)
+    return checkpoint
 
 
 def heard(job: Job, resume: Resume) -> dict[str, Any]:
@@ -58,23 +80,49 @@ def heard(job: Job, resume: Resume) -> dict[str, Any]:
     return {"language": known.language, "language_probability": known.language_probability}
 
 
-def part_spec(
-    context: Context, job: Job, spec: ModelSpec, options: Options, resume: Resume, *, existing: Existing | None = None
-) -> PartSpec:
-    """The orders for the one part of a job."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be begun next of a job, and where it goes on."""
+
+    job: Job
+    part: Part | None  # None: all of the job, as far as is known
+    key: str  # see `checkpoint.options_key`
+    model: ModelSpec
+    options: Options
+    checkpoint: Checkpoint
+    resume: Resume
+    decided: Mapping[int, Decided] = field(default_factory=dict)  # of the whole recording, by channel
+
+
+def part_spec(context: Context, job: Job, order: Order, existing: Existing | None = None) -> PartSpec:
+    """The orders for an attempt. `job`: as it is now that the attempt has a number."""
+    number = 0 if order.part is None else order.part.number
     return PartSpec(
-        part_id=f"{job.id}.0",
+        part_id=f"{job.id}.{number}",
         attempt=job.attempt,
         source=source_path(context, job),
         size=job.size,
         mtime_ns=job.mtime_ns,
-        model=spec,
-        options=options,
-        places=resume.places,
-        next_index=resume.index,
+        model=order.model,
+        options=order.options,
+        places=order.resume.places,
+        next_index=order.resume.index,
         existing=existing,
         budget=context.config.pool.job_timeout,
+        number=number,
+        decided=order.decided if number else {},
+        **_sharing(context, job, order),
     )
+
+
+def _sharing(context: Context, job: Job, order: Order) -> dict[str, Any]:
+    """How the recording is shared out. One whose worker has begun it as one part stays that, whatever is configured now."""
+    if job.shared is not None:
+        return {"parts": job.shared.parts, "share": Share(job.shared.after, job.shared.length)}
+    pool = context.config.pool
+    if order.resume.index or pool.split_after == float("inf"):
+        return {"parts": 1}
+    return {"parts": 0, "share": Share(pool.split_after, pool.part_length)}
 
 
 def slice_of(context: Context) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sttd.daemon import trial
 from sttd.daemon.context import Context
+from sttd.daemon.parts import named
 from sttd.host.events import Kind, say
 from sttd.part import Cause
 from sttd.rules.deadlines import timed_out
-from sttd.text import printable
 
 
 def kill(context: Context, now: float) -> None:
@@ -19,7 +19,7 @@ def kill(context: Context, now: float) -> None:
             continue
         if running.why is None:
             running.why = timed_out(limit)
-            text = f"job {running.job.id}: {printable(running.job.source)}: {running.why}"
+            text = f"job {running.job.id}: {named(running.job, running.part)}: {running.why}"
             say(
                 Kind.JOB_TIMEOUT, text, running.job,
                 worker=running.label, cause=Cause.TIMEOUT, seconds=limit, attempt=running.spec.attempt,

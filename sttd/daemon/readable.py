@@ -39,7 +39,7 @@ def waits(context: Context, job: Job) -> bool:
 
 def is_in_vain(running: Running, cause: Cause | None) -> bool:
     """Whether an attempt that ended with `cause` could not read the file any further than the one before."""
-    return cause is Cause.UNREADABLE and running.job.cause == cause and not running.progressed
+    return cause is Cause.UNREADABLE and running.tried.cause == cause and not running.progressed
 
 
 def next_look(context: Context, since: float) -> float:
@@ -51,7 +51,7 @@ def next_look(context: Context, since: float) -> float:
 def has_come_further(context: Context, running: Running) -> None:
     """The attempt has given a chunk, or the whole transcript: that the file could not be read is over."""
     job = running.job
-    if job.cause == Cause.UNREADABLE and not running.progressed:
+    if running.tried.cause == Cause.UNREADABLE and not running.progressed:
         context.unreadable.forget(job.id)
         say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} can be read again", job)
 

@@ -194,6 +194,7 @@ def retry(context: Context, job: Job) -> str:
         "options_key": None,  # those of its folder may have been put right
     }
     context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
+    context.ledger.reopen_parts(job)  # those that are done stay so, if it is the same that is asked for
     say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again", job)
     return f"{_named(job)} is queued again"
 
@@ -242,6 +243,7 @@ def put_first(context: Context, job: Job) -> str:
         raise Refused(f"job {job.id} gets the result of job {job.copy_of}, which is the one to put first")
     if job.cause in AFTER_FAULTS and job.not_before > context.utc():
         job = context.ledger.update(job, not_before=0.0)
+        context.ledger.hurry_parts(job)
     left = "".join(
         f"; job {each} is no longer before the others: {MOST_FIRST} can be" for each in first.put(context, job)
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 
-from sttd.daemon import by_folder, filing, library, readable, trial
-from sttd.daemon.attempts import book, drop
-from sttd.daemon.context import Context, Running
+from sttd.daemon import by_folder, filing, library, listening, parts, readable, trial
+from sttd.daemon.attempts import book, drop, halt, stop, store
+from sttd.daemon.context import FOLLOWED, Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
 from sttd.daemon.guard import guard
 from sttd.daemon.source import look_again, look_for, start_anew
-from sttd.host.events import Kind, say
-from sttd.job import Job, Overrides, State
+from sttd.daemon.telling import lost, notice, say_model, tell, tell_part
+from sttd.host.events import Kind
+from sttd.job import Job, Overrides, Part, Shared, State
 from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
 from sttd.pool.protocol import LOCAL
-from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
 
@@ -51,7 +51,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
             ended(context, running, event.cause or Cause.SLICE, None)
         case Failed(cause=Cause.EXISTING) if running.job.cause != Cause.CANCELLED:
             with context.ledger.transaction():
-                library.leave(context, book(context, running, Cause.EXISTING, event.error), event.error)
+                library.leave(context, book(context, running, Cause.EXISTING, event.error)[0], event.error)
             drop(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
@@ -66,21 +66,17 @@ def _take(context: Context, running: Running, event: Event) -> None:
             ended(context, running, event.cause, running.why or event.error)
 
 
-def notice(context: Context, running: Running, event: Notice) -> None:
-    """What a worker wants to be logged. Why there is no model is said once until there is one, not at every try."""
-    kind, level = Kind.of(event.event), event.level
-    if kind in (Kind.MODEL_ERROR, Kind.MODEL_FALLBACK):
-        level = level if context.models.is_news(event.text) else "DEBUG"
-    say(kind, f"job {running.job.id}: {printable(event.text)}", running.job, level=level, worker=running.label)
-
-
 def started(context: Context, running: Running, event: Started) -> None:
     """The model is ready: from here on the part's time is charged."""
     now = context.clock()
-    running.started = now
+    running.started, running.since = now, context.utc()
     if running.node == LOCAL:
         running.pid = event.pid
     running.total = event.audio_seconds
+    share = running.spec.share
+    if event.parts > 1 and running.spec.parts == 0 and share is not None:
+        running.unsaved["shared"] = shared = Shared(event.parts, share.after, share.length)
+        running.checkpoint.share(shared)  # a daemon that is killed before it has written the row finds it there
     running.unsaved |= {
         "model": event.model,
         "requested_model": event.requested_model,
@@ -96,17 +92,9 @@ def started(context: Context, running: Running, event: Started) -> None:
         until = now + context.config.model.retry_after  # later workers go straight to the fallback
         context.models.hold(running.node, event.requested_model, until, event.fallback_reason)
         instead = f"is used instead of {printable(event.requested_model)}: {event.fallback_reason}"
-        _say_model(Kind.MODEL_REPLACED, running, event, instead)
+        say_model(Kind.MODEL_REPLACED, running, event, instead)
     elif event.load_seconds:
-        _say_model(Kind.MODEL_LOADED, running, event, f"is ready after {event.load_seconds:.1f} s")
-
-
-def _say_model(kind: Kind, running: Running, event: Started, words: str) -> None:
-    say(
-        kind, f"job {running.job.id}: model {printable(event.model)} {words}", running.job,
-        worker=running.label, model=event.model, requested_model=event.requested_model,
-        fallback_reason=event.fallback_reason or None, seconds=event.load_seconds,
-    )  # fmt: skip
+        say_model(Kind.MODEL_LOADED, running, event, f"is ready after {event.load_seconds:.1f} s")
 
 
 def may_fall_back(running: Running) -> bool:
@@ -127,13 +115,16 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     context.troubles.end("checkpoint")
     last = event.chunks[-1]
     readable.has_come_further(context, running)
+    if running.spec.number and not running.spec.places and not running.progressed:
+        running.begins = min(chunk.start for chunk in event.chunks) / SAMPLE_RATE  # its border is found
+        running.unsaved["begins"] = running.begins
     running.progressed = True
     running.done = event.done / SAMPLE_RATE
-    running.unsaved |= {"chunks": last.index + 1, "progress": running.done}
+    running.unsaved |= {"chunks": last.index + 1, "progress": max(0.0, running.done - running.begins)}
     spoken = next((chunk for chunk in reversed(event.chunks) if chunk.language != "und"), None)
     if spoken is not None:
         running.unsaved |= {"language": spoken.language, "language_probability": spoken.language_probability}
-    context.listener.heard(running.job, event.chunks, event.done)
+    listening.heard(context, running, event.chunks, event.done)
 
 
 def save(context: Context) -> None:
@@ -141,32 +132,56 @@ def save(context: Context) -> None:
     waiting = [running for running in context.running.values() if running.unsaved]
     if not waiting:
         return
-    saved: list[tuple[Running, Job]] = []
+    saved: list[tuple[Running, Job, Part | None]] = []
     with context.ledger.transaction():
         for running in waiting:
             with guard(context, running.job.id):
-                saved.append((running, context.ledger.update(running.job, **running.unsaved)))
-    for running, job in saved:
-        running.job, running.unsaved = job, {}
+                saved.append((running, *store(context, running)))
+    for running, job, part in saved:
+        running.job, running.part, running.unsaved = job, part, {}
 
 
 def finished(context: Context, running: Running, event: Done) -> None:
-    """The transcript is whole: its files are next."""
+    """The transcript is whole: its files are next. Of a recording that is shared out, one part of it is."""
     context.troubles.end("machine")
     went_well(context, running)
     readable.has_come_further(context, running)
     with context.ledger.transaction():
-        job = book(context, running, None, None)
-        plan = {"step": "stage", "chunks": job.chunks, "options": asked(running.spec.options)}
-        done = {
-            "audio_seconds": event.audio_seconds,
-            "progress": event.audio_seconds,
-            "warnings": event.warnings,
-        }
-        cause = Cause.CANCELLED if job.cause == Cause.CANCELLED else None
-        job = context.ledger.update(job, state=State.COMMITTING, plan=plan, error=None, cause=cause, **done)
+        job, part = book(context, running, None, None)
+        job = _whole(context, job, running, event) if part is None else parts.done(context, job, part, running, event)
     drop(context, running)
-    filing.advance(context, job)
+    if part is not None:
+        tell_part(job, part, running)
+        with contextlib.suppress(OSError):  # its results are made of it too, and wait for it
+            listening.went_on(context, job)
+    _came_to(context, job, running)
+
+
+def _whole(context: Context, job: Job, running: Running, event: Done) -> Job:
+    plan = {"step": "stage", "chunks": job.chunks, "options": asked(running.spec.options)}
+    done = {
+        "audio_seconds": event.audio_seconds,
+        "progress": event.audio_seconds,
+        "warnings": event.warnings,
+    }
+    cause = Cause.CANCELLED if job.cause == Cause.CANCELLED else None
+    return context.ledger.update(job, state=State.COMMITTING, plan=plan, error=None, cause=cause, **done)
+
+
+def _forget_chunks(running: Running) -> None:
+    with contextlib.suppress(OSError):  # their header names another version of the file, so that they would not count
+        running.checkpoint.remove()
+
+
+def _came_to(context: Context, job: Job, running: Running) -> None:
+    """What follows from the state that a job is in after an attempt, its row and the log having it."""
+    if running.part is not None and job.shared is None:  # begun anew
+        _forget_chunks(running)
+    if job.state in (State.COMMITTING, State.FAILED):
+        context.failed_now += job.state is State.FAILED
+        filing.advance(context, job)
+    elif job.state not in (State.QUEUED, State.RUNNING):
+        look_again(context, job)
 
 
 def ended(
@@ -189,7 +204,7 @@ def ended(
         return
     end = ending(context, running, cause, error, retriable=retriable)
     in_vain = readable.is_in_vain(running, end.cause)
-    known = (running.job.cause, running.job.error) == (end.cause, end.error) or in_vain or end.outdated
+    known = (running.tried.cause, running.tried.error) == (end.cause, end.error) or in_vain or end.outdated
     # a trouble that holds the whole queue lets the job have no wait of its own
     job = store_end(context, running, end, at_once=bool(end.trouble) or not all_wait)
     drop(context, running)
@@ -200,11 +215,9 @@ def ended(
     if end.trouble and all_wait:
         known = not begin_trouble(context, end)
     tell(context, job, running, end, known=known)
-    if job.state is State.FAILED:
-        context.failed_now += 1
-        filing.advance(context, job)
-    elif job.state is not State.QUEUED:
-        look_again(context, job)
+    if end.verdict.state is State.FAILED:
+        halt(context, job.id)  # its other parts: they would be for nothing
+    _came_to(context, job, running)
     if end.cause is not Cause.UNREADABLE:
         context.unreadable.forget(job.id)
 
@@ -213,8 +226,12 @@ def store_end(context: Context, running: Running, end: Ending, *, at_once: bool)
     """The attempt's end and what follows from it, in one transaction."""
     decision = end.verdict
     reads_anew = end.cause is Cause.GONE or by_folder.is_to_blame(running.job, end.cause)
+    queued_at = running.job.queued_at if readable.is_in_vain(running, end.cause) else context.utc()
     with context.ledger.transaction():
-        job = book(context, running, end.cause, end.error)
+        job, part = book(context, running, end.cause, end.error)
+        waits = {"queued_at": queued_at, "options_key": None if reads_anew else job.options_key}
+        if part is not None:
+            return parts.ended(context, job, part, running, end, at_once=at_once, **waits)
         return context.ledger.update(
             job,
             state=decision.state,
@@ -222,56 +239,26 @@ def store_end(context: Context, running: Running, end: Ending, *, at_once: bool)
             not_before=0.0 if at_once else decision.not_before,
             batch_size=decision.batch_size,
             device=decision.device,
-            queued_at=running.job.queued_at if readable.is_in_vain(running, end.cause) else context.utc(),
             error=end.error,
             cause=end.cause,
             finished_at=None if decision.state is State.QUEUED else context.utc(),
-            options_key=None if reads_anew else job.options_key,
             plan={"step": "fail"} if decision.state is State.FAILED else None,
+            **waits,
         )
 
 
 def started_anew(context: Context, running: Running) -> None:
-    """The source is not what was queued."""
+    """The source is not what was queued. Where workers have other parts of it, the last of them to end begins it anew."""
+    why = "the file has changed"
     with context.ledger.transaction():
-        job = book(context, running, Cause.CHANGED, running.why or "the file has changed")
-        start_anew(context, job, settled=running.why is not None)
+        job, part = book(context, running, Cause.CHANGED, running.why or why)
+        if part is None:
+            job = start_anew(context, job, settled=running.is_told)
+        else:
+            context.ledger.update_part(part, state=State.QUEUED, cause=Cause.CHANGED, error=why)
+            job = parts.settle(context, job, running)
     drop(context, running)
-    with contextlib.suppress(OSError):  # its header names another version of the file, so that it would not count
-        running.checkpoint.remove()
-
-
-def lost(running: Running, event: Lost) -> None:
-    """One line about a worker that is gone; what becomes of its job follows."""
-    ordered = running.why is not None or event.cause in (Cause.TIMEOUT, Cause.CANCELLED, Cause.SHUTDOWN)
-    kind = Kind.WORKER_OOM if event.cause is Cause.OOM else Kind.WORKER_KILLED if ordered else Kind.WORKER_DIED
-    name = "worker" if running.label is None else f"worker {running.label}"
-    again = event.cause in AT_FAULT and running.job.cause in AT_FAULT
-    say(
-        kind, f"job {running.job.id}: {name}: {printable(event.error)}", running.job, level="DEBUG" if again else None,
-        worker=running.label, cause=event.cause, exit_code=event.exitcode,
-    )  # fmt: skip
-
-
-def tell(context: Context, job: Job, running: Running, end: Ending, *, known: bool) -> None:
-    """One line about the end of an attempt; none to speak of where what it says is `known`."""
-    cause, decision = end.cause, end.verdict
-    head, error = f"job {job.id}: {printable(job.source)}", printable(job.error or "")
-    where = f"{running.done:.0f} s of it are done"
-    wait: float | None = None
-    if cause in (Cause.SLICE, Cause.ASKED, Cause.SHUTDOWN, Cause.MEMORY):
-        kind, text = Kind.JOB_STOPPED, f"{head} stops ({cause}); {where}, queued again"
-    elif cause is Cause.CANCELLED:
-        kind, text = Kind.JOB_CANCELLED, f"{head} is cancelled"
-    elif decision.state is State.FAILED:
-        kind, text = Kind.JOB_FAILED, f"{head} failed: {error or cause}"
-    else:
-        kind, wait = Kind.JOB_WAITS if decision.machine else Kind.JOB_RETRY, decision.not_before - context.utc()
-        wait = max(0.0, wait)
-        text = f"{head}: {cause} ({error or 'no reason given'}); {where}, queued again, next try in {wait:.0f} s"
-    say(
-        kind, text, job, level="DEBUG" if known and decision.machine else None,
-        worker=running.label, cause=cause, error=job.error, attempt=job.attempt, attempts=job.attempts,
-        resumes=job.resumes, audio_done=running.done, seconds=job.service, wait=wait,
-        batch_size=decision.batch_size, device=decision.device,
-    )  # fmt: skip
+    stop(context, job.id, Cause.CHANGED, FOLLOWED)
+    if part is None:
+        _forget_chunks(running)
+    _came_to(context, job, running)

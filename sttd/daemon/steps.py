@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sttd import outbox
-from sttd.daemon import orders
+from sttd.daemon import orders, parts
 from sttd.daemon.context import Context
 from sttd.daemon.earlier import earlier_results
 from sttd.daemon.source import look_again, look_for, source_path, start_anew
+from sttd.daemon.telling import tell_done
 from sttd.errors import SourceChanged, SttdError
 from sttd.fs.blame import Blame, blame
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
+from sttd.ledger.checkpoint import Broken
 from sttd.ledger.facts import PLACES
 from sttd.part import Cause
 from sttd.text import printable
@@ -35,30 +38,51 @@ class Step:
 
 def stage(context: Context, job: Job) -> Step:
     """Write the results of a job into the staging folder."""
-    checkpoint = orders.checkpoint_of(context, job)
-    plan = job.plan or {}
-    wanted, options = plan.get("chunks", 0), plan.get("options")
+    whole, options = orders.transcript_of(context, job), (job.plan or {}).get("options")
     config = orders.configured(context, job)
     now, earlier = context.utc(), earlier_results(context, job)
 
-    def work() -> tuple[outbox.Plan, dict[str, Any]] | None:
-        if checkpoint.resume().index != wanted:
-            return None
-        heard = outbox.Heard.of(checkpoint.chunks())
+    def work() -> tuple[outbox.Plan, dict[str, Any]] | Broken:
+        if (broken := whole.broken()) is not None:
+            return broken
+        heard = outbox.Heard.of(whole.chunks())
         known = {"warnings": outbox.warnings_of(job, heard), "language_probability": heard.probability}
         row = job.evolve(**known, language=heard.language)
         meta = outbox.Meta.of(row, finished_at=now, languages=heard.languages, channels=heard.channels, options=options)
-        return outbox.stage(job, meta, checkpoint.segments, config, context.places, earlier=earlier), known
+        return outbox.stage(job, meta, whole.segments, config, context.places, earlier=earlier), known
 
-    def then(row: Job, staged: tuple[outbox.Plan, dict[str, Any]] | None) -> None:
-        if staged is None:
-            _transcribe_again(context, row, "its checkpoint is not what it was")
+    def then(row: Job, staged: tuple[outbox.Plan, dict[str, Any]] | Broken) -> None:
+        if isinstance(staged, Broken):
+            _mend(context, row, staged)
         else:
             plan, known = staged
             _promise(context, row, plan, **known)
 
     name = f"writes the results of {printable(job.source)}"
     return Step(name, work, then, lambda row, error: not_staged(context, row, error))
+
+
+def _mend(context: Context, row: Job, broken: Broken) -> None:
+    """The chunks of a job are not what they were: what is missing is transcribed again."""
+    part = None
+    with context.ledger.transaction():
+        if row.shared is not None:
+            part = parts.reopen(context, row, broken)
+        if part is not None and part.state is State.FAILED:
+            row = parts.give_up(context, row, part)
+        else:
+            _transcribe_again(context, row, "its checkpoint is not what it was")
+    if part is not None and broken.is_apart:
+        with contextlib.suppress(OSError):  # then the next attempt finds them whole, and this comes again
+            orders.checkpoint_of(context, row, part=part).discard()
+    if row.state is State.FAILED:
+        context.failed_now += 1
+        say(
+            Kind.JOB_FAILED,
+            f"job {row.id}: {printable(row.source)} failed: {printable(row.error or '')}",
+            row,
+            error=row.error,
+        )
 
 
 def stage_copy(context: Context, job: Job) -> Step:
@@ -137,7 +161,7 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
             finished_at=context.utc(), error=None, cause=None,
         )  # fmt: skip
     context.faults.ended_well()
-    _tell_done(done, filed)
+    tell_done(done, filed)
     context.troubles.end_for(row.id)
     context.troubles.end("outbox")
     look_again(context, row)
@@ -252,28 +276,9 @@ def _nothing(_: object) -> None:
     """Follows from an errand that nobody waits for."""
 
 
-def _tell_done(job: Job, filed: outbox.Filed) -> None:
-    name, audio = printable(job.source), job.audio_seconds or 0.0
-    text = (
-        f"job {job.id}: {name} is done: {audio:.1f} s of audio, language {job.language}, model {job.model}, "
-        f"{job.chunks} chunks" + (f" (fallback: {job.fallback_reason})" if job.fallback_reason else "")
-    )
-    say(
-        Kind.JOB_DONE, text, job,
-        audio_seconds=audio, seconds=job.service, waited=(job.finished_at or 0.0) - job.created_at, chunks=job.chunks,
-        language=job.language, model=job.model, requested_model=job.requested_model,
-        fallback_reason=job.fallback_reason, attempts=job.attempts, resumes=job.resumes,
-    )  # fmt: skip
-    if job.warnings:
-        found = "; ".join(map(printable, job.warnings))
-        say(Kind.JOB_WARNING, f"job {job.id}: {name}: {found}", job, warnings=found)
-    if filed.kept_because:
-        say(Kind.RESULT_TROUBLE, f"job {job.id}: its source stays in the inbox: {printable(filed.kept_because)}", job)
-    if filed.changed:
-        say(Kind.JOB_CHANGED, f"job {job.id}: {name} has changed since; it stays in the inbox as a new job", job)
-
-
 def remove_checkpoint(context: Context, job: Job) -> None:
+    for known in (context.decided, context.told):
+        known.pop(job.id, None)
     try:
         orders.checkpoint_of(context, job).remove()
     except OSError as error:

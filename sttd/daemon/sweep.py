@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 
 from sttd import outbox
-from sttd.daemon import attempts, filing, steps, twins, whereabouts
+from sttd.daemon import attempts, filing, parts, steps, twins, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.errors import NoSuchJob
 from sttd.host.events import Kind, say
-from sttd.job import ENDED, Job, State
+from sttd.job import ENDED, Job, Part, State
 from sttd.ledger import WORK, moved
 from sttd.part import Cause
 from sttd.rules.policy import JITTER
@@ -84,7 +84,11 @@ def clamp_waits(context: Context) -> None:
 def _take_up_attempts(context: Context) -> None:
     """Jobs that run, says the ledger, and that nobody works on: of an earlier daemon, or of a step that did not end."""
     for job in context.ledger.jobs([State.RUNNING], newest=False):
-        if not context.attempts_of(job.id):
+        under_way = context.attempts_of(job.id)
+        if job.shared is not None:
+            with guard(context, job.id), context.ledger.transaction():
+                _take_up_parts(context, job, {running.spec.attempt for running in under_way})
+        elif not under_way:
             with guard(context, job.id), context.ledger.transaction():
                 _take_up(context, job)
 
@@ -93,11 +97,15 @@ def _drop_attempts(context: Context) -> None:
     """End attempts whose rows say that there is none: one was damaged, and its job failed for it."""
     for running in list(context.running.values()):
         job = context.ledger.find(running.job.id)
-        if job is not None and (job.state, job.attempt) == (State.RUNNING, running.spec.attempt):
+        row: Job | Part | None = job
+        if job is not None and job.shared is not None:  # the row of its part, from then on
+            row = next((part for part in context.ledger.parts(job) if part.number == running.spec.number), None)
+        runs = job is not None and job.state is State.RUNNING
+        if runs and row is not None and (row.state, row.attempt) == (State.RUNNING, running.spec.attempt):
             continue
         why = "its row in the ledger was damaged"
-        number = running.spec.attempt
-        context.ledger.end_attempt(running.job, context.utc(), Cause.ERROR, why, running.pid, attempt=number)
+        attempt = running.spec.attempt
+        context.ledger.end_attempt(running.job, context.utc(), Cause.ERROR, why, running.pid, attempt=attempt)
         context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
         attempts.drop(context, running)
 
@@ -112,6 +120,21 @@ def _take_up(context: Context, job: Job) -> None:
     context.ledger.update(job, state=State.QUEUED, queued_at=context.utc())
     text = f"job {job.id}: was running when the daemon ended; queued again"
     say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=job.attempt)
+
+
+def _take_up_parts(context: Context, job: Job, attempts: set[int]) -> None:
+    """Parts of a job that nobody works on, though their rows say so. `attempts`: the numbers of those under way."""
+    lost = [part for part in context.ledger.parts(job) if part.state is State.RUNNING and part.attempt not in attempts]
+    for part in lost:
+        context.ledger.end_attempt(job, context.utc(), Cause.SHUTDOWN, "the daemon ended", None, attempt=part.attempt)
+        context.ledger.update_part(part, state=State.QUEUED)
+        text = f"job {job.id}: {parts.words(job, part)} was running when the daemon ended; queued again"
+        say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=part.attempt)
+    if lost or not attempts:
+        job = parts.settle(context, job, queued_at=context.utc())
+    context.failed_now += job.state is State.FAILED
+    if job.state is State.CANCELLED:
+        say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
 
 
 def _remove_checkpoints(context: Context) -> None:

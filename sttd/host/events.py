@@ -51,6 +51,7 @@ class Kind(enum.Enum):
     JOB_TIMEOUT = "job-timeout", "5fa952528168430da565b3f11363a708", "ERROR"
     JOB_RETRY = "job-retry", "a1edd105e493434c99fa647acc5ff9d8", "WARNING"
     JOB_WAITS = "job-waits", "d4e3484742464d2397d519bacdc26d74", "WARNING"
+    PART_DONE = "part-done", "93aec9ab590d4203859a5c4fd031a11d", "INFO"  # of a long recording that is shared out
     JOB_DONE = "job-done", "b8ae9c735373408dbc8b516b90379302", "SUCCESS"
     JOB_WARNING = "job-warning", "a6034f089c0a4bdc8b515b7ce2860ea1", "WARNING"  # beside the one that it is done
     JOB_FAILED = "job-failed", "24c8b0970da4481aa4161adf6d02732b", "ERROR"

@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from sttd.job import Job, State
+from sttd.job import State
 from sttd.part import Cause
 
 JITTER = 0.25  # a stored wait is up to this much longer than the configured one, so that not all come back at once
@@ -76,8 +77,19 @@ class Verdict:
     machine: bool  # the machine is at fault: `--drain` ends with 1
 
 
+class Tried(Protocol):
+    """What an attempt was at: a job, or one part of it."""
+
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def batch_size(self) -> int | None: ...
+    @property
+    def device(self) -> str | None: ...
+
+
 def verdict(
-    job: Job,
+    job: Tried,
     cause: Cause,
     *,
     progressed: bool,
@@ -89,10 +101,10 @@ def verdict(
     machine_wait: float,
     batch: int,
 ) -> Verdict:
-    """What becomes of a job whose attempt ended with `cause`.
+    """What becomes of a job, or of a part of one, whose attempt ended with `cause`.
 
     Args:
-        job: as it was during the attempt.
+        job: or the part, as it was during the attempt.
         cause: why it ended.
         progressed: whether the attempt brought a chunk.
         retriable: whether another attempt may end otherwise; else the job fails where one is spent.

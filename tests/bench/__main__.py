@@ -19,6 +19,7 @@ MODULES = {
     "scale": {9, 10, 11},
     "overhead": {12},
     "rounds": {13},
+    "parts": {14},
 }
 _HEAD = ["row", "measure", "measured", "must", "beyond", "verdict", "behind it"]
 

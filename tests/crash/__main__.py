@@ -29,6 +29,7 @@ HEADS = {
     "linked": "no RENAME_NOREPLACE",
     "beside": "beside the sources",
     "library": "beside, another disk",
+    "parts": "shared out in parts",
 }
 
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -24,12 +25,15 @@ from tests.invariants import Expected, Folders
 
 # every window a checkpoint, nothing left to chance; two formats are as good as five, and faster
 SETTINGS = QUICK | {"transcribe.batch_size": "1", "transcribe.temperatures": "0", "output.formats": "txt,json"}
-# file systems; "linked": one, that knows no RENAME_NOREPLACE; "beside": one, and "library": two, with results beside the sources
-COLUMNS = ("one", "many", "linked", "beside", "library")
+# file systems; "linked": one, that knows no RENAME_NOREPLACE; "beside": one, and "library": two, with results beside the
+# sources; "parts": one, and the long recording is shared out. Of one worker, so that its steps come in the same order again
+COLUMNS = ("one", "many", "linked", "beside", "library", "parts")
 MOUNTED = {"many": ("inbox", "transcripts", "archive", "failed"), "library": ("inbox",)}  # file systems of their own
 BESIDE = ("beside", "library")
+PARTS = {"pool.split_after": "20s", "pool.part_length": "10s"}
 _NOT_OURS = ("pwrite64 state/ledger.db", "ftruncate state/ledger.db-shm")  # SQLite's pages: only its fsyncs count
 _PATIENCE = 300.0  # seconds
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Scene:
         self.folders = Folders(root)
         self.expected: dict[str, Expected] = {}
         settings = SETTINGS | ({"output.place": "beside"} if column in BESIDE else {})
+        settings |= PARTS if column == "parts" else {}
         sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         self.command = [sys.executable, "-P", "-m", "sttd", "--root", str(root), *sets, "run", "--drain"]
         self.env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "CRASH_ROOT": str(root)}
@@ -147,7 +152,7 @@ class Scene:
         return self.restart(expected)
 
     def restart(self, expected: dict[str, Expected]) -> Outcome:
-        begun = self.begun()
+        begun, apart = self.begun(), self._asked(lambda folders: list(invariants.of_parts(folders)))
         traced = ["strace", "-f", "--detach-on=execve", "-o", "/dev/null", "-e", "trace=renameat2", "-e", LINKED]
         traced = traced if self.linked else []
         with self.log.open("ab") as log:
@@ -157,15 +162,19 @@ class Scene:
                 ).returncode
             except subprocess.TimeoutExpired:
                 return Outcome(True, ("the start after it does not come to its end",))
-        return self._judge(code, expected, begun)
+        outcome = self._judge(code, expected, begun)
+        return Outcome(True, (*(apart or ()), *outcome.problems))
 
     def begun(self) -> dict[str, tuple[int, int]]:
-        """Asked of a copy: opening the ledger would do the next start's work."""
+        return self._asked(invariants.begun) or {}
+
+    def _asked(self, question: Callable[[Folders], T]) -> T | None:
+        """Asked of a copy: opening the ledger would do the next start's work. None: there is none yet."""
         if not self.folders.state.is_dir():
-            return {}
+            return None
         with tempfile.TemporaryDirectory() as copy:
             shutil.copytree(self.folders.state, Path(copy) / "state")
-            return invariants.begun(Folders(Path(copy)))
+            return question(Folders(Path(copy)))
 
     def _set_up(self) -> None:
         clear(self.root)

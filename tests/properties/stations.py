@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sttd import inboxes
-from sttd.config import Config, Model, Output, Paths, Watched
+from sttd.config import Config, Model, Output, Paths, Pool as PoolSettings, Watched
 from sttd.daemon import by_folder, dispatch, intake, requests, results, sweep
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errand, Finished, Operation
@@ -30,8 +31,10 @@ from sttd.ledger.spool import leave, make
 from sttd.part import Cause, Chunk, Chunks, Done, Failed, Lost, PartSpec, Segment, Started
 from sttd.pool.protocol import LOCAL, Placed, WorkerView
 from sttd.rules.deadlines import Deadlines
+from sttd.sharing import parts_of
 
-CHUNKS = 3  # windows of each recording
+CHUNKS = 4  # windows of each recording, of a second each
+SHARED = PoolSettings(split_after=2.0, part_length=1.5)  # in three parts, the first of two windows
 SLOTS = 2
 
 
@@ -41,8 +44,23 @@ class Attempt:
 
     spec: PartSpec
     content: str | None = None
-    sent: int = 0
+    sent: int = 0  # windows of the recording
     killed: Cause | None = None
+    parts: int = 1  # that the recording has, for this worker
+
+    @property
+    def first(self) -> int:
+        """Its first window: where the border before the part is."""
+        return _border(self.spec, self.spec.number)
+
+    @property
+    def last(self) -> int:
+        """The window behind it."""
+        return CHUNKS if self.spec.number + 1 >= self.parts else _border(self.spec, self.spec.number + 1)
+
+
+def _border(spec: PartSpec, number: int) -> int:
+    return 0 if spec.share is None else min(CHUNKS, math.ceil(number * spec.share.length))
 
 
 class Pool:
@@ -59,13 +77,17 @@ class Pool:
 
     def submit(self, part: PartSpec, holds: Mapping[str, str]) -> Placed:
         assert part.part_id not in self.attempts, "two workers have one part"
-        self.attempts[part.part_id] = Attempt(part, sent=part.next_index)
+        parts = part.parts or parts_of(float(CHUNKS), part.share)
+        attempt = self.attempts[part.part_id] = Attempt(part, parts=parts)
+        attempt.sent = attempt.first + part.next_index
         return Placed("local/1", LOCAL, None, part)
 
     def kill(self, part_id: str, attempt: int, reason: Cause) -> None:
         found = self.attempts.get(part_id)
         if found is not None and found.spec.attempt == attempt:
             found.killed = reason
+
+    stop = kill  # a worker that is asked to may take as long
 
     def configure(self, config: Config) -> None:
         pass
@@ -180,13 +202,14 @@ class Folder:
 class Stations:
     """The daemon's steps. `now` is its one clock."""
 
-    def __init__(self, root: Path, fate: str, watched: Iterable[str] = ()) -> None:
-        """`watched`: names of further inboxes, each a folder of `root`."""
+    def __init__(self, root: Path, fate: str, watched: Iterable[str] = (), *, shared: bool = False) -> None:
+        """`watched`: names of further inboxes, each a folder of `root`. `shared`: recordings are shared out."""
         paths = {name: root / name for name in ("inbox", "transcripts", "archive", "failed", "state")}
         self.config = Config(
             paths=Paths(root=root, **paths),
             output=Output(formats=("txt", "json"), source=fate),
             model=Model(name="demo"),
+            pool=SHARED if shared else PoolSettings(),
             watched=tuple(Watched(name, root / name) for name in watched),
         )
         for path in (*paths.values(), *self.config.inboxes().values()):
@@ -327,13 +350,13 @@ class Stations:
             self.end(attempt, attempt.killed)
         elif attempt.content is None:
             self._open(attempt, carried)
-        elif attempt.sent < CHUNKS:
+        elif attempt.sent < attempt.last:
             chunk = self._chunk(attempt)
             self.message(Chunks(chunks=(chunk,), done=chunk.end, **carried))
             attempt.sent += 1
         else:
             del self.pool.attempts[attempt.spec.part_id]
-            self.message(Done(audio_seconds=float(CHUNKS), **carried))
+            self.message(Done(audio_seconds=float(attempt.last), **carried))
 
     def _open(self, attempt: Attempt, carried: dict[str, Any]) -> None:
         path = Path(attempt.spec.source)
@@ -347,19 +370,20 @@ class Stations:
             return
         attempt.content = path.read_text()
         figures = {"pid": 1, "model": "demo", "requested_model": "demo", "fallback_reason": "", "stuck": False}
-        event = Started(**figures, load_seconds=0.0, audio_seconds=float(CHUNKS), **carried)
+        event = Started(**figures, load_seconds=0.0, audio_seconds=float(CHUNKS), parts=attempt.parts, **carried)
         self.message(event)
 
     def _chunk(self, attempt: Attempt) -> Chunk:
-        index = attempt.sent
-        said = Segment(float(index), index + 1.0, f"{attempt.content} {index}", -0.1, 1.0, 0.0, 0.0, "en")
-        return Chunk(index, index * 16_000, (index + 1) * 16_000, (said,), "en", 0.9, "demo")
+        at = attempt.sent
+        said = Segment(float(at), at + 1.0, f"{attempt.content} {at}", -0.1, 1.0, 0.0, 0.0, "en")
+        index = at - attempt.first
+        return Chunk(index, at * 16_000, (at + 1) * 16_000, (said,), "en", 0.9, "demo", "en", 0.9)
 
     def end(self, attempt: Attempt, cause: Cause) -> None:
         """The attempt ends with a cause, in the way that a pool tells it."""
         carried: dict[str, Any] = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
         del self.pool.attempts[attempt.spec.part_id]
-        if cause in (Cause.SLICE, Cause.ASKED, Cause.MEMORY) and attempt.content is not None:
+        if cause in (Cause.SLICE, Cause.ASKED, Cause.MEMORY) and (attempt.content is not None or attempt.killed):
             event: Any = Done(resume_at=attempt.sent * 16_000, cause=cause, **carried)
         elif cause in (Cause.TIMEOUT, Cause.CANCELLED, Cause.SHUTDOWN, Cause.CRASH, Cause.OOM) or attempt.killed:
             event = Lost(cause=cause, error="it died", **carried)
@@ -371,6 +395,8 @@ class Stations:
         """A worker that was thought dead says something: it has an old number."""
         old = dataclasses.replace(attempt.spec, attempt=attempt.spec.attempt - 1)
         carried: dict[str, Any] = {"part_id": old.part_id, "attempt": old.attempt}
-        late = Chunk(attempt.sent, attempt.sent * 16_000, (attempt.sent + 1) * 16_000, (), "und", 0.0, "demo")
+        late = Chunk(
+            attempt.sent - attempt.first, attempt.sent * 16_000, (attempt.sent + 1) * 16_000, (), "und", 0.0, "demo"
+        )
         self.message(Chunks(chunks=(late,), done=late.end, **carried))
         self.message(Done(audio_seconds=1.0, **carried))

@@ -27,11 +27,11 @@ ORDINARY = [cause for cause in Cause if cause not in (Cause.CHANGED, Cause.GONE,
 class Life(RuleBasedStateMachine):
     """The daemon beside a model of the folder: which versions there were, and how often each appeared."""
 
-    @initialize(fate=st.sampled_from(["archive", "keep", "delete"]))
-    def begin(self, fate):
+    @initialize(fate=st.sampled_from(["archive", "keep", "delete"]), shared=st.booleans())
+    def begin(self, fate, shared):
         self.folder = words.folder()
         self.root = Path(self.folder.name)
-        self.stations = Stations(self.root, fate, watched=["other"])
+        self.stations = Stations(self.root, fate, watched=["other"], shared=shared)
         self.fate = fate
         self.versions: dict[tuple[str, int], str] = {}  # content by name and time
         self.appeared: Counter[tuple[str, int]] = Counter()
@@ -196,6 +196,18 @@ class Life(RuleBasedStateMachine):
     def what_is_to_be_done_with_files_goes_with_a_state(self):
         for job in self.jobs():
             assert job.plan is None or job.state in (State.COMMITTING, State.FAILED), job
+
+    @invariant()
+    def a_job_is_what_its_parts_are(self):
+        """It runs as long as one of them does, and has the chunks of all; each has those of its checkpoint, or fewer."""
+        for job in self.jobs():
+            parts = self.stations.context.ledger.parts(job)
+            if not parts:
+                continue
+            runs = any(part.state is State.RUNNING for part in parts)
+            assert (job.state is State.RUNNING) == runs, (job, parts)
+            assert job.chunks == sum(part.chunks for part in parts), (job, parts)
+            assert job.state is not State.COMMITTING or all(part.state is State.DONE for part in parts), (job, parts)
 
     @invariant()
     def done_stays_done(self):

@@ -29,12 +29,14 @@ def standing(job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: boo
     under_way = job.state in UNDER_WAY
     at = again = ""
     if worker is not None and worker["done"] is not None:
-        total = f" / {plain.clock(worker['total'])}" if worker["total"] else ""
-        at = f"{plain.clock(worker['done'])}{total}"
-        again = plain.attempt(worker) if (worker["attempt"] or 1) > 1 else ""
+        # of a recording that is shared out all parts together
+        done, length = (worker["done"], worker["total"]) if job.shared is None else (job.progress, job.audio_seconds)
+        total = f" / {plain.clock(length)}" if length else ""
+        at = f"{plain.clock(done)}{total}"
+        again = plain.attempt(worker) if job.shared is None and plain.is_again(worker) else ""
     share = None
     if job.state is State.RUNNING:
-        share = plain.done_share(job) if worker is None else worker["progress"]
+        share = plain.done_share(job) if worker is None or job.shared is not None else worker["progress"]
     waits = job.state is State.QUEUED and job.not_before > time.time()
     return {
         "job": job,
@@ -46,7 +48,7 @@ def standing(job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: boo
         "share": share,
         "at": at,
         "again": again,
-        "left": worker and worker["left"],
+        "left": worker and worker["job_left"],
         "ends_at": shot.ends_at(job.id),
         "error": sentence(job.error) if job.error and not under_way else "",
         "fallback": sentence(job.fallback_reason or ""),

@@ -158,7 +158,9 @@ def workers(shot: Snapshot) -> list[Worker]:
                 share=each["progress"],
                 at=f"{plain.clock(each['done'])}{total}" if each["done"] is not None else "",
                 left=each["left"],
-                again=plain.attempt(each) if (each["attempt"] or 1) > 1 else "",
+                again=", ".join(
+                    word for word in (plain.part(each), plain.attempt(each) if plain.is_again(each) else "") if word
+                ),
             )
         )
     return sorted(found, key=lambda worker: worker.job is None)

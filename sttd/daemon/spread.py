@@ -1,0 +1,160 @@
+"""A long recording over several workers: which part of a job is begun next, and whether more of them may run at once.
+
+A job that waits has its turn like any other, with one part. While no other job waits, workers that are free get further
+parts of the jobs that run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sttd.daemon import orders, whereabouts
+from sttd.daemon.context import Context, Running
+from sttd.daemon.orders import Order
+from sttd.job import Job, Part, State
+from sttd.ledger import Resume
+from sttd.ledger.checkpoint import options_key
+from sttd.part import SAMPLE_RATE, Cause, Options
+from sttd.rules.parts import next_of, startable
+from sttd.sharing import Decided
+
+
+def order(context: Context, job: Job, *, turn: bool) -> Order | None:
+    """What is to be begun of a job; None: of its parts none can begin now. Raises OSError: a checkpoint cannot be read.
+
+    `turn`: it waited in the queue; else other parts of it run.
+    """
+    model, options = orders.wanted(context, job)
+    key = options_key(options, model)
+    if turn:
+        job = _as_begun(context, job, key)
+    if job.shared is None:
+        checkpoint = orders.checkpoint_of(context, job, key)
+        return Order(job, None, key, model, options, checkpoint, checkpoint.resume())
+    if job.options_key not in (None, key):
+        return None
+    parts = context.ledger.parts(job)
+    decided, is_whole = languages(context, job, parts, key, options)
+    part = next_of(startable(parts, decided=is_whole), context.utc(), turn=turn)
+    if part is None:
+        return None
+    model, options = orders.wanted(context, job, part)
+    checkpoint = orders.checkpoint_of(context, job, key, part)
+    return Order(job, part, key, model, options, checkpoint, checkpoint.resume(), decided)
+
+
+def _as_begun(context: Context, job: Job, key: str) -> Job:
+    """The job, shared out as the chunks that are there were made.
+
+    A ledger that was made anew, or did not get so far, may not know that it is shared out. What was begun with other options
+    is begun anew.
+    """
+    first = orders.checkpoint_of(context, job, key)
+    if job.shared is None:
+        shared = first.shared()
+        return job if shared is None else context.ledger.update(job, shared=shared)
+    if job.options_key == key:
+        return job
+    if job.options_key is None and _fits(context, job, key):
+        return context.ledger.update(job, options_key=key)
+    job = context.ledger.update(job, shared=None, chunks=0, progress=0.0)
+    context.decided.pop(job.id, None)
+    first.remove()
+    return job
+
+
+def _fits(context: Context, job: Job, key: str) -> bool:
+    """Whether the chunks that there are belong to these options."""
+    begun = (orders.checkpoint_of(context, job, key, part) for part in context.ledger.parts(job) if part.chunks)
+    return all(checkpoint.shared() == job.shared for checkpoint in begun)
+
+
+def languages(
+    context: Context, job: Job, parts: Sequence[Part], key: str, options: Options
+) -> tuple[Mapping[int, Decided], bool]:
+    """The language that was decided for each channel, and whether that is all: then parts may run in any order.
+
+    The first speech decides, as in a recording that is one part. Until then one part runs after the other.
+    """
+    if options.language or options.languages:
+        return {}, True
+    if job.id in context.decided:
+        return context.decided[job.id], True
+    found: dict[int, Decided] = {}
+    for part in parts:
+        places = orders.checkpoint_of(context, job, key, part).resume().places
+        for channel, place in places.items():
+            if place.language is not None and channel not in found:
+                found[channel] = Decided(place.language, place.language_probability or 0.0)
+        has_all = part.state is State.DONE or part.progress > 0  # channels; each has a chunk then
+        if places and has_all and found.keys() >= places.keys():
+            context.decided[job.id] = found
+            return found, True
+        if part.state is not State.DONE:
+            return found, False
+    return found, True
+
+
+def wait(context: Context, job: Job) -> Job:
+    """The turn of a job has come, and none of its parts can begin: it waits for the first that can."""
+    now = context.utc()
+    model, options = orders.wanted(context, job)
+    parts = context.ledger.parts(job)
+    _, is_whole = languages(context, job, parts, options_key(options, model), options)
+    times = [part.not_before for part in startable(parts, decided=is_whole) if part.state is State.QUEUED]
+    return context.ledger.update(job, not_before=max(now + 1.0, min(times, default=0.0)))
+
+
+def progress_of(resume: Resume, part: Part) -> float:
+    """Seconds of its audio that a part has in its checkpoint. A channel without a chunk is not in there: the row knows it."""
+    done = (resume.sample - min(resume.begins.values(), default=0)) / SAMPLE_RATE
+    return min(part.progress, done) if resume.places else 0.0
+
+
+def begins_of(order: Order) -> float:
+    """Seconds of audio before what is to be begun, as far as is known."""
+    if order.part is None or order.part.number == 0 or order.job.shared is None:
+        return 0.0
+    if order.resume.begins:
+        return min(order.resume.begins.values()) / SAMPLE_RATE
+    return order.part.number * order.job.shared.length
+
+
+def spare(context: Context) -> Running | None:
+    """An attempt that may give way to a job that waits: the last one of a job that has several workers.
+
+    One at a time, and none that has brought nothing yet: it would have begun for nothing.
+    """
+    counts, under_way = _workers(context), context.running.values()
+    if any(running.gives_way for running in under_way):
+        return None
+    found = (running for running in under_way if running.progressed and counts.get(running.job.id, 0) > 1)
+    return max(found, key=lambda running: (counts[running.job.id], running.spec.number), default=None)
+
+
+def give_way(context: Context, running: Running) -> None:
+    """It stops at the end of its batch, and goes on when nobody waits any more, or when its turn has come."""
+    running.gives_way = True
+    context.pool.stop(running.spec.part_id, running.spec.attempt, Cause.ASKED)
+
+
+def _workers(context: Context) -> dict[int, int]:
+    """How many workers each shared-out job has."""
+    counts: dict[int, int] = {}
+    for running in context.running.values():
+        if running.part is not None:
+            counts[running.job.id] = counts.get(running.job.id, 0) + 1
+    return counts
+
+
+def candidates(context: Context) -> list[Job]:
+    """The jobs that run and have further parts, those first that have the fewest workers."""
+    counts = _workers(context)
+    found = [context.ledger.find(number) for number in sorted(counts, key=lambda number: (counts[number], number))]
+    return [job for job in found if job is not None and _goes_on(context, job)]
+
+
+def _goes_on(context: Context, job: Job) -> bool:
+    if job.state is not State.RUNNING or job.cause == Cause.CANCELLED:
+        return False
+    return context.inbox is None or not whereabouts.is_away(context, job)
