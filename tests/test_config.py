@@ -13,6 +13,7 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES
 from hypothesis import given, strategies as st
 
 from sttd.config import Config, Memory, Model, Output, Paths, Pool, Transcribe, Watch, sections
+from sttd.config.service import NONE
 from sttd.config.web import Address
 from sttd.configfile import folders, load, render, warnings
 from sttd.configfile.languages import CODES
@@ -149,7 +150,7 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
         ("workers = 2", "workers stands outside a section: write it below a line such as [pool]"),
         ("[[pool]]\nworkers = 2", "pool stands outside a section: write it below a line such as [pool]"),
         ('[pool]\nworkers = "many"', "[pool] workers: must be a whole number, not 'many' (or \"auto\")"),
-        ("[pool]\nworkers = 0", '[pool] workers: must be at least 1, not 0 (or "auto")'),
+        ("[pool]\nworkers = -1", '[pool] workers: must be at least 0, not -1 (or "auto")'),
         ("[pool]\nworkers = 1000", '[pool] workers: must be at most 256, not 1000 (or "auto")'),
         ("[transcribe]\ntracks = 0", '[transcribe] tracks: must be at least 1, not 0 (or "auto", or "all")'),
         ('[transcribe]\nchannel_names = [""]', "[transcribe] channel_names: must not be empty"),
@@ -388,7 +389,8 @@ def some(kind: str, rules) -> st.SearchStrategy:
         "size": st.one_of(st.just(math.inf), st.integers(0, 2**53).map(float)),
         "bool": st.booleans(),
         "int": st.integers(rules.get("least", 0), rules.get("most", 10**6)),
-        "auto": st.just(0) | st.integers(rules.get("least", 1), rules.get("most", 256)),
+        "auto": st.sampled_from([0, NONE] if rules.get("least") == 0 else [0])
+        | st.integers(max(1, rules.get("least", 1)), rules.get("most", 256)),
         "tracks": st.sampled_from(["auto", "all", "1", "256"]),
         "str": texts.filter(str.strip) if rules.get("filled") else texts,
         "list": st.lists(st.sampled_from(["mp3", "wav", "ogg"]), min_size=1, unique=True).map(tuple),

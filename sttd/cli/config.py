@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 Row = tuple[str, str, str, str]  # section, key, value as TOML has it, where it comes from
-Table = tuple[str, str]  # [[watch]] or [[notify]], and what stands below it as TOML
+TABLES = ("watch", "pool.remote", "notify")
+Table = tuple[str, str]  # one of these, and what stands below it as TOML
 
 
 @click.group()
@@ -46,7 +47,7 @@ def show(*, defaults: bool, changed: bool, as_json: bool) -> None:
     rows = [row for row in rows if not changed or row[3] != DEFAULT]
     tables = [] if defaults else list(_tables(loaded))
     if as_json:
-        further = {name: [tomllib.loads(text) for each, text in tables if each == name] for name in ("watch", "notify")}
+        further = {name: [tomllib.loads(text) for each, text in tables if each == name] for name in TABLES}
         print(figures.text({"keys": _json(rows), **further}))
     elif is_terminal():
         from sttd.cli import term
@@ -68,11 +69,14 @@ def _rows(config: Config, origins: Mapping[tuple[str, str], str]) -> Iterator[Ro
 
 
 def _tables(config: Config) -> Iterator[Table]:
-    """The [[watch]] tables, and the [[notify]] tables without what is secret of an address."""
-    from sttd.configfile import receivers, tables
+    """The tables of each kind; [[notify]] without what is secret of an address."""
+    from sttd.configfile import receivers, remotes, tables
 
     text = "\n".join(tables.lines(config))
     yield from (("watch", table.strip()) for table in text.split("[[watch]]")[1:])
+    for remote in config.remotes:
+        _, *lines = remotes.lines([remote])
+        yield remotes.HEADER, "\n".join(lines)
     for each in config.receivers:
         _, *lines = receivers.lines([each])
         yield receivers.SECTION, "\n".join(lines)

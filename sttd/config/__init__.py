@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sttd import inboxes
 from sttd.config.hearing import Expert, Model, Output, Subtitles, Transcribe
 from sttd.config.receiver import Receiver
+from sttd.config.remote import Remote
 from sttd.config.service import Limits, Log, Memory, Paths, Pool, Retention, Watch
 from sttd.config.watched import Watched
 from sttd.config.web import Web
@@ -34,6 +35,7 @@ __all__ = [
     "Paths",
     "Pool",
     "Receiver",
+    "Remote",
     "Retention",
     "Subtitles",
     "Transcribe",
@@ -65,6 +67,7 @@ class Config:
     program: str = "sttd"
     watched: tuple[Watched, ...] = ()  # the [[watch]] tables
     receivers: tuple[Receiver, ...] = ()  # the [[notify]] tables
+    remotes: tuple[Remote, ...] = ()  # the [[pool.remote]] tables
 
     def inboxes(self) -> dict[str, Path]:
         """Where each inbox lies, by its name; "" is the first one."""
@@ -127,8 +130,8 @@ class Config:
         )
 
     def worker_count(self) -> int:
-        """`pool.workers`, or for auto as many as the machine has room for."""
-        return self.pool.workers or capacity().workers(self.model.device)
+        """Workers of this machine: `pool.workers`, or for auto as many as it has room for."""
+        return max(0, self.pool.workers or capacity().workers(self.model.device))
 
 
 def sections() -> list[dataclasses.Field[Any]]:

@@ -54,12 +54,17 @@ class Watch:
     dedupe: bool = key(True, "A file with the same content as a finished one gets a copy of its result.", "bool")
 
 
+NONE = -1  # of `pool.workers`, where 0 is written: inside that stands for auto
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     workers: int = key(
         0,
-        "Worker processes. auto: one per GPU, else by cores and memory. Many short clips: one a core.",
+        "Worker processes of this machine. auto: one per GPU, else by cores and memory. Many short clips: one a core. 0: none, "
+        "where there are [[pool.remote]] tables.",
         "auto",
+        least=0,
         most=256,
     )
     job_timeout: float = key(
@@ -96,6 +101,18 @@ class Pool:
     jobs_per_worker: int = key(100, "A worker is replaced after this many jobs.", "int", least=1)
     idle_ttl: float = key(
         600.0, "An idle worker ends after this long and gives its memory back.", "duration", endless=True
+    )
+    remote_timeout: float = key(
+        30.0,
+        "A worker on another machine that is silent for this long is lost; its job resumes.",
+        "duration",
+        least=3.0,
+    )
+    when_unreachable: str = key(
+        "local",
+        "Without workers of this machine, while no other one answers: local (its own stand in, as many as auto) or wait.",
+        "choice",
+        choices=("local", "wait"),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sttd.config import Config, Paths, sections
-from sttd.configfile import receivers, relations, sources, tables, values
+from sttd.configfile import receivers, relations, remotes, sources, tables, values
 from sttd.configfile.sources import Problem, Setting, Table, from_option
 from sttd.configfile.text import render
 from sttd.errors import ConfigError
@@ -52,8 +52,9 @@ def load(
     written = [each for each in found if isinstance(each, Table)]
     config, mistakes = tables.built(config, [each for each in written if each.section == "watch"])
     told, more = receivers.built([each for each in written if each.section == receivers.SECTION])
-    config = dataclasses.replace(config, receivers=told)
-    problems += [*mistakes, *more]
+    far, others = remotes.built([each for each in written if each.section == remotes.HEADER])
+    config = dataclasses.replace(config, receivers=told, remotes=far)
+    problems += [*mistakes, *more, *others]
     problems += [sentence for keys, sentence in relations.errors(config) if not keys & bad]
     if problems:
         raise ConfigError(problems)
@@ -92,6 +93,8 @@ def unknown(setting: Setting) -> str | None:
     section, key = setting.section, setting.key
     if section not in KEYS:
         return f"{setting.where}: there is no section [{section}]{_home(key) or values.nearest(section, KEYS)}"
+    if (section, key) == (remotes.SECTION, remotes.KEY):
+        return f"{setting.where}: is a table of the configuration file: write [[{remotes.HEADER}]] there"
     if key not in KEYS[section]:
         return f"{setting.where}: there is no such key{_home(key) or values.nearest(key, KEYS[section])}"
     return None

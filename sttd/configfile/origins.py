@@ -9,7 +9,7 @@ from pathlib import Path
 from sttd.configfile.sources import PREFIX, Problem, Table, from_environ, from_file, from_sets
 
 Key = tuple[str, str]  # section and key
-_HEADER = re.compile(r"\s*\[{1,2}\s*([\w-]+)\s*\]{1,2}\s*(#.*)?")
+_HEADER = re.compile(r"\s*\[{1,2}\s*([\w.-]+)\s*\]{1,2}\s*(#.*)?")
 _KEY = re.compile(r"\s*[\"']?(\w+)[\"']?(?:\s*\.\s*[\"']?(\w+)[\"']?)?\s*=")
 
 

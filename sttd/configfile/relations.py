@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sttd.config import Config
+from sttd.config.service import NONE
 from sttd.host.capacity import capacity
 from sttd.units import format_duration
 
@@ -25,6 +26,8 @@ def errors(config: Config) -> Iterator[Relation]:
         figures = f"{memory.moderate:g} %, {memory.high:g} %, {memory.critical:g} %"
         keys = frozenset({"memory.moderate", "memory.high", "memory.critical"})
         yield keys, f"[memory] moderate, high and critical must rise; {figures} do not"
+    if config.pool.workers == NONE and not config.remotes:
+        yield frozenset({"pool.workers"}), "[pool] workers = 0 needs a [[pool.remote]] table: nobody would transcribe"
     if config.transcribe.language and config.transcribe.languages:
         sentence = (
             "[transcribe] language and languages are both set: keep language where all is spoken in one, languages where "

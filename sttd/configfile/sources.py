@@ -30,7 +30,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table as it was written: [[watch]] is a further inbox (tables.py), [[notify]] a receiver (receivers.py)."""
+    """One table as it was written.
+
+    [[watch]] is a further inbox (tables.py), [[notify]] a receiver (receivers.py), [[pool.remote]] a worker (remotes.py).
+    """
 
     values: Mapping[str, Any]
     origin: str
@@ -72,9 +75,18 @@ def in_toml(data: bytes, origin: str, example: str = "pool") -> Iterator[Setting
         elif section == "notify" and _are_tables(tables):
             yield from (Table(table, origin, section) for table in tables)
         elif isinstance(content, dict):
-            yield from (Setting(section, key, value, origin) for key, value in content.items())
+            yield from _in_section(section, content, origin)
         else:
             yield Problem(f"{origin}: {section} stands outside a section: write it below a line such as [{example}]")
+
+
+def _in_section(section: str, content: Mapping[str, Any], origin: str) -> Iterator[Setting | Table]:
+    for key, value in content.items():
+        tables = [value] if isinstance(value, dict) else value
+        if (section, key) == ("pool", "remote") and _are_tables(tables):
+            yield from (Table(table, origin, "pool.remote") for table in tables)
+        else:
+            yield Setting(section, key, value, origin)
 
 
 def _are_tables(content: Any) -> bool:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Collection
 
 from sttd.config import Config, sections
-from sttd.configfile import receivers, tables
+from sttd.configfile import receivers, remotes, tables
 from sttd.configfile.written import write
 
 _HEADER = """\
@@ -27,6 +27,18 @@ _TABLES = """\
 # name="movies"
 # inbox="/media/movies"
 # place="beside"
+"""
+
+_REMOTES = """\
+# Workers on other machines, each in a table of its own: a command that runs `sttd worker` there, with the same version of sttd and
+# the model (`sttd model pull`). No shell reads the command. Under systemd: `sttd install --drop-in remote` lets the service use a network.
+# [[pool.remote]]
+# name="gpu1"
+# command=["ssh", "gpu1", "/opt/sttd/bin/sttd", "worker"]
+# slots=1          # workers there: the command is started once for each
+# cpu_threads="auto"  # of one worker: the cores there shared out, or as many as Slurm or Kubernetes gives
+# device="auto"    # auto, cpu or cuda, there
+# start_timeout="10min"  # how long the command may take until the worker answers (a cluster may let it queue)
 """
 
 _RECEIVERS = """\
@@ -68,5 +80,7 @@ def render(config: Config | None = None, always: Collection[str] = ()) -> str:
             lines.append(f"{mark}{key.name} = {write(value, key.metadata['kind'])}\n")
         if section.name == "watch":
             lines += tables.lines(config) if config.watched else [_TABLES]
+        if section.name == remotes.SECTION:
+            lines += [*remotes.lines(config.remotes), ""] if config.remotes else [_REMOTES]
     lines += receivers.lines(config.receivers) if config.receivers else [_RECEIVERS]
     return "\n".join(lines)

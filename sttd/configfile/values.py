@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sttd.config.service import NONE
 from sttd.config.web import Address
 from sttd.configfile import languages
 from sttd.units import format_duration, parse_duration, parse_size
@@ -106,11 +107,11 @@ def _within(value: float, rules: Rules) -> float:
 
 
 def _auto(value: Any, rules: Rules) -> int:
-    """0 stands for auto."""
+    """0 stands for auto, and NONE for 0 where the rules allow it."""
     if isinstance(value, str) and value.strip().lower() == "auto":
         return 0
     try:
-        return _int(value, {"least": 1, **rules})
+        return _int(value, {"least": 1, **rules}) or NONE
     except ValueError as error:
         raise ValueError(f'{error} (or "auto")') from None
 

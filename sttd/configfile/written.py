@@ -22,7 +22,7 @@ def write(value: Any, kind: str) -> str:
         case "bool":
             return "true" if value else "false"
         case "auto":
-            return str(value) if value else '"auto"'
+            return str(max(0, value)) if value else '"auto"'
         case "tracks":
             return value if value.isdecimal() else _quoted(value)
         case "percent":
