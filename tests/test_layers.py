@@ -50,7 +50,7 @@ MAY = {
     "host": {"errors", "fs", "job", "text", "units", ""},
     "daemon": SHARED | STATIONS - {"worker"} | {"configfile", "host", "hub", "rules"},
     "cli": SHARED
-    | {"configfile", "daemon", "demo", "host", "hub", "inbox", "install", "ledger", "notify", "outbox", "web"},
+    | {"configfile", "daemon", "demo", "host", "hub", "inbox", "install", "ledger", "notify", "outbox", "pool", "web"},
     # and of cli/ alone what commands read, not what they print
     "web": SHARED | {"cli", "configfile", "host", "inbox", "ledger", "outbox", "search"},
     "search": {"errors", "fs", "ledger", "text"},

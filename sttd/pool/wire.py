@@ -94,8 +94,10 @@ class Setup:
     protocol: int
     silence: float  # seconds without a byte from the head after which the far side ends
     beat: float  # seconds between two beats
+    number: int = 0  # of the slot, from 0: it chooses the GPU
+    slots: int = 1  # of the same command: they share the cores
     device: str = "auto"  # auto, cpu or cuda
-    cpu_threads: int = 0  # 0: as many as that side has cores
+    cpu_threads: int = 0  # 0: the cores of that side shared out
     cleanup_every_chunks: int = 50
     cleanup_cooldown: float = 60.0  # seconds
     model: str = ""  # those that the head is configured with; where neither is there, the answer is Refused
@@ -123,9 +125,12 @@ class Beat:
 class Gone:
     """The worker's process on the far side has ended. The next Do starts another one."""
 
+    part_id: str  # of the part that it had, or that it was to get; "": none
+    attempt: int
     exitcode: int | None  # as in `Death`
     problem: str
     oom: bool  # the kernel has killed for lack of memory there since the part began
+    unborn: str = ""  # as in `Death`
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ class _Pickler(pickle.Pickler):
 def _pickled(message: object) -> bytes:
     body = io.BytesIO()
     _Pickler(body, protocol=5).dump(message)
-    return body.getvalue()
+    return body.getvalue() + b"\n"  # Slurm's srun passes on whole lines alone; pickle looks no further than its own end
 
 
 class Decoder:

@@ -45,7 +45,7 @@ MESSAGES = [
     wire.Hello({"protocol": 1, "version": "0.1.0", "host": "gpu1", "gpus": ["0"], "memory": 2**34, "models": ["demo"]}),
     wire.Setup("0.1.0", 1, silence=20.0, beat=5.0),
     wire.Refused("no such model"),
-    wire.Gone(-9, "", oom=True),
+    wire.Gone("1.0", 1, -9, "", oom=True),
     wire.Ask("1.0", 1, 0, 5),
     wire.Block("1.0", 1, 0, b"sound", b"\0" * 32),
     wire.NoBlock("1.0", 1, Cause.CHANGED, "the file has changed"),

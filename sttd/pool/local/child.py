@@ -39,6 +39,7 @@ class Settings:
     cuda: bool = False  # a GPU may be used
     more_threads: int = 0  # on top of a model's `cpu_threads`, where the cores cannot be shared out evenly
     worker: str = WORKER  # the module with confine, load, run_part, Cleaner and NoModel
+    handles: tuple[Any, ...] = ()  # open files that the process inherits (`far.shelf.Inherited`), for `PartSpec.handle`
 
 
 def main(orders: Connection, messages: Connection, settings: Settings) -> None:

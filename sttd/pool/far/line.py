@@ -1,0 +1,97 @@
+"""The line to the head: frames both ways, beats, and the end where nothing is heard of the other side any more."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Iterator
+
+from sttd.pool.wire import MARK, Beat, Decoder, FarOrder, Hello, encode
+
+
+class LineBroken(Exception):
+    """The head is gone, or silent for too long."""
+
+
+class Line:
+    """Only `orders` belongs to one thread. A `send` waits as long as the head reads nothing."""
+
+    def __init__(self, orders: int, messages: int) -> None:
+        """File descriptors."""
+        self.silence = 0.0  # seconds without a byte that end `orders`
+        self._orders = orders
+        self._messages = messages
+        self._writing = threading.Lock()
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._broken = False
+
+    def greet(self, hello: Hello) -> None:
+        """The first words: whatever a shell's profile has printed before is told apart from them."""
+        self._write(MARK + encode(hello))
+
+    def send(self, message: object) -> None:
+        """Without effect where nobody reads any more: `orders` ends then.
+
+        Raises:
+            WireError: see `encode`.
+        """
+        self._write(encode(message))
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        with self._writing:
+            while rest and not self._broken:
+                try:
+                    rest = rest[os.write(self._messages, rest) :]
+                except OSError:  # the pipe or the connection is closed
+                    self._broken = True
+                    self.wake()
+
+    def beat(self, seconds: float) -> None:
+        """Let the head hear something each so many seconds from now on."""
+        never = threading.Event()
+
+        def beats() -> None:
+            while not never.wait(seconds):
+                self.send(Beat())
+
+        threading.Thread(target=beats, name="beats", daemon=True).start()
+
+    def wake(self) -> None:
+        """Let `orders` yield None, from any thread."""
+        os.eventfd_write(self._wake, 1)
+
+    def orders(self, silence: float) -> Iterator[FarOrder | None]:
+        """The orders as they come, beats left out; None after `wake`.
+
+        Args:
+            silence: seconds without a byte that end it, until `self.silence` is set otherwise.
+
+        Raises:
+            LineBroken: the head has closed the line, or is silent.
+            WireError: foreign bytes came.
+        """
+        self.silence = silence
+        decoder = Decoder()
+        poller = select.poll()
+        poller.register(self._orders, select.POLLIN)
+        poller.register(self._wake, select.POLLIN)
+        heard = time.monotonic()
+        while True:
+            left = heard + self.silence - time.monotonic()
+            if left <= 0:
+                raise LineBroken(f"nothing was heard of the other side for {self.silence:g} s")
+            ready = {each for each, _ in poller.poll(1000 * min(left, 3600.0))}
+            if self._wake in ready:
+                os.eventfd_read(self._wake)
+                if self._broken:
+                    raise LineBroken("the other side reads no more")
+                yield None
+            if self._orders in ready:
+                data = os.read(self._orders, 65536)
+                if not data:
+                    raise LineBroken("the other side has closed the line")
+                heard = time.monotonic()
+                yield from (order for order in decoder.feed(data) if not isinstance(order, Beat))

@@ -1,0 +1,223 @@
+"""The worker on this side of the line: started at the first part, given each part with its recording, and ended with the line."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import threading
+from typing import Any
+
+from sttd.host.capacity import capacity
+from sttd.part import ENDS, Cause, Done, Event, Failed, Loaded, PartSpec
+from sttd.pool.death import Death
+from sttd.pool.far.facts import threads
+from sttd.pool.far.fetch import Fetch, NotFetched, Stopped
+from sttd.pool.far.line import Line
+from sttd.pool.far.shelf import Shelf
+from sttd.pool.local import child
+from sttd.pool.local.gpus import gpu_for
+from sttd.pool.local.oom import oom_counter, oom_kills
+from sttd.pool.local.process import WorkerProcess
+from sttd.pool.wire import Block, Clean, Die, Do, Exit, FarOrder, Forget, Gone, NoBlock, Setup, Stop, WireError
+from sttd.pool.worker import Ears
+
+_STACKS = 5.0  # seconds for the stacks of a worker that is to die
+_LAST = 2.0  # seconds that the end of this side waits for the worker's
+
+
+class Side:
+    """`take` is called in the main thread alone: workers die with the thread that starts them."""
+
+    def __init__(self, line: Line, setup: Setup, shelf: Shelf, worker: str) -> None:
+        self._line = line
+        self._setup = setup
+        self._shelf = shelf
+        self._worker = worker
+        self._threads = threads(setup)
+        self._ooms = oom_counter()
+        self._changed = threading.Condition()  # guards what follows; never held while the line is used
+        self._process: WorkerProcess | None = None
+        self._part: PartSpec | None = None  # the latest one, as the head sent it
+        self._has_ended = True  # that part
+        self._fetch: Fetch | None = None  # the part has no recording yet
+        self._killed = 0  # OOM kills when the part began
+        self._exiting = False
+
+    @property
+    def is_over(self) -> bool:
+        """Told to exit, and the worker has."""
+        with self._changed:
+            return self._exiting and self._process is None
+
+    def take(self, order: FarOrder) -> None:
+        match order:
+            case Do(part):
+                self._begin(part)
+            case Block() | NoBlock():
+                self._answered(order)
+            case Stop():
+                self._stop(order)
+            case Die():
+                self._die()
+            case Forget(source):
+                self._shelf.forget(source)
+            case Exit():
+                self._exit(order)
+            case Clean():
+                self._order(order)
+            case _:
+                raise WireError(f"a {type(order).__name__}, which no head says now")
+
+    def kill(self) -> None:
+        """End the worker at once, and wait for that a moment: its GPU is free then."""
+        with self._changed:
+            process, fetch = self._process, self._fetch
+        if fetch is not None:
+            fetch.stop()
+        if process is not None:
+            process.end(hard=True)
+            with self._changed:
+                self._changed.wait_for(lambda: self._process is not process, _LAST)
+
+    def _begin(self, part: PartSpec) -> None:
+        """Start the worker if there is none, and look for the part's recording meanwhile."""
+        fetch = Fetch(part, self._shelf, self._line.send)
+        with self._changed:
+            self._part, self._has_ended = part, False
+            self._fetch, self._killed = fetch, oom_kills(self._ooms)
+            has_process = self._process is not None
+        try:
+            if not has_process:
+                self._start()
+            threading.Thread(target=self._give, args=(fetch,), name="recording", daemon=True).start()
+        except (OSError, RuntimeError) as error:  # no more processes, descriptors or threads
+            text = f"no worker can be started: {error}"
+            self._end(fetch, Failed(**_key(part), cause=Cause.MACHINE, error=text, retriable=True))
+
+    def _start(self) -> None:
+        """Raises OSError: see `WorkerProcess.start`."""
+        process = WorkerProcess("far", Ears(self._heard, self._ended), self._settings())
+        with self._changed:
+            self._process = process
+        try:
+            process.start()
+        except OSError:
+            with self._changed:
+                self._process = None
+            raise
+
+    def _settings(self) -> child.Settings:
+        return child.Settings(
+            parent=os.getpid(),
+            cleanup_every_chunks=self._setup.cleanup_every_chunks,
+            cleanup_cooldown=self._setup.cleanup_cooldown,
+            gpu=gpu_for(self._setup.number, capacity().gpus),
+            cuda=self._setup.device != "cpu",
+            worker=self._worker,
+            handles=self._shelf.inherited(),
+        )
+
+    def _give(self, fetch: Fetch) -> None:
+        """From the recording to the worker; in a thread of its own, because a share may hang and the head be slow."""
+        part = fetch.part
+        end: Event | None = None
+        try:
+            found = fetch.recording()
+        except Stopped:
+            end = Done(**_key(part), resume_at=part.resume_from, cause=fetch.cause)
+        except NotFetched as error:
+            retriable = error.cause is not Cause.GONE
+            end = Failed(**_key(part), cause=error.cause, error=str(error), retriable=retriable)
+        if end is not None:
+            self._end(fetch, end)
+            return
+        model = dataclasses.replace(part.model, device=self._setup.device, cpu_threads=self._threads)
+        with self._changed:  # a stop must not come between
+            if self._fetch is fetch and self._process is not None:
+                self._fetch = None
+                self._process.send(Do(dataclasses.replace(found, model=model)))
+
+    def _end(self, fetch: Fetch, end: Event) -> None:
+        """The part ends before a worker had it, unless it has ended otherwise."""
+        with self._changed:
+            is_open = self._fetch is fetch
+            if is_open:
+                self._fetch, self._has_ended = None, True
+        if is_open:
+            self._line.send(end)
+
+    def _answered(self, answer: Block | NoBlock) -> None:
+        with self._changed:
+            fetch = self._fetch
+        if fetch is not None and (answer.part_id, answer.attempt) == (fetch.part.part_id, fetch.part.attempt):
+            fetch.put(answer)
+
+    def _stop(self, order: Stop) -> None:
+        with self._changed:
+            fetch, process = self._fetch, self._process
+        if fetch is None:
+            if process is not None:
+                process.send(order)
+        elif (order.part_id, order.attempt) == (fetch.part.part_id, fetch.part.attempt):
+            fetch.stop(order.cause)
+
+    def _order(self, order: Clean | Exit) -> bool:
+        with self._changed:
+            process = self._process
+        return process is not None and process.send(order)
+
+    def _exit(self, order: Exit) -> None:
+        with self._changed:
+            self._exiting = True
+        if not self._order(order):
+            self.kill()
+
+    def _die(self) -> None:
+        """Stacks first, then SIGKILL; without a process there is nothing to wait for."""
+        with self._changed:
+            process, fetch = self._process, self._fetch
+            self._fetch = None
+        if fetch is not None:
+            fetch.stop()
+        if process is None:
+            self._line.send(self._gone(Death(-signal.SIGKILL)))
+            return
+        process.end(hard=False)
+        timer = threading.Timer(_STACKS, process.end, kwargs={"hard": True})
+        timer.daemon = True
+        timer.start()
+
+    def _heard(self, message: Any) -> None:
+        """One message of the worker, in its reader's thread."""
+        with self._changed:
+            if isinstance(message, Loaded) and self._part is not None:  # to the head it is the model that was asked for
+                message = dataclasses.replace(message, spec=self._part.model)
+            self._has_ended |= isinstance(message, ENDS)
+        self._line.send(message)
+
+    def _ended(self, death: Death) -> None:
+        """The worker's process is gone, in its reader's thread."""
+        with self._changed:
+            fetch, self._fetch = self._fetch, None
+            self._process = None
+            self._changed.notify_all()
+            exiting = self._exiting
+        if fetch is not None:
+            fetch.stop()
+        if not exiting:
+            self._line.send(self._gone(death))
+        self._line.wake()
+
+    def _gone(self, death: Death) -> Gone:
+        """With the part that has no end yet, which this ends."""
+        with self._changed:
+            part = None if self._has_ended else self._part
+            self._has_ended = True
+            oom = oom_kills(self._ooms) > self._killed
+        key = ("", 0) if part is None else (part.part_id, part.attempt)
+        return Gone(*key, death.exitcode, death.problem, oom=oom, unborn=death.unborn)
+
+
+def _key(part: PartSpec) -> dict[str, Any]:
+    return {"part_id": part.part_id, "attempt": part.attempt}

@@ -1,0 +1,320 @@
+"""`sttd worker` over plain pipes: what it says, what it refuses, where its recordings come from, and that it never works on alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sttd import __version__
+from sttd.part import Cause, Chunks, Done, Failed, Loaded, ModelSpec, Notice, Options, PartSpec, Progress, Started
+from sttd.pool.blocks import BLOCK, answer, ends_of
+from sttd.pool.wire import PROTOCOL, Beat, Clean, Die, Exit, Forget, Gone, NoBlock, Ready, Refused, Stop, Took
+from tests import speech
+from tests.harness import wait_for
+from tests.remote.conftest import SCRIPTED, gone, tree
+from tests.remote.head import WORKER, part_of
+
+ENGLISH = speech.SAMPLES / "english.flac"
+QUICK = [sys.executable, "-c", SCRIPTED]  # its worker does what the source says
+
+
+def script(words: str, part_id: str = "1.0", **changes) -> PartSpec:
+    return dataclasses.replace(PartSpec(part_id, 1, words, 0, 0, ModelSpec("demo"), Options()), **changes)
+
+
+def sent(path: Path, source: str, part_id: str = "1.0", **changes) -> PartSpec:
+    """A part whose recording the far side does not have: of `source` it is told, `path` it is sent."""
+    return dataclasses.replace(part_of(path), part_id=part_id, source=source, **changes)
+
+
+def from_(path: Path):
+    """Answers to Ask from this file, whatever the part's source is called."""
+    return lambda ask, part: answer(ask, dataclasses.replace(part, source=str(path)))
+
+
+def test_a_recording_is_transcribed_where_it_is_and_where_it_has_to_be_sent(head):
+    """To the same text. What was sent is kept for the next part, until the job has ended."""
+    far = head()
+    facts = far.ready()
+    assert (facts["protocol"], facts["version"], facts["pid"]) == (PROTOCOL, __version__, far.process.pid)
+    assert "demo" in facts["models"]
+    assert facts["cores"] >= 1 < facts["memory"]
+    here = part_of(ENGLISH)
+    assert isinstance(far.run(here), Done)
+    assert far.words(here).startswith("hello world")
+    assert far.asked == []
+    far.answer = from_(ENGLISH)
+    away = sent(ENGLISH, "/nowhere/english.flac", "2.0")
+    assert isinstance(far.run(away), Done)
+    assert far.words(away) == far.words(here)
+    assert [ask.length for ask in far.asked] == [ENGLISH.stat().st_size]
+    assert isinstance(far.run(dataclasses.replace(away, part_id="2.1")), Done)
+    assert len(far.asked) == 1
+    far.send(Forget("/nowhere/english.flac"))
+    assert isinstance(far.run(dataclasses.replace(away, part_id="2.2")), Done)
+    assert len(far.asked) == 2
+    assert len({each.pid for each in far.wait(Started)}) == 1, "one warm worker"
+    assert [each.spec for each in far.wait(Loaded)] == [here.model], "to the head it is the model that it asked for"
+    far.send(Exit())
+    assert far.process.wait() == 0
+
+
+@pytest.mark.parametrize("other", ["another time", "another first byte", "another last byte", "a link"])
+def test_a_file_of_the_same_path_that_is_another_is_not_taken_for_it(head, tmp_path, other):
+    """It is sent instead: the head's is what was queued."""
+    real, theirs = tmp_path / "real.wav", tmp_path / "done"
+    real.write_bytes(bytes(2 * 2**20 + 7))
+    content = bytearray(real.read_bytes())
+    content[0 if "first" in other else -1] = "byte" in other
+    theirs.write_bytes(content)
+    os.utime(theirs, ns=(1, 1) if "time" in other else (0, real.stat().st_mtime_ns))
+    if other == "a link":
+        theirs.unlink()
+        theirs.symlink_to(real)
+    far = head(["sh", "-c", f'cd {tmp_path} && exec {sys.executable} -c "{SCRIPTED}"'])
+    far.ready()
+    far.answer = from_(real)
+    assert isinstance(far.run(sent(real, "done")), Done)
+    assert sum(ask.length for ask in far.asked) == real.stat().st_size
+
+
+def test_a_shells_words_before_and_a_librarys_words_between_do_no_harm(head):
+    """What a profile prints comes before the mark; what is printed later goes to standard error."""
+    loud = f"import atexit, os; os.write(1, b'early ' + bytes(300)); {SCRIPTED}"
+    far = head(["sh", "-c", f'echo Welcome to gpu1; exec {sys.executable} -c "$0"', loud])
+    far.ready()
+    assert far.before == b"Welcome to gpu1\nearly " + bytes(300)
+    assert isinstance(far.run(script("started done")), Done)
+
+
+@pytest.mark.parametrize(
+    ("setup", "why"),
+    [
+        (
+            {"version": "0.0.1"},
+            f"is version {__version__} (protocol {PROTOCOL}), and 0.0.1 ({PROTOCOL}) wants to use it",
+        ),
+        ({"protocol": 0}, "install the same version on both"),
+        ({"model": "tiny", "fallback": "/nowhere"}, "sttd model pull tiny"),
+        ({"device": "cuda"}, "shows no NVIDIA GPU"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(head, setup, why, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    far = head()
+    far.greet(**setup)
+    (refused,) = far.wait(Refused)
+    assert why in refused.why
+    assert far.process.wait() == 2
+    wait_for(lambda: any(why in line for line in far.errors), "the reason in the command's own log")
+
+
+def test_a_fallback_that_is_there_is_enough(head):
+    far = head()
+    far.greet(model="/nowhere", fallback="demo")
+    assert far.wait(Ready)
+
+
+@pytest.mark.parametrize("state", ["hang", "deaf gil", "stop", "chunks"])
+def test_a_far_side_whose_head_falls_silent_ends_with_its_worker(head, state):
+    """Whatever the worker is in: stopped, deaf, stuck with Python's lock."""
+    far = head(QUICK, silence=3.0)
+    far.ready()
+    far.do(script(f"started {state}"))
+    worker = far.worker().pid
+    far.silent.set()
+    assert far.process.wait() == 1
+    assert gone([worker])
+    assert any("nothing was heard of the other side for 3 s" in line for line in far.errors)
+
+
+def test_beats_go_on_while_a_worker_holds_pythons_lock(head):
+    far = head(QUICK, silence=3.0)
+    far.ready()
+    far.do(script("started gil"))
+    far.wait(Started)
+    before = far.beats
+    far.until(lambda: far.beats >= before + 8)
+
+
+@pytest.mark.parametrize("end", ["the head closes the line", "SIGKILL", "SIGTERM", "the worker hears Exit"])
+def test_no_worker_outlives_its_far_side(head, end):
+    far = head(QUICK)
+    far.ready()
+    far.do(script("started gil" if "Exit" not in end else "started done"))
+    pids = [far.worker().pid, *tree(far.process.pid)]
+    if end == "the head closes the line":
+        far.process.stdin.close()
+    elif "Exit" in end:
+        far.send(Exit())
+    else:
+        far.process.send_signal(signal.Signals[end])
+    far.process.wait()
+    wait_for(lambda: gone(pids), "all processes of the far side are gone")
+
+
+def test_the_line_outlives_its_worker(head):
+    """A crash, and a kill by the head, which shows the worker's stacks. The next part has a new one."""
+    far = head(QUICK)
+    far.ready()
+    far.do(script("started segv"))
+    (first,) = far.wait(Gone)
+    assert (first.part_id, first.attempt, first.exitcode, first.oom) == ("1.0", 1, -signal.SIGSEGV, False)
+    far.do(script("started hang", attempt=2))
+    far.wait(Started, 2)
+    far.send(Die())
+    second = far.wait(Gone, 2)[1]
+    assert (second.attempt, second.exitcode) == (2, -signal.SIGTERM)
+    wait_for(lambda: any("hang" in line for line in far.errors), "its stacks")
+    assert isinstance(far.run(script("started done", attempt=3)), Done)
+    assert len({each.pid for each in far.wait(Started, 3)}) == 3
+    far.send(Die())
+    assert far.wait(Gone, 3)[2].part_id == "", "it had none any more"
+
+
+def test_stop_clean_and_every_word_of_a_worker_go_through(head, tmp_path):
+    far = head(QUICK)
+    far.ready()
+    part = script(f"started gate:{tmp_path / 'go'} chunk notice:hello progress chunk hang")
+    far.do(part)
+    far.wait(Started)
+    far.send(Clean())
+    far.send(Stop("1.0", 1, Cause.ASKED))
+    (tmp_path / "go").touch()
+    end = far.end(part)
+    assert (end.resume_at, end.cause) == (16000, Cause.ASKED)
+    assert [type(each) for each in far.of(part)] == [Took, Started, Chunks, Notice, Done]
+
+
+def test_a_part_that_is_stopped_or_killed_while_its_recording_is_on_its_way_ends_at_once(head, tmp_path):
+    recording = tmp_path / "long.wav"
+    recording.write_bytes(bytes(3 * BLOCK))
+    far = head(QUICK)
+    far.ready()
+    far.answer = lambda ask, part: Beat()  # none
+    part = sent(recording, "started done", places={}, start=32000)
+    far.do(part)
+    wait_for(lambda: len(far.asked) == 3, "it asks")
+    far.send(Stop("1.0", 1, Cause.ASKED))
+    end = far.end(part)
+    assert (end.resume_at, end.cause) == (32000, Cause.ASKED)
+    far.do(dataclasses.replace(part, attempt=2))
+    wait_for(lambda: len(far.asked) == 6, "it asks again")
+    far.send(Die())
+    assert far.wait(Gone)[0].attempt == 2
+    far.answer = from_(recording)
+    assert isinstance(far.run(dataclasses.replace(part, attempt=3)), Done)
+
+
+@pytest.mark.parametrize(
+    ("harm", "cause", "retriable"),
+    [("grows", Cause.CHANGED, True), ("vanishes", Cause.GONE, False), ("is another at its end", Cause.CHANGED, True),
+     ("is damaged", Cause.MACHINE, True)],
+)  # fmt: skip
+def test_a_recording_that_changes_while_it_is_sent_is_no_recording(head, tmp_path, harm, cause, retriable):
+    recording = tmp_path / "long.wav"
+    recording.write_bytes(os.urandom(20 * BLOCK))
+    far = head(QUICK)
+    far.ready()
+
+    def harmful(ask, part):
+        if ask.offset == 12 * BLOCK and harm == "grows":
+            with recording.open("ab") as file:
+                file.write(b"x")
+        if ask.offset == 12 * BLOCK and harm == "vanishes":
+            recording.unlink()
+        found = from_(recording)(ask, part)
+        if harm == "is damaged" and not isinstance(found, NoBlock):
+            return dataclasses.replace(found, data=b"x" + found.data[1:])
+        return found
+
+    far.answer = harmful
+    part = sent(recording, "started done")
+    if "another" in harm:  # within one tick of a coarse clock
+        part = dataclasses.replace(part, ends=(part.ends[0], "0" * 64))
+    end = far.run(part)
+    assert (type(end), end.cause, end.retriable) == (Failed, cause, retriable)
+    assert far.wait(Ready), "the line lives"
+
+
+def test_a_long_recording_is_whole_in_nobodys_memory(head, tmp_path):
+    """96 MiB through both sides: neither has more than a few blocks of it. Its file over there has no name."""
+    recording, spool = tmp_path / "long.wav", tmp_path / "spool"
+    spool.mkdir()
+    with recording.open("wb") as file:
+        for number in range(96):
+            file.write(number.to_bytes(1, "big") * 2**20)
+    code = SCRIPTED.replace("serve(", f"serve(__import__('pathlib').Path('{spool}'), ")
+    far = head([sys.executable, "-c", code])
+    far.ready()
+    before = peak(far.process.pid)
+    most = 0
+
+    def watched(ask, part):
+        nonlocal most
+        most = max(most, len(far.asked) * BLOCK - ask.offset)
+        return from_(recording)(ask, part)
+
+    far.answer = watched
+    part = sent(recording, "started done")
+    assert isinstance(far.run(part), Done)
+    assert sum(ask.length for ask in far.asked) == 96 * 2**20
+    assert peak(far.process.pid) - before < 16 * 2**20
+    assert list(spool.iterdir()) == []
+    assert psutil.disk_usage(spool).used > 0
+    open_here = [each for each in Path(f"/proc/{far.process.pid}/fd").iterdir() if str(spool) in os.readlink(each)]
+    assert open_here
+    assert sum(os.stat(each).st_blocks for each in open_here) * 512 // 2 >= 96 * 2**20
+    assert [each.total for each in far.of(part, Progress)] in ([], [None] * len(far.of(part, Progress)))
+
+
+def peak(pid: int) -> int:
+    """The most memory that a process ever had resident, in bytes."""
+    (line,) = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024
+
+
+def test_recordings_that_are_used_longest_ago_make_room(head, tmp_path):
+    recording = tmp_path / "a.wav"
+    recording.write_bytes(os.urandom(1000))
+    far = head(QUICK)
+    far.ready()
+    far.answer = from_(recording)
+    for number, name in enumerate([*"abcd", "a", "e", "a", "b"]):
+        part = sent(recording, f"started done notice:{name}", f"{number}.0")
+        assert isinstance(far.run(part), Done)
+    assert [ask.part_id for ask in far.asked] == ["0.0", "1.0", "2.0", "3.0", "5.0", "7.0"]
+
+
+def test_who_types_it_is_told_what_it_is_for():
+    main, other = pty.openpty()
+    try:
+        done = subprocess.run(WORKER, stdin=other, stdout=other, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(main)
+        os.close(other)
+    assert done.returncode == 2
+    assert "[[pool.remote]]" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_foreign_bytes_from_the_head_end_it(head):
+    far = head(QUICK)
+    far.ready()
+    far.process.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert far.process.wait() == 1
+    assert any("foreign bytes" in line for line in far.errors)
+
+
+def test_ends_of_the_empty(tmp_path):
+    (tmp_path / "a").touch()
+    assert len(set(ends_of(str(tmp_path / "a"), 0))) == 1
