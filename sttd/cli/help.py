@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
 from sttd.cli.options import shared
 from sttd.cli.screen import is_terminal
 from sttd.errors import UsageError
-
-DOCS = Path(__file__).resolve().parent.parent / "share" / "docs"
+from sttd.install.share import DOCS
 
 
 def _complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
