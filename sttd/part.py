@@ -216,10 +216,13 @@ class Started(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Message):
-    """Sent at most once a second, also while the stream is wound forward before Started."""
+    """Sent at most once a second, also while the stream is wound forward before Started.
 
-    done: float  # seconds of audio
-    total: float | None  # seconds of audio
+    Both count in the whole recording, whichever part of it this is: part k begins near k * `Share.length`.
+    """
+
+    done: float  # seconds of audio from the recording's beginning
+    total: float | None  # seconds of the whole recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +248,8 @@ class Done(Message):
 
     resume_at: int | None = None  # sample where to go on; None: the part is whole
     cause: Cause | None = None  # SLICE, ASKED or MEMORY where `resume_at` is set
-    audio_seconds: float = 0.0  # of the whole recording, as decoded; 0 where `resume_at` is set
+    # where the part ends: of the last one, the whole recording's length as decoded. 0 where `resume_at` is set
+    audio_seconds: float = 0.0
     warnings: tuple[str, ...] = ()  # what a person should know of the result, one sentence each
 
 

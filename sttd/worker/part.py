@@ -26,6 +26,7 @@ from sttd.part import (
     Progress,
     Started,
 )
+from sttd.sharing import parts_of
 from sttd.worker import bounds
 from sttd.worker.audio.opening import open_recording
 from sttd.worker.decoding.decoder import Decoder
@@ -34,8 +35,7 @@ from sttd.worker.errors import PartFailed
 from sttd.worker.lanes import Lanes
 from sttd.worker.model import DRIVERS, LoadedModel, is_drivers, is_gpu_memory
 from sttd.worker.prefetch import Prefetch, Stuck
-from sttd.worker.speech import side_by_side
-from sttd.worker.speech.windows import Window, lead, windows
+from sttd.worker.span import Span
 
 _PROGRESS_INTERVAL = 1.0  # seconds between two Progress messages at least
 # the machine's fault: no space, no quota, no memory, no file handles
@@ -54,12 +54,13 @@ class _Ready:
     """The stream stands at `resume_from`."""
 
     total: float | None  # seconds of the recording
-    ends: dict[int, int]  # sample from which on each channel is to be transcribed
+    parts: int  # that the recording is shared out in
+    ends: dict[int, int]  # sample from which on each channel is to be transcribed; see `Span.starts`
 
 
 @dataclass(frozen=True)
 class _Ended:
-    samples: int  # of the recording, as far as the part goes
+    samples: int  # of the recording, up to the part's end
     warnings: tuple[str, ...]
 
 
@@ -67,7 +68,7 @@ _Ahead = _Wound | _Ready | _Ended | Future[tuple[Chunk, ...]]
 
 
 def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
-    """Transcribe `spec`, from `spec.resume_from` on.
+    """Transcribe `spec`, from `spec.resume_from` on; a part behind the first, that has no chunk yet, from its border on.
 
     Yields:
         Progress while the stream is wound forward, Started, then Notice, Chunks (one a batch) and Progress, and at last
@@ -98,7 +99,7 @@ def _cause(error: Exception) -> Cause:
 
 
 def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> Iterator[Event]:
-    decoder = Decoder(model, spec.options, spec.places)
+    decoder = Decoder(model, spec.options, _known(spec))
     total: float | None = None
     ends: dict[int, int] = {}
     told = time.monotonic()
@@ -112,8 +113,8 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
             match thing:
                 case _Wound(done):
                     yield Progress(done=done, total=total, **carried)
-                case _Ready(total, ends):
-                    yield _started(spec, model, total, carried)
+                case _Ready(total, parts, ends):
+                    yield _started(spec, model, total, parts, carried)
                     for text in decoder.remarks:
                         yield Notice(level="WARNING", text=text, event="options", **carried)
                 case _Ended(samples, warnings):
@@ -128,7 +129,15 @@ def _transcribe(spec: PartSpec, model: LoadedModel, carried: dict[str, Any]) -> 
                         yield Progress(done=done / SAMPLE_RATE, total=total, **carried)
 
 
-def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: dict[str, Any]) -> Started:
+def _known(spec: PartSpec) -> dict[int, Place]:
+    """The channels' languages, where an earlier attempt or part 0 has decided them; their samples do not matter here."""
+    decided = {channel: Place(0, each.language, each.probability) for channel, each in spec.decided.items()}
+    return decided | {
+        channel: place for channel, place in spec.places.items() if place.language or channel not in decided
+    }
+
+
+def _started(spec: PartSpec, model: LoadedModel, total: float | None, parts: int, carried: dict[str, Any]) -> Started:
     load_seconds, model.load_seconds = model.load_seconds, 0.0  # warm from now on
     return Started(
         pid=os.getpid(),
@@ -138,6 +147,7 @@ def _started(spec: PartSpec, model: LoadedModel, total: float | None, carried: d
         stuck=model.loaded.stuck,
         load_seconds=load_seconds,
         audio_seconds=total,
+        parts=parts,
         **carried,
     )
 
@@ -147,41 +157,25 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
     with contextlib.ExitStack() as scarce:
         if not model.loaded.stuck:  # else that load may take what is meant for the recording
             scarce.enter_context(bounds.memory(bounds.room(spec.size)))
-        existing = spec.existing if spec.next_index == 0 else None
+        existing = spec.existing if spec.number == spec.next_index == 0 else None
         with open_recording(
             spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive, existing=existing, handle=spec.handle
         ) as stream:
-            places = {channel: spec.places.get(channel, Place(spec.start)) for channel in stream.channels}
-            starts = {channel: place.sample for channel, place in places.items()}
-            begin = lead(min(starts.values()))
+            parts = spec.parts or parts_of(stream.duration, spec.share)
+            span = Span(spec, stream.channels, parts)
             # a generator, which must be closed before its stream is
-            blocks: Any = stream.blocks(begin, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))
+            blocks: Any = stream.blocks(span.first, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))
             with contextlib.closing(blocks):
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()
-                ahead.put(_Ready(stream.duration, starts))
-                end = max(starts.values())
-                cut = _windows(spec, itertools.chain(first, blocks), starts)
-                ready = _numbered(decoder.ready(prepare(model.whisper, window) for window in cut), spec.next_index)
-                for batch in _batches(ready, lanes.shares(), len(starts)):
+                ahead.put(_Ready(stream.duration, parts, dict(span.starts)))
+                end = max((place.sample for place in spec.places.values()), default=0)
+                windows = span.windows(itertools.chain(first, blocks))
+                ready = _numbered(decoder.ready(prepare(model.whisper, window) for window in windows), spec.next_index)
+                for batch in _batches(ready, lanes.shares(), len(span.starts)):
                     end = max(end, *(prepared.window.end for prepared in batch))
                     ahead.put(lanes.decode(batch))
-            ahead.put(_Ended(end, tuple(stream.warnings)))
-
-
-def _windows(spec: PartSpec, blocks: Iterator[tuple[int, Any]], starts: dict[int, int]) -> Iterator[Window]:
-    def cut(blocks: Iterator[tuple[int, Any]], start: int) -> Iterator[Window]:
-        return windows(
-            blocks,
-            start,
-            0,
-            spec.options.vad_threshold,
-            everything=not spec.options.vad,
-            bounds=side_by_side.bounds(len(starts)),
-            silence=round(spec.options.vad_silence * SAMPLE_RATE),
-        )
-
-    return side_by_side.side_by_side(blocks, starts, cut)
+            ahead.put(_Ended(end or stream.position, tuple(stream.warnings)))
 
 
 def _numbered(ready: Iterator[Prepared], first: int) -> Iterator[Prepared]:

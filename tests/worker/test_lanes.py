@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sttd.part import Chunks, Done, ModelSpec, Options, PartSpec
-from sttd.worker import load, part, run_part
+from sttd.worker import load, part, run_part, span
 from sttd.worker.decoding.items import prepare
 from sttd.worker.lanes import Lanes
 from sttd.worker.speech.windows import Window
@@ -111,7 +111,7 @@ def test_what_waits_for_the_model_is_bounded(monkeypatch, tmp_path, threads):
         made.append(window)
         return prepare(whisper, window)
 
-    monkeypatch.setattr(part, "windows", endless)
+    monkeypatch.setattr(span, "cut", endless)
     monkeypatch.setattr(part, "prepare", prepared)
     path = speech.encode(tmp_path / "a.wav", speech.sample("english"))
     seen = path.stat()

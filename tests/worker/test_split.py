@@ -245,7 +245,7 @@ def test_what_is_read_ahead_for_one_channel_is_no_longer_than_a_window():
     order = iter(lengths.values())
 
     ends = dict(starts)
-    for window in side_by_side(blocks, starts, lambda own, start: tiled(own, start, next(order))):
+    for window in side_by_side(blocks, starts, lambda own, channel: tiled(own, starts[channel], next(order))):
         assert window.start == ends[window.channel]
         assert window.start == min(ends.values())
         ends[window.channel] = window.end

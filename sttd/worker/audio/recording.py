@@ -64,6 +64,7 @@ class Stream:
         self._mixer: Mixer | None = None  # where they are several
         self._not_numbers = 0  # samples
         self._seconds: float | None = None  # of sound, once the end is reached
+        self.position = 0  # sample up to which `blocks` has read
 
     def __enter__(self) -> Self:
         return self
@@ -136,6 +137,7 @@ class Stream:
         whole = self._whole_blocks()
         for position, block in self._apart.split(whole) if self._apart else whole:
             size = block.shape[-1]
+            self.position = position + size
             if end is not None and position >= end:
                 return
             if position + size <= first_sample:

@@ -17,7 +17,8 @@ from sttd.worker.speech.cutting import Bounds
 from sttd.worker.speech.vad import Array
 from sttd.worker.speech.windows import Window, lead
 
-Blocks = Iterator[tuple[int, Array]]
+Block = tuple[int, Array]  # position and samples
+Blocks = Iterator[Block]
 
 
 def bounds(channels: int) -> Bounds:
@@ -27,27 +28,34 @@ def bounds(channels: int) -> Bounds:
 
 
 def side_by_side(
-    blocks: Blocks, starts: Mapping[int, int], cut: Callable[[Blocks, int], Iterator[Window]]
+    blocks: Blocks,
+    starts: Mapping[int, int],
+    cut: Callable[[Blocks, int], Iterator[Window]],
+    firsts: Mapping[int, int] | None = None,
 ) -> Iterator[Window]:
     """Cut all channels.
 
     Args:
-        blocks: (position, samples) in order and without a gap, the first one at the `lead` of the channel that is least far. Of
-            several channels the samples are channels by samples, in the order of `starts`.
-        starts: by channel, the first sample that is wanted of it.
-        cut: makes the windows of one channel, of its blocks and its start.
+        blocks: (position, samples) in order and without a gap, from the least of `firsts` on. Of several channels the samples are
+            channels by samples, in the order of `starts`.
+        starts: by channel, where its first window begins, or near which.
+        cut: makes the windows of one channel, of its blocks and its number.
+        firsts: by channel, the first sample that `cut` needs; the `lead` of its start where none are given.
 
     Yields:
         windows that tile each channel, in the order in which they begin.
     """
-    shared = _Shared(blocks, [lead(start) for start in starts.values()])
-    cutting = {channel: cut(shared.of(row), start) for row, (channel, start) in enumerate(starts.items())}
+    firsts = firsts or {channel: lead(start) for channel, start in starts.items()}
+    shared = _Shared(blocks, [firsts[channel] for channel in starts])
+    rows = {channel: row for row, channel in enumerate(starts)}
+    cutting = {channel: cut(shared.of(row), channel) for channel, row in rows.items()}
     ends = dict(starts)
     while cutting:
         channel = min(cutting, key=lambda channel: (ends[channel], channel))
         window = next(cutting[channel], None)
         if window is None:
             del cutting[channel]
+            shared.forget(rows[channel])
             continue
         ends[channel] = window.end
         yield replace(window, channel=channel) if window.audio.any() else _silent(window, channel)
@@ -72,6 +80,10 @@ class _Shared:
         while waiting or self._read():
             if waiting:
                 yield waiting.popleft()
+
+    def forget(self, row: int) -> None:
+        """Nothing more of it is wanted: what is read for the others must not pile up."""
+        self._waiting[row] = deque(maxlen=0)
 
     def _read(self) -> bool:
         """Read a block; False where there is none."""

@@ -1,0 +1,65 @@
+"""Which stretch of each channel a part is, and the windows of it: from its border, or where it was left, to the next border."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sttd.part import PartSpec
+from sttd.worker.speech import side_by_side
+from sttd.worker.speech.borders import Border, beginning, between, border, cut, until
+from sttd.worker.speech.side_by_side import Blocks
+from sttd.worker.speech.windows import Window, lead
+
+
+class Span:
+    """Of one attempt at a part.
+
+    Args:
+        spec: its orders.
+        channels: that the recording gives, in their order.
+        parts: of the recording; the last one goes to its end, however long the file says that it is.
+    """
+
+    def __init__(self, spec: PartSpec, channels: Sequence[int], parts: int) -> None:
+        self._spec = spec
+        self._begin = _border(spec, spec.number) if spec.number else None
+        self._end = _border(spec, spec.number + 1) if spec.number + 1 < parts else None
+        known = {channel: place.sample for channel, place in spec.places.items()}
+        default = self._begin.place if self._begin else spec.start
+        # by channel: where the next window begins; of one whose border is still to be found, the sample where it is looked for
+        self.starts = {channel: known.get(channel, default) for channel in channels}
+
+    @property
+    def first(self) -> int:
+        """The first sample that is needed of the recording."""
+        return min(self._firsts.values())
+
+    @property
+    def _firsts(self) -> dict[int, int]:
+        firsts = {channel: lead(start) for channel, start in self.starts.items()}
+        if self._end is None:
+            return firsts
+        return {
+            channel: min(first, self._end.first) for channel, first in firsts.items()
+        }  # a resume may begin behind it
+
+    def windows(self, blocks: Blocks) -> Iterator[Window]:
+        """The part's windows, which tile each channel of it. `blocks` begin at `first`."""
+        return side_by_side.side_by_side(blocks, self.starts, self._of_channel, self._firsts)
+
+    def _of_channel(self, blocks: Blocks, channel: int) -> Iterator[Window]:
+        start, options = self.starts[channel], self._spec.options
+        if self._begin is not None and channel not in self._spec.places:
+            found = beginning(blocks, self._begin)
+            if found is None:
+                return
+            start, blocks = found
+        if self._end is not None:
+            blocks = until(blocks, self._end)
+        yield from cut(between(blocks, lead(start)), start, options, side_by_side.bounds(len(self.starts)))
+
+
+def _border(spec: PartSpec, number: int) -> Border:
+    if spec.share is None:
+        raise ValueError(f"part {number} of a recording that is not shared out")
+    return border(number, spec.share, spec.options)
