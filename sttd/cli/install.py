@@ -37,7 +37,8 @@ def _drop_in_names() -> list[str]:
 @click.option("--dry-run", is_flag=True, help="Only list what would be done.")
 @click.option("--uninstall", is_flag=True, help="Remove what was installed. Recordings, results and the ledger stay.")
 @click.option("--drop-in", "drop_ins", multiple=True, type=click.Choice(_drop_in_names()),
-              help="Also: an NVIDIA GPU, an inbox that is a mount of its own, or a FOLDER outside of /srv/sttd.")  # fmt: skip
+              help="Also: an NVIDIA GPU, an inbox that is a mount of its own, a network for workers on other machines, "
+              "or a FOLDER outside of /srv/sttd.")  # fmt: skip
 @click.option("--instance", metavar="NAME", help="Also: folders and configuration of a second service, sttd@NAME.")
 @click.option("--destdir", metavar="DIR", default="/", type=click.Path(path_type=Path),
               help="For packagers: write below DIR, and run nothing.")  # fmt: skip
@@ -124,6 +125,11 @@ def _install(machine: Machine, wanted: list[Item], instance: str | None) -> None
     for item in wanted:
         machine.put(item)
     paths = [item.path for item in wanted]
+    for path in (path for path in paths if path.name == "remote.conf"):
+        print(
+            f"{path.parent.name.removesuffix('.d')} has a network from its next start on, for the commands of [[pool.remote]] tables;"
+            " ssh's keys are in /var/lib/sttd/.ssh"
+        )
     machine.run("systemd-sysusers", *(str(path) for path in paths if path.parent == items.SYSUSERS.parent))
     for path in (path for path in paths if path.parent == items.TMPFILES):
         machine.run("systemd-tmpfiles", "--create", str(path))

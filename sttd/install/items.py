@@ -89,9 +89,12 @@ def _quoted(word: str) -> str:
     return word
 
 
+_OWN = ("inbox-mount", "remote")
+
+
 def _takers(name: str, instance: str | None) -> list[str]:
-    """The units that a drop-in is for: the mount of an inbox is one service's own affair, a GPU is everyone's."""
-    if name == "inbox-mount":
+    """The units that a drop-in is for: the mount of an inbox and a network are one service's own affair, a GPU is everyone's."""
+    if name in _OWN:
         return ["sttd.service" if instance is None else f"sttd@{instance}.service"]
     return ["sttd.service", "sttd@.service"]
 
@@ -128,7 +131,8 @@ def left_by_instances(top: Path) -> list[Item]:
     found = []
     for path in sorted((top / TMPFILES.relative_to("/")).glob("sttd@*.conf")):
         instance = path.stem.removeprefix("sttd@")
-        found += [Item(TMPFILES / path.name, ""), _drop_in("inbox-mount", f"sttd@{instance}.service")]
+        found += [Item(TMPFILES / path.name, "")]
+        found += [_drop_in(name, f"sttd@{instance}.service") for name in _OWN]
         found += [Item(CONFIGS / f"{instance}.toml", config_text(f"sttd-{instance}"), Kind.CONFIG)]
     news = sorted((top / CONFIGS.relative_to("/")).glob("*.toml.new"))
     return found + [Item(CONFIGS / path.name, "") for path in news]

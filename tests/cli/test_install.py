@@ -232,7 +232,22 @@ def test_a_python_that_the_service_cannot_read_ends_it_with_what_to_do(tmp_path)
 
 
 def test_drop_ins_are_found_in_the_checkout_and_named():
-    assert share.drop_ins() == ["gpu", "inbox-mount"]
+    assert share.drop_ins() == ["gpu", "inbox-mount", "remote"]
+
+
+def test_a_network_is_opened_to_one_service_alone_and_that_is_said(install, tmp_path):
+    said = "has a network from its next start on, for the commands of [[pool.remote]] tables"
+    assert install("--drop-in", "remote", "--dry-run")[-1].startswith(f"sttd.service {said}")
+    assert files(tmp_path) == set()
+    assert not any(said in line for line in install("--drop-in", "gpu"))
+    assert any(
+        line.startswith(f"sttd@office.service {said}")
+        for line in install("--drop-in", "remote", "--instance", "office")
+    )
+    units = tmp_path / "etc/systemd/system"
+    assert sorted(units.glob("*/remote.conf")) == [units / "sttd@office.service.d/remote.conf"]
+    install("--uninstall")
+    assert files(tmp_path) == set()
 
 
 def test_a_dry_run_says_what_would_be_refused(capsys, monkeypatch):

@@ -142,6 +142,15 @@ def test_an_unmounted_inbox_does_not_stop_the_service():
     assert not {"RequiresMountsFor", "BindsTo", "Requires"} & set(settings())
 
 
+def test_the_remote_drop_in_opens_the_network_and_nothing_else():
+    """A reset of IPAddressDeny= and two families more (systemd.exec(5)); whatever else the unit closes stays closed."""
+    assert {key: value for key, value in settings("drop-ins/remote.conf").items() if key not in ("Wants", "After")} == {
+        "PrivateNetwork": ["no"],
+        "IPAddressDeny": [""],
+        "RestrictAddressFamilies": ["AF_INET AF_INET6"],
+    }
+
+
 def test_the_gpu_drop_in_opens_the_nvidia_nodes_and_no_others():
     drop_in = settings("drop-ins/gpu.conf")
     assert drop_in["DevicePolicy"] == ["closed"]
