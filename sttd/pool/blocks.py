@@ -52,13 +52,13 @@ def answer(ask: Ask, part: PartSpec) -> Block | NoBlock:
     try:
         handle = open_regular(part.source)
     except OSError as error:
-        return NoBlock(*asked, *_not_read(part.source, error))
+        return NoBlock(*asked, *not_read(part.source, error))
     try:
         before = os.fstat(handle)
         data = os.pread(handle, min(ask.length, BLOCK), ask.offset)
         after = os.fstat(handle)
     except OSError as error:
-        return NoBlock(*asked, *_not_read(part.source, error))
+        return NoBlock(*asked, *not_read(part.source, error))
     finally:
         os.close(handle)
     is_same = all((each.st_size, each.st_mtime_ns) == (part.size, part.mtime_ns) for each in (before, after))
@@ -67,7 +67,7 @@ def answer(ask: Ask, part: PartSpec) -> Block | NoBlock:
     return Block(*asked, ask.offset, data, hashlib.sha256(data).digest())
 
 
-def _not_read(path: str, error: OSError) -> tuple[Cause, str]:
+def not_read(path: str, error: OSError) -> tuple[Cause, str]:
     """In the words of a worker of this machine (worker/audio/source_file.py)."""
     if isinstance(error, NotRegular):
         return Cause.GONE, "there is something else now where the file was, which is no regular file"

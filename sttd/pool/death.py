@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
-from sttd.part import Cause
+from sttd.part import Cause, Failed
+
+# after these what a process has in memory, on the GPU or stuck in a thread is not to be trusted any more
+_SPOILT = frozenset({Cause.GPU_MEMORY, Cause.OOM, Cause.NO_MODEL, Cause.MACHINE, Cause.ERROR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,12 @@ class Death:
     exitcode: int | None  # negative: the signal; None: it is still there, and does not even die of SIGKILL
     problem: str = ""  # what made us end it: foreign bytes in its pipe, say
     unborn: str = ""  # why there never was a worker, in words, where it had not begun with its part
+    line: str = ""  # why the way to it is broken, in words; what became of the worker itself is not known
+
+
+def spoils(end: Failed) -> bool:
+    """Whether a worker that ends a part like this is to have no further one."""
+    return end.spoilt or end.cause in _SPOILT
 
 
 def spoken(exitcode: int | None) -> str:
@@ -42,6 +51,8 @@ def cause_of(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, o
     how = spoken(death.exitcode)
     if ordered is not None:
         return ordered, f"the worker was killed ({ordered}): {how}"
+    if death.line:
+        return Cause.MACHINE, death.line
     if death.problem:
         return Cause.CRASH, f"the worker was killed because it sent {death.problem}"
     if death.exitcode == -signal.SIGKILL and oom:

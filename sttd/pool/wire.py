@@ -96,8 +96,10 @@ class Setup:
     beat: float  # seconds between two beats
     number: int = 0  # of the slot, from 0: it chooses the GPU
     slots: int = 1  # of the same command: they share the cores
-    device: str = "auto"  # auto, cpu or cuda
+    device: str = "auto"  # auto, cpu or cuda: what a part has there
+    usual_device: str = ""  # what the head's parts say that mean no device in particular; "": all of them
     cpu_threads: int = 0  # 0: the cores of that side shared out
+    jobs_per_worker: int = 100  # parts after which its process is replaced by a new one
     cleanup_every_chunks: int = 50
     cleanup_cooldown: float = 60.0  # seconds
     model: str = ""  # those that the head is configured with; where neither is there, the answer is Refused

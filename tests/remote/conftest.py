@@ -10,7 +10,7 @@ import pytest
 from tests.harness import wait_for
 from tests.remote.head import Head
 
-SCRIPTED = "from sttd.pool.far import serve; serve(worker='tests.pool.scripted')"
+SCRIPTED = "from sttd.pool.far import serve; serve(worker='tests.remote.scripted')"
 
 
 def gone(pids: list[int]) -> bool:

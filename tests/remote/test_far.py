@@ -181,6 +181,33 @@ def test_the_line_outlives_its_worker(head):
     assert far.wait(Gone, 3)[2].part_id == "", "it had none any more"
 
 
+def test_a_worker_that_is_worn_or_spoilt_is_replaced_by_its_far_side(head):
+    """After so many parts, after what leaves a process untrustworthy, and with a load that hangs in it."""
+    far = head(QUICK, jobs_per_worker=2)
+    far.ready()
+    stuck = ModelSpec("stuck")
+    scripts = ["done", "done", "done", "failed:ERROR", "failed:BAD_FILE", "failed:OOM", "done"]
+    for number, words in enumerate(scripts):
+        model = stuck if number == len(scripts) - 1 else ModelSpec("demo")
+        far.run(script(f"started {words}", f"{number}.0", model=model))
+    far.run(script("started done", "last.0"))
+    pids = [each.pid for each in far.wait(Started, len(scripts) + 1)]
+    groups = [pids[0:2], pids[2:4], pids[4:6], pids[6:7], pids[7:8]]
+    assert [len(set(each)) for each in groups] == [1, 1, 1, 1, 1]
+    assert len(set(pids)) == 5
+    assert [(each.part_id, each.attempt) for each in far.wait(Gone, 4)] == [("", 0)] * 4
+    wait_for(lambda: gone(pids[:-1]), "those before have exited")
+
+
+def test_a_part_that_asks_for_the_cpu_has_it_where_the_head_usually_says_otherwise(head, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    far = head(QUICK, device="auto", usual_device="auto", cpu_threads=3)
+    far.ready()
+    for name, device in (("1.0", "auto"), ("2.0", "cpu")):
+        assert isinstance(far.run(script("started device done", name, model=ModelSpec("demo", device=device))), Done)
+    assert [each.text for each in far.wait(Notice, 2)] == ["auto 3", "cpu 3"]
+
+
 def test_stop_clean_and_every_word_of_a_worker_go_through(head, tmp_path):
     far = head(QUICK)
     far.ready()

@@ -10,7 +10,7 @@ from typing import Any
 
 from sttd.host.capacity import capacity
 from sttd.part import ENDS, Cause, Done, Event, Failed, Loaded, PartSpec
-from sttd.pool.death import Death
+from sttd.pool.death import Death, spoils
 from sttd.pool.far.facts import threads
 from sttd.pool.far.fetch import Fetch, NotFetched, Stopped
 from sttd.pool.far.line import Line
@@ -23,7 +23,7 @@ from sttd.pool.wire import Block, Clean, Die, Do, Exit, FarOrder, Forget, Gone, 
 from sttd.pool.worker import Ears
 
 _STACKS = 5.0  # seconds for the stacks of a worker that is to die
-_LAST = 2.0  # seconds that the end of this side waits for the worker's
+_LAST = 2.0  # seconds that the end of a worker is waited for
 
 
 class Side:
@@ -38,10 +38,13 @@ class Side:
         self._ooms = oom_counter()
         self._changed = threading.Condition()  # guards what follows; never held while the line is used
         self._process: WorkerProcess | None = None
+        self._leaving: WorkerProcess | None = None  # the one before, which was told to exit
         self._part: PartSpec | None = None  # the latest one, as the head sent it
         self._has_ended = True  # that part
         self._fetch: Fetch | None = None  # the part has no recording yet
         self._killed = 0  # OOM kills when the part began
+        self._ends = 0  # of parts that the process had
+        self._is_stuck = False  # a load hangs in it
         self._exiting = False
 
     @property
@@ -97,15 +100,26 @@ class Side:
 
     def _start(self) -> None:
         """Raises OSError: see `WorkerProcess.start`."""
-        process = WorkerProcess("far", Ears(self._heard, self._ended), self._settings())
+        self._await_the_last()
+        ears = Ears(lambda message: self._heard(process, message), lambda death: self._ended(process, death))
+        process = WorkerProcess("far", ears, self._settings())
         with self._changed:
-            self._process = process
+            self._process, self._ends, self._is_stuck = process, 0, False
         try:
             process.start()
         except OSError:
             with self._changed:
                 self._process = None
             raise
+
+    def _await_the_last(self) -> None:
+        """Let the process before be gone: a model may have no room beside another."""
+        with self._changed:
+            leaving = self._leaving
+        if leaving is not None:
+            leaving.end(hard=True)
+            with self._changed:
+                self._changed.wait_for(lambda: self._leaving is None, _LAST)
 
     def _settings(self) -> child.Settings:
         return child.Settings(
@@ -132,7 +146,9 @@ class Side:
         if end is not None:
             self._end(fetch, end)
             return
-        model = dataclasses.replace(part.model, device=self._setup.device, cpu_threads=self._threads)
+        usual = self._setup.usual_device in ("", part.model.device)
+        device = self._setup.device if usual else part.model.device  # a job that a GPU had no memory for has the CPU
+        model = dataclasses.replace(part.model, device=device, cpu_threads=self._threads)
         with self._changed:  # a stop must not come between
             if self._fetch is fetch and self._process is not None:
                 self._fetch = None
@@ -188,17 +204,37 @@ class Side:
         timer.daemon = True
         timer.start()
 
-    def _heard(self, message: Any) -> None:
+    def _heard(self, process: WorkerProcess, message: Any) -> None:
         """One message of the worker, in its reader's thread."""
         with self._changed:
-            if isinstance(message, Loaded) and self._part is not None:  # to the head it is the model that was asked for
-                message = dataclasses.replace(message, spec=self._part.model)
+            if self._process is not process:  # it was let go
+                return
+            if isinstance(message, Loaded):
+                self._is_stuck = message.stuck
+                if self._part is not None:  # to the head it is the model that was asked for
+                    message = dataclasses.replace(message, spec=self._part.model)
             self._has_ended |= isinstance(message, ENDS)
+            is_worn = isinstance(message, ENDS) and self._is_worn(message)
+            if is_worn:
+                self._process, self._leaving = None, process
         self._line.send(message)
+        if is_worn:
+            self._line.send(Gone("", 0, 0, "", oom=False))
+            process.send(Exit())
 
-    def _ended(self, death: Death) -> None:
+    def _is_worn(self, end: Event) -> bool:
+        """Whether the process is to have no further part; as `roster.worn` says of the head's own."""
+        self._ends += 1
+        spoilt = isinstance(end, Failed) and spoils(end)
+        return spoilt or self._is_stuck or self._ends >= self._setup.jobs_per_worker
+
+    def _ended(self, process: WorkerProcess, death: Death) -> None:
         """The worker's process is gone, in its reader's thread."""
         with self._changed:
+            if self._process is not process:
+                self._leaving = None
+                self._changed.notify_all()
+                return
             fetch, self._fetch = self._fetch, None
             self._process = None
             self._changed.notify_all()
