@@ -126,10 +126,8 @@ def parts(ledger: Ledger, found: Job) -> list[dict[str, Any]]:
 def _span(found: Job, part: Part) -> dict[str, float]:
     assert found.shared is not None
     begins, ends = span_of(part.number, found.shared.parts, found.shared.length, found.audio_seconds)
-    return {
-        "begins": begins if part.begins is None else part.begins,
-        "ends": ends if part.ends is None else part.ends,
-    }
+    begins = begins if part.begins is None else part.begins
+    return {"begins": begins, "ends": max(begins, ends if part.ends is None else part.ends)}
 
 
 def line(value: dict[str, Any]) -> str:

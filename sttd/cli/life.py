@@ -38,7 +38,7 @@ def life(job: Job, attempts: Sequence[dict[str, Any]], notices: Sequence[dict[st
         notices: what was told of it, see `sttd.notify.told`.
     """
     events = [*_events(job, attempts), *((notice["at"], _notice(notice)) for notice in notices)]
-    if notices:
+    if notices or job.shared is not None:  # its parts ran at the same time
         events.sort(key=lambda event: math.inf if event[0] is None else event[0])
     return [(at, sentence(text)) for at, text in events]
 

@@ -122,7 +122,8 @@ def span(job: Job, part: Part) -> tuple[float, float]:
     """Where a part of a shared-out job begins and ends, in seconds of the recording: about, until its borders are found."""
     assert job.shared is not None
     borders = span_of(part.number, job.shared.parts, job.shared.length, job.audio_seconds)
-    return (borders[0] if part.begins is None else part.begins, borders[1] if part.ends is None else part.ends)
+    begins = borders[0] if part.begins is None else part.begins
+    return begins, max(begins, borders[1] if part.ends is None else part.ends)
 
 
 def named(job: Job, part: Part | None) -> str:

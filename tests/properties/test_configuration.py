@@ -82,7 +82,9 @@ SECTIONS = {
 
 def consistent(config: Config) -> Config:
     """With what must hold between values: levels and times that rise, and one way to say the language."""
-    memory, transcribe, subtitles = config.memory, config.transcribe, config.subtitles
+    memory, transcribe, subtitles, pool = config.memory, config.transcribe, config.subtitles, config.pool
+    shorter, longer = sorted((pool.part_length, pool.split_after))
+    pool = dataclasses.replace(pool, part_length=shorter, split_after=longer)
     low, middle, high = sorted((memory.moderate, memory.high, memory.critical))
     if low < middle < high:
         memory = dataclasses.replace(memory, moderate=low, high=middle, critical=high)
@@ -92,7 +94,7 @@ def consistent(config: Config) -> Config:
         transcribe = dataclasses.replace(transcribe, languages=())
     shortest, longest = sorted((subtitles.shortest, subtitles.longest))
     subtitles = dataclasses.replace(subtitles, shortest=shortest, longest=max(longest, SHORTEST))
-    return dataclasses.replace(config, memory=memory, transcribe=transcribe, subtitles=subtitles)
+    return dataclasses.replace(config, memory=memory, transcribe=transcribe, subtitles=subtitles, pool=pool)
 
 
 @words.percent(40)
