@@ -82,9 +82,34 @@ class Life:
                 "settling": inbox.settling if inbox else 0,
                 "away": inbox.away if inbox else None,
             },
-            "trouble": context.troubles.texts(),
+            "remotes": self._sources(),
+            "trouble": [*context.troubles.texts(), *self._unreachable()],
             "operations": self._operations(),
         }
+
+    def _sources(self) -> list[dict[str, Any]]:
+        """Where workers are; nothing where they are all on this machine."""
+        found, late = self._context.pool.sources(), self._context.utc() - self._context.clock()
+        if not any(source.is_remote for source in found):
+            return []
+        return [
+            {
+                "name": source.name,
+                "slots": source.slots,
+                "workers": source.workers,
+                "away": source.away or None,
+                "retry_at": None if source.retry_at is None else round(source.retry_at + late),
+            }
+            for source in found
+            if source.is_remote or source.away
+        ]
+
+    def _unreachable(self) -> list[str]:
+        """Why nobody can transcribe, where that is so."""
+        found = [source for source in self._context.pool.sources() if source.slots]
+        if not found or not all(source.away and not source.workers for source in found):
+            return []
+        return [f"no worker can be reached: {'; '.join(f'{source.name}: {source.away}' for source in found)}"]
 
     def _operations(self) -> list[dict[str, Any]]:
         """File work that takes long: a large file, or a file system that hangs."""
@@ -151,7 +176,7 @@ class Life:
         context, pool = self._context, self._context.pool
         context.busy_only = self.level >= Level.HIGH
         if self.level < Level.MODERATE:
-            pool.limit(context.config.worker_count())
+            pool.limit(None)
             return
         pool.clean_up()
         if self.level >= Level.HIGH:

@@ -73,6 +73,10 @@ class Kind(enum.Enum):
     WORKER_OOM = "worker-oom", "eb8c49a05faf4e669a84b3f755b57666", "ERROR"
     WORKER_STUCK = "worker-stuck", "f6ff0364ce1241c893c5814ec6ad6d50", "ERROR"
 
+    REMOTE_READY = "remote-ready", "6151f27bbcf74157bf22bad380659477", "INFO"
+    REMOTE_AWAY = "remote-away", "67c7b1636a434c09ae26f1d20ca93965", "WARNING"
+    REMOTE_SAID = "remote-said", "f7e6f815e22b4b32977787fdf6881207", "INFO"
+
     MEMORY = "memory", "a2ca2bd2c106481683769711fc2c3719", "INFO"
     MEMORY_RISES = "memory-rises", "87f14b78c5cb41bd86e5d79affd42478", "WARNING"
     MEMORY_FALLS = "memory-falls", "fb804f807bf44a60996c81c4fea39036", "INFO"

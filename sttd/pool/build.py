@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from sttd.config import Config
+from sttd.pool.command.source import CommandSource
 from sttd.pool.local.source import LocalSource
 from sttd.pool.pool import Pool
 from sttd.pool.protocol import WorkerPool
+from sttd.pool.source import Source
 
 
 def pool_of(config: Config) -> WorkerPool:
     """A pool that is not started yet."""
-    return Pool(config, [LocalSource(config)])
+    return Pool(config, sources_of)
+
+
+def sources_of(config: Config) -> list[Source]:
+    """The machine itself first: a worker elsewhere is reached when there is more to do than slots."""
+    return [LocalSource(config), *(CommandSource(config, remote.name) for remote in config.remotes)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sttd.config import Config
 from sttd.host.events import Kind, say
@@ -11,11 +11,11 @@ from sttd.part import Cause, Event, Lost
 from sttd.pool import death
 from sttd.pool.protocol import Sink
 from sttd.pool.seat import Seat
-from sttd.pool.source import Source
 from sttd.pool.staff import Staff
 from sttd.pool.wire import Exit, Stop
 
-# where it hung is worth knowing: a worker that dies of these has `kill_grace` to print it
+# where it hung is worth knowing: a worker that dies of these has `kill_grace` to print it; one elsewhere always has it, so that
+# the way to it need not be ended with it
 _STACKS = frozenset({Cause.TIMEOUT})
 _LAST = 10.0  # seconds that a hard end may take; a process that hangs in the kernel (a dead disk) is given up after it
 _EXIT = 1.0  # seconds that an idle worker may take to exit while the pool closes
@@ -24,12 +24,12 @@ _EXIT = 1.0  # seconds that an idle worker may take to exit while the pool close
 class Crew:
     """One lock guards the seats; it is never held while a worker or the sink is spoken to."""
 
-    def __init__(self, config: Config, sources: Sequence[Source], clock: Callable[[], float]) -> None:
+    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self._config = config
         self._clock = clock
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # a worker is gone
-        self._staffs = [Staff(source) for source in sources]
+        self._staffs: list[Staff] = []
         self._closed = False
         self._sink: Sink | None = None
 
@@ -96,7 +96,7 @@ class Crew:
 
     def _kill(self, seat: Seat, cause: Cause) -> None:
         """Gently first where the stacks are wanted; `_escalate` follows it up."""
-        now, gently = self._clock(), cause in _STACKS
+        now, gently = self._clock(), cause in _STACKS or (seat.source.ahead and not self._closed)
         with self._lock:
             if seat.part is None or seat.ordered is not None:
                 return
@@ -125,8 +125,11 @@ class Crew:
         """The pool closes: what is idle exits, what has no result yet is killed, what works is asked to stop."""
         with self._lock:
             part, started = seat.part, seat.started
-        if part is None:
-            self._release(lambda _staff: [seat] if _staff.source is seat.source else [])
+        if part is None and not seat.ready:
+            with self._lock:
+                seat.leaving, seat.kill_at = True, self._clock()
+        elif part is None:
+            self._release(lambda staff: [seat] if staff.source is seat.source else [])
         elif started:
             seat.worker.send(Stop(part.part_id, part.attempt, Cause.ASKED))
         else:

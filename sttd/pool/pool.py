@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from sttd.config import Config
 from sttd.host.events import Kind, say
-from sttd.part import ENDS, Cause, PartSpec
+from sttd.part import ENDS, Cause, Event, Failed, Lost, PartSpec, Started
 from sttd.pool import death, roster
 from sttd.pool.crew import Crew
 from sttd.pool.protocol import NO_HOLDS, Placed, PoolFull, Sink, SourceView, WorkerView
@@ -18,24 +18,41 @@ from sttd.pool.source import Source
 from sttd.pool.staff import Staff
 from sttd.pool.wire import Clean, Do, Exit, Stop
 from sttd.pool.worker import Ears
+from sttd.text import printable
 
 
 class Pool(Crew):
     """See `WorkerPool`."""
 
     def __init__(
-        self, config: Config, sources: Sequence[Source], *, clock: Callable[[], float] = time.monotonic
+        self,
+        config: Config,
+        sources: Callable[[Config], Sequence[Source]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`sources`: in the order in which they are filled."""
-        super().__init__(config, sources, clock)
+        """`sources`: makes those that a configuration wants, in the order in which they are filled."""
+        super().__init__(config, clock)
+        self._sources = sources
+        self._wanted = 0  # parts more than slots
+        self._most: int | None = None  # parts that may run at once on this machine, where its memory is short
         self.configure(config)
 
     def start(self, sink: Sink) -> None:
         self._sink = sink
 
     def free_slots(self) -> int:
+        now = self._clock()
         with self._lock:
-            return 0 if self._closed else sum(staff.free() for staff in self._staffs)
+            return 0 if self._closed else sum(staff.free(now) for staff in self._staffs)
+
+    def can_grow(self) -> bool:
+        now = self._clock()
+        with self._lock:
+            return not self._closed and any(staff.room(now) for staff in self._staffs)
+
+    def want(self, parts: int) -> None:
+        self._wanted = parts
 
     def submit(self, part: PartSpec, holds: Mapping[str, str] = NO_HOLDS) -> Placed:
         kills = {staff.name: staff.source.oom_kills() for staff in self._staffs}
@@ -86,19 +103,22 @@ class Pool(Crew):
         with self._lock:
             return [staff.view() for staff in self._staffs]
 
-    def limit(self, workers: int) -> None:
+    def limit(self, workers: int | None) -> None:
         with self._lock:
-            for staff in self._staffs:
-                if staff.source.here:
-                    staff.limit = max(1, workers)
+            self._most = workers
+            self._set_limits()
 
     def configure(self, config: Config) -> None:
+        known = {staff.name for staff in self._staffs}
+        new = [Staff(source) for source in self._sources(config) if source.name not in known]
         for staff in self._staffs:
             staff.source.configure(config)
         with self._lock:
             self._config = config
-            for staff in self._staffs:
-                staff.limit = staff.source.slots()
+            self._staffs += new
+            for staff in self._staffs:  # a person wants it tried
+                staff.failures, staff.away = 0, ""
+            self._set_limits()
 
     def clean_up(self) -> None:
         with self._lock:
@@ -113,12 +133,35 @@ class Pool(Crew):
         self._escalate(now)
         self._release(lambda staff: roster.expired(staff.seats, now, self._config.pool.idle_ttl))
         self._release(lambda staff: roster.surplus(staff.seats, staff.limit))
+        with self._lock:
+            self._set_limits()
+        self._reach(now)
 
-    # `_choose` and `_hire` are called with the lock held; what follows them takes it itself.
+    def _reach(self, now: float) -> None:
+        """Hire the workers elsewhere that are wanted."""
+        hired: list[Seat] = []
+        with self._lock:
+            wanted, self._wanted = self._wanted - sum(not seat.ready for seat in self._seats()), 0
+            for staff in [] if self._closed else self._staffs:
+                hired += [self._hire(staff) for _ in range(min(staff.room(now), wanted - len(hired)))]
+        for seat in hired:
+            self._launch(seat)
+
+    # `_set_limits`, `_choose` and `_hire` are called with the lock held; what follows them takes it itself.
+
+    def _set_limits(self) -> None:
+        """A source that is no longer configured has no slot."""
+        elsewhere = [staff for staff in self._staffs if staff.source.ahead and staff.limit]
+        alone = bool(elsewhere) and all(staff.is_cut_off for staff in elsewhere)
+        for staff in self._staffs:
+            staff.limit = staff.source.slots(alone=alone)
+            if staff.source.here and self._most is not None:
+                staff.limit = min(staff.limit, max(1, self._most))
 
     def _choose(self, part: PartSpec) -> tuple[Staff, Seat | None]:
         """Who takes a part: the worker that has its model and worked last, else one of the first source with a slot; None: a new one."""
-        able = [staff for staff in self._staffs if staff.free() > 0]
+        now = self._clock()
+        able = [staff for staff in self._staffs if staff.free(now) > 0]
         if self._closed or not able:
             raise PoolFull(f"no slot is free for part {part.part_id}: submit it again later")
         warm = [(staff, seat) for staff in able if (seat := staff.warm(part)) is not None]
@@ -128,7 +171,11 @@ class Pool(Crew):
 
     def _hire(self, staff: Staff) -> Seat:
         seat = staff.seat()
-        ears = Ears(lambda message: self._hear(seat, message), lambda end: self._lose(seat, end))
+        ears = Ears(
+            heard=lambda message: self._hear(seat, message),
+            ended=lambda end: self._lose(seat, end),
+            ready=lambda: self._greet(seat),
+        )
         seat.worker = staff.source.hire(seat.number, ears)
         return seat
 
@@ -145,7 +192,10 @@ class Pool(Crew):
         try:
             seat.worker.start()
         except OSError as error:
-            self._give_up(seat, Cause.MACHINE, f"no worker process can be started: {error}")
+            why = f"no worker process can be started: {error}"
+            if seat.source.ahead:
+                self._bench(seat, why)
+            self._give_up(seat, Cause.MACHINE, why)
             return False
         with self._lock:
             doomed = seat.ordered is not None  # `close` or `kill` came before there was a worker to end
@@ -153,15 +203,40 @@ class Pool(Crew):
             seat.worker.end(hard=True)
         return True
 
+    def _greet(self, seat: Seat) -> None:
+        """A worker elsewhere takes parts from now on; in its own thread."""
+        with self._lock:
+            staff, seat.ready, seat.idle_since = self._staff_of(seat), True, self._clock()
+            was, staff.away = staff.away, ""
+        level = None if was or seat.number == 0 else "DEBUG"
+        say(Kind.REMOTE_READY, f"{seat.worker.name} takes parts", level=level, worker=seat.worker.name)
+
+    def _bench(self, seat: Seat, why: str) -> None:
+        """Nothing goes to the source of a worker for a while. Where that is the only one, the daemon lets all jobs wait."""
+        if len(self._staffs) == 1 and not seat.source.ahead:
+            return
+        with self._lock:
+            staff = self._staff_of(seat)
+            before, wait = staff.away or staff.told, staff.failed(why, self._clock())
+            is_news, staff.told = why != before, why
+        if wait and not self._closed:
+            text = f"{staff.name} is away: {printable(why)}; it is tried again in {wait:.0f} s"
+            say(Kind.REMOTE_AWAY, text, level=None if is_news else "DEBUG", error=why, wait=wait)
+
     def _hear(self, seat: Seat, message: Any) -> None:
         """One message of a worker, in its own thread."""
         with self._lock:
-            event, staff = seat.hear(message, self._clock()), self._staff_of(seat)
+            ordered, staff = seat.ordered, self._staff_of(seat)
+            event = seat.hear(message, self._clock())
+            if isinstance(event, Started):
+                staff.away, staff.failures, staff.told = "", 0, ""
             leaves = isinstance(event, ENDS) and (
                 self._closed or roster.worn(seat, staff.seats, staff.limit, self._config.pool.jobs_per_worker)
             )
             if leaves:
                 self._leave(seat)
+        if ordered is None and _is_fault_of_node(event):
+            self._bench(seat, event.error)
         if event is not None:
             self._tell(event)
         if leaves:
@@ -173,12 +248,21 @@ class Pool(Crew):
         with self._lock:
             expected = seat.leaving or seat.ordered is not None
             lost = seat.lose(end, kills)
+        if seat.source.ahead and not expected:
+            self._bench(seat, end.unborn or end.line or death.spoken(end.exitcode))
+        elif not expected and _is_fault_of_node(lost):
+            self._bench(seat, lost.error)
         if lost is not None:
             self._tell(lost)
-        elif not expected:
+        elif not (expected or seat.source.ahead):
             text = f"worker {seat.label} ended while it was idle: {death.spoken(end.exitcode)}"
             say(Kind.WORKER_DIED, text, worker=seat.worker.pid, exit_code=end.exitcode)
         self._remove(seat)
+
+
+def _is_fault_of_node(event: Event | None) -> TypeGuard[Failed | Lost]:
+    """Whether another machine may do better."""
+    return isinstance(event, Failed | Lost) and event.cause in (Cause.NO_MODEL, Cause.MACHINE)
 
 
 def _given(staff: Staff, part: PartSpec, holds: Mapping[str, str]) -> PartSpec:

@@ -40,6 +40,9 @@ class SourceView:
     name: str  # of the node
     slots: int  # how many parts may run there at once
     workers: int  # that can take parts, or have one
+    away: str  # why none takes one now; "": some do, or nobody has needed them yet
+    retry_at: float | None  # monotonic seconds, when it is tried again; None where it is not away
+    is_remote: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,12 @@ class WorkerPool(Protocol):
             PoolFull: there is no slot.
         """
 
+    def can_grow(self) -> bool:
+        """Whether there are workers elsewhere that `want` would reach for now."""
+
+    def want(self, parts: int) -> None:
+        """There are so many parts more than slots: the next `tick` reaches for workers elsewhere. They are slots once they answer."""
+
     def kill(self, part_id: str, attempt: int, cause: Cause) -> None:
         """End the attempt at once, with Lost(cause). Without effect where it has ended, or is being killed."""
 
@@ -95,8 +104,8 @@ class WorkerPool(Protocol):
 
     def sources(self) -> list[SourceView]: ...
 
-    def limit(self, workers: int) -> None:
-        """Run at most so many parts on this machine from now on, one at least; those that run go on."""
+    def limit(self, workers: int | None) -> None:
+        """Run at most so many parts on this machine from now on, one at least; those that run go on. None: as configured."""
 
     def configure(self, config: Config) -> None:
         """The configuration has changed. What a worker was told at its start ([memory] cleanup_...) counts for new ones."""

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Started
-from sttd.pool.death import Death, cause_of
+from sttd.pool.death import Death, cause_of, spoils
 from sttd.pool.source import Source
-from sttd.pool.wire import Took, WireError
+from sttd.pool.wire import Gone, Took, WireError
 from sttd.pool.worker import Worker
 
-# after these what the process has in memory, on the GPU or stuck in a thread is not to be trusted any more
-_SPOILT = frozenset({Cause.GPU_MEMORY, Cause.OOM, Cause.NO_MODEL, Cause.MACHINE, Cause.ERROR})
 _NEVER = math.inf
 
 
@@ -82,6 +80,8 @@ class Seat:
             self.took = self.has(message.part_id, message.attempt)
         elif isinstance(message, Loaded):
             self.loaded = message
+        elif isinstance(message, Gone):
+            return self._gone(message, now)
         elif not isinstance(message, Message):
             raise WireError(f"a {type(message).__name__}, which no worker says")
         elif self.has(message.part_id, message.attempt):
@@ -95,11 +95,27 @@ class Seat:
             self.part, self.idle_since = None, now
             self.jobs += 1
             stuck = self.loaded is not None and self.loaded.stuck
-            self.spoilt = stuck or (isinstance(message, Failed) and (message.spoilt or message.cause in _SPOILT))
+            self.spoilt = stuck or (isinstance(message, Failed) and spoils(message))
         elif isinstance(message, Started):
             self.started = True
         event: Event = message
         return event
+
+    def _gone(self, gone: Gone, now: float) -> Lost | None:
+        """The process at the far end of a line is gone, and the line is there: the next part gets another process.
+
+        That of an idle one may cross the next part on the line. It ends that part only where we have ordered its end.
+        """
+        mine = self.has(gone.part_id, gone.attempt) or (self.part is not None and self.ordered is not None)
+        if not mine:
+            if not self.took:
+                self.loaded = None
+            return None
+        before, self.oom_before = self.leaving, 0
+        lost = self.lose(Death(gone.exitcode, gone.problem, gone.unborn), int(gone.oom))
+        self.leaving, self.loaded, self.ordered, self.kill_at = before, None, None, _NEVER
+        self.idle_since = now
+        return lost
 
     def lose(self, death: Death, oom_kills: int) -> Lost | None:
         """The process is gone, or given up; returns the end of its part, if it had one."""

@@ -21,8 +21,8 @@ class Source(Protocol):
     here: bool  # its workers use the memory of this machine
     ahead: bool  # its workers are hired before there is a part for them, and take one once they have said `ready`
 
-    def slots(self) -> int:
-        """How many parts may run at once, as it is configured now."""
+    def slots(self, *, alone: bool) -> int:
+        """How many parts may run at once, as it is configured now. `alone`: no worker elsewhere can be reached."""
 
     def configure(self, config: Config) -> None: ...
 

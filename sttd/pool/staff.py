@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sttd.part import PartSpec
@@ -10,23 +12,46 @@ from sttd.pool.protocol import SourceView
 from sttd.pool.seat import Seat
 from sttd.pool.source import Source
 
+WAITS = (2.0, 10.0, 30.0, 120.0, 300.0)  # seconds before a source that failed is used again; the last one repeats
+_JITTER = 0.25  # of a wait, at most, on top of it: many daemons must not come back to one machine at the same moment
+
 
 @dataclass(slots=True, eq=False)
 class Staff:
-    """Those that are hired, and how many parts may run at once."""
+    """Those that are hired, and how many parts may run at once. Times are monotonic seconds."""
 
     source: Source
     seats: list[Seat] = field(default_factory=list)
     limit: int = 0
+    away: str = ""  # why it is not used now, in words
+    failures: int = 0  # in a row
+    told: str = ""  # why it was away, as the log has it, until a part has started there
+    retry_at: float = 0.0
+    random: Callable[[], float] = random.random
 
     @property
     def name(self) -> str:
         return self.source.name
 
-    def free(self) -> int:
+    @property
+    def is_cut_off(self) -> bool:
+        """It was tried, and nobody is there."""
+        return bool(self.away) and not any(seat.ready for seat in self.seats)
+
+    def free(self, now: float) -> int:
         """How many parts it would take now."""
+        if self.away and now < self.retry_at:
+            return 0
         room = roster.free(self.seats, self.limit)
         return min(room, sum(seat.idle for seat in self.seats)) if self.source.ahead else room
+
+    def room(self, now: float) -> int:
+        """How many workers may be hired before there are parts for them."""
+        if not self.source.ahead or (self.away and now < self.retry_at):
+            return 0
+        if self.away:  # one finds out for all
+            return int(not roster.present(self.seats))
+        return max(0, self.limit - len(roster.present(self.seats)))
 
     def warm(self, part: PartSpec) -> Seat | None:
         """The idle worker that has the part's model, as it is wanted there."""
@@ -44,6 +69,15 @@ class Staff:
         self.seats.append(seat)
         return seat
 
+    def failed(self, why: str, now: float) -> float:
+        """It is not used for a while, longer each time; returns for how many seconds; 0: that is known."""
+        if self.away and now < self.retry_at:  # another of its workers has met the same
+            return 0.0
+        wait = WAITS[min(self.failures, len(WAITS) - 1)] * (1 + _JITTER * self.random())
+        self.away, self.failures, self.retry_at = why, self.failures + 1, now + wait
+        return wait
+
     def view(self) -> SourceView:
         ready = sum(seat.ready for seat in roster.present(self.seats))
-        return SourceView(self.name, self.limit, ready)
+        retry_at = self.retry_at if self.away else None
+        return SourceView(self.name, self.limit, ready, self.away, retry_at, is_remote=self.source.ahead)

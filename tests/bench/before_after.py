@@ -49,7 +49,7 @@ import sys
 import sttd.daemon
 from sttd.pool.local.source import LocalSource
 from sttd.pool.pool import Pool
-sttd.daemon.pool_of = lambda config: Pool(config, [LocalSource(config, worker="tests.bench.slow_worker")])
+sttd.daemon.pool_of = lambda config: Pool(config, lambda made: [LocalSource(made, worker="tests.bench.slow_worker")])
 from sttd.cli import main
 main()
 """

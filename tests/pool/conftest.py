@@ -6,8 +6,11 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,20 +20,26 @@ from sttd.part import ENDS, Event, ModelSpec, Options, PartSpec
 from sttd.pool.local.source import LocalSource
 from sttd.pool.pool import Pool
 from tests.harness import PATIENCE
+from tests.pool.contract.kinds import Kind
 
 SCRIPTED = "tests.pool.scripted"
 
 
-def part(part_id: str, source: str, **changes) -> PartSpec:
-    model = changes.pop("model", "demo")
-    spec = PartSpec(part_id, 1, source, 0, 0, ModelSpec(model), Options())
+def part(folder: Path, part_id: str, script: str, **changes) -> PartSpec:
+    """`script` is what the recording in `folder` says."""
+    path = folder / f"{part_id}.{changes.get('attempt', 1)}"
+    path.write_text(script)
+    seen, model = path.stat(), changes.pop("model", "demo")
+    spec = PartSpec(part_id, 1, str(path), seen.st_size, seen.st_mtime_ns, ModelSpec(model), Options())
     return dataclasses.replace(spec, **changes)
 
 
 class Rig:
-    """A pool of local workers, the events that came, and the turns of its clock."""
+    """A pool of workers of one kind, the events that came, and the turns of its clock."""
 
-    def __init__(self, workers: int = 1, worker: str = SCRIPTED, oom_kills=None, memory=None, **pool):
+    def __init__(
+        self, workers: int = 1, worker: str = SCRIPTED, oom_kills=None, memory=None, kind: Kind | None = None, **pool
+    ):
         config = Config()
         pool = {"workers": workers, "kill_grace": 0.5} | pool
         config = dataclasses.replace(
@@ -38,12 +47,30 @@ class Rig:
             pool=dataclasses.replace(config.pool, **pool),
             memory=dataclasses.replace(config.memory, **(memory or {})),
         )
-        self.pool = Pool(config, [LocalSource(config, worker=worker, oom_kills=oom_kills)])
+        self.kind, self.base = kind, config
+        self.config = kind.configured(config) if kind else config
+        self.folder = Path(tempfile.mkdtemp(prefix="sttd-pool-"))
+        local = lambda made: [LocalSource(made, worker=worker, oom_kills=oom_kills)]  # noqa: E731
+        self.pool = Pool(self.config, kind.sources if kind else local)
         self.events: list[Event] = []  # appended by the readers' threads; append is atomic
         self.pool.start(self.events.append)
 
-    def submit(self, part_id: str, source: str, **changes) -> PartSpec:
-        spec = part(part_id, source, **changes)
+    def part(self, part_id: str, script: str, **changes) -> PartSpec:
+        return part(self.folder, part_id, script, **changes)
+
+    def reach(self, slots: int = 1) -> None:
+        """Until so many slots are free: workers elsewhere have to be reached."""
+
+        def reached() -> bool:
+            self.pool.want(slots - self.pool.free_slots())
+            return self.pool.free_slots() >= slots
+
+        if self.pool.free_slots() < slots:
+            self.wait(reached, "slots")
+
+    def submit(self, part_id: str, script: str, **changes) -> PartSpec:
+        self.reach()
+        spec = self.part(part_id, script, **changes)
         self.pool.submit(spec)
         return spec
 
@@ -70,8 +97,8 @@ class Rig:
     def end(self, part_id: str):
         return self.seen(part_id, ENDS)
 
-    def run(self, part_id: str, source: str, **changes):
-        self.submit(part_id, source, **changes)
+    def run(self, part_id: str, script: str, **changes):
+        self.submit(part_id, script, **changes)
         return self.end(part_id)
 
     def pids(self) -> list[int]:
@@ -92,9 +119,21 @@ def worker_processes() -> list[psutil.Process]:
     return found
 
 
+def check(told: Rig) -> None:
+    """Close the pool: each part that was taken must then have exactly one end, as the last that was told of it."""
+    told.pool.close(0.0)
+    shutil.rmtree(told.folder)
+    assert told.pool.workers() == []
+    keys = {(event.part_id, event.attempt) for event in told.events}
+    for key in keys:
+        events = [event for event in told.events if (event.part_id, event.attempt) == key]
+        assert [isinstance(event, ENDS) for event in events].count(True) == 1, events
+        assert isinstance(events[-1], ENDS), events
+
+
 @pytest.fixture
 def rig() -> Iterator[Callable[..., Rig]]:
-    """Pools that are closed with the test; each part that was taken must then have exactly one end, and no worker live."""
+    """Pools that are closed and checked with the test; no worker may live then."""
     made: list[Rig] = []
 
     def make(*args, **kwargs) -> Rig:
@@ -103,11 +142,5 @@ def rig() -> Iterator[Callable[..., Rig]]:
 
     yield make
     for each in made:
-        each.pool.close(0.0)
-        assert each.pool.workers() == []
-        keys = {(event.part_id, event.attempt) for event in each.events}
-        for key in keys:
-            told = [event for event in each.events if (event.part_id, event.attempt) == key]
-            assert [isinstance(event, ENDS) for event in told].count(True) == 1, told
-            assert isinstance(told[-1], ENDS), told
+        check(each)
     assert worker_processes() == []

@@ -1,4 +1,4 @@
-"""A worker that does what its part's `source` says, word by word: `started chunk hang`. It runs in real processes.
+"""A worker that does what its recording says, word by word: `started chunk hang`. It runs in real processes.
 
 Words: started, chunk, chunks (one after the other, for ever), progress, notice:TEXT, done, failed:CAUSE, raise, memory, unpicklable, gap, silent (ends without an
 end), sleep:SECONDS, segv, score (its oom_score_adj), gil (hangs without giving up the GIL), hang, deaf (ignores SIGTERM), gate:PATH (waits for a file), exit:N, kill:SIGNAL, stop (SIGSTOP to itself),
@@ -26,6 +26,8 @@ from pathlib import Path
 
 from sttd.part import SAMPLE_RATE, Cause, Chunk, Chunks, Done, Failed, Loaded, Notice, Progress, Started
 from sttd.pool.wire import encode
+
+FOREIGN = b"libfoo: warning: something\n"
 
 
 class NoModel(Exception):
@@ -75,9 +77,16 @@ def load(spec, notify):
 def run_part(spec, model):
     key = {"part_id": spec.part_id, "attempt": spec.attempt}
     state = State(spec.next_index, spec.resume_from)
-    for word in spec.source.split():
+    for word in script_of(spec).split():
         name, _, value = word.partition(":")
         yield from WORDS[name](key, state, value, model) or ()
+
+
+def script_of(spec):
+    """The recording's content, from the handle that a worker is given, or from its path."""
+    if spec.handle is not None:
+        return os.pread(spec.handle, spec.size, 0).decode()
+    return Path(spec.source).read_text()
 
 
 @dataclass
@@ -123,9 +132,13 @@ def gate(key, state, value, model):
         time.sleep(0.005)
 
 
+def write_half(messages, key, state, model):
+    frame = encode(next(chunk(key, state, "", model)))
+    os.write(messages, frame[: len(frame) // 2])
+
+
 def half(key, state, value, model):
-    frame = encode(next(chunk(key, state, value, model)))
-    os.write(pipe(), frame[: len(frame) // 2])
+    write_half(pipe(), key, state, model)
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
@@ -189,7 +202,7 @@ WORDS = {
     "gil": do(lambda value: ctypes.PyDLL(None).sleep(600)),
     "sleep": do(lambda value: time.sleep(float(value))),
     "segv": do(lambda value: ctypes.string_at(0)),
-    "foreign": do(lambda value: os.write(pipe(), b"libfoo: warning: something\n") and hang(value)),
+    "foreign": do(lambda value: os.write(pipe(), FOREIGN) and hang(value)),
     "close": do(lambda value: os.close(pipe()) or hang(value)),
     "touch": do(lambda value: Path(value).touch()),
     "gate": gate,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable
 
 from sttd.config import Config
+from sttd.config.service import NONE
 from sttd.host.capacity import capacity
 from sttd.part import PartSpec
 from sttd.pool.local import child, oom
@@ -31,7 +33,10 @@ class LocalSource:
         self._oom_kills = oom_kills or functools.partial(oom.oom_kills, oom.oom_counter())
         self.configure(config)
 
-    def slots(self) -> int:
+    def slots(self, *, alone: bool) -> int:
+        pool = self._config.pool
+        if alone and pool.workers == NONE and pool.when_unreachable == "local":
+            return capacity().workers(self._config.model.device)
         return self._config.worker_count()
 
     def configure(self, config: Config) -> None:
@@ -46,13 +51,17 @@ class LocalSource:
             cleanup_cooldown=config.memory.cleanup_cooldown,
             gpu=gpu_for(number, self._gpus),
             cuda=config.model.device != "cpu",
-            more_threads=0 if config.model.cpu_threads else capacity().cores_over(number, self.slots()),
+            more_threads=0 if config.model.cpu_threads else capacity().cores_over(number, self.slots(alone=True)),
             worker=self._worker,
         )
         return WorkerProcess(f"{self.name}/{number + 1}", ears, settings)
 
     def fitted(self, part: PartSpec) -> PartSpec:
-        return part
+        """Those that stand in share the cores out: nobody had told the daemon how many they are."""
+        if self._config.pool.workers != NONE or self._config.model.cpu_threads:
+            return part
+        threads = capacity().cores_each(self.slots(alone=True))
+        return dataclasses.replace(part, model=dataclasses.replace(part.model, cpu_threads=threads))
 
     def oom_kills(self) -> int:
         return self._oom_kills()

@@ -1,0 +1,102 @@
+"""What has to be read off a disk for a far worker: the ends of a recording before its part, and the blocks that are asked for.
+
+It is read in a thread of its own, because a share may hang: the line's beats go on meanwhile, and so do kills.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sttd.part import Failed, PartSpec
+from sttd.pool.blocks import AHEAD, answer, ends_of, not_read
+from sttd.pool.wire import Ask, Do, FarOrder, WireError
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the feeder reaches the line and the pool. All are called in its own thread."""
+
+    send: Callable[[FarOrder], None]
+    wait_for_room: Callable[[], bool]  # False: the line is over
+    failed: Callable[[Failed], None]  # the part ends before it is on its way
+
+
+class Feeder:
+    """`order` and `ask` may be called from any thread, and do not wait."""
+
+    def __init__(self, name: str, way: Way) -> None:
+        self._way = way
+        self._lock = threading.Lock()
+        self._held: list[FarOrder] | None = None  # orders behind a part that is not on its way yet
+        self._part: PartSpec | None = None  # the latest one
+        self._asked = 0  # blocks that are not read yet
+        self._work: queue.SimpleQueue[Do | Ask | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"{name}-feeder", daemon=True)
+
+    def start(self) -> None:
+        """Raises RuntimeError: there are no more threads to be had."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """It ends once it has read what it is at."""
+        self._work.put(None)
+
+    def order(self, order: FarOrder) -> None:
+        """Send it, behind what was ordered before."""
+        with self._lock:
+            if isinstance(order, Do):
+                self._held, self._part = [], order.part
+                self._work.put(order)
+            elif self._held is not None:
+                self._held.append(order)
+            else:
+                self._way.send(order)
+
+    def ask(self, ask: Ask) -> None:
+        """Raises WireError: the far side asks for more than can be answered in a while."""
+        with self._lock:
+            self._asked += 1
+            if self._asked > 2 * AHEAD:
+                raise WireError("more questions for blocks than it may")
+        self._work.put(ask)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            if isinstance(work, Do):
+                self._do(work.part)
+            elif not self._answer(work):
+                return
+
+    def _do(self, part: PartSpec) -> None:
+        try:
+            ends = ends_of(part.source, part.size)
+        except OSError as error:
+            cause, text = not_read(part.source, error)
+            self._flush(None)
+            self._way.failed(
+                Failed(part_id=part.part_id, attempt=part.attempt, cause=cause, error=text, retriable=True)
+            )
+        else:
+            self._flush(Do(dataclasses.replace(part, ends=ends)))
+
+    def _flush(self, order: Do | None) -> None:
+        with self._lock:
+            held, self._held = self._held or [], None
+            for each in [order, *held] if order else held:
+                self._way.send(each)
+
+    def _answer(self, ask: Ask) -> bool:
+        """Send one block, once there is room for it; False: nobody reads any more."""
+        with self._lock:
+            self._asked -= 1
+            part = self._part
+        if part is None or (ask.part_id, ask.attempt) != (part.part_id, part.attempt):
+            return True
+        if not self._way.wait_for_room():
+            return False
+        self._way.send(answer(ask, part))
+        return True

@@ -1,0 +1,184 @@
+"""One worker behind a command: its line, greeted, kept alive, and watched for silence."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sttd.host.events import Kind, say
+from sttd.part import Failed
+from sttd.pool.command import words
+from sttd.pool.command.feeder import Feeder, Way
+from sttd.pool.command.greeting import Messages, NoWorker, check
+from sttd.pool.command.pipes import Pipes
+from sttd.pool.command.said import Said
+from sttd.pool.death import Death
+from sttd.pool.wire import Ask, Beat, Die, FarOrder, Hello, Order, Ready, Refused, Setup, WireError, encode
+from sttd.pool.worker import Ears
+
+_CLOSING = 1.0  # seconds that the command may live on without its output, or its output without it
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a command is dealt with. Seconds."""
+
+    command: tuple[str, ...]
+    setup: Setup
+    start_timeout: float  # until the worker is ready; inf: a cluster may let it queue for days
+    silence: float  # without a byte, once it is ready
+
+
+class _Broken(Exception):
+    """The line cannot be used any more; the message says why, for a sentence that begins with the worker's name."""
+
+
+class CommandWorker:
+    """See `Worker`. A thread reads the line, a second one the disk; orders are on their way at once, or never."""
+
+    pid: int | None = None  # the command's own says nothing of the worker
+
+    def __init__(self, name: str, terms: Terms, ears: Ears, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = name
+        self._terms = terms
+        self._ears = ears
+        self._clock = clock
+        self._pipes: Pipes | None = None
+        self._feeder = Feeder(name, Way(self._send, self._wait_for_room, self._end_part))
+        self._ends: queue.SimpleQueue[Failed] = queue.SimpleQueue()  # of parts that never were on their way
+        self._messages = Messages()
+        self._said = Said(name, clock)
+        self._was_ready = False
+
+    def start(self) -> None:
+        self._pipes = Pipes(self._terms.command)
+        try:
+            self._feeder.start()
+            threading.Thread(target=self._run, args=(self._pipes,), name=f"{self.name}-reader", daemon=True).start()
+        except RuntimeError as error:  # no more threads
+            self._feeder.stop()
+            self._pipes.reap()
+            raise OSError(f"no thread for a worker: {error}") from error
+
+    def send(self, order: Order) -> bool:
+        self._feeder.order(order)
+        return True
+
+    def end(self, *, hard: bool) -> None:
+        """Hard: the command is killed, and the far side ends when it finds that out."""
+        if self._pipes is None:
+            return
+        if hard:
+            self._pipes.kill()
+        else:
+            self._feeder.order(Die())
+
+    def abandon(self) -> None:
+        """The reader's thread goes on waiting for it."""
+
+    def rss(self) -> int:
+        return 0
+
+    def _send(self, order: FarOrder) -> None:
+        assert self._pipes is not None
+        self._pipes.send(encode(order))
+
+    def _wait_for_room(self) -> bool:
+        assert self._pipes is not None
+        return self._pipes.wait_for_room()
+
+    def _end_part(self, end: Failed) -> None:
+        """In the feeder's thread: the reader's is to tell it."""
+        assert self._pipes is not None
+        self._ends.put(end)
+        self._pipes.wake()
+
+    def _run(self, pipes: Pipes) -> None:
+        why = ""
+        try:
+            self._read(pipes)
+        except _Broken as error:
+            why = str(error)
+        except NoWorker as error:
+            why = str(error)
+        except WireError as error:
+            why = f"it sent {error}"
+        finally:
+            exitcode = pipes.reap()
+            self._feeder.stop()
+            self._said.close()
+            self._ears.ended(self._death(exitcode, why))
+
+    def _death(self, exitcode: int, why: str) -> Death:
+        command, said, banner = self._terms.command, self._said.last, self._messages.banner
+        why = why or words.ended(command, exitcode, said, banner, was_ready=self._was_ready)
+        if self._was_ready:
+            return Death(exitcode, line=f"the worker on {self.name} is lost: {why}")
+        return Death(exitcode, unborn=why)
+
+    def _read(self, pipes: Pipes) -> None:
+        """Until the command is gone, or the line is of no use; beats meanwhile."""
+        heard = beaten = self._clock()
+        ends_at = heard + self._terms.start_timeout
+        gone_at = float("inf")
+        while not (pipes.exited and pipes.messages_closed and pipes.errors_closed):
+            now = self._clock()
+            due = min(ends_at, gone_at, beaten + self._terms.setup.beat)
+            messages, errors = pipes.wait(min(due - now, 3600.0))
+            now = self._clock()
+            self._said.feed(errors)
+            self._hear(messages)
+            if messages:
+                heard = now
+            if self._was_ready:
+                ends_at = heard + self._terms.silence
+            if now >= ends_at:
+                raise _Broken(self._silent())
+            if (pipes.exited or pipes.messages_closed) and gone_at == float("inf"):
+                gone_at = now + _CLOSING
+            if now >= gone_at:
+                return
+            if now - beaten >= self._terms.setup.beat:
+                beaten = now
+                self._beat(pipes)
+
+    def _silent(self) -> str:
+        if self._was_ready:
+            return f"nothing was heard of it for {self._terms.silence:g} s"
+        return f"no worker answered within {self._terms.start_timeout:g} s"
+
+    def _beat(self, pipes: Pipes) -> None:
+        if self._was_ready and not pipes.is_blocked:
+            pipes.send(encode(Beat()))
+
+    def _hear(self, data: bytes) -> None:
+        for message in self._messages.feed(data):
+            self._take(message)
+        while not self._ends.empty():
+            self._ears.heard(self._ends.get())
+
+    def _take(self, message: Any) -> None:
+        match message:
+            case Hello(facts):
+                check(facts)
+                self._send(self._terms.setup)
+            case Refused(why):
+                raise NoWorker(why)
+            case Ready():
+                self._was_ready = True
+                if self._messages.banner:
+                    text = f"{self.name}: before its worker it printed: {self._messages.banner}"
+                    say(Kind.REMOTE_SAID, text, level="DEBUG", worker=self.name)
+                self._ears.ready()
+            case Beat():
+                pass
+            case Ask():
+                self._feeder.ask(message)
+            case _ if self._was_ready:
+                self._ears.heard(message)
+            case _:
+                raise WireError(f"a {type(message).__name__} before it was ready")
