@@ -53,6 +53,8 @@ def _facts(found: dict[str, Any], now: float, width: int, program: str, *, named
     table.add_row("jobs", _counts(found))
     if found["ends_at"] is not None:
         table.add_row("all done", Text(plain.about(found["ends_at"], now)))
+    for remote in found["remotes"]:
+        table.add_row("remote", Text(plain.remote(remote, now), "yellow" if remote["away"] else "default"))
     memory = found["memory"]
     if memory["percent"] is not None:
         table.add_row("memory", Text(plain.memory(found), LEVELS.get(memory["level"], "default")))
@@ -117,7 +119,7 @@ def _above(worker: dict[str, Any], now: float, width: int) -> RenderableType:
 
 def _who(worker: dict[str, Any]) -> str:
     """Which worker it is, and which part of its recording it has."""
-    return ", ".join(each for each in (plain.part(worker), f"worker {worker['pid']}") if each)
+    return ", ".join(each for each in (plain.part(worker), f"worker {plain.label(worker)}") if each)
 
 
 def _figures(worker: dict[str, Any], now: float, bar: int) -> list[RenderableType]:

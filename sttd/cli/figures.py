@@ -41,6 +41,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
         "inbox": {"ignored": ignored, "settling": 0, "away": None} | now.get("inbox", {}) | {"path": None},
         "trouble": now.get("trouble", []),
         "operations": now.get("operations", []),
+        "remotes": now.get("remotes", []),
         # filled by outlook.add, for who wants to know
         "waiting": [], "ends_at": None, "failures": [], "model": None,
         "parts": [] if ledger is None else [each for job in ledger.jobs((State.RUNNING,)) for each in parts(ledger, job)],
@@ -81,7 +82,7 @@ def counts(ledger: Ledger | None) -> dict[str, int]:
 def _worker(worker: dict[str, Any]) -> dict[str, Any]:
     names = (
         "pid", "state", "job", "model", "progress", "source", "done", "total",
-        "attempt", "resumed_at", "left", "part", "parts", "begins", "ends", "since", "job_left",
+        "attempt", "resumed_at", "left", "part", "parts", "begins", "ends", "since", "job_left", "name",
     )  # fmt: skip
     return {name: worker.get(name) for name in names}
 

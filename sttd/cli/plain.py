@@ -53,7 +53,7 @@ def about(utc: float, now: float) -> str:
         return "-"
     if left < 60:
         return "in less than a minute"
-    return f"about {nearby(utc, now)}, in {span(round(left / 60) * 60)}"
+    return f"about {nearby(utc, now)}, in {span((left + 30) // 60 * 60)}"
 
 
 def span(seconds: float) -> str:
@@ -114,6 +114,15 @@ def inbox(status: dict[str, Any]) -> str:
     return sentence(", ".join(words))
 
 
+def remote(found: dict[str, Any], now: float) -> str:
+    """The workers of another machine, or why there are none."""
+    name = printable(found["name"])
+    if found["away"] is None:
+        return sentence(f"{name}: {found['workers']} of {found['slots']} workers")
+    again = f"; it is tried again in {span(found['retry_at'] - now)}" if found["retry_at"] > now else ""
+    return sentence(f"{name} is away: {found['away']}{again}")
+
+
 def memory(status: dict[str, Any]) -> str:
     return sentence(f"{status['memory']['percent']:.1f} % ({status['memory']['level']})")
 
@@ -156,6 +165,8 @@ def status_lines(
         yield f"inbox    {inbox(status)}"
     for worker in status["workers"]:
         yield f"worker   {_worker(worker)}"
+    for found in status["remotes"]:
+        yield f"remote   {remote(found, now)}"
     for found in status["operations"]:
         yield f"files    {operation(found, now)}"
     for found in status["waiting"][:MOST]:
@@ -182,8 +193,13 @@ def behind(remark: str) -> str:
     return f"\t{remark}" if remark else ""
 
 
+def label(worker: dict[str, Any]) -> str:
+    """Its process, or the name of one on another machine."""
+    return printable(worker["name"]) if worker["pid"] is None and worker["name"] else str(worker["pid"])
+
+
 def _worker(worker: dict[str, Any]) -> str:
-    words = [f"{worker['pid']} {worker['state']}"]
+    words = [f"{label(worker)} {worker['state']}"]
     words += [f"model {printable(worker['model'])}"] if worker["model"] else []
     if worker["job"] is not None:
         at = "".join(f" {each}" for each in (part(worker), attempt(worker) if is_again(worker) else "") if each)

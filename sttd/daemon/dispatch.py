@@ -43,6 +43,7 @@ def dispatch(context: Context) -> None:
                 submit(context, bound, queue)
             if turn is not Turn.LATER:
                 passed.discard(job.id)
+    _want(context, passed)
     _make_room(context, passed)
     if not context.stopping:
         twins.follow(context)
@@ -54,6 +55,17 @@ def _make_room(context: Context, passed: set[int]) -> None:
     running = spread.spare(context) if context.pool.free_slots() <= 0 else None
     if running is not None and may_start(context) and pick(context, passed) is not None:
         spread.give_way(context, running)
+
+
+def _want(context: Context, passed: set[int]) -> None:
+    """Tell the pool where there is more to do than it has slots: it reaches for workers elsewhere."""
+    pool = context.pool
+    if not pool.can_grow() or pool.free_slots() > 0 or not may_start(context):
+        return
+    if pick(context, passed) is not None:
+        pool.want(context.ledger.counts()[State.QUEUED])
+    else:
+        pool.want(spread.waiting(context))
 
 
 def _bound(context: Context, job: Job) -> Job | None:

@@ -55,7 +55,8 @@ def _take(context: Context, running: Running, event: Event) -> None:
             drop(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
-            ended(context, running, event.cause, event.error, retriable=event.retriable)
+            all_wait = not _elsewhere(context, running)
+            ended(context, running, event.cause, event.error, retriable=event.retriable, all_wait=all_wait)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
             until = context.clock() + context.config.model.retry_after
@@ -63,7 +64,13 @@ def _take(context: Context, running: Running, event: Event) -> None:
             ended(context, running, Cause.NO_MODEL, event.error, all_wait=False)
         case Lost():
             lost(running, event)
-            ended(context, running, event.cause, running.why or event.error)
+            all_wait = not _elsewhere(context, running)
+            ended(context, running, event.cause, running.why or event.error, all_wait=all_wait)
+
+
+def _elsewhere(context: Context, running: Running) -> bool:
+    """Whether what ended an attempt may be the matter of one machine of several: the pool lets that one wait, and no job."""
+    return bool(context.config.remotes) and running.why is None
 
 
 def started(context: Context, running: Running, event: Started) -> None:

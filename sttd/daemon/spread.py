@@ -154,6 +154,12 @@ def candidates(context: Context) -> list[Job]:
     return [job for job in found if job is not None and _goes_on(context, job)]
 
 
+def waiting(context: Context) -> int:
+    """How many further parts of the jobs that run have no worker."""
+    parts = (part for job in candidates(context) for part in context.ledger.parts(job))
+    return sum(part.state is State.QUEUED for part in parts)
+
+
 def _goes_on(context: Context, job: Job) -> bool:
     if job.state is not State.RUNNING or job.cause == Cause.CANCELLED:
         return False

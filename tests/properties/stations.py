@@ -72,6 +72,9 @@ class Pool:
     def free_slots(self) -> int:
         return SLOTS - len(self.attempts)
 
+    def can_grow(self) -> bool:
+        return False
+
     def workers(self) -> list[WorkerView]:
         return []
 

@@ -63,6 +63,7 @@ workers = st.fixed_dictionaries({
     "attempt": st.none() | st.integers(0), "resumed_at": st.none() | floats, "left": st.none() | floats,
     "part": st.none() | st.integers(0), "parts": st.integers(2), "begins": floats, "ends": floats, "since": floats,
     "job_left": st.none() | floats,
+    "name": st.none() | texts,
 })  # fmt: skip
 statuses = st.fixed_dictionaries({
     "daemon": st.fixed_dictionaries({
@@ -80,6 +81,9 @@ statuses = st.fixed_dictionaries({
     "operations": st.lists(
         st.fixed_dictionaries({"name": texts, "job": st.none() | st.integers(), "since": floats}), max_size=2
     ),
+    "remotes": st.lists(st.fixed_dictionaries({
+        "name": texts, "slots": st.integers(0), "workers": st.integers(0), "away": st.none() | texts, "retry_at": floats,
+    }), max_size=2),
     "waiting": st.lists(st.fixed_dictionaries({
         "id": st.integers(), "source": texts, "reason": st.none() | texts, "not_before": st.none() | floats,
         "ends_at": st.none() | floats,

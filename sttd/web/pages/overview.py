@@ -132,7 +132,7 @@ def head(status: dict[str, Any]) -> str:
 class Worker:
     """A worker and what it does."""
 
-    pid: int
+    pid: int | str  # or the name of one on another machine
     word: str  # what it does, in English
     model: str
     job: int | None
@@ -150,7 +150,7 @@ def workers(shot: Snapshot) -> list[Worker]:
         total = f" / {plain.clock(each['total'])}" if each["total"] else ""
         found.append(
             Worker(
-                pid=each["pid"],
+                pid=each["name"] if each["pid"] is None and each["name"] else each["pid"],
                 word=WORKERS.get(each["state"], "Starts"),
                 model=plain.model_name(each["model"], 40) if each["model"] else "",
                 job=each["job"],
