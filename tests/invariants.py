@@ -82,17 +82,32 @@ def result(job: Job) -> dict[str, Any]:
     return value
 
 
-def begun(folders: Folders) -> dict[str, tuple[int, int]]:
-    """Jobs with chunks in their checkpoint that are still to be finished: their attempts and resumes so far.
+Begun = Mapping[str, Mapping[int, tuple[int, int]]]  # by source and part: attempts and resumes
 
-    To be asked after a kill and handed to `problems`: no further attempt at such a job may start from its beginning.
+
+def begun(folders: Folders) -> dict[str, dict[int, tuple[int, int]]]:
+    """Jobs with chunks in checkpoints that are still to be finished: attempts and resumes so far at each such part.
+
+    To be asked after a kill and handed to `problems`: no further attempt at such a part may start from its beginning.
     It opens the ledger and so changes its files: before a restart give it a copy.
     """
-    return {
-        job.source: (job.attempt, job.resumes)
-        for job in folders.jobs()
-        if job.state in (State.QUEUED, State.RUNNING) and sum(chunks(folders, job))
-    }
+    found = {}
+    for job in folders.jobs():
+        if job.state in (State.QUEUED, State.RUNNING):
+            there, tried = chunks(folders, job), tries(folders, job)
+            found[job.source] = {number: tried[number] for number, count in enumerate(there) if count}
+    return found
+
+
+def tries(folders: Folders, job: Job) -> list[tuple[int, int]]:
+    """How many attempts there were at each part of a job, and how many of them went on from a checkpoint."""
+    ledger = Ledger.open(folders.state / "ledger.db")
+    try:
+        parts = [attempt["part"] for attempt in ledger.attempts(job.id)]
+        resumes = [part.resumes for part in ledger.parts(job)] or [job.resumes]
+        return [(parts.count(number), resumed) for number, resumed in enumerate(resumes)]
+    finally:
+        ledger.close()
 
 
 def chunks(folders: Folders, job: Job) -> list[int]:
@@ -126,12 +141,12 @@ def _chunks(path: Path) -> int:
     return max(0, whole - 1)
 
 
-def problems(folders: Folders, sources: Mapping[str, Expected], begun: Mapping[str, tuple[int, int]]) -> list[str]:
+def problems(folders: Folders, sources: Mapping[str, Expected], begun: Begun) -> list[str]:
     """Every broken promise in words; [] where all are kept."""
     return list(_problems(folders, sources, begun))
 
 
-def _problems(folders: Folders, sources: Mapping[str, Expected], begun: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+def _problems(folders: Folders, sources: Mapping[str, Expected], begun: Begun) -> Iterator[str]:
     jobs = folders.jobs()
     if sorted(job.source for job in jobs) != sorted(sources):
         yield f"not one job for each source: {[job.source for job in jobs]}"
@@ -139,9 +154,10 @@ def _problems(folders: Folders, sources: Mapping[str, Expected], begun: Mapping[
     for job in jobs:
         wanted = sources[job.source]
         yield from of_result(folders, job, wanted) if wanted.segments is not None else _of_failure(folders, job, wanted)
-        attempts, resumes = begun.get(job.source, (job.attempt, 0))
-        if job.attempt > attempts and job.resumes <= resumes:
-            yield f"{job.source}: transcribed from its beginning, though chunks of it were there"
+        now = tries(folders, job)
+        for number, (attempts, resumes) in begun.get(job.source, {}).items():
+            if now[number][0] > attempts and now[number][1] <= resumes:
+                yield f"{job.source}: part {number} transcribed from its beginning, though chunks of it were there"
     yield from of_files(folders, jobs)
     for process in processes(folders.root):
         yield f"a process is left: {process}"

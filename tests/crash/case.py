@@ -21,7 +21,7 @@ from tests import invariants, speech
 from tests.crash.disk import VARIANTS, Disk, Image, clear, digest, restore
 from tests.crash.steps import LINKED, Step, Stepped
 from tests.harness import QUICK
-from tests.invariants import Expected, Folders
+from tests.invariants import Begun, Expected, Folders
 
 # every window a checkpoint, nothing left to chance; two formats are as good as five, and faster
 SETTINGS = QUICK | {"transcribe.batch_size": "1", "transcribe.temperatures": "0", "output.formats": "txt,json"}
@@ -165,7 +165,7 @@ class Scene:
         outcome = self._judge(code, expected, begun)
         return Outcome(True, (*(apart or ()), *outcome.problems))
 
-    def begun(self) -> dict[str, tuple[int, int]]:
+    def begun(self) -> Begun:
         return self._asked(invariants.begun) or {}
 
     def _asked(self, question: Callable[[Folders], T]) -> T | None:
@@ -187,7 +187,7 @@ class Scene:
     def _until(self, stepped: Stepped, wanted: Callable[[Step], bool]) -> bool:
         return any(wanted(step) for step in stepped)
 
-    def _judge(self, code: int, expected: dict[str, Expected], begun: dict[str, tuple[int, int]]) -> Outcome:
+    def _judge(self, code: int, expected: dict[str, Expected], begun: Begun) -> Outcome:
         found = invariants.problems(self.folders, expected, begun)
         if code not in (0, 1):
             found.append(f"the exit code is {code}")

@@ -64,7 +64,7 @@ def test_the_invariants_see_what_is_broken(scene):
         (folders.root / stray).touch()
         assert "left behind" in problems(folders, sources, {})[0]
         (folders.root / stray).unlink()
-    assert "from its beginning" in problems(folders, sources, {"short/short.flac": (0, 0)})[0]
+    assert "from its beginning" in problems(folders, sources, {"short/short.flac": {0: (0, 0)}})[0]
     (folders.archive / "short" / "short.flac").rename(folders.archive / "short" / "short.wav")
     assert "the source is lost" in problems(folders, sources, {})[0]
 
