@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from sttd.cli import estimates, plain, running
 from sttd.cli.filters import moment
-from sttd.job import Identity, Job, State
+from sttd.job import Identity, Job, Shared, State
 from sttd.ledger import facts
 from tests.cli.conftest import SOUND, THAI, failed, finished, lives
 from tests.cli.test_look import LIVE
@@ -177,3 +178,50 @@ def test_a_time_that_is_past_is_written_as_people_say_it():
 @pytest.mark.parametrize("utc", [math.nan, math.inf, -math.inf, 1e300])
 def test_a_time_that_is_none_is_no_crash(utc):
     assert plain.nearby(utc, 1e9) == "-"
+
+
+def test_a_recording_in_parts_is_told_by_part_and_as_a_whole(sttd, ledger, daemon):
+    """Each worker by its part, for programs and for people; when all of it is done by all of its workers together."""
+    begun = time.time() - 100
+    job = ledger.update(ledger.add("now.mp3", SOUND, 1.0), state=State.RUNNING, attempt=2, started_at=begun)
+    job = ledger.update(job, shared=Shared(4, 1200.0, 600.0), audio_seconds=2400.0)
+    first, second, *_ = ledger.parts(job)
+    ledger.update_part(first, progress=300.0, chunks=3)
+    ledger.update_part(second, state=State.RUNNING, attempt=3, progress=100.0, begins=610.0)
+    ledger.update(job, progress=400.0)
+    common = LIVE["workers"][0] | {
+        "job": 1,
+        "source": "now.mp3",
+        "resumed_at": None,
+        "parts": 4,
+        "since": begun,
+        "total": 600.0,
+    }
+    workers = [
+        common | {"part": 0, "done": 300.0, "progress": 0.5, "begins": 0.0, "ends": 600.0, "attempt": 2},
+        common | {"part": 1, "done": 100.0, "progress": 0.1667, "begins": 610.0, "ends": 1200.0, "attempt": 3},
+    ]
+    lives(ledger, CALM | {"workers": workers})
+    found = json.loads(sttd("status", "--json", "--set", "pool.workers=2").out)
+    assert [worker["left"] for worker in found["workers"]] == pytest.approx([100.0, 500.0], rel=0.2)
+    assert [worker["job_left"] for worker in found["workers"]] == pytest.approx([500.0, 500.0], rel=0.2)
+    assert [(part["number"], part["state"], part["begins"], part["ends"]) for part in found["parts"]] == [
+        (0, "running", 0.0, 600.0),
+        (1, "running", 610.0, 1200.0),
+        (2, "queued", 1200.0, 1800.0),
+        (3, "queued", 1800.0, 2400.0),
+    ]
+    lines = sttd("status").out.splitlines()
+    assert [line for line in lines if "job 1 part 2 of 4 (10:10 to 20:00) 17% now.mp3" in line]
+    shown = sttd("show", "1").out
+    assert "running: attempt 2, since" in shown
+    assert re.search(r"^parts +0 of 4 done$", shown, re.MULTILINE)
+    assert re.search(r"^part +part 2 of 4 \(10:10 to 20:00\): attempt 3, 17% done$", shown, re.MULTILINE)
+    assert re.search(r"^done +about .*, in [789]min$", shown, re.MULTILINE), shown
+    assert [part["progress"] for part in json.loads(sttd("show", "1", "--json").out)["parts"]] == [
+        300.0,
+        100.0,
+        0.0,
+        0.0,
+    ]
+    assert plain.remark(ledger.get(1)) == "in 4 parts"

@@ -11,7 +11,10 @@ from tests.web import NO_WEB
 pytest.importorskip("starlette", reason=NO_WEB)
 
 from sttd.cli import figures
-from sttd.web.pages import live
+from sttd.job import Job, Shared, State
+from sttd.web.pages import live, overview
+from sttd.web.pages.job import standing
+from sttd.web.pages.language import Words
 
 
 def test_a_fault_of_one_look_ends_no_stream(monkeypatch):
@@ -33,3 +36,26 @@ def test_a_fault_of_one_look_ends_no_stream(monkeypatch):
                 return
 
     asyncio.run(asyncio.wait_for(follow(), 60))
+
+
+def test_a_recording_in_parts_is_one_bar_on_its_page():
+    """All of its workers together; each has a line of its own on the first page."""
+    job = Job(
+        1, "long.mp3", 10, 5, state=State.RUNNING, progress=600.0, audio_seconds=2400.0, shared=Shared(4, 1200.0, 600.0)
+    )
+    common = dict.fromkeys(figures._worker({})) | {
+        "pid": 7,
+        "state": "running",
+        "job": 1,
+        "source": "long.mp3",
+        "done": 10.0,
+    }
+    common |= {"total": 600.0, "progress": 0.02, "attempt": 3, "left": 50.0, "job_left": 900.0, "parts": 4}
+    workers = [common | {"part": number, "begins": 600.0 * number, "ends": 600.0 * (number + 1)} for number in (1, 2)]
+    shot = live.Snapshot(figures.status(None, running=False) | {"workers": workers, "waiting": []})
+    shown = standing(job, shot, 0, Words("en", {}), may_ask=False, said=None)
+    assert (shown["share"], shown["at"], shown["left"], shown["again"]) == (0.25, "10:00 / 40:00", 900.0, "")
+    assert [each.again for each in overview.workers(shot)] == [
+        "part 2 of 4 (10:00 to 20:00)",
+        "part 3 of 4 (20:00 to 30:00)",
+    ]
