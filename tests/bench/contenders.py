@@ -73,7 +73,7 @@ def sttd_cold(files: Sequence[Path], model: Path, settings: dict[str, str] | Non
         daemon = _daemon(Path(folder), model, settings)
         put(files, daemon.inbox)
         started = time.perf_counter()
-        code = daemon.drain(PATIENCE)
+        code = daemon.start("--drain").wait(PATIENCE)
         seconds = time.perf_counter() - started
         assert code == 0, "\n".join(daemon.log[-10:])
         return Outcome(seconds, _texts(daemon, files))
