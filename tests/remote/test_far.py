@@ -15,7 +15,7 @@ import pytest
 
 from sttd import __version__
 from sttd.part import Cause, Chunks, Done, Failed, Loaded, ModelSpec, Notice, Options, PartSpec, Progress, Started
-from sttd.pool.blocks import BLOCK, answer, ends_of
+from sttd.pool.blocks import AHEAD, BLOCK, answer, ends_of
 from sttd.pool.wire import PROTOCOL, Beat, Clean, Die, Exit, Forget, Gone, NoBlock, Ready, Refused, Stop, Took
 from tests import speech
 from tests.harness import wait_for
@@ -223,18 +223,19 @@ def test_stop_clean_and_every_word_of_a_worker_go_through(head):
 
 def test_a_part_that_is_stopped_or_killed_while_its_recording_is_on_its_way_ends_at_once(head, tmp_path):
     recording = tmp_path / "long.wav"
-    recording.write_bytes(bytes(3 * BLOCK))
+    recording.write_bytes(bytes(20 * BLOCK))
     far = head(QUICK)
     far.ready()
     far.answer = lambda ask, part: Beat()  # none
     part = sent(recording, "started done", places={}, start=32000)
     far.do(part)
-    wait_for(lambda: len(far.asked) == 3, "it asks")
+    far.until(lambda: len(far.asked) >= AHEAD)
     far.send(Stop("1.0", 1, Cause.ASKED))
     end = far.end(part)
     assert (end.resume_at, end.cause) == (32000, Cause.ASKED)
+    assert len(far.asked) == AHEAD, "no more than fit into its memory"
     far.do(dataclasses.replace(part, attempt=2))
-    wait_for(lambda: len(far.asked) == 6, "it asks again")
+    far.until(lambda: len(far.asked) == 2 * AHEAD)
     far.send(Die())
     assert far.wait(Gone)[0].attempt == 2
     far.answer = from_(recording)
