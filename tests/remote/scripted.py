@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sttd.part import Notice
 from tests.pool.scripted import WORDS, Cleaner, NoModel, State, confine, load
 
@@ -13,7 +15,12 @@ def run_part(spec, model):
     state = State(spec.next_index, spec.resume_from)
     for word in spec.source.split():
         name, _, value = word.partition(":")
-        yield from (WORDS | {"device": device})[name](key, state, value, model) or ()
+        yield from (WORDS | {"device": device, "print": speak})[name](key, state, value, model) or ()
+
+
+def speak(key, state, value, model):
+    """As a library does that thinks of a terminal."""
+    os.write(1, b"a library's words\n")
 
 
 def device(key, state, value, model):

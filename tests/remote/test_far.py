@@ -92,7 +92,8 @@ def test_a_shells_words_before_and_a_librarys_words_between_do_no_harm(head):
     far = head(["sh", "-c", f'echo Welcome to gpu1; exec {sys.executable} -c "$0"', loud])
     far.ready()
     assert far.before == b"Welcome to gpu1\nearly " + bytes(300)
-    assert isinstance(far.run(script("started done")), Done)
+    assert isinstance(far.run(script("started print done")), Done)
+    wait_for(lambda: "a library's words\n" in far.errors, "the words on standard error")
 
 
 @pytest.mark.parametrize(
