@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
-import textwrap
 
 import pytest
 
-from sttd.cli import help as help_module
 from sttd.cli.app import main
 from sttd.config import Config, Remote
 from sttd.config.service import NONE
@@ -126,10 +123,3 @@ def test_config_show_has_the_tables_and_no_line_of_theirs_for_a_key_of_a_section
         main(["--config", str(path), "config", "show", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert [each["name"] for each in found["pool.remote"]] == ["gpu1", "slurm"]
-
-
-def test_each_example_of_the_documentation_can_be_used(tmp_path):
-    text = (help_module.DOCS / "machines.md").read_text("utf-8")
-    examples = re.findall(r"(?m)^    \[\[pool\.remote\]\]\n(?:    .+\n)+", text)
-    found = [written(tmp_path, textwrap.dedent(each)).remotes for each in examples]
-    assert [[remote.name for remote in each] for each in found] == [["pc"], ["slurm"], ["box"], ["pod"]]
