@@ -95,6 +95,14 @@ class Trial:
 
 
 @dataclass(slots=True)
+class Happened:
+    """What no row of a job says, counted since the last sample (see sampling.py)."""
+
+    load_timeouts: int = 0  # loads of a model that took too long
+    resumes: int = 0  # attempts that went on from a checkpoint
+
+
+@dataclass(slots=True)
 class Context:
     config: Config
     ledger: Ledger
@@ -128,6 +136,7 @@ class Context:
     followed: int = 0  # number of the last original whose twins were looked at; 0: begin anew
     filed: int = 0  # number of the last job whose plan was looked at; 0: begin anew
     failed_now: int = 0  # jobs that this run gave up
+    happened: Happened = field(default_factory=Happened)
     busy_only: bool = False  # memory is high: no job starts while another runs
     stopping: bool = False
     listener: Listener = field(default_factory=Nobody)

@@ -144,6 +144,7 @@ def begin(context: Context, order: Order, queue: Queue) -> None:
         context.ledger.begin_attempt(job, now, 0 if part is None else part.number)
     existing = None if part is not None else library.existing(context, job, order.options)
     spec = orders.part_spec(context, job, order, existing)
+    context.happened.resumes += spec.next_index > 0
     charge = context.turns.begin(job.owner, queue, orders.slice_of(context))
     running = Running(job, spec, order.checkpoint, charge, context.clock(), part, begins=spread.begins_of(order))
     context.running[spec.part_id] = running

@@ -38,7 +38,8 @@ class Life:
         # `sttd transcribe` has no inbox: another daemon's runtime folder may be in its environment
         self._live_path = live.path_of(state) if context.inbox is not None else live.path_of(state, {})
         self.level = Level.NORMAL
-        self._percent = 0.0  # of the memory; moves by a point at least, so that an idle daemon writes nothing
+        self.used: float | None = None  # percent of the memory, as of the last look
+        self._percent = 0.0  # the same; moves by a point at least, so that an idle daemon writes nothing
         self._asked: tuple[str, int] | None = None  # the attempt that was last asked to give its memory back
 
     def introduce(self) -> None:
@@ -145,7 +146,7 @@ class Life:
         """Look at the memory figures, and act on a level that was crossed."""
         settings = self._context.config.memory
         use = memory.usage()
-        before = self.level
+        before, self.used = self.level, use.percent
         if abs(use.percent - self._percent) >= 1.0:
             self._percent = use.percent
         self.level = memory.level(use.percent, settings.moderate, settings.high, settings.critical, before)

@@ -33,6 +33,7 @@ from sttd.daemon.guard import guard
 from sttd.daemon.life import Life, held_up
 from sttd.daemon.lookback import LookBack
 from sttd.daemon.models import Models
+from sttd.daemon.sampling import Sampler
 from sttd.daemon.signals import Signal
 from sttd.errors import INTERRUPTED, LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
@@ -63,6 +64,7 @@ class Loop:
         self._life = Life(context, notifier)
         self._look_back = LookBack(context, Errands(inputs.put, threads=1))
         self._upkeep = retention.Upkeep(context)
+        self._sampler = Sampler(context)
         self._models = Models(context, Errands(inputs.put, threads=1))
         self._schedule = Schedule()
         self._ticked = context.clock()
@@ -174,6 +176,7 @@ class Loop:
             whereabouts.look_after(context)
             self._look_back.step()
             self._life.tell()
+            self._sampler.look(self._life.used, self._life.level)
             if context.stopping:
                 self._notifier.extend_timeout(30)
         if due("memory", settings.memory.check_cooldown, now):
@@ -214,6 +217,7 @@ class Loop:
     def stop(self, why: str) -> None:
         """Nothing new starts; running jobs stop at their next checkpoint and are queued again."""
         say(Kind.DAEMON_STOPPING, f"stopping: {why}")
+        self._sampler.store()
         self._context.stopping = True
         self._notifier.stopping()
         if self._context.inbox is not None:

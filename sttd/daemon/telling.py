@@ -16,6 +16,7 @@ from sttd.text import printable
 def notice(context: Context, running: Running, event: Notice) -> None:
     """What a worker wants to be logged. Why there is no model is said once until there is one, not at every try."""
     kind, level = Kind.of(event.event), event.level
+    context.happened.load_timeouts += kind is Kind.MODEL_TIMEOUT
     if kind in (Kind.MODEL_ERROR, Kind.MODEL_FALLBACK):
         level = level if context.models.is_news(event.text) else "DEBUG"
     say(kind, f"job {running.job.id}: {printable(event.text)}", running.job, level=level, worker=running.label)

@@ -219,4 +219,35 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     ALTER TABLE attempts ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- for reports: the daemon in spans of time, a minute each, longer ones when they are old (see past)
+    CREATE TABLE samples (
+        start INTEGER PRIMARY KEY,     -- UTC seconds
+        seconds INTEGER NOT NULL,
+        memory_low REAL,               -- percent of what the daemon may use
+        memory_high REAL,
+        level INTEGER NOT NULL,        -- of the memory, the highest
+        queued INTEGER NOT NULL,       -- jobs, at most
+        load_timeouts INTEGER NOT NULL,
+        resumes INTEGER NOT NULL
+    );
+    -- and what became of jobs that were forgotten since, by the hour of their end
+    CREATE TABLE sums (
+        start INTEGER PRIMARY KEY,     -- UTC seconds
+        seconds INTEGER NOT NULL,
+        ended TEXT NOT NULL,           -- JSON: jobs by state
+        audio REAL NOT NULL,           -- seconds
+        service REAL NOT NULL,         -- seconds
+        fallbacks INTEGER NOT NULL,
+        job_timeouts INTEGER NOT NULL,
+        waits TEXT NOT NULL            -- JSON: jobs by the bucket of the time from their arrival to their transcript
+    );
+    CREATE INDEX samples_by_length ON samples (seconds, start);
+    CREATE INDEX sums_by_length ON sums (seconds, start);
+    -- jobs by when they ended, with all that is summed up of them
+    CREATE INDEX jobs_finished ON jobs (state, finished_at, created_at, audio_seconds, service)
+        WHERE finished_at IS NOT NULL;
+    CREATE INDEX jobs_fell_back ON jobs (finished_at, state) WHERE fallback_reason IS NOT NULL;
+    CREATE INDEX attempts_timed_out ON attempts (ended_at) WHERE cause = 'timeout';
+    """,
 )

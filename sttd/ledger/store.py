@@ -26,6 +26,7 @@ from sttd.ledger.manifest.log import Manifest, is_due, to_record, tombstone
 from sttd.ledger.mending import mend
 from sttd.ledger.names import MANIFEST
 from sttd.ledger.parts import Parts
+from sttd.ledger.past.keeping import Remembered
 from sttd.ledger.request import Answer
 from sttd.ledger.rows import NEW, Read, text_or_none, to_row
 from sttd.ledger.versions import Versions
@@ -38,7 +39,7 @@ _ANSWER = """
 """
 
 
-class Ledger(Holds, Gauges, Versions, Parts):
+class Ledger(Holds, Gauges, Remembered, Versions, Parts):
     """Reads and writes jobs. Every method may raise LedgerError: disk full, database locked or corrupt."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, manifest: Manifest | None = None) -> None:

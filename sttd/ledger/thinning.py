@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from sttd.job import ENDED, State
+from sttd.ledger.past.forgotten import sum_up
 
 _ENDED = "(" + ", ".join(f"'{state}'" for state in ENDED) + ")"
 _NOT_ENDED = "(" + ", ".join(f"'{state}'" for state in State if state not in ENDED) + ")"
@@ -63,6 +64,7 @@ def forget(db: sqlite3.Connection, before: float, jobs: Sequence[int]) -> list[i
     for job in sorted(jobs):  # the older ones of a path first
         if db.execute(query, {"job": job, "before": before}).fetchone() is None:
             continue
+        sum_up(db, [job])
         db.execute("DELETE FROM attempts WHERE job = ?", (job,))
         db.execute("DELETE FROM parts WHERE job = ?", (job,))
         db.execute("DELETE FROM jobs WHERE id = ?", (job,))

@@ -1,0 +1,24 @@
+"""What the daemon keeps of itself for reports."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from sttd.ledger.past.reading import History
+from sttd.ledger.past.records import Sample
+from sttd.ledger.past.tables import SAMPLES, SUMS
+
+
+class Remembered(History):
+    """The part of the ledger that holds it. Every method may raise LedgerError."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """See `Ledger`."""
+        raise NotImplementedError
+
+    def add_sample(self, sample: Sample, now: float) -> None:
+        """Store what was seen, and thin what is old at `now` (UTC seconds): a disk that may sleep is not woken for that alone."""
+        with self.transaction():
+            SAMPLES.add(self._db, [sample])
+            SAMPLES.thin(self._db, now)
+            SUMS.thin(self._db, now)
