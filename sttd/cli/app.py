@@ -18,7 +18,7 @@ from sttd.text import sentence
 COMMANDS = {  # where each lives, in the order in which a person meets them
     "run": "serve", "demo": "demo", "status": "status", "jobs": "look", "show": "look", "wait": "wait", "logs": "logs", "retry": "ask", "cancel": "ask",
     "redo": "ask", "next": "ask", "pause": "ask", "resume": "ask", "transcribe": "transcribe", "check-config": "serve", "model": "models",
-    "install": "install", "web": "web", "notify": "notify", "worker": "worker",
+    "install": "install", "report": "report", "web": "web", "notify": "notify", "worker": "worker",
     "config": "config", "completion": "shells", "help": "help",
 }  # fmt: skip
 

@@ -12,8 +12,8 @@ from tests.web import NO_WEB
 
 jinja2 = pytest.importorskip("jinja2", reason=NO_WEB)
 
-from sttd import languages  # noqa: E402
-from sttd.web.pages import asking, endpoints, job, language, overview  # noqa: E402
+from sttd import languages, phrases  # noqa: E402
+from sttd.web.pages import asking, endpoints, job, language, overview, reporting  # noqa: E402
 
 FOLDER = Path(language.__file__).parent
 THAI = language.words("th").phrases
@@ -30,7 +30,7 @@ def spoken() -> set[str]:
                 found |= {call.args[0].value} if isinstance(call.args[0], jinja2.nodes.Const) else set()
             if isinstance(call.node, jinja2.nodes.Getattr) and call.node.attr == "count":
                 found.add(call.args[2].value)
-    for path in FOLDER.glob("*.py"):
+    for path in (*FOLDER.glob("*.py"), Path(phrases.__file__)):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if (
                 isinstance(node, ast.Call)
@@ -49,6 +49,7 @@ def tables() -> set[str]:
         *overview.STATES.values(), *overview.WORKERS.values(), *(title for title, _ in overview.TABS.values()),
         *(title for title, _ in asking.ABOUT_A_JOB.values()), *job.FORMATS.values(), *job.ENDS.values(),
         "moderate", "high", "critical", *overview.HEADS.values(), *endpoints.TITLES.values(), *job.SILENCE.values(),
+        *(title for title, _ in reporting.PERIODS.values()),
     }  # fmt: skip
 
 

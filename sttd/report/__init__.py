@@ -1,0 +1,22 @@
+"""The report: what sttd did in a time, as figures, as a page with charts, and in words. It reads the ledger alone."""
+
+from __future__ import annotations
+
+from sttd.report.figures import Figures, Levels, build
+from sttd.report.markup import Markup
+from sttd.report.page import content, document, period, style, words_of
+from sttd.report.summary import as_json, lines
+
+__all__ = [
+    "Figures",
+    "Levels",
+    "Markup",
+    "as_json",
+    "build",
+    "content",
+    "document",
+    "lines",
+    "period",
+    "style",
+    "words_of",
+]
