@@ -33,7 +33,7 @@ FIGURES = {
     "trouble": ["the model small is not here: sttd model pull small"],
     "operations": [],
 }  # fmt: skip
-PAGES = ["/", "/jobs/1", "/jobs/2", "/jobs/3", "/jobs/5", "/search?q=hello", "/nothing"]
+PAGES = ["/", "/jobs/1", "/jobs/2", "/jobs/3", "/jobs/5", "/search?q=hello", "/report", "/nothing"]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,11 @@ def seen(browser) -> dict[tuple[str, str], Seen]:
 
 def _look(browser: Browser, path: str, language: str) -> Seen:
     browser.open(path, language=language)
-    browser.wait(lambda: browser.js("return document.readyState === 'complete'"))
+    browser.wait(
+        lambda: browser.js(
+            "return document.readyState === 'complete' && !document.querySelector('[http-equiv=refresh]')"
+        )
+    )
     violations = browser.violations()
     browser.turn(dark=True)
     contrasts = browser.violations(["color-contrast"]) if language == "en" else []  # the same in all languages

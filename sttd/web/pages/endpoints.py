@@ -19,6 +19,7 @@ from sttd.web.pages.front import Front
 from sttd.web.pages.language import COOKIE, OFFERED
 from sttd.web.pages.live import Looks
 from sttd.web.pages.one import One
+from sttd.web.pages.reporting import Reporting
 from sttd.web.site import Site
 
 _STATIC = Path(__file__).with_name("static")
@@ -35,12 +36,14 @@ class Pages:
     def __init__(self, site: Site) -> None:
         looks = Looks(site)
         self._front, self._one, self._finder = Front(site, looks), One(site, looks), Finder(site)
+        self._reporting = Reporting(site)
 
     def routes(self) -> list[BaseRoute]:
         return [
             *self._front.routes(),
             *self._one.routes(),
             *self._finder.routes(),
+            *self._reporting.routes(),
             Route("/language", _language, methods=["POST"]),
             Mount("/static", StaticFiles(directory=_STATIC)),
         ]
