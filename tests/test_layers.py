@@ -82,6 +82,8 @@ MAY = {
     "part": {"sharing"},
     "sharing": {"units"},
     "own": set(),
+    "phrases": {"languages"},
+    "report": {"job", "ledger", "phrases", ""},
     "demo": {""},
     "replacements": {"errors", "fs", "script"},
     "__main__": {"cli"},
