@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 
 from sttd.daemon import by_folder, filing, library, listening, parts, readable, trial
 from sttd.daemon.attempts import book, drop, halt, stop, store
@@ -158,7 +159,7 @@ def finished(context: Context, running: Running, event: Done) -> None:
         job = _whole(context, job, running, event) if part is None else parts.done(context, job, part, running, event)
     drop(context, running)
     if part is not None:
-        tell_part(job, part, running)
+        tell_part(job, dataclasses.replace(part, ends=event.audio_seconds), running)
         with contextlib.suppress(OSError):  # its results are made of it too, and wait for it
             listening.went_on(context, job)
     _came_to(context, job, running)

@@ -71,7 +71,8 @@ def _mend(context: Context, row: Job, broken: Broken) -> None:
         if part is not None and part.state is State.FAILED:
             row = parts.give_up(context, row, part)
         else:
-            _transcribe_again(context, row, "its checkpoint is not what it was")
+            why = f"{parts.words(row, part)} begins elsewhere than the part before it ends"
+            _transcribe_again(context, row, why if broken.is_apart else "its checkpoint is not what it was")
     if part is not None and broken.is_apart:
         with contextlib.suppress(OSError):  # then the next attempt finds them whole, and this comes again
             orders.checkpoint_of(context, row, part=part).discard()

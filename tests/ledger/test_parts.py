@@ -150,6 +150,20 @@ def test_a_checkpoint_of_another_part_or_sharing_counts_for_nothing(tmp_path, le
     assert Checkpoint(tmp_path, other, "key", second).resume().index == 0
 
 
+def test_a_head_that_was_written_before_a_recording_was_shared_out_is_written_anew(tmp_path, ledger):
+    """A kill may leave it without a chunk. With it the chunks of part 0 would be those of all of the recording."""
+    job = ledger.add("a.mp3", SOUND, 1.0)
+    head = write(tmp_path, job, None, chunk(0, 0, 5)).path
+    head.write_bytes(head.read_bytes().splitlines(keepends=True)[0])
+    checkpoint = Checkpoint(tmp_path, job, "key")
+    assert checkpoint.resume().index == 0
+    checkpoint.share(SHARED)
+    checkpoint.append([chunk(0, 0, 6)])
+    checkpoint.close()
+    again = Checkpoint(tmp_path, job, "key")
+    assert (again.shared(), again.resume().index) == (SHARED, 0)
+
+
 def test_parts_together_are_one_transcript_or_say_which_one_is_not(tmp_path, ledger, job):
     parts = [dataclasses.replace(part, chunks=count) for part, count in zip(ledger.parts(job), (2, 1, 0), strict=True)]
     write(tmp_path, job, parts[0], chunk(0, 0, 6), chunk(1, 6, 11))

@@ -1,6 +1,7 @@
 """A ledger that is damaged or lost is set aside, and made anew from the manifest and the checkpoints.
 
-What waits in the inbox is found by the inbox. The new ledger appears whole, under its name, or not at all.
+What waits in the inbox is found by the inbox. Rows of parts are missing, and are made when they are asked for: see
+parts.py. The new ledger appears whole, under its name, or not at all.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from sttd.ledger.facts import FORGOTTEN, LASTING
 from sttd.ledger.manifest import log as manifest
 from sttd.ledger.manifest.log import Manifest
 from sttd.ledger.names import MANIFEST, is_checkpoint
-from sttd.ledger.parts import share_out
-from sttd.ledger.rows import COLUMNS, folder_options, from_row, shared_of, to_row
+from sttd.ledger.rows import COLUMNS, folder_options, shared_of, to_row
 from sttd.ledger.schema import is_empty
 from sttd.ledger.seal import unseal
 
@@ -87,10 +87,6 @@ def rebuild(path: Path, work: Path, alive: Callable[[], None]) -> Rebuilt:
             for job in sorted(_begun(work), key=lambda job: -job.id):  # the newest job of a source is the one
                 if db.execute(known, (os.fsencode(job.source), job.id, job.id)).fetchone() is None:
                     _put(db, "INSERT OR IGNORE", job)
-            shared = f"SELECT {', '.join(COLUMNS)} FROM jobs WHERE shared IS NOT NULL AND state <> 'done'"
-            for row in db.execute(shared).fetchall():
-                job, _ = from_row(row)
-                share_out(db, job.evolve(chunks=0, progress=0.0))  # the checkpoints say how far each part is
             # a row that was replaced has been counted twice
             db.execute("DELETE FROM counts")
             db.execute("INSERT INTO counts SELECT state, count(*) FROM jobs GROUP BY state")
