@@ -80,16 +80,18 @@ def cluster(net: Net, folder: Path) -> Iterator[Slurm]:
         wait_for((folder / "munge.socket").exists, "munged listens")
         _start(stack, net, folder, "slurmctld", "-D")
         wait_for(lambda: "UP" in slurm.say("scontrol", "ping"), "slurmctld answers")
-        _start(stack, net, folder, "slurmd", "-D")
+        _start(stack, net, folder, "slurmd", "-D", mounts=True)
         wait_for(lambda: slurm.say("sinfo", "--noheader", "--format=%T") == "idle", "the node is idle")
         yield slurm
 
 
-def _start(stack: contextlib.ExitStack, net: Net, folder: Path, program: str, *words: str) -> None:
+def _start(
+    stack: contextlib.ExitStack, net: Net, folder: Path, program: str, *words: str, mounts: bool = False
+) -> None:
     path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
     with (folder / f"{program}.out").open("wb") as log:
         process = subprocess.Popen(
-            [*net.inside(mounts=False), str(path), *words], stdout=log, stderr=log,
+            [*net.inside(mounts=mounts), str(path), *words], stdout=log, stderr=log,
             env=os.environ | {"SLURM_CONF": f"{folder}/slurm.conf"},
         )  # fmt: skip
     stack.callback(_end, process)

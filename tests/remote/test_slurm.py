@@ -11,10 +11,8 @@ import pytest
 
 from sttd.part import Done, Started
 from sttd.pool.wire import Exit, Hello, Ready
-from tests import speech
 from tests.harness import wait_for
 from tests.remote.conftest import SCRIPTED, gone
-from tests.remote.head import WORKER
 from tests.remote.net import another_machine, lacking
 from tests.remote.slurm import PROGRAMS, Slurm, cluster
 from tests.remote.test_far import from_, script, sent
@@ -30,14 +28,15 @@ def slurm(tmp_path_factory) -> Iterator[Slurm]:
         yield found
 
 
-def test_a_recording_is_sent_and_transcribed_through_srun(slurm, head):
+def test_every_byte_of_a_recording_comes_through_srun(slurm, head, tmp_path):
     """srun passes on whole lines only: each word ends with one, or the last would not arrive."""
-    far = head(slurm.command(*WORKER))
+    recording = tmp_path / "talk.wav"
+    recording.write_bytes(bytes(range(256)) * 4096)
+    far = head(slurm.command(*QUICK))
     far.ready()
-    far.answer = from_(speech.SAMPLES / "english.flac")
-    part = sent(speech.SAMPLES / "english.flac", "/nowhere/english.flac")
-    assert isinstance(far.run(part), Done)
-    assert far.words(part).startswith("hello world")
+    far.answer = from_(recording)
+    assert isinstance(far.run(sent(recording, "started done")), Done)
+    assert len(far.asked) == 4
     far.send(Exit())
     assert far.process.wait() == 0
     wait_for(lambda: slurm.jobs() == [], "the job is over")
