@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -106,10 +107,11 @@ def test_before_the_first_start_it_says_what_to_do(tmp_path):
 
 
 def test_a_reader_that_goes_away_is_no_traceback(root):
-    with subprocess.Popen(
-        [*WORDS, "--root", str(root), "report"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        process.stdout.read(10)
+    """In the middle of its text, also where Python does not buffer and would not go on with the rest."""
+    words, pipes = [*WORDS, "--root", str(root), "report"], {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, bufsize=0, env=os.environ | {"PYTHONUNBUFFERED": "1"}, **pipes) as process:
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        assert process.stdout.read(10)
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(PATIENCE) == 1

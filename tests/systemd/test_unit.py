@@ -75,6 +75,12 @@ def test_systemd_understands_the_users(tmp_path):
     assert (done.returncode, "Creating user 'sttd-web'" in done.stdout + done.stderr) == (0, True), done.stderr
 
 
+@pytest.mark.parametrize("name", ["sttd.service", "sttd@.service"])
+def test_what_people_do_on_the_machine_comes_first(name):
+    unit = settings(name)
+    assert (unit["Nice"], unit["CPUWeight"], unit["IOSchedulingClass"]) == (["10"], ["20"], ["idle"])
+
+
 def test_the_life_of_the_service_is_as_the_daemon_expects_it():
     unit = settings()
     assert unit["Type"] == ["notify"]

@@ -1,0 +1,67 @@
+"""The image and its Quadlet agree with the configuration, with each other, and with the unit."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+from sttd.configfile import load
+from tests.systemd.test_unit import settings
+
+PROJECT = Path(__file__).parents[1]
+CONTAINERFILE = (PROJECT / "systemd" / "Containerfile").read_text().replace("\\\n", " ")
+
+
+def steps(word: str) -> list[str]:
+    """What stands behind a word of the Containerfile, line by line."""
+    return re.findall(rf"^{word} (.*)$", CONTAINERFILE, re.MULTILINE)
+
+
+def environment() -> dict[str, str]:
+    return dict(each.split("=", 1) for line in steps("ENV") for each in shlex.split(line))
+
+
+def test_all_of_the_daemon_is_in_the_one_volume():
+    """So that it is one mount, and what is outside can be read-only."""
+    paths = load(None, environ=environment()).paths
+    (volume,) = steps("VOLUME")
+    assert str(paths.root) == volume
+    for each in (
+        paths.inbox,
+        paths.transcripts,
+        paths.archive,
+        paths.failed,
+        paths.state,
+        Path(environment()["HF_HOME"]),
+    ):
+        assert each.is_relative_to(volume)
+    assert settings("sttd.container")["Volume"] == [f"{volume}:{volume}:Z"]
+
+
+def test_what_the_wheel_is_made_of_is_copied():
+    copied = {word for line in steps("COPY") if not line.startswith("--from") for word in line.split()[:-1]}
+    assert all((PROJECT / each).exists() for each in copied)
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    assert needed | set(wheel["packages"]) | set(wheel["force-include"]) <= copied
+
+
+def test_the_container_lives_as_the_service_does():
+    """Its end, its restarts, and what comes first on the machine."""
+    unit, quadlet = settings(), settings("sttd.container")
+    for key in ("RestartPreventExitStatus", "Nice", "CPUWeight", "IOSchedulingClass", "MemoryMax", "LimitCORE"):
+        assert quadlet[key] == unit[key], key
+    assert (quadlet["Notify"], quadlet["Network"], quadlet["ReadOnly"]) == (["true"], ["none"], ["true"])
+    (stop,) = quadlet["PodmanArgs"]
+    assert int(stop.partition("--stop-timeout=")[2]) >= int(unit["TimeoutStopSec"][0])
+    assert int(quadlet["TimeoutStopSec"][0]) > int(unit["TimeoutStopSec"][0])
+    assert steps("STOPSIGNAL") == ["SIGTERM"]
+
+
+def test_the_health_of_the_container_is_what_status_says():
+    (check,) = re.findall(r"CMD (\[.*\])", *steps("HEALTHCHECK"))
+    assert settings("sttd.container")["HealthCmd"] == ["sttd status --json"]
+    assert eval(check) == ["sttd", "status", "--json"]
