@@ -56,7 +56,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
             drop(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
-            all_wait = not _elsewhere(context, running)
+            all_wait = not _elsewhere(context, running, event.cause)
             ended(context, running, event.cause, event.error, retriable=event.retriable, all_wait=all_wait)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
@@ -65,13 +65,13 @@ def _take(context: Context, running: Running, event: Event) -> None:
             ended(context, running, Cause.NO_MODEL, event.error, all_wait=False)
         case Lost():
             lost(running, event)
-            all_wait = not _elsewhere(context, running)
+            all_wait = not _elsewhere(context, running, event.cause)
             ended(context, running, event.cause, running.why or event.error, all_wait=all_wait)
 
 
-def _elsewhere(context: Context, running: Running) -> bool:
-    """Whether what ended an attempt may be the matter of one machine of several: the pool lets that one wait, and no job."""
-    return bool(context.config.remotes) and running.why is None
+def _elsewhere(context: Context, running: Running, cause: Cause) -> bool:
+    """Whether what ended an attempt is the matter of one machine of several: the pool lets that one wait, and no job."""
+    return bool(context.config.remotes) and running.why is None and cause in (Cause.NO_MODEL, Cause.MACHINE)
 
 
 def started(context: Context, running: Running, event: Started) -> None:
@@ -185,6 +185,8 @@ def _came_to(context: Context, job: Job, running: Running) -> None:
     """What follows from the state that a job is in after an attempt, its row and the log having it."""
     if running.part is not None and job.shared is None:  # begun anew
         _forget_chunks(running)
+    if job.state not in (State.QUEUED, State.RUNNING):
+        context.pool.forget(running.spec.source)
     if job.state in (State.COMMITTING, State.FAILED):
         context.failed_now += job.state is State.FAILED
         filing.advance(context, job)

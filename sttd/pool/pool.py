@@ -16,7 +16,7 @@ from sttd.pool.protocol import NO_HOLDS, Placed, PoolFull, Sink, SourceView, Wor
 from sttd.pool.seat import Seat
 from sttd.pool.source import Source
 from sttd.pool.staff import Staff
-from sttd.pool.wire import Clean, Do, Exit, Stop
+from sttd.pool.wire import Clean, Do, Exit, Forget, Stop
 from sttd.pool.worker import Ears
 from sttd.text import printable
 
@@ -119,6 +119,12 @@ class Pool(Crew):
             for staff in self._staffs:  # a person wants it tried
                 staff.failures, staff.away = 0, ""
             self._set_limits()
+
+    def forget(self, source: str) -> None:
+        with self._lock:
+            seats = [seat for seat in self._seats() if seat.source.ahead and seat.ready]
+        for seat in seats:
+            seat.worker.send(Forget(source))
 
     def clean_up(self) -> None:
         with self._lock:

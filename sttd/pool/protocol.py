@@ -110,6 +110,9 @@ class WorkerPool(Protocol):
     def configure(self, config: Config) -> None:
         """The configuration has changed. What a worker was told at its start ([memory] cleanup_...) counts for new ones."""
 
+    def forget(self, source: str) -> None:
+        """The job about this recording has ended: workers elsewhere drop what they were sent of it."""
+
     def clean_up(self) -> None:
         """Ask all workers of this machine that have a part to give memory back after their next batch."""
 

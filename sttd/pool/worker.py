@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sttd.pool.death import Death
-from sttd.pool.wire import Order
+from sttd.pool.wire import Forget, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Worker(Protocol):
             OSError: it cannot be started; `ended` is not called then.
         """
 
-    def send(self, order: Order) -> bool:
+    def send(self, order: Order | Forget) -> bool:
         """Whether the order is on its way. False: the worker is gone, or has read nothing for so long that it is not to be trusted."""
 
     def end(self, *, hard: bool) -> None:

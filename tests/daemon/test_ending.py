@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from sttd.config import Remote
 from sttd.daemon import ending, reload
 from sttd.job import Overrides, State
 from sttd.part import Cause, Chunks, Failed
@@ -270,3 +271,19 @@ def test_a_drain_ends_though_an_error_that_once_held_the_queue_is_met_no_more():
 def test_errors_are_alike_whatever_they_say_of_the_job():
     assert likeness("OSError: [Errno 5] at 0x7f: '/a/b c.wav'") == likeness("OSError: [Errno 7] at 0x8e: 'x'")
     assert likeness("died by signal 11 (SIGSEGV)") != likeness("died by signal 6 (SIGABRT)")
+
+
+@pytest.mark.parametrize("cause", [Cause.NO_MODEL, Cause.MACHINE])
+def test_what_one_machine_of_several_lacks_holds_nobody_up(daemon, cause):
+    """The pool lets that machine wait; the job goes to another at once, and no attempt is spent."""
+    daemon.context.config = dataclasses.replace(daemon.config, remotes=(Remote("gpu1", ("ssh", "gpu1")),))
+    drop(daemon, "a.wav")
+    daemon.tick(1.0)
+    fail(daemon, cause, "there is none", retriable=True)
+    daemon.tick(1.0)
+    assert daemon.context.troubles.texts() == []
+    assert [attempt.spec.attempt for attempt in daemon.pool.attempts.values()] == [2]
+    fail(daemon, Cause.CRASH, "killed by SIGSEGV", retriable=True)
+    daemon.tick(1.0)
+    assert daemon.pool.attempts == {}, "what may be the recording's fault has its wait, as ever"
+    assert daemon.context.ledger.get(1).attempts == 1

@@ -20,12 +20,16 @@ from sttd.config import Config, Remote
 from sttd.config.service import NONE
 from sttd.part import Cause, Chunks, Done, Failed, Lost
 from sttd.pool.build import sources_of
+from sttd.pool.command import feeder
+from sttd.pool.command.feeder import Feeder, Way
+from sttd.pool.command.launch import launch
 from sttd.pool.command.source import CommandSource
 from sttd.pool.command.words import ended
+from sttd.pool.far.facts import mismatch
 from sttd.pool.local.source import LocalSource
 from sttd.pool.pool import Pool
 from sttd.pool.staff import WAITS, Staff
-from sttd.pool.wire import MARK, PROTOCOL, Hello, Ready, encode
+from sttd.pool.wire import MARK, PROTOCOL, Ask, Hello, Ready, Setup, WireError, encode
 from tests.harness import PATIENCE, wait_for
 from tests.pool.conftest import Rig
 from tests.pool.contract.conftest import make
@@ -131,9 +135,6 @@ def test_another_version_is_named_with_its_machine(rig):
 
 
 def test_a_model_that_is_not_there_is_refused_in_the_far_sides_words(rig):
-    from sttd.pool.far.facts import mismatch
-    from sttd.pool.wire import Setup
-
     setup = Setup(__version__, PROTOCOL, 20.0, 5.0, model="small")
     assert "has no model: no" in mismatch(setup, lambda name: f"no {name}")
     code = "from sttd.pool.far import serve; serve(missing=lambda name: f'no model {name} here')"
@@ -291,10 +292,66 @@ def test_a_recording_that_is_no_more_what_was_queued_is_not_sent(rig, tmp_path, 
     assert isinstance(told.run("2.0", "started done"), Done), "the line lives"
 
 
+def test_a_question_for_no_bytes_ends_the_line_and_nothing_else():
+    sent: list[object] = []
+    feeder = Feeder("far/1", Way(sent.append, lambda: True, sent.append))
+    for offset, length in ((-1, 5), (2**64, 5), ("0", 5), (0, -1)):
+        with pytest.raises(WireError, match="a question for no bytes"):
+            feeder.ask(Ask("1.0", 1, offset, length))
+    for number in range(16):
+        feeder.ask(Ask("1.0", 1, number, 5))
+    with pytest.raises(WireError, match="more questions"):
+        feeder.ask(Ask("1.0", 1, 16, 5))
+
+
+def test_a_recording_of_a_job_that_has_ended_is_dropped_over_there(rig, tmp_path, unseen):
+    """Else it is kept, for the next part or attempt."""
+    asks = []
+    told = rig(*FAR)
+    told.reach()
+    ask = Feeder.ask
+
+    def count(feeder, question):
+        asks.append(question)
+        ask(feeder, question)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Feeder, "ask", count)
+        spec = sent(told, tmp_path, unseen, b"started done", "1.0")
+        for attempt in (1, 2):
+            told.pool.submit(dataclasses.replace(spec, attempt=attempt))
+            told.seen("1.0", Done, attempt)
+        assert len(asks) == 1
+        told.pool.forget(spec.source)
+        told.pool.submit(dataclasses.replace(spec, attempt=3))
+        told.seen("1.0", Done, 3)
+        assert len(asks) == 2
+
+
+def test_what_is_asked_of_a_command_has_the_usual_signals():
+    """Python ignores SIGPIPE; `ssh` and what a script runs would inherit that."""
+    process = launch(["cat", "/proc/self/status"])
+    process.wait(PATIENCE)
+    ignored = int(
+        next(line for line in process.stdout.read().decode().splitlines() if line.startswith("SigIgn")).split()[1], 16
+    )
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()
+    assert not ignored & (1 << (signal.SIGPIPE - 1))
+
+
+def test_a_model_that_does_not_load_there_lets_that_machine_wait(rig):
+    told = rig(*FAR)
+    assert told.run("1.0", "started", model="absent").cause is Cause.NO_MODEL
+    (source,) = told.pool.sources()
+    assert source.away == "no folder 'absent'"
+    assert (told.pool.free_slots(), told.pool.can_grow()) == (0, False)
+    told.run("2.0", "started done")
+    assert told.pool.sources()[0].away == ""
+
+
 def test_a_disk_that_hangs_here_holds_up_no_kill_and_no_other(make_two, monkeypatch, tmp_path):
     """The ends of the recording are read off the loop, and off the line."""
-    from sttd.pool.command import feeder
-
     hangs, real = threading.Event(), feeder.ends_of
     monkeypatch.setattr(feeder, "ends_of", lambda path, size: hangs.wait() if "1.0" in path else real(path, size))
     told = make_two()
@@ -323,11 +380,11 @@ def make_two():
 
 
 PARENT = """
-    import sys, time
+    import time
     from tests.pool.conftest import Rig
-    from tests.pool.test_command import behind, script, SERVES
+    from tests.pool.test_command import FAR, behind, script, shlex
     if __name__ == "__main__":
-        told = Rig(kind=behind(*script("sleep 600 & " + SERVES)))
+        told = Rig(kind=behind(*script("exec 3<&0", shlex.join(FAR) + " <&3 &", "wait", "sleep 600")))
         told.submit("1.0", "started chunk gil")
         told.wait(lambda: len(told.of("1.0")) > 1)
         print("ready", flush=True)
@@ -336,19 +393,14 @@ PARENT = """
 
 
 def test_nothing_of_a_command_outlives_a_daemon_that_is_killed(tmp_path):
-    """Not even the worker behind it that hangs in C code: its end of the line is closed."""
+    """Neither the command, which would go on with something else, nor the worker behind it, which hangs in C code."""
     (tmp_path / "parent.py").write_text(textwrap.dedent(PARENT))
     parent = subprocess.Popen([sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout.readline() == "ready\n"
-        children = [
-            each for each in psutil.Process(parent.pid).children(recursive=True) if "sleep" not in each.cmdline()[0]
-        ]
-        assert len(children) >= 2
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert len(children) >= 3, "the shell, the far side, its worker"
     finally:
-        for each in psutil.Process(parent.pid).children(recursive=True):
-            if each.name() == "sleep":
-                each.kill()
         parent.kill()
         parent.wait()
         parent.stdout.close()

@@ -72,6 +72,9 @@ class Pool:
     def free_slots(self) -> int:
         return SLOTS - len(self.attempts)
 
+    def forget(self, source: str) -> None:
+        pass
+
     def can_grow(self) -> bool:
         return False
 

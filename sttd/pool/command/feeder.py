@@ -15,6 +15,8 @@ from sttd.part import Failed, PartSpec
 from sttd.pool.blocks import AHEAD, answer, ends_of, not_read
 from sttd.pool.wire import Ask, Do, FarOrder, WireError
 
+_FURTHEST = 2**63 - 2**32  # bytes: where a read can still begin
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
@@ -57,7 +59,9 @@ class Feeder:
                 self._way.send(order)
 
     def ask(self, ask: Ask) -> None:
-        """Raises WireError: the far side asks for more than can be answered in a while."""
+        """Raises WireError: the far side asks for what no file has, or for more than can be answered in a while."""
+        if not all(isinstance(each, int) and 0 <= each <= _FURTHEST for each in (ask.offset, ask.length)):
+            raise WireError("a question for no bytes of a file")
         with self._lock:
             self._asked += 1
             if self._asked > 2 * AHEAD:

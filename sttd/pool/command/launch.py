@@ -16,6 +16,8 @@ import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 if os.getppid() != int(sys.argv[1]):
     os._exit(1)
+for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and what it becomes would too
+    signal.signal(number, signal.SIG_DFL)
 words = sys.argv[2:]
 try:
     os.execvp(words[0], words)

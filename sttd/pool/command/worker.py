@@ -17,7 +17,7 @@ from sttd.pool.command.greeting import Messages, NoWorker, check
 from sttd.pool.command.pipes import Pipes
 from sttd.pool.command.said import Said
 from sttd.pool.death import Death
-from sttd.pool.wire import Ask, Beat, Die, FarOrder, Hello, Order, Ready, Refused, Setup, WireError, encode
+from sttd.pool.wire import Ask, Beat, Die, FarOrder, Forget, Hello, Order, Ready, Refused, Setup, WireError, encode
 from sttd.pool.worker import Ears
 
 _CLOSING = 1.0  # seconds that the command may live on without its output, or its output without it
@@ -64,7 +64,7 @@ class CommandWorker:
             self._pipes.reap()
             raise OSError(f"no thread for a worker: {error}") from error
 
-    def send(self, order: Order) -> bool:
+    def send(self, order: Order | Forget) -> bool:
         self._feeder.order(order)
         return True
 

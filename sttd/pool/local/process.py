@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sttd.pool.death import Death
 from sttd.pool.local import child
-from sttd.pool.wire import Decoder, Order, WireError, encode
+from sttd.pool.wire import Decoder, Forget, Order, WireError, encode
 from sttd.pool.worker import Ears
 
 _CONTEXT = multiprocessing.get_context("spawn")  # fork fails with CUDA and with watchdog's threads
@@ -80,7 +80,7 @@ class WorkerProcess:
             self._reap(process)
             raise OSError(f"no thread for a worker: {error}") from error
 
-    def send(self, order: Order) -> bool:
+    def send(self, order: Order | Forget) -> bool:
         """Whether the order is on its way: not where the process is gone, or has not read for so long that the pipe is full.
 
         What does not fit into the pipe at once (64 KiB) is written by the reader's thread, as the process reads.

@@ -18,7 +18,7 @@ from sttd.config import Config
 from sttd.part import PartSpec
 from sttd.pool.death import Death
 from sttd.pool.local.child import Child, Settings
-from sttd.pool.wire import Decoder, Do, Exit, Order, Took, WireError
+from sttd.pool.wire import Decoder, Do, Exit, Forget, Order, Took, WireError
 from sttd.pool.worker import Ears, Worker
 
 _CLOSING = 0.5  # seconds that it may live on without its pipe
@@ -107,7 +107,7 @@ class FakeWorker:
         self._thread.start()
         threading.Thread(target=self._read, name=f"{self.name}-reader", daemon=True).start()
 
-    def send(self, order: Order) -> bool:
+    def send(self, order: Order | Forget) -> bool:
         if self._over:
             return False
         self._child._take(order)
