@@ -65,12 +65,12 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
 
 
 def _is_of_its_beginning(running: Running) -> bool:
-    """Whether the language that the model does not know is that of the job's checkpoint, and of no configuration.
+    """Whether the language that the model does not know is that of the job's checkpoints, and of no configuration.
 
     The fallback knows fewer languages than the model that began. The job alone waits for that one.
     """
     spec = running.spec
-    begun = any(place.language is not None for place in spec.places.values())
+    begun = bool(spec.decided) or any(place.language is not None for place in spec.places.values())
     return begun and not spec.options.language and not spec.options.languages
 
 

@@ -109,6 +109,29 @@ def test_who_waits_has_the_worker_that_comes_free(daemon):
     assert sorted(daemon.pool.attempts) == ["1.0", "2.0"]
 
 
+def test_what_is_wrong_with_the_recording_is_what_the_worker_of_its_last_part_found_that_read_all_of_it(daemon):
+    """The others know the beginning: a channel that is silent there may speak later."""
+    daemon.step(at(daemon, 0))
+    daemon.tick(1.0)
+    at(daemon, 0).warnings = ("channel 2 has no sound", "1 damaged packets were left out")
+    finish(daemon, 1)
+    daemon.tick(1.0)
+    at(daemon, 2).warnings = ("2 damaged packets were left out",)
+    finish(daemon, 2)
+    finish(daemon, 0)
+    drain(daemon)
+    assert job(daemon).warnings == ("2 damaged packets were left out",)
+
+
+def test_a_model_that_does_not_know_the_language_that_part_0_decided_keeps_this_job_alone_waiting(daemon):
+    """The fallback may know fewer languages than the model that began."""
+    daemon.step(at(daemon, 0))
+    daemon.tick(1.0)
+    daemon.step(at(daemon, 1))
+    daemon.end(at(daemon, 1), Cause.CONFIGURATION)
+    assert not daemon.context.troubles.hold()
+
+
 def test_a_job_none_of_whose_parts_runs_waits_like_others(daemon):
     finish(daemon, 0)
     row = job(daemon)

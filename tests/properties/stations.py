@@ -47,6 +47,7 @@ class Attempt:
     sent: int = 0  # windows of the recording
     killed: Cause | None = None
     parts: int = 1  # that the recording has, for this worker
+    warnings: tuple[str, ...] = ()  # what it finds wrong with the recording
 
     @property
     def first(self) -> int:
@@ -362,7 +363,7 @@ class Stations:
             attempt.sent += 1
         else:
             del self.pool.attempts[attempt.spec.part_id]
-            self.message(Done(audio_seconds=float(attempt.last), **carried))
+            self.message(Done(audio_seconds=float(attempt.last), warnings=attempt.warnings, **carried))
 
     def _open(self, attempt: Attempt, carried: dict[str, Any]) -> None:
         path = Path(attempt.spec.source)
