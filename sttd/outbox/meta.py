@@ -210,12 +210,14 @@ class Meta:
 
 
 def warnings_of(job: Job, heard: Heard) -> tuple[str, ...]:
-    """What a person should know of the result of `job`: what its worker found, what may be missing, that it is empty."""
-    found = (*job.warnings, *passed_over.warnings(heard.passed_over))
-    if heard.languages:
-        return found
-    length = format_duration(round(job.audio_seconds or 0.0))
-    return (*found, f"no speech was found in {length} of sound")
+    """What a person should know of the result of `job`: what its worker found, what may be missing, that it is empty.
+
+    Each once: the job may have these already, from results that were staged before and could not be kept.
+    """
+    found = [*job.warnings, *passed_over.warnings(heard.passed_over)]
+    if not heard.languages:
+        found.append(f"no speech was found in {format_duration(round(job.audio_seconds or 0.0))} of sound")
+    return tuple(dict.fromkeys(found))
 
 
 def _seconds_of(segment: Segment) -> float:

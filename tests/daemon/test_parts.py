@@ -314,6 +314,27 @@ def test_what_a_disk_took_from_a_checkpoint_is_transcribed_again(daemon):
     assert texts(daemon) == TEXTS
 
 
+def test_results_that_are_lost_before_they_are_in_place_are_written_again_with_the_same_warnings(daemon):
+    """All parts are done: nothing is transcribed for it."""
+    heard = daemon._chunk
+
+    def silent(attempt):
+        return dataclasses.replace(heard(attempt), segments=(), language="und", spoken="")
+
+    daemon._chunk = silent
+    for number in range(3):
+        finish(daemon, number)
+        daemon.tick(1.0)
+    daemon.settle()
+    for path in daemon.config.paths.transcripts.rglob("*"):
+        path.unlink() if path.is_file() else None
+    daemon.settle()
+    assert job(daemon).state is State.QUEUED
+    drain(daemon)
+    assert (job(daemon).state, job(daemon).attempt) == (State.DONE, 3)
+    assert job(daemon).warnings == ("no speech was found in 4s of sound",)
+
+
 def test_parts_that_do_not_fit_together_are_no_transcript(daemon):
     """A worker that finds another border than its neighbour is tried again, and then the job fails in words."""
     lies = daemon._chunk
