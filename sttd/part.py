@@ -109,7 +109,8 @@ class PartSpec:
     options: Options
     start: int = 0  # first sample
     end: int | None = None  # sample after the last; None: to the end of the file
-    places: Mapping[int, Place] = field(default_factory=dict)  # by channel; one without a chunk begins at `start`
+    # by channel, where it goes on: behind its last chunk, or where the part before ended. One that is not here begins at `start`
+    places: Mapping[int, Place] = field(default_factory=dict)
     next_index: int = 0  # index of the next chunk
     existing: Existing | None = None  # None: subtitles that are there do not matter
     budget: float = float("inf")  # seconds after Started when the worker stops by itself at a batch's end

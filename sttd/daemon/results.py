@@ -123,8 +123,8 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
     context.troubles.end("checkpoint")
     last = event.chunks[-1]
     readable.has_come_further(context, running)
-    if running.spec.number and not running.spec.places and not running.progressed:
-        running.begins = min(chunk.start for chunk in event.chunks) / SAMPLE_RATE  # its border is found
+    if running.spec.number and not running.spec.next_index and not running.progressed:
+        running.begins = min(chunk.start for chunk in event.chunks) / SAMPLE_RATE  # its border is known
         running.unsaved["begins"] = running.begins
     running.progressed = True
     running.done = event.done / SAMPLE_RATE

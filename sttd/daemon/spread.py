@@ -6,6 +6,7 @@ parts of the jobs that run.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from sttd.daemon import orders, whereabouts
@@ -14,7 +15,7 @@ from sttd.daemon.orders import Order
 from sttd.job import Job, Part, State
 from sttd.ledger import Resume
 from sttd.ledger.checkpoint import options_key
-from sttd.part import SAMPLE_RATE, Cause, Options
+from sttd.part import SAMPLE_RATE, Cause, Options, Place
 from sttd.rules.parts import next_of, startable
 from sttd.sharing import Decided
 
@@ -40,7 +41,19 @@ def order(context: Context, job: Job, *, turn: bool) -> Order | None:
         return None
     model, options = orders.wanted(context, job, part)
     checkpoint = orders.checkpoint_of(context, job, key, part)
-    return Order(job, part, key, model, options, checkpoint, checkpoint.resume(), decided)
+    resume = checkpoint.resume()
+    if part.number and not resume.index:
+        resume = dataclasses.replace(resume, places=_ends(context, job, parts[part.number - 1], key))
+    return Order(job, part, key, model, options, checkpoint, resume, decided)
+
+
+def _ends(context: Context, job: Job, part: Part, key: str) -> Mapping[int, Place]:
+    """By channel, where a part ended that is done: there the next one begins, and need not look for its border.
+
+    Computers of other kinds round otherwise, so that now and then they find another one.
+    """
+    resume = orders.checkpoint_of(context, job, key, part).resume()
+    return resume.places if part.state is State.DONE and resume.index == part.chunks else {}
 
 
 def _as_begun(context: Context, job: Job, key: str) -> Job:
@@ -108,7 +121,7 @@ def wait(context: Context, job: Job) -> Job:
 def progress_of(resume: Resume, part: Part) -> float:
     """Seconds of its audio that a part has in its checkpoint. A channel without a chunk is not in there: the row knows it."""
     done = (resume.sample - min(resume.begins.values(), default=0)) / SAMPLE_RATE
-    return min(part.progress, done) if resume.places else 0.0
+    return min(part.progress, done) if resume.index else 0.0
 
 
 def begins_of(order: Order) -> float:
@@ -117,6 +130,8 @@ def begins_of(order: Order) -> float:
         return 0.0
     if order.resume.begins:
         return min(order.resume.begins.values()) / SAMPLE_RATE
+    if order.resume.places:  # where the part before ended
+        return order.resume.sample / SAMPLE_RATE
     return order.part.number * order.job.shared.length
 
 

@@ -68,7 +68,7 @@ _Ahead = _Wound | _Ready | _Ended | Future[tuple[Chunk, ...]]
 
 
 def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
-    """Transcribe `spec`, from `spec.resume_from` on; a part behind the first, that has no chunk yet, from its border on.
+    """Transcribe `spec`, from `spec.resume_from` on; a part behind the first without a place to begin at from its border on.
 
     Yields:
         Progress while the stream is wound forward, Started, then Notice, Chunks (one a batch) and Progress, and at last

@@ -356,6 +356,24 @@ def test_parts_that_do_not_fit_together_are_no_transcript(daemon):
     assert texts(daemon) == TEXTS
 
 
+def test_a_worker_that_found_another_border_than_its_neighbour_is_told_where_that_ended(daemon):
+    """It may be of another kind of computer, which rounds otherwise: one more attempt, and the transcript is whole."""
+    lies = daemon._chunk
+
+    def beside(attempt):
+        chunk, looks = lies(attempt), attempt.spec.number == 1 and not attempt.spec.places
+        return dataclasses.replace(chunk, start=chunk.start + 100) if looks else chunk
+
+    daemon._chunk = beside
+    daemon.step(at(daemon, 0))
+    daemon.tick(1.0)
+    finish(daemon, 1)
+    finish(daemon, 0)
+    drain(daemon)
+    assert texts(daemon) == TEXTS
+    assert [part.attempts for part in daemon.context.ledger.parts(job(daemon))] == [0, 1, 0]
+
+
 def test_a_fault_in_sttd_met_by_one_part_ends_all_of_its_job(daemon):
     daemon.step(at(daemon, 0))
     daemon.tick(1.0)
