@@ -92,11 +92,11 @@ def _parts(job: Job, prospect: Prospect) -> Iterator[tuple[str, str]]:
     yield "parts", f"{done} of {len(prospect.parts)} done"
     for part in prospect.parts:
         share = part["progress"] / (part["ends"] - part["begins"]) if part["ends"] > part["begins"] else 0.0
-        words = in_words(part["number"], len(prospect.parts), part["begins"], part["ends"])
+        words = in_words(part["number"] - 1, len(prospect.parts), part["begins"], part["ends"])
         if part["state"] is State.RUNNING:
             yield "part", f"{words}: attempt {part['attempt']}, {percent(min(1.0, share))} done"
         elif part["state"] is not State.DONE and (part["error"] or part["chunks"]) and job.state not in ENDED:
-            error = f": {part['error']}" if part["error"] else ""
+            error = f": {printable(part['error'])}" if part["error"] else ""
             yield "part", f"{words}: waits, {percent(min(1.0, share))} done{error}"
 
 

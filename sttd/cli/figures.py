@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     """The daemon, its queue, workers and memory; zeros and nulls where it does not run or never ran.
 
     `since` is in UTC seconds since the epoch; `done`, `total` and `resumed_at` are seconds of audio; `progress` is 0 to 1.
-    A worker at a `part` (from 0) of a recording that is shared out has all of these of its part, which lies from `begins` to
+    A worker at a `part` (from 1, as in texts) of a recording that is shared out has all of these of its part, which lies from `begins` to
     `ends` in the recording. The last keys are empty here: see `outlook.add`.
     """
     daemon = ledger.fact(DAEMON) if ledger and running else {}
@@ -84,7 +85,8 @@ def _worker(worker: dict[str, Any]) -> dict[str, Any]:
         "pid", "state", "job", "model", "progress", "source", "done", "total",
         "attempt", "resumed_at", "left", "part", "parts", "begins", "ends", "since", "job_left", "name",
     )  # fmt: skip
-    return {name: worker.get(name) for name in names}
+    known = {name: worker.get(name) for name in names}
+    return known if known["part"] is None else known | {"part": known["part"] + 1}
 
 
 def states(name: str | None) -> tuple[State, ...]:
@@ -118,10 +120,15 @@ def job(found: Job) -> dict[str, Any]:
 def parts(ledger: Ledger, found: Job) -> list[dict[str, Any]]:
     """The parts of a job whose recording is shared out, in its order; [] for every other job.
 
-    `number` counts from 0, as the files of the checkpoint do. `begins` and `ends` are seconds of the recording, and of a part
+    `number` counts from 1, as in texts. `begins` and `ends` are seconds of the recording, and of a part
     that is not done about where its borders will be; `progress` is seconds of its audio.
     """
-    return [dataclasses.asdict(part) | _span(found, part) for part in ledger.parts(found)]
+    return [dataclasses.asdict(part) | {"number": part.number + 1} | _span(found, part) for part in ledger.parts(found)]
+
+
+def history(found: Job, attempts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The attempts at a job, see `Ledger.attempts`; `part` counts from 1, and is null where the recording is not shared out."""
+    return [attempt | {"part": None if found.shared is None else attempt["part"] + 1} for attempt in attempts]
 
 
 def _span(found: Job, part: Part) -> dict[str, float]:

@@ -108,7 +108,11 @@ def show(number: int, as_text: bool, as_json: bool) -> None:
     if as_text:
         transcript.show(job)
     elif as_json:
-        print(figures.text(figures.job(job) | {"history": attempts, "notices": notices, "parts": parts}))
+        print(
+            figures.text(
+                figures.job(job) | {"history": figures.history(job, attempts), "notices": notices, "parts": parts}
+            )
+        )
     else:
         _show(job, [*life.life(job, attempts, notices)], outlook.of(found, job, place, parts), time.time())
 

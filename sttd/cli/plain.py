@@ -212,7 +212,7 @@ def part(worker: dict[str, Any]) -> str:
     """Which part of its recording a worker has; "" where that is not shared out."""
     if worker.get("part") is None:
         return ""
-    return in_words(worker["part"], worker["parts"], worker["begins"], worker["ends"])
+    return in_words(worker["part"] - 1, worker["parts"], worker["begins"], worker["ends"])
 
 
 def is_again(worker: dict[str, Any]) -> bool:

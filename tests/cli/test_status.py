@@ -186,6 +186,7 @@ def test_a_recording_in_parts_is_told_by_part_and_as_a_whole(sttd, ledger, daemo
     job = ledger.update(ledger.add("now.mp3", SOUND, 1.0), state=State.RUNNING, attempt=2, started_at=begun)
     job = ledger.update(job, shared=Shared(4, 1200.0, 600.0), audio_seconds=2400.0)
     first, second, *_ = ledger.parts(job)
+    ledger.begin_attempt(job, begun, part=1)
     ledger.update_part(first, progress=300.0, chunks=3)
     ledger.update_part(second, state=State.RUNNING, attempt=3, progress=100.0, begins=610.0)
     ledger.update(job, progress=400.0)
@@ -206,11 +207,14 @@ def test_a_recording_in_parts_is_told_by_part_and_as_a_whole(sttd, ledger, daemo
     assert [worker["left"] for worker in found["workers"]] == pytest.approx([100.0, 500.0], rel=0.2)
     assert [worker["job_left"] for worker in found["workers"]] == pytest.approx([500.0, 500.0], rel=0.2)
     assert [(part["number"], part["state"], part["begins"], part["ends"]) for part in found["parts"]] == [
-        (0, "running", 0.0, 600.0),
-        (1, "running", 610.0, 1200.0),
-        (2, "queued", 1200.0, 1800.0),
-        (3, "queued", 1800.0, 2400.0),
+        (1, "running", 0.0, 600.0),
+        (2, "running", 610.0, 1200.0),
+        (3, "queued", 1200.0, 1800.0),
+        (4, "queued", 1800.0, 2400.0),
     ]
+    assert [worker["part"] for worker in found["workers"]] == [1, 2]
+    history = json.loads(sttd("show", "1", "--json").out)["history"]
+    assert [each["part"] for each in history] == [2]
     lines = sttd("status").out.splitlines()
     assert [line for line in lines if "job 1 part 2 of 4 (10:10 to 20:00) 17% now.mp3" in line]
     shown = sttd("show", "1").out

@@ -107,7 +107,7 @@ def test_show_and_status_say_how_far_each_part_is(make_daemon, recording):
             assert worker["begins"] == pytest.approx(part["begins"], abs=15)
             assert worker["ends"] == pytest.approx(part["ends"], abs=15)
             assert 0 <= worker["progress"] <= 1
-        assert [part["number"] for part in found["parts"]] == [0, 1, 2, 3]
+        assert [part["number"] for part in found["parts"]] == [1, 2, 3, 4]
         told = daemon.sttd("status").stdout
         assert len(re.findall(r"job 1 part \d of 4 \(\d:\d\d to \d:\d\d\)", told)) == 2, told
         shown = daemon.sttd("show", "1").stdout

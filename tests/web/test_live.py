@@ -51,7 +51,7 @@ def test_a_recording_in_parts_is_one_bar_on_its_page():
         "done": 10.0,
     }
     common |= {"total": 600.0, "progress": 0.02, "attempt": 3, "left": 50.0, "job_left": 900.0, "parts": 4}
-    workers = [common | {"part": number, "begins": 600.0 * number, "ends": 600.0 * (number + 1)} for number in (1, 2)]
+    workers = [common | {"part": number, "begins": 600.0 * (number - 1), "ends": 600.0 * number} for number in (2, 3)]
     shot = live.Snapshot(figures.status(None, running=False) | {"workers": workers, "waiting": []})
     shown = standing(job, shot, 0, Words("en", {}), may_ask=False, said=None)
     assert (shown["share"], shown["at"], shown["left"], shown["again"]) == (0.25, "10:00 / 40:00", 900.0, "")
