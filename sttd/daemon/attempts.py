@@ -8,7 +8,6 @@ from sttd.daemon.context import Context, Running
 from sttd.errors import Stale
 from sttd.job import Job, Part, State
 from sttd.part import Cause
-from sttd.rules.parts import sums
 
 OF_A_PART = ("chunks", "progress", "begins")  # what of `Running.unsaved` is its part's, where the job has several
 
@@ -39,7 +38,7 @@ def store(context: Context, running: Running, seconds: float = 0.0) -> tuple[Job
     job = ledger.get(part.job)  # other parts of it go on as well
     if job.state is not State.RUNNING:  # its row was damaged: the sweep ends its attempts
         raise Stale(f"job {job.id} is {job.state}, and part {part.number} of it runs")
-    return ledger.update(job, **unsaved, **sums(ledger.parts(job))), part
+    return ledger.update(job, **unsaved, **ledger.sums(job)), part
 
 
 def book(context: Context, running: Running, cause: Cause | None, error: str | None) -> tuple[Job, Part | None]:

@@ -14,7 +14,7 @@ from sttd.ledger.facts import PAUSED
 from sttd.part import SAMPLE_RATE, Cause
 from sttd.rules.deadlines import liveness_limit
 from sttd.rules.fairness import Queue
-from sttd.rules.parts import state_of, sums
+from sttd.rules.parts import state_of
 from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
@@ -167,7 +167,7 @@ def _stored(context: Context, order: Order, now: float) -> tuple[Job, Part | Non
         return ledger.update(job, **known, **of_job, resumes=resumes, progress=progress), None
     resumes, progress = order.part.resumes + (resume.index > 0), spread.progress_of(resume, order.part)
     part = ledger.update_part(order.part, **known, resumes=resumes, progress=progress)
-    known |= of_job | sums(ledger.parts(job))
+    known |= of_job | ledger.sums(job)
     return ledger.update(job, **known), part
 
 

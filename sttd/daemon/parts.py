@@ -15,7 +15,7 @@ from sttd.daemon.source import start_anew
 from sttd.job import Job, Part, State
 from sttd.ledger.checkpoint import Broken
 from sttd.part import Cause, Done, Options, asked
-from sttd.rules.parts import state_of, sums, wait_of
+from sttd.rules.parts import state_of, wait_of
 from sttd.sharing import in_words, span_of
 from sttd.text import printable
 
@@ -59,7 +59,7 @@ def settle(context: Context, job: Job, running: Running | None = None, **waits: 
     """
     parts = context.ledger.parts(job)
     state = state_of(parts, cancelled=job.cause == Cause.CANCELLED)
-    known = sums(parts) | {name: waits.pop(name) for name in ("warnings",) if name in waits}
+    known = context.ledger.sums(job) | {name: waits.pop(name) for name in ("warnings",) if name in waits}
     if state is State.RUNNING:
         return context.ledger.update(job, **known)
     if state is State.CANCELLED:
@@ -101,7 +101,7 @@ def reopen(context: Context, job: Job, broken: Broken) -> Part:
 
 def give_up(context: Context, job: Job, part: Part) -> Job:
     """One part was given up, and no other one runs any more. What they have stays for a retry."""
-    return _failed(context, job, part, sums(context.ledger.parts(job)))
+    return _failed(context, job, part, context.ledger.sums(job))
 
 
 def _failed(context: Context, job: Job, part: Part, known: dict[str, Any]) -> Job:

@@ -163,16 +163,15 @@ def _workers(context: Context) -> dict[int, int]:
 
 
 def candidates(context: Context) -> list[Job]:
-    """The jobs that run and have further parts, those first that have the fewest workers."""
+    """The jobs that run and have parts without a worker, those first that have the fewest workers."""
     counts = _workers(context)
     found = [context.ledger.find(number) for number in sorted(counts, key=lambda number: (counts[number], number))]
-    return [job for job in found if job is not None and _goes_on(context, job)]
+    return [job for job in found if job and _goes_on(context, job) and context.ledger.waiting_parts(job)]
 
 
 def waiting(context: Context) -> int:
     """How many further parts of the jobs that run have no worker."""
-    parts = (part for job in candidates(context) for part in context.ledger.parts(job))
-    return sum(part.state is State.QUEUED for part in parts)
+    return sum(context.ledger.waiting_parts(job) for job in candidates(context))
 
 
 def _goes_on(context: Context, job: Job) -> bool:

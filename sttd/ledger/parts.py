@@ -7,6 +7,7 @@ counts as one that nobody has begun: its checkpoint says how far it is.
 from __future__ import annotations
 
 import dataclasses
+import math
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -22,6 +23,9 @@ from sttd.ledger.rows import BY_TYPE, cause_or_none, text_or_none
 COLUMNS = tuple(field.name for field in dataclasses.fields(Part))
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM parts WHERE job = ?"
 _PUT = f"INSERT OR REPLACE INTO parts ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_SUMMED: dict[str, type] = {"attempts": int, "resumes": int, "service": float, "chunks": int, "progress": float}
+_SUMS = f"SELECT {', '.join(f'total({name})' for name in _SUMMED)} FROM parts WHERE job = ?"
+_WAITING = "SELECT count(*) FROM parts WHERE job = ? AND state = 'queued'"
 _OWN_WAY: dict[str, Callable[[Any], Any]] = {"state": State, "cause": cause_or_none}
 _FROM_ROW = {field.name: _OWN_WAY.get(field.name) or BY_TYPE[str(field.type)] for field in dataclasses.fields(Part)}
 # what was spent on a job before its recording was opened for the first time is its first part's
@@ -67,6 +71,20 @@ class Parts(Questions):
                 )
             row = self._db.execute(f"{_SELECT} AND number = ?", (part.job, part.number)).fetchone()
         return _from_row(row) or after
+
+    def sums(self, job: Job) -> dict[str, Any]:
+        """The figures of a job that are those of its parts together. SQLite adds them up: this is asked every second."""
+        with told(self.path):
+            found = self._db.execute(_SUMS, (job.id,)).fetchone()
+            if not all(map(math.isfinite, found)):
+                self.parts(job)  # a row that is damaged is made whole by being read
+                found = self._db.execute(_SUMS, (job.id,)).fetchone()
+        return {name: kind(value) for (name, kind), value in zip(_SUMMED.items(), found, strict=True)}
+
+    def waiting_parts(self, job: Job) -> int:
+        """How many parts of a job no worker has, and are not done."""
+        with told(self.path):
+            return int(self._db.execute(_WAITING, (job.id,)).fetchone()[0])
 
     def reopen_parts(self, job: Job) -> None:
         """All that is not done may begin at once, with all of its attempts."""

@@ -64,9 +64,3 @@ def wait_of(parts: Iterable[Part]) -> dict[str, Any]:
         "cause": None if latest is None else latest.cause,
         "error": None if latest is None else latest.error,
     }
-
-
-def sums(parts: Sequence[Part]) -> dict[str, Any]:
-    """The figures of a job that are those of its parts together."""
-    names = ("attempts", "resumes", "service", "chunks", "progress")
-    return {name: sum(getattr(part, name) for part in parts) for name in names}

@@ -59,6 +59,16 @@ def test_what_was_done_before_it_was_shared_out_is_its_first_parts(ledger, job):
     assert {(part.batch_size, part.device) for part in (first, second, third)} == {(4, "cpu")}
 
 
+def test_the_figures_of_a_job_are_those_of_its_parts(ledger, job):
+    """A row that is damaged counts as one that nobody has begun, here too."""
+    _, second, third = ledger.parts(job)
+    ledger.update_part(second, chunks=3, progress=2.25, service=1.5, attempts=1, resumes=2)
+    ledger._db.execute("UPDATE parts SET chunks = 9e999 WHERE number = 2")
+    assert ledger.sums(job) == {"attempts": 2, "resumes": 2, "service": 1.5, "chunks": 7, "progress": 9.75}
+    assert ledger.waiting_parts(job) == 2
+    assert ledger.parts(job)[2] == third
+
+
 def test_a_step_of_a_part_is_checked_against_its_row(ledger, job):
     first, second, _ = ledger.parts(job)
     begun = ledger.update_part(second, state=State.RUNNING, attempt=3, error="\udcff", cause=Cause.CRASH)
