@@ -164,7 +164,9 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
             parts = spec.parts or parts_of(stream.duration, spec.share)
             span = Span(spec, stream.channels, parts)
             # a generator, which must be closed before its stream is
-            blocks: Any = stream.blocks(span.first, spec.end, on_wind=lambda done: ahead.put(_Wound(done)))
+            blocks: Any = stream.blocks(
+                span.first, spec.end, lambda done: ahead.put(_Wound(done)), later_part=spec.number > 0
+            )
             with contextlib.closing(blocks):
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()

@@ -43,9 +43,10 @@ class Channels:
 
     def __init__(self, names: list[str], rate: int) -> None:
         self.turned = False  # a channel was turned back, for else it would have cancelled others
+        self.is_plain = True  # it was FFmpeg's mix all the time
         count = len(names)
         self._plain = _plain(names)
-        self._hop = max(16, round(rate * _HOP))
+        self._hop = hop(rate)
         frequencies = np.fft.rfftfreq(self._hop, 1 / rate)
         band = (frequencies >= _BAND[0]) & (frequencies <= _BAND[1])
         self._band = band if band.any() else np.ones(len(band), bool)
@@ -108,6 +109,7 @@ class Channels:
         self._shared = self._shared * _MEMORY + shared
         if self._lasting[-1] >= self._lasting[:-1].max() * _LOST:
             return self._plain
+        self.is_plain = False
         return self._shares()
 
     def _shares(self) -> Gains:
@@ -121,6 +123,11 @@ class Channels:
         gains: Gains = np.asarray(self._signs * levels / levels.sum(), np.float64)
         self.turned = self.turned or bool((gains < -0.1).any())
         return gains
+
+
+def hop(rate: int) -> int:
+    """Samples that are measured together."""
+    return max(16, round(rate * _HOP))
 
 
 def _plain(names: list[str]) -> Gains:

@@ -16,9 +16,11 @@ from typing import Any
 import av
 from av.container import InputContainer
 
+from sttd.part import Cause, Options
 from sttd.worker.audio import avi, mp3
 from sttd.worker.audio.heads import Head
 from sttd.worker.audio.source_file import SourceFile
+from sttd.worker.errors import PartFailed
 
 _LOOK = 256 * 1024  # bytes of a head
 _SLACK = 1.0  # seconds; a recording that begins later by its own clock counts from elsewhere
@@ -172,3 +174,14 @@ def _read(file: SourceFile, at: int, count: int) -> bytes:
 
 def _size(file: SourceFile) -> int:
     return file.seek(0, os.SEEK_END)
+
+
+def too_long(options: Options) -> PartFailed:
+    text = f"the recording is longer than limits.max_audio ({clock(options.max_audio)}); split it, or raise the limit"
+    return PartFailed(Cause.BAD_FILE, text)
+
+
+def clock(seconds: float) -> str:
+    """h:mm:ss, for people."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -10,7 +10,7 @@ from sttd.part import Existing, Options
 from sttd.worker.audio import embedded, heads, lengths, protection, tracks
 from sttd.worker.audio.apart import MOST
 from sttd.worker.audio.container import open_container
-from sttd.worker.audio.recording import Stream, too_long
+from sttd.worker.audio.recording import Stream
 from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.errors import PartFailed
 
@@ -46,7 +46,7 @@ def open_recording(
             embedded.check(container, choice.groups[0][0], existing)
         told = lengths.promise(container, choice.groups[0], file, head)
         if told is not None and told.of_track and options.max_audio < told.seconds < size / _LEAST_RATE:
-            raise too_long(options)
+            raise lengths.too_long(options)
     except OSError:
         with contextlib.closing(file):
             file.check_read()

@@ -20,8 +20,10 @@ from sttd.worker.audio import avi
 from sttd.worker.audio.apart import Apart
 from sttd.worker.audio.container import REMEDY, open_container
 from sttd.worker.audio.heads import Head
-from sttd.worker.audio.lengths import Promise
+from sttd.worker.audio.lengths import Promise, clock, too_long
 from sttd.worker.audio.mix import Mixer
+from sttd.worker.audio.packets import packets
+from sttd.worker.audio.resample import Unpassable
 from sttd.worker.audio.sound import Clock, Sound
 from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.audio.tracks import Choice, left_out
@@ -35,7 +37,6 @@ _COUNTED = set(
 )
 _BLOCK = SAMPLE_RATE  # samples of a block at least
 _WIND_INTERVAL = 1.0  # seconds between two reports
-_DEAD_END = 64  # errors of the container in a row, without a packet between them
 _NEARLY_ALL = 0.9  # of the packets
 _WORTH = 60.0  # seconds without damage that are worth a transcript, though nearly all of the rest is damaged
 _LOUDEST = 16.0  # full scale is 1; what is beyond this is damage, and would make the features infinite
@@ -65,6 +66,9 @@ class Stream:
         self._not_numbers = 0  # samples
         self._seconds: float | None = None  # of sound, once the end is reached
         self.position = 0  # sample up to which `blocks` has read
+        self._on_wind: Callable[[float], None] | None = None
+        self._wound = 0.0  # on the monotonic clock; when that heard the last time
+        self._is_later_part = False
 
     def __enter__(self) -> Self:
         return self
@@ -93,21 +97,21 @@ class Stream:
         found = []
         damaged = [sound for sound in self._sounds if sound.damaged]
         if damaged:
-            count, first = sum(each.damaged for each in damaged), _clock(min(each.first_damage for each in damaged))
+            count, first = sum(each.damaged for each in damaged), clock(min(each.first_damage for each in damaged))
             found.append(f"{count} damaged packets were left out, the first at {first}")
         broken = [sound.timeline for sound in self._sounds if sound.timeline.broken]
         if broken:
-            count, first = sum(each.broken for each in broken), _clock(min(each.first_broken for each in broken))
+            count, first = sum(each.broken for each in broken), clock(min(each.first_broken for each in broken))
             found.append(f"{count} time stamps made no sense and were ignored, the first at {first}")
         if any(sound.turned for sound in self._sounds):
             found.append("channels cancel each other, one is turned over: they were mixed the right way round")
         if self._not_numbers:
             found.append(f"{self._not_numbers} samples were no numbers, or far too loud, and were set right")
         if self._head.beyond:
-            told = _clock(self._head.told / self._head.rate) if self._head.rate else f"{self._head.told:,} bytes"
+            told = clock(self._head.told / self._head.rate) if self._head.rate else f"{self._head.told:,} bytes"
             found.append(f"the head of the file says too little ({told} of sound); all that is there was read")
         if self._ends_early():
-            found.append(f"the file ends early: {_clock(self._seconds or 0)} of {_clock(self.duration or 0)} are there")
+            found.append(f"the file ends early: {clock(self._seconds or 0)} of {clock(self.duration or 0)} are there")
         return found + (self._apart.remarks if self._apart else []) + self._on_tracks()
 
     def _on_tracks(self) -> list[str]:
@@ -122,37 +126,51 @@ class Stream:
         return found + left_out(self._count, numbers, used, heard)
 
     def blocks(
-        self, first_sample: int = 0, end: int | None = None, on_wind: Callable[[float], None] | None = None
+        self,
+        first_sample: int = 0,
+        end: int | None = None,
+        on_wind: Callable[[float], None] | None = None,
+        *,
+        later_part: bool = False,
     ) -> Iterator[tuple[int, Array]]:
         """The sound as (position, samples): float32, 16 kHz, without a gap, from `first_sample` to before `end`.
 
-        Everything before is decoded too and dropped, so that the same samples come at the same positions whatever
-        `first_sample` is; a seek would not give that for most kinds. `on_wind` hears of it once a second at most:
-        the seconds of audio done.
+        Everything before is decoded too, so that the same samples come at the same positions whatever `first_sample` is; a seek
+        would not give that for most kinds. What makes up most of the cost, the conversion to 16 kHz, is left out up to shortly
+        before it, where that changes nothing, `warnings` included. `on_wind` hears of it once a second at most: the seconds of
+        audio done.
+
+        Of a `later_part` what lies before is another part's, which warns of it. Then that is left out of a mix of channels, too.
 
         Raises:
             PartFailed: BAD_FILE, UNREADABLE or CHANGED, when that shows.
         """
-        wound = time.monotonic()
-        whole = self._whole_blocks()
+        self._on_wind, self._wound = on_wind, time.monotonic()
+        self._is_later_part = later_part
+        whole = self._whole_blocks(first_sample)
         for position, block in self._apart.split(whole) if self._apart else whole:
             size = block.shape[-1]
             self.position = position + size
             if end is not None and position >= end:
                 return
             if position + size <= first_sample:
-                if on_wind is not None and time.monotonic() - wound >= _WIND_INTERVAL:
-                    wound = time.monotonic()
-                    on_wind(position / SAMPLE_RATE)
+                self._wind(position / SAMPLE_RATE)
                 continue
             first = max(0, first_sample - position)
             last = size if end is None else min(size, end - position)
             yield position + first, block[..., first:last]
 
-    def _whole_blocks(self) -> Iterator[tuple[int, Array]]:
+    def _wind(self, seconds: float) -> None:
+        if self._on_wind is not None and time.monotonic() - self._wound >= _WIND_INTERVAL:
+            self._wound = time.monotonic()
+            self._on_wind(seconds)
+
+    def _whole_blocks(self, first: int) -> Iterator[tuple[int, Array]]:
+        """From `first` on, or from before it."""
         held: list[Array] = []
         position = size = 0
-        for samples in self._samples():
+        for samples in self._samples(first):
+            position = position or self._sounds[0].first
             held.append(samples)
             size += samples.shape[-1]
             if position + size > self._options.max_audio * SAMPLE_RATE:
@@ -164,31 +182,47 @@ class Stream:
             yield position, self._finite(np.concatenate(held, axis=-1))
         self._end(position + size)
 
-    def _samples(self) -> Iterator[Array]:
-        """The sound of the first group of tracks that has any."""
+    def _samples(self, first: int) -> Iterator[Array]:
+        """The sound of the first group of tracks that has any; from the first track's `first` on."""
         groups = [[track.index for track in group] for group in self._choice.groups]  # while the container is open
         for number, indexes in enumerate(groups):
             if number:
                 self._reopen()
                 self._promise = None  # of the first group's tracks
             is_empty = True
-            for samples in self._of_tracks([self._container.streams[index] for index in indexes]):
+            for samples in self._passed_to(first, indexes):
                 is_empty = False
                 yield samples
             if not is_empty:
                 return
 
-    def _of_tracks(self, tracks: Sequence[Any]) -> Iterator[Array]:
+    def _passed_to(self, first: int, indexes: Sequence[int]) -> Iterator[Array]:
+        """The sound of these tracks; from `first` on, where what is before it can be passed over."""
+        track = self._container.streams[indexes[0]]
+        is_mono = getattr(track, "channels", 0) == 1
+        if first and len(indexes) == 1 and not self._rows and (is_mono or self._is_later_part):
+            try:
+                yield from self._of_tracks([track], first)
+            except Unpassable:
+                self._reopen()
+            else:
+                return
+        yield from self._of_tracks([self._container.streams[index] for index in indexes])
+
+    def _of_tracks(self, tracks: Sequence[Any], first: int = 0) -> Iterator[Array]:
         clock = Clock(
             begin=(self._container.start_time or 0) / av.time_base,
             is_stamped=self._container.format.name not in _COUNTED,
             wraps=self._container.format.name in {"mpegts", "mpeg"},
         )
-        self._sounds = [Sound(track, clock, self._options.max_gap, self._places(track), self._rows) for track in tracks]
+        gap, rows = self._options.max_gap, self._rows
+        self._sounds = [Sound(track, clock, gap, self._places(track), rows=rows, first=first) for track in tracks]
         if len(tracks) == 1:
             (sound,) = self._sounds
             for packet in self._packets(tracks):
                 yield from sound.feed(packet)
+                if sound.at < sound.first / SAMPLE_RATE:
+                    self._wind(sound.at)
             self._file.check_read()
             yield from sound.finish()
             return
@@ -232,27 +266,7 @@ class Stream:
         self._container = open_container(self._file)
 
     def _packets(self, tracks: Sequence[Any]) -> Iterator[Any]:
-        """The tracks' packets; after an error of its own it is asked again, until it has nothing more to give."""
-        errors = 0
-        while errors < _DEAD_END:
-            try:
-                for packet in self._container.demux(tracks):
-                    errors = 0
-                    self._file.alive()
-                    yield packet
-                return
-            except IndexError:
-                # PyAV at the end of a file with a track that appeared after opening: our own was flushed before
-                # (https://github.com/PyAV-Org/PyAV/issues/692)
-                return
-            except MemoryError:
-                raise
-            except (av.error.FFmpegError, OSError) as error:
-                self._file.check_read()
-                if not isinstance(error, av.error.FFmpegError):
-                    raise
-                errors += 1
-                self._sounds[0].count_damage()
+        return packets(self._container, tracks, self._file, self._sounds[0].count_damage)
 
     def _end(self, samples: int) -> None:
         self._file.check_identity()  # a recorder that went on writing
@@ -284,13 +298,3 @@ class Stream:
             return block
         self._not_numbers += int(block.size - np.count_nonzero(good))
         return np.clip(np.nan_to_num(block, nan=0.0), -_LOUDEST, _LOUDEST)
-
-
-def too_long(options: Options) -> PartFailed:
-    text = f"the recording is longer than limits.max_audio ({_clock(options.max_audio)}); split it, or raise the limit"
-    return PartFailed(Cause.BAD_FILE, text)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

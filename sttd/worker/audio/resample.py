@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
 from sttd.part import SAMPLE_RATE, Cause
-from sttd.worker.audio.channels import Channels
+from sttd.worker.audio.channels import Channels, hop
 from sttd.worker.errors import PartFailed
 
 Array = npt.NDArray[np.float32]
@@ -20,7 +21,14 @@ _TOGETHER = 16_384  # samples that are put into the filter at once: frame by fra
 _SILENCE = np.zeros(SAMPLE_RATE, np.float32)
 _SILENCE.flags.writeable = False
 _NONE = np.zeros(0, np.float32)
+_WARM = 1.0  # seconds that a filter is given before what is wanted; its memory is shorter than 0.02 s
+_WARM_MIX = 180.0  # the same where channels are mixed: their noise is known by then
+_FLOATS = ("flt", "dbl", "dblp")  # may hold what is no number
 _COARSE = ("u8", "u8p", "s16", "s16p", "fltp")  # the last is what decoders of lossy codecs give; PCM of floats is "flt"
+
+
+class Unpassable(Exception):
+    """What was to be passed over cannot be, without other samples coming behind it: all must be converted."""
 
 
 class At16k:
@@ -32,10 +40,19 @@ class At16k:
 
     Args:
         rows: channels that are kept apart; arrays are rows by samples then. 0: they are mixed, and arrays are of samples.
+        first: the first sample that is wanted. What lies before is counted, and little of it converted. The filter begins where
+            one of its samples falls on one of the track's, with the same phase as in a conversion of all: so the same samples
+            come from `first` on. Channels that may cancel each other have a longer memory: see `Unpassable`.
+
+    Raises:
+        Unpassable: by any method, before it gives anything.
     """
 
-    def __init__(self, rows: int = 0) -> None:
+    def __init__(self, rows: int = 0, first: int = 0) -> None:
         self._rows = rows
+        self.first = first  # the first sample that is given
+        self._begins = 0  # the track's sample with which the conversion begins
+        self._is_passing = first > 0  # nothing was given yet, for it is before `first`
         self._resamplers = self._fresh()
         self._waiting = av.AudioFifo()
         self._form: tuple[str, str, int, object] | None = None
@@ -64,9 +81,13 @@ class At16k:
             yield from self.finish()
             self._form = form
             self._begin(frame)
-        self._given += frame.samples
+        before, self._given = self._given, self._given + frame.samples
+        if self._given <= self._begins:
+            return
         frame.pts = None  # the fifo and the filter would hold against it what `Timeline` has settled
         self._waiting.write(frame)
+        if before < self._begins:
+            self._waiting.read(self._begins - before)
         while self._waiting.samples >= _TOGETHER:  # one frame may hold millions
             yield from self._mix(self._waiting.read(_TOGETHER))
 
@@ -77,11 +98,29 @@ class At16k:
         self._channels = Channels(names, frame.sample_rate) if len(names) > 1 and not self._rows else None
         is_coarse = len(names) == 1 and not self._rows and frame.format.name in _COARSE
         self._resamplers = self._fresh("s16" if is_coarse else "flt")
+        if self._is_passing:
+            self._pass_over(frame.sample_rate, may_break=frame.format.name in _FLOATS)
+
+    def _pass_over(self, rate: int, *, may_break: bool) -> None:
+        """Begin the conversion at a sample of the track that falls on one of 16 kHz, and on a measured hop."""
+        if may_break:  # what is no number is to be told of, wherever it is
+            self.first, self._is_passing = 0, False
+            return
+        step, warm = rate // math.gcd(rate, SAMPLE_RATE), _WARM
+        if self._channels is not None:
+            step, warm = math.lcm(step, hop(rate)), _WARM_MIX
+        self._begins = max(0, math.floor((self.first / SAMPLE_RATE - warm) * rate / step)) * step
+        if self._begins:
+            self._drop = self.first - self._begins * SAMPLE_RATE // rate
+            self._taken = self.first
+        else:
+            self.first, self._is_passing = 0, False  # it is near the beginning
 
     def finish(self) -> Iterator[Array]:
         """What is waiting, and what the filter has kept back."""
         if self._form is None:
             return
+        self._require(not self._is_passing)
         if self._waiting.samples:
             yield from self._mix(self._waiting.read())
         if self._channels is not None:
@@ -89,11 +128,12 @@ class At16k:
         yield from self._resample([None] * len(self._resamplers))
         self._waiting = av.AudioFifo()
         self._resamplers = self._fresh()
-        self._form, self._given, self._base, self._drop = None, 0, self._taken, 0
+        self._form, self._given, self._base, self._drop, self._begins = None, 0, self._taken, 0, 0
 
     def insert(self, seconds: float) -> Iterator[Array]:
         """Silence, before the next frame; below 0: leave so much of what comes out."""
         yield from self.finish()
+        self._require(not self._is_passing)
         count = round(seconds * SAMPLE_RATE)
         if count < 0:
             self._drop = -count
@@ -133,11 +173,17 @@ class At16k:
             raise PartFailed(Cause.BAD_FILE, text) from error
         yield from self._put(np.stack(converted) if self._rows else converted[0])
 
+    def _require(self, is_exact: bool) -> None:
+        if not is_exact:
+            raise Unpassable
+
     def _put(self, samples: Array) -> Iterator[Array]:
         count = samples.shape[-1]
         left_out = min(self._drop, count)
         self._drop -= left_out
         if left_out < count:
+            self._require(not self._is_passing or self._channels is None or self._channels.is_plain)
+            self._is_passing = False
             self._taken += count - left_out
             yield samples[..., left_out:]
 

@@ -37,10 +37,12 @@ class Clock:
 class Sound:
     """Fed with a track's packets in order, it gives the track's samples: 16 kHz, silence where there is a hole.
 
-    `rows` are the channels that are kept apart, see `At16k`.
+    `rows` are the channels that are kept apart, `first` is the first sample that is wanted, see `At16k`.
     """
 
-    def __init__(self, track: Any, clock: Clock, max_gap: float, places: Places | None = None, rows: int = 0) -> None:
+    def __init__(
+        self, track: Any, clock: Clock, max_gap: float, places: Places | None = None, *, rows: int = 0, first: int = 0
+    ) -> None:
         self.track = track
         self.timeline = Timeline(max_gap)
         self.packets = 0  # that were decoded, or could not be
@@ -54,7 +56,7 @@ class Sound:
         self._told = (
             self._places.start or None
         )  # seconds where the next frame belongs, where something beside stamps says so
-        self._converted = At16k(rows)
+        self._converted = At16k(rows, first)
         self._pending: AudioFrame | None = None  # the latest frame: the next one's stamp says whether its own is right
         self._stamp: float | None = None  # of that frame
         self._is_over = False  # its decoder was flushed
@@ -64,6 +66,11 @@ class Sound:
     def at(self) -> float:
         """Seconds where the next sample belongs."""
         return self.start + self._converted.at
+
+    @property
+    def first(self) -> int:
+        """The first sample that it gives."""
+        return self._converted.first
 
     @property
     def turned(self) -> bool:
