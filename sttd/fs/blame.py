@@ -19,7 +19,7 @@ class Blame(enum.StrEnum):
     FILE = "file"  # this one file, or the folder that it lies in: other jobs are not concerned
 
 
-_MACHINE = frozenset(
+_DISK = frozenset(
     {
         # the disk is full, read-only or broken
         errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EREMOTEIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA,
@@ -28,10 +28,11 @@ _MACHINE = frozenset(
         errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNREFUSED,
         errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ECOMM, errno.EPROTO, errno.ENOLINK, errno.EKEYEXPIRED,
         errno.EKEYREVOKED, errno.ENOKEY,
-        # this process, or the whole system, has no more of something
-        errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN, errno.EINTR, errno.ENOLCK,
     }
 )  # fmt: skip
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+# this process, or the whole system, has no more of something
+_PROCESS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN, errno.EINTR, errno.ENOLCK})
 _NAME = frozenset(
     {errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST}
 )
@@ -43,8 +44,18 @@ def blame(error: OSError) -> Blame:
     What is not known counts as the fault of the file: its job waits, and all others go on. If it is met by every file,
     every job waits by itself. ENOENT is a fact, not a fault: whoever looked knows whether the file should be there.
     """
-    if error.errno in _MACHINE:
+    if error.errno in _DISK | _PROCESS:
         return Blame.MACHINE
     if error.errno in _NAME:
         return Blame.NAME
     return Blame.FILE
+
+
+def is_of_a_disk(error: OSError) -> bool:
+    """Whether it is the fault of one disk, mount or server: what is done on others does not meet it."""
+    return error.errno in _DISK
+
+
+def takes_nothing(error: OSError) -> bool:
+    """Whether a disk takes no file more: it is full, or read-only. Else single files or folders on it may be damaged."""
+    return error.errno in _FULL

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 # types in /proc/filesystems and mount(8); fuse ones as `fuse.<program>`. Folders that a virtual machine is lent by its
@@ -23,6 +25,15 @@ _MOUNTINFO = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A file system that is mounted."""
+
+    point: str
+    device: str  # `major:minor`, the same for all mounts of one file system
+    kind: str  # its type
+
+
 def network_file_system(path: Path, mountinfo: Path = _MOUNTINFO) -> str | None:
     """The type of the network file system that `path` lies on, or None where it lies on a local one, or it is not known."""
     kind = file_system(path, mountinfo)
@@ -34,30 +45,42 @@ def file_system(path: Path, mountinfo: Path = _MOUNTINFO) -> str | None:
 
     None where mountinfo cannot be read (no /proc).
     """
+    found = holding(os.path.realpath(path), read(mountinfo))
+    return None if found is None else found.kind
+
+
+def read(mountinfo: Path = _MOUNTINFO) -> tuple[Mount, ...]:
+    """All mounts of this process; none where mountinfo cannot be read. No file system is touched for it."""
     try:
-        table = mountinfo.read_bytes()
+        return listed(os.fsdecode(mountinfo.read_bytes()))
     except OSError:
-        return None
-    return type_of(os.path.realpath(path), os.fsdecode(table))
+        return ()
 
 
-def type_of(path: str, table: str) -> str | None:
-    """The type that `table`, in the format of mountinfo, gives for an absolute `path` without links."""
-    best, kind = "", None
+def listed(table: str) -> tuple[Mount, ...]:
+    """The mounts in `table`, which has the format of mountinfo."""
+    found = []
     for line in table.split("\n"):
         left, separator, right = line.partition(" - ")
         fields = left.split(" ")
-        if not separator or len(fields) < 5:
-            continue
-        point = unescape(fields[4])
+        if separator and len(fields) >= 5:
+            found.append(Mount(unescape(fields[4]), fields[2], right.split(" ", 1)[0]))
+    return tuple(found)
+
+
+def holding(path: str, mounts: Iterable[Mount]) -> Mount | None:
+    """The mount that an absolute `path` without links lies on."""
+    best: Mount | None = None
+    for mount in mounts:
         # of several mounts on one point the last hides the others
-        if _holds(point, path) and len(point) >= len(best):
-            best, kind = point, right.split(" ", 1)[0]
-    return kind
+        if is_below(path, mount.point) and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
+    return best
 
 
-def _holds(point: str, path: str) -> bool:
-    return path == point or path.startswith(point.rstrip("/") + "/")
+def is_below(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or lies in it, going by the names."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def unescape(field: str) -> str:

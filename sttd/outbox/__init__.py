@@ -1,6 +1,7 @@
 """The outbox: results appear whole or not at all, and sources are filed away."""
 
 from sttd.fs.moves import make_folder
+from sttd.outbox.disks import DiskFolder, DiskTrouble, FileTrouble
 from sttd.outbox.failure import PutAside, file_failure
 from sttd.outbox.follow import Followed, beside, follow, names_beside, results_of
 from sttd.outbox.former import left_of
@@ -15,7 +16,7 @@ from sttd.outbox.stage import Earlier, stage, stage_copy, writer
 from sttd.outbox.undo import undo
 
 __all__ = [
-    "Absent", "Earlier", "Filed", "Followed", "Heard", "Meta", "Places", "Plan", "PutAside", "Unkept", "beside", "file_failure", "follow",
+    "Absent", "DiskFolder", "DiskTrouble", "Earlier", "FileTrouble", "Filed", "Followed", "Heard", "Meta", "Places", "Plan", "PutAside", "Unkept", "beside", "file_failure", "follow",
     "keep", "left_of",
     "make_folder", "names_beside", "of_private", "open_source", "put_back", "remove_leftovers", "remove_staging", "results_of", "stage", "stage_copy", "tidy", "undo", "warnings_of",
     "writer",

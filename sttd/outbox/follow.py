@@ -18,8 +18,9 @@ from sttd.fs.blame import Blame, blame
 from sttd.fs.folder import Folder
 from sttd.job import Identity, Job
 from sttd.outbox import names
+from sttd.outbox.disks import near
 from sttd.outbox.places import Places
-from sttd.outbox.plan import folder_of, source_path
+from sttd.outbox.plan import BESIDE, folder_of, source_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,13 @@ def follow(job: Job, former: str, results: Mapping[str, str], places: Places) ->
     Raises:
         SourceChanged: another recording lies there by now.
         FileNotFoundError: it is gone; the error has its path. Or the inbox is away.
+        DiskTrouble, FileTrouble: they cannot be renamed there.
         OSError: the machine's fault.
     """
     wanted = beside(former, results, places)
     old_stem, new_stem = (names.stem(path.rpartition("/")[2]) for path in (former, job.source))
-    with _folder(job, places) as new, contextlib.ExitStack() as stack:
+    here = near(BESIDE, job.source, job.location, places)
+    with here, _folder(job, places) as new, contextlib.ExitStack() as stack:
         old = _former_folder(former, places)
         if old is not None:
             stack.enter_context(old)

@@ -20,7 +20,7 @@ from typing import Any
 from sttd.config import Paths
 from sttd.errors import SttdError
 from sttd.fs import moves
-from sttd.fs.folder import Folder
+from sttd.fs.folder import Folder, split as components
 from sttd.inboxes import split, unknown
 from sttd.own import LOCK, OWN
 
@@ -89,6 +89,22 @@ class Places:
     def inboxes(self) -> tuple[Path, ...]:
         """All of them; a source may have come back to one."""
         return tuple(self._inboxes.values())
+
+    def inbox_of(self, source: str, location: str | None) -> tuple[str, Path, str] | None:
+        """The inbox that a recording lies in, by its name and its path, and the recording's path below it. Looks at no disk.
+
+        Args:
+            source: as `Job.source`.
+            location: as `Job.location`.
+        """
+        if not location:
+            name, path = split(source)
+            return (name, self._inboxes[name], path) if name in self._inboxes else None
+        for name, inbox in self._inboxes.items():
+            below = components(os.fspath(inbox), location)
+            if below is not None:
+                return name, inbox, "/".join(below)
+        return None
 
     def require_inbox(self, source: str) -> None:
         """Make sure that a source which is missing in its inbox is really gone.

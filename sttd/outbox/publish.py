@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import stat
@@ -19,8 +20,9 @@ from sttd.fs import copies, moves
 from sttd.fs.blame import Blame, blame
 from sttd.fs.folder import Folder
 from sttd.outbox import former, names
+from sttd.outbox.disks import trouble, works
 from sttd.outbox.place import folder_below
-from sttd.outbox.places import Places
+from sttd.outbox.places import Absent, Places
 from sttd.outbox.plan import BESIDE, Plan
 from sttd.outbox.rights import why_unwritable
 
@@ -54,19 +56,39 @@ def publish(plan: Plan, places: Places) -> tuple[str, ...]:
     Raises:
         Unkept: somebody took a staged result away.
         Absent: transcripts/ is not mounted.
+        DiskTrouble, FileTrouble: they cannot be put beside the recording.
         OSError: a disk is full, or no name fits.
     """
-    with _opened(plan, places) as results:
-        if plan.place != BESIDE:
+    if plan.place != BESIDE:
+        with _opened(plan, places) as results:
             return results.place()
-        _go_beside(results, places)
-        try:
-            return results.place()
-        except OSError as error:
-            # a folder of the library that is read-only is no trouble of the other recordings
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            raise results.refusal(error) from None
+    told = functools.partial(trouble, source=plan.name, location=plan.location, places=places)
+    try:
+        with _opened(plan, places) as results:
+            _go_beside(results, places)
+            try:
+                return results.place()
+            except OSError as error:
+                # a folder of the library that is read-only is no trouble of the other recordings
+                if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or told(error):
+                    raise
+                raise results.refusal(error) from None
+    except OSError as error:
+        found = told(error)
+        if found is None or not _staging_works(plan, places):
+            raise
+        raise found from error
+
+
+def _staging_works(plan: Plan, places: Places) -> bool:
+    """Whether it is not the disk of the staged results that is in trouble."""
+    with (
+        contextlib.suppress(OSError, Absent),
+        places.open("transcripts") as transcripts,
+        transcripts.below([STAGING, plan.staging]) as staging,
+    ):
+        return works(staging)
+    return False
 
 
 def _go_beside(results: _Results, places: Places) -> None:

@@ -16,6 +16,7 @@ from sttd.fs.blame import Blame, blame
 from sttd.fs.digest import digest_of
 from sttd.fs.folder import Folder, split
 from sttd.outbox import names
+from sttd.outbox.disks import near
 from sttd.outbox.place import find, folder_below, place
 from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
@@ -45,6 +46,7 @@ def keep(plan: Plan, places: Places) -> Filed:
     Raises:
         Unkept: somebody took a staged result away, or the plan is a forged one. The source has its own name again.
         Absent: a folder is not mounted.
+        DiskTrouble, FileTrouble: the results are to lie beside their recording, and cannot be put there.
         OSError: `sttd.fs.blame` tells whose fault it is.
     """
     if plan.takes_source and plan.location is not None and split(os.fspath(places.paths.failed), plan.location) is None:
@@ -54,7 +56,8 @@ def keep(plan: Plan, places: Places) -> Filed:
     except Unkept as error:
         error.moved_to = _moved_to(plan, places)
         raise
-    return file_source(plan, places, outputs)
+    with near(plan.place, plan.name, plan.location, places):
+        return file_source(plan, places, outputs)
 
 
 def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:

@@ -21,6 +21,7 @@ from sttd.fs.digest import digest_of
 from sttd.fs.folder import Folder, split
 from sttd.fs.regular import NotRegular, open_regular
 from sttd.job import Identity, Job
+from sttd.outbox.disks import near
 from sttd.outbox.formats import CueFormat, Format, formats, write_together
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.former import unchanged
@@ -57,11 +58,11 @@ def stage(
         FileNotFoundError: it is gone; the error has its path.
         Absent: transcripts/ is not mounted.
         BadReplacements: the list that `transcribe.replace` names cannot be used.
-        OSError: they cannot be written, or the source cannot be read.
+        DiskTrouble, FileTrouble, OSError: they cannot be written, or the source cannot be read.
     """
     written = writer(config)
     young = job.mtime_ns > (time.time() - _TICK) * 1e9  # before the source is looked at
-    sha256 = _look_at_source(job, places)
+    sha256 = _look_at_source(job, places, place := place_of(job, config, places))
     meta = dataclasses.replace(meta, sha256=sha256, speakers=names_of(meta.channels, config.transcribe.channel_names))
     as_wanted = lambda: (written(segment, meta.channels) for segment in segments())  # noqa: E731
     plan = Plan(
@@ -78,7 +79,7 @@ def stage(
         word=secrets.token_hex(8),
         young=young,
         hashes=_write_all(job, config, places, meta, as_wanted),
-        place=place_of(job, config, places),
+        place=place,
     )
     return _named(plan, places, earlier(sha256))
 
@@ -116,15 +117,12 @@ def writer(config: Config) -> Callable[[Segment, Collection[int]], Segment]:
     return written
 
 
-def _look_at_source(job: Job, places: Places) -> str:
+def _look_at_source(job: Job, places: Places, place: str) -> str:
     """The hash of the version that was transcribed. Raises SourceChanged where there is another one."""
-    handle = open_source(job, places)
-    try:
-        _require_same(job, handle)
-        sha256 = job.sha256 or digest_of(handle)
-        _require_same(job, handle)  # a hash of another version would give its transcript to the wrong recording
-    finally:
-        os.close(handle)
+    with near(place, job.source, job.location, places), open(open_source(job, places), "rb") as file:
+        _require_same(job, file.fileno())
+        sha256 = job.sha256 or digest_of(file.fileno())
+        _require_same(job, file.fileno())  # a hash of another version would give its transcript to the wrong recording
     return sha256
 
 
@@ -160,7 +158,7 @@ def _write_one(folder: Folder, one: Format, meta: Meta, segments: Callable[[], I
 def _named(plan: Plan, places: Places, earlier: Mapping[str, str]) -> Plan:
     """The plan with the number of its names, as a first guess: the folder may not be there yet, and whoever publishes looks again."""
     try:
-        with existing_folder(plan, places) as folder:
+        with near(plan.place, plan.name, plan.location, places), existing_folder(plan, places) as folder:
             here = {os.path.split(path): sha256 for path, sha256 in earlier.items()}
             replaces = {
                 name: sha256

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
 
-from sttd.fs.mounts import file_system, network_file_system, type_of
+from sttd.fs.mounts import file_system, holding, listed, network_file_system, read
 
 TABLE = """\
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -36,12 +37,19 @@ TABLE = """\
     ],
 )
 def test_the_longest_and_last_mount_above_a_path_is_its_own(path, kind):
-    assert type_of(path, TABLE) == kind
+    assert holding(path, listed(TABLE)).kind == kind
 
 
 def test_lines_that_are_not_mounts_are_passed_over():
-    assert type_of("/x", "nonsense\n\n1 2 3 - \n" + TABLE) == "ext4"
-    assert type_of("/x", "") is None
+    assert listed("nonsense\n\n1 2 3 - \n" + TABLE) == listed(TABLE)
+    assert holding("/x", listed("")) is None
+
+
+def test_a_device_is_the_number_that_the_files_on_it_have(tmp_path):
+    mount = holding(os.path.realpath(tmp_path), read())
+    number = os.stat(mount.point).st_dev
+    # btrfs numbers each of its volumes, and has one device
+    assert mount.kind == "btrfs" or mount.device == f"{os.major(number)}:{os.minor(number)}"
 
 
 def test_network_file_systems_are_named_and_local_ones_are_not(tmp_path):
@@ -66,3 +74,4 @@ def test_this_machine_agrees_with_findmnt(tmp_path):
 
 def test_without_proc_nothing_is_refused(tmp_path):
     assert file_system(tmp_path, tmp_path / "none") is None
+    assert read(tmp_path / "none") == ()
