@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sttd.config import Config
+from sttd.daemon.disks import Disks
 from sttd.daemon.errands import Errands, Operation
 from sttd.daemon.faults import Faults
 from sttd.daemon.folder_looks import FolderLooks
@@ -124,6 +125,7 @@ class Context:
     trial: Trial = field(default_factory=Trial)
     troubles: Troubles = field(init=False)
     filing: Tries = field(default_factory=Tries)  # of jobs whose files are being moved
+    disks: Disks = field(init=False)
     checking: Tries = field(default_factory=Tries)  # of jobs whose content is being hashed
     taken: Taken = field(default_factory=Taken)
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
@@ -145,6 +147,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.troubles = Troubles(self.clock)
+        self.disks = Disks(self.filing)
         self.spool = Spool(self.config.paths.state / SPOOL)
         self.places = Places(self.config.paths, self.ledger.fact(PLACES), inboxes=self.config.inboxes())
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sttd.daemon import by_folder, filing, first, library, orders, parts, readable, spread, trial, twins, whereabouts
+from sttd.daemon import (
+    by_folder,
+    filing,
+    first,
+    library,
+    library_disks,
+    orders,
+    parts,
+    readable,
+    spread,
+    trial,
+    twins,
+    whereabouts,
+)
 from sttd.daemon.context import Context, Running
 from sttd.daemon.guard import guard
 from sttd.daemon.orders import Order
@@ -69,10 +82,11 @@ def _want(context: Context, passed: set[int]) -> None:
 
 
 def _bound(context: Context, job: Job) -> Job | None:
-    """The job with the options of its folder; None: it waits for these, or its file cannot be read now."""
+    """The job with the options of its folder; None: it waits for these, its file cannot be read now, or no results be written there."""
     if whereabouts.waits_alone(context, job) or whereabouts.waits_for_inbox(context, job):
         return None
-    bound = by_folder.bind(context, job)
+    ready = library_disks.ready(context, job)
+    bound = None if ready is None else by_folder.bind(context, ready)
     if bound is None or readable.waits(context, bound) or library.waits(context, bound):
         return None
     return bound

@@ -39,7 +39,7 @@ def _is_filed(context: Context) -> bool:
     """Whether no job's files can be moved now. Asked last, and only up to the first one whose can: rows with a plan are read."""
     now, last = context.clock(), 0
     while page := context.ledger.planned(last, PAGE):
-        if not all(context.filing.waits(number, now) for number in page):
+        if not all(context.filing.waits(number, now) or context.disks.waits(number, now) for number in page):
             return False
         last = page[-1]
     return True

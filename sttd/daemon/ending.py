@@ -122,5 +122,6 @@ def release(context: Context) -> None:
     """A person has changed something, or wants to try: what is wrong is found out anew."""
     context.streaks.release()
     context.folder_looks.release()
+    context.disks.hurry()
     context.troubles.end(STREAK)
     context.troubles.end(HOLD_ALL[Cause.CONFIGURATION])

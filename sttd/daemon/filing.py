@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sttd import inboxes
-from sttd.daemon import following, steps, whereabouts
+from sttd.daemon import following, library_disks, steps, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.daemon.steps import Step
@@ -37,6 +37,7 @@ STEPS: dict[str, Callable[[Context, Job], Step | None]] = {
     "fail": steps.put_aside,
     "": lambda _context, _job: None,
 }
+ALWAYS = ("undo", "fail")  # steps that wait for no disk of a library
 
 
 def room(context: Context) -> int:
@@ -61,6 +62,10 @@ def advance(context: Context, job: Job) -> None:
         return
     if job.location is None and _is_unsure(context, job):
         context.filing.put_off(job.id, now, context.config.pool.machine_wait, growing=False)
+        return
+    if step_of(job) in ALWAYS:
+        library_disks.forget(context, job.id)
+    elif not library_disks.may_try(context, job):
         return
     step = STEPS[step_of(job)](context, job)
     if step is not None:
@@ -95,7 +100,12 @@ def _post(context: Context, job: Job, step: Step) -> None:
     def failed(error: OSError | SttdError) -> None:
         back(lambda row: step.failed(row, error), is_final=False)
 
-    context.errands.post(step.name, step.work, then, failed, job.id)
+    def work() -> Any:
+        if step_of(job) not in ALWAYS:
+            library_disks.require(context, job)
+        return step.work()
+
+    context.errands.post(step.name, work, then, failed, job.id)
 
 
 def resume(context: Context) -> None:
@@ -104,13 +114,14 @@ def resume(context: Context) -> None:
     First those whose next try is due; they leave room for others. Of all rows a bounded number is looked at in one call, and
     the next ones in the next.
     """
-    for number in context.filing.due(context.clock(), (room(context) + 1) // 2):
+    now = context.clock()
+    for number in (*context.disks.due(now), *context.filing.due(now, (room(context) + 1) // 2)):
         _go_on(context, number)
     page = context.ledger.planned(context.filed, PAGE)
     for number in page:
         if not room(context):
             break
-        if context.filing.may_begin(number, context.clock()):
+        if context.filing.may_begin(number, now) and not context.disks.waits(number, now):
             _go_on(context, number)
         context.filed = number
     else:
@@ -131,6 +142,7 @@ def _go_on(context: Context, number: int) -> None:
 def _nothing_left(context: Context, number: int) -> None:
     """Nothing is to be done with the files of a job any more."""
     context.filing.end(number)
+    library_disks.forget(context, number)
     context.troubles.end_for(number)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sttd import outbox
-from sttd.daemon import steps
+from sttd.daemon import library_disks, steps
 from sttd.daemon.context import Context
 from sttd.daemon.source import look_again
 from sttd.daemon.steps import Step
@@ -49,6 +49,7 @@ def _done(context: Context, row: Job, former: Job, followed: Followed) -> None:
             row, state=State.DONE, plan=None, finished_at=context.utc(), error=None, cause=None, **known, **outputs
         )
     context.troubles.end_for(row.id)
+    library_disks.went_well(context, row)
     name = printable(row.source)
     text = f"job {row.id}: {name} is {printable(former.source)} under a new name, which job {former.id} has transcribed"
     say(Kind.JOB_COPIED, text, done, copy_of=former.id)

@@ -228,6 +228,8 @@ def _attempt(running: Running) -> dict[str, Any]:
 def _kind(trouble: str) -> str:
     if trouble.startswith("inbox "):  # one that a [[watch]] table names
         return "inbox"
+    if trouble.startswith("disk "):  # of a library
+        return "disk"
     return trouble if trouble.isalpha() else "files"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sttd import outbox
-from sttd.daemon import orders, parts
+from sttd.daemon import library_disks, orders, parts
 from sttd.daemon.context import Context
 from sttd.daemon.earlier import earlier_results
 from sttd.daemon.source import look_again, look_for, source_path, start_anew
@@ -165,6 +165,7 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
     tell_done(done, filed)
     context.troubles.end_for(row.id)
     context.troubles.end("outbox")
+    library_disks.went_well(context, row)
     look_again(context, row)
     if filed.changed and context.inbox is not None:
         context.inbox.kick()  # what it saw of the file as it is now has just been forgotten
@@ -234,7 +235,14 @@ def put_aside(context: Context, job: Job) -> Step:
 
 
 def _in_vain(context: Context, row: Job, what: str, error: OSError | SttdError, source: str | None = None) -> None:
-    """A step did not succeed. The machine's fault keeps every job from starting; any other keeps this one alone waiting."""
+    """A step did not succeed. The machine's fault keeps every job from starting, that of a disk of the library those whose results
+    go there; any other keeps this one alone waiting.
+    """
+    if isinstance(error, outbox.DiskTrouble):
+        library_disks.begin(context, row, what, error)
+        return
+    if isinstance(error, outbox.FileTrouble):  # the disk takes files
+        library_disks.went_well(context, row)
     wait = context.config.pool.machine_wait
     everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
     context.filing.put_off(row.id, context.clock(), wait, growing=not everybody)

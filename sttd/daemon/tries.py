@@ -62,7 +62,7 @@ class Tries:
         """Whether there is a job whose last try was in vain; another may be under way."""
         return bool(self._next)
 
-    def __contains__(self, job: int) -> bool:
+    def __contains__(self, job: object) -> bool:
         return job in self._under_way
 
     def __len__(self) -> int:

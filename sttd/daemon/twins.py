@@ -53,7 +53,7 @@ def turn(context: Context, job: Job) -> Turn:
         if _check(context, peer):
             return Turn.LATER
     twin = context.ledger.twin(job, key)
-    if twin is None:
+    if twin is None or context.disks.has(twin.id):
         return Turn.START
     context.ledger.update(job, copy_of=twin.id, options_key=key)
     return Turn.TWIN
@@ -127,7 +127,7 @@ def follow(context: Context) -> None:
                         context.ledger.update(twin, copy_of=None)
                     else:
                         _copy(context, twin, original)
-        elif left > 0 and (original is None or not _comes_to_a_result(original)):
+        elif left > 0 and (original is None or not _comes_to_a_result(context, original)):
             twins = context.ledger.waiting_for(original_id, left)
             left -= len(twins)
             with context.ledger.transaction():
@@ -140,9 +140,11 @@ def _room(context: Context) -> int:
     return 0 if whereabouts.are_all_away(context) or "outbox" in context.troubles else filing.room(context)
 
 
-def _comes_to_a_result(original: Job) -> bool:
+def _comes_to_a_result(context: Context, original: Job) -> bool:
     """Whether twins do well to wait for a job that has not come to its end."""
     if original.state in ENDED or not original.sha256:  # without one: it is about another version of its file by now
+        return False
+    if context.disks.has(original.id):
         return False
     return original.state is not State.QUEUED or original.cause not in (*AT_FAULT, Cause.GONE)
 

@@ -6,12 +6,14 @@ import contextlib
 import os
 import sqlite3
 import stat
+from collections.abc import Sequence
 from typing import Any
 
 from sttd.config import Paths
 from sttd.inboxes import depth, join, split
 from sttd.job import Job
 
+_BETWEEN = "source >= ? AND source < ?"
 Which = tuple[str, tuple[bytes, ...]]  # a condition of SQL, and its values
 
 
@@ -89,10 +91,21 @@ def outside(folder: str) -> Which:
     return "location >= ? AND location < ? AND redo_of IS NULL", (start, start[:-1] + b"0")
 
 
-def inside(inbox: str) -> Which:
-    """The jobs whose files lie in the inbox of this name."""
-    here = "location IS NULL AND typeof(source) = 'blob'"
+def inside(inbox: str, folder: str = "", apart: Sequence[str] = ()) -> Which:
+    """The jobs whose files lie in the inbox of this name, or in a folder of it, but not in those that are `apart`."""
+    here, ends = ["location IS NULL AND typeof(source) = 'blob'"], list[bytes]()
     if not inbox:
-        return f"{here} AND instr(source, x'2f2f') = 0", ()
-    start = os.fsencode(join(inbox, ""))
-    return f"{here} AND source >= ? AND source < ?", (start, start[:-1] + b"0")
+        here.append("instr(source, x'2f2f') = 0")
+    if inbox or folder:
+        here.append(_BETWEEN)
+        ends += _span(join(inbox, f"{folder}/" if folder else ""))
+    for each in apart:
+        here.append(f"NOT ({_BETWEEN})")
+        ends += _span(join(inbox, f"{each}/"))
+    return " AND ".join(here), tuple(ends)
+
+
+def _span(folder: str) -> tuple[bytes, bytes]:
+    """Between these lie the sources that begin with `folder`, whose last character is a slash."""
+    start = os.fsencode(folder)
+    return start, start[:-1] + b"0"

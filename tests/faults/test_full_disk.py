@@ -12,7 +12,7 @@ from tests.harness import PATIENCE
 from tests.machine import needs_mounts
 
 HEAD = """
-import pathlib, subprocess, sys
+import pathlib, signal, subprocess, sys
 sys.path.insert(0, {here!r})
 from sttd.job import State
 from tests import speech
@@ -119,7 +119,65 @@ for folder in (daemon.state, daemon.transcripts):
     subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
 print("as it should be")
 """
-BODIES = {"state": STATE, "transcripts": TRANSCRIPTS, "stopped": STOPPED}
+LIBRARY = """
+disks = {{name: root / name for name in ("one", "two")}}
+tables = ["[[watch]]"]
+for name, folder in disks.items():
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(folder)], check=True)
+    tables += ["[[watch]]", f'name = "{{name}}"', f'inbox = "{{folder}}"', 'place = "beside"', 'formats = ["srt"]']
+(root / "sttd.toml").write_text(chr(10).join(tables))
+daemon.flags = ("--config", str(root / "sttd.toml"))
+
+def drop(disk, *clips):
+    for clip in clips:
+        speech.encode(root / "new.flac", speech.sample(clip))
+        subprocess.run(["mv", str(root / "new.flac"), str(disks[disk] / f"{{clip}}.flac")], check=True)
+
+def states(disk):
+    return {{job.source: job.state for job in daemon.jobs() if job.source.startswith(f"{{disk}}//")}}
+
+def all_done(disk, number):
+    return list(states(disk).values()) == [State.DONE] * number
+
+def troubles():
+    return daemon.json("status")["trouble"]
+
+daemon.start()
+daemon.wait_log("watches")
+daemon.sttd("pause")
+drop("one", "clip01", "clip02", "clip04", "clip06")
+wait_for(lambda: len(states("one")) == 4, "they are queued")
+drop("two", "clip01", "english")
+fill(disks["one"])
+daemon.sttd("resume")
+wait_for(lambda: all_done("two", 2), "what goes to the other disk is done")
+(said,) = wait_for(troubles, "the status names the disk")
+assert f"the disk of {{disks['one']}}" in said and "No space left" in said, said
+assert len([job for job in daemon.jobs() if job.source.startswith("one//") and job.attempt]) <= 2
+queued = lambda: [job for job in daemon.jobs() if job.state is State.QUEUED]
+wait_for(lambda: all("its results go to a disk that takes none" in (job.error or "") for job in queued()), "each says why")
+daemon.stop(signal.SIGKILL)
+start = len(daemon.log)
+daemon.start()
+drop("two", "clip02")
+wait_for(lambda: all_done("two", 3), "what goes to the other disk is done after a kill")
+wait_for(troubles, "the status names the disk again")
+assert len(complaints(0)) == 2 and len(complaints(start)) == 1, complaints(0)
+assert daemon.stop() == 0
+start = len(daemon.log)
+assert daemon.drain() == 1
+assert "4 jobs wait for what is wrong with this machine" in str(daemon.log[start:]), daemon.log[start:]
+empty(disks["one"])
+daemon.start()
+wait_for(lambda: all_done("one", 4), "there is room again")
+wait_for(lambda: not troubles(), "nothing is wrong any more")
+assert daemon.stop() == 0
+assert sorted(path.name for path in disks["one"].glob("*.srt")) == [f"clip{{n}}.en.srt" for n in ("01", "02", "04", "06")]
+assert not any(job.attempts for job in daemon.jobs())
+print("as it should be")
+"""
+BODIES = {"library": LIBRARY, "state": STATE, "transcripts": TRANSCRIPTS, "stopped": STOPPED}
 
 
 def in_namespace(body, root):
