@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ import pytest
 from sttd import __version__
 from sttd.part import Cause, Chunks, Done, Failed, Loaded, ModelSpec, Notice, Options, PartSpec, Progress, Started
 from sttd.pool.blocks import AHEAD, BLOCK, answer, ends_of
-from sttd.pool.wire import PROTOCOL, Beat, Clean, Die, Exit, Forget, Gone, NoBlock, Ready, Refused, Stop, Took
+from sttd.pool.wire import PROTOCOL, Beat, Clean, Die, Exit, Forget, Gone, NoBlock, Ready, Refused, Stop, Took, encode
 from tests import speech
 from tests.harness import wait_for
 from tests.remote.conftest import SCRIPTED, gone, tree
@@ -339,3 +340,31 @@ def test_foreign_bytes_from_the_head_end_it(head):
 def test_ends_of_the_empty(tmp_path):
     (tmp_path / "a").touch()
     assert len(set(ends_of(str(tmp_path / "a"), 0))) == 1
+
+
+@pytest.mark.slow
+def test_a_gigabyte_is_sent_and_whole_in_nobodys_memory(head, tmp_path, record_property):
+    """1 GiB that the far side does not see: how much goes over the line, what it costs, and how much memory."""
+    recording = tmp_path / "long.wav"
+    with recording.open("wb") as file:
+        for _ in range(1024):
+            file.write(os.urandom(2**20))
+    far = head(QUICK)
+    far.ready()
+    before, begun = peak(far.process.pid), time.monotonic()
+    over = 0
+
+    def counted(ask, part):
+        nonlocal over
+        block = from_(recording)(ask, part)
+        over += len(encode(block)) + len(encode(ask))
+        return block
+
+    far.answer = counted
+    assert isinstance(far.run(sent(recording, "started done")), Done)
+    took, more = time.monotonic() - begun, peak(far.process.pid) - before
+    used = psutil.Process(far.process.pid).cpu_times()
+    assert more < 16 * 2**20
+    assert over < 1.01 * recording.stat().st_size
+    figures = f"1 GiB sent in {took:.1f} s, {over / 2**30:.4f} of its bytes; far side: {more / 2**20:.1f} MiB more, "
+    record_property("figures", f"{figures}{used.user + used.system:.1f} s of processor time")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import select
 import threading
@@ -9,6 +11,8 @@ import time
 from collections.abc import Iterator
 
 from sttd.pool.wire import MARK, Beat, Decoder, FarOrder, Hello, encode
+
+_ROOM = 2**20  # bytes that are read at once: a recording comes with fewer turns between the processes
 
 
 class LineBroken(Exception):
@@ -26,6 +30,8 @@ class Line:
         self._writing = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._broken = False
+        with contextlib.suppress(OSError):  # no pipe, or the user has as much in pipes as allowed
+            fcntl.fcntl(orders, fcntl.F_SETPIPE_SZ, _ROOM)
 
     def greet(self, hello: Hello) -> None:
         """The first words: whatever a shell's profile has printed before is told apart from them."""
@@ -90,7 +96,7 @@ class Line:
                     raise LineBroken("the other side reads no more")
                 yield None
             if self._orders in ready:
-                data = os.read(self._orders, 65536)
+                data = os.read(self._orders, _ROOM)
                 if not data:
                     raise LineBroken("the other side has closed the line")
                 heard = time.monotonic()
