@@ -27,7 +27,7 @@ from sttd.daemon.troubles import Troubles
 from sttd.daemon.unreadable import Unreadable
 from sttd.daemon.where import Whereabouts
 from sttd.inbox import Inboxes
-from sttd.job import Job, Part
+from sttd.job import Identity, Job, Part
 from sttd.ledger import SPOOL, Checkpoint, Ledger
 from sttd.ledger.facts import PLACES
 from sttd.ledger.spool import Spool
@@ -131,7 +131,8 @@ class Context:
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
     looked: Looked = field(default_factory=Looked)
     told: dict[int, int] = field(default_factory=dict)  # the part of a shared-out job that the listener hears, by job
-    decided: dict[int, Mapping[int, Decided]] = field(default_factory=dict)  # of shared-out jobs, by job and channel
+    # the languages of shared-out jobs by job, with the version of the file and the options (see `spread.languages`), and by channel
+    decided: dict[int, tuple[tuple[Identity, str], Mapping[int, Decided]]] = field(default_factory=dict)
     unreadable: Unreadable = field(default_factory=Unreadable)
     folder_looks: FolderLooks = field(default_factory=FolderLooks)
     looks: dict[str, Errands] = field(default_factory=dict)  # at these, by inbox: one that hangs holds up no other

@@ -33,8 +33,7 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
     """
     config, now = context.config.of(job.source), context.utc()
     context.listener.anew(job)
-    for known in (context.decided, context.told):
-        known.pop(job.id, None)
+    context.told.pop(job.id, None)
     identity = _as_it_is(source_path(context, job))
     waiting: dict[str, Any] = {"not_before": now + config.settle(), "queued_at": now}
     if job.location is not None:  # no event tells when a file outside the inbox has settled: its own time does

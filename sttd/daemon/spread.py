@@ -71,7 +71,6 @@ def _as_begun(context: Context, job: Job, key: str) -> Job:
     if job.options_key is None and _fits(context, job, key):
         return context.ledger.update(job, options_key=key)
     job = context.ledger.update(job, shared=None, chunks=0, progress=0.0)
-    context.decided.pop(job.id, None)
     first.remove()
     return job
 
@@ -91,8 +90,10 @@ def languages(
     """
     if options.language or options.languages:
         return {}, True
-    if job.id in context.decided:
-        return context.decided[job.id], True
+    which = job.identity, key  # another file, or other options, may be in another language
+    known = context.decided.get(job.id)
+    if known is not None and known[0] == which:
+        return known[1], True
     found: dict[int, Decided] = {}
     for part in parts:
         places = orders.checkpoint_of(context, job, key, part).resume().places
@@ -101,7 +102,7 @@ def languages(
                 found[channel] = Decided(place.language, place.language_probability or 0.0)
         has_all = part.state is State.DONE or part.progress > 0  # channels; each has a chunk then
         if places and has_all and found.keys() >= places.keys():
-            context.decided[job.id] = found
+            context.decided[job.id] = which, found
             return found, True
         if part.state is not State.DONE:
             return found, False

@@ -86,6 +86,21 @@ def test_free_workers_have_further_parts_once_the_language_is_known(daemon):
     assert (job(daemon).chunks, job(daemon).audio_seconds) == (CHUNKS, float(CHUNKS))
 
 
+def test_the_language_of_a_file_that_has_changed_while_its_job_waited_is_decided_anew(daemon):
+    daemon.step(at(daemon, 0))
+    daemon.tick(1.0)
+    assert states(daemon) == ["running", "running", "queued"]
+    for number in (0, 1):
+        daemon.end(at(daemon, number), Cause.ASKED)
+    (daemon.config.paths.inbox / "a.mp3").write_text("ein anderes")
+    daemon.look()
+    daemon.tick(1.0)
+    daemon.step(at(daemon, 0))
+    daemon.tick(1.0)
+    daemon.tick(1.0)
+    assert states(daemon) == ["running", "queued", "queued"]
+
+
 def test_a_configured_language_keeps_no_part_waiting(tmp_path):
     daemon = Stations(tmp_path, "archive", shared=True)
     transcribe = dataclasses.replace(daemon.config.transcribe, language="en")
