@@ -22,7 +22,7 @@ from tests.remote.ssh import server
 
 SECONDS = 60  # of speech
 SETTINGS = {"transcribe.language": "en", "transcribe.batch_size": "1", "pool.machine_wait": "1s"}
-WAITS = '[pool]\nworkers = 0\nwhen_unreachable = "wait"\nremote_timeout = "9s"\n'
+WAITS = '[pool]\nworkers = 0\nwhen_unreachable = "wait"\nremote_timeout = "18s"\n'
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
@@ -107,7 +107,7 @@ def test_two_workers_over_ssh_share_a_long_recording_and_one_is_killed_and_the_c
         daemon.wait_log("is lost")
         wait_for(lambda: gone(pids[0]), "the first one is gone")
         with net.cut():
-            daemon.wait_log("nothing was heard of it for 9 s")
+            daemon.wait_log("nothing was heard of it for 18 s")
             assert gone(pids[1]), "it has ended before it was given up"
         done(daemon)
         assert list((tmp_path / "spool").iterdir()) == []

@@ -15,7 +15,7 @@ from tests.harness import wait_for
 from tests.remote.conftest import SCRIPTED, gone
 from tests.remote.net import another_machine, lacking
 from tests.remote.slurm import PROGRAMS, Slurm, cluster
-from tests.remote.test_far import from_, script, sent
+from tests.remote.test_far import SILENCE, from_, script, sent
 
 pytestmark = pytest.mark.skipif(bool(lacking(*PROGRAMS)), reason=str(lacking(*PROGRAMS)))
 
@@ -44,7 +44,7 @@ def test_every_byte_of_a_recording_comes_through_srun(slurm, head, tmp_path):
 
 @pytest.mark.parametrize("end", ["scancel", "the srun here is killed", "the task there is killed"])
 def test_a_job_that_is_ended_leaves_nothing_on_its_node(slurm, head, end):
-    far = head(slurm.command(*QUICK), silence=5.0)
+    far = head(slurm.command(*QUICK), silence=SILENCE)
     facts = far.ready()
     far.do(script("started chunks"))
     pids = [far.worker().pid, facts["pid"]]

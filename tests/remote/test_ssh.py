@@ -17,7 +17,7 @@ from tests.harness import wait_for
 from tests.remote.conftest import SCRIPTED, gone
 from tests.remote.net import another_machine, lacking
 from tests.remote.ssh import Ssh, server
-from tests.remote.test_far import from_, script, sent
+from tests.remote.test_far import SILENCE, from_, script, sent
 
 pytestmark = pytest.mark.skipif(bool(lacking("/usr/sbin/sshd", "ssh")), reason=str(lacking("/usr/sbin/sshd", "ssh")))
 
@@ -49,7 +49,7 @@ def test_every_byte_of_a_recording_that_the_other_machine_does_not_see_comes_the
 
 def test_when_the_cable_is_cut_nobody_works_on_alone(ssh, head):
     """The head hears nothing, and nothing tells the far side either: TCP itself would take a quarter of an hour."""
-    far = head(quick(ssh), silence=3.0)
+    far = head(quick(ssh), silence=SILENCE)
     facts = far.ready()
     part = script("started chunks")
     far.do(part)
