@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class Rig:
         self.kind, self.base = kind, config
         self.config = kind.configured(config) if kind else config
         self.folder = Path(tempfile.mkdtemp(prefix="sttd-pool-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         local = lambda made: [LocalSource(made, worker=worker, oom_kills=oom_kills)]  # noqa: E731
         self.pool = Pool(self.config, kind.sources if kind else local)
         self.events: list[Event] = []  # appended by the readers' threads; append is atomic
