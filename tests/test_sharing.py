@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given, strategies as st
 
 from sttd.part import SAMPLE_RATE, ModelSpec, Options, PartSpec, Place
-from sttd.sharing import Share, parts_of
+from sttd.sharing import MOST_PARTS, Share, fitted, parts_of
 
 SHARE = Share(after=1200.0, length=600.0)
 
@@ -33,6 +35,16 @@ def test_the_last_part_has_between_half_and_one_and_a_half_lengths(seconds, leng
     parts = parts_of(seconds, Share(after=0.0, length=length))
     if seconds >= 1.5 * length:
         assert 0.5 - 1e-6 <= seconds / length - (parts - 1) <= 1.5
+
+
+@given(st.floats(1, 10**6), st.floats(1, 10**4))
+def test_a_long_recording_has_longer_parts_and_not_more_of_them_than_can_be_reached_cheaply(seconds, length):
+    """The daemon fits what it knows again, and to the same."""
+    share = fitted(Share(after=0.0, length=length), seconds)
+    assert parts_of(seconds, share) <= MOST_PARTS
+    assert share.length == max(length, math.ceil(seconds / MOST_PARTS))
+    assert fitted(share, seconds) == share
+    assert fitted(SHARE, None) == SHARE
 
 
 def test_a_part_that_was_begun_goes_on_at_its_place_and_another_is_looked_for_near_its_border():

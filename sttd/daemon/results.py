@@ -16,6 +16,7 @@ from sttd.host.events import Kind
 from sttd.job import Job, Overrides, Part, Shared, State
 from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
 from sttd.pool.protocol import LOCAL
+from sttd.sharing import fitted
 from sttd.text import printable
 
 
@@ -83,7 +84,8 @@ def started(context: Context, running: Running, event: Started) -> None:
     running.total = event.audio_seconds
     share = running.spec.share
     if event.parts > 1 and running.spec.parts == 0 and share is not None:
-        running.unsaved["shared"] = shared = Shared(event.parts, share.after, share.length)
+        shared = Shared(event.parts, share.after, fitted(share, event.audio_seconds).length)
+        running.unsaved["shared"] = shared
         running.checkpoint.share(shared)  # a daemon that is killed before it has written the row finds it there
     running.unsaved |= {
         "model": event.model,

@@ -26,7 +26,7 @@ from sttd.part import (
     Progress,
     Started,
 )
-from sttd.sharing import parts_of
+from sttd.sharing import fitted, parts_of
 from sttd.worker import bounds
 from sttd.worker.audio.opening import open_recording
 from sttd.worker.decoding.decoder import Decoder
@@ -161,6 +161,8 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
         with open_recording(
             spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive, existing=existing, handle=spec.handle
         ) as stream:
+            if spec.parts == 0 and spec.share is not None:
+                spec = replace(spec, share=fitted(spec.share, stream.duration))
             parts = spec.parts or parts_of(stream.duration, spec.share)
             span = Span(spec, stream.channels, parts)
             # a generator, which must be closed before its stream is
