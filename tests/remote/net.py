@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,4 +70,16 @@ def another_machine() -> Iterator[Net]:
                 pytest.fail("no network namespace can be set up")
             yield Net(holder.pid)
         finally:
+            _end_all(holder.pid)  # also what has left its parent, as slurmstepd does
             holder.stdin.close()
+
+
+def _end_all(pid: int) -> None:
+    """Kill all processes of the network namespace of `pid`, but for that one."""
+    space = Path(f"/proc/{pid}/ns/net").readlink()
+    if space == Path("/proc/self/ns/net").readlink():  # it was never set up
+        return
+    for each in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if (each / "ns" / "net").readlink() == space and int(each.name) != pid:
+                os.kill(int(each.name), signal.SIGKILL)
