@@ -161,9 +161,7 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
         with open_recording(
             spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive, existing=existing, handle=spec.handle
         ) as stream:
-            if spec.parts == 0 and spec.share is not None:
-                spec = replace(spec, share=fitted(spec.share, stream.duration))
-            parts = spec.parts or parts_of(stream.duration, spec.share)
+            spec, parts = shared_out(spec, stream.duration)
             span = Span(spec, stream.channels, parts)
             # a generator, which must be closed before its stream is
             blocks: Any = stream.blocks(
@@ -180,6 +178,17 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
                     end = max(end, *(prepared.window.end for prepared in batch))
                     ahead.put(lanes.decode(batch))
             ahead.put(_Ended(end or stream.position, tuple(stream.warnings)))
+
+
+def shared_out(spec: PartSpec, seconds: float | None) -> tuple[PartSpec, int]:
+    """The orders with what was not known before the recording was opened, and its number of parts.
+
+    A file that says it is longer than any may be is not believed, and stays one part.
+    """
+    if spec.parts or spec.share is None or seconds is None or seconds > spec.options.max_audio:
+        return spec, spec.parts or 1
+    spec = replace(spec, share=fitted(spec.share, seconds))
+    return spec, parts_of(seconds, spec.share)
 
 
 def _numbered(ready: Iterator[Prepared], first: int) -> Iterator[Prepared]:

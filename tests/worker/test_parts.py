@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from sttd.part import Chunk, Chunks, Done, Failed, ModelSpec, Options, PartSpec, Place, Progress, Started
-from sttd.sharing import Decided, Share, parts_of
+from sttd.sharing import MOST_PARTS, Decided, Share, parts_of
 from sttd.worker import LoadedModel, load, run_part
 from sttd.worker.decoding.languages import Languages
+from sttd.worker.part import shared_out
 from tests import speech
 
 RATE = speech.RATE
@@ -214,3 +215,10 @@ def test_a_later_part_without_a_share_is_a_fault_that_is_told(model, path):
     end = list(run_part(dataclasses.replace(order(path, 0, 1, 0), number=1, parts=2), model))[-1]
     assert isinstance(end, Failed)
     assert "not shared out" in end.error
+
+
+def test_a_file_that_says_it_is_longer_than_any_may_be_stays_one_part(path):
+    spec = dataclasses.replace(order(path, 0, 0, 60.0), share=Share(after=60.0, length=30.0))
+    longest = spec.options.max_audio
+    assert shared_out(spec, longest)[1] == MOST_PARTS
+    assert shared_out(spec, longest + 1) == (spec, 1)
