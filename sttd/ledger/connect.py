@@ -39,6 +39,8 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 16777216")
+        # what a step may have to undo is a few rows: no file in /var/tmp, which may be full or not writable, is made for it
+        db.execute("PRAGMA temp_store = MEMORY")
         db.execute("PRAGMA secure_delete = ON")  # the names of jobs that were forgotten do not stay in free pages
         move_requests(db, path)
         migrate(db)
