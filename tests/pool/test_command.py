@@ -25,6 +25,7 @@ from sttd.pool.command.feeder import Feeder, Way
 from sttd.pool.command.launch import launch
 from sttd.pool.command.source import CommandSource
 from sttd.pool.command.words import ended
+from sttd.pool.command.worker import CommandWorker
 from sttd.pool.far.facts import mismatch
 from sttd.pool.local.source import LocalSource
 from sttd.pool.pool import Pool
@@ -170,6 +171,21 @@ def test_silence_is_the_end_of_a_line_and_costs_no_attempt(rig):
     assert told.pool.sources()[0].away == end.error
     told.submit("1.0", "started done", attempt=2)
     assert isinstance(told.seen("1.0", Done), Done), "after a wait it is tried again"
+
+
+def test_a_far_side_works_on_for_nobody_where_its_command_cannot_be_killed(rig, monkeypatch):
+    """The command hangs in the kernel, and holds the line open."""
+    told = rig(*script(SERVES), remote_timeout=3.0, kill_grace=0)
+    told.submit("1.0", "started chunk hang")
+    told.seen("1.0", Chunks)
+    (command,) = [each for each in psutil.Process().children() if "serve" in " ".join(each.cmdline())]
+    with monkeypatch.context() as patch:
+        patch.setattr(CommandWorker, "end", lambda worker, *, hard: None)
+        told.pool.kill("1.0", 1, Cause.TIMEOUT)
+        told.pool.tick(time.monotonic())
+        told.pool.tick(time.monotonic() + 11)
+    assert told.end("1.0").cause is Cause.TIMEOUT
+    told.wait(lambda: not command.is_running())
 
 
 @pytest.mark.parametrize(

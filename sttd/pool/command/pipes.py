@@ -17,7 +17,7 @@ _ROOM = 2**18  # bytes that may wait to be written before the next block of a re
 
 
 class Pipes:
-    """`send`, `kill`, `wake` and `wait_for_room` may be called from any thread, the others from the reader's alone."""
+    """`send`, `fall_silent`, `kill`, `wake` and `wait_for_room` may be called from any thread, the others from the reader's alone."""
 
     def __init__(self, command: Sequence[str]) -> None:
         """Raises OSError: see `launch`."""
@@ -25,6 +25,7 @@ class Pipes:
         self._room = threading.Condition(self._lock)
         self._rest = bytearray()
         self._is_over = False  # no process, no pipe
+        self._is_silent = False  # nothing is sent any more
         self._process: subprocess.Popen[bytes] = launch(command)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._life = os.pidfd_open(self._process.pid)
@@ -39,11 +40,17 @@ class Pipes:
     def send(self, data: bytes) -> None:
         """Without effect where nobody reads any more: the reader finds that out."""
         with self._lock:
-            if not self._is_over:
+            if not (self._is_over or self._is_silent):
                 self._rest += data
                 self._write()
                 if self._rest:
                     os.eventfd_write(self._wake, 1)
+
+    def fall_silent(self) -> None:
+        """Send nothing any more, no sign of life either: the far side ends by itself then."""
+        with self._lock:
+            self._is_silent = True
+            self._rest.clear()
 
     @property
     def is_blocked(self) -> bool:

@@ -78,7 +78,9 @@ class CommandWorker:
             self._feeder.order(Die())
 
     def abandon(self) -> None:
-        """The reader's thread goes on waiting for it."""
+        """The reader's thread goes on waiting for the command; what is behind it is to end, and not to work on alone."""
+        if self._pipes is not None:
+            self._pipes.fall_silent()
 
     def rss(self) -> int:
         return 0
