@@ -178,7 +178,7 @@ def test_models_languages_states_and_keys_are_completed(completed):
     assert completed("redo", "--model", "large-v3") == ["plain,large-v3", "plain,large-v3-turbo"]
     assert completed("transcribe", "--language", "th", shell="zsh") == ["plain", "th", "Thai"]
     assert completed("jobs", "--state", "done,fa") == ["plain,done,failed"]
-    assert completed("--set", "pool.w") == ["plain,pool.workers="]
+    assert completed("--set", "pool.w") == ["plain,pool.workers=", "plain,pool.when_unreachable="]
     assert completed("--set", "output.source=") == [
         f"plain,output.source={one}" for one in ("archive", "keep", "delete")
     ]

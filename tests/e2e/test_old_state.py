@@ -38,4 +38,4 @@ def test_what_was_planted_harms_nothing_and_the_folder_becomes_the_daemons_own(m
     assert daemon.stop() == 0
     assert victim.read_bytes() == b"somebody's\n"
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".jsonl")] == []
-    assert any("lacks table attempts" in line for line in daemon.log)
+    assert any("lacks " in line and " attempts" in line for line in daemon.log)

@@ -28,7 +28,7 @@ def test_a_recording_is_transcribed_behind_a_command_whatever_is_killed(make_dae
     file.write_text(ELSEWHERE + table("gpu1", "sh", "-c", "echo Welcome; exec " + shlex.join(WORKER)))
     daemon = make_daemon({"transcribe.batch_size": "1"}, "--config", str(file))
     daemon.settings.pop("pool.workers")
-    speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=100, language="en", seed=5).audio)
+    speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=400, language="en", seed=5).audio)
     daemon.start()
     daemon.wait_state(State.RUNNING)
     wait_for(lambda: daemon.json("status")["workers"][0]["progress"], "it has come somewhere")

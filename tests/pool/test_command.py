@@ -61,6 +61,12 @@ def python(code: str) -> tuple[str, ...]:
 SERVES = "exec " + shlex.join(FAR)
 
 
+def newest_line() -> psutil.Process:
+    """The command that was started last: one that another test's pool gave up may still be there."""
+    lines = [each for each in psutil.Process().children() if "serve" in " ".join(each.cmdline())]
+    return max(lines, key=lambda each: each.create_time())
+
+
 @pytest.fixture
 def rig(tmp_path):
     """One that is closed with the test, its slot not reached."""
@@ -162,7 +168,7 @@ def test_silence_is_the_end_of_a_line_and_costs_no_attempt(rig):
     told = rig(*script(SERVES), remote_timeout=1.0, kill_grace=0)
     told.submit("1.0", "started chunk hang")
     told.seen("1.0", Chunks)
-    (command,) = [each for each in psutil.Process().children() if "serve" in " ".join(each.cmdline())]
+    command = newest_line()
     command.send_signal(signal.SIGSTOP)
     end = told.end("1.0")
     assert (type(end), end.cause) == (Lost, Cause.MACHINE)
@@ -178,7 +184,7 @@ def test_a_far_side_works_on_for_nobody_where_its_command_cannot_be_killed(rig, 
     told = rig(*script(SERVES), remote_timeout=3.0, kill_grace=0)
     told.submit("1.0", "started chunk hang")
     told.seen("1.0", Chunks)
-    (command,) = [each for each in psutil.Process().children() if "serve" in " ".join(each.cmdline())]
+    command = newest_line()
     with monkeypatch.context() as patch:
         patch.setattr(CommandWorker, "end", lambda worker, *, hard: None)
         told.pool.kill("1.0", 1, Cause.TIMEOUT)
