@@ -1,16 +1,12 @@
-"""The process of a command and its pipes. A write never waits: what does not fit is written as the other side reads."""
+"""The pipes of a line to a far worker. A write never waits: what does not fit is written as the other side reads."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
-import signal
-import subprocess
 import threading
-from collections.abc import Sequence
 
-from sttd.pool.command.launch import launch
+from sttd.pool.command.carrier import Carrier
 
 READ = 65536  # bytes at once
 _ROOM = 2**18  # bytes that may wait to be written before the next block of a recording is read
@@ -19,19 +15,16 @@ _ROOM = 2**18  # bytes that may wait to be written before the next block of a re
 class Pipes:
     """`send`, `fall_silent`, `kill`, `wake` and `wait_for_room` may be called from any thread, the others from the reader's alone."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """Raises OSError: see `launch`."""
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
         self._lock = threading.Lock()  # held for moments only
         self._room = threading.Condition(self._lock)
         self._rest = bytearray()
-        self._is_over = False  # no process, no pipe
+        self._is_over = False  # no carrier, no pipe
         self._is_silent = False  # nothing is sent any more
-        self._process: subprocess.Popen[bytes] = launch(command)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._life = os.pidfd_open(self._process.pid)
-        self._orders, self._messages, self._errors = (
-            pipe.fileno() for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe
-        )
+        self._orders, self._messages, self._errors = carrier.orders, carrier.messages, carrier.errors
+        self._life = carrier.life
         self._poller = select.poll()
         for each in (self._wake, self._life, self._messages, self._errors):
             self._poller.register(each, select.POLLIN)
@@ -70,11 +63,9 @@ class Pipes:
                 os.eventfd_write(self._wake, 1)
 
     def kill(self) -> None:
-        """The command, and all of its group."""
         with self._lock:
             if not self._is_over:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._carrier.kill()
 
     def wait(self, seconds: float) -> tuple[bytes, bytes]:
         """What has come of messages and of errors, once something has, but not later than in so many seconds."""
@@ -87,27 +78,22 @@ class Pipes:
                 self._poller.register(self._orders, select.POLLOUT)
             elif self._orders in ready:
                 self._poller.unregister(self._orders)
-        if self._life in ready:  # what the dead process had written is in the pipes by now
+        if self._life in ready:  # what the far worker had written is in the pipes by now
             self.exited = True
             self._poller.unregister(self._life)
         messages, self.messages_closed = self._read(self._messages, self.messages_closed, ready)
         errors, self.errors_closed = self._read(self._errors, self.errors_closed, ready)
         return messages, errors
 
-    def reap(self) -> int:
-        """End what is left of it; returns the exit code. It hangs as long as the process does, even after SIGKILL."""
+    def reap(self) -> int | None:
+        """End what is left of it; returns the exit code. It hangs as long as the carrier does, even after its kill."""
         self.kill()
-        os.waitid(os.P_PIDFD, self._life, os.WEXITED | os.WNOWAIT)
+        self._carrier.wait()
         with self._room:
             self._is_over = True
             self._room.notify_all()
-            for each in (self._wake, self._life):
-                os.close(each)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with contextlib.suppress(BrokenPipeError):
-                if pipe:
-                    pipe.close()
-        return self._process.wait()
+            os.close(self._wake)
+        return self._carrier.close()
 
     def _write(self) -> None:
         """What has room in the pipe, with the lock held."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 from sttd import __version__
 from sttd.config import Config, Remote
 from sttd.part import PartSpec
+from sttd.pool.command.carrier import Command
 from sttd.pool.command.worker import CommandWorker, Terms
 from sttd.pool.wire import PROTOCOL, Setup
 from sttd.pool.worker import Ears, Worker
@@ -34,9 +37,8 @@ class CommandSource:
 
     def hire(self, number: int, ears: Ears) -> Worker:
         assert self._remote is not None, "there is no slot"
-        terms = Terms(
-            self._remote.command, self._setup(self._remote, number), self._remote.start_timeout, self._silence
-        )
+        carry = functools.partial(Command, self._remote.command)
+        terms = Terms(carry, self._setup(self._remote, number), self._remote.start_timeout, self._silence)
         return CommandWorker(f"{self.name}/{number + 1}", terms, ears)
 
     def fitted(self, part: PartSpec) -> PartSpec:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sttd.host.events import Kind, say
 from sttd.part import Failed
-from sttd.pool.command import words
+from sttd.pool.command.carrier import Carrier
 from sttd.pool.command.feeder import Feeder, Way
 from sttd.pool.command.greeting import Messages, NoWorker, check
 from sttd.pool.command.pipes import Pipes
@@ -25,9 +25,9 @@ _CLOSING = 1.0  # seconds that the command may live on without its output, or it
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a command is dealt with. Seconds."""
+    """How a far worker is reached and dealt with. Seconds."""
 
-    command: tuple[str, ...]
+    carry: Callable[[], Carrier]  # starts what carries the line; raises OSError where it cannot be started
     setup: Setup
     start_timeout: float  # until the worker is ready; inf: a cluster may let it queue for days
     silence: float  # without a byte, once it is ready
@@ -47,6 +47,7 @@ class CommandWorker:
         self._terms = terms
         self._ears = ears
         self._clock = clock
+        self._carrier: Carrier | None = None
         self._pipes: Pipes | None = None
         self._feeder = Feeder(name, Way(self._send, self._wait_for_room, self._end_part))
         self._ends: queue.SimpleQueue[Failed] = queue.SimpleQueue()  # of parts that never were on their way
@@ -55,7 +56,8 @@ class CommandWorker:
         self._was_ready = False
 
     def start(self) -> None:
-        self._pipes = Pipes(self._terms.command)
+        self._carrier = self._terms.carry()
+        self._pipes = Pipes(self._carrier)
         try:
             self._feeder.start()
             threading.Thread(target=self._run, args=(self._pipes,), name=f"{self.name}-reader", daemon=True).start()
@@ -115,9 +117,9 @@ class CommandWorker:
             self._said.close()
             self._ears.ended(self._death(exitcode, why))
 
-    def _death(self, exitcode: int, why: str) -> Death:
-        command, said, banner = self._terms.command, self._said.last, self._messages.banner
-        why = why or words.ended(command, exitcode, said, banner, was_ready=self._was_ready)
+    def _death(self, exitcode: int | None, why: str) -> Death:
+        assert self._carrier is not None
+        why = why or self._carrier.words(exitcode, self._said.last, self._messages.banner, was_ready=self._was_ready)
         if self._was_ready:
             return Death(exitcode, line=f"the worker on {self.name} is lost: {why}")
         return Death(exitcode, unborn=why)

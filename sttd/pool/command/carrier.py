@@ -1,0 +1,66 @@
+"""What carries the line to a far worker: a command such as `ssh gpu1 sttd worker`, or Ray (`sttd.pool.ray`)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Sequence
+from typing import Protocol
+
+from sttd.pool.command import words
+from sttd.pool.command.launch import launch
+
+
+class Carrier(Protocol):
+    """One that was started. Its descriptors do not block; `close` closes them."""
+
+    orders: int  # the far worker's standard input
+    messages: int  # its standard output
+    errors: int  # its standard error
+    life: int  # readable once the carrier has ended, and the far worker with it
+
+    def kill(self) -> None:
+        """End it at once; may be called again, until `close`."""
+
+    def wait(self) -> None:
+        """Until it has ended; called after `kill`."""
+
+    def close(self) -> int | None:
+        """Called once, after `wait`; returns the exit code as in `Death`."""
+
+    def words(self, exitcode: int | None, said: str, printed: str, *, was_ready: bool) -> str:
+        """Why it has ended; see `sttd.pool.command.words`."""
+
+
+class Command:
+    """See `Carrier`: a process of this machine."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """Raises OSError: see `launch`."""
+        self._command = command
+        self._process = launch(command)
+        self.orders, self.messages, self.errors = (
+            pipe.fileno() for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe
+        )
+        self.life = os.pidfd_open(self._process.pid)
+
+    def kill(self) -> None:
+        """The command, and all of its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def wait(self) -> None:
+        """It hangs as long as the process does, even after SIGKILL."""
+        os.waitid(os.P_PIDFD, self.life, os.WEXITED | os.WNOWAIT)
+
+    def close(self) -> int:
+        os.close(self.life)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                if pipe:
+                    pipe.close()
+        return self._process.wait()
+
+    def words(self, exitcode: int | None, said: str, printed: str, *, was_ready: bool) -> str:
+        return words.ended(self._command, exitcode or 0, said, printed, was_ready=was_ready)
