@@ -62,7 +62,7 @@ def _rows(config: Config, origins: Mapping[tuple[str, str], str]) -> Iterator[Ro
     from sttd.configfile.written import write
 
     for section in sections():
-        chosen = getattr(config, section.name)
+        chosen = section.of(config)
         for key in dataclasses.fields(chosen):
             value = write(getattr(chosen, key.name), key.metadata["kind"])
             yield section.name, key.name, value, origins.get((section.name, key.name), DEFAULT)

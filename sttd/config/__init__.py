@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sttd import inboxes
 from sttd.config.hearing import Expert, Model, Output, Subtitles, Transcribe
+from sttd.config.ray import Ray
 from sttd.config.receiver import Receiver
 from sttd.config.remote import Remote
 from sttd.config.service import Limits, Log, Memory, Paths, Pool, Retention, Watch
@@ -34,9 +36,11 @@ __all__ = [
     "Output",
     "Paths",
     "Pool",
+    "Ray",
     "Receiver",
     "Remote",
     "Retention",
+    "Section",
     "Subtitles",
     "Transcribe",
     "Watch",
@@ -53,6 +57,7 @@ class Config:
     paths: Paths = field(default_factory=Paths)
     watch: Watch = field(default_factory=Watch)
     pool: Pool = field(default_factory=Pool)
+    ray: Ray = field(default_factory=Ray, metadata={"section": "pool.ray"})
     model: Model = field(default_factory=Model)
     transcribe: Transcribe = field(default_factory=Transcribe)
     expert: Expert = field(default_factory=Expert)
@@ -129,11 +134,32 @@ class Config:
             hold=hold,
         )
 
+    @property
+    def has_others(self) -> bool:
+        """Whether there are workers on other machines."""
+        return bool(self.remotes) or self.pool.backend == "ray"
+
     def worker_count(self) -> int:
         """Workers of this machine: `pool.workers`, or for auto as many as it has room for."""
         return max(0, self.pool.workers or capacity().workers(self.model.device))
 
 
-def sections() -> list[dataclasses.Field[Any]]:
-    """The fields of `Config` that are sections of the file."""
-    return [each for each in dataclasses.fields(Config) if each.default_factory is not dataclasses.MISSING]
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of the file."""
+
+    name: str  # as it is written: "pool", "pool.ray"
+    field: str  # of `Config`
+    default_factory: Callable[[], Any]
+
+    def of(self, config: Config) -> Any:
+        return getattr(config, self.field)
+
+
+def sections() -> list[Section]:
+    """Those of a configuration, in their order."""
+    return [
+        Section(each.metadata.get("section", each.name), each.name, each.default_factory)
+        for each in dataclasses.fields(Config)
+        if each.default_factory is not dataclasses.MISSING
+    ]

@@ -59,10 +59,16 @@ NONE = -1  # of `pool.workers`, where 0 is written: inside that stands for auto
 
 @dataclass(frozen=True, slots=True)
 class Pool:
+    backend: str = key(
+        "local",
+        "local: the workers of this machine, and those of [[pool.remote]] tables. ray: those of a Ray cluster too, see [pool.ray].",
+        "choice",
+        choices=("local", "ray"),
+    )
     workers: int = key(
         0,
         "Worker processes of this machine. auto: one per GPU, else by cores and memory. Many short clips: one a core. 0: none, "
-        "where there are [[pool.remote]] tables.",
+        "where there are others: [[pool.remote]] tables, or Ray.",
         "auto",
         least=0,
         most=256,

@@ -107,11 +107,13 @@ def _home(key: str) -> str:
 
 
 def _build(chosen: Mapping[tuple[str, str], Any]) -> Config:
-    sections = {
-        name: section(**{key: value for (home, key), value in chosen.items() if home == name})  # type: ignore[operator]
-        for name, section in _SECTIONS.items()
+    made = {
+        section.field: _SECTIONS[section.name](
+            **{key: value for (home, key), value in chosen.items() if home == section.name}
+        )
+        for section in sections()
     }
-    return Config(**sections)
+    return Config(**made)
 
 
 def _resolve(config: Config, state_directory: str | None) -> Config:

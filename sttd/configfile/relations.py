@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sttd.config import Config
+from sttd.config.ray import host_and_port, token_problem
 from sttd.config.service import NONE
 from sttd.host.capacity import capacity
 from sttd.units import format_duration
@@ -26,8 +28,9 @@ def errors(config: Config) -> Iterator[Relation]:
         figures = f"{memory.moderate:g} %, {memory.high:g} %, {memory.critical:g} %"
         keys = frozenset({"memory.moderate", "memory.high", "memory.critical"})
         yield keys, f"[memory] moderate, high and critical must rise; {figures} do not"
-    if config.pool.workers == NONE and not config.remotes:
+    if config.pool.workers == NONE and not config.has_others:
         yield frozenset({"pool.workers"}), "[pool] workers = 0 needs a [[pool.remote]] table: nobody would transcribe"
+    yield from _of_ray(config)
     if config.transcribe.language and config.transcribe.languages:
         sentence = (
             "[transcribe] language and languages are both set: keep language where all is spoken in one, languages where "
@@ -54,6 +57,33 @@ def errors(config: Config) -> Iterator[Relation]:
         shortest, longest = format_duration(subtitles.shortest), format_duration(subtitles.longest)
         keys = frozenset({"subtitles.shortest", "subtitles.longest"})
         yield keys, f"[subtitles] shortest ({shortest}) is over longest ({longest})"
+
+
+def _of_ray(config: Config) -> Iterator[Relation]:
+    """Where it is used: what it cannot do without."""
+    ray = config.ray
+    if config.pool.backend != "ray":
+        return
+    if importlib.util.find_spec("ray") is None:
+        yield frozenset({"pool.backend"}), "[pool] backend = \"ray\" needs Ray: pip install 'sttd[ray]'"
+    if host_and_port(ray.address) is None:
+        sentence = (
+            f'[pool.ray] address must be that of the cluster\'s head, such as "10.0.0.1:6379", not "{ray.address}"'
+        )
+        yield frozenset({"pool.ray.address"}), sentence
+    keys = frozenset({"pool.ray.token_file", "pool.ray.insecure"})
+    if ray.token_file == Path() and not ray.insecure:
+        sentence = (
+            "[pool.ray] token_file must name the file with the token of the cluster: without one, whoever reaches the cluster "
+            "runs anything on it (insecure = true goes without)"
+        )
+        yield keys, sentence
+    if ray.token_file != Path() and ray.insecure:
+        yield keys, "[pool.ray] token_file and insecure are both set: keep one of them"
+    elif ray.token_file.exists() and (why := token_problem(ray.token_file)):
+        yield keys, f"[pool.ray] token_file: {why}"
+    if any(remote.name.lower() == "ray" for remote in config.remotes):
+        yield frozenset({"pool.backend"}), "[[pool.remote]] ray: is the name of the workers of Ray: choose another"
 
 
 def folders(config: Config) -> dict[str, Path]:

@@ -85,6 +85,8 @@ def _in_section(section: str, content: Mapping[str, Any], origin: str) -> Iterat
         tables = [value] if isinstance(value, dict) else value
         if (section, key) == ("pool", "remote") and _are_tables(tables):
             yield from (Table(table, origin, "pool.remote") for table in tables)
+        elif (section, key) == ("pool", "ray") and isinstance(value, dict):
+            yield from (Setting("pool.ray", each, given, origin) for each, given in value.items())
         else:
             yield Setting(section, key, value, origin)
 
@@ -124,16 +126,16 @@ def _hint(text: str) -> str:
 
 
 def from_environ(environ: Mapping[str, str]) -> Iterator[Setting]:
-    """`STTD_SECTION__KEY=value`; other variables, also those of STTD_ without two underscores, are not ours."""
+    """`STTD_SECTION__KEY=value`, and `STTD_POOL__RAY__KEY`; other variables, also those of STTD_ without two underscores, are not ours."""
     for name, value in environ.items():
         if name.startswith(PREFIX) and "__" in name:
-            section, _, key = name.removeprefix(PREFIX).lower().partition("__")
-            yield Setting(section, key, value, f"the environment: {name}")
+            section, _, key = name.removeprefix(PREFIX).lower().rpartition("__")
+            yield Setting(section.replace("__", "."), key, value, f"the environment: {name}")
 
 
 def from_option(name: str, key: str, value: str) -> Setting:
     """What an option of a command says about `section.key`."""
-    section, _, rest = key.partition(".")
+    section, _, rest = key.rpartition(".")
     return Setting(section, rest, value, name, is_option=True)
 
 
@@ -141,7 +143,7 @@ def from_sets(sets: Sequence[str]) -> Iterator[Setting | Problem]:
     """`section.key=value`, as typed after `--set`."""
     for text in sets:
         name, equals, value = text.partition("=")
-        section, dot, key = name.strip().partition(".")
+        section, dot, key = name.strip().rpartition(".")
         if equals and dot:
             yield Setting(section, key, value, f"--set {name.strip()}")
         else:

@@ -72,7 +72,7 @@ def render(config: Config | None = None, always: Collection[str] = ()) -> str:
     for section in sections():
         is_table = section.name == "watch" and config.watched  # TOML knows a name as one or the other
         lines.append(f"[[{section.name}]]\n" if is_table else f"[{section.name}]\n")
-        chosen = getattr(config, section.name)
+        chosen = section.of(config)
         for key in dataclasses.fields(chosen):
             value = getattr(chosen, key.name)
             mark = "#" if value == key.default and f"{section.name}.{key.name}" not in always else ""

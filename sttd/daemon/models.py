@@ -25,7 +25,7 @@ class Models:
 
     def look(self) -> None:
         wanted = self._context.config.model
-        if self._context.config.remotes:  # one that is not here may be there
+        if self._context.config.has_others:  # one that is not here may be there
             return
         if (wanted == self._known and not self._missing) or self._errands.under_way:
             return

@@ -72,7 +72,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
 
 def _elsewhere(context: Context, running: Running, cause: Cause) -> bool:
     """Whether what ended an attempt is the matter of one machine of several: the pool lets that one wait, and no job."""
-    return bool(context.config.remotes) and running.why is None and cause in (Cause.NO_MODEL, Cause.MACHINE)
+    return context.config.has_others and running.why is None and cause in (Cause.NO_MODEL, Cause.MACHINE)
 
 
 def started(context: Context, running: Running, event: Started) -> None:

@@ -73,7 +73,7 @@ def values(field: dataclasses.Field):
 
 
 SECTIONS = {
-    section.name: st.builds(
+    section.field: st.builds(
         section.default_factory, **{key.name: values(key) for key in dataclasses.fields(section.default_factory)}
     )
     for section in sections()
@@ -84,7 +84,7 @@ def consistent(config: Config) -> Config:
     """With what must hold between values: levels and times that rise, and one way to say the language."""
     memory, transcribe, subtitles, pool = config.memory, config.transcribe, config.subtitles, config.pool
     shorter, longer = sorted((pool.part_length, pool.split_after))
-    pool = dataclasses.replace(pool, part_length=shorter, split_after=longer)
+    pool = dataclasses.replace(pool, part_length=shorter, split_after=longer, backend="local")
     low, middle, high = sorted((memory.moderate, memory.high, memory.critical))
     if low < middle < high:
         memory = dataclasses.replace(memory, moderate=low, high=middle, critical=high)
