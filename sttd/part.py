@@ -180,6 +180,7 @@ class Cause(enum.StrEnum):
     SHUTDOWN = "shutdown"  # killed because the daemon ends and the grace was over
     MEMORY = "memory"  # stopped to give memory back
     CRASH = "crash"  # died by a signal or with an exit code, unasked
+    LINE = "line"  # the line to another machine broke, or that machine hung, after a part was given to it
     OOM = "oom"  # killed by the kernel's OOM killer
     NO_MODEL = "no model"  # neither model nor fallback can be loaded: the machine's fault
     CONFIGURATION = "configuration"  # asks for what the model does not know or the machine has not

@@ -19,6 +19,7 @@ ENDS = {
     "shutdown": "killed because the daemon ended",
     "memory": "stopped at a checkpoint to give memory back",
     "crash": "the worker crashed",
+    "line": "the line to the worker broke",
     "oom": "the kernel killed the worker, because memory was used up",
     "no model": "no model could be loaded",
     "changed": "the file has changed",

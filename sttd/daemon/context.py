@@ -36,6 +36,7 @@ from sttd.part import PartSpec
 from sttd.pool.protocol import LOCAL, WorkerPool
 from sttd.rules.deadlines import Deadlines
 from sttd.rules.fairness import Charge, Turns
+from sttd.rules.lines import Lines
 from sttd.rules.streaks import Streaks
 from sttd.sharing import Decided
 
@@ -122,6 +123,7 @@ class Context:
     models: ModelHolds = field(default_factory=ModelHolds)
     faults: Faults = field(default_factory=Faults)
     streaks: Streaks = field(default_factory=Streaks)
+    lines: Lines = field(default_factory=Lines)
     trial: Trial = field(default_factory=Trial)
     troubles: Troubles = field(init=False)
     filing: Tries = field(default_factory=Tries)  # of jobs whose files are being moved

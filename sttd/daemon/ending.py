@@ -49,7 +49,8 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
         cause, error = Cause.BAD_FILE, f"{printable(job.location)} is not there any more{remedy}"
     if cause is Cause.CONFIGURATION and job.overrides != Overrides():  # what was asked for this job alone
         cause, retriable = Cause.ERROR, False
-    judged = _decide(context, running, cause, retriable=retriable)
+    repeated = context.lines.ended(running.spec.part_id, cause, progressed=running.progressed)
+    judged = _decide(context, running, cause, retriable=retriable, repeated=repeated)
     if cause in _OF_THE_CONFIGURATION and running.submitted < context.configured:
         return Ending(cause, error, replace(judged, not_before=0.0), "", 0.0, outdated=True)
     if cause is Cause.CONFIGURATION and _is_of_its_beginning(running):
@@ -74,7 +75,9 @@ def _is_of_its_beginning(running: Running) -> bool:
     return begun and not spec.options.language and not spec.options.languages
 
 
-def _decide(context: Context, running: Running, cause: Cause, *, retriable: bool = True) -> Verdict:
+def _decide(
+    context: Context, running: Running, cause: Cause, *, retriable: bool = True, repeated: bool = False
+) -> Verdict:
     """The policy's verdict, with the batch that this attempt really had."""
     pool = context.config.pool
     judged = verdict(
@@ -82,6 +85,7 @@ def _decide(context: Context, running: Running, cause: Cause, *, retriable: bool
         cause,
         progressed=running.progressed,
         retriable=retriable,
+        repeated=repeated,
         now=context.utc(),
         random=context.random,
         waits=pool.retry_waits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 
-from sttd.daemon import by_folder, filing, library, listening, parts, readable, trial
+from sttd.daemon import by_folder, elsewhere, filing, library, listening, parts, readable, trial
 from sttd.daemon.attempts import book, drop, halt, stop, store
 from sttd.daemon.context import FOLLOWED, Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
@@ -57,22 +57,16 @@ def _take(context: Context, running: Running, event: Event) -> None:
             drop(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
-            all_wait = not _elsewhere(context, running, event.cause)
-            ended(context, running, event.cause, event.error, retriable=event.retriable, all_wait=all_wait)
+            ended(context, running, event.cause, event.error, retriable=event.retriable)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
             until = context.clock() + context.config.model.retry_after
             context.models.hold(running.node, running.spec.model.name, until, event.error)
-            ended(context, running, Cause.NO_MODEL, event.error, all_wait=False)
+            ended(context, running, Cause.NO_MODEL, event.error, falls_back=True)
         case Lost():
             lost(running, event)
-            all_wait = not _elsewhere(context, running, event.cause)
-            ended(context, running, event.cause, running.why or event.error, all_wait=all_wait)
-
-
-def _elsewhere(context: Context, running: Running, cause: Cause) -> bool:
-    """Whether what ended an attempt is the matter of one machine of several: the pool lets that one wait, and no job."""
-    return context.config.has_others and running.why is None and cause in (Cause.NO_MODEL, Cause.MACHINE)
+            cause = elsewhere.judged(context, running, event.cause)
+            ended(context, running, cause, running.why or event.error)
 
 
 def started(context: Context, running: Running, event: Started) -> None:
@@ -202,12 +196,12 @@ def ended(
     cause: Cause,
     error: str | None,
     *,
-    all_wait: bool = True,
     retriable: bool = True,
+    falls_back: bool = False,
 ) -> None:
     """An attempt ended without a transcript.
 
-    `all_wait`: where the machine is at fault, nothing starts for a while. `retriable`: another attempt may go better.
+    `retriable`: another attempt may go better. `falls_back`: the next one there has another model.
     """
     if running.job.cause == Cause.CANCELLED:  # whatever the attempt ended of
         cause, error = Cause.CANCELLED, "cancelled"
@@ -217,14 +211,17 @@ def ended(
     end = ending(context, running, cause, error, retriable=retriable)
     in_vain = readable.is_in_vain(running, end.cause)
     known = (running.tried.cause, running.tried.error) == (end.cause, end.error) or in_vain or end.outdated
-    # a trouble that holds the whole queue lets the job have no wait of its own
-    job = store_end(context, running, end, at_once=bool(end.trouble) or not all_wait)
+    of_its_node = not falls_back and elsewhere.is_of_its_node(context, running, end)
+    # a trouble that holds the whole queue, or one machine, lets the job have no wait of its own
+    job = store_end(context, running, end, at_once=bool(end.trouble) or of_its_node or falls_back)
     drop(context, running)
     if end.cause is Cause.GONE:
         look_for(context, job)
     if by_folder.is_to_blame(job, end.cause):
         by_folder.blame(context, job, end.error)
-    if end.trouble and all_wait:
+    if of_its_node:
+        elsewhere.let_wait(context, running, end)
+    elif end.trouble and not falls_back:
         known = not begin_trouble(context, end)
     tell(context, job, running, end, known=known)
     if end.verdict.state is State.FAILED:

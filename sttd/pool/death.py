@@ -52,7 +52,7 @@ def cause_of(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, o
     if ordered is not None:
         return ordered, f"the worker was killed ({ordered}): {how}"
     if death.line:
-        return Cause.MACHINE, death.line
+        return (Cause.LINE if took and loaded else Cause.MACHINE), death.line
     if death.problem:
         return Cause.CRASH, f"the worker was killed because it sent {death.problem}"
     if death.exitcode == -signal.SIGKILL and oom:

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 from sttd.config import Config
 from sttd.host.events import Kind, say
-from sttd.part import ENDS, Cause, Event, Failed, Lost, PartSpec, Started
+from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Lost, PartSpec, Started
 from sttd.pool import death, roster
 from sttd.pool.crew import Crew
 from sttd.pool.protocol import NO_HOLDS, Placed, PoolFull, Sink, SourceView, WorkerView
@@ -120,6 +120,17 @@ class Pool(Crew):
                 staff.failures, staff.away = 0, ""
             self._set_limits()
 
+    def bench(self, node: str, why: str) -> None:
+        with self._lock:
+            staff = next((staff for staff in self._staffs if staff.name == node), None)
+            if staff is None or (len(self._staffs) == 1 and not staff.source.ahead):
+                return
+            before, wait = staff.away or staff.told, staff.failed(why, self._clock())
+            is_news, staff.told = why != before, why
+        if wait and not self._closed:
+            text = f"{node} is away: {printable(why)}; it is tried again in {wait:.0f} s"
+            say(Kind.REMOTE_AWAY, text, level=None if is_news else "DEBUG", error=why, wait=wait)
+
     def forget(self, source: str) -> None:
         with self._lock:
             seats = [seat for seat in self._seats() if seat.source.ahead and seat.ready]
@@ -200,7 +211,7 @@ class Pool(Crew):
         except OSError as error:
             why = f"no worker process can be started: {error}"
             if seat.source.ahead:
-                self._bench(seat, why)
+                self.bench(seat.source.name, why)
             self._give_up(seat, Cause.MACHINE, why)
             return False
         with self._lock:
@@ -217,32 +228,22 @@ class Pool(Crew):
         level = None if was or seat.number == 0 else "DEBUG"
         say(Kind.REMOTE_READY, f"{seat.worker.name} takes parts", level=level, worker=seat.worker.name)
 
-    def _bench(self, seat: Seat, why: str) -> None:
-        """Nothing goes to the source of a worker for a while. Where that is the only one, the daemon lets all jobs wait."""
-        if len(self._staffs) == 1 and not seat.source.ahead:
-            return
-        with self._lock:
-            staff = self._staff_of(seat)
-            before, wait = staff.away or staff.told, staff.failed(why, self._clock())
-            is_news, staff.told = why != before, why
-        if wait and not self._closed:
-            text = f"{staff.name} is away: {printable(why)}; it is tried again in {wait:.0f} s"
-            say(Kind.REMOTE_AWAY, text, level=None if is_news else "DEBUG", error=why, wait=wait)
-
     def _hear(self, seat: Seat, message: Any) -> None:
         """One message of a worker, in its own thread."""
         with self._lock:
             ordered, staff = seat.ordered, self._staff_of(seat)
             event = seat.hear(message, self._clock())
             if isinstance(event, Started):
-                staff.away, staff.failures, staff.told = "", 0, ""
+                staff.away = ""
+            elif isinstance(event, Chunks | Done):  # one that always breaks after a start is to wait longer each time
+                staff.failures, staff.told = 0, ""
             leaves = isinstance(event, ENDS) and (
                 self._closed or roster.worn(seat, staff.seats, staff.limit, self._config.pool.jobs_per_worker)
             )
             if leaves:
                 self._leave(seat)
-        if ordered is None and _is_fault_of_node(event):
-            self._bench(seat, event.error)
+        if _is_fault_of_node(event, ordered):
+            self.bench(seat.source.name, event.error)
         if event is not None:
             self._tell(event)
         if leaves:
@@ -252,12 +253,13 @@ class Pool(Crew):
         """A worker is gone; in its own thread."""
         kills = seat.source.oom_kills()
         with self._lock:
-            expected = seat.leaving or seat.ordered is not None
+            ordered = seat.ordered
+            expected = seat.leaving or ordered is not None
             lost = seat.lose(end, kills)
         if seat.source.ahead and not expected:
-            self._bench(seat, end.unborn or end.line or death.spoken(end.exitcode))
-        elif not expected and _is_fault_of_node(lost):
-            self._bench(seat, lost.error)
+            self.bench(seat.source.name, end.unborn or end.line or death.spoken(end.exitcode))
+        elif _is_fault_of_node(lost, ordered):
+            self.bench(seat.source.name, lost.error)
         if lost is not None:
             self._tell(lost)
         elif not (expected or seat.source.ahead):
@@ -266,9 +268,12 @@ class Pool(Crew):
         self._remove(seat)
 
 
-def _is_fault_of_node(event: Event | None) -> TypeGuard[Failed | Lost]:
-    """Whether another machine may do better."""
-    return isinstance(event, Failed | Lost) and event.cause in (Cause.NO_MODEL, Cause.MACHINE)
+def _is_fault_of_node(event: Event | None, ordered: Cause | None) -> TypeGuard[Failed | Lost]:
+    """Whether another machine may do better: not where we killed it because nothing can be kept here.
+
+    That a model is missing, or cannot do what is asked of it, may be a job's own doing: the daemon judges that (`bench`).
+    """
+    return isinstance(event, Failed | Lost) and event.cause is Cause.MACHINE and ordered is not Cause.MACHINE
 
 
 def _given(staff: Staff, part: PartSpec, holds: Mapping[str, str]) -> PartSpec:

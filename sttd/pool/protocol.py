@@ -110,6 +110,12 @@ class WorkerPool(Protocol):
     def configure(self, config: Config) -> None:
         """The configuration has changed. What a worker was told at its start ([memory] cleanup_...) counts for new ones."""
 
+    def bench(self, node: str, why: str) -> None:
+        """The workers of this node cannot do what is configured, others perhaps can: nothing goes there for a while, longer each time.
+
+        Without effect where they are the only ones.
+        """
+
     def forget(self, source: str) -> None:
         """The job about this recording has ended: workers elsewhere drop what they were sent of it."""
 

@@ -30,6 +30,7 @@ class Rule:
     """What one cause means. The fields are looked at from top to bottom; the first that applies decides."""
 
     forgiven: bool = False  # where the attempt brought chunks it is queued again as it is, at once
+    chance: bool = False  # as well where it is the first in a row that ends so
     halve: bool = False  # try a smaller batch first, at once, without spending an attempt
     to_cpu: bool = False  # with a batch of one on a GPU, try the CPU next, without spending an attempt
     spend: bool = False  # an attempt is spent; with the last one the job fails
@@ -51,6 +52,9 @@ RULES: dict[Cause, Rule] = {
     Cause.OOM: Rule(halve=True, spend=True, wait=Wait.BACKOFF),
     Cause.GPU_MEMORY: Rule(halve=True, to_cpu=True, spend=True, wait=Wait.BACKOFF),
     Cause.CRASH: _FAULT,
+    # A cable that is cut, or a recording that takes the whole machine with it? The first time in a row nobody knows, and the job
+    # goes on elsewhere. The next ones without a chunk between them cost what a worker that is killed here costs.
+    Cause.LINE: Rule(forgiven=True, chance=True, halve=True, spend=True, wait=Wait.BACKOFF),
     Cause.ERROR: _FAULT,
     Cause.NO_MODEL: _MACHINE,
     Cause.CONFIGURATION: _MACHINE,  # somebody must put the configuration right
@@ -94,6 +98,7 @@ def verdict(
     *,
     progressed: bool,
     retriable: bool = True,
+    repeated: bool = False,
     now: float,
     random: Callable[[], float],
     waits: Sequence[float],
@@ -101,13 +106,14 @@ def verdict(
     machine_wait: float,
     batch: int,
 ) -> Verdict:
-    """What becomes of a job, or of a part of one, whose attempt ended with `cause`.
+    """What becomes of a job, or of a part of one, whose attempt ended.
 
     Args:
         job: or the part, as it was during the attempt.
         cause: why it ended.
         progressed: whether the attempt brought a chunk.
         retriable: whether another attempt may end otherwise; else the job fails where one is spent.
+        repeated: whether an attempt before it ended so too, and none brought a chunk since.
         now: UTC seconds since the epoch.
         random: gives numbers in [0, 1), for the jitter.
         waits: seconds before the second, third, ... attempt; the last one repeats.
@@ -117,21 +123,26 @@ def verdict(
     """
     rule = RULES[cause]
     size, device, spend, wait, state = job.batch_size, job.device, rule.spend, rule.wait, rule.state
-    if rule.forgiven and progressed:
+    if (rule.forgiven and progressed) or (rule.chance and not repeated):
         spend, wait = False, Wait.NONE
-    elif rule.halve and batch > 1:
-        size, spend, wait = batch // 2, False, Wait.NONE
-    elif rule.to_cpu and device != "cpu":
-        size, device, spend, wait = None, "cpu", False, Wait.NONE
+    elif (smaller := _smaller(rule, device, batch)) is not None:
+        (size, device), spend, wait = smaller, False, Wait.NONE
     elif spend and (not retriable or job.attempts + 1 >= attempts_allowed):
         state, wait = State.FAILED, Wait.NONE
-    seconds = _seconds(wait, job.attempts, waits, machine_wait, random)
-    return Verdict(state, spend, now + seconds, size, device, cause in AT_FAULT)
+    until = now + _seconds(wait, job, waits, machine_wait, random)
+    return Verdict(state, spend, until, size, device, cause in AT_FAULT)
 
 
-def _seconds(wait: Wait, spent: int, waits: Sequence[float], machine_wait: float, random: Callable[[], float]) -> float:
+def _smaller(rule: Rule, device: str | None, batch: int) -> tuple[int | None, str | None] | None:
+    """A batch size and a device that may do better than those of the attempt; None: there are none."""
+    if rule.halve and batch > 1:
+        return batch // 2, device
+    return (None, "cpu") if rule.to_cpu and device != "cpu" else None
+
+
+def _seconds(wait: Wait, job: Tried, waits: Sequence[float], machine_wait: float, random: Callable[[], float]) -> float:
     if wait is Wait.MACHINE:
         return machine_wait
     if wait is Wait.BACKOFF and waits:
-        return waits[min(spent, len(waits) - 1)] * (1 + JITTER * random())
+        return waits[min(job.attempts, len(waits) - 1)] * (1 + JITTER * random())
     return 0.0

@@ -9,7 +9,7 @@ import pytest
 from sttd.config import Remote
 from sttd.daemon import ending, reload
 from sttd.job import Overrides, State
-from sttd.part import Cause, Chunks, Failed
+from sttd.part import Cause, Chunks, Failed, Lost, Started
 from sttd.rules.streaks import ACQUITTED, LONGEST, MANY, Streaks, likeness
 from tests.properties.stations import Stations
 
@@ -273,17 +273,76 @@ def test_errors_are_alike_whatever_they_say_of_the_job():
     assert likeness("died by signal 11 (SIGSEGV)") != likeness("died by signal 6 (SIGABRT)")
 
 
-@pytest.mark.parametrize("cause", [Cause.NO_MODEL, Cause.MACHINE])
+def with_another_machine(daemon) -> None:
+    daemon.context.config = dataclasses.replace(daemon.context.config, remotes=(Remote("gpu1", ("ssh", "gpu1")),))
+
+
+@pytest.mark.parametrize("cause", [Cause.NO_MODEL, Cause.MACHINE, Cause.CONFIGURATION])
 def test_what_one_machine_of_several_lacks_holds_nobody_up(daemon, cause):
-    """The pool lets that machine wait; the job goes to another at once, and no attempt is spent."""
-    daemon.context.config = dataclasses.replace(daemon.config, remotes=(Remote("gpu1", ("ssh", "gpu1")),))
+    """That machine waits; the job goes to another at once, and no attempt is spent."""
+    with_another_machine(daemon)
     drop(daemon, "a.wav")
     daemon.tick(1.0)
     fail(daemon, cause, "there is none", retriable=True)
     daemon.tick(1.0)
     assert daemon.context.troubles.texts() == []
     assert [attempt.spec.attempt for attempt in daemon.pool.attempts.values()] == [2]
+    assert daemon.pool.benched == ([] if cause is Cause.MACHINE else [("local", "there is none")])
     fail(daemon, Cause.CRASH, "killed by SIGSEGV", retriable=True)
     daemon.tick(1.0)
     assert daemon.pool.attempts == {}, "what may be the recording's fault has its wait, as ever"
     assert daemon.context.ledger.get(1).attempts == 1
+
+
+def test_a_model_that_is_asked_for_one_job_alone_and_is_nowhere_makes_no_machine_wait(daemon):
+    """Else one wrong word of a person kept all machines from all other jobs, for minutes."""
+    with_another_machine(daemon)
+    drop(daemon, "a.wav")
+    (running,) = daemon.context.running.values()
+    running.job = daemon.context.ledger.update(running.job, overrides=Overrides(model="tiny.cn"))
+    fail(daemon, Cause.NO_MODEL, "there is no such model")
+    assert daemon.pool.benched == []
+    assert daemon.context.ledger.get(1).not_before > daemon.context.utc(), "the job waits"
+
+
+def lose(daemon, cause: Cause, *, started: bool = True, error: str = "the line broke") -> None:
+    """The one attempt there is, on another machine, ends so."""
+    attempt = oldest(daemon)
+    daemon.context.running[attempt.spec.part_id].node = "gpu1"
+    carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+    if started:
+        known = {
+            "requested_model": "demo",
+            "fallback_reason": "",
+            "stuck": False,
+            "load_seconds": 0.0,
+            "audio_seconds": 4.0,
+        }
+        daemon.message(Started(pid=1, model="demo", **known, **carried))
+    daemon.pool.attempts.pop(attempt.spec.part_id, None)
+    daemon.message(Lost(cause=cause, error=error, **carried))
+
+
+def test_a_recording_under_which_line_after_line_breaks_spends_attempts_and_ends(daemon):
+    """The first break is nobody's fault, nor is one before which the machine did not come to the part."""
+    with_another_machine(daemon)
+    drop(daemon, "a.wav")
+    seen = []
+    for cause in (Cause.LINE, Cause.MACHINE, Cause.LINE, Cause.LINE, Cause.LINE, Cause.LINE, Cause.LINE, Cause.LINE):
+        daemon.tick(2000.0)
+        lose(daemon, cause, started=cause is Cause.LINE)
+        job = daemon.context.ledger.get(1)
+        seen.append((job.batch_size, job.attempts))
+    assert seen == [(None, 0), (None, 0), (4, 0), (2, 0), (1, 0), (1, 1), (1, 2), (1, 3)]
+    assert states(daemon) == [State.FAILED]
+    assert daemon.context.troubles.texts() == []
+
+
+def test_a_worker_elsewhere_that_never_comes_to_its_part_lets_its_machine_wait_and_not_the_recording(daemon):
+    with_another_machine(daemon)
+    drop(daemon, "a.wav")
+    lose(daemon, Cause.TIMEOUT, started=False, error="it hangs")
+    job = daemon.context.ledger.get(1)
+    assert (job.attempts, job.batch_size, job.cause) == (0, None, Cause.LINE)
+    ((node, why),) = daemon.pool.benched
+    assert (node, "did not come to its part in time" in why) == ("gpu1", True)

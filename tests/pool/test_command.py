@@ -18,7 +18,7 @@ import pytest
 from sttd import __version__
 from sttd.config import Config, Remote
 from sttd.config.service import NONE
-from sttd.part import Cause, Chunks, Done, Failed, Lost
+from sttd.part import Cause, Chunks, Done, Failed, Lost, Started
 from sttd.pool.build import sources_of
 from sttd.pool.command import feeder
 from sttd.pool.command.feeder import Feeder, Way
@@ -163,7 +163,7 @@ def test_one_that_is_asked_for_and_never_answers_costs_no_more_than_its_slot(rig
     told.pool.close(600.0)
 
 
-def test_silence_is_the_end_of_a_line_and_costs_no_attempt(rig):
+def test_silence_is_the_end_of_a_line(rig):
     """The far side is stopped, as a cable is cut: nothing comes, and nothing ends."""
     told = rig(*script(SERVES), remote_timeout=1.0, kill_grace=0)
     told.submit("1.0", "started chunk hang")
@@ -171,7 +171,7 @@ def test_silence_is_the_end_of_a_line_and_costs_no_attempt(rig):
     command = newest_line()
     command.send_signal(signal.SIGSTOP)
     end = told.end("1.0")
-    assert (type(end), end.cause) == (Lost, Cause.MACHINE)
+    assert (type(end), end.cause) == (Lost, Cause.LINE)
     assert "is lost: nothing was heard of it for 1 s" in end.error
     told.wait(lambda: not command.is_running())
     assert told.pool.sources()[0].away == end.error
@@ -207,7 +207,7 @@ def test_a_line_that_breaks_is_lost_at_once(rig, tmp_path, what, words):
     told.seen("1.0", Chunks)
     (tmp_path / "go").touch()
     end = told.end("1.0")
-    assert (type(end), end.cause) == (Lost, Cause.MACHINE)
+    assert (type(end), end.cause) == (Lost, Cause.LINE)
     assert re.fullmatch(words, end.error), end.error
 
 
@@ -362,14 +362,30 @@ def test_what_is_asked_of_a_command_has_the_usual_signals():
     assert not ignored & (1 << (signal.SIGPIPE - 1))
 
 
-def test_a_model_that_does_not_load_there_lets_that_machine_wait(rig):
+def test_a_machine_that_lacks_what_is_configured_waits_once_the_daemon_has_judged_that(rig):
+    """A model that is missing may have been named for one job alone."""
     told = rig(*FAR)
     assert told.run("1.0", "started", model="absent").cause is Cause.NO_MODEL
+    assert told.pool.sources()[0].away == ""
+    told.pool.bench("far", "no folder 'absent'")
     (source,) = told.pool.sources()
     assert source.away == "no folder 'absent'"
     assert (told.pool.free_slots(), told.pool.can_grow()) == (0, False)
     told.run("2.0", "started done")
     assert told.pool.sources()[0].away == ""
+
+
+def test_a_machine_on_which_every_part_breaks_after_its_start_waits_longer_each_time(rig):
+    """One that starts parts and does none would be tried every 2 s."""
+    told = rig(*FAR)
+    for attempt, wait in enumerate(WAITS[:2], 1):
+        told.submit("1.0", "started hang", attempt=attempt)
+        told.seen("1.0", Started, attempt)
+        newest_line().kill()
+        end = told.seen("1.0", Lost, attempt)
+        assert end.cause is Cause.LINE
+        left = told.wait(lambda: told.pool.sources()[0].retry_at) - time.monotonic()
+        assert wait - 2 < left <= 1.25 * wait
 
 
 def test_a_disk_that_hangs_here_holds_up_no_kill_and_no_other(make_two, monkeypatch, tmp_path):

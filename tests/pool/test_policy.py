@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from sttd.job import Job, State, can_step
 from sttd.part import Cause
+from sttd.rules.lines import Lines
 from sttd.rules.policy import AT_FAULT, RULES, Verdict, verdict
 
 NOW = 1_700_000_000.0
@@ -46,6 +47,34 @@ def test_a_timeout_without_progress_halves_the_batch_down_to_one_and_then_spends
         job = job_with(batch_size=found.batch_size, attempts=job.attempts + found.spend_attempt)
         sizes.append((found.batch_size, found.spend_attempt, found.not_before - NOW))
     assert sizes == [(4, False, 0), (2, False, 0), (1, False, 0), (1, True, 30)]
+
+
+def test_the_first_line_that_breaks_is_nobodys_fault_and_the_next_ones_cost_what_a_worker_that_is_killed_here_does():
+    """Halved batches first: what took the other machine's memory may have room in it then."""
+    assert decide(Cause.LINE, job_with(attempts=2), batch=8) == Verdict(State.QUEUED, False, NOW, None, None, False)
+    assert decide(Cause.LINE, repeated=True, progressed=True, batch=8).batch_size is None
+    sizes, job = [], job_with()
+    for _ in range(3):
+        found = decide(Cause.LINE, job, batch=job.batch_size or 2, repeated=True)
+        job = job_with(batch_size=found.batch_size, attempts=job.attempts + found.spend_attempt)
+        sizes.append((found.batch_size, found.spend_attempt, found.not_before - NOW))
+    assert sizes == [(1, False, 0), (1, True, 30), (1, True, 120)]
+
+
+def test_lines_that_break_are_counted_from_the_last_chunk_on():
+    lines = Lines()
+    ends = [
+        ("1.0", Cause.LINE),
+        ("1.0", Cause.MACHINE),
+        ("2.0", Cause.LINE),
+        ("1.0", Cause.LINE),
+        ("1.0", Cause.SHUTDOWN),
+    ]
+    assert [lines.ended(part, cause, progressed=False) for part, cause in ends] == [False, False, False, True, False]
+    assert lines.ended("1.0", Cause.LINE, progressed=True) is False
+    assert lines.ended("1.0", Cause.LINE, progressed=False) is True
+    assert lines.ended("1.0", Cause.SLICE, progressed=True) is False
+    assert lines.ended("1.0", Cause.LINE, progressed=False) is False
 
 
 def test_out_of_memory_halves_even_after_progress_and_then_spends():
@@ -102,11 +131,20 @@ def test_cancelled_is_cancelled():
 def test_a_job_without_progress_always_ends(cause, batch, allowed, chance):
     """Whatever goes wrong again and again, the number of attempts is bounded, and each step exists."""
     job = job_with()
-    for _ in range(8 + allowed + 8):
-        found = decide(cause, job, batch=job.batch_size or batch, attempts_allowed=allowed, random=lambda: chance)
+    for _ in range(1 + 8 + allowed + 8):
+        found = decide(
+            cause,
+            job,
+            batch=job.batch_size or batch,
+            attempts_allowed=allowed,
+            random=lambda: chance,
+            repeated=bool(job.resumes),
+        )
         assert can_step(State.RUNNING, found.state)
         assert found.batch_size is None or 1 <= found.batch_size <= batch
         if found.state is not State.QUEUED:
             return
-        job = job_with(batch_size=found.batch_size, device=found.device, attempts=job.attempts + found.spend_attempt)
+        job = job_with(
+            batch_size=found.batch_size, device=found.device, attempts=job.attempts + found.spend_attempt, resumes=1
+        )
     raise AssertionError("it never ends")

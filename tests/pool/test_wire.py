@@ -107,6 +107,14 @@ def test_causes_of_death_are_told_apart():
     assert judged(-9, "foreign bytes")[0] is Cause.CRASH
 
 
+@pytest.mark.parametrize(
+    ("known", "cause"), [({}, Cause.LINE), ({"took": False}, Cause.MACHINE), ({"loaded": False}, Cause.MACHINE)]
+)
+def test_a_line_that_breaks_may_be_the_recordings_fault_once_its_worker_had_begun_with_it(known, cause):
+    values = {"ordered": None, "took": True, "loaded": True, "oom": False} | known
+    assert cause_of(Death(-9, line="it is lost"), **values) == (cause, "it is lost")
+
+
 def test_exit_codes_in_words():
     assert spoken(3) == "exit code 3"
     assert spoken(-signal.SIGSEGV) == "killed by SIGSEGV"

@@ -69,12 +69,16 @@ class Pool:
 
     def __init__(self) -> None:
         self.attempts: dict[str, Attempt] = {}
+        self.benched: list[tuple[str, str]] = []  # nodes, and why
 
     def free_slots(self) -> int:
         return SLOTS - len(self.attempts)
 
     def forget(self, source: str) -> None:
         pass
+
+    def bench(self, node: str, why: str) -> None:
+        self.benched.append((node, why))
 
     def can_grow(self) -> bool:
         return False
