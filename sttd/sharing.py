@@ -30,6 +30,17 @@ class Decided:
     probability: float
 
 
+def wanted(after: float, length: float, slots: int) -> Share | None:
+    """How recordings are shared out; None: they are not, for one worker alone would only have more to do.
+
+    Args:
+        after: `pool.split_after`, seconds; infinite: never.
+        length: `pool.part_length`, seconds.
+        slots: how many parts may run at once at most, with all workers that are configured.
+    """
+    return Share(after, length) if slots > 1 and math.isfinite(after) else None
+
+
 def fitted(share: Share, seconds: float | None) -> Share:
     """How a recording of so many seconds is shared out: in longer parts, where there would be too many of them."""
     if seconds is None:

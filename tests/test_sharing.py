@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sttd.part import SAMPLE_RATE, ModelSpec, Options, PartSpec, Place
-from sttd.sharing import MOST_PARTS, Share, fitted, parts_of
+from sttd.sharing import MOST_PARTS, Share, fitted, parts_of, wanted
 
 SHARE = Share(after=1200.0, length=600.0)
 
@@ -28,6 +28,13 @@ def test_a_recording_whose_file_says_no_length_is_not_shared_out_and_none_is_wit
 
 def test_a_recording_longer_than_the_limit_has_two_parts_at_least():
     assert parts_of(61.0, Share(after=60.0, length=600.0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("after", "slots", "share"), [(1200.0, 2, SHARE), (1200.0, 1, None), (1200.0, 0, None), (math.inf, 8, None)]
+)
+def test_recordings_are_shared_out_where_several_workers_may_have_them_and_a_person_wants_it(after, slots, share):
+    assert wanted(after, 600.0, slots) == share
 
 
 @given(st.floats(1, 10**6), st.floats(1, 10**4))

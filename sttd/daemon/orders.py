@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sttd import sharing
 from sttd.config import Config
 from sttd.configfile import folder_options
 from sttd.daemon.context import Context
@@ -120,9 +121,10 @@ def _sharing(context: Context, job: Job, order: Order) -> dict[str, Any]:
     if job.shared is not None:
         return {"parts": job.shared.parts, "share": Share(job.shared.after, job.shared.length)}
     pool = context.config.pool
-    if order.resume.index or pool.split_after == float("inf"):
+    share = sharing.wanted(pool.split_after, pool.part_length, context.pool.most_slots())
+    if order.resume.index or share is None:
         return {"parts": 1}
-    return {"parts": 0, "share": Share(pool.split_after, pool.part_length)}
+    return {"parts": 0, "share": share}
 
 
 def slice_of(context: Context) -> float:

@@ -46,6 +46,13 @@ class Pool(Crew):
         with self._lock:
             return 0 if self._closed else sum(staff.free(now) for staff in self._staffs)
 
+    def most_slots(self) -> int:
+        with self._lock:
+            sources = [staff.source for staff in self._staffs]
+        return max(
+            sum(source.slots(alone=alone) for source in sources if source.here or not alone) for alone in (False, True)
+        )
+
     def can_grow(self) -> bool:
         now = self._clock()
         with self._lock:

@@ -68,6 +68,9 @@ class WorkerPool(Protocol):
     def free_slots(self) -> int:
         """How many parts `submit` would take now. It may grow and shrink."""
 
+    def most_slots(self) -> int:
+        """How many parts may run at once at most, with all workers that are configured, the sources that are away included."""
+
     def submit(self, part: PartSpec, holds: Mapping[str, str] = NO_HOLDS) -> Placed:
         """Start one attempt. Only the main thread may call this: workers die with the thread that starts them.
 

@@ -26,11 +26,16 @@ from tests.invariants import Begun, Expected, Folders
 # every window a checkpoint, nothing left to chance; two formats are as good as five, and faster
 SETTINGS = QUICK | {"transcribe.batch_size": "1", "transcribe.temperatures": "0", "output.formats": "txt,json"}
 # file systems; "linked": one, that knows no RENAME_NOREPLACE; "beside": one, and "library": two, with results beside the
-# sources; "parts": one, and the long recording is shared out. Of one worker, so that its steps come in the same order again
+# sources; "parts": one, and the long recording is shared out. Of one worker, so that its steps come in the same order again:
+# the other one, which makes it worth while, is behind a command that never answers
 COLUMNS = ("one", "many", "linked", "beside", "library", "parts")
 MOUNTED = {"many": ("inbox", "transcripts", "archive", "failed"), "library": ("inbox",)}  # file systems of their own
 BESIDE = ("beside", "library")
 PARTS = {"pool.split_after": "20s", "pool.part_length": "10s"}
+_SILENT = """[[pool.remote]]
+name = "silent"
+command = ["sh", "-c", "exec cat > /dev/null"]
+"""
 _NOT_OURS = ("pwrite64 state/ledger.db", "ftruncate state/ledger.db-shm")  # SQLite's pages: only its fsyncs count
 _PATIENCE = 300.0  # seconds
 T = TypeVar("T")
@@ -73,6 +78,10 @@ class Scene:
         settings |= PARTS if column == "parts" else {}
         sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         self.command = [sys.executable, "-P", "-m", "sttd", "--root", str(root), *sets, "run", "--drain"]
+        if column == "parts":
+            file = log.with_suffix(".toml")
+            file.write_text(_SILENT, encoding="utf-8")
+            self.command += ["--config", str(file)]
         self.env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "CRASH_ROOT": str(root)}
 
     def run_plain(self) -> dict[str, Expected]:

@@ -12,7 +12,7 @@ from sttd.daemon import attempts, results, sweep
 from sttd.daemon.listener import Nobody
 from sttd.job import Shared, State
 from sttd.part import Cause
-from tests.properties.stations import CHUNKS, SHARED, Attempt, Stations
+from tests.properties.stations import CHUNKS, SHARED, Attempt, Pool, Stations
 
 TEXTS = [f"a {number}" for number in range(CHUNKS)]
 
@@ -201,6 +201,17 @@ def test_a_recording_that_was_begun_as_one_part_stays_that(tmp_path):
     assert (texts(daemon), texts(daemon, 2)) == (TEXTS, [text.replace("a", "bb") for text in TEXTS])
     assert (job(daemon).shared, job(daemon, 2).shared and job(daemon, 2).shared.parts) == (None, 3)
     daemon.context.ledger.close()
+
+
+def test_where_one_worker_is_all_that_there_ever_is_a_recording_stays_one_part_and_one_that_has_parts_keeps_them(
+    daemon, monkeypatch
+):
+    monkeypatch.setattr(Pool, "most_slots", lambda _: 1)
+    write(daemon, "bb.mp3")
+    assert (at(daemon, 0, job=2).spec.parts, at(daemon, 0, job=2).spec.share) == (1, None)
+    drain(daemon)
+    assert (texts(daemon), texts(daemon, 2)) == (TEXTS, [text.replace("a", "bb") for text in TEXTS])
+    assert (job(daemon).shared and job(daemon).shared.parts, job(daemon, 2).shared) == (3, None)
 
 
 def test_the_last_failure_of_a_part_fails_the_job_in_words_and_stops_the_others(daemon):

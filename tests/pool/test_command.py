@@ -242,6 +242,20 @@ def test_where_no_machine_answers_this_one_stands_in_or_the_parts_wait():
         pool.close(0.0)
 
 
+@pytest.mark.parametrize(("workers", "most"), [(NONE, 3), (2, 5)])
+def test_the_most_slots_count_each_machine_and_those_that_are_away(workers, most):
+    """They may come back, and are worth waiting for."""
+    config = Config(remotes=(Remote("far", ("no-such-ssh",), slots=2), Remote("other", ("x",))))
+    config = dataclasses.replace(
+        config, pool=dataclasses.replace(config.pool, workers=workers, when_unreachable="wait")
+    )
+    pool = Pool(config, sources_of)
+    assert pool.most_slots() == most
+    pool.configure(dataclasses.replace(config, remotes=config.remotes[1:]))
+    assert pool.most_slots() == most - 2
+    pool.close(0.0)
+
+
 def test_workers_of_this_machine_that_stand_in_leave_when_the_other_answers(tmp_path):
     ready = tmp_path / "ready"
     command = script(f"[ -e {ready} ] || exit 5", SERVES)

@@ -74,6 +74,9 @@ class Pool:
     def free_slots(self) -> int:
         return SLOTS - len(self.attempts)
 
+    def most_slots(self) -> int:
+        return SLOTS
+
     def forget(self, source: str) -> None:
         pass
 

@@ -26,12 +26,13 @@ FILES = round(2000 * SECONDS / 600)
 WRITERS = 4
 WORKERS = 2
 LIVELY = 0.4  # of the time in which the daemon itself is killed too
-# nothing left to chance in what is heard, and every window a checkpoint; the long ones are shared out in parts
+# nothing left to chance in what is heard, and every window a checkpoint; the long ones are shared out in parts, as they only
+# are where there are several workers
 HEARING = {
+    "pool.workers": str(WORKERS),
     "transcribe.batch_size": "1", "transcribe.temperatures": "0", "pool.split_after": "40s", "pool.part_length": "25s",
 }  # fmt: skip
 SETTINGS = HEARING | {
-    "pool.workers": str(WORKERS),
     "pool.job_timeout": "20s",
     "pool.sweep_interval": "1s",
     "pool.kill_grace": "1s",
