@@ -1,9 +1,9 @@
 """A worker that does what its recording says, word by word: `started chunk hang`. It runs in real processes.
 
-Words: started, chunk, chunks (one after the other, for ever), progress, notice:TEXT, done, failed:CAUSE, raise, memory, unpicklable, gap, silent (ends without an
+Words: started, chunk, chunks (one after the other, for ever), progress, notice:TEXT, done, failed:CAUSE, raise, memory, gap, silent (ends without an
 end), sleep:SECONDS, segv, score (its oom_score_adj), gil (hangs without giving up the GIL), hang, deaf (ignores SIGTERM), gate:PATH (waits for a file), exit:N, kill:SIGNAL, stop (SIGSTOP to itself),
-half (half a message, then it stops itself), foreign (bytes that are no frame), numpy (a message that mentions a
-foreign class), wound (winds forward: progress for ever), close (closes its pipe), touch:PATH, env (CUDA_VISIBLE_DEVICES
+half (half a message, then it stops itself), foreign (bytes that are no frame), numpy (a message that holds a
+foreign value), wound (winds forward: progress for ever), close (closes its pipe), touch:PATH, env (CUDA_VISIBLE_DEVICES
 as a notice), grandchild (starts one in its group, told as a notice), burst:N (N notices).
 
 The model's name says how the load goes: `absent`, `hanging`, `crashing`, `stuck` (on the fallback), or else well.
@@ -186,7 +186,6 @@ WORDS = {
     "score": say(lambda value: Path("/proc/self/oom_score_adj").read_text().strip()),
     "done": tell(lambda key, state, value: Done(audio_seconds=1.0, **key)),
     "failed": tell(lambda key, state, value: Failed(cause=Cause[value], error="so it is", retriable=True, **key)),
-    "unpicklable": tell(lambda key, state, value: Notice(level="INFO", text=lambda: 0, event="x", **key)),
     "numpy": tell(lambda key, state, value: Notice(level="INFO", text=fractions.Fraction(1, 2), event="x", **key)),
     "gap": tell(
         lambda key, state, value: Chunks(chunks=(Chunk(state.index, 5, 9, (), "en", 1.0, "m"),), done=9, **key)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fractions
 import itertools
-import pickle
+import json
 import signal
 import struct
+import tracemalloc
+import zlib
 
 import pytest
 from hypothesis import given, strategies as st
 
-from sttd.part import Cause, Chunk, Chunks, Done, ModelSpec, Options, PartSpec, Segment, Word
+from sttd.part import Cause, Chunk, Chunks, Done, Lost, ModelSpec, Options, PartSpec, Segment, Word
 from sttd.pool import wire
 from sttd.pool.death import Death, cause_of, spoken
 from sttd.pool.local.gpus import gpu_for
@@ -68,8 +71,7 @@ def test_foreign_bytes_are_an_error_and_nothing_else(garbage):
 
 
 @given(position=st.integers(0, 10_000), flip=st.integers(1, 255))
-def test_a_spoilt_frame_is_an_error_and_is_never_unpickled(position, flip):
-    """A length within a pickle that is spoilt would make it ask for gigabytes."""
+def test_a_spoilt_frame_is_an_error_and_is_never_read(position, flip):
     frame = bytearray(encode(MESSAGES[0]))
     position = 8 + position % (len(frame) - 8)
     frame[position] ^= flip
@@ -77,11 +79,68 @@ def test_a_spoilt_frame_is_an_error_and_is_never_unpickled(position, flip):
         list(Decoder().feed(bytes(frame)))
 
 
-@pytest.mark.parametrize("evil", [fractions.Fraction(1, 2), print, pickle.Pickler])
-def test_a_message_builds_nothing_but_our_own_words(evil):
-    """So that the parent never imports numpy because a worker sent one of its numbers."""
-    with pytest.raises(WireError, match="may not hold"):
-        list(Decoder().feed(encode(evil)))
+@pytest.mark.parametrize(
+    "evil",
+    [fractions.Fraction(1, 2), print, ModelSpec("demo"), Lost(part_id="1.0", attempt=1, cause=Cause.OOM, error="")],
+)
+def test_a_message_is_one_of_our_own_words(evil):
+    """So that the parent never imports numpy because a worker sent one of its numbers; nor does a worker say that it is lost."""
+    with pytest.raises(WireError, match="cannot be sent: a message may not be a"):
+        encode(evil)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"resume_at": "5"}, {"resume_at": 1.5}, {"resume_at": True}, {"attempt": None}, {"cause": "slice"}, {"warnings": ("a", 5)},
+     {"part_id": b"1.0"}],
+)  # fmt: skip
+def test_a_message_that_is_not_as_its_class_says_is_not_sent(changes):
+    with pytest.raises(WireError, match="cannot be sent"):
+        encode(dataclasses.replace(MESSAGES[1], **changes))
+
+
+def framed(text: bytes, data: bytes = b"") -> bytes:
+    body = struct.pack(">I", len(text)) + text + data + b"\n"
+    return struct.pack(">4sII", b"sttd", len(body), zlib.crc32(body)) + body
+
+
+DONE = ["Done", ["1.0", 1, 5, "slice", 0.0, []]]
+
+
+def changed(place: int, value: object) -> list[object]:
+    return [DONE[0], [*DONE[1][:place], value, *DONE[1][place + 1 :]]]
+
+
+def test_what_a_taken_over_worker_may_send_is_a_word_or_an_error():
+    """Whatever it says: no code of the daemon meets a value of another type than its own."""
+    (done,) = Decoder().feed(framed(json.dumps(DONE).encode()))
+    assert done == MESSAGES[1]
+    wrong: list[object] = [
+        5, [], {}, ["Done"], ["Nothing", []], [["Done"], []], ["Done", []], ["Done", DONE[1][:-1]], ["Done", [*DONE[1], 1]],
+        ["Done", dict(enumerate(DONE[1]))], ["Lost", DONE[1]], ["Message", ["1.0", 1]],
+        changed(0, 5), changed(1, "1"), changed(1, True), changed(1, 2**63), changed(1, None), changed(2, 5.0),
+        changed(3, "hunger"), changed(3, ["slice"]), changed(4, "0"), changed(4, float("nan")), changed(4, float("inf")),
+        changed(5, [5]), changed(5, "abc"), changed(5, {"a": 1}),
+        ["Block", ["1.0", 1, 0, [0, 7], [5, 1]]], ["Block", ["1.0", 1, 0, [-1, 1], [0, 1]]], ["Block", ["1.0", 1, 0, "", ""]],
+        ["Hello", [{"a": 1}]], ["Hello", [[["a"]]]],
+    ]  # fmt: skip
+    for each in wrong:
+        with pytest.raises(WireError):
+            pytest.fail(str(list(Decoder().feed(framed(json.dumps(each).encode(), b"sound")))))
+    for text in (b"", b"[", b"\xff\xff", b"[" * 100_000, b"1" * 5000):
+        with pytest.raises(WireError):
+            list(Decoder().feed(framed(text)))
+
+
+def test_what_comes_in_takes_little_more_memory_than_it_has_bytes():
+    """pickle took 4 GiB for 21 bytes."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireError):
+            list(Decoder().feed(framed(b'["Hello",[' + b"[]," * (MOST // 3 - 10) + b"[]]]")))
+        assert tracemalloc.get_traced_memory()[1] < 40 * MOST
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_length_of_gigabytes_is_not_waited_for():
