@@ -44,13 +44,18 @@ def life(job: Job, attempts: Sequence[dict[str, Any]], notices: Sequence[dict[st
     return [(at, sentence(text)) for at, text in events]
 
 
+def _where(attempt: dict[str, Any]) -> str:
+    if attempt["worker"]:
+        return f" on {printable(attempt['worker'])}"
+    return "" if attempt["pid"] is None else f" in worker {attempt['pid']}"
+
+
 def _events(job: Job, attempts: Sequence[dict[str, Any]]) -> Iterator[tuple[float | None, str]]:
     yield job.created_at, _origin(job)
     for attempt in attempts:
         model = f" with model {printable(attempt['model'])}" if attempt["model"] else ""
-        worker = f" in worker {attempt['pid']}" if attempt["pid"] is not None else ""
         part = "" if job.shared is None else f" at part {(attempt.get('part') or 0) + 1}"
-        yield attempt["started_at"], f"attempt {attempt['attempt']}{part} begins{worker}{model}"
+        yield attempt["started_at"], f"attempt {attempt['attempt']}{part} begins{_where(attempt)}{model}"
         if attempt["ended_at"] is not None:
             yield attempt["ended_at"], _end(attempt, job.error)
     if job.state is State.QUEUED and job.not_before > 0:

@@ -47,7 +47,8 @@ def book(context: Context, running: Running, cause: Cause | None, error: str | N
     with context.ledger.transaction():
         # service > 0 puts a job into the `served` queue; a job that had a worker must not count as fresh
         job, part = store(context, running, max(seconds, 1e-6))
-        context.ledger.end_attempt(job, context.utc(), cause, error, running.pid, attempt=running.spec.attempt)
+        worker, number = running.worker if running.is_elsewhere else None, running.spec.attempt
+        context.ledger.end_attempt(job, context.utc(), cause, error, running.pid, attempt=number, worker=worker)
     return job, part
 
 

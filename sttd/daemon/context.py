@@ -68,9 +68,14 @@ class Running:
     torn: bool = False  # a chunk could not be checkpointed: what comes after it leads to no result
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether its worker is on another machine."""
+        return self.node != LOCAL
+
+    @property
     def label(self) -> int | str | None:
         """What the log calls the worker: its process, or the name of one that is elsewhere."""
-        return self.pid if self.node == LOCAL else self.worker
+        return self.worker if self.is_elsewhere else self.pid
 
     @property
     def is_told(self) -> bool:

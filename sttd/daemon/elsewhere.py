@@ -5,7 +5,6 @@ from __future__ import annotations
 from sttd.daemon.context import Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending
 from sttd.part import Cause
-from sttd.pool.protocol import LOCAL
 
 
 def judged(context: Context, running: Running, cause: Cause) -> Cause:
@@ -14,7 +13,7 @@ def judged(context: Context, running: Running, cause: Cause) -> Cause:
     Where one elsewhere never came to its part in all its time, its machine hangs, or the recording made it hang: that is as
     little known as of a line that broke.
     """
-    if cause is not Cause.TIMEOUT or running.node == LOCAL or running.started is not None:
+    if cause is not Cause.TIMEOUT or not running.is_elsewhere or running.started is not None:
         return cause
     context.pool.bench(running.node, f"the worker {running.worker} did not come to its part in time")
     return Cause.LINE

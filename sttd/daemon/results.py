@@ -15,7 +15,6 @@ from sttd.daemon.telling import lost, notice, say_model, tell, tell_part
 from sttd.host.events import Kind
 from sttd.job import Job, Overrides, Part, Shared, State
 from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
-from sttd.pool.protocol import LOCAL
 from sttd.sharing import fitted
 from sttd.text import printable
 
@@ -73,7 +72,7 @@ def started(context: Context, running: Running, event: Started) -> None:
     """The model is ready: from here on the part's time is charged."""
     now = context.clock()
     running.started, running.since = now, context.utc()
-    if running.node == LOCAL:
+    if not running.is_elsewhere:
         running.pid = event.pid
     running.total = event.audio_seconds
     share = running.spec.share

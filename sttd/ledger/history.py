@@ -7,7 +7,7 @@ from typing import Any
 
 from sttd.job import Job
 
-_SHOWN = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error", "part")
+_SHOWN = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error", "part", "worker")
 
 
 def of(db: sqlite3.Connection, job_id: int) -> list[dict[str, Any]]:

@@ -250,4 +250,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX jobs_fell_back ON jobs (finished_at, state) WHERE fallback_reason IS NOT NULL;
     CREATE INDEX attempts_timed_out ON attempts (ended_at) WHERE cause = 'timeout';
     """,
+    """
+    -- the worker of another machine that had the attempt, by its name (gpu1/2); NULL: one of this machine, which `pid` names
+    ALTER TABLE attempts ADD COLUMN worker TEXT;
+    """,
 )

@@ -105,11 +105,19 @@ class Parts(Questions):
             history.begin(self._db, job, now, part)
 
     def end_attempt(
-        self, job: Job, now: float, cause: str | None, error: str | None, pid: int | None, *, attempt: int | None = None
+        self,
+        job: Job,
+        now: float,
+        cause: str | None,
+        error: str | None,
+        pid: int | None,
+        *,
+        attempt: int | None = None,
+        worker: str | None = None,
     ) -> None:
-        """Note how an attempt went: the latest one of `job`, unless another is named."""
+        """Note how an attempt went: the latest one of `job`, unless another is named. `worker`: that of another machine."""
         number = job.attempt if attempt is None else attempt
-        found = {"ended_at": now, "cause": cause, "error": text_or_none(error), "pid": pid}
+        found = {"ended_at": now, "cause": cause, "error": text_or_none(error), "pid": pid, "worker": worker}
         with self.transaction():
             history.end(self._db, job, number, **found, model=job.model)
 

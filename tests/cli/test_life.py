@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -40,6 +41,18 @@ def test_show_tells_the_life_of_a_job_in_its_order(sttd, ledger):
     assert lines[4] == "attempt 2 ends after 1min: transcribed"
     assert lines[5] == f"done: 1 results are in place; the source is now /archive/{THAI}"
     assert "fallback     small: load timed out" in sttd("show", "1").out
+
+
+def test_show_says_on_which_machine_an_attempt_ran(sttd, ledger):
+    job = ledger.update(ledger.add("a.mp3", SOUND, 1000.0), state=State.RUNNING, attempt=1, model="base")
+    ledger.begin_attempt(job, 1001.0)
+    ledger.end_attempt(job, 1061.0, "line", "the worker on gpu1/2 is lost", None, worker="gpu1/2")
+    ledger.update(job, state=State.QUEUED)
+    lines = [line.partition("  ")[2] for line in sttd("show", "1").out.splitlines() if line.startswith("1970")]
+    assert lines[1] == "attempt 1 begins on gpu1/2 with model base"
+    assert lines[2] == "attempt 1 ends after 1min: the line to the worker broke: the worker on gpu1/2 is lost"
+    (attempt,) = json.loads(sttd("show", "1", "--json").out)["history"]
+    assert attempt["worker"] == "gpu1/2"
 
 
 def test_show_text_prints_the_transcript(sttd, ledger, tmp_path):

@@ -180,8 +180,9 @@ def test_a_time_that_is_none_is_no_crash(utc):
     assert plain.nearby(utc, 1e9) == "-"
 
 
-def test_a_recording_in_parts_is_told_by_part_and_as_a_whole(sttd, ledger, daemon):
-    """Each worker by its part, for programs and for people; when all of it is done by all of its workers together."""
+@pytest.fixture
+def in_parts(ledger, daemon):
+    """A recording in four parts, of which two workers have one each; returns when it was begun."""
     begun = time.time() - 100
     job = ledger.update(ledger.add("now.mp3", SOUND, 1.0), state=State.RUNNING, attempt=2, started_at=begun)
     job = ledger.update(job, shared=Shared(4, 1200.0, 600.0), audio_seconds=2400.0)
@@ -190,19 +191,30 @@ def test_a_recording_in_parts_is_told_by_part_and_as_a_whole(sttd, ledger, daemo
     ledger.update_part(first, progress=300.0, chunks=3)
     ledger.update_part(second, state=State.RUNNING, attempt=3, progress=100.0, begins=610.0)
     ledger.update(job, progress=400.0)
-    common = LIVE["workers"][0] | {
-        "job": 1,
-        "source": "now.mp3",
-        "resumed_at": None,
-        "parts": 4,
-        "since": begun,
-        "total": 600.0,
-    }
+    about = {"job": 1, "source": "now.mp3", "resumed_at": None, "parts": 4, "since": begun, "total": 600.0}
+    common = LIVE["workers"][0] | about
     workers = [
         common | {"part": 0, "done": 300.0, "progress": 0.5, "begins": 0.0, "ends": 600.0, "attempt": 2},
         common | {"part": 1, "done": 100.0, "progress": 0.1667, "begins": 610.0, "ends": 1200.0, "attempt": 3},
     ]
     lives(ledger, CALM | {"workers": workers})
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_a_recording_in_parts_is_told_by_part_and_as_a_whole(sttd, ledger):
+    """Each worker by its part; when all of it is done by all of its workers together."""
+    lines = sttd("status").out.splitlines()
+    assert [line for line in lines if "job 1 part 2 of 4 (10:10 to 20:00) 17% now.mp3" in line]
+    shown = sttd("show", "1").out
+    assert "running: attempt 2, since" in shown
+    assert re.search(r"^parts +0 of 4 done$", shown, re.MULTILINE)
+    assert re.search(r"^part +part 2 of 4 \(10:10 to 20:00\): attempt 3, 17% done$", shown, re.MULTILINE)
+    assert re.search(r"^done +about .*, in [789]min$", shown, re.MULTILINE), shown
+    assert plain.remark(ledger.get(1)) == "in 4 parts"
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_a_recording_in_parts_is_told_to_programs_too(sttd):
     found = json.loads(sttd("status", "--json", "--set", "pool.workers=2").out)
     assert [worker["left"] for worker in found["workers"]] == pytest.approx([100.0, 500.0], rel=0.2)
     assert [worker["job_left"] for worker in found["workers"]] == pytest.approx([500.0, 500.0], rel=0.2)
@@ -213,19 +225,6 @@ def test_a_recording_in_parts_is_told_by_part_and_as_a_whole(sttd, ledger, daemo
         (4, "queued", 1800.0, 2400.0),
     ]
     assert [worker["part"] for worker in found["workers"]] == [1, 2]
-    history = json.loads(sttd("show", "1", "--json").out)["history"]
-    assert [each["part"] for each in history] == [2]
-    lines = sttd("status").out.splitlines()
-    assert [line for line in lines if "job 1 part 2 of 4 (10:10 to 20:00) 17% now.mp3" in line]
-    shown = sttd("show", "1").out
-    assert "running: attempt 2, since" in shown
-    assert re.search(r"^parts +0 of 4 done$", shown, re.MULTILINE)
-    assert re.search(r"^part +part 2 of 4 \(10:10 to 20:00\): attempt 3, 17% done$", shown, re.MULTILINE)
-    assert re.search(r"^done +about .*, in [789]min$", shown, re.MULTILINE), shown
-    assert [part["progress"] for part in json.loads(sttd("show", "1", "--json").out)["parts"]] == [
-        300.0,
-        100.0,
-        0.0,
-        0.0,
-    ]
-    assert plain.remark(ledger.get(1)) == "in 4 parts"
+    shown = json.loads(sttd("show", "1", "--json").out)
+    assert [each["part"] for each in shown["history"]] == [2]
+    assert [part["progress"] for part in shown["parts"]] == [300.0, 100.0, 0.0, 0.0]

@@ -308,7 +308,8 @@ def test_a_model_that_is_asked_for_one_job_alone_and_is_nowhere_makes_no_machine
 def lose(daemon, cause: Cause, *, started: bool = True, error: str = "the line broke") -> None:
     """The one attempt there is, on another machine, ends so."""
     attempt = oldest(daemon)
-    daemon.context.running[attempt.spec.part_id].node = "gpu1"
+    running = daemon.context.running[attempt.spec.part_id]
+    running.node, running.worker = "gpu1", "gpu1/1"
     carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
     if started:
         known = {
@@ -344,5 +345,6 @@ def test_a_worker_elsewhere_that_never_comes_to_its_part_lets_its_machine_wait_a
     lose(daemon, Cause.TIMEOUT, started=False, error="it hangs")
     job = daemon.context.ledger.get(1)
     assert (job.attempts, job.batch_size, job.cause) == (0, None, Cause.LINE)
+    assert [each["worker"] for each in daemon.context.ledger.attempts(1)] == ["gpu1/1"]
     ((node, why),) = daemon.pool.benched
     assert (node, "did not come to its part in time" in why) == ("gpu1", True)

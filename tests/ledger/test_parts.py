@@ -133,7 +133,7 @@ def test_jobs_of_an_older_version_are_one_part(tmp_path):
     with contextlib.closing(Ledger.open(path)) as ledger:
         job = ledger.get(1)
         assert (job.shared, ledger.parts(job)) == (None, [])
-        assert [(each["attempt"], each["part"]) for each in ledger.attempts(1)] == [(2, 0)]
+        assert [(each["attempt"], each["part"], each["worker"]) for each in ledger.attempts(1)] == [(2, 0, None)]
 
 
 def test_a_later_part_begins_where_its_border_is(tmp_path, ledger, job):

@@ -114,6 +114,8 @@ def _attempt(each: dict[str, Any], words: Words) -> Event:
     who = words("Attempt {n}", n=each["attempt"])
     if each["model"]:
         who = words("Attempt {n} with the model {model}", n=each["attempt"], model=printable(each["model"]))
+    if each["worker"]:
+        who = words("{attempt} on {worker}", attempt=who, worker=printable(each["worker"]))
     if each["ended_at"] is None:
         return Event(each["started_at"], words("{attempt} is under way", attempt=who), "busy")
     lasted = words.span(each["ended_at"] - each["started_at"])
