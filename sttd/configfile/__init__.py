@@ -51,8 +51,8 @@ def load(
     config = _resolve(_build(chosen), None if root is not None else environ.get("STATE_DIRECTORY"))
     written = [each for each in found if isinstance(each, Table)]
     config, mistakes = tables.built(config, [each for each in written if each.section == "watch"])
-    told, more = receivers.built([each for each in written if each.section == receivers.SECTION])
-    far, others = remotes.built([each for each in written if each.section == remotes.HEADER])
+    told, more = receivers.KIND.built([each for each in written if each.section == receivers.SECTION])
+    far, others = remotes.KIND.built([each for each in written if each.section == remotes.HEADER])
     config = dataclasses.replace(config, receivers=told, remotes=far)
     problems += [*mistakes, *more, *others]
     problems += [sentence for keys, sentence in relations.errors(config) if not keys & bad]

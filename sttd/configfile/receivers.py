@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sttd.config.receiver import Receiver
-from sttd.configfile import values, written
-from sttd.configfile.sources import Table
+from sttd.configfile import written
+from sttd.configfile.named import Kind, Naming
 
 SECTION = "notify"
 WAYS = ("webhook", "command", "apprise")
@@ -18,56 +18,6 @@ LONGEST = 64  # characters of a name
 # seconds where no timeout is set: a command may ask a language model, Apprise is started for each try
 PATIENCE = {"command": 300.0, "apprise": 60.0}
 KEYS = {each.name: each.metadata for each in dataclasses.fields(Receiver) if each.metadata}
-
-
-def built(tables: Sequence[Table]) -> tuple[tuple[Receiver, ...], list[str]]:
-    """The receivers, and all mistakes, a sentence each."""
-    found: dict[str, Receiver] = {}
-    problems: list[str] = []
-    for table in tables:
-        name, mistake = _name(table.values.get("name"), found)
-        where = f"{table.origin}: [[{SECTION}]]" + (f" {name}" if name else "")
-        chosen, mistakes = _read(table.values, where)
-        problems += [f"{where}: {mistake}"] if mistake else []
-        problems += mistakes
-        if not mistake and not mistakes:
-            found[name] = Receiver(name, **chosen)
-    return tuple(found.values()), problems
-
-
-def _name(name: Any, others: Mapping[str, Any]) -> tuple[str, str]:
-    """The name, as far as there is one, and what is wrong with it."""
-    if name is None:
-        return "", 'has no name: write one, such as name = "phone"'
-    if not isinstance(name, str) or not re.fullmatch(rf"\w[\w .-]{{0,{LONGEST - 1}}}", name):
-        return "", f"name: must be letters, digits, spaces, _, - and dots, at most {LONGEST}, not {name!r}"
-    if name in others:
-        return name, "another table has that name: give each its own"
-    return name, ""
-
-
-def _read(table: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[str]]:
-    """The values of its keys, and all mistakes."""
-    chosen: dict[str, Any] = {}
-    problems: list[str] = []
-    for key, value in table.items():
-        try:
-            if key in _OWN_WAY:
-                chosen[key] = _OWN_WAY[key](value)
-            elif key in KEYS:
-                chosen[key] = values.read(value, KEYS[key]["kind"], KEYS[key])
-            elif key != "name":
-                problems.append(f"{where} {key}: there is no such key{values.nearest(key, ('name', *WAYS, *KEYS))}")
-        except ValueError as error:
-            problems.append(f"{where} {key}: {error}")
-    ways = [key for key in WAYS if key in table]
-    if len(ways) != 1:
-        problems.append(f"{where}: has {' and '.join(ways) or 'no address'}: write one of webhook, command and apprise")
-    elif not problems:
-        problems += [f"{where} {text}" for text in _relations(chosen)]
-    if len(ways) == 1 and ways[0] in PATIENCE:
-        chosen.setdefault("timeout", PATIENCE[ways[0]])
-    return chosen, problems
 
 
 def _relations(chosen: Mapping[str, Any]) -> Iterator[str]:
@@ -124,7 +74,23 @@ def _patterns(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-_OWN_WAY = {"webhook": _url, "command": _command, "apprise": _apprise, "folders": _patterns, "names": _patterns}
+def _lacks(table: Mapping[str, Any], chosen: dict[str, Any], is_sound: bool) -> Iterator[str]:
+    """`chosen` gets the patience that the receiver's kind has."""
+    ways = [key for key in WAYS if key in table]
+    if len(ways) != 1:
+        yield f": has {' and '.join(ways) or 'no address'}: write one of webhook, command and apprise"
+        return
+    if is_sound:
+        yield from (f" {text}" for text in _relations(chosen))
+    if ways[0] in PATIENCE:
+        chosen.setdefault("timeout", PATIENCE[ways[0]])
+
+
+_OWN = {"webhook": _url, "command": _command, "apprise": _apprise, "folders": _patterns, "names": _patterns}
+_NAMING = Naming(
+    rf"\w[\w .-]{{0,{LONGEST - 1}}}", f"letters, digits, spaces, _, - and dots, at most {LONGEST}", example="phone"
+)
+KIND = Kind(SECTION, Receiver, _NAMING, KEYS, _OWN, _lacks)
 
 
 def lines(receivers: Sequence[Receiver]) -> Iterator[str]:
