@@ -65,6 +65,7 @@ class Running:
     unsaved: dict[str, Any] = field(default_factory=dict)  # changes of job and part for their next ledger write
     why: str | None = None  # why it was killed, in words
     gives_way: bool = False  # it was asked to stop, because others wait
+    notices: int = 0  # that its worker had for the log
     torn: bool = False  # a chunk could not be checkpointed: what comes after it leads to no result
 
     @property

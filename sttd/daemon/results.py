@@ -69,7 +69,9 @@ def _take(context: Context, running: Running, event: Event) -> None:
 
 
 def started(context: Context, running: Running, event: Started) -> None:
-    """The model is ready: from here on the part's time is charged."""
+    """The model is ready: from here on the part's time is charged. Once: whoever says it again gets no more time."""
+    if running.started is not None:
+        return
     now = context.clock()
     running.started, running.since = now, context.utc()
     if not running.is_elsewhere:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sttd import outbox
 from sttd.daemon.context import Context, Running
 from sttd.daemon.ending import Ending
@@ -12,9 +14,18 @@ from sttd.part import Cause, Lost, Notice, Started
 from sttd.rules.policy import AT_FAULT
 from sttd.text import printable
 
+_NOTICES = 1000  # of one attempt; two days of audio with a clean-up each 20 chunks have half as many
+
 
 def notice(context: Context, running: Running, event: Notice) -> None:
     """What a worker wants to be logged. Why there is no model is said once until there is one, not at every try."""
+    running.notices += 1
+    if running.notices > _NOTICES:
+        return
+    if running.notices == _NOTICES:
+        event = replace(
+            event, level="WARNING", text="its worker says more than anybody reads: the rest is left out", event=""
+        )
     kind, level = Kind.of(event.event), event.level
     context.happened.load_timeouts += kind is Kind.MODEL_TIMEOUT
     if kind in (Kind.MODEL_ERROR, Kind.MODEL_FALLBACK):

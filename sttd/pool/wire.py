@@ -9,7 +9,6 @@ the parent imports no library that a worker's message happens to mention, and wh
 from __future__ import annotations
 
 import dataclasses
-import math
 import struct
 import sys
 import zlib
@@ -17,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sttd.part import Cause, Chunks, Done, Failed, Loaded, Message, Notice, PartSpec, Progress, Started
+from sttd.part import Cause, Chunks, Done, Failed, Loaded, Notice, PartSpec, Progress, Started
 from sttd.pool.codec import Codec, Unfit
+from sttd.pool.sense import nonsense
 
 _HEADER = struct.Struct(">4sII")  # magic, length in bytes, CRC-32 of the body
 _MAGIC = b"sttd"
@@ -230,8 +230,6 @@ def _load(body: bytes) -> Any:
         message = _CODEC.unpack(body)
     except Unfit as error:
         raise WireError(f"a message that cannot be read: {error}") from error
-    if isinstance(message, Message):  # a time without end would meet code that counts its minutes
-        values = (getattr(message, each.name) for each in dataclasses.fields(message))
-        if any(isinstance(value, float) and math.isinf(value) for value in values):
-            raise WireError(f"a {type(message).__name__} with a time that never ends")
+    if wrong := nonsense(message):
+        raise WireError(f"a {type(message).__name__} with {wrong}")
     return message

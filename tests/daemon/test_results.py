@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from sttd.job import State
-from sttd.part import Cause, Chunk, Chunks, Done
+from sttd.part import Cause, Chunk, Chunks, Done, Notice, Started
 from tests.properties.stations import Stations
 
 
@@ -54,4 +54,43 @@ def test_sound_that_an_earlier_attempt_took_for_no_speech_is_told_too(tmp_path):
     (job,) = stations.context.ledger.jobs()
     assert job.state is State.DONE
     assert [text for text in job.warnings if text.startswith("96 s of sound well above the noise")]
+    stations.context.ledger.close()
+
+
+def test_a_worker_that_says_again_and_again_that_it_starts_gets_no_more_time(tmp_path):
+    """Each began the part's time anew, so that it was never over."""
+    stations = Stations(tmp_path, "archive")
+    (stations.config.paths.inbox / "a.wav").write_text("a")
+    stations.look()
+    stations.tick(1.0)
+    (attempt,) = stations.pool.attempts.values()
+    carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+    known = {
+        "requested_model": "demo",
+        "fallback_reason": "",
+        "stuck": False,
+        "load_seconds": 0.0,
+        "audio_seconds": 4.0,
+    }
+    timeout = stations.config.pool.job_timeout
+    for _ in range(3):
+        stations.message(Started(pid=1, model="demo", **known, **carried))
+        stations.now += timeout / 2
+        stations.context.deadlines.tick(stations.now, timeout / 2)
+    assert stations.context.deadlines.overdue(stations.now) == [(attempt.spec.part_id, timeout)]
+    stations.context.ledger.close()
+
+
+def test_a_worker_that_says_more_than_anybody_reads_is_left_out_of_the_log(tmp_path, log):
+    stations = Stations(tmp_path, "archive")
+    (stations.config.paths.inbox / "a.wav").write_text("a")
+    stations.look()
+    stations.tick(1.0)
+    (attempt,) = stations.pool.attempts.values()
+    carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+    for _ in range(3000):
+        stations.message(Notice(level="INFO", text="a flood", event="x", **carried))
+    said = [line for line in log if "a flood" in line or "is left out" in line]
+    assert len(said) == 1000
+    assert said[-1].strip().endswith("its worker says more than anybody reads: the rest is left out")
     stations.context.ledger.close()

@@ -141,6 +141,34 @@ def test_another_version_is_named_with_its_machine(rig):
     )
 
 
+def liar(*messages: object, times: int = 1) -> tuple[str, ...]:
+    """A far side that says this and reads nothing."""
+    said = b"".join(map(encode, messages))
+    return python(f"""
+        import os, time
+        os.write(1, {MARK!r})
+        for _ in range({times}):
+            os.write(1, {said!r})
+        time.sleep(600)
+    """)
+
+
+ABOUT = Hello({"host": "gpu1", "version": __version__, "protocol": PROTOCOL})
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (liar(Ready()), "it sent a Ready before it was ready"),
+        (liar(ABOUT, times=100_000), "it sent a Hello before it was ready"),
+        (liar(ABOUT, Ready(), Ready()), "the worker on far/1 is lost: it sent a Ready, which no worker says"),
+    ],
+)
+def test_a_far_side_that_greets_out_of_turn_is_none(rig, command, words):
+    """Without its version nothing may be done there; and each Hello gets an answer, which it may never read."""
+    assert away(rig(*command)) == words
+
+
 def test_a_model_that_is_not_there_is_refused_in_the_far_sides_words(rig):
     setup = Setup(__version__, PROTOCOL, 20.0, 5.0, model="small")
     assert "has no model: no" in mismatch(setup, lambda name: f"no {name}")

@@ -122,7 +122,8 @@ def test_what_a_taken_over_worker_may_send_is_a_word_or_an_error():
         changed(3, "hunger"), changed(3, ["slice"]), changed(4, "0"), changed(4, float("nan")), changed(4, float("inf")),
         changed(5, [5]), changed(5, "abc"), changed(5, {"a": 1}),
         ["Block", ["1.0", 1, 0, [0, 7], [5, 1]]], ["Block", ["1.0", 1, 0, [-1, 1], [0, 1]]], ["Block", ["1.0", 1, 0, "", ""]],
-        ["Hello", [{"a": 1}]], ["Hello", [[["a"]]]],
+        ["Hello", [{"a": 1}]], ["Hello", [[["a"]]]], ["Notice", ["1.0", 1, "PANIC", "", ""]], ["Chunks", ["1.0", 1, [], 0]],
+        ["Notice", ["1.0", 1, "INFO", "x" * 70_000, ""]], ["Started", ["1.0", 1, 1, "m", "m", "", False, 0.0, None, 10**9]],
     ]  # fmt: skip
     for each in wrong:
         with pytest.raises(WireError):

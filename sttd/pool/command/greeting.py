@@ -54,7 +54,7 @@ def check(facts: Mapping[str, Any]) -> None:
         WireError: these are no facts.
     """
     try:
-        host, version, protocol = (str(facts[name]) for name in ("host", "version", "protocol"))
+        host, version, protocol = (str(facts[name])[:_QUOTED] for name in ("host", "version", "protocol"))
     except (KeyError, TypeError) as error:
         raise WireError("a Hello that says nothing of its sender") from error
     if (version, protocol) != (__version__, str(PROTOCOL)):

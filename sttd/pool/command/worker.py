@@ -20,6 +20,7 @@ from sttd.pool.death import Death
 from sttd.pool.wire import Ask, Beat, Die, FarOrder, Forget, Hello, Order, Ready, Refused, Setup, WireError, encode
 from sttd.pool.worker import Ears
 
+_LONGEST = 1000  # characters of its reason why it cannot be used
 _CLOSING = 1.0  # seconds that the command may live on without its output, or its output without it
 
 
@@ -53,7 +54,7 @@ class CommandWorker:
         self._ends: queue.SimpleQueue[Failed] = queue.SimpleQueue()  # of parts that never were on their way
         self._messages = Messages()
         self._said = Said(name, clock)
-        self._was_ready = False
+        self._is_greeted = self._was_ready = False
 
     def start(self) -> None:
         self._carrier = self._terms.carry()
@@ -167,12 +168,13 @@ class CommandWorker:
 
     def _take(self, message: Any) -> None:
         match message:
-            case Hello(facts):
+            case Hello(facts) if not self._is_greeted:
                 check(facts)
+                self._is_greeted = True
                 self._send(self._terms.setup)
             case Refused(why):
-                raise NoWorker(why)
-            case Ready():
+                raise NoWorker(why[:_LONGEST])
+            case Ready() if self._is_greeted and not self._was_ready:
                 self._was_ready = True
                 if self._messages.banner:
                     text = f"{self.name}: before its worker it printed: {self._messages.banner}"

@@ -23,6 +23,7 @@ from typing import Any
 
 from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Loaded, Notice, PartSpec, Progress, Started, serves
 from sttd.pool.local.ties import tie
+from sttd.pool.sense import LONGEST
 from sttd.pool.wire import Clean, Decoder, Do, Exit, Order, Stop, Took, encode
 
 WORKER = "sttd.worker"
@@ -118,7 +119,7 @@ class Child:
             return Failed(cause=Cause.OOM, error="the worker has no memory left", retriable=True, **key)
         except Exception as error:  # noqa: BLE001 - whatever a part raises ends this part, and is told
             traceback.print_exc()
-            text = "".join(traceback.format_exception_only(error)).strip()
+            text = "".join(traceback.format_exception_only(error)).strip()[:LONGEST]
             return Failed(cause=Cause.ERROR, error=text, retriable=True, **key)
 
     def _model_for(self, part: PartSpec, key: dict[str, Any]) -> Any:
