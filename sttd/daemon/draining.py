@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sttd.daemon import by_folder
+from sttd.daemon import by_folder, elsewhere
 from sttd.daemon.context import Context
 from sttd.daemon.ending import STREAK
 from sttd.daemon.filing import PAGE
@@ -46,8 +46,10 @@ def _is_filed(context: Context) -> bool:
 
 
 def _is_held_up(context: Context) -> bool:
-    """Whether no job starts; an error that several jobs met is given some more tries before that is believed."""
+    """Whether no job starts; an error that several jobs met, and a machine that is away, are tried again before that is believed."""
     holding = context.troubles.holding()
+    if elsewhere.unreachable(context, TRIES):
+        return not any(worker.state == "connecting" for worker in context.pool.workers())
     return bool(holding - {STREAK}) or (STREAK in holding and context.streaks.in_vain(context.clock()) >= TRIES)
 
 
@@ -69,7 +71,8 @@ def _is_one_away(context: Context) -> bool:
 
 def outcome(context: Context) -> str:
     """Why the daemon ends."""
-    waiting, troubles = left(context), context.troubles.texts(without=by_folder.TROUBLES)
+    waiting = left(context)
+    troubles = [*context.troubles.texts(without=by_folder.TROUBLES), *elsewhere.unreachable(context)]
     if not waiting and _is_one_away(context):
         return "; ".join(troubles)
     if not waiting:

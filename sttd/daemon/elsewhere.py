@@ -19,6 +19,14 @@ def judged(context: Context, running: Running, cause: Cause) -> Cause:
     return Cause.LINE
 
 
+def unreachable(context: Context, tries: int = 1) -> list[str]:
+    """Why nobody can transcribe, where that is so, and each machine was tried so many times."""
+    found = [source for source in context.pool.sources() if source.slots]
+    if not found or not all(source.away and not source.workers and source.tries >= tries for source in found):
+        return []
+    return [f"no worker can be reached: {'; '.join(f'{source.name}: {source.away}' for source in found)}"]
+
+
 def is_of_its_node(context: Context, running: Running, end: Ending) -> bool:
     """Whether another machine may do better: not where chunks cannot be kept here, or the job asks for what others do not."""
     if not context.config.has_others or running.torn:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sttd import __version__
-from sttd.daemon import parts
+from sttd.daemon import elsewhere, parts
 from sttd.daemon.context import Context, Running
 from sttd.host import memory
 from sttd.host.events import Kind, say
@@ -84,7 +84,7 @@ class Life:
                 "away": inbox.away if inbox else None,
             },
             "remotes": self._sources(),
-            "trouble": [*context.troubles.texts(), *self._unreachable()],
+            "trouble": [*context.troubles.texts(), *elsewhere.unreachable(context)],
             "operations": self._operations(),
         }
 
@@ -104,13 +104,6 @@ class Life:
             for source in found
             if source.is_remote or source.away
         ]
-
-    def _unreachable(self) -> list[str]:
-        """Why nobody can transcribe, where that is so."""
-        found = [source for source in self._context.pool.sources() if source.slots]
-        if not found or not all(source.away and not source.workers for source in found):
-            return []
-        return [f"no worker can be reached: {'; '.join(f'{source.name}: {source.away}' for source in found)}"]
 
     def _operations(self) -> list[dict[str, Any]]:
         """File work that takes long: a large file, or a file system that hangs."""

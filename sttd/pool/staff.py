@@ -80,4 +80,5 @@ class Staff:
     def view(self) -> SourceView:
         ready = sum(seat.ready for seat in roster.present(self.seats))
         retry_at = self.retry_at if self.away else None
-        return SourceView(self.name, self.limit, ready, self.away, retry_at, is_remote=self.source.ahead)
+        tries, is_remote = self.failures, self.source.ahead
+        return SourceView(self.name, self.limit, ready, self.away, retry_at, tries, is_remote=is_remote)

@@ -69,6 +69,28 @@ def test_while_no_machine_answers_the_status_says_why_and_this_one_stands_in(mak
     assert daemon.stop() == 0
 
 
+def test_a_drain_ends_where_no_machine_answers(make_daemon, tmp_path):
+    """It waited for ever. A command that answers at the second try is waited for."""
+    file = tmp_path / "sttd.toml"
+    file.write_text(ELSEWHERE + table("gpu1", "sh", "-c", "echo No route to host >&2; exit 255"))
+    daemon = make_daemon({}, "--config", str(file))
+    daemon.settings.pop("pool.workers")
+    speech.encode(daemon.inbox / "a.flac", speech.sample("clip01"))
+    assert daemon.drain() == 1
+    assert any(
+        "1 job waits for what is wrong with this machine: no worker can be reached: gpu1: " in line
+        for line in daemon.log
+    )
+    file.write_text(
+        ELSEWHERE
+        + table(
+            "gpu1", "sh", "-c", f"[ -e {tmp_path}/x ] || {{ touch {tmp_path}/x; exit 1; }}; exec {shlex.join(WORKER)}"
+        )
+    )
+    assert daemon.drain() == 0
+    assert daemon.job().state is State.DONE
+
+
 def test_with_workers_here_others_are_reached_when_there_is_more_to_do(make_daemon, tmp_path):
     (tmp_path / "sttd.toml").write_text(table("gpu1", *WORKER))
     daemon = make_daemon({"pool.workers": "1", "transcribe.batch_size": "1"}, "--config", str(tmp_path / "sttd.toml"))

@@ -29,7 +29,7 @@ from sttd.ledger import LEDGER, SPOOL, Ask, Ledger, Request
 from sttd.ledger.request import ABOUT_A_JOB
 from sttd.ledger.spool import leave, make
 from sttd.part import Cause, Chunk, Chunks, Done, Failed, Lost, PartSpec, Segment, Started
-from sttd.pool.protocol import LOCAL, Placed, WorkerView
+from sttd.pool.protocol import LOCAL, Placed, SourceView, WorkerView
 from sttd.rules.deadlines import Deadlines
 from sttd.sharing import parts_of
 
@@ -69,6 +69,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.attempts: dict[str, Attempt] = {}
+        self.views: list[SourceView] = []
         self.benched: list[tuple[str, str]] = []  # nodes, and why
 
     def free_slots(self) -> int:
@@ -79,6 +80,9 @@ class Pool:
 
     def forget(self, source: str) -> None:
         pass
+
+    def sources(self) -> list[SourceView]:
+        return self.views
 
     def bench(self, node: str, why: str) -> None:
         self.benched.append((node, why))
