@@ -120,9 +120,12 @@ class Pool(Crew):
         new = [Staff(source) for source in self._sources(config) if source.name not in known]
         for staff in self._staffs:
             staff.source.configure(config)
+        changed = {remote.name for remote in {*config.remotes} ^ {*self._config.remotes}}
         with self._lock:
             self._config = config
             self._staffs += new
+            for seat in self._seats():
+                seat.outdated |= seat.source.name in changed
             for staff in self._staffs:  # a person wants it tried
                 staff.failures, staff.away = 0, ""
             self._set_limits()
@@ -157,6 +160,7 @@ class Pool(Crew):
         self._escalate(now)
         self._release(lambda staff: roster.expired(staff.seats, now, self._config.pool.idle_ttl))
         self._release(lambda staff: roster.surplus(staff.seats, staff.limit))
+        self._release(lambda staff: [seat for seat in staff.seats if seat.outdated])
         with self._lock:
             self._set_limits()
         self._reach(now)

@@ -41,7 +41,7 @@ def expired(seats: Sequence[Seat], now: float, idle_ttl: float) -> list[Seat]:
 def worn(seat: Seat, seats: Sequence[Seat], limit: int, jobs_per_worker: int) -> bool:
     """Whether a worker that has just become idle is to be replaced by the next one that is needed."""
     if seat.source.ahead:  # what is worn there is a process behind the worker, and the other side replaces it
-        return len(present(seats)) > limit
+        return seat.outdated or len(present(seats)) > limit
     return seat.spoilt or seat.jobs >= jobs_per_worker or len(present(seats)) > limit
 
 

@@ -31,6 +31,7 @@ class Seat:
     took: bool = False  # the worker has begun with the part
     started: bool = False  # the part's model is ready
     spoilt: bool = False  # it is to have no further part
+    outdated: bool = False  # it was hired by other terms than its source has now
     leaving: bool = False  # it was told to exit, or is dead
     jobs: int = 0
     ordered: Cause | None = None  # the cause of our kill; the first one counts

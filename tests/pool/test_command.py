@@ -316,6 +316,24 @@ def test_tables_that_come_and_go_with_a_reload(rig):
     assert [source.name for source in sources_of(more)] == ["local", "a", "b"]
 
 
+def test_a_table_that_is_changed_counts_for_the_workers_that_are_there_as_well(rig):
+    """A busy one ends with its part. It kept the old command as long as there was work, for days perhaps."""
+    told = rig(*FAR)
+    told.submit("1.0", "started chunks")
+    told.seen("1.0", Started)
+    (remote,) = told.config.remotes
+    other = dataclasses.replace(remote, cpu_threads=2)
+    told.pool.configure(dataclasses.replace(told.config, remotes=(other,)))
+    told.pool.tick(time.monotonic())
+    assert told.states() == ["running"]
+    told.pool.stop("1.0", 1, Cause.ASKED)
+    told.end("1.0")
+    told.wait(lambda: not told.pool.workers(), "it leaves")
+    told.reach()
+    told.pool.configure(told.config)
+    told.wait(lambda: not told.pool.workers(), "an idle one leaves at once")
+
+
 @pytest.fixture
 def unseen(tmp_path, monkeypatch):
     """A folder whose files the far side does not find: its path is that of the head's working folder, which a command has not."""

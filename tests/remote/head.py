@@ -39,7 +39,6 @@ class Head:
     def __init__(self, command: Sequence[str] = WORKER, **setup: Any) -> None:
         self.heard: list[Any] = []
         self.beats = 0
-        self.beats = 0
         self.asked: list[Ask] = []
         self.parts: dict[tuple[str, int], PartSpec] = {}
         self.answer: Callable[[Ask, PartSpec], object] = answer
@@ -49,6 +48,7 @@ class Head:
         self._writing = threading.Lock()
         self.closed = threading.Event()  # the far side's end of the line
         self.silent = threading.Event()  # ours: no more beats
+        self.deaf = threading.Event()  # we read nothing
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
             start_new_session=True,
@@ -152,6 +152,8 @@ class Head:
                     self.beats += 1
                 else:
                     self.heard.append(message)
+            if self.deaf.is_set():
+                self.process.wait()
         self.closed.set()
 
     def _listen(self) -> None:

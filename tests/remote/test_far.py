@@ -19,7 +19,7 @@ from sttd.part import Cause, Chunks, Done, Failed, Loaded, ModelSpec, Notice, Op
 from sttd.pool.blocks import AHEAD, BLOCK, answer, ends_of
 from sttd.pool.wire import PROTOCOL, Beat, Clean, Die, Exit, Forget, Gone, NoBlock, Ready, Refused, Stop, Took, encode
 from tests import speech
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 from tests.remote.conftest import SCRIPTED, gone, tree
 from tests.remote.head import WORKER, part_of
 
@@ -88,6 +88,20 @@ def test_a_file_of_the_same_path_that_is_another_is_not_taken_for_it(head, tmp_p
     assert sum(ask.length for ask in far.asked) == real.stat().st_size
 
 
+@pytest.mark.parametrize("cause", ["UNREADABLE", "GONE"])
+def test_a_share_that_is_broken_on_that_machine_alone_is_the_machines_fault(head, tmp_path, cause):
+    """The head would look at its own file, find it sound, and send the job to the same machine again, for ever."""
+    (tmp_path / f"started failed:{cause}").touch()
+    far = head(["sh", "-c", f'cd {tmp_path} && exec {sys.executable} -c "{SCRIPTED}"'])
+    far.ready()
+    end = far.run(sent(tmp_path / f"started failed:{cause}", f"started failed:{cause}"))
+    assert (type(end), end.cause, end.retriable) == (Failed, Cause.MACHINE, True)
+    assert end.error == "its own copy of the recording cannot be read: so it is"
+    assert far.asked == []
+    end = far.run(script(f"started failed:{cause}", "2.0"))
+    assert end.cause is Cause[cause], "what it was sent cannot be read for another reason"
+
+
 def test_a_shells_words_before_and_a_librarys_words_between_do_no_harm(head):
     """What a profile prints comes before the mark; what is printed later goes to standard error."""
     loud = f"import atexit, os; os.write(1, b'early ' + bytes(300)); {SCRIPTED}"
@@ -141,6 +155,17 @@ def test_a_far_side_whose_head_falls_silent_ends_with_its_worker(head):
         assert far.process.wait() == 1
         assert any(f"nothing was heard of the other side for {SILENCE:g} s" in line for line in far.errors)
     assert gone(workers)
+
+
+def test_a_far_side_whose_head_reads_nothing_ends_even_where_it_waits_to_answer(head):
+    """The thread that listens stood before a full pipe for good, and did not see that the head is silent."""
+    far = head(QUICK, silence=SILENCE)
+    far.ready()
+    far.deaf.set()
+    for _ in range(3000):  # each gets an answer, which is more than the pipe has room for
+        far.send(Die())
+    far.silent.set()
+    assert far.process.wait(PATIENCE) == 1
 
 
 def test_beats_go_on_while_a_worker_holds_pythons_lock(head):

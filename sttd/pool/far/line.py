@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from sttd.pool.wire import MARK, Beat, Decoder, FarOrder, Hello, encode
 
+_GREETING = 60.0  # seconds that the head may read nothing until it has said how long it may
 _ROOM = 2**20  # bytes that are read at once: a recording comes with fewer turns between the processes
 
 
@@ -20,7 +21,7 @@ class LineBroken(Exception):
 
 
 class Line:
-    """Only `orders` belongs to one thread. A `send` waits as long as the head reads nothing."""
+    """Only `orders` belongs to one thread. A `send` waits for the head to read, but not longer than for its words."""
 
     def __init__(self, orders: int, messages: int) -> None:
         """File descriptors."""
@@ -46,12 +47,17 @@ class Line:
         self._write(encode(message))
 
     def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
+        rest, room = memoryview(data), select.poll()
+        room.register(self._messages, select.POLLOUT)
         with self._writing:
             while rest and not self._broken:
                 try:
-                    rest = rest[os.write(self._messages, rest) :]
-                except OSError:  # the pipe or the connection is closed
+                    if not room.poll(1000 * (self.silence or _GREETING)):
+                        raise TimeoutError
+                    rest = rest[
+                        os.write(self._messages, rest[: select.PIPE_BUF]) :
+                    ]  # which a pipe with room takes at once
+                except OSError:  # the pipe or the connection is closed, or nobody reads
                     self._broken = True
                     self.wake()
 

@@ -111,6 +111,8 @@ class Shelf:
     def _reserved(self, size: int) -> Place:
         """An empty place, marked as taken."""
         free = [place for place in self._places if not place.is_taken]
+        if not free:
+            raise NoRoom(f"{self._folder} takes no more recordings: what was sent to it before is still being written")
         chosen, *others = sorted(free, key=lambda place: (place.key is not None, place.turn))
         _clear(chosen)
         for other in others:

@@ -24,6 +24,8 @@ from sttd.pool.worker import Ears
 
 _STACKS = 5.0  # seconds for the stacks of a worker that is to die
 _LAST = 2.0  # seconds that the end of a worker is waited for
+# what ends a part where a share is gone or stale on this machine alone: the head finds out whether it is so there as well
+_OF_A_SHARE = frozenset({Cause.UNREADABLE, Cause.GONE})
 
 
 class Side:
@@ -42,6 +44,7 @@ class Side:
         self._part: PartSpec | None = None  # the latest one, as the head sent it
         self._has_ended = True  # that part
         self._fetch: Fetch | None = None  # the part has no recording yet
+        self._is_own = False  # its recording is this machine's own file, of the same path
         self._killed = 0  # OOM kills when the part began
         self._ends = 0  # of parts that the process had
         self._is_stuck = False  # a load hangs in it
@@ -151,7 +154,7 @@ class Side:
         model = dataclasses.replace(part.model, device=device, cpu_threads=self._threads)
         with self._changed:  # a stop must not come between
             if self._fetch is fetch and self._process is not None:
-                self._fetch = None
+                self._fetch, self._is_own = None, found.ends is not None and found.handle is None
                 self._process.send(Do(dataclasses.replace(found, model=model)))
 
     def _end(self, fetch: Fetch, end: Event) -> None:
@@ -213,6 +216,9 @@ class Side:
                 self._is_stuck = message.stuck
                 if self._part is not None:  # to the head it is the model that was asked for
                     message = dataclasses.replace(message, spec=self._part.model)
+            if self._is_own and isinstance(message, Failed) and message.cause in _OF_A_SHARE:
+                text = f"its own copy of the recording cannot be read: {message.error}"
+                message = dataclasses.replace(message, cause=Cause.MACHINE, error=text, retriable=True)
             self._has_ended |= isinstance(message, ENDS)
             is_worn = isinstance(message, ENDS) and self._is_worn(message)
             if is_worn:
