@@ -191,6 +191,11 @@ def test_events_tell_what_has_changed(served, shelf):
         event("ledger")
         shelf.figures(nothing | {"trouble": ["model small is not here: sttd model pull small"]})
         wait_for(lambda: "sttd model pull small" in event("now"), "the trouble is told")
+        gone = {"name": "gpu1", "slots": 1, "workers": 0, "away": "No route to <b>host</b>", "retry_at": None}
+        shelf.figures(nothing | {"remotes": [gone | {"name": "gpu2", "away": None}, gone]})
+        drawn = wait_for(lambda: "gpu1" in (now := event("now")) and now, "a machine is away")
+        assert "No route to &lt;b&gt;host" in drawn
+        assert "gpu2" not in drawn
 
 
 def test_thai_for_who_wants_it(served):

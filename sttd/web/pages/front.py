@@ -65,6 +65,7 @@ class Front:
                 heads=overview.HEADS,
                 held_up=list(plain.held_up(shot.status, self.site.config.program)),
                 workers=overview.workers(shot),
+                away=overview.away(shot),
                 may_ask=asking.may_ask(self.site.config),
                 inbox=printable(str(self.site.config.paths.inbox)),
             )

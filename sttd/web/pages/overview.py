@@ -12,7 +12,7 @@ from sttd.inboxes import split
 from sttd.job import Job, State
 from sttd.ledger import Ledger
 from sttd.ledger.lists import Which
-from sttd.text import printable
+from sttd.text import printable, sentence
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Snapshot
 
@@ -141,6 +141,11 @@ class Worker:
     at: str  # how far in the audio
     left: float | None  # seconds
     again: str  # which attempt, from where
+
+
+def away(shot: Snapshot) -> list[tuple[str, str]]:
+    """The machines that take no parts now, and why."""
+    return [(each["name"], sentence(each["away"])) for each in shot.status["remotes"] if each["away"]]
 
 
 def workers(shot: Snapshot) -> list[Worker]:
