@@ -22,7 +22,7 @@ def judged(context: Context, running: Running, cause: Cause) -> Cause:
 def unreachable(context: Context, tries: int = 1) -> list[str]:
     """Why nobody can transcribe, where that is so, and each machine was tried so many times."""
     found = [source for source in context.pool.sources() if source.slots]
-    if not found or not all(source.away and not source.workers and source.tries >= tries for source in found):
+    if not found or not all(source.is_cut_off and source.tries >= tries for source in found):
         return []
     return [f"no worker can be reached: {'; '.join(f'{source.name}: {source.away}' for source in found)}"]
 

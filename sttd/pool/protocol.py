@@ -27,7 +27,7 @@ class WorkerView:
     name: str  # `local/1`, `gpu1/2`
     node: str  # the machine that it is on, whose memory it uses: `local`, or the name of a remote one
     pid: int | None  # on this machine
-    state: str  # connecting, starting, loading, running, ending, idle or leaving
+    state: str  # connecting, starting, sending, loading, running, ending, idle or leaving
     part_id: str | None
     model: str | None  # the one in memory
     rss: int  # bytes resident; 0 where that is not known
@@ -44,6 +44,7 @@ class SourceView:
     retry_at: float | None  # monotonic seconds, when it is tried again; None where it is not away
     tries: int  # in vain, in a row
     is_remote: bool
+    is_cut_off: bool  # nobody works there, nor will soon, as it seems
 
 
 @dataclass(frozen=True, slots=True)

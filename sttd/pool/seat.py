@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Started
+from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Progress, Started
 from sttd.pool.death import Death, cause_of, spoils
 from sttd.pool.source import Source
 from sttd.pool.wire import Gone, Took, WireError
@@ -28,6 +28,7 @@ class Seat:
     ready: bool = False  # it takes a part
     part: PartSpec | None = None
     loaded: Loaded | None = None
+    sent: bool = False  # the part's recording is on its way to the worker
     took: bool = False  # the worker has begun with the part
     started: bool = False  # the part's model is ready
     spoilt: bool = False  # it is to have no further part
@@ -46,7 +47,8 @@ class Seat:
         return self.worker.name if self.worker.pid is None else str(self.worker.pid)
 
     def take(self, part: PartSpec, oom_kills: int) -> None:
-        self.part, self.took, self.started, self.oom_before = part, False, False, oom_kills
+        self.part, self.oom_before = part, oom_kills
+        self.sent = self.took = self.started = False
         self.idle_since = _NEVER
 
     def has(self, part_id: str, attempt: int) -> bool:
@@ -66,7 +68,7 @@ class Seat:
             return "ending"
         if self.started:
             return "running"
-        return "loading" if self.took else "starting"
+        return "loading" if self.took else "sending" if self.sent else "starting"
 
     def hear(self, message: Any, now: float) -> Event | None:
         """Take a message in; returns what is to be told, if anything.
@@ -99,6 +101,8 @@ class Seat:
             self.spoilt = stuck or (isinstance(message, Failed) and spoils(message))
         elif isinstance(message, Started):
             self.started = True
+        elif isinstance(message, Progress) and not self.took:
+            self.sent = True
         event: Event = message
         return event
 

@@ -13,6 +13,7 @@ from sttd.pool.seat import Seat
 from sttd.pool.source import Source
 
 WAITS = (2.0, 10.0, 30.0, 120.0, 300.0)  # seconds before a source that failed is used again; the last one repeats
+_SEVERAL = 2  # failures in a row
 _JITTER = 0.25  # of a wait, at most, on top of it: many daemons must not come back to one machine at the same moment
 
 
@@ -35,8 +36,9 @@ class Staff:
 
     @property
     def is_cut_off(self) -> bool:
-        """It was tried, and nobody is there."""
-        return bool(self.away) and not any(seat.ready for seat in self.seats)
+        """It was tried, and nobody is there; or those who are there fail again and again (no model, a full disk), and none works."""
+        is_there = any(seat.ready for seat in self.seats) and self.failures < _SEVERAL
+        return bool(self.away) and not is_there and not any(seat.part for seat in self.seats)
 
     def free(self, now: float) -> int:
         """How many parts it would take now."""
@@ -81,4 +83,5 @@ class Staff:
         ready = sum(seat.ready for seat in roster.present(self.seats))
         retry_at = self.retry_at if self.away else None
         tries, is_remote = self.failures, self.source.ahead
-        return SourceView(self.name, self.limit, ready, self.away, retry_at, tries, is_remote=is_remote)
+        known = {"is_remote": is_remote, "is_cut_off": self.is_cut_off}
+        return SourceView(self.name, self.limit, ready, self.away, retry_at, tries, **known)

@@ -18,7 +18,7 @@ import pytest
 from sttd import __version__
 from sttd.config import Config, Remote
 from sttd.config.service import NONE
-from sttd.part import Cause, Chunks, Done, Failed, Lost, Started
+from sttd.part import Cause, Chunks, Done, Failed, Lost, ModelSpec, Options, PartSpec, Progress, Started
 from sttd.pool.build import sources_of
 from sttd.pool.command import feeder
 from sttd.pool.command.feeder import Feeder, Way
@@ -29,8 +29,9 @@ from sttd.pool.command.worker import CommandWorker
 from sttd.pool.far.facts import mismatch
 from sttd.pool.local.source import LocalSource
 from sttd.pool.pool import Pool
+from sttd.pool.seat import Seat
 from sttd.pool.staff import WAITS, Staff
-from sttd.pool.wire import MARK, PROTOCOL, Ask, Hello, Ready, Setup, WireError, encode
+from sttd.pool.wire import MARK, PROTOCOL, Ask, Hello, Ready, Setup, Took, WireError, encode
 from tests.harness import PATIENCE, wait_for
 from tests.pool.conftest import Rig
 from tests.pool.contract.conftest import make
@@ -284,6 +285,22 @@ def test_the_most_slots_count_each_machine_and_those_that_are_away(workers, most
     pool.close(0.0)
 
 
+def test_this_machine_stands_in_for_one_that_answers_and_can_do_nothing(tmp_path):
+    """Its disk is full, or the model does not load there: recordings waited though they could be done here."""
+    config = behind(*FAR).configured(Config())
+    config = dataclasses.replace(config, pool=dataclasses.replace(config.pool, when_unreachable="local"))
+    told = Rig(kind=Kind("both", lambda made: [LocalSource(made, worker="tests.pool.scripted"), CommandSource(made, "far")], object, lambda _: config))  # fmt: skip
+    told.wait(lambda: told.pool.want(1) or told.states() == ["idle"], "it answers")
+    for number in range(2):
+        assert told.pool.sources()[0].slots == 0
+        told.submit(f"{number}.0", "failed:MACHINE")
+        told.end(f"{number}.0")
+        told.wait(lambda: told.pool.sources()[1].away)
+    told.wait(lambda: told.pool.sources()[0].slots, "workers here stand in")
+    assert isinstance(told.run("9.0", "started done"), Done)
+    told.pool.close(0.0)
+
+
 def test_workers_of_this_machine_that_stand_in_leave_when_the_other_answers(tmp_path):
     ready = tmp_path / "ready"
     command = script(f"[ -e {ready} ] || exit 5", SERVES)
@@ -356,6 +373,18 @@ def test_a_recording_that_is_not_over_there_is_sent(rig, tmp_path, unseen):
     told.pool.submit(sent(told, tmp_path, unseen, f"{filler}started chunk done".encode(), "1.0"))
     assert isinstance(told.end("1.0"), Done)
     assert len(told.of("1.0", Chunks)) == 1
+
+
+def test_a_worker_whose_recording_is_on_its_way_says_so():
+    """A gigabyte over a slow line takes minutes, in which it was `starting`."""
+    seat = Seat(0, CommandSource(Config(remotes=(Remote("far", ("x",)),)), "far"), ready=True)
+    seat.take(PartSpec("1.0", 1, "a", 1, 1, ModelSpec("demo"), Options()), 0)
+    key = {"part_id": "1.0", "attempt": 1}
+    states = [seat.state]
+    for message in (Progress(done=0.0, total=None, **key), Took("1.0", 1), Progress(done=1.0, total=None, **key)):
+        seat.hear(message, 0.0)
+        states.append(seat.state)
+    assert states == ["starting", "sending", "loading", "loading"]
 
 
 @pytest.mark.parametrize(
