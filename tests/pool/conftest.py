@@ -111,14 +111,18 @@ class Rig:
 
 
 def worker_processes() -> list[psutil.Process]:
-    """Our children that are workers; not multiprocessing's resource tracker."""
-    children = psutil.Process(os.getpid()).children(recursive=True)
+    """Our children that are workers; not multiprocessing's resource tracker, nor what a booted systemd of ours runs."""
+    ours = _pid_namespace(os.getpid())
     found = []
-    for each in children:
-        with contextlib.suppress(psutil.NoSuchProcess):  # it is dead already, or not yet reaped
-            if "spawn_main" in " ".join(each.cmdline()):
+    for each in psutil.Process(os.getpid()).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):  # it is dead already, or not yet reaped
+            if "from multiprocessing.spawn import" in " ".join(each.cmdline()) and _pid_namespace(each.pid) == ours:
                 found.append(each)
     return found
+
+
+def _pid_namespace(pid: int) -> str:
+    return os.readlink(f"/proc/{pid}/ns/pid")
 
 
 def check(told: Rig) -> None:
