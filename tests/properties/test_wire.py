@@ -6,32 +6,37 @@ import contextlib
 
 from hypothesis import given, strategies as st
 
-from sttd.part import Cause, Chunks, Done, Failed, Lost, ModelSpec, Notice, Options, PartSpec, Progress, Started
+from sttd.part import Cause, Chunks, Done, Failed, ModelSpec, Notice, Options, PartSpec, Progress, Started
 from sttd.pool.wire import Clean, Decoder, Do, Exit, Stop, Took, WireError, encode
-from sttd.sharing import Decided, Share
+from sttd.sharing import MOST_PARTS, Decided, Share
 from tests.properties import words
 
 ids = st.builds("{}.0".format, st.integers(1, 10**6))
 attempts = st.integers(0, 10**6)
 carried = {"part_id": ids, "attempt": attempts}
-maybe = words.figures | st.none()
-messages = st.one_of(
-    st.builds(Chunks, **carried, chunks=words.chunks),
-    st.builds(Started, **carried, audio_seconds=maybe, load_seconds=words.figures, fallback_reason=words.texts),
-    st.builds(Progress, **carried, done=words.figures, total=maybe),
-    st.builds(Notice, **carried, text=words.texts),
-    st.builds(Done, **carried, resume_at=st.none() | st.integers(0), audio_seconds=words.figures),
+counts = st.integers(0, 2**63 - 1)  # a frame carries no others
+integers = st.integers(1 - 2**63, 2**63 - 1)
+times = st.floats(allow_nan=False, allow_infinity=False)
+maybe = times | st.none()
+messages = st.one_of(  # as a worker that is sound says them, see pool/sense.py
+    st.builds(Chunks, **carried, chunks=words.chunks.filter(bool), done=counts),
+    st.builds(
+        Started, **carried, audio_seconds=maybe, load_seconds=times, fallback_reason=words.texts,
+        parts=st.integers(1, MOST_PARTS),
+    ),
+    st.builds(Progress, **carried, done=times, total=maybe),
+    st.builds(Notice, **carried, level=st.sampled_from(["DEBUG", "ERROR"]), text=words.texts, event=words.texts),
+    st.builds(Done, **carried, resume_at=st.none() | counts, audio_seconds=times),
     st.builds(Failed, **carried, error=words.texts),
-    st.builds(Lost, **carried, error=words.texts),
     st.builds(Took, ids, attempts),
     st.builds(Stop, ids, attempts, st.sampled_from(Cause)),
     st.builds(
         Do,
         st.builds(
-            PartSpec, ids, attempts, words.names, st.integers(0), st.integers(), st.builds(ModelSpec, words.texts),
+            PartSpec, ids, attempts, words.names, counts, integers, st.builds(ModelSpec, words.texts),
             st.builds(Options, initial_prompt=words.texts), budget=words.figures,
-            number=st.integers(0), parts=st.integers(0), share=st.none() | st.builds(Share, words.figures, words.figures),
-            decided=st.dictionaries(st.integers(0), st.builds(Decided, words.texts, words.figures)),
+            number=counts, parts=counts, share=st.none() | st.builds(Share, words.figures, words.figures),
+            decided=st.dictionaries(counts, st.builds(Decided, words.texts, words.figures)),
         ),
     ),
     st.just(Clean()),
