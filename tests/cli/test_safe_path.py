@@ -66,6 +66,7 @@ def test_a_worker_and_its_helper_run_nothing_of_the_current_folder(typed, tmp_pa
     assert typed(*DEMO, "--root", str(tmp_path / "root"), "run", "--drain") == []
 
 
+@pytest.mark.ci
 def test_the_daemon_of_a_demo_and_the_process_that_tries_a_model_run_nothing_of_the_current_folder(typed, tmp_path):
     assert typed("--root", str(tmp_path / "demo"), "demo") == []
     assert typed("model", "verify", "demo") == []

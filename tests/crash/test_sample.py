@@ -36,6 +36,7 @@ def lane(scene):
     lane.close()
 
 
+@pytest.mark.ci
 @needs_lane
 def test_a_kill_or_a_power_cut_while_a_source_is_on_its_way_loses_nothing(lane, scene):
     """Over four file systems: killed with the source under its private name, and cut with three kinds of disk left."""

@@ -69,6 +69,7 @@ def test_each_side_has_its_name_its_language_and_its_words_in_every_format(undis
     assert job.progress == pytest.approx(found["duration"])
 
 
+@pytest.mark.ci
 def test_a_kill_in_mid_call_leads_to_the_same_text(make_daemon, sides, undisturbed):
     """SIGKILL of the daemon and all, twice: each channel goes on behind its own last chunk."""
     daemon = make_daemon(SPLIT)
@@ -88,6 +89,7 @@ def test_a_kill_in_mid_call_leads_to_the_same_text(make_daemon, sides, undisturb
     assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 def test_a_key_that_is_changed_between_two_attempts_mixes_nothing(make_daemon, sides):
     daemon = make_daemon(SPLIT)
     call(daemon.inbox / "call.flac", sides)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from sttd.job import Identity, State
 from sttd.ledger import Ledger, facts
 from tests import speech
@@ -21,6 +23,7 @@ JOB = {
 }  # fmt: skip
 
 
+@pytest.mark.ci
 def test_status_and_jobs_say_the_same_while_it_runs_and_while_it_does_not(make_daemon):
     daemon = make_daemon({"transcribe.batch_size": "1"})
     speech.encode(daemon.inbox / "long.flac", speech.compose(seconds=90, language="en", seed=2).audio)
@@ -61,6 +64,7 @@ def test_cancel_and_retry_while_it_runs(make_daemon):
     assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 def test_what_is_asked_while_it_does_not_run_is_done_at_its_next_start(make_daemon):
     daemon = make_daemon()
     (daemon.inbox / "bad.wav").write_bytes(b"no sound")
@@ -86,6 +90,7 @@ def test_redo_makes_a_new_job_from_the_archived_source(make_daemon):
     assert [path.name for path in daemon.archive.glob("[!.]*")] == ["english.flac"]
 
 
+@pytest.mark.ci
 def test_redo_of_a_source_that_is_gone_ends_in_words(make_daemon):
     """No inbox tells of it, so that it would be tried for ever."""
     daemon = make_daemon()

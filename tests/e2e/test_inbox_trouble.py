@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from sttd.job import State
 from tests import speech
 from tests.harness import PATIENCE, wait_for
@@ -44,6 +46,7 @@ def test_names_taken_by_a_persons_own_files_are_left_alone(make_daemon):
     assert (daemon.archive / "english (2).flac").is_file()
 
 
+@pytest.mark.ci
 def test_a_source_that_changes_in_mid_job_starts_again_as_it_is_now(make_daemon):
     daemon = make_daemon(SLOW)
     long = speech.compose(seconds=90, language="en", seed=21)
@@ -135,6 +138,7 @@ print("mounted again")
 """
 
 
+@pytest.mark.ci
 @needs_mounts
 def test_an_inbox_unmounted_and_mounted_again_changes_nothing(tmp_path):
     """Jobs wait while it is away, and that is said; afterwards they run, and new files are seen."""

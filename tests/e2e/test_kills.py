@@ -68,6 +68,7 @@ def test_a_stopped_worker_is_killed_and_its_job_resumes_at_its_next_chunk(make_d
     assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 def test_the_others_do_not_pause_while_one_worker_is_stopped(make_daemon, recording):
     """With two workers, one stopped in mid-job: the other serves every other file meanwhile."""
     daemon = make_daemon(SLOW | {"pool.workers": "2", "pool.sweep_interval": "1s"})
@@ -126,6 +127,7 @@ def test_sigterm_ends_with_0_and_the_job_queued_with_its_checkpoint(make_daemon,
     assert daemon.job().resumes == 1
 
 
+@pytest.mark.ci
 def test_a_worker_that_dies_is_seen_at_once_and_its_job_resumes(make_daemon, recording):
     """SIGKILL of a worker with a sweep an hour away: the cause is logged, and the job goes on from its checkpoint."""
     daemon = make_daemon(SLOW | {"pool.sweep_interval": "1h"})

@@ -12,7 +12,9 @@ from tests import speech
 from tests.harness import wait_for
 
 
-@pytest.mark.parametrize("minutes", [10, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "minutes", [4, pytest.param(10, marks=pytest.mark.ci), pytest.param(30, marks=pytest.mark.slow)]
+)
 def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, minutes):
     """It is no more wrong than WhisperModel.transcribe has five minutes; cue times within 0.5 s."""
     recording = speech.compose(seconds=60 * minutes, language="en", seed=7, pauses=(2.0, 6.0))
@@ -36,6 +38,7 @@ def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, mi
     assert len(missed) <= 0.08 * len(starts), missed[:10]
 
 
+@pytest.mark.ci
 def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, tmp_path):
     """Slice by slice, each stopping at a batch's end, the text is that of a run without the limit."""
     recording = speech.compose(seconds=80, language="en", seed=3)
@@ -56,6 +59,7 @@ def test_a_job_timeout_far_too_short_still_ends_with_the_same_text(make_daemon, 
     assert sliced.result("long.flac", "en")["segments"] == whole.result("long.flac", "en")["segments"]
 
 
+@pytest.mark.ci
 def test_a_batch_longer_than_the_job_timeout_is_halved_until_it_fits(make_daemon):
     """Killed without progress: the batch is halved, and the job ends with its text. What is too long for four is a stopped worker."""
     recording = speech.compose(seconds=100, language="en", seed=4)

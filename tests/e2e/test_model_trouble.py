@@ -44,6 +44,7 @@ def assert_fallback(daemon, reason: str) -> None:
     assert reason in daemon.sttd("show", "1").stdout
 
 
+@pytest.mark.ci
 def test_a_load_that_hangs_times_out_and_the_fallback_does_the_job(make_daemon, hanging):
     daemon = make_daemon({"model.name": str(hanging), "model.fallback": "demo", "model.load_timeout": "10s"})
     drop(daemon)
@@ -71,6 +72,7 @@ def test_a_damaged_folder_falls_back_at_once(make_daemon, tmp_path):
     assert_fallback(daemon, "")
 
 
+@pytest.mark.ci
 def test_without_any_usable_model_the_job_waits_and_a_model_that_appears_is_used(make_daemon, tmp_path):
     """None is spent, hardly one is made, the daemon lives, says so once however long it lasts, and needs no restart."""
     folder = tmp_path / "later"
@@ -99,6 +101,7 @@ def test_a_drain_that_waits_for_a_model_ends_with_1(make_daemon, tmp_path):
     assert daemon.job().state is State.QUEUED
 
 
+@pytest.mark.ci
 def test_the_primary_is_tried_again_by_a_later_worker(make_daemon, tmp_path):
     """After `model.retry_after` the model that was missing is used, in the same daemon."""
     folder = tmp_path / "later"

@@ -60,6 +60,7 @@ def test_two_workers_have_parts_of_one_recording_and_it_is_one_transcript(quiet)
     assert quiet.result("long.flac", "en")["chunks"] == sum(part.chunks for part in parts)
 
 
+@pytest.mark.ci
 def test_killed_workers_and_a_killed_daemon_change_nothing_of_the_text(make_daemon, recording, quiet):
     """Both workers while each has a part, then the daemon: every part goes on after its last chunk."""
     daemon = make_daemon(SETTINGS)
@@ -81,6 +82,7 @@ def test_killed_workers_and_a_killed_daemon_change_nothing_of_the_text(make_daem
     assert job.resumes >= 1
 
 
+@pytest.mark.ci
 def test_a_person_hears_the_text_in_the_order_of_the_recording(quiet, recording, tmp_path):
     """It is printed while several workers have parts of it."""
     file = speech.encode(tmp_path / "talk.flac", recording.audio)
@@ -89,6 +91,7 @@ def test_a_person_hears_the_text_in_the_order_of_the_recording(quiet, recording,
     assert done.stdout == quiet.text("long.flac", "en")
 
 
+@pytest.mark.ci
 def test_show_and_status_say_how_far_each_part_is(make_daemon, recording):
     daemon = make_daemon(SETTINGS)
     speech.encode(daemon.inbox / "long.flac", recording.audio)

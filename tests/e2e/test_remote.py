@@ -8,6 +8,7 @@ import signal
 import sys
 
 import psutil
+import pytest
 
 from sttd.job import State
 from tests import speech
@@ -91,6 +92,7 @@ def test_a_drain_ends_where_no_machine_answers(make_daemon, tmp_path):
     assert daemon.job().state is State.DONE
 
 
+@pytest.mark.ci
 def test_with_workers_here_others_are_reached_when_there_is_more_to_do(make_daemon, tmp_path):
     (tmp_path / "sttd.toml").write_text(table("gpu1", *WORKER))
     daemon = make_daemon({"pool.workers": "1", "transcribe.batch_size": "1"}, "--config", str(tmp_path / "sttd.toml"))

@@ -241,6 +241,7 @@ def test_a_folder_is_not_walked_again_before_something_in_it_may_be_too_old(cont
     assert not (tmp_path / "archive" / "a.mp3").exists()
 
 
+@pytest.mark.ci
 def test_a_daemon_that_is_told_to_forgets_at_its_start_and_takes_the_file_again(make_daemon):
     """The same recording dropped once more is a job of its own, not a copy of one that nobody remembers."""
     first = make_daemon()

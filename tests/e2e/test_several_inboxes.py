@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from sttd.job import State
 from tests import speech
 from tests.harness import wait_for
@@ -20,6 +22,7 @@ formats = ["srt"]
 """
 
 
+@pytest.mark.ci
 def test_each_inbox_has_its_own_keys_and_troubles(make_daemon, tmp_path):
     media, away = tmp_path / "media", tmp_path / "away"
     (media / "Show").mkdir(parents=True)

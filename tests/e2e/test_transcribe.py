@@ -120,6 +120,7 @@ def test_on_a_terminal_each_text_has_a_heading_and_no_bar_is_left(tmp_path):
     assert not [line for line in lines if "━" in line or "files" in line]
 
 
+@pytest.mark.ci
 def test_text_is_seen_while_the_rest_is_heard_and_ctrl_c_leaves_nothing_behind(tmp_path, env):
     """Neither temporary files nor half a result, and the terminal as it was; nothing of it was ever changed."""
     endless = speech.encode(tmp_path / "endless.flac", np.tile(speech.sample("english"), 200))
@@ -189,6 +190,7 @@ def _read(handle: int) -> bytes:
         return b""
 
 
+@pytest.mark.ci
 def test_a_reader_that_does_not_read_holds_no_work_up_and_ctrl_c_ends_the_wait(tmp_path, env):
     """A pager, say: the results are written meanwhile."""
     (tmp_path / "names").write_text("hello → " + "hello " * 2000)
@@ -205,6 +207,7 @@ def test_a_reader_that_does_not_read_holds_no_work_up_and_ctrl_c_ends_the_wait(t
     assert os.listdir(env["TMPDIR"]) == []
 
 
+@pytest.mark.ci
 def test_where_nobody_reads_any_more_the_rest_is_not_transcribed(env, long):
     """As with `| head`. What is also wanted in files is."""
     words = command(long, settings=(*DEMO, *BY_WINDOW, "--set", "log.level=DEBUG"))

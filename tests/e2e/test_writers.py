@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sttd.job import State
 from tests import speech
 from tests.harness import wait_for
@@ -29,6 +31,7 @@ def test_a_recorder_that_pauses_with_its_file_open_gets_one_transcript_of_the_wh
     assert not any(daemon.failed.glob("[!.]*"))
 
 
+@pytest.mark.ci
 def test_a_writer_of_whom_nothing_was_heard_and_who_goes_on_in_the_archive_gets_a_transcript_of_the_whole(make_daemon):
     """It had its file open before the daemon started; the same in failed/, from where the whole recording is archived."""
     daemon = make_daemon({"watch.settle": "0.3s", "watch.patience": "3s"})

@@ -40,7 +40,9 @@ def test_what_came_while_the_kernels_queue_overflowed_is_found(make_daemon):
     assert daemon.stop() == 0
 
 
-@pytest.mark.parametrize("files", [6_000, pytest.param(50_000, marks=[pytest.mark.slow])])
+@pytest.mark.parametrize(
+    "files", [1_500, pytest.param(6_000, marks=pytest.mark.ci), pytest.param(50_000, marks=pytest.mark.slow)]
+)
 def test_a_folder_of_many_files_that_is_moved_in_becomes_as_many_jobs(make_daemon, files):
     """All of them, once, also over a kill in the midst of it."""
     daemon = make_daemon(NO_RESCAN)
@@ -63,6 +65,7 @@ def test_a_folder_of_many_files_that_is_moved_in_becomes_as_many_jobs(make_daemo
     assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 def test_an_inbox_that_is_replaced_or_deleted_while_it_runs_loses_no_job(make_daemon):
     """What waits goes on waiting, and that is said; the folder that comes back has its files, a new one is taken."""
     daemon = make_daemon({"watch.rescan_interval": "1s"})

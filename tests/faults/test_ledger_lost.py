@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 
+import pytest
+
 from sttd.errors import LedgerError
 from sttd.job import State
 from sttd.ledger import Ledger, facts
@@ -77,6 +79,7 @@ def test_a_ledger_that_was_damaged_while_nobody_looked_is_made_anew(make_daemon)
     assert len(daemon.jobs()) == 4
 
 
+@pytest.mark.ci
 def test_a_ledger_that_is_damaged_under_a_daemon_is_made_anew_without_a_restart(make_daemon):
     daemon = make_daemon(KEEP)
     busy(daemon)

@@ -46,6 +46,7 @@ def good_behind(daemon):
     assert speech.says(daemon.text("good.flac", "en"), "clip09")
 
 
+@pytest.mark.ci
 def test_a_file_that_grows_while_it_is_read_is_transcribed_whole_and_once(make_daemon):
     """What was there at first is no result of its own."""
     daemon = make_daemon(SLOW)
@@ -64,6 +65,7 @@ def test_a_file_that_grows_while_it_is_read_is_transcribed_whole_and_once(make_d
     assert len(list(daemon.transcripts.glob("*.txt"))) == 1
 
 
+@pytest.mark.ci
 def test_a_file_that_is_deleted_while_it_is_read_has_vanished(make_daemon):
     """Nothing is left of it, no attempt is spent, and what is behind it is served."""
     daemon = make_daemon(SLOW)
@@ -79,6 +81,7 @@ def test_a_file_that_is_deleted_while_it_is_read_has_vanished(make_daemon):
     assert not (daemon.transcripts / ".sttd-staging").exists()
 
 
+@pytest.mark.ci
 def test_a_file_that_is_cut_off_while_it_is_read_is_taken_as_it_is_now(make_daemon):
     daemon = make_daemon(SLOW)
     long(daemon.inbox / "talk.flac")
@@ -92,6 +95,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_taken_as_it_is_now(make_daem
     assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 def test_files_that_may_not_be_read_wait_and_say_what_to_do(bound):
     """At first sight, or taken away in mid-job: no attempt is spent, and they go on when they may be read."""
     recording = long(bound.inbox / "talk.flac")
@@ -122,6 +126,7 @@ def unreadable(daemon, name):
     return next((job for job in jobs if job.cause == Cause.UNREADABLE and job.state is State.QUEUED), None)
 
 
+@pytest.mark.ci
 def test_times_of_change_in_the_past_and_in_the_future_mean_nothing(make_daemon):
     """1970, 1901, the end of this century, and beyond what 64 bits of nanoseconds hold: each is transcribed once."""
     daemon = make_daemon({"watch.dedupe": "false", "watch.settle": "300ms"})

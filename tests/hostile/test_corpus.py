@@ -21,6 +21,7 @@ from tests.hostile.corpus import Case, Fate
 from tests.hostile.run import OWN_FILES, Run, own_folders
 from tests.machine import needs_trace
 
+pytestmark = pytest.mark.ci  # a run over the whole corpus
 CASES = corpus.cases()
 REMEDIES = ("copy it again", "copy or export it again", "convert the file", "convert it", "split it", "export it with")
 

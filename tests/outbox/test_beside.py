@@ -58,7 +58,12 @@ def test_results_lie_beside_their_recording_as_a_media_server_wants_them(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "kind", ["one disk", "a library on another disk", pytest.param("a folder of another group", marks=needs_root)]
+    "kind",
+    [
+        "one disk",
+        pytest.param("a library on another disk", marks=pytest.mark.ci),
+        pytest.param("a folder of another group", marks=[needs_root, pytest.mark.ci]),
+    ],
 )
 def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, kind):
     for step in range(1, 1000):
@@ -275,7 +280,7 @@ def first_results(config, job):
 
 
 @pytest.mark.parametrize("language", ["en", "th"], ids=["the same names", "another language"])
-@pytest.mark.parametrize("place", ["beside", "transcripts"])
+@pytest.mark.parametrize("place", ["beside", pytest.param("transcripts", marks=pytest.mark.ci)])
 def test_a_kill_while_results_are_replaced_leaves_the_new_ones_alone(tmp_path, place, language):
     for step in range(1, 1000):
         root = tmp_path / str(step)

@@ -142,6 +142,7 @@ def test_a_person_who_names_a_folder_for_once_finds_no_mark_in_it(tmp_path):
     assert places.news() is None
 
 
+@pytest.mark.ci
 def test_a_job_is_not_done_while_its_transcripts_are_not_mounted(make_daemon):
     """Without the mount it waits and says so, over a kill and a start too, and ends well when the mount is back."""
     daemon = make_daemon({"pool.machine_wait": "1s"})

@@ -55,6 +55,7 @@ def test_speech_comes_out_as_text_from_one_warm_worker(rig):
     assert first.load_seconds > second.load_seconds == 0
 
 
+@pytest.mark.ci
 def test_slices_a_kill_and_a_death_give_the_text_of_an_undisturbed_run(rig, recording):
     told = rig(worker=WORKER)
     told.pool.submit(spec_of(recording, "whole.0"))
@@ -85,6 +86,7 @@ def test_slices_a_kill_and_a_death_give_the_text_of_an_undisturbed_run(rig, reco
     assert words(sliced) == words(whole)
 
 
+@pytest.mark.ci
 def test_a_load_that_hangs_lets_its_worker_do_the_job_and_be_replaced(rig, tmp_path):
     """The fallback is used, and the stuck thread keeps the process from nothing: it exits at once."""
     hanging = tmp_path / "hanging"

@@ -133,6 +133,7 @@ def test_what_a_taken_over_worker_may_send_is_a_word_or_an_error():
             list(Decoder().feed(framed(text)))
 
 
+@pytest.mark.ci
 def test_what_comes_in_takes_little_more_memory_than_it_has_bytes():
     """pickle took 4 GiB for 21 bytes."""
     tracemalloc.start()

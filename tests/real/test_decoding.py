@@ -59,6 +59,7 @@ def noise(seconds: float) -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.01, round(seconds * RATE))
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("language", ["en", "th"])
 def test_noise_is_silence_by_the_models_own_probability_of_it(model, language):
     """As English a guess, as Thai "thank you" up to the token limit; it is text where no probability is high enough."""
@@ -68,6 +69,7 @@ def test_noise_is_silence_by_the_models_own_probability_of_it(model, language):
     assert hear(model, noise(2), **only, no_speech=ANY_NOISE).segments
 
 
+@pytest.mark.ci
 def test_a_loop_is_decoded_again_at_temperatures_until_it_is_none(model):
     chunk = hear(model, noise(2), language="th", no_speech=ANY_NOISE, max_new_tokens=BRIEF)
     assert asked(model)[:3] == [0.0, 0.0, 0.2]  # with a penalty it loops too
@@ -77,6 +79,7 @@ def test_a_loop_is_decoded_again_at_temperatures_until_it_is_none(model):
     assert min(segment.compression_ratio for segment in first.segments) > Options().compression_ratio
 
 
+@pytest.mark.ci
 def test_what_a_window_still_owes_is_decoded_until_nothing_is_missing(model):
     """A limit of tokens ends each text early; the rests and halves hold the other words."""
     recording = speech.compose(seed=7, seconds=20, language="en")

@@ -23,7 +23,8 @@ from tests.real import corpus, table, weights
 from tests.real.score import score
 from tests.real.ways import OURS, PEERS, Setup, repeated
 
-pytestmark = pytest.mark.timeout(3600)  # a minute of two cores, on a busy machine much more
+# each clip three times by four programs: a minute of two cores, on a busy machine much more
+pytestmark = [pytest.mark.ci, pytest.mark.timeout(3600)]
 PROMPTS = Path(__file__).with_name("prompts")
 # of the long ones: half a minute without a pause of a second, more than one window
 LONG = "en_US_f_Allison/demo-congrats.wav"

@@ -88,6 +88,7 @@ def done(daemon: Daemon) -> None:
     assert speech.error_rate(expected, daemon.text("long.flac", "en"), "en") < 0.3
 
 
+@pytest.mark.ci
 @needs("/usr/sbin/sshd", "ssh")
 def test_two_workers_over_ssh_share_a_long_recording_and_one_is_killed_and_the_cable_is_cut(
     elsewhere, tmp_path, tmp_path_factory

@@ -141,6 +141,7 @@ def test_a_fallback_that_is_there_is_enough(head):
     assert far.wait(Ready)
 
 
+@pytest.mark.ci
 def test_a_far_side_whose_head_falls_silent_ends_with_its_worker(head):
     """Whatever the worker is in: deaf and stuck with Python's lock, stopped, at work."""
     fars = [head(QUICK, silence=SILENCE) for _ in range(3)]

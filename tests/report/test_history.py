@@ -48,6 +48,7 @@ def ended(ledger, source, state=State.DONE, *, at, wait=60.0, timeouts=0, **fiel
     return ledger.update(job, state=state, plan=None, finished_at=float(at), location=f"/x/{source}", **fields)
 
 
+@pytest.mark.ci
 def test_a_year_of_samples_a_minute_takes_a_few_megabytes(ledger, capsys):
     """Without a gap, as no daemon has it; what is old is thinned every few hours."""
     row = f"INSERT INTO samples VALUES ({', '.join('?' * 8)})"

@@ -374,6 +374,7 @@ def test_names_are_bytes(tmp_path, said):
     assert len(decode(path)[0]) == len(said.audio)
 
 
+@pytest.mark.ci
 def test_memory_does_not_depend_on_the_length(tmp_path):
     """Peak of a process of its own for 2 minutes and for 20 with a hole of 50."""
     audio = speech.compose(seconds=120, seed=2).audio

@@ -76,6 +76,7 @@ def plain_batched(model: LoadedModel, audio: np.ndarray, **options) -> str:
     return "".join(segment.text for segment in segments)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("language", ["en", "th"])
 def test_a_batch_is_no_more_wrong_than_window_by_window(model, language):
     recorded = recordings(language, 3)

@@ -77,6 +77,7 @@ def test_the_windows_of_a_batch_are_shared_out(most, together, count, shares):
     assert list(itertools.islice(lanes.shares(), 5)) == shares
 
 
+@pytest.mark.ci
 def test_two_threads_hear_what_one_hears(tmp_path):
     """The same chunks, whether a CPU's threads are two lanes or one."""
     recording = speech.encode(tmp_path / "talk.flac", speech.compose(seconds=150, language="en", seed=5).audio)

@@ -189,6 +189,7 @@ def spoken(language: str, seed: int) -> speech.Recording:
     return speech.compose(seed=seed, seconds=14, language=language)
 
 
+@pytest.mark.ci
 def test_nothing_is_kept_of_what_was_heard_before_the_votes_were_counted(model):
     """A window that sounds like English, and Thai after it: all are Thai, to the word as if that had been configured."""
     thai = [spoken("th", seed).audio for seed in (7, 8, 9, 10)]
@@ -230,6 +231,7 @@ def test_two_languages_in_one_window_are_each_heard_as_what_they_are(model):
     assert [part.start for part in chunk.segments] == sorted(part.start for part in chunk.segments)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("language", ["th", "en"])
 def test_the_key_changes_nothing_where_one_language_is_spoken(model, language):
     """To the word as if that language had been configured. What is asked for the vote is not encoded a second time."""
@@ -254,6 +256,7 @@ def test_the_key_changes_nothing_where_one_language_is_spoken(model, language):
     assert [chunk.segments for chunk in decided] == [chunk.segments for chunk in fixed]
 
 
+@pytest.mark.ci
 def test_each_channel_has_its_own_language_and_waits_for_nobody(model):
     """English on one side and Thai on the other, of which the first window leaves a doubt: each as if it were alone."""
     thai, english = [spoken("th", seed).audio for seed in (7, 8)], [spoken("en", seed).audio for seed in (7, 8)]
@@ -287,6 +290,7 @@ def test_each_channel_has_its_own_language_and_waits_for_nobody(model):
     ]  # fmt: skip
 
 
+@pytest.mark.ci
 def test_a_resumed_attempt_writes_what_an_undisturbed_one_writes(model, tmp_path):
     """From each chunk on, with what the checkpoint holds by then."""
     quiet = np.random.default_rng(0).normal(0, 1e-4, 70 * RATE).astype(np.float32)

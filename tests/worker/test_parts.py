@@ -71,7 +71,7 @@ def whole(model, path) -> list[Chunk]:
     return chunks(run(order(path, 0, 1, 0), model))
 
 
-@pytest.mark.parametrize("parts", [2, 7])
+@pytest.mark.parametrize("parts", [2, pytest.param(7, marks=pytest.mark.ci)])
 def test_parts_are_the_recording_and_each_is_what_one_attempt_at_all_of_it_makes_from_its_border_on(
     model, path, recording, whole, parts
 ):
@@ -101,7 +101,7 @@ def test_windows_that_do_not_touch_a_border_are_the_same_as_in_one_part(model, p
     assert all(chunk == one[chunk.start, chunk.end] for chunk in common)
 
 
-@pytest.mark.parametrize("options", [SURE, dataclasses.replace(SURE, vad=False)])
+@pytest.mark.parametrize("options", [SURE, pytest.param(dataclasses.replace(SURE, vad=False), marks=pytest.mark.ci)])
 def test_a_part_that_is_killed_after_any_batch_goes_on_as_if_it_had_not_been(model, path, recording, options):
     spec = order(path, 1, 3, recording.seconds, dataclasses.replace(options, batch_size=1))
     found = chunks(run(spec, model))
@@ -169,6 +169,7 @@ def test_the_last_part_goes_to_the_end_however_short_the_file_was_said_to_be(mod
     assert found[-1].end == len(recording.audio)
 
 
+@pytest.mark.ci
 def test_the_channels_of_a_call_have_borders_of_their_own(model, tmp_path):
     sides = [speech.compose(seed=seed, seconds=60, language="en").audio[: 60 * RATE] for seed in (1, 2)]
     path = speech.encode(tmp_path / "call.flac", np.stack(sides))

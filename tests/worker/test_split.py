@@ -137,6 +137,7 @@ def test_what_is_done_is_what_is_done_in_every_channel(undisturbed, call):
     assert told[-1] == call.audio.shape[1]
 
 
+@pytest.mark.ci
 def test_a_resume_after_any_chunk_gives_those_of_an_undisturbed_run(model, path, undisturbed):
     whole = chunks(undisturbed)
     assert len(whole) >= 5
@@ -162,6 +163,7 @@ def test_a_side_that_is_silent_costs_nothing(model, tmp_path, call):
     assert text(of(1, both)) == text(both) == text(alone)
 
 
+@pytest.mark.ci
 def test_two_sides_that_speak_by_turns_cost_little_more_than_one_recording_of_both(model, path):
     split, _ = cost(path, model)
     mixed, _ = cost(path, model, dataclasses.replace(SPLIT, channels="mix"))
@@ -253,6 +255,7 @@ def test_what_is_read_ahead_for_one_channel_is_no_longer_than_a_window():
     assert set(ends.values()) == {3600 * RATE}
 
 
+@pytest.mark.ci
 def test_three_channels_are_three_speakers(model, tmp_path):
     sides = [speech.compose(seed=seed, seconds=20, language="en").audio[: 20 * RATE] for seed in (4, 5, 6)]
     audio = np.random.default_rng(0).normal(0, 1e-4, (3, 60 * RATE))
@@ -266,6 +269,7 @@ def test_three_channels_are_three_speakers(model, tmp_path):
         assert begins[channel]
 
 
+@pytest.mark.ci
 def test_a_batch_is_filled_from_all_channels_and_not_with_silence(model, tmp_path):
     """Both speak all the time: the first batch of four has two windows of each, and the silence of TOGETHER beside them."""
     sides = [speech.compose(seed=seed, seconds=70, pauses=0.3, language="en").audio[: 70 * RATE] for seed in (7, 8)]

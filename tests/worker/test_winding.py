@@ -37,7 +37,7 @@ def wound(path: Path, first: int, **options) -> tuple[np.ndarray, int, list[str]
         return np.concatenate([np.zeros(0, np.float32), *found]), stream._sounds[0].first, stream.warnings
 
 
-@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("channels", [1, pytest.param(2, marks=pytest.mark.ci)])
 @pytest.mark.parametrize(
     ("kind", "rate"),
     [
@@ -58,6 +58,7 @@ def test_the_samples_behind_any_place_are_those_of_a_conversion_of_all(tmp_path,
         assert begin == first or not least * SAMPLE_RATE < first < len(whole) - SAMPLE_RATE
 
 
+@pytest.mark.ci
 @given(st.sampled_from(RATES), st.integers(SAMPLE_RATE, 4 * SAMPLE_RATE), st.lists(st.integers(1, 30_000), min_size=1))
 @settings(max_examples=25, deadline=None)
 def test_any_frames_and_any_place(rate, first, sizes):
