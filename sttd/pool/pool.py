@@ -108,7 +108,7 @@ class Pool(Crew):
 
     def sources(self) -> list[SourceView]:
         with self._lock:
-            return [staff.view() for staff in self._staffs]
+            return [staff.view() for staff in self._staffs if staff.limit or staff.seats or not staff.source.ahead]
 
     def limit(self, workers: int | None) -> None:
         with self._lock:

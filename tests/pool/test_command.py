@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shlex
 import signal
@@ -183,6 +184,19 @@ def test_a_command_that_never_answers_is_given_up_after_its_time(rig):
     told.wait(lambda: not told.pool.workers())
 
 
+@pytest.mark.parametrize("name", ["eventfd", "pidfd_open"])
+def test_a_command_is_ended_where_there_are_too_few_descriptors_to_talk_to_it(rig, monkeypatch, name):
+    told = rig("sleep", "600")
+
+    def too_many(*_):
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, too_many)
+        assert away(told) == "no worker process can be started: [Errno 24] Too many open files"
+    assert not [each for each in psutil.Process().children() if "sleep" in each.cmdline()]
+
+
 def test_one_that_is_asked_for_and_never_answers_costs_no_more_than_its_slot(rig):
     told = rig("sleep", "600", remote={"start_timeout": float("inf")})
     told.pool.want(1)
@@ -327,6 +341,7 @@ def test_tables_that_come_and_go_with_a_reload(rig):
     told.pool.configure(none)
     told.wait(lambda: not told.pool.workers())
     assert (told.pool.free_slots(), told.pool.can_grow()) == (0, False)
+    assert told.pool.sources() == [], "nobody is told of what is no more"
     told.pool.configure(told.config)
     assert isinstance(told.run("1.0", "started done"), Done)
     more = dataclasses.replace(none, remotes=(Remote("a", ("x",)), Remote("b", ("y",))))

@@ -43,7 +43,13 @@ class Command:
         self.orders, self.messages, self.errors = (
             pipe.fileno() for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe
         )
-        self.life = os.pidfd_open(self._process.pid)
+        try:
+            self.life = os.pidfd_open(self._process.pid)
+        except OSError:
+            self.kill()
+            self._close_pipes()
+            self._process.wait()
+            raise
 
     def kill(self) -> None:
         """The command, and all of its group."""
@@ -56,11 +62,14 @@ class Command:
 
     def close(self) -> int:
         os.close(self.life)
+        self._close_pipes()
+        return self._process.wait()
+
+    def _close_pipes(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(BrokenPipeError):
                 if pipe:
                     pipe.close()
-        return self._process.wait()
 
     def words(self, exitcode: int | None, said: str, printed: str, *, was_ready: bool) -> str:
         return words.ended(self._command, exitcode or 0, said, printed, was_ready=was_ready)

@@ -57,8 +57,14 @@ class CommandWorker:
         self._is_greeted = self._was_ready = False
 
     def start(self) -> None:
-        self._carrier = self._terms.carry()
-        self._pipes = Pipes(self._carrier)
+        carrier = self._carrier = self._terms.carry()
+        try:
+            self._pipes = Pipes(carrier)
+        except OSError:
+            carrier.kill()
+            carrier.wait()
+            carrier.close()
+            raise
         try:
             self._feeder.start()
             threading.Thread(target=self._run, args=(self._pipes,), name=f"{self.name}-reader", daemon=True).start()
