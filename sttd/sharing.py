@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sttd.units import clock
 
-# a part's beginning is reached by decoding all that lies before it: of 16 parts each second is decoded 8.5 times, of 60 it were 30
+# what lies before a part is passed over, mostly packet by packet: of 16 parts each packet is read 8.5 times, of 60 it were 30
 MOST_PARTS = 16
 
 

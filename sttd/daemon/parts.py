@@ -23,12 +23,11 @@ from sttd.text import printable
 def done(context: Context, job: Job, part: Part, running: Running, event: Done) -> Job:
     """A part has all of its chunks. The job waits for its turn with the next one, or has its transcript.
 
-    What a worker finds wrong with a recording is what it has read of it. That of the last part has read all: it alone is believed.
+    Of damage each part tells what it has met, and the last one of the recording as a whole, too.
     """
     ended = {"cause": None, "error": None, "not_before": 0.0, "ends": event.audio_seconds}
     context.ledger.update_part(part, state=State.DONE, **ended)
-    is_last = job.shared is not None and part.number == job.shared.parts - 1
-    warnings = event.warnings if is_last else job.warnings
+    warnings = tuple(dict.fromkeys((*job.warnings, *event.warnings)))  # a part that was done again says it again
     return settle(context, job, running, queued_at=context.utc(), warnings=warnings)
 
 

@@ -164,9 +164,7 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
             spec, parts = shared_out(spec, stream.duration)
             span = Span(spec, stream.channels, parts)
             # a generator, which must be closed before its stream is
-            blocks: Any = stream.blocks(
-                span.first, spec.end, lambda done: ahead.put(_Wound(done)), later_part=spec.number > 0
-            )
+            blocks: Any = stream.blocks(span.first, spec.end, lambda done: ahead.put(_Wound(done)), own=span.seconds)
             with contextlib.closing(blocks):
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()
@@ -177,7 +175,7 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
                 for batch in _batches(ready, lanes.shares(), len(span.starts)):
                     end = max(end, *(prepared.window.end for prepared in batch))
                     ahead.put(lanes.decode(batch))
-            ahead.put(_Ended(end or stream.position, tuple(stream.warnings)))
+            ahead.put(_Ended(end or stream.position, tuple(stream.warnings if span.is_last else stream.damage)))
 
 
 def shared_out(spec: PartSpec, seconds: float | None) -> tuple[PartSpec, int]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-from sttd.part import PartSpec
+from sttd.part import SAMPLE_RATE, PartSpec
 from sttd.worker.speech import side_by_side
 from sttd.worker.speech.borders import Border, beginning, between, border, cut, until
 from sttd.worker.speech.side_by_side import Blocks
@@ -24,6 +25,10 @@ class Span:
         self._spec = spec
         self._begin = _border(spec, spec.number) if spec.number else None
         self._end = _border(spec, spec.number + 1) if spec.number + 1 < parts else None
+        self.is_last = self._end is None
+        begins, ends = ((each.place / SAMPLE_RATE if each else None) for each in (self._begin, self._end))
+        # seconds whose damage is this part's to tell of: from where its border is looked for to where the next one is
+        self.seconds = begins or 0.0, math.inf if ends is None else ends
         known = {channel: place.sample for channel, place in spec.places.items()}
         default = self._begin.place if self._begin else spec.start
         # by channel: where the next window begins; of one whose border is still to be found, the sample where it is looked for

@@ -124,18 +124,23 @@ def test_who_waits_has_the_worker_that_comes_free(daemon):
     assert sorted(daemon.pool.attempts) == ["1.0", "2.0"]
 
 
-def test_what_is_wrong_with_the_recording_is_what_the_worker_of_its_last_part_found_that_read_all_of_it(daemon):
-    """The others know the beginning: a channel that is silent there may speak later."""
+def test_what_is_wrong_with_the_recording_is_what_the_workers_of_its_parts_found_once_each(daemon):
+    """Whichever part is done first; a part that is done again says it again."""
     daemon.step(at(daemon, 0))
     daemon.tick(1.0)
-    at(daemon, 0).warnings = ("channel 2 has no sound", "1 damaged packets were left out")
+    at(daemon, 0).warnings = ("1 damaged packets were left out", "the same in two")
+    at(daemon, 1).warnings = ("the same in two",)
     finish(daemon, 1)
     daemon.tick(1.0)
     at(daemon, 2).warnings = ("2 damaged packets were left out",)
     finish(daemon, 2)
     finish(daemon, 0)
     drain(daemon)
-    assert job(daemon).warnings == ("2 damaged packets were left out",)
+    assert job(daemon).warnings == (
+        "the same in two",
+        "2 damaged packets were left out",
+        "1 damaged packets were left out",
+    )
 
 
 def test_a_model_that_does_not_know_the_language_that_part_0_decided_keeps_this_job_alone_waiting(daemon):

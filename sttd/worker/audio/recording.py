@@ -16,7 +16,7 @@ import numpy.typing as npt
 from av.container import InputContainer
 
 from sttd.part import SAMPLE_RATE, TOGETHER, Cause, Options
-from sttd.worker.audio import avi
+from sttd.worker.audio import avi, remarks
 from sttd.worker.audio.apart import Apart
 from sttd.worker.audio.container import REMEDY, open_container
 from sttd.worker.audio.heads import Head
@@ -24,7 +24,7 @@ from sttd.worker.audio.lengths import Promise, clock, too_long
 from sttd.worker.audio.mix import Mixer
 from sttd.worker.audio.packets import packets
 from sttd.worker.audio.resample import Unpassable
-from sttd.worker.audio.sound import Clock, Sound
+from sttd.worker.audio.sound import ALL, Clock, Sound
 from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.audio.tracks import Choice, left_out
 from sttd.worker.errors import PartFailed
@@ -68,7 +68,7 @@ class Stream:
         self.position = 0  # sample up to which `blocks` has read
         self._on_wind: Callable[[float], None] | None = None
         self._wound = 0.0  # on the monotonic clock; when that heard the last time
-        self._is_later_part = False
+        self._own = ALL  # seconds in which damage is told of
 
     def __enter__(self) -> Self:
         return self
@@ -94,25 +94,18 @@ class Stream:
     @property
     def warnings(self) -> list[str]:
         """What was wrong with the recording as far as it was read, one sentence each; whole when `blocks` has ended."""
-        found = []
-        damaged = [sound for sound in self._sounds if sound.damaged]
-        if damaged:
-            count, first = sum(each.damaged for each in damaged), clock(min(each.first_damage for each in damaged))
-            found.append(f"{count} damaged packets were left out, the first at {first}")
-        broken = [sound.timeline for sound in self._sounds if sound.timeline.broken]
-        if broken:
-            count, first = sum(each.broken for each in broken), clock(min(each.first_broken for each in broken))
-            found.append(f"{count} time stamps made no sense and were ignored, the first at {first}")
-        if any(sound.turned for sound in self._sounds):
-            found.append("channels cancel each other, one is turned over: they were mixed the right way round")
-        if self._not_numbers:
-            found.append(f"{self._not_numbers} samples were no numbers, or far too loud, and were set right")
+        found = self.damage
         if self._head.beyond:
             told = clock(self._head.told / self._head.rate) if self._head.rate else f"{self._head.told:,} bytes"
             found.append(f"the head of the file says too little ({told} of sound); all that is there was read")
         if self._ends_early():
             found.append(f"the file ends early: {clock(self._seconds or 0)} of {clock(self.duration or 0)} are there")
         return found + (self._apart.remarks if self._apart else []) + self._on_tracks()
+
+    @property
+    def damage(self) -> list[str]:
+        """The warnings that are of the seconds that were read, and not of the recording as a whole."""
+        return remarks.damage(self._sounds, self._not_numbers)
 
     def _on_tracks(self) -> list[str]:
         """What was not heard of a file with several tracks."""
@@ -131,22 +124,22 @@ class Stream:
         end: int | None = None,
         on_wind: Callable[[float], None] | None = None,
         *,
-        later_part: bool = False,
+        own: tuple[float, float] = ALL,
     ) -> Iterator[tuple[int, Array]]:
         """The sound as (position, samples): float32, 16 kHz, without a gap, from `first_sample` to before `end`.
 
-        Everything before is decoded too, so that the same samples come at the same positions whatever `first_sample` is; a seek
-        would not give that for most kinds. What makes up most of the cost, the conversion to 16 kHz, is left out up to shortly
-        before it, where that changes nothing, `warnings` included. `on_wind` hears of it once a second at most: the seconds of
-        audio done.
+        The same samples come at the same positions whatever `first_sample` is. Everything before is decoded too, for what is wrong
+        there is told of. What makes up most of the cost, the conversion to 16 kHz, is left out up to shortly before it, where that
+        changes nothing. `on_wind` hears of it once a second at most: the seconds of audio done.
 
-        Of a `later_part` what lies before is another part's, which warns of it. Then that is left out of a mix of channels, too.
+        `own`: the seconds in which damage is told of; what lies before and behind is another part's. Then what lies before them is
+        not even decoded, where that comes to the same samples, see `passing.py`.
 
         Raises:
             PartFailed: BAD_FILE, UNREADABLE or CHANGED, when that shows.
         """
         self._on_wind, self._wound = on_wind, time.monotonic()
-        self._is_later_part = later_part
+        self._own = own
         whole = self._whole_blocks(first_sample)
         for position, block in self._apart.split(whole) if self._apart else whole:
             size = block.shape[-1]
@@ -176,10 +169,10 @@ class Stream:
             if position + size > self._options.max_audio * SAMPLE_RATE:
                 raise too_long(self._options)
             if size >= _BLOCK:
-                yield position, self._finite(np.concatenate(held, axis=-1))
+                yield position, self._finite(np.concatenate(held, axis=-1), position)
                 position, size, held = position + size, 0, []
         if size:
-            yield position, self._finite(np.concatenate(held, axis=-1))
+            yield position, self._finite(np.concatenate(held, axis=-1), position)
         self._end(position + size)
 
     def _samples(self, first: int) -> Iterator[Array]:
@@ -200,23 +193,26 @@ class Stream:
         """The sound of these tracks; from `first` on, where what is before it can be passed over."""
         track = self._container.streams[indexes[0]]
         is_mono = getattr(track, "channels", 0) == 1
-        if first and len(indexes) == 1 and not self._rows and (is_mono or self._is_later_part):
-            try:
-                yield from self._of_tracks([track], first)
-            except Unpassable:
-                self._reopen()
-            else:
-                return
+        for passes in (True, False) if self._own[0] else (False,):
+            if first and len(indexes) == 1 and not self._rows and (is_mono or self._own[0]):
+                try:
+                    yield from self._of_tracks([track], first, passes=passes)
+                except Unpassable:
+                    self._reopen()
+                    track = self._container.streams[indexes[0]]
+                else:
+                    return
         yield from self._of_tracks([self._container.streams[index] for index in indexes])
 
-    def _of_tracks(self, tracks: Sequence[Any], first: int = 0) -> Iterator[Array]:
+    def _of_tracks(self, tracks: Sequence[Any], first: int = 0, *, passes: bool = False) -> Iterator[Array]:
         clock = Clock(
             begin=(self._container.start_time or 0) / av.time_base,
             is_stamped=self._container.format.name not in _COUNTED,
             wraps=self._container.format.name in {"mpegts", "mpeg"},
         )
         gap, rows = self._options.max_gap, self._rows
-        self._sounds = [Sound(track, clock, gap, self._places(track), rows=rows, first=first) for track in tracks]
+        kinds: dict[str, Any] = {"rows": rows, "first": first, "passes": passes, "own": self._own}
+        self._sounds = [Sound(track, clock, gap, self._places(track), **kinds) for track in tracks]
         if len(tracks) == 1:
             (sound,) = self._sounds
             for packet in self._packets(tracks):
@@ -292,9 +288,10 @@ class Stream:
             return False
         return self._seconds < told.seconds - max(1.0, 0.01 * told.seconds)
 
-    def _finite(self, block: Array) -> Array:
+    def _finite(self, block: Array, position: int) -> Array:
         good = np.abs(block) <= _LOUDEST  # false for what is no number
         if good.all():
             return block
-        self._not_numbers += int(block.size - np.count_nonzero(good))
+        if self._own[0] <= position / SAMPLE_RATE < self._own[1]:
+            self._not_numbers += int(block.size - np.count_nonzero(good))
         return np.clip(np.nan_to_num(block, nan=0.0), -_LOUDEST, _LOUDEST)

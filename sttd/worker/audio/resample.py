@@ -43,13 +43,14 @@ class At16k:
         first: the first sample that is wanted. What lies before is counted, and little of it converted. The filter begins where
             one of its samples falls on one of the track's, with the same phase as in a conversion of all: so the same samples
             come from `first` on. Channels that may cancel each other have a longer memory: see `Unpassable`.
+        tells: of what is no number, wherever it is. So floats are all converted.
 
     Raises:
         Unpassable: by any method, before it gives anything.
     """
 
-    def __init__(self, rows: int = 0, first: int = 0) -> None:
-        self._rows = rows
+    def __init__(self, rows: int = 0, first: int = 0, *, tells: bool = True) -> None:
+        self._rows, self._tells = rows, tells
         self.first = first  # the first sample that is given
         self._begins = 0  # the track's sample with which the conversion begins
         self._is_passing = first > 0  # nothing was given yet, for it is before `first`
@@ -68,6 +69,16 @@ class At16k:
         """Seconds where the next frame's sound begins."""
         rate = self._form[2] if self._form else SAMPLE_RATE
         return self._base / SAMPLE_RATE + self._given / rate
+
+    @property
+    def left(self) -> int:
+        """How many of the track's next samples need not be there: they are counted, and no more."""
+        return self._begins - self._given if self._is_passing else 0
+
+    def count(self, samples: int) -> None:
+        """As `convert`, for sound that is before what is converted."""
+        self._given += samples
+        self._require(self._given <= self._begins)
 
     @property
     def turned(self) -> bool:
@@ -99,7 +110,7 @@ class At16k:
         is_coarse = len(names) == 1 and not self._rows and frame.format.name in _COARSE
         self._resamplers = self._fresh("s16" if is_coarse else "flt")
         if self._is_passing:
-            self._pass_over(frame.sample_rate, may_break=frame.format.name in _FLOATS)
+            self._pass_over(frame.sample_rate, may_break=self._tells and frame.format.name in _FLOATS)
 
     def _pass_over(self, rate: int, *, may_break: bool) -> None:
         """Begin the conversion at a sample of the track that falls on one of 16 kHz, and on a measured hop."""

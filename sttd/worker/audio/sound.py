@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,9 @@ from av.audio.frame import AudioFrame
 
 from sttd.worker.audio import rates
 from sttd.worker.audio.avi import Places
-from sttd.worker.audio.resample import At16k
+from sttd.worker.audio.decoders import Decoder
+from sttd.worker.audio.passing import PROBE, Passed, Passing
+from sttd.worker.audio.resample import At16k, Unpassable
 from sttd.worker.audio.timeline import Timeline
 
 Array = npt.NDArray[np.float32]
@@ -23,6 +26,7 @@ _WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
 _LATE = 1.0  # seconds that a track begins behind the others
 APART = 10.0  # seconds that two tracks of a file may be apart in it
+ALL = (0.0, math.inf)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,29 @@ class Clock:
 class Sound:
     """Fed with a track's packets in order, it gives the track's samples: 16 kHz, silence where there is a hole.
 
-    `rows` are the channels that are kept apart, `first` is the first sample that is wanted, see `At16k`.
+    `rows` are the channels that are kept apart, `first` is the first sample that is wanted, see `At16k`; `passes`: what lies before
+    it need not be decoded, see `Passing`. `own`: the seconds in which damage is told of.
     """
 
     def __init__(
-        self, track: Any, clock: Clock, max_gap: float, places: Places | None = None, *, rows: int = 0, first: int = 0
+        self,
+        track: Any,
+        clock: Clock,
+        max_gap: float,
+        places: Places | None = None,
+        *,
+        rows: int = 0,
+        first: int = 0,
+        passes: bool = False,
+        own: tuple[float, float] = ALL,
     ) -> None:
         self.track = track
-        self.timeline = Timeline(max_gap)
+        self.timeline = Timeline(max_gap, *own)
         self.packets = 0  # that were decoded, or could not be
         self.damaged = 0  # of these
-        self.first_damage = 0.0  # seconds
+        self._own = own
+        self.own_damaged = 0  # of these, those that are told of
+        self.first_damage = 0.0  # seconds, of the first one that is told of
         self.whole = 0.0  # seconds of the longest stretch without damage
         self._since = 0.0  # seconds; where the present one begins
         self.start = 0.0  # seconds; where its first sample belongs
@@ -56,11 +72,13 @@ class Sound:
         self._told = (
             self._places.start or None
         )  # seconds where the next frame belongs, where something beside stamps says so
-        self._converted = At16k(rows, first)
-        self._pending: AudioFrame | None = None  # the latest frame: the next one's stamp says whether its own is right
+        self._converted = At16k(rows, first, tells=own[0] == 0)
+        # the latest frame: the next one's stamp says whether its own is right
+        self._pending: AudioFrame | Passed | None = None
         self._stamp: float | None = None  # of that frame
         self._is_over = False  # its decoder was flushed
-        track.codec_context.thread_count = 1  # the cores are shared out over the workers
+        self._decoder = Decoder(track)
+        self._passing = Passing(track, self._decoder) if passes and places is None else None
 
     @property
     def at(self) -> float:
@@ -84,6 +102,8 @@ class Sound:
             packet: of this track.
             front: seconds where the other tracks are; one that begins later than they do begins there.
         """
+        if self._passing is not None and self._decoder.number >= PROBE and self._is_passed(packet, self._passing):
+            return
         self._told = self._places.holes.get(packet.pos, self._told)
         for frame in self._decode(packet):
             after = self._stamp_of(frame)
@@ -102,31 +122,80 @@ class Sound:
 
     def count_damage(self) -> None:
         """The container could not go on where this track is."""
-        if not self.damaged:
-            self.first_damage = self.at
+        at = self.at
+        if self._own[0] <= at < self._own[1]:
+            self.first_damage = self.first_damage if self.own_damaged else at
+            self.own_damaged += 1
         self.damaged += 1
-        self._since = self.at
+        self._since = at
 
-    def _place(self, frame: AudioFrame, after: float | None) -> Iterator[Array]:
+    def _is_passed(self, packet: Any, passing: Passing) -> bool:
+        """Whether a packet was counted without being decoded.
+
+        Raises:
+            Unpassable: all of the recording must be decoded.
+        """
+        left = self._converted.left - (self._pending.samples if self._pending else 0)
+        if not passing.is_begun:
+            is_like = isinstance(self._pending, AudioFrame) and passing.begin(packet, self._pending, left)
+            if not is_like or not packet.size:
+                self._passing = None
+                return False
+            self._pass_on(None, self._stamp_at(packet))
+            if passing.leap(packet, left):
+                return True
+        leapt = passing.landed(packet)
+        if leapt is not None:
+            self.timeline.leapt(leapt.samples / leapt.sample_rate)
+            self._converted.count(leapt.samples)
+            left -= leapt.samples
+        if not packet.size or passing.ends(packet, left):
+            self._passing = None
+            return False
+        self._pass_on(passing.passed(packet), self._stamp_at(packet))
+        self.packets += 1
+        return True
+
+    def _pass_on(self, frame: Passed | None, stamp: float | None) -> None:
+        """The next frame; nothing comes of the one before it."""
+        if self._pending is not None:
+            for _ in self._place(self._pending, stamp):
+                raise Unpassable
+        self._pending, self._stamp = frame, stamp
+        self.whole = max(self.whole, self.at - self._since)
+
+    def _place(self, frame: AudioFrame | Passed, after: float | None) -> Iterator[Array]:
         silence = self.timeline.place(self._stamp, after, frame.samples / frame.sample_rate, self.at)
         if silence:
             yield from self._converted.insert(silence)
-        yield from self._converted.convert(frame)
+        if isinstance(frame, Passed):
+            self._converted.count(frame.samples)
+        else:
+            yield from self._converted.convert(frame)
 
     def _stamp_of(self, frame: AudioFrame) -> float | None:
         """A frame's time in seconds from the container's beginning."""
         told, self._told = self._told, None
         seconds = frame.time if self._clock.is_stamped else None
-        if seconds is None:
-            return told
-        stamp = float(seconds) - self._clock.begin
+        return told if seconds is None else self._since_begin(float(seconds))
+
+    def _stamp_at(self, packet: Any) -> float | None:
+        """That of the frame that would be in it."""
+        if not self._clock.is_stamped:
+            return None
+        if packet.pts is None:
+            raise Unpassable
+        return self._since_begin(float(packet.pts * packet.time_base))
+
+    def _since_begin(self, seconds: float) -> float:
+        stamp = seconds - self._clock.begin
         return stamp - round((stamp - self.at) / _WRAP) * _WRAP if self._clock.wraps else stamp
 
     def _decode(self, packet: Any) -> Iterator[AudioFrame]:
         if self._is_over:
             return
         try:
-            frames = packet.decode()
+            frames = self._decoder.decode(packet)
         except av.error.EOFError:  # the decoder was flushed already
             self._is_over = True
             return

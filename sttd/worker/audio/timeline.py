@@ -7,6 +7,7 @@ otherwise.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 JITTER = 0.1  # seconds that a stamp may be off before it means something; containers round to 0.001 to 0.04
@@ -19,6 +20,8 @@ class Timeline:
     """Follows one stream's time stamps. All times are seconds from the container's start."""
 
     max_gap: float  # a longer hole is a broken time stamp
+    begins: float = 0.0  # what was ignored before is not counted,
+    ends: float = math.inf  # nor what was from here on
     broken: int = 0  # stamps that were ignored
     first_broken: float = 0.0  # where
     _next: float = 0.0  # stamp that would follow the last one believed
@@ -60,7 +63,13 @@ class Timeline:
             return False
         return True
 
+    def leapt(self, seconds: float) -> None:
+        """So much was not looked at; it was known to follow without a hole."""
+        self._next += seconds
+
     def _ignore(self, at: float) -> None:
+        if not self.begins <= at < self.ends:
+            return
         if not self.broken:
             self.first_broken = at
         self.broken += 1

@@ -1,0 +1,108 @@
+"""A track's decoder, and how much of what lies before a packet it must have heard to give that packet's samples.
+
+The samples of a part must not depend on where its worker began to decode. Most decoders forget within a few packets. Three kinds
+never do: AAC's noise substitution (ISO/IEC 14496-3, 4.6.13) and AC-3's dither draw from a generator of random numbers that runs from
+the first packet on, and the speech layer of Opus is recursive. These are replaced by a fresh one at every `_RESTART`th packet of the
+track, in each run: so a run that begins at such a packet has the same samples as one that came from the beginning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import av
+
+_RESTART = (
+    8192  # packets: 190 s of AAC at 44.1 kHz, 164 s of Opus. A clip, and the first window of anything, has no restart
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of a decoder, in packets."""
+
+    prime: int  # that a fresh one is given first, whose samples are dropped
+    every: int = 1  # where fresh ones begin: at multiples of this
+
+
+# Measured: the first packets behind any place that a fresh decoder gives otherwise. MP3 4 (its bit reservoir, at low bit rates more),
+# AAC without noise, Vorbis and WMA 1 or 2, Opus 61 at most, and the others none
+_FORGETS = dict.fromkeys(("flac", "alac", "wavpack", "tta", "adpcm_ima_wav", "adpcm_ms"), Memory(0)) | {
+    **dict.fromkeys(("mp3", "mp3float"), Memory(40)),
+    **dict.fromkeys(("vorbis", "wmav1", "wmav2"), Memory(4)),
+}
+_NEVER_FORGETS = {
+    **dict.fromkeys(("aac", "ac3", "eac3"), Memory(4, _RESTART)),
+    "opus": Memory(50, _RESTART),
+}
+
+
+def memory_of(track: Any) -> Memory | None:
+    """None: that is not known, and its samples are only found by decoding from the beginning."""
+    context = track.codec_context
+    if context.name.startswith("pcm_"):
+        return Memory(0)
+    if context.name == "aac" and context.profile != "LC":  # of the others what is heard long ago predicts what comes
+        return None
+    return _FORGETS.get(context.name) or _NEVER_FORGETS.get(context.name)
+
+
+class Decoder:
+    """Decodes a track's packets, which come in order, or are passed over."""
+
+    def __init__(self, track: Any) -> None:
+        self.memory = memory_of(track)
+        self.number = 0  # packets that came
+        self._context = track.codec_context
+        self._context.thread_count = 1  # the cores are shared out over the workers
+        self._held: deque[Any] = deque(maxlen=self.memory.prime if self.memory else 0)
+        self._restarts = self.memory is not None and self.memory.every > 1
+        self._is_behind = False  # packets were passed over that it must not have missed
+
+    def decode(self, packet: Any) -> list[Any]:
+        """The frames of a packet.
+
+        Raises:
+            av.error.FFmpegError: it is damaged, or was flushed before.
+        """
+        if packet.size:
+            if self._is_behind or (self._restarts and self.number and self.is_beginning):
+                self._begin_afresh()
+            self._came(packet)
+        return self._context.decode(packet)  # type: ignore[no-any-return]
+
+    def pass_over(self, packet: Any) -> None:
+        """Count a packet. The first one that is decoded behind it must be one where a decoder may begin."""
+        self._came(packet)
+        self._is_behind = True
+
+    def leap(self, count: int) -> None:
+        """So many packets were not even read; those that must not be missed come."""
+        self.number += count
+        self._held.clear()
+        self._is_behind = True
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether a fresh decoder may begin with the next packet."""
+        return self.memory is not None and self.number % self.memory.every == 0
+
+    def _came(self, packet: Any) -> None:
+        self.number += 1
+        self._held.append(packet)
+
+    def _begin_afresh(self) -> None:
+        """Or let one that forgets hear what it must not have missed."""
+        self._is_behind = False
+        if self._restarts:
+            old, self._context = self._context, av.CodecContext.create(self._context.codec.name, "r")
+            self._context.thread_count = 1
+            self._context.extradata = old.extradata
+        for packet in self._held:
+            with contextlib.suppress(
+                av.error.FFmpegError
+            ):  # a damaged packet was counted when it came, or is another part's
+                self._context.decode(packet)

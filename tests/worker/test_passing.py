@@ -1,0 +1,227 @@
+"""What lies before a part is not decoded, and the part has the same samples: seen for each kind of file, and many places in it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from sttd.part import SAMPLE_RATE
+from sttd.worker.audio import container, decoders, leaps, resample
+from sttd.worker.audio.decoders import Memory
+from sttd.worker.audio.source_file import SourceFile
+from tests import speech
+from tests.worker.test_audio import open_it
+
+LATER = (1e-9, float("inf"))  # seconds that a later part tells of
+WHOLE = (0.0, float("inf"))
+SECONDS = 24
+
+
+@pytest.fixture(scope="module")
+def said() -> np.ndarray:
+    return speech.compose(seconds=SECONDS, seed=3, noise=3e-4).audio[: SECONDS * SAMPLE_RATE]
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch) -> None:
+    """Short recordings will do."""
+    monkeypatch.setattr(resample, "_WARM_MIX", 3.0)
+    monkeypatch.setattr(leaps, "_LEAST", 16)
+    for name, memory in decoders._NEVER_FORGETS.items():
+        monkeypatch.setitem(decoders._NEVER_FORGETS, name, Memory(memory.prime, 128))
+
+
+def encode(
+    path: Path, audio: np.ndarray, codec: str, form: str, rate: int = 44_100, channels: int = 1, **options
+) -> Path:
+    """What `speech.encode` has no suffix for. Two channels: the second has its own noise, so that no coding takes them for one."""
+    audio = np.stack((audio, audio + np.random.default_rng(1).normal(0, 1e-3, len(audio))))[:channels]
+    with av.open(str(path), "w", format=form) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.layout = ("mono", "stereo")[channels - 1]
+        stream.bit_rate = options.pop("bit_rate", 64_000)
+        stream.codec_context.options = {"strict": "-2"} | options
+        frame = av.AudioFrame.from_ndarray((audio.T.ravel() * 20_000).astype("<i2")[None], "s16", stream.layout.name)
+        frame.sample_rate, frame.time_base, frame.pts = SAMPLE_RATE, Fraction(1, SAMPLE_RATE), 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def read(path: Path, first: int = 0, own: tuple[float, float] = WHOLE) -> tuple[np.ndarray, list[str], tuple[int, int]]:
+    """The samples, the warnings, and how many packets there were and how many of them a decoder had."""
+    had = 0
+    decode = decoders.Decoder.decode
+
+    def counted(decoder, packet):
+        nonlocal had
+        had += 1
+        return decode(decoder, packet)
+
+    with pytest.MonkeyPatch.context() as patch, open_it(path) as stream:
+        patch.setattr(decoders.Decoder, "decode", counted)
+        blocks = [block for _, block in stream.blocks(first, own=own)]
+        count = stream._sounds[0]._decoder.number
+        return np.concatenate([np.zeros(0, np.float32), *blocks]), stream.warnings, (count, had)
+
+
+def same(path: Path, *, passes: bool = True, seed: int = 0) -> None:
+    """A later part has the samples of a run from the beginning, wherever it begins; `passes`: and decodes little before it."""
+    whole, told, _ = read(path)
+    firsts = np.random.default_rng(seed).integers(1, len(whole), 2).tolist()
+    for first in (*firsts, len(whole) * 9 // 10):
+        found, warnings, (count, had) = read(path, first, LATER)
+        assert np.array_equal(found, whole[first:]), first
+        assert warnings == told
+        if passes and 0.8 < first / len(whole) < 0.95:
+            assert had < 0.6 * count, (count, had)
+
+
+KINDS = [
+    ("wav", "pcm_s16le", "wav", 16_000), ("wav", "pcm_s24le", "wav", 44_100), ("wav", "pcm_f32le", "wav", 48_000),
+    ("wav", "pcm_mulaw", "wav", 8_000), ("w64", "pcm_s16le", "w64", 44_100), ("aiff", "pcm_s16be", "aiff", 44_100),
+    ("au", "pcm_s16be", "au", 22_050), ("caf", "pcm_s16le", "caf", 44_100), ("wav", "adpcm_ima_wav", "wav", 16_000),
+    ("flac", "flac", "flac", 44_100), ("mka", "flac", "matroska", 44_100), ("m4a", "alac", "ipod", 44_100),
+    ("wv", "wavpack", "wv", 44_100), ("tta", "tta", "tta", 44_100),
+    ("mp3", "libmp3lame", "mp3", 44_100), ("mp3", "libmp3lame", "mp3", 16_000), ("mka", "libmp3lame", "matroska", 48_000),
+    ("m4a", "aac", "ipod", 44_100), ("m4a", "aac", "ipod", 16_000), ("aac", "aac", "adts", 44_100), ("ts", "aac", "mpegts", 48_000),
+    ("mka", "aac", "matroska", 44_100), ("ac3", "ac3", "ac3", 48_000), ("mka", "ac3", "matroska", 48_000),
+    ("opus", "libopus", "ogg", 48_000), ("webm", "libopus", "webm", 48_000), ("ogg", "vorbis", "ogg", 44_100),
+    ("ogg", "flac", "ogg", 16_000), ("wma", "wmav2", "asf", 44_100),
+]  # fmt: skip
+DECODED = {("wma", "wmav2"), ("mka", "flac")}  # not passed over: the container rounds, or does not say
+
+
+@pytest.mark.parametrize(("suffix", "codec", "form", "rate"), KINDS)
+def test_a_later_part_has_the_samples_of_a_run_from_the_beginning(tmp_path, said, suffix, codec, form, rate):
+    """Of mono and of stereo; FFmpeg's Vorbis knows no mono."""
+    channels = 2 if rate == 44_100 and suffix in ("wav", "flac", "mp3", "m4a", "aac", "ogg") else 1
+    path = encode(tmp_path / f"x.{suffix}", said, codec, form, rate, channels)
+    same(path, passes=(suffix, codec) not in DECODED, seed=rate)
+
+
+def joined(folder: Path, suffix: str, *pieces: Path) -> Path:
+    path = folder / f"joined.{suffix}"
+    path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    return path
+
+
+def cut(path: Path, share: float = 0.97) -> Path:
+    with path.open("r+b") as file:
+        file.truncate(round(path.stat().st_size * share))
+    return path
+
+
+def spoilt(path: Path) -> Path:
+    """Zeros in the middle."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
+    path.write_bytes(data)
+    return path
+
+
+ODD = {
+    "a hole": lambda to, said: speech.encode(to / "x.mkv", said, gaps=[(12.0, 2.0)]),
+    "a hole in MP4": lambda to, said: speech.encode(to / "x.m4a", said, 44_100, gaps=[(12.0, 2.0)]),
+    "a small hole in MP4": lambda to, said: speech.encode(to / "x.m4a", said, 44_100, gaps=[(12.0, 0.05)]),
+    "a late track": lambda to, said: speech.encode(to / "x.mp4", said, 48_000, delay=3.0),
+    "a late track in Matroska": lambda to, said: speech.encode(to / "x.mkv", said, delay=0.5),
+    "MPEG-TS with a hole": lambda to, said: speech.encode(to / "x.ts", said, 48_000, gaps=[(12.0, 1.0)]),
+    "cut WAV": lambda to, said: cut(speech.encode(to / "x.wav", said)),
+    "cut MP3": lambda to, said: cut(speech.encode(to / "x.mp3", said, 44_100)),
+    "cut FLAC": lambda to, said: cut(speech.encode(to / "x.flac", said)),
+    "fragments": lambda to, said: speech.encode(to / "x.m4a", said, 44_100, fragmented=True),
+    "fragments, cut": lambda to, said: cut(speech.encode(to / "x.m4a", said, 44_100, fragmented=True)),
+    "chained Ogg": lambda to, said: joined(to, "opus", *[speech.encode(to / f"{n}.opus", part) for n, part in halves(said)]),
+    "joined WAV": lambda to, said: joined(to, "wav", *[speech.encode(to / f"{n}.wav", part) for n, part in halves(said)]),
+    "joined MP3": lambda to, said: joined(to, "mp3", *[speech.encode(to / f"{n}.mp3", part) for n, part in halves(said)]),
+    "joined MP3, mono and stereo": lambda to, said: joined(
+        to, "mp3", *[speech.encode(to / f"{n}.mp3", said[n * 90_000 :][:90_000], 44_100, n % 2 + 1) for n in range(5)]
+    ),
+    "joined MP3 of two rates": lambda to, said: joined(
+        to, "mp3", *[speech.encode(to / f"{n}.mp3", part, (44_100, 48_000)[n]) for n, part in halves(said)]
+    ),
+    "joined FLAC": lambda to, said: joined(to, "flac", *[speech.encode(to / f"{n}.flac", part) for n, part in halves(said)]),
+    "VBR MP3": lambda to, said: encode(to / "x.mp3", said, "libmp3lame", "mp3", bit_rate=0, q="4"),
+    "MP3 of 8 kbit/s": lambda to, said: encode(to / "x.mp3", said, "libmp3lame", "mp3", 16_000, bit_rate=8_000),
+    "spoilt MP3": lambda to, said: spoilt(speech.encode(to / "x.mp3", said, 44_100)),
+    "channels that cancel each other": lambda to, said: speech.encode(to / "x.flac", np.stack((said, -said)), 44_100),
+}  # fmt: skip
+
+
+def halves(said: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    half = len(said) // 2
+    return [(0, said[:half]), (1, said[half:])]
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_so_has_one_of_a_recording_that_is_not_as_it_should_be(tmp_path, said, kind):
+    """Whatever is odd about it, passing over it comes to the same samples, or is not done."""
+    same(ODD[kind](tmp_path, said), passes=False, seed=len(kind))
+
+
+@pytest.mark.parametrize("suffix", ["m4a", "aac"])
+def test_a_packet_that_looks_well_and_cannot_be_decoded_moves_a_later_part_by_its_length_at_most(
+    tmp_path, said, suffix
+):
+    """It is not seen. What a decoder cannot read has no length in a run from the beginning, where stamps do not say otherwise."""
+    path = spoilt(speech.encode(tmp_path / f"x.{suffix}", said, 44_100))
+    whole, _, _ = read(path)
+    first = len(whole) * 9 // 10
+    found, warnings, (count, had) = read(path, first, LATER)
+    assert had < 0.6 * count
+    assert 0 <= first + len(found) - len(whole) < SAMPLE_RATE // 2
+    assert warnings == []
+
+
+@pytest.mark.parametrize("suffix", ["wav", "m4a", "aiff"])
+def test_where_the_index_is_exact_what_lies_before_is_not_even_read(tmp_path, said, suffix):
+    codec, form = {"wav": ("pcm_s16le", "wav"), "m4a": ("aac", "ipod"), "aiff": ("pcm_s16be", "aiff")}[suffix]
+    path = encode(tmp_path / f"x.{suffix}", said, codec, form)
+    reads = []
+    read_file = SourceFile.read
+
+    def counted(file, count=-1):
+        data = read_file(file, count)
+        reads.append(len(data))
+        return data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SourceFile, "read", counted)
+        patch.setattr(container, "_BUFFER", 4096)
+        read(path, len(said) * 9 // 10, LATER)
+    assert sum(count for count in reads if count <= 4096) < 0.5 * path.stat().st_size  # the others are of the head
+
+
+def test_each_part_tells_of_the_damage_in_its_own_seconds_and_no_other_does(tmp_path, said):
+    path = speech.encode(tmp_path / "x.mp3", said, 44_100)
+    data = bytearray(path.read_bytes())
+    for share in (0.3, 0.7):
+        data[int(len(data) * share) : int(len(data) * share) + 2000] = bytes(2000)
+    path.write_bytes(data)
+    _, whole, _ = read(path)
+    assert "first at 0:00:07" in whole[0]
+    spans = [(0.0, 10.0), (10.0, 14.0), (14.0, float("inf"))]
+    found = [read(path, round(begins * SAMPLE_RATE), (begins, ends))[1] for begins, ends in spans]
+    counts = [int(told[0].split()[0]) if told else 0 for told in found]
+    assert counts[1] == 0
+    assert counts[0] > 0 < counts[2]
+    assert sum(counts) == int(whole[0].split()[0])
+    assert "first at 0:00:17" in found[2][0]
+
+
+def test_a_decoder_that_never_forgets_begins_afresh_at_fixed_packets_and_a_clip_has_none(tmp_path, said, monkeypatch):
+    """So each run has the same noise; one of less than three minutes has the very samples of FFmpeg."""
+    path = encode(tmp_path / "x.m4a", said, "aac", "ipod")
+    often, _, _ = read(path)
+    monkeypatch.setitem(decoders._NEVER_FORGETS, "aac", Memory(4, decoders._RESTART))
+    once, _, _ = read(path)
+    monkeypatch.setitem(decoders._NEVER_FORGETS, "aac", Memory(0))
+    plain, _, _ = read(path)
+    assert np.array_equal(once, plain)
+    assert not np.array_equal(once, often), "FFmpeg's encoder leaves noise to the decoder"
+    assert np.abs(once - often).max() < 0.3 * np.abs(once).max()
