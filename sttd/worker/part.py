@@ -172,7 +172,10 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
                 end = max((place.sample for place in spec.places.values()), default=0)
                 windows = span.windows(itertools.chain(first, blocks))
                 ready = _numbered(decoder.ready(prepare(model.whisper, window) for window in windows), spec.next_index)
-                for batch in _batches(ready, lanes.shares(), len(span.starts)):
+                # until part 0 has told the language no other part can begin
+                is_awaited = parts > 1 and spec.number == spec.next_index == 0 and not decoder.knows_language
+                sizes = itertools.chain([1] if is_awaited else [], lanes.shares())
+                for batch in _batches(ready, sizes, len(span.starts)):
                     end = max(end, *(prepared.window.end for prepared in batch))
                     ahead.put(lanes.decode(batch))
             ahead.put(_Ended(end or stream.position, tuple(stream.warnings if span.is_last else stream.damage)))

@@ -212,6 +212,21 @@ def test_the_language_that_part_0_decided_is_the_part_s_and_nobody_is_asked_agai
     assert chunks(again) == found[1:]
 
 
+@pytest.mark.parametrize(("number", "language", "is_alone"), [(0, "", True), (0, "en", False), (1, "", False)])
+def test_part_0_tells_the_language_after_its_first_window_for_the_others_wait_for_it(
+    path, recording, number, language, is_alone
+):
+    alone = load(ModelSpec("demo", lanes=1), lambda *_: None)
+    options = dataclasses.replace(SURE, language=language, batch_size=4)
+    sizes = [
+        len(event.chunks)
+        for event in run(order(path, number, 2, recording.seconds, options), alone)
+        if isinstance(event, Chunks)
+    ]
+    assert (sizes[0] == 1) is is_alone
+    assert sum(sizes) > 1
+
+
 def test_a_later_part_without_a_share_is_a_fault_that_is_told(model, path):
     end = list(run_part(dataclasses.replace(order(path, 0, 1, 0), number=1, parts=2), model))[-1]
     assert isinstance(end, Failed)

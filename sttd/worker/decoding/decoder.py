@@ -75,6 +75,11 @@ class Decoder:
         """The windows with what must be known of those after them: the language, where the recording has one."""
         return self._languages.decided(windows)
 
+    @property
+    def knows_language(self) -> bool:
+        """Whether no window has to be heard to know the language of the recording."""
+        return self._languages.are_fixed
+
     def decode(self, batch: Sequence[Prepared]) -> tuple[Chunk, ...]:
         """The chunks of a batch of windows that are `ready`, in order.
 

@@ -75,6 +75,11 @@ class Languages:
             if place.language is not None
         }
 
+    @property
+    def are_fixed(self) -> bool:
+        """Whether the recording's language is not decided by what is said in it as a whole."""
+        return self._fixed is not None or bool(self._among)
+
     def of(self, channel: int) -> Spoken | None:
         """The language of a channel, where it has one and that is known."""
         return self._fixed or self._decided.get(channel)
