@@ -158,7 +158,7 @@ class Checkpoint:
         file.truncate(size)
         if size == 0:
             file.write(seal(self._header))
-            for folder in (self.path.parent, self.path.parent.parent):  # it may have been made just now
+            for folder in self.path.parents[:3]:  # the last one has `work`, which the first job of all makes
                 fsync_folder(folder)
         return file
 

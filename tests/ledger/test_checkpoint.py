@@ -43,6 +43,17 @@ def test_what_was_appended_comes_back(checkpoint, tmp_path):
     assert again.resume() == Resume(3, {0: Place(480_000, "th", 0.9)})
 
 
+def test_every_folder_on_the_way_is_on_disk_before_its_first_chunk_counts(tmp_path, monkeypatch):
+    """Without `work` itself, which the very first job makes, a power cut took chunks that the ledger counted."""
+    synced = []
+    monkeypatch.setattr(module, "fsync_folder", synced.append)
+    work = tmp_path / "state" / "work"
+    checkpoint = Checkpoint(work, JOB, "key")
+    checkpoint.append(CHUNKS[:1])
+    checkpoint.close()
+    assert synced == [work / "7", work, work.parent]
+
+
 def test_any_torn_prefix_is_the_chunks_whose_lines_are_whole(checkpoint, tmp_path):
     """Cut at every byte: only whole lines count, and what is appended afterwards follows them."""
     checkpoint.append(CHUNKS)
