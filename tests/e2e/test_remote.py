@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import sys
 
 import psutil
 import pytest
@@ -13,14 +12,7 @@ import pytest
 from sttd.job import State
 from tests import speech
 from tests.harness import wait_for
-
-ELSEWHERE = '[pool]\nworkers = 0\nwhen_unreachable = "wait"\n'
-WORKER = [sys.executable, "-m", "sttd", "worker"]
-
-
-def table(name: str, *command: str, slots: int = 1) -> str:
-    words = ", ".join(f"'''{word}'''" for word in command)
-    return f'[[pool.remote]]\nname = "{name}"\ncommand = [{words}]\nslots = {slots}\ncpu_threads = 1\n'
+from tests.remote.tables import ELSEWHERE, WORKER, table
 
 
 def test_a_recording_is_transcribed_behind_a_command_whatever_is_killed(make_daemon, tmp_path):

@@ -52,6 +52,14 @@ def behind(*command: str, **changes) -> Kind:
     return Kind("command", lambda config: [CommandSource(config, "far")], object, configured)
 
 
+def stands_in(*command: str) -> Kind:
+    """The same, and this machine where nobody answers there."""
+    config = behind(*command).configured(Config())
+    config = dataclasses.replace(config, pool=dataclasses.replace(config.pool, when_unreachable="local"))
+    local = lambda made: LocalSource(made, worker="tests.pool.scripted")  # noqa: E731
+    return Kind("both", lambda made: [local(made), CommandSource(made, "far")], object, lambda _: config)
+
+
 def script(*lines: str) -> tuple[str, ...]:
     return ("sh", "-c", "\n".join(lines))
 
@@ -301,9 +309,7 @@ def test_the_most_slots_count_each_machine_and_those_that_are_away(workers, most
 
 def test_this_machine_stands_in_for_one_that_answers_and_can_do_nothing(tmp_path):
     """Its disk is full, or the model does not load there: recordings waited though they could be done here."""
-    config = behind(*FAR).configured(Config())
-    config = dataclasses.replace(config, pool=dataclasses.replace(config.pool, when_unreachable="local"))
-    told = Rig(kind=Kind("both", lambda made: [LocalSource(made, worker="tests.pool.scripted"), CommandSource(made, "far")], object, lambda _: config))  # fmt: skip
+    told = Rig(kind=stands_in(*FAR))
     told.wait(lambda: told.pool.want(1) or told.states() == ["idle"], "it answers")
     for number in range(2):
         assert told.pool.sources()[0].slots == 0
@@ -318,9 +324,7 @@ def test_this_machine_stands_in_for_one_that_answers_and_can_do_nothing(tmp_path
 def test_workers_of_this_machine_that_stand_in_leave_when_the_other_answers(tmp_path):
     ready = tmp_path / "ready"
     command = script(f"[ -e {ready} ] || exit 5", SERVES)
-    config = behind(*command).configured(Config())
-    config = dataclasses.replace(config, pool=dataclasses.replace(config.pool, when_unreachable="local"))
-    told = Rig(kind=Kind("both", lambda made: [LocalSource(made, worker="tests.pool.scripted"), CommandSource(made, "far")], object, lambda _: config))  # fmt: skip
+    told = Rig(kind=stands_in(*command))
     told.run("1.0", "started done")
     assert [view.name for view in told.pool.workers()] == ["local/1"]
     ready.touch()

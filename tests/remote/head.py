@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,8 +18,7 @@ from sttd.part import ENDS, ModelSpec, Options, PartSpec, Started
 from sttd.pool.blocks import answer, ends_of
 from sttd.pool.wire import MARK, PROTOCOL, Ask, Beat, Decoder, Do, Hello, Ready, Setup, encode
 from tests.harness import wait_for
-
-WORKER = [sys.executable, "-m", "sttd", "worker"]
+from tests.remote.tables import WORKER
 
 
 def part_of(path: Path | str, part_id: str = "1.0", **changes: Any) -> PartSpec:

@@ -19,10 +19,11 @@ from tests.remote.conftest import gone, tree
 from tests.remote.net import another_machine, lacking
 from tests.remote.slurm import PROGRAMS, cluster
 from tests.remote.ssh import server
+from tests.remote.tables import ELSEWHERE, table
 
 SECONDS = 60  # of speech
 SETTINGS = {"transcribe.language": "en", "transcribe.batch_size": "1", "pool.machine_wait": "1s"}
-WAITS = '[pool]\nworkers = 0\nwhen_unreachable = "wait"\nremote_timeout = "18s"\n'
+WAITS = f'{ELSEWHERE}remote_timeout = "18s"\n'
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
@@ -34,11 +35,8 @@ def elsewhere(make_daemon, tmp_path) -> Iterator[Callable[..., Daemon]]:
     """Daemons that have no worker here, over a folder with one recording; when they are closed, nothing works over there."""
 
     def make(command: list[str], slots: int, **settings: str) -> Daemon:
-        words = ", ".join(f"'''{word}'''" for word in command)
         file = tmp_path / "sttd.toml"
-        file.write_text(
-            f'{WAITS}[[pool.remote]]\nname = "gpu1"\ncommand = [{words}]\nslots = {slots}\ncpu_threads = 1\n'
-        )
+        file.write_text(WAITS + table("gpu1", *command, slots=slots))
         daemon = make_daemon(SETTINGS | settings, "--config", str(file), root=tmp_path / "root")
         del daemon.settings["pool.workers"]
         sound = speech.compose(seconds=SECONDS, language="en", seed=5).audio

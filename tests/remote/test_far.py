@@ -21,7 +21,8 @@ from sttd.pool.wire import PROTOCOL, Beat, Clean, Die, Exit, Forget, Gone, NoBlo
 from tests import speech
 from tests.harness import PATIENCE, wait_for
 from tests.remote.conftest import SCRIPTED, gone, tree
-from tests.remote.head import WORKER, part_of
+from tests.remote.head import part_of
+from tests.remote.tables import WORKER
 
 ENGLISH = speech.SAMPLES / "english.flac"
 SILENCE = 10.0  # seconds; a busy machine may let a process wait for some
