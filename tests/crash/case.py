@@ -34,7 +34,7 @@ BESIDE = ("beside", "library")
 PARTS = {"pool.split_after": "20s", "pool.part_length": "10s"}
 _SILENT = """[[pool.remote]]
 name = "silent"
-command = ["sh", "-c", "exec cat > /dev/null"]
+command = ["sh", "-c", "cat > /dev/null; :"]
 """
 _NOT_OURS = ("pwrite64 state/ledger.db", "ftruncate state/ledger.db-shm")  # SQLite's pages: only its fsyncs count
 _PATIENCE = 300.0  # seconds
