@@ -20,6 +20,7 @@ MODULES = {
     "overhead": {12},
     "rounds": {13},
     "parts": {14},
+    "remotes": {15, 16, 17},
 }
 _HEAD = ["row", "measure", "measured", "must", "beyond", "verdict", "behind it"]
 
