@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sttd.config.key import key
 
+NAME = "ray"  # of its workers: ray/1, ray/2; no [[pool.remote]] table has it
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):([0-9]{1,5})")
 
 

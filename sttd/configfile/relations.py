@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sttd.config import Config
-from sttd.config.ray import host_and_port, token_problem
+from sttd.config.ray import NAME, host_and_port, token_problem
 from sttd.config.service import NONE
 from sttd.host.capacity import capacity
 from sttd.units import format_duration
@@ -82,7 +82,7 @@ def _of_ray(config: Config) -> Iterator[Relation]:
         yield keys, "[pool.ray] token_file and insecure are both set: keep one of them"
     elif ray.token_file.exists() and (why := token_problem(ray.token_file)):
         yield keys, f"[pool.ray] token_file: {why}"
-    if any(remote.name.lower() == "ray" for remote in config.remotes):
+    if any(remote.name.lower() == NAME for remote in config.remotes):
         yield frozenset({"pool.backend"}), "[[pool.remote]] ray: is the name of the workers of Ray: choose another"
 
 

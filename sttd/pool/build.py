@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sttd.config import Config
+from sttd.config import Config, ray
 from sttd.pool.command.source import CommandSource
 from sttd.pool.local.source import LocalSource
 from sttd.pool.pool import Pool
 from sttd.pool.protocol import WorkerPool
+from sttd.pool.ray.source import RaySource
 from sttd.pool.source import Source
 
 
@@ -17,4 +18,5 @@ def pool_of(config: Config) -> WorkerPool:
 
 def sources_of(config: Config) -> list[Source]:
     """The machine itself first: a worker elsewhere is reached when there is more to do than slots."""
-    return [LocalSource(config), *(CommandSource(config, remote.name) for remote in config.remotes)]
+    commands = (CommandSource(config, remote.name) for remote in config.remotes)
+    return [LocalSource(config), *commands, *([RaySource(config)] if config.pool.backend == ray.NAME else [])]

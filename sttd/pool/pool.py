@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from sttd.config import Config
+from sttd.config import Config, ray
 from sttd.host.events import Kind, say
 from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Lost, PartSpec, Started
 from sttd.pool import death, roster
@@ -50,7 +50,8 @@ class Pool(Crew):
         with self._lock:
             sources = [staff.source for staff in self._staffs]
         return max(
-            sum(source.slots(alone=alone) for source in sources if source.here or not alone) for alone in (False, True)
+            sum(source.most_slots(alone=alone) for source in sources if source.here or not alone)
+            for alone in (False, True)
         )
 
     def can_grow(self) -> bool:
@@ -107,8 +108,9 @@ class Pool(Crew):
         ]
 
     def sources(self) -> list[SourceView]:
+        now = self._clock()
         with self._lock:
-            return [staff.view() for staff in self._staffs if staff.limit or staff.seats or not staff.source.ahead]
+            return [staff.view(now) for staff in self._staffs if staff.limit or staff.seats or not staff.source.ahead]
 
     def limit(self, workers: int | None) -> None:
         with self._lock:
@@ -121,6 +123,8 @@ class Pool(Crew):
         for staff in self._staffs:
             staff.source.configure(config)
         changed = {remote.name for remote in {*config.remotes} ^ {*self._config.remotes}}
+        if dataclasses.replace(config.ray, slots=0) != dataclasses.replace(self._config.ray, slots=0):
+            changed.add(ray.NAME)
         with self._lock:
             self._config = config
             self._staffs += new

@@ -24,6 +24,9 @@ class Source(Protocol):
     def slots(self, *, alone: bool) -> int:
         """How many parts may run at once, as it is configured now. `alone`: no worker elsewhere can be reached."""
 
+    def most_slots(self, *, alone: bool) -> int:
+        """How many it may come to, when it is reached that is not reached yet."""
+
     def configure(self, config: Config) -> None: ...
 
     def hire(self, number: int, ears: Ears) -> Worker:

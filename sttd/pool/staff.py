@@ -79,9 +79,11 @@ class Staff:
         self.away, self.failures, self.retry_at = why, self.failures + 1, now + wait
         return wait
 
-    def view(self) -> SourceView:
+    def view(self, now: float) -> SourceView:
+        """Where others of it work, one that was lost makes it away for its wait alone."""
         ready = sum(seat.ready for seat in roster.present(self.seats))
-        retry_at = self.retry_at if self.away else None
+        away = "" if ready and now >= self.retry_at else self.away
+        retry_at = self.retry_at if away else None
         tries, is_remote = self.failures, self.source.ahead
         known = {"is_remote": is_remote, "is_cut_off": self.is_cut_off}
-        return SourceView(self.name, self.limit, ready, self.away, retry_at, tries, **known)
+        return SourceView(self.name, self.limit, ready, away, retry_at, tries, **known)

@@ -22,6 +22,8 @@ from sttd.pool.local.source import LocalSource
 from sttd.pool.pool import Pool
 from tests.harness import PATIENCE
 from tests.pool.contract.kinds import Kind
+from tests.pool.contract.rays import Shared
+from tests.pool.ray.cluster import Cluster, cluster, lacking
 
 SCRIPTED = "tests.pool.scripted"
 
@@ -108,6 +110,28 @@ class Rig:
 
     def states(self) -> list[str]:
         return [view.state for view in self.pool.workers()]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with Ray one behind the other: pytest-xdist gives them to one process then, which starts one cluster."""
+    rays = [item for item in items if "ray_cluster" in item.fixturenames or "[ray" in item.name]
+    if rays:
+        place = items.index(rays[0])
+        chosen = set(rays)
+        others = [item for item in items if item not in chosen]
+        items[:] = [*others[:place], *rays, *others[place:]]
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Cluster]:
+    """A cluster of one node, and a driver that many pools have in common."""
+    if lacking():
+        pytest.skip(lacking())
+    with cluster() as Shared.cluster:
+        yield Shared.cluster
+        if Shared.link is not None:
+            Shared.link.close()
+            Shared.link = None
 
 
 def worker_processes() -> list[psutil.Process]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sttd.pool.command import words
@@ -23,8 +24,8 @@ class Carrier(Protocol):
     def kill(self) -> None:
         """End it at once; may be called again, until `close`."""
 
-    def wait(self) -> None:
-        """Until it has ended; called after `kill`."""
+    def wait(self, *, is_silent: bool) -> None:
+        """Until it has ended; called after `kill`. `is_silent`: the far worker hears nothing any more, and ends by itself."""
 
     def close(self) -> int | None:
         """Called once, after `wait`; returns the exit code as in `Death`."""
@@ -36,13 +37,15 @@ class Carrier(Protocol):
 class Command:
     """See `Carrier`: a process of this machine."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """Raises OSError: see `launch`."""
+    def __init__(
+        self, command: Sequence[str], stdin: int = subprocess.PIPE, environ: Mapping[str, str] | None = None
+    ) -> None:
+        """Raises OSError: see `launch`, which the arguments are for."""
         self._command = command
-        self._process = launch(command)
-        self.orders, self.messages, self.errors = (
-            pipe.fileno() for pipe in (self._process.stdin, self._process.stdout, self._process.stderr) if pipe
-        )
+        self._process = launch(command, stdin, environ)
+        self.pid = self._process.pid
+        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+        self.orders, self.messages, self.errors = (pipe.fileno() if pipe else -1 for pipe in pipes)
         try:
             self.life = os.pidfd_open(self._process.pid)
         except OSError:
@@ -56,7 +59,7 @@ class Command:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def wait(self) -> None:
+    def wait(self, *, is_silent: bool) -> None:  # noqa: ARG002
         """It hangs as long as the process does, even after SIGKILL."""
         os.waitid(os.P_PIDFD, self.life, os.WEXITED | os.WNOWAIT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 NOT_FOUND, NOT_RUN = 127, 126  # exit codes, as a shell has them
 _NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # systemd listens to the daemon alone
@@ -30,19 +30,26 @@ except OSError as error:
 """
 
 
-def launch(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start it, with three pipes that do not block. To be called in the main thread: PR_SET_PDEATHSIG is about that.
+def launch(
+    command: Sequence[str], stdin: int = subprocess.PIPE, environ: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start it, with pipes that do not block. To be called in the main thread: PR_SET_PDEATHSIG is about that.
+
+    Args:
+        command: its words.
+        stdin: a descriptor that is its standard input.
+        environ: its environment; None: as here.
 
     Raises:
         OSError: there are no more processes or descriptors to be had.
     """
-    environ = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    environ = {name: value for name, value in (environ or os.environ).items() if name not in _NOT_PASSED_ON}
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), *command],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=environ, cwd="/", start_new_session=True, bufsize=0,
     )  # fmt: skip
     for pipe in (process.stdin, process.stdout, process.stderr):
-        assert pipe is not None
-        os.set_blocking(pipe.fileno(), False)
+        if pipe is not None:
+            os.set_blocking(pipe.fileno(), False)
     return process

@@ -88,7 +88,7 @@ class Pipes:
     def reap(self) -> int | None:
         """End what is left of it; returns the exit code. It hangs as long as the carrier does, even after its kill."""
         self.kill()
-        self._carrier.wait()
+        self._carrier.wait(is_silent=self._is_silent)
         with self._room:
             self._is_over = True
             self._room.notify_all()

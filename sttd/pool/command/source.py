@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import functools
 
-from sttd import __version__
 from sttd.config import Config, Remote
 from sttd.part import PartSpec
 from sttd.pool.command.carrier import Command
+from sttd.pool.command.setup import setup_of
 from sttd.pool.command.worker import CommandWorker, Terms
-from sttd.pool.wire import PROTOCOL, Setup
 from sttd.pool.worker import Ears, Worker
-
-_BEATS = 6  # at least, within the time of silence
-_BEAT = 5.0  # seconds between two, at most
-_SOONER = 2 / 3  # of the time of silence: the far side has ended before we give its part to another
 
 
 class CommandSource:
@@ -30,6 +25,9 @@ class CommandSource:
     def slots(self, *, alone: bool) -> int:  # noqa: ARG002
         return self._remote.slots if self._remote else 0
 
+    def most_slots(self, *, alone: bool) -> int:
+        return self.slots(alone=alone)
+
     def configure(self, config: Config) -> None:
         """What a worker was told at its start stays with it."""
         self._config = config
@@ -37,8 +35,12 @@ class CommandSource:
 
     def hire(self, number: int, ears: Ears) -> Worker:
         assert self._remote is not None, "there is no slot"
-        carry = functools.partial(Command, self._remote.command)
-        terms = Terms(carry, self._setup(self._remote, number), self._remote.start_timeout, self._silence)
+        remote = self._remote
+        setup = setup_of(
+            self._config, number=number, slots=remote.slots, device=remote.device, cpu_threads=remote.cpu_threads
+        )
+        carry = functools.partial(Command, remote.command)
+        terms = Terms(carry, setup, remote.start_timeout, self._config.pool.remote_timeout)
         return CommandWorker(f"{self.name}/{number + 1}", terms, ears)
 
     def fitted(self, part: PartSpec) -> PartSpec:
@@ -49,26 +51,3 @@ class CommandSource:
 
     def close(self) -> None:
         pass
-
-    @property
-    def _silence(self) -> float:
-        return self._config.pool.remote_timeout
-
-    def _setup(self, remote: Remote, number: int) -> Setup:
-        memory, model = self._config.memory, self._config.model
-        return Setup(
-            version=__version__,
-            protocol=PROTOCOL,
-            silence=_SOONER * self._silence,
-            beat=min(_BEAT, self._silence / _BEATS),
-            device=remote.device,
-            usual_device=model.device,
-            cpu_threads=remote.cpu_threads,
-            cleanup_every_chunks=memory.cleanup_every_chunks,
-            cleanup_cooldown=memory.cleanup_cooldown,
-            jobs_per_worker=self._config.pool.jobs_per_worker,
-            model=model.name,
-            fallback=model.fallback,
-            number=number,
-            slots=remote.slots,
-        )

@@ -62,7 +62,7 @@ class CommandWorker:
             self._pipes = Pipes(carrier)
         except OSError:
             carrier.kill()
-            carrier.wait()
+            carrier.wait(is_silent=True)
             carrier.close()
             raise
         try:
@@ -113,6 +113,7 @@ class CommandWorker:
         try:
             self._read(pipes)
         except _Broken as error:
+            pipes.fall_silent()
             why = str(error)
         except NoWorker as error:
             why = str(error)

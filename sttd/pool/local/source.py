@@ -39,6 +39,9 @@ class LocalSource:
             return capacity().workers(self._config.model.device)
         return self._config.worker_count()
 
+    def most_slots(self, *, alone: bool) -> int:
+        return self.slots(alone=alone)
+
     def configure(self, config: Config) -> None:
         self._config = config
         self._gpus = () if config.model.device == "cpu" else capacity().gpus

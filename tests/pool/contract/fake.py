@@ -64,6 +64,9 @@ class FakeSource:
     def slots(self, *, alone: bool) -> int:
         return self._config.worker_count()
 
+    def most_slots(self, *, alone: bool) -> int:
+        return self.slots(alone=alone)
+
     def configure(self, config: Config) -> None:
         self._config = config
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,10 +16,10 @@ from sttd.pool.command.worker import CommandWorker
 from sttd.pool.local.process import WorkerProcess
 from sttd.pool.local.source import LocalSource
 from sttd.pool.source import Source
+from tests.pool.contract import rays
 from tests.pool.contract.fake import FakeSource, FakeWorker, fakes, is_fake_stopped, signal_fake
-
-_SCRIPTED = "tests.pool.scripted"
-FAR = (sys.executable, "-c", f"from sttd.pool.far import serve; serve(worker={_SCRIPTED!r})")
+from tests.pool.contract.far import FAR, SCRIPTED
+from tests.pool.contract.rays import SharedRay
 
 
 def _as_it_is(config: Config) -> Config:
@@ -51,14 +50,22 @@ class Kind:
 
 
 KINDS = [
-    Kind(
-        "local", lambda config: [LocalSource(config, worker=_SCRIPTED)], WorkerProcess, lacks=frozenset({"elsewhere"})
-    ),
+    Kind("local", lambda config: [LocalSource(config, worker=SCRIPTED)], WorkerProcess, lacks=frozenset({"elsewhere"})),
     Kind(
         "command",
         lambda config: [CommandSource(config, "far")],
         CommandWorker,
         _behind_commands,
+        lacks=frozenset({"here"}),
+    ),
+    Kind(
+        "ray",
+        lambda config: [SharedRay(config)],
+        CommandWorker,
+        rays.configured,
+        is_stopped=lambda pid: is_process_stopped(rays.outer(pid)),
+        signal=rays.signal,
+        exists=rays.exists,
         lacks=frozenset({"here"}),
     ),
     Kind(

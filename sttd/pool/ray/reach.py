@@ -1,0 +1,117 @@
+"""How the driver's process reaches the cluster, and what it asks of it. It imports Ray only once it knows that the head answers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sttd.config.ray import host_and_port, token_problem
+from sttd.pool.ray.room import Node
+from sttd.pool.ray.wire import Cluster
+
+_LIMIT = 5.0  # seconds: Ray itself tries a wrong token for 20, and a head that is not there for 80
+
+
+class Unreachable(Exception):
+    """The cluster cannot be used; the message is a sentence with the remedy."""
+
+
+def knock(address: str) -> None:
+    """Whether anybody listens there.
+
+    Raises:
+        Unreachable: nobody does.
+    """
+    found = host_and_port(address)
+    assert found, "the configuration has been checked"
+    try:
+        socket.create_connection(found, _LIMIT).close()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise Unreachable(
+            f"nobody answers at {address}, where pool.ray.address has the head of the cluster ({why}): is sttd-ray-head.service, or"
+            " `ray start --head`, running there?"
+        ) from None
+
+
+def connect(cluster: Cluster, namespace: str, give_up: Callable[[str], NoReturn]) -> None:
+    """Make this process a driver of the cluster. Called in the main thread.
+
+    Args:
+        cluster: which one.
+        namespace: of this driver alone.
+        give_up: ends the process; called in a thread of its own where Ray goes on trying.
+
+    Raises:
+        Unreachable: it is not to be had.
+    """
+    knock(cluster.address)
+    _prepare(cluster)
+    import ray  # noqa: PLC0415 - its environment had to be set before
+    from ray.exceptions import RayError  # noqa: PLC0415
+
+    before = signal.getsignal(signal.SIGTERM)
+    limit = threading.Timer(_LIMIT, give_up, [_not_let_in(cluster)])
+    limit.daemon = True
+    limit.start()
+    try:
+        ray.init(
+            address=cluster.address, namespace=namespace, log_to_driver=False, logging_level=logging.ERROR,
+            configure_logging=False,
+        )  # fmt: skip
+    except (RayError, OSError, RuntimeError, ValueError) as error:
+        raise Unreachable(f"Ray at {cluster.address} cannot be used: {one_line(error)}") from None
+    finally:
+        limit.cancel()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _prepare(cluster: Cluster) -> None:
+    """Ray is told of the token by its environment alone."""
+    for name in ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        os.environ.pop(name, None)
+    os.environ["RAY_AUTH_MODE"] = "token" if cluster.token_file else "disabled"
+    if cluster.token_file:
+        why = token_problem(Path(cluster.token_file))
+        if why:
+            raise Unreachable(f"pool.ray.token_file: {why}")
+        os.environ["RAY_AUTH_TOKEN_PATH"] = cluster.token_file
+
+
+def _not_let_in(cluster: Cluster) -> str:
+    if cluster.token_file:
+        remedy = (
+            f"is the token in pool.ray.token_file ({cluster.token_file}) that of the cluster, which its nodes have in"
+            " RAY_AUTH_TOKEN_PATH?"
+        )
+    else:
+        remedy = "does the cluster want a token? Then set pool.ray.token_file, and not pool.ray.insecure"
+    return f"{cluster.address} answers, but Ray was not let in within {_LIMIT:g} s: {remedy}"
+
+
+def nodes() -> list[Node]:
+    """Those that there are, and were. It may wait for long where the cluster's head is gone.
+
+    Raises:
+        Unreachable: it is, for now.
+    """
+    import ray  # noqa: PLC0415
+    from ray.exceptions import RayError  # noqa: PLC0415
+
+    try:
+        found: list[Any] = ray.nodes()
+    except (RayError, RuntimeError) as error:
+        raise Unreachable(f"the head of the cluster does not answer: {one_line(error)}") from None
+    return found
+
+
+def one_line(error: BaseException) -> str:
+    """The last line of what Ray says at length: it has the reason."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__
