@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sttd.errors import SttdError
 
 WEB = ("starlette", "uvicorn", "jinja2", "prometheus_client", "python_multipart")
+RAY = ("ray",)
 
 
 class NoExtra(SttdError):

@@ -75,14 +75,20 @@ def install(
     if refusals and not dry_run:
         raise refusals[0]
     names = [name for name in drop_ins or (_drop_in_names() if uninstall else ()) if name != FOLDER]
-    web = uninstall or not extra.missing(extra.WEB)
-    wanted = items.items(program, names, instance, {shell: script(shell) for shell in items.COMPLETIONS}, web=web)
+    web, ray = (uninstall or not extra.missing(modules) for modules in (extra.WEB, extra.RAY))
+    wanted = items.items(program, names, instance, _completions(), web=web, ray=ray)
     wanted += _opened(folders, instance, asked=FOLDER in drop_ins, web=web)
     if uninstall:
         _remove(machine, wanted)
     else:
         _install(machine, wanted, instance)
     return _refused(refusals)
+
+
+def _completions() -> dict[str, str]:
+    from sttd.install import items
+
+    return {shell: script(shell) for shell in items.COMPLETIONS}
 
 
 def _refusals(program: list[str], *, uninstall: bool) -> list[SttdError]:
@@ -119,17 +125,20 @@ def _opened(folders: tuple[str, ...], instance: str | None, *, asked: bool, web:
     return [opened.drop_in(folder, unit) for folder in folders for unit in units]
 
 
+_NETWORKS = {
+    "remote.conf": "the commands of [[pool.remote]] tables; ssh's keys are in /var/lib/sttd/.ssh",
+    "ray.conf": "the cluster of [pool.ray]; this machine is a node of it by sttd-ray-head or sttd-ray-node",
+}
+
+
 def _install(machine: Machine, wanted: list[Item], instance: str | None) -> None:
     from sttd.install import effects, items
 
     for item in wanted:
         machine.put(item)
     paths = [item.path for item in wanted]
-    for path in (path for path in paths if path.name == "remote.conf"):
-        print(
-            f"{path.parent.name.removesuffix('.d')} has a network from its next start on, for the commands of [[pool.remote]] tables;"
-            " ssh's keys are in /var/lib/sttd/.ssh"
-        )
+    for path in (path for path in paths if path.name in _NETWORKS):
+        print(f"{path.parent.name.removesuffix('.d')} has a network from its next start on, for {_NETWORKS[path.name]}")
     machine.run("systemd-sysusers", *(str(path) for path in paths if path.parent == items.SYSUSERS.parent))
     for path in (path for path in paths if path.parent == items.TMPFILES):
         machine.run("systemd-tmpfiles", "--create", str(path))
@@ -156,9 +165,10 @@ def _remove(machine: Machine, wanted: list[Item]) -> None:
 
     more = items.left_by_instances(machine.top)
     extras = effects.installed_extras(machine)
+    rays = [unit for unit in items.RAY if machine.at(items.SYSTEM / unit).exists()]
     instances = effects.enabled_instances(machine, items.SYSTEM)
     if machine.live and effects.systemd_runs():
-        machine.run("systemctl", "disable", "--now", "sttd.service", *extras, *instances)
+        machine.run("systemctl", "disable", "--now", "sttd.service", *extras, *rays, *instances)
         machine.run("systemctl", "stop", "sttd-models.service", "sttd@*.service")
     for item in [*wanted, *more, *opened.left(machine.top)]:
         machine.take(item)

@@ -15,6 +15,8 @@ from sttd.install import manual, share
 SHIPPED = "/opt/sttd/bin/sttd"  # the program in the units as they are shipped
 WEB = "sttd-web.service"  # of the extra sttd[web]
 NOTIFY = "sttd-notify.service"
+RAY = ("sttd-ray-head.service", "sttd-ray-node.service")  # of the extra sttd[ray]; a person enables one, if any
+_RAY = "/opt/sttd/bin/ray"  # Ray's program in these, as they are shipped
 EXTRAS = (WEB, NOTIFY)  # processes of their own that have a network; a person enables those that are wanted
 UNITS = ("sttd.service", "sttd@.service", "sttd-models.service", NOTIFY)
 SYSTEM = Path("/etc/systemd/system")
@@ -48,7 +50,13 @@ class Item:
 
 
 def items(
-    program: list[str], drop_ins: list[str], instance: str | None, completions: dict[str, str], *, web: bool
+    program: list[str],
+    drop_ins: list[str],
+    instance: str | None,
+    completions: dict[str, str],
+    *,
+    web: bool,
+    ray: bool,
 ) -> list[Item]:
     """Everything that is installed, in the order in which it is told.
 
@@ -58,12 +66,15 @@ def items(
         instance: of `sttd@.service`, whose configuration and folders are made too.
         completions: scripts by shell.
         web: with the service of `sttd web`.
+        ray: with those of a Ray cluster.
     """
     found = [Item(SYSTEM / unit, unit_text(unit, program)) for unit in UNITS]
     found += [_drop_in(name, unit) for name in drop_ins for unit in _takers(name, instance)]
     found += [Item(SYSUSERS, share.text("sttd.sysusers")), Item(TMPFILES / "sttd.conf", share.text("sttd.tmpfiles"))]
     if web:
         found += [Item(SYSTEM / WEB, unit_text(WEB, program)), Item(WEB_SYSUSERS, share.text("sttd-web.sysusers"))]
+    if ray:
+        found += [Item(SYSTEM / unit, unit_text(unit, program)) for unit in RAY]
     found += [Item(CONFIGS / "sttd.toml", config_text("sttd"), Kind.CONFIG)]
     if instance is not None:
         found += [Item(TMPFILES / f"sttd@{instance}.conf", _instance_folders(instance))]
@@ -79,7 +90,11 @@ def items(
 
 def unit_text(unit: str, program: list[str]) -> str:
     """A unit that runs this sttd (systemd.service(5), COMMAND LINES)."""
-    return share.text(unit).replace(SHIPPED, " ".join(map(_quoted, program)))
+    beside = (
+        [str(Path(program[0]).with_name("ray"))] if len(program) == 1 else [program[0], "-m", "ray.scripts.scripts"]
+    )
+    text = share.text(unit).replace(_RAY, " ".join(map(_quoted, beside)))
+    return text.replace(SHIPPED, " ".join(map(_quoted, program)))
 
 
 def _quoted(word: str) -> str:
@@ -89,7 +104,7 @@ def _quoted(word: str) -> str:
     return word
 
 
-_OWN = ("inbox-mount", "remote")
+_OWN = ("inbox-mount", "ray", "remote")
 
 
 def _takers(name: str, instance: str | None) -> list[str]:

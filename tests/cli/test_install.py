@@ -232,7 +232,7 @@ def test_a_python_that_the_service_cannot_read_ends_it_with_what_to_do(tmp_path)
 
 
 def test_drop_ins_are_found_in_the_checkout_and_named():
-    assert share.drop_ins() == ["gpu", "inbox-mount", "remote"]
+    assert share.drop_ins() == ["gpu", "inbox-mount", "ray", "remote"]
 
 
 def test_a_network_is_opened_to_one_service_alone_and_that_is_said(install, tmp_path):

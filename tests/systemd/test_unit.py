@@ -29,13 +29,18 @@ def settings(name: str = "sttd.service") -> dict[str, list[str]]:
 def written(name: str, folder: Path) -> Path:
     """The unit as it is installed for a program that exists."""
     copy = folder / name
-    copy.write_text(items.unit_text(name, ["/bin/true"]))
+    copy.write_text(items.unit_text(name, ["/bin/true"]).replace("/bin/ray ", "/bin/true "))
     return copy
 
 
 @needs_systemd
-@pytest.mark.parametrize("drop_in", [None, *share.drop_ins()])
-@pytest.mark.parametrize("name", [*items.UNITS, items.WEB])
+@pytest.mark.parametrize(
+    ("name", "drop_in"),
+    [
+        *((name, drop_in) for name in (*items.UNITS, items.WEB) for drop_in in (None, *share.drop_ins())),
+        *((name, None) for name in items.RAY),
+    ],
+)
 def test_systemd_understands_every_line(tmp_path, name, drop_in):
     unit = written(name, tmp_path)
     if drop_in is not None:
@@ -54,6 +59,7 @@ def test_systemd_understands_every_line(tmp_path, name, drop_in):
         ("sttd-models.service", 1.7),
         (items.WEB, 1.6),
         (items.NOTIFY, 1.7),
+        *((name, 1.8) for name in items.RAY),
     ],
 )
 def test_the_services_are_hardly_exposed(tmp_path, name, most):
