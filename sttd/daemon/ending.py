@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sttd.daemon import by_folder, readable
 from sttd.daemon.context import Context, Running
 from sttd.host.events import Kind, say
-from sttd.job import Overrides
+from sttd.job import Overrides, State
 from sttd.part import Cause
 from sttd.rules.policy import Verdict, verdict
 from sttd.rules.streaks import MANY
@@ -51,6 +51,8 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
         cause, retriable = Cause.ERROR, False
     repeated = context.lines.ended(running.spec.part_id, cause, progressed=running.progressed)
     judged = _decide(context, running, cause, retriable=retriable, repeated=repeated)
+    if cause is Cause.LINE and judged.state is State.FAILED:
+        error = f"its line broke again and again, and it is taken to be the reason; the last time: {error}"
     if cause in _OF_THE_CONFIGURATION and running.submitted < context.configured:
         return Ending(cause, error, replace(judged, not_before=0.0), "", 0.0, outdated=True)
     if cause is Cause.CONFIGURATION and _is_of_its_beginning(running):

@@ -239,7 +239,7 @@ class Pool(Crew):
         """A worker elsewhere takes parts from now on; in its own thread."""
         with self._lock:
             staff, seat.ready, seat.idle_since = self._staff_of(seat), True, self._clock()
-            was, staff.away = staff.away, ""
+            was, staff.away, staff.unanswered = staff.away, "", 0
         level = None if was or seat.number == 0 else "DEBUG"
         say(Kind.REMOTE_READY, f"{seat.worker.name} takes parts", level=level, worker=seat.worker.name)
 

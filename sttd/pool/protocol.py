@@ -42,7 +42,7 @@ class SourceView:
     workers: int  # that can take parts, or have one
     away: str  # why none takes one now; "": some do, or nobody has needed them yet
     retry_at: float | None  # monotonic seconds, when it is tried again; None where it is not away
-    tries: int  # in vain, in a row
+    tries: int  # in vain, since a worker there last answered
     is_remote: bool
     is_cut_off: bool  # nobody works there, nor will soon, as it seems
 

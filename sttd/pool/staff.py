@@ -26,6 +26,7 @@ class Staff:
     limit: int = 0
     away: str = ""  # why it is not used now, in words
     failures: int = 0  # in a row
+    unanswered: int = 0  # of these, since a worker there was last ready
     told: str = ""  # why it was away, as the log has it, until a part has started there
     retry_at: float = 0.0
     random: Callable[[], float] = random.random
@@ -77,6 +78,7 @@ class Staff:
             return 0.0
         wait = WAITS[min(self.failures, len(WAITS) - 1)] * (1 + _JITTER * self.random())
         self.away, self.failures, self.retry_at = why, self.failures + 1, now + wait
+        self.unanswered += 1
         return wait
 
     def view(self, now: float) -> SourceView:
@@ -84,6 +86,6 @@ class Staff:
         ready = sum(seat.ready for seat in roster.present(self.seats))
         away = "" if ready and now >= self.retry_at else self.away
         retry_at = self.retry_at if away else None
-        tries, is_remote = self.failures, self.source.ahead
+        tries, is_remote = self.unanswered, self.source.ahead
         known = {"is_remote": is_remote, "is_cut_off": self.is_cut_off}
         return SourceView(self.name, self.limit, ready, away, retry_at, tries, **known)

@@ -337,6 +337,7 @@ def test_a_recording_under_which_line_after_line_breaks_spends_attempts_and_ends
     assert seen == [(None, 0), (None, 0), (4, 0), (2, 0), (1, 0), (1, 1), (1, 2), (1, 3)]
     assert states(daemon) == [State.FAILED]
     assert daemon.context.troubles.texts() == []
+    assert "broke again and again" in daemon.context.ledger.get(1).error
 
 
 def test_a_worker_elsewhere_that_never_comes_to_its_part_lets_its_machine_wait_and_not_the_recording(daemon):
