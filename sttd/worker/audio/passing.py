@@ -31,6 +31,7 @@ class Passed:
 
     samples: int
     sample_rate: int  # Hz
+    seconds: float
 
 
 class Passing:
@@ -44,11 +45,9 @@ class Passing:
         self._duration = 0  # of a packet, in the container's units
         self._scale = 0  # samples in one of these; 0: they are coarser
         self._frame: Passed | None = None  # what each packet is
-        self._leap: Leap | None = None  # under way
-
-    @property
-    def is_begun(self) -> bool:
-        return self._frame is not None
+        self._leap: Leap | None = None
+        self.is_begun = False
+        self.is_leaping = False  # the next packet is the one that a leap leads to
 
     def begin(self, packet: Any, frame: AudioFrame, left: int) -> bool:
         """Take `packet` for an example, whose forerunner was `frame`; False: this recording is decoded.
@@ -66,7 +65,8 @@ class Passing:
         if not self._scale and lasts * frame.sample_rate != frame.samples and self._name not in _ALIKE:
             return False
         self._duration, self._marked = packet.duration, self._mark(packet)
-        self._frame = Passed(frame.samples, frame.sample_rate)
+        self._frame = self._passed(frame.samples, frame.sample_rate)
+        self.is_begun = True
         return left >= -self._decoder.number % memory.every * frame.samples
 
     def ends(self, packet: Any, left: int) -> bool:
@@ -87,7 +87,10 @@ class Passing:
             raise Unpassable
         samples = self._samples(packet)
         self._decoder.pass_over(packet)
-        return self._frame if samples == self._frame.samples else Passed(samples, self._frame.sample_rate)
+        return self._frame if samples == self._frame.samples else self._passed(samples, self._frame.sample_rate)
+
+    def _passed(self, samples: int, rate: int) -> Passed:
+        return Passed(samples, rate, samples / rate)
 
     def _samples(self, packet: Any) -> int:
         assert self._frame is not None
@@ -104,24 +107,23 @@ class Passing:
             return False
         found = leap(self._track, packet, number, self._frame.samples, left, every=memory.every, prime=memory.prime)
         if found is not None:
-            self._leap = found
+            self._leap, self.is_leaping = found, True
             self._track.container.seek(found.offset, stream=self._track)
         return found is not None
 
-    def landed(self, packet: Any) -> Passed | None:
-        """What was leapt over, as one frame; None: nothing was.
+    def landed(self, packet: Any) -> Passed:
+        """What was leapt over, as one frame.
 
         Raises:
             Unpassable: the index has led elsewhere.
         """
-        done, self._leap = self._leap, None
-        if done is None:
-            return None
+        done, self.is_leaping = self._leap, False
+        assert done is not None
+        assert self._frame is not None
         if not done.landed(packet):
             raise Unpassable
         self._decoder.leap(done.packets)
-        assert self._frame is not None
-        return Passed(done.samples, self._frame.sample_rate)
+        return self._passed(done.samples, self._frame.sample_rate)
 
 
 def _no_mark(packet: Any) -> object:  # noqa: ARG001
@@ -130,15 +132,14 @@ def _no_mark(packet: Any) -> object:  # noqa: ARG001
 
 def _mark_of_mp3(packet: Any) -> object:
     """Sync, version and layer, sample rate, whether it is mono (ISO/IEC 11172-3, 2.4.1.3)."""
-    head = bytes(memoryview(packet)[:4])
-    return len(head) == 4 and (head[0], head[1] & 0xFE, head[2] & 0x0C, head[3] >> 6 == 3)
+    head = int.from_bytes(memoryview(packet)[:4], "big")
+    return head & 0xFFFE0C00 | (head & 0xC0 == 0xC0)
 
 
 def _mark_of_aac(packet: Any) -> object:
     """Of ADTS: profile, sample rate, channels (ISO/IEC 13818-7, 6.2); else nothing."""
-    head = bytes(memoryview(packet)[:4])
-    is_adts = len(head) == 4 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
-    return is_adts and (head[2] & 0xFD, head[3] & 0xC0)
+    head = int.from_bytes(memoryview(packet)[:4], "big")
+    return head & 0xFFF6FDC0 if head & 0xFFF60000 == 0xFFF00000 else None
 
 
 _MARKS: dict[str, Callable[[Any], object]] = {"mp3": _mark_of_mp3, "mp3float": _mark_of_mp3, "aac": _mark_of_aac}

@@ -144,9 +144,9 @@ class Sound:
             self._pass_on(None, self._stamp_at(packet))
             if passing.leap(packet, left):
                 return True
-        leapt = passing.landed(packet)
+        leapt = passing.landed(packet) if passing.is_leaping else None
         if leapt is not None:
-            self.timeline.leapt(leapt.samples / leapt.sample_rate)
+            self.timeline.leapt(leapt.seconds)
             self._converted.count(leapt.samples)
             left -= leapt.samples
         if not packet.size or passing.ends(packet, left):
@@ -157,12 +157,16 @@ class Sound:
         return True
 
     def _pass_on(self, frame: Passed | None, stamp: float | None) -> None:
-        """The next frame; nothing comes of the one before it."""
-        if self._pending is not None:
-            for _ in self._place(self._pending, stamp):
+        """The next frame; nothing comes of the one before it. Called for each packet that is passed over: it is quick."""
+        pending = self._pending
+        if isinstance(pending, Passed):
+            if self._clock.is_stamped and self.timeline.place(self._stamp, stamp, pending.seconds, self.at):
+                raise Unpassable
+            self._converted.count(pending.samples)
+        elif pending is not None:
+            for _ in self._place(pending, stamp):
                 raise Unpassable
         self._pending, self._stamp = frame, stamp
-        self.whole = max(self.whole, self.at - self._since)
 
     def _place(self, frame: AudioFrame | Passed, after: float | None) -> Iterator[Array]:
         silence = self.timeline.place(self._stamp, after, frame.samples / frame.sample_rate, self.at)
