@@ -40,7 +40,8 @@ def encode(
 ) -> Path:
     """What `speech.encode` has no suffix for. Two channels: the second has its own noise, so that no coding takes them for one."""
     audio = np.stack((audio, audio + np.random.default_rng(1).normal(0, 1e-3, len(audio))))[:channels]
-    with av.open(str(path), "w", format=form) as container:
+    index_first = {"movflags": "faststart"} if form == "ipod" else {}
+    with av.open(str(path), "w", format=form, options=index_first) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.layout = ("mono", "stereo")[channels - 1]
         stream.bit_rate = options.pop("bit_rate", 64_000)
@@ -132,6 +133,7 @@ ODD = {
     "a late track in Matroska": lambda to, said: speech.encode(to / "x.mkv", said, delay=0.5),
     "MPEG-TS with a hole": lambda to, said: speech.encode(to / "x.ts", said, 48_000, gaps=[(12.0, 1.0)]),
     "cut WAV": lambda to, said: cut(speech.encode(to / "x.wav", said)),
+    "cut MP4": lambda to, said: cut(encode(to / "x.m4a", said, "aac", "ipod"), 0.7),
     "cut MP3": lambda to, said: cut(speech.encode(to / "x.mp3", said, 44_100)),
     "cut FLAC": lambda to, said: cut(speech.encode(to / "x.flac", said)),
     "fragments": lambda to, said: speech.encode(to / "x.m4a", said, 44_100, fragmented=True),
