@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from sttd.config import Config, ray
+from sttd.config import Config
 from sttd.host.events import Kind, say
 from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Lost, PartSpec, Started
-from sttd.pool import death, roster
+from sttd.pool import death, roster, terms
 from sttd.pool.crew import Crew
 from sttd.pool.protocol import NO_HOLDS, Placed, PoolFull, Sink, SourceView, WorkerView
 from sttd.pool.seat import Seat
@@ -122,9 +122,7 @@ class Pool(Crew):
         new = [Staff(source) for source in self._sources(config) if source.name not in known]
         for staff in self._staffs:
             staff.source.configure(config)
-        changed = {remote.name for remote in {*config.remotes} ^ {*self._config.remotes}}
-        if dataclasses.replace(config.ray, slots=0) != dataclasses.replace(self._config.ray, slots=0):
-            changed.add(ray.NAME)
+        changed = terms.changed(self._config, config)
         with self._lock:
             self._config = config
             self._staffs += new
