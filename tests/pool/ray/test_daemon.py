@@ -35,6 +35,7 @@ def make(tmp_path) -> Iterator[Callable[..., RayDaemon]]:
     yield make
     for each in made:
         each.close()
+        print(*each.log, sep="\n")  # for one that failed
 
 
 def far_sides(machine: Machine) -> list[psutil.Process]:
