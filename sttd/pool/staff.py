@@ -52,9 +52,11 @@ class Staff:
         """How many workers may be hired before there are parts for them."""
         if not self.source.ahead or (self.away and now < self.retry_at):
             return 0
-        if self.away:  # one finds out for all
-            return int(not roster.present(self.seats))
-        return max(0, self.limit - len(roster.present(self.seats)))
+        present = roster.present(self.seats)
+        room = max(0, self.limit - len(present))
+        if self.away:  # one finds out for all, also where others of it work on
+            return min(room, int(all(seat.ready for seat in present)))
+        return room
 
     def warm(self, part: PartSpec) -> Seat | None:
         """The idle worker that has the part's model, as it is wanted there."""

@@ -67,7 +67,7 @@ def hold(*machines: Machine) -> list[psutil.Process]:
         return len(found) == len(machines)
 
     wait_for(held, "a worker on each")
-    return list(found.values())
+    return [found[machine] for machine in machines]
 
 
 def workers(machine: Machine) -> list[psutil.Process]:
