@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -215,15 +214,20 @@ def test_an_unread_line_is_not_filled_without_end_and_all_comes_through_in_order
     written = 0
 
     def blocked() -> bool:
+        """Whether two seconds went by in which nothing more was taken."""
         nonlocal written
-        while not pipes.is_blocked:
-            pipes.send(block)
-            written += len(block)
-        return len(actors(ray_cluster)) == 1 and not threading.Event().wait(1.0) and pipes.is_blocked
+        before, end = written, time.monotonic() + 2.0
+        while time.monotonic() < end:
+            pipes.send(b"")  # what waits is written, where there is room
+            if not pipes.is_blocked:
+                pipes.send(block)
+                written += len(block)
+                assert written < 16 * 2**20, "somebody on the way takes all of it"
+            time.sleep(0.002)
+        return written == before and len(actors(ray_cluster)) == 1
 
     # nobody reads what comes back: cat's output fills each pipe on the way, and then its input does
     wait_for(blocked, "no more is taken")
-    assert written < 16 * 2**20
     wait_for(lambda: (heard.extend(pipes.wait(1.0)[0]), len(heard) >= written)[1], "all of it")
     assert bytes(heard) == block * (written // len(block))
     pipes.kill()
