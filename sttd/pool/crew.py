@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sttd.config import Config
 from sttd.host.events import Kind, say
 from sttd.part import Cause, Event, Lost
-from sttd.pool import death
+from sttd.pool import death, roster
 from sttd.pool.protocol import Sink
 from sttd.pool.seat import Seat
 from sttd.pool.staff import Staff
@@ -93,6 +93,15 @@ class Crew:
                 self._leave(seat)
         for seat in released:
             seat.worker.send(Exit())
+
+    def _withdraw(self, now: float, wanted: int) -> None:
+        """Give those up that have not answered yet and are not wanted: with them goes what they ask of a cluster."""
+        with self._lock:
+            for seat in roster.pending(self._seats())[:wanted]:
+                seat.wanted_at = now
+            unwanted = [seat for staff in self._staffs for seat in roster.unwanted(staff.seats, staff.limit, now)]
+            for seat in unwanted:
+                seat.leaving, seat.kill_at = True, now
 
     def _kill(self, seat: Seat, cause: Cause) -> None:
         """Gently first where the stacks are wanted; `_escalate` follows it up."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from typing import TypeGuard
 
-from sttd.part import Cause, Failed
+from sttd.part import Cause, Event, Failed, Lost
 
 # after these what a process has in memory, on the GPU or stuck in a thread is not to be trusted any more
 _SPOILT = frozenset({Cause.GPU_MEMORY, Cause.OOM, Cause.NO_MODEL, Cause.MACHINE, Cause.ERROR})
@@ -24,6 +25,14 @@ class Death:
 def spoils(end: Failed) -> bool:
     """Whether a worker that ends a part like this is to have no further one."""
     return end.spoilt or end.cause in _SPOILT
+
+
+def is_fault_of_node(event: Event | None, ordered: Cause | None) -> TypeGuard[Failed | Lost]:
+    """Whether another machine may do better: not where we killed it because nothing can be kept here.
+
+    That a model is missing, or cannot do what is asked of it, may be a job's own doing: the daemon judges that (`bench`).
+    """
+    return isinstance(event, Failed | Lost) and event.cause is Cause.MACHINE and ordered is not Cause.MACHINE
 
 
 def spoken(exitcode: int | None) -> str:

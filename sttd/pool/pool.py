@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from sttd.config import Config
 from sttd.host.events import Kind, say
-from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Lost, PartSpec, Started
+from sttd.part import ENDS, Cause, Chunks, Done, PartSpec, Started
 from sttd.pool import death, roster, terms
 from sttd.pool.crew import Crew
 from sttd.pool.protocol import NO_HOLDS, Placed, PoolFull, Sink, SourceView, WorkerView
@@ -57,7 +56,7 @@ class Pool(Crew):
     def can_grow(self) -> bool:
         now = self._clock()
         with self._lock:
-            return not self._closed and any(staff.room(now) for staff in self._staffs)
+            return not self._closed and any(staff.room(now) or roster.pending(staff.seats) for staff in self._staffs)
 
     def want(self, parts: int) -> None:
         self._wanted = parts
@@ -72,7 +71,7 @@ class Pool(Crew):
                 self._leave(each)
             is_new = seat is None
             seat = seat or self._hire(staff)
-            given = _given(staff, part, holds)
+            given = staff.given(part, holds)
             seat.take(given, kills[staff.name])
         for each in replaced:
             each.worker.send(Exit())
@@ -129,7 +128,7 @@ class Pool(Crew):
             for seat in self._seats():
                 seat.outdated |= seat.source.name in changed
             for staff in self._staffs:  # a person wants it tried
-                staff.failures, staff.away = 0, ""
+                staff.failures, staff.away, staff.refusals, staff.hire_at = 0, "", 0, 0.0
             self._set_limits()
 
     def bench(self, node: str, why: str) -> None:
@@ -159,6 +158,7 @@ class Pool(Crew):
         self._release(lambda staff: staff.seats if staff.source.here else [])
 
     def tick(self, now: float) -> None:
+        self._withdraw(now, self._wanted)
         self._escalate(now)
         self._release(lambda staff: roster.expired(staff.seats, now, self._config.pool.idle_ttl))
         self._release(lambda staff: roster.surplus(staff.seats, staff.limit))
@@ -171,7 +171,7 @@ class Pool(Crew):
         """Hire the workers elsewhere that are wanted."""
         hired: list[Seat] = []
         with self._lock:
-            wanted, self._wanted = self._wanted - sum(not seat.ready for seat in self._seats()), 0
+            wanted, self._wanted = self._wanted - len(roster.pending(self._seats())), 0
             for staff in [] if self._closed else self._staffs:
                 hired += [self._hire(staff) for _ in range(min(staff.room(now), wanted - len(hired)))]
         for seat in hired:
@@ -200,7 +200,7 @@ class Pool(Crew):
         return able[0], able[0].coldest()
 
     def _hire(self, staff: Staff) -> Seat:
-        seat = staff.seat()
+        seat = staff.seat(self._clock())
         ears = Ears(
             heard=lambda message: self._hear(seat, message),
             ended=lambda end: self._lose(seat, end),
@@ -236,8 +236,8 @@ class Pool(Crew):
     def _greet(self, seat: Seat) -> None:
         """A worker elsewhere takes parts from now on; in its own thread."""
         with self._lock:
-            staff, seat.ready, seat.idle_since = self._staff_of(seat), True, self._clock()
-            was, staff.away, staff.unanswered = staff.away, "", 0
+            seat.ready, seat.idle_since = True, self._clock()
+            was = self._staff_of(seat).answered()
         level = None if was or seat.number == 0 else "DEBUG"
         say(Kind.REMOTE_READY, f"{seat.worker.name} takes parts", level=level, worker=seat.worker.name)
 
@@ -255,7 +255,7 @@ class Pool(Crew):
             )
             if leaves:
                 self._leave(seat)
-        if _is_fault_of_node(event, ordered):
+        if death.is_fault_of_node(event, ordered):
             self.bench(seat.source.name, event.error)
         if event is not None:
             self._tell(event)
@@ -269,9 +269,12 @@ class Pool(Crew):
             ordered = seat.ordered
             expected = seat.leaving or ordered is not None
             lost = seat.lose(end, kills)
-        if seat.source.ahead and not expected:
+            alone = not self._staff_of(seat).is_used()
+        if seat.source.ahead and not expected and end.unborn and not alone:
+            self._do_without(seat, end.unborn)
+        elif seat.source.ahead and not expected:
             self.bench(seat.source.name, end.unborn or end.line or death.spoken(end.exitcode))
-        elif _is_fault_of_node(lost, ordered):
+        elif death.is_fault_of_node(lost, ordered):
             self.bench(seat.source.name, lost.error)
         if lost is not None:
             self._tell(lost)
@@ -280,18 +283,11 @@ class Pool(Crew):
             say(Kind.WORKER_DIED, text, worker=seat.worker.pid, exit_code=end.exitcode)
         self._remove(seat)
 
-
-def _is_fault_of_node(event: Event | None, ordered: Cause | None) -> TypeGuard[Failed | Lost]:
-    """Whether another machine may do better: not where we killed it because nothing can be kept here.
-
-    That a model is missing, or cannot do what is asked of it, may be a job's own doing: the daemon judges that (`bench`).
-    """
-    return isinstance(event, Failed | Lost) and event.cause is Cause.MACHINE and ordered is not Cause.MACHINE
-
-
-def _given(staff: Staff, part: PartSpec, holds: Mapping[str, str]) -> PartSpec:
-    """The part as a worker of that node gets it."""
-    fitted = staff.source.fitted(part)
-    return dataclasses.replace(
-        fitted, model=dataclasses.replace(fitted.model, hold=holds.get(staff.name, part.model.hold))
-    )
+    def _do_without(self, seat: Seat, why: str) -> None:
+        """A worker never was, while others of its source work: these go on, and the next one is hired after a wait."""
+        with self._lock:
+            staff = self._staff_of(seat)
+            is_news, wait = staff.refusals == 0, staff.refused(self._clock())
+        if wait and not self._closed:
+            text = f"{seat.worker.name} is missing: {printable(why)}; the others go on, and it is asked for again in {wait:.0f} s"
+            say(Kind.REMOTE_AWAY, text, level=None if is_news else "DEBUG", error=why, wait=wait)

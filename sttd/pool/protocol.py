@@ -87,10 +87,13 @@ class WorkerPool(Protocol):
         """
 
     def can_grow(self) -> bool:
-        """Whether there are workers elsewhere that `want` would reach for now."""
+        """Whether there are workers elsewhere that `want` would reach for now, or is reaching for."""
 
     def want(self, parts: int) -> None:
-        """There are so many parts more than slots: the next `tick` reaches for workers elsewhere. They are slots once they answer."""
+        """There are so many parts more than slots: the next `tick` reaches for workers elsewhere. They are slots once they answer.
+
+        To be said again and again: those that have not answered yet, and are not wanted for a while, are given up.
+        """
 
     def kill(self, part_id: str, attempt: int, cause: Cause) -> None:
         """End the attempt at once, with Lost(cause). Without effect where it has ended, or is being killed."""

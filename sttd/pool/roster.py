@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from sttd.part import ModelSpec, serves
 from sttd.pool.seat import Seat
 
+UNWANTED = 30.0  # seconds; a gap between two parts of a recording, or a short pause, is to cost nobody his place in a cluster's queue
+
 
 def present(seats: Sequence[Seat]) -> list[Seat]:
     """Those that were not told to exit."""
@@ -36,6 +38,18 @@ def surplus(seats: Sequence[Seat], limit: int) -> list[Seat]:
 def expired(seats: Sequence[Seat], now: float, idle_ttl: float) -> list[Seat]:
     """The workers that have been idle for `idle_ttl` seconds."""
     return [seat for seat in seats if seat.idle and now - seat.idle_since >= idle_ttl]
+
+
+def pending(seats: Sequence[Seat]) -> list[Seat]:
+    """Those that were asked for and have not answered yet, in the order in which they were."""
+    return [seat for seat in present(seats) if not seat.ready]
+
+
+def unwanted(seats: Sequence[Seat], limit: int, now: float) -> list[Seat]:
+    """Those of the pending that would come for nothing: nothing to do for `UNWANTED` seconds, other terms, or too many for `limit`."""
+    waiting = pending(seats)
+    kept = waiting[: max(0, len(waiting) - max(0, len(present(seats)) - limit))]
+    return [seat for seat in waiting if seat not in kept or seat.outdated or now - seat.wanted_at >= UNWANTED]
 
 
 def worn(seat: Seat, seats: Sequence[Seat], limit: int, jobs_per_worker: int) -> bool:

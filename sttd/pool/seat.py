@@ -37,6 +37,7 @@ class Seat:
     jobs: int = 0
     ordered: Cause | None = None  # the cause of our kill; the first one counts
     oom_before: int = 0  # the count of OOM kills when the part began
+    wanted_at: float = -_NEVER  # while it is not ready: when there was last something to do for it
     idle_since: float = _NEVER
     kill_at: float = _NEVER  # when SIGKILL is due
     give_up_at: float = _NEVER  # when not even SIGKILL will help

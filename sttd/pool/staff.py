@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sttd.part import PartSpec
@@ -29,6 +30,8 @@ class Staff:
     unanswered: int = 0  # of these, since a worker there was last ready
     told: str = ""  # why it was away, as the log has it, until a part has started there
     retry_at: float = 0.0
+    refusals: int = 0  # in a row: workers that never were, while others of the source work
+    hire_at: float = 0.0  # when a further one is hired after that
     random: Callable[[], float] = random.random
 
     @property
@@ -50,7 +53,7 @@ class Staff:
 
     def room(self, now: float) -> int:
         """How many workers may be hired before there are parts for them."""
-        if not self.source.ahead or (self.away and now < self.retry_at):
+        if not self.source.ahead or now < self.hire_at or (self.away and now < self.retry_at):
             return 0
         present = roster.present(self.seats)
         room = max(0, self.limit - len(present))
@@ -62,26 +65,53 @@ class Staff:
         """The idle worker that has the part's model, as it is wanted there."""
         return roster.warm(self.seats, self.source.fitted(part).model)
 
+    def given(self, part: PartSpec, holds: Mapping[str, str]) -> PartSpec:
+        """The part as a worker there gets it."""
+        fitted = self.source.fitted(part)
+        hold = holds.get(self.name, part.model.hold)
+        return dataclasses.replace(fitted, model=dataclasses.replace(fitted.model, hold=hold))
+
     def coldest(self) -> Seat | None:
         """Who takes a part where no worker has the model; None: one is hired for it."""
         if not self.source.ahead:
             return None
         return min((seat for seat in self.seats if seat.idle), key=lambda seat: seat.idle_since)
 
-    def seat(self) -> Seat:
+    def seat(self, now: float) -> Seat:
         """A new one, for a worker that is hired at once."""
-        seat = Seat(roster.next_number(self.seats), self.source, ready=not self.source.ahead)
+        seat = Seat(roster.next_number(self.seats), self.source, ready=not self.source.ahead, wanted_at=now)
         self.seats.append(seat)
         return seat
+
+    def is_used(self) -> bool:
+        """Whether a worker there takes parts."""
+        return any(seat.ready for seat in roster.present(self.seats))
+
+    def answered(self) -> str:
+        """A worker there is ready; returns why the source was away until now, if it was."""
+        was, self.away = self.away, ""
+        self.unanswered = self.refusals = 0
+        return was
 
     def failed(self, why: str, now: float) -> float:
         """It is not used for a while, longer each time; returns for how many seconds; 0: that is known."""
         if self.away and now < self.retry_at:  # another of its workers has met the same
             return 0.0
-        wait = WAITS[min(self.failures, len(WAITS) - 1)] * (1 + _JITTER * self.random())
+        wait = self._wait(self.failures)
         self.away, self.failures, self.retry_at = why, self.failures + 1, now + wait
         self.unanswered += 1
         return wait
+
+    def refused(self, now: float) -> float:
+        """It gives no further worker, though others work: a cluster may be full. Returns as `failed` does."""
+        if now < self.hire_at:
+            return 0.0
+        wait = self._wait(self.refusals)
+        self.refusals, self.hire_at = self.refusals + 1, now + wait
+        return wait
+
+    def _wait(self, failures: int) -> float:
+        return WAITS[min(failures, len(WAITS) - 1)] * (1 + _JITTER * self.random())
 
     def view(self, now: float) -> SourceView:
         """Where others of it work, one that was lost makes it away for its wait alone."""
