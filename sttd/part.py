@@ -104,7 +104,7 @@ class PartSpec:
     attempt: int
     source: str  # path of the file, `os.fsdecode`d
     size: int  # bytes, and
-    mtime_ns: int  # together what the file must be; else it has changed
+    mtime_ns: int = field(metadata={"large": True})  # together what the file must be; else it has changed
     model: ModelSpec
     options: Options
     start: int = 0  # first sample

@@ -19,6 +19,7 @@ from typing import Any
 
 _SIZE = struct.Struct(">I")  # of the JSON, in bytes; behind it are the bytes of all fields that are bytes
 _LARGEST = 2**63  # an integer has less, either side of 0
+_LARGE = 2**96  # and where its field's metadata has `large`: some file systems' times are more nanoseconds than that
 
 _Writer = Callable[[Any, Any], Any]
 _Reader = Callable[[Any, Any], Any]
@@ -56,10 +57,16 @@ class Codec:
         return _reader(kind)(values, body[end:])
 
 
+class _Large:
+    """Stands for the type of a large integer."""
+
+
 @functools.cache
 def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
     hints = typing.get_type_hints(kind)
-    return tuple((each.name, hints[each.name]) for each in dataclasses.fields(kind))
+    return tuple(
+        (each.name, _Large if each.metadata.get("large") else hints[each.name]) for each in dataclasses.fields(kind)
+    )
 
 
 @functools.cache
@@ -141,6 +148,8 @@ def _reader_of_one(kind: Any) -> _Reader:
         return lambda value, _: _number(value)
     if kind is int:
         return lambda value, _: _integer(value)
+    if kind is _Large:
+        return lambda value, _: _integer(value, _LARGE)
     return lambda value, _: _a(value, kind)
 
 
@@ -169,8 +178,8 @@ def _member(kind: type[enum.Enum], value: Any) -> enum.Enum:
         raise Unfit(f"no {kind.__name__}: {value!r:.40}") from error
 
 
-def _integer(value: Any) -> int:
-    if type(value) is not int or not -_LARGEST < value < _LARGEST:
+def _integer(value: Any, largest: int = _LARGEST) -> int:
+    if type(value) is not int or not -largest < value < largest:
         raise Unfit("something else where an integer is due")
     return value
 

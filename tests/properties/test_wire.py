@@ -15,7 +15,7 @@ ids = st.builds("{}.0".format, st.integers(1, 10**6))
 attempts = st.integers(0, 10**6)
 carried = {"part_id": ids, "attempt": attempts}
 counts = st.integers(0, 2**63 - 1)  # a frame carries no others
-integers = st.integers(1 - 2**63, 2**63 - 1)
+large = st.integers(-(2**90), 2**90)  # nanoseconds of any file system's time
 times = st.floats(allow_nan=False, allow_infinity=False)
 maybe = times | st.none()
 messages = st.one_of(  # as a worker that is sound says them, see pool/sense.py
@@ -33,7 +33,7 @@ messages = st.one_of(  # as a worker that is sound says them, see pool/sense.py
     st.builds(
         Do,
         st.builds(
-            PartSpec, ids, attempts, words.names, counts, integers, st.builds(ModelSpec, words.texts),
+            PartSpec, ids, attempts, words.names, counts, large, st.builds(ModelSpec, words.texts),
             st.builds(Options, initial_prompt=words.texts), budget=words.figures,
             number=counts, parts=counts, share=st.none() | st.builds(Share, words.figures, words.figures),
             decided=st.dictionaries(counts, st.builds(Decided, words.texts, words.figures)),
