@@ -73,6 +73,8 @@ def items(
     found += [Item(SYSUSERS, share.text("sttd.sysusers")), Item(TMPFILES / "sttd.conf", share.text("sttd.tmpfiles"))]
     if web:
         found += [Item(SYSTEM / WEB, unit_text(WEB, program)), Item(WEB_SYSUSERS, share.text("sttd-web.sysusers"))]
+    if ray or "ray" in drop_ins:
+        found += [Item(TMPFILES / "sttd-ray.conf", share.text("sttd-ray.tmpfiles"))]
     if ray:
         found += [Item(SYSTEM / unit, unit_text(unit, program)) for unit in RAY]
     found += [Item(CONFIGS / "sttd.toml", config_text("sttd"), Kind.CONFIG)]
