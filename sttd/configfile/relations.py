@@ -80,10 +80,18 @@ def _of_ray(config: Config) -> Iterator[Relation]:
         yield keys, sentence
     if ray.token_file != Path() and ray.insecure:
         yield keys, "[pool.ray] token_file and insecure are both set: keep one of them"
-    elif ray.token_file.exists() and (why := token_problem(ray.token_file)):
+    elif _is_seen(ray.token_file) and (why := token_problem(ray.token_file)):
         yield keys, f"[pool.ray] token_file: {why}"
     if any(remote.name.lower() == NAME for remote in config.remotes):
         yield frozenset({"pool.backend"}), "[[pool.remote]] ray: is the name of the workers of Ray: choose another"
+
+
+def _is_seen(path: Path) -> bool:
+    """False: it is missing, or lies where this user may not look; who runs `sttd status` need not be the daemon's user."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def folders(config: Config) -> dict[str, Path]:

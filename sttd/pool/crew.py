@@ -18,6 +18,7 @@ from sttd.pool.wire import Exit, Stop
 # the way to it need not be ended with it
 _STACKS = frozenset({Cause.TIMEOUT})
 _LAST = 10.0  # seconds that a hard end may take; a process that hangs in the kernel (a dead disk) is given up after it
+_LAST_ELSEWHERE = 45.0  # the same, of what ends a worker on another machine, and looks there whether it is gone
 _EXIT = 1.0  # seconds that an idle worker may take to exit while the pool closes
 
 
@@ -122,13 +123,15 @@ class Crew:
             due = [seat for seat in self._seats() if seat.kill_at <= now]
             hopeless = [seat for seat in self._seats() if seat.give_up_at <= now]
             for seat in due:
-                seat.kill_at, seat.give_up_at = float("inf"), now + _LAST
+                last = _LAST if seat.source.here else _LAST_ELSEWHERE
+                seat.kill_at, seat.give_up_at = float("inf"), now + last
         for seat in due:
             seat.worker.end(hard=True)
         for seat in hopeless:
-            say(Kind.WORKER_STUCK, f"worker {seat.label}: {death.spoken(None)}", worker=seat.worker.pid)
+            how = death.spoken(None) if seat.source.here else "nothing tells that it is gone"
+            say(Kind.WORKER_STUCK, f"worker {seat.label}: {how}", worker=seat.worker.pid)
             seat.worker.abandon()
-            self._give_up(seat, seat.ordered or Cause.CRASH, f"the worker was given up: {death.spoken(None)}")
+            self._give_up(seat, seat.ordered or Cause.CRASH, f"the worker was given up: {how}")
 
     def _wind_up(self, seat: Seat) -> None:
         """The pool closes: what is idle exits, what has no result yet is killed, what works is asked to stop."""

@@ -100,13 +100,15 @@ class Hire:
     async def _gone(self) -> str:
         """Wait until none of its processes is there: Ray tells of an actor's end before it has one. Returns what became of its node."""
         if not self._node:
-            return ""
+            return ""  # nor does it matter: none of them has heard an order, or said a word
         place = NodeAffinitySchedulingStrategy(self._node, soft=False)
         look = ray.remote(living).options(num_cpus=0, max_retries=0, scheduling_strategy=place)
         while True:
             with contextlib.suppress(RayError, reach.Unreachable):  # the node is just going; the head may come back
                 nodes = await asyncio.to_thread(reach.nodes)
-                (node,) = [each for each in nodes if each["NodeID"] == self._node]
+                node = next((each for each in nodes if each["NodeID"] == self._node), None)
+                if node is None:
+                    return "its node is none of the cluster's any more"
                 if not node["Alive"]:
                     return f"its node {node['NodeManagerAddress']} has left the cluster, or does not answer"
                 if not await look.remote(self._processes):

@@ -96,7 +96,25 @@ class Link:
                 self._way.close()
 
     def _run(self) -> None:
-        """To the driver's end."""
+        """To the driver's end, and to no other: a driver that says nonsense is killed."""
+        why = ""
+        try:
+            why = self._listen()
+        except wire.Nonsense as error:
+            why = f"the driver of Ray was killed: {error}"
+        finally:
+            exitcode = self._pipes.reap()
+            self._said.close()
+            self._why = why or _ended(exitcode, self._said.last)
+            self.slots = None
+            self._over.set()
+
+    def _listen(self) -> str:
+        """Until it ends, or is silent for too long; returns why, where that is known.
+
+        Raises:
+            Nonsense: it said something that no driver says.
+        """
         why, heard, line = "", self._clock(), bytearray()
         while not self._pipes.exited:
             messages, errors = self._pipes.wait(heard + _SILENCE - self._clock())
@@ -107,13 +125,8 @@ class Link:
                 line = bytearray(rest)
                 why = "".join(self._take(each) for each in lines) or why
             elif self._clock() - heard >= _SILENCE:
-                why = why or f"the driver of Ray was killed: nothing was heard of it for {_SILENCE:g} s"
-                break
-        exitcode = self._pipes.reap()
-        self._said.close()
-        self._why = why or _ended(exitcode, self._said.last)
-        self.slots = None
-        self._over.set()
+                return why or f"the driver of Ray was killed: nothing was heard of it for {_SILENCE:g} s"
+        return why
 
     def _take(self, line: bytes) -> str:
         """Returns why it ends, where it does."""

@@ -79,6 +79,8 @@ def _prepare(cluster: Cluster) -> None:
     os.environ["RAY_AUTH_MODE"] = "token" if cluster.token_file else "disabled"
     if cluster.token_file:
         why = token_problem(Path(cluster.token_file))
+        if not why and not os.access(cluster.token_file, os.R_OK):
+            why = f"{cluster.token_file} may not be read by this user: chgrp and chmod g+r, or chown it"
         if why:
             raise Unreachable(f"pool.ray.token_file: {why}")
         os.environ["RAY_AUTH_TOKEN_PATH"] = cluster.token_file

@@ -49,9 +49,10 @@ class RaySource:
         return self._config.ray.slots or max(1, _SEVERAL if there is None else there)
 
     def configure(self, config: Config) -> None:
-        """Workers of another cluster than the one that is configured now end as those do that are too many."""
+        """Workers of another cluster than the one that is configured now end as those do that are too many; its driver ends with them."""
         self._config = config
-        if self._link is not None and self._link.cluster != self._cluster():
+        is_used = config.pool.backend == NAME and self._link is not None and self._link.cluster == self._cluster()
+        if self._link is not None and not is_used:
             self._link.retire()
             self._link = None
 

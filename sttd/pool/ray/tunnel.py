@@ -14,7 +14,7 @@ from sttd.pool.ray import wire
 from sttd.pool.ray.link import Link
 from sttd.pool.ray.wire import End
 
-_LAST = 10.0  # seconds that the driver may take to see a killed worker gone; Ray kills a stopped one after 5
+_LAST = 30.0  # seconds that the driver may take to see a killed worker gone: Ray kills a stopped one after 5, and then looks for it
 _ROOM = 2**20  # bytes that the driver reads at once
 
 

@@ -55,6 +55,10 @@ class Trouble:
     why: str  # with the remedy
 
 
+class Nonsense(Exception):
+    """It is nothing that a driver says; the message says what it was."""
+
+
 def pack(message: Cluster | End | Slots | Trouble) -> bytes:
     return json.dumps(dataclasses.asdict(message)).encode()
 
@@ -75,6 +79,13 @@ def tell(descriptor: int, message: Slots | Trouble) -> None:
 
 
 def news(line: bytes) -> Slots | Trouble:
-    """A line of the driver's standard output."""
-    found: dict[str, Any] = json.loads(line)
-    return Trouble(**found) if "why" in found else Slots(**found)
+    """A line of the driver's standard output.
+
+    Raises:
+        Nonsense: it is none.
+    """
+    try:
+        found: dict[str, Any] = json.loads(line)
+        return Trouble(**found) if "why" in found else Slots(**found)
+    except (ValueError, TypeError):
+        raise Nonsense(f"it said {line[:80]!r}, which no driver says") from None

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import sttd
-from sttd.pool.ray import wire
+from sttd.config import Config, Ray
+from sttd.pool.ray import reach, wire
 from sttd.pool.ray.actor import _process, living
+from sttd.pool.ray.link import Link
 from sttd.pool.ray.room import needs, slots
+from sttd.pool.ray.source import RaySource
 from sttd.pool.ray.wire import Cluster, End, Slots, Trouble
+from tests.harness import wait_for
+from tests.unprivileged import as_nobody
 
 TOP = Path(sttd.__file__).parent
 OF_THE_CLUSTER = {"__main__.py", "actor.py", "driver.py", "flow.py", "hire.py", "reach.py", "room.py"}
@@ -59,6 +68,65 @@ def test_a_process_is_told_from_a_later_one_with_its_number_and_a_zombie_is_gone
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert _process(child.pid) is None
     assert _process(child.pid) is None
+
+
+ABOUT = Cluster("h:1", "", 2, "auto")
+
+
+@pytest.mark.parametrize("words", ["nonsense", "[1]", '{"slots": 1, "more": 2}'])
+def test_a_driver_that_says_nonsense_is_killed_and_no_worker_waits_for_it(words):
+    link = Link(ABOUT, ["sh", "-c", f"echo '{words}'; exec sleep 1000"])
+    wait_for(lambda: link.is_over, "it is over")
+    assert link.post_mortem() == f"the driver of Ray was killed: it said {words.encode()!r}, which no driver says"
+
+
+def test_the_driver_ends_with_the_last_worker_where_ray_is_used_no_more():
+    ray = Config()
+    ray = dataclasses.replace(ray, pool=dataclasses.replace(ray.pool, backend="ray"), ray=Ray("h:1", insecure=True))
+    source = RaySource(ray, driver=["sh", "-c", "exec cat"])
+    worker = source._carry("ray/1")
+    link = source._link
+    source.configure(dataclasses.replace(ray, pool=dataclasses.replace(ray.pool, workers=2)))
+    assert source._link is link
+    source.configure(dataclasses.replace(ray, pool=dataclasses.replace(ray.pool, backend="local")))
+    assert not link.is_over
+    worker.close()
+    wait_for(lambda: link.is_over, "the driver is gone")
+    source.configure(ray)
+    assert source._link is None, "the next worker starts another one"
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user may enter."""
+    with tempfile.TemporaryDirectory(prefix="sttd-test-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def test_a_token_of_another_group_is_told_with_what_to_do(public):
+    token = public / "token"
+    token.write_text("secret")
+    token.chmod(0o640)
+    done = as_nobody(lambda: reach._prepare(dataclasses.replace(ABOUT, token_file=str(token))))
+    assert done.err == (
+        f"Unreachable: pool.ray.token_file: {token} may not be read by this user: chgrp and chmod g+r, or chown it\n"
+    )
+
+
+@pytest.mark.ci
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'sttd[ray]'")
+def test_a_node_of_which_the_cluster_knows_nothing_is_gone():
+    code = (
+        "import asyncio\n"
+        "from sttd.pool.ray import hire, reach\n"
+        "reach.nodes = lambda: [{'NodeID': 'another', 'Alive': True}]\n"
+        "one = hire.Hire.__new__(hire.Hire)\n"
+        "one._node, one._processes = 28 * 'ab', []\n"
+        "print(asyncio.run(one._gone()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "its node is none of the cluster's any more\n"
 
 
 def test_only_what_runs_in_the_driver_or_on_a_node_names_ray():
