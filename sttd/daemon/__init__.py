@@ -25,7 +25,7 @@ from sttd.daemon.signals import Signal, signals_taken, take_signals
 from sttd.daemon.sweep import recover
 from sttd.errors import INTERRUPTED, LedgerCorrupt
 from sttd.fs.lock import Lock
-from sttd.host import log, restarts
+from sttd.host import descriptors, log, restarts
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Inboxes
@@ -55,6 +55,7 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
     log.setup(config.log.level)
     for warning in warnings(config):
         logger.warning(warning)
+    descriptors.raise_limit()
     notifier = Notifier()
     restarts.wait_turn(notifier, os.environ)
     folders_answer = folders.make(config)
