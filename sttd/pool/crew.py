@@ -123,7 +123,7 @@ class Crew:
             due = [seat for seat in self._seats() if seat.kill_at <= now]
             hopeless = [seat for seat in self._seats() if seat.give_up_at <= now]
             for seat in due:
-                last = _LAST if seat.source.here else _LAST_ELSEWHERE
+                last = _LAST if seat.source.here or self._closed else _LAST_ELSEWHERE  # `close` waits no longer
                 seat.kill_at, seat.give_up_at = float("inf"), now + last
         for seat in due:
             seat.worker.end(hard=True)
