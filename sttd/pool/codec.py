@@ -84,7 +84,10 @@ def _writer(kind: Any) -> _Writer:
         return lambda value, data: [write(each, data) for each in _a(value, tuple | list)]
     if origin is tuple:
         writers = [_writer(each) for each in inner]
-        return lambda value, data: [write(each, data) for write, each in zip(writers, value, strict=True)]
+        return lambda value, data: [
+            write(each, data)
+            for write, each in zip(writers, _long(list(_a(value, tuple | list)), len(writers)), strict=True)
+        ]
     if origin in (dict, Mapping):
         key, write = (_writer(each) for each in inner)
         return lambda value, data: [[key(name, data), write(each, data)] for name, each in _a(value, Mapping).items()]

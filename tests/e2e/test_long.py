@@ -22,7 +22,7 @@ def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, mi
     speech.encode(daemon.inbox / "long.flac", recording.audio)
     assert daemon.drain() == 0
     job = daemon.job()
-    assert job.chunks > 8  # more than a batch
+    assert job.chunks >= min(minutes, 9)  # the longer ones: more than a batch
     ours = speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en")
     assert (
         ours < peer_rate(speech.compose(seconds=300, language="en", seed=7)) + 0.06

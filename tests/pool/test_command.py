@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -105,10 +106,18 @@ def test_what_the_far_shell_prints_before_the_worker_is_skipped(rig):
     assert isinstance(told.run("1.0", "started chunk done"), Done)
 
 
+def names_of_children() -> list[str]:
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(each.name())
+    return found
+
+
 def test_one_that_prints_and_prints_is_no_worker(rig):
     told = rig("yes", "Please accept the terms of use")
     assert away(told) == "it printed 64 KiB, and no worker answered; the last line: Please accept the terms of use"
-    told.wait(lambda: not psutil.Process().children(recursive=True), "it is ended")
+    told.wait(lambda: "yes" not in names_of_children(), "it is ended")
 
 
 @pytest.mark.parametrize(
@@ -499,7 +508,9 @@ def test_a_machine_on_which_every_part_breaks_after_its_start_waits_longer_each_
 def test_a_disk_that_hangs_here_holds_up_no_kill_and_no_other(make_two, monkeypatch, tmp_path):
     """The ends of the recording are read off the loop, and off the line."""
     hangs, real = threading.Event(), feeder.ends_of
-    monkeypatch.setattr(feeder, "ends_of", lambda path, size: hangs.wait() if "1.0" in path else real(path, size))
+    monkeypatch.setattr(
+        feeder, "ends_of", lambda path, size: (hangs.wait() if "1.0" in path else True) and real(path, size)
+    )
     told = make_two()
     try:
         told.submit("1.0", "started done")
@@ -508,6 +519,14 @@ def test_a_disk_that_hangs_here_holds_up_no_kill_and_no_other(make_two, monkeypa
         assert told.end("1.0").cause is Cause.CANCELLED
     finally:
         hangs.set()
+
+
+def test_an_order_that_the_line_cannot_take_fails_its_part_alone(make_two):
+    """It ended the thread that reads recordings, and the part waited for its deadline."""
+    told = make_two()
+    end = told.run("1.0", "started done", options=Options(hotwords="x" * 2**24))
+    assert (end.cause, end.retriable) == (Cause.ERROR, False)
+    assert isinstance(told.run("2.0", "started done"), Done)
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ jobs = st.builds(Job, **{field.name: VALUES[HINTS[field.name]] for field in data
 attempts = st.fixed_dictionaries({
     "attempt": st.integers(), "started_at": floats, "ended_at": st.none() | floats, "cause": st.none() | texts,
     "error": st.none() | texts, "pid": st.none() | st.integers(), "model": st.none() | texts,
+    "worker": st.none() | texts,
 })  # fmt: skip
 workers = st.fixed_dictionaries({
     "pid": st.none() | st.integers(), "state": texts, "job": st.none() | st.integers(), "model": st.none() | texts,

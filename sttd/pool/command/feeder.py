@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sttd.part import Failed, PartSpec
+from sttd.part import Cause, Failed, PartSpec
 from sttd.pool.blocks import AHEAD, answer, ends_of, not_read
 from sttd.pool.wire import Ask, Do, FarOrder, WireError
 
@@ -85,7 +85,15 @@ class Feeder:
                 Failed(part_id=part.part_id, attempt=part.attempt, cause=cause, error=text, retriable=True)
             )
         else:
-            self._flush(Do(dataclasses.replace(part, ends=ends)))
+            self._give(dataclasses.replace(part, ends=ends))
+
+    def _give(self, part: PartSpec) -> None:
+        try:
+            self._flush(Do(part))
+        except WireError as error:  # hotwords of megabytes
+            self._way.failed(
+                Failed(part_id=part.part_id, attempt=part.attempt, cause=Cause.ERROR, error=str(error), retriable=False)
+            )
 
     def _flush(self, order: Do | None) -> None:
         with self._lock:

@@ -73,6 +73,7 @@ def test_a_stopped_actor_has_its_seat_until_its_process_is_gone(rig, ray_cluster
     told = rig(kill_grace=0.2)
     told.submit("1.0", "started hang")
     told.seen("1.0", Started)
+    told.wait(lambda: len(actors(ray_cluster)) == 1, "those of the tests before are gone")
     (actor,) = actors(ray_cluster)
     actor.suspend()
     told.pool.kill("1.0", 1, Cause.CANCELLED)
