@@ -11,7 +11,7 @@ from sttd.daemon import ending, reload
 from sttd.job import Overrides, State
 from sttd.part import Cause, Chunks, Failed, Lost, Started
 from sttd.rules.streaks import ACQUITTED, LONGEST, MANY, Streaks, likeness
-from tests.properties.stations import Stations
+from tests.properties.stations import STARTED, Stations
 
 
 @pytest.fixture
@@ -312,14 +312,7 @@ def lose(daemon, cause: Cause, *, started: bool = True, error: str = "the line b
     running.node, running.worker = "gpu1", "gpu1/1"
     carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
     if started:
-        known = {
-            "requested_model": "demo",
-            "fallback_reason": "",
-            "stuck": False,
-            "load_seconds": 0.0,
-            "audio_seconds": 4.0,
-        }
-        daemon.message(Started(pid=1, model="demo", **known, **carried))
+        daemon.message(Started(pid=1, model="demo", **STARTED, **carried))
     daemon.pool.attempts.pop(attempt.spec.part_id, None)
     daemon.message(Lost(cause=cause, error=error, **carried))
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 from sttd.job import State
 from sttd.part import Cause, Chunk, Chunks, Done, Notice, Started
-from tests.properties.stations import Stations
+from tests.properties.stations import STARTED, Attempt, Stations
 
 
-def test_silence_at_the_end_of_a_batch_takes_no_language_away(tmp_path):
-    """A person speaks, then nobody does, in one batch: the result was named `und`, with its text in it."""
+def begun(tmp_path: Path) -> tuple[Stations, Attempt, dict[str, Any]]:
+    """A daemon with one recording, which a worker has; its attempt, and what each message about that carries."""
     stations = Stations(tmp_path, "archive")
     (stations.config.paths.inbox / "a.wav").write_text("a")
     stations.look()
     stations.tick(1.0)
     (attempt,) = stations.pool.attempts.values()
+    return stations, attempt, {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+
+
+def test_silence_at_the_end_of_a_batch_takes_no_language_away(tmp_path):
+    """A person speaks, then nobody does, in one batch: the result was named `und`, with its text in it."""
+    stations, attempt, carried = begun(tmp_path)
     stations.step(attempt)
-    carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
     said = stations._chunk(attempt)
     silence = Chunk(said.index + 1, said.end, said.end + 16_000, (), "und", 0.0, "demo")
     stations.message(Chunks(chunks=(said, silence), done=silence.end, **carried))
@@ -59,22 +66,10 @@ def test_sound_that_an_earlier_attempt_took_for_no_speech_is_told_too(tmp_path):
 
 def test_a_worker_that_says_again_and_again_that_it_starts_gets_no_more_time(tmp_path):
     """Each began the part's time anew, so that it was never over."""
-    stations = Stations(tmp_path, "archive")
-    (stations.config.paths.inbox / "a.wav").write_text("a")
-    stations.look()
-    stations.tick(1.0)
-    (attempt,) = stations.pool.attempts.values()
-    carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
-    known = {
-        "requested_model": "demo",
-        "fallback_reason": "",
-        "stuck": False,
-        "load_seconds": 0.0,
-        "audio_seconds": 4.0,
-    }
+    stations, attempt, carried = begun(tmp_path)
     timeout = stations.config.pool.job_timeout
     for _ in range(3):
-        stations.message(Started(pid=1, model="demo", **known, **carried))
+        stations.message(Started(pid=1, model="demo", **STARTED, **carried))
         stations.now += timeout / 2
         stations.context.deadlines.tick(stations.now, timeout / 2)
     assert stations.context.deadlines.overdue(stations.now) == [(attempt.spec.part_id, timeout)]
@@ -82,12 +77,7 @@ def test_a_worker_that_says_again_and_again_that_it_starts_gets_no_more_time(tmp
 
 
 def test_a_worker_that_says_more_than_anybody_reads_is_left_out_of_the_log(tmp_path, log):
-    stations = Stations(tmp_path, "archive")
-    (stations.config.paths.inbox / "a.wav").write_text("a")
-    stations.look()
-    stations.tick(1.0)
-    (attempt,) = stations.pool.attempts.values()
-    carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+    stations, _, carried = begun(tmp_path)
     for _ in range(3000):
         stations.message(Notice(level="INFO", text="a flood", event="x", **carried))
     said = [line for line in log if "a flood" in line or "is left out" in line]

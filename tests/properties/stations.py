@@ -37,6 +37,15 @@ CHUNKS = 4  # windows of each recording, of a second each
 SHARED = PoolSettings(split_after=2.0, part_length=1.5)  # in three parts, the first of two windows
 SLOTS = 2
 
+# what a `Started` tells beside who tells it
+STARTED: dict[str, Any] = {
+    "requested_model": "demo",
+    "fallback_reason": "",
+    "stuck": False,
+    "load_seconds": 0.0,
+    "audio_seconds": 4.0,
+}
+
 
 @dataclass
 class Attempt:

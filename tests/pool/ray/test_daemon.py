@@ -152,7 +152,7 @@ def test_a_head_that_dies_is_told_and_when_it_is_back_the_work_goes_on(make, own
 
 @pytest.mark.slow
 def test_a_node_that_sleeps_and_wakes_disturbs_nobody(make, own_cluster):
-    """It sleeps for longer than the cluster waits for it. Awake, it ends what it had, and joins in no more."""
+    """It sleeps for longer than the cluster waits for it. Awake, it ends what it had."""
     own_cluster.join()
     daemon = make(own_cluster, 5, 6)
     daemon.start()
