@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from sttd.cli.screen import is_terminal
 from sttd.errors import SttdError
 from sttd.fs.patience import answers
+from sttd.fs.regular import open_regular
 from sttd.job import ENDED, Job, State
 from sttd.text import printable, sentence
 
@@ -56,7 +58,8 @@ def _read(path: str) -> dict[str, str]:
     import json
 
     try:
-        text = Path(path).read_text("utf-8", errors="replace")
+        with os.fdopen(open_regular(path), encoding="utf-8", errors="replace") as file:
+            text = file.read()
         if path.endswith(".json"):
             text = "\n".join(str(segment["text"]).strip() for segment in json.loads(text)["segments"])
     except OSError as error:

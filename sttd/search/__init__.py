@@ -1,6 +1,6 @@
 """Search in all transcripts: an index file of its own, which one process builds from the JSON results and follows.
 
-    follower = Follower(index, ledger)      # the one writer; `run(stop)` in a thread of its own
+    follower = Follower(index, ledger, folders)   # the one writer; `run(stop)` in a thread of its own
     Search(index).find("ประชุม budget")     # from any thread
 
 Everything in the index is derived from the ledger and the results. It can be deleted at any time.

@@ -51,15 +51,17 @@ class Follower:
     Args:
         index: its file; made where there is none. The folder exists.
         ledger: the daemon's ledger; there may be none yet.
+        folders: of the configuration, below which results lie. Nothing outside of them is read, and no link is followed.
 
     Raises:
         AlreadyRunning: another process follows with this index.
         IndexTrouble: the index cannot be opened.
     """
 
-    def __init__(self, index: Path, ledger: Path) -> None:
+    def __init__(self, index: Path, ledger: Path, folders: Sequence[Path]) -> None:
         self._index = Index(index)
         self._ledger = ledger
+        self._folders = folders
         self._remake = threading.Event()
         self._known = self._index.jobs()
         self._seen: tuple[Signature | None, ...] | None = None  # the ledger, when there was nothing more to be done
@@ -200,7 +202,7 @@ class Follower:
             self._index.put(recording)
             return
         try:
-            signature, said = read(Path(os.fsdecode(recording.path)))
+            signature, said = read(os.fsdecode(recording.path), self._folders)
         except (OSError, Unreadable):  # deleted, or not to be read now: looked at again with the next check
             self._index.put(recording)
         else:

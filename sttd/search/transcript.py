@@ -7,11 +7,11 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from sttd.fs.regular import open_regular
+from sttd.fs.below import open_below
 
 _SMALL = 32 * 2**20  # bytes of a file that is read in one piece
 _LONGEST = 10_000  # characters of a segment
@@ -43,14 +43,19 @@ class Unreadable(ValueError):
     """The file is no transcript, or is damaged."""
 
 
-def read(path: Path) -> tuple[Signature, list[Said]]:
+def read(path: str, folders: Sequence[Path]) -> tuple[Signature, list[Said]]:
     """What a JSON result says.
+
+    Args:
+        path: of the result.
+        folders: of the configuration, below one of which it lies.
 
     Raises:
         OSError: it cannot be read.
         Unreadable: it is no transcript.
     """
-    with os.fdopen(open_regular(path), "rb") as file:
+    handle, _ = open_below([path], folders)
+    with os.fdopen(handle, "rb") as file:
         signature = Signature.of(os.fstat(file.fileno()))
         try:
             return signature, list(_segments(file, signature.size))

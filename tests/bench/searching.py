@@ -130,7 +130,7 @@ def measure(folder: Path, count: int) -> None:
     print(f"{count} transcripts, {length / count:.0f} characters each; load {os.getloadavg()[0]:.1f}")
     index = folder / "search.db"
     began, busy = time.perf_counter(), time.process_time()
-    with contextlib.closing(Follower(index, folder / "ledger.db")) as follower:
+    with contextlib.closing(Follower(index, folder / "ledger.db", [folder])) as follower:
         while follower.step() or follower.coverage.waiting:
             pass
         took, used = time.perf_counter() - began, time.process_time() - busy

@@ -55,6 +55,18 @@ def test_show_says_on_which_machine_an_attempt_ran(sttd, ledger):
     assert attempt["worker"] == "gpu1/2"
 
 
+def test_show_text_reads_nothing_that_was_put_in_place_of_a_result(sttd, ledger, tmp_path):
+    """Neither a link, which root would follow to what others may not read, nor a FIFO."""
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "a.txt").symlink_to(tmp_path / "secret")
+    os.mkfifo(tmp_path / "b.txt")
+    for number, name in enumerate(("a", "b"), 1):
+        ledger.update(finished(ledger, f"{name}.mp3"), outputs=(str(tmp_path / f"{name}.txt"),))
+        refused = sttd("show", str(number), "--text")
+        assert (refused.code, refused.out) == (1, "")
+        assert f"{name}.txt: not a regular file" in refused.err
+
+
 def test_show_text_prints_the_transcript(sttd, ledger, tmp_path):
     """Of the txt, or what there is; what has none says why."""
     text, record = tmp_path / "a.en.txt", tmp_path / "b.en.json"

@@ -63,7 +63,7 @@ def test_a_segment_that_holds_a_book_comes_in_parts_and_all_of_it_is_found(archi
     text = f"{before} a needle in it {'more ' * 5000}end"
     job = archive.done("a.mp3", [text])
     archive.follow()
-    _, said = read(archive.result(job))
+    _, said = read(os.fspath(archive.result(job)), [archive.folder])
     assert "".join(each.text for each in said) == text
     assert max(len(each.text) for each in said) <= 10_000
     (hit,) = archive.search.find('"a needle in it"').hits
@@ -71,12 +71,44 @@ def test_a_segment_that_holds_a_book_comes_in_parts_and_all_of_it_is_found(archi
     assert archive.jobs("end") == [job.id]
 
 
-def test_a_fifo_in_place_of_a_result_holds_up_nothing(archive):
-    bad, good = archive.done("bad.mp3", ["needle"]), archive.done("good.mp3", ["needle"])
-    archive.result(bad).unlink()
-    os.mkfifo(archive.result(bad))
+def _fifo(path, elsewhere):
+    path.rename(elsewhere)
+    os.mkfifo(path)
+
+
+def _link(path, elsewhere):
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def _linked_folder(path, elsewhere):
+    path.parent.rename(elsewhere)
+    path.parent.symlink_to(elsewhere)
+
+
+def _fifo_for_a_folder(path, elsewhere):
+    path.parent.rename(elsewhere)
+    os.mkfifo(path.parent)
+
+
+@pytest.mark.parametrize("swap", [_fifo, _link, _linked_folder, _fifo_for_a_folder])
+def test_what_was_put_in_place_of_a_result_is_not_read_and_holds_up_nothing(archive, tmp_path_factory, swap):
+    """Members of the group may do that; whoever builds the index may read what they may not."""
+    folder = archive.folder / "talks"
+    folder.mkdir()
+    bad = archive.done("bad.mp3", ["needle"], path=folder / "bad.json")
+    good = archive.done("good.mp3", ["needle"])
+    swap(archive.result(bad), tmp_path_factory.mktemp("elsewhere") / "it")
     archive.follow()
     assert archive.jobs("needle") == [good.id]
+    assert archive.jobs("bad") == [bad.id]  # it is found by its name
+
+
+def test_a_result_outside_of_the_folders_is_not_read(archive, tmp_path_factory):
+    """A row of the ledger alone makes no file one of ours."""
+    job = archive.done("a.mp3", ["needle"], path=tmp_path_factory.mktemp("elsewhere") / "a.json")
+    archive.follow()
+    assert (archive.jobs("needle"), archive.jobs("a")) == ([], [job.id])
 
 
 @pytest.mark.parametrize("batch", [1, 100])
@@ -162,7 +194,7 @@ def test_what_is_not_a_whole_index_of_this_version_is_made_anew(archive, harm):
 @contextlib.contextmanager
 def following(archive):
     """A follower at work, as in the web process."""
-    follower, stop = Follower(archive.index, archive.path), threading.Event()
+    follower, stop = Follower(archive.index, archive.path, [archive.folder]), threading.Event()
     thread = threading.Thread(target=follower.run, args=(stop,))
     thread.start()
     try:
@@ -199,7 +231,7 @@ def test_an_index_that_cannot_be_made_anew_now_is_made_later(archive):
     """A folder in the way stands for a disk that is full: both refuse the new file."""
     job = archive.done("a.mp3", ["needle"])
     archive.follow()
-    follower = Follower(archive.index, archive.path)
+    follower = Follower(archive.index, archive.path, [archive.folder])
     obstacle = archive.index.with_name("search.db.new")
     obstacle.mkdir()
     follower.ask_to_remake()
@@ -221,13 +253,13 @@ def _found(archive):
 
 
 def test_two_writers_of_one_index_are_refused(archive):
-    with contextlib.closing(Follower(archive.index, archive.path)), pytest.raises(AlreadyRunning):
-        Follower(archive.index, archive.path)
+    with contextlib.closing(Follower(archive.index, archive.path, [archive.folder])), pytest.raises(AlreadyRunning):
+        Follower(archive.index, archive.path, [archive.folder])
     archive.follow()
 
 
 def test_a_ledger_that_is_not_there_yet_is_waited_for(tmp_path):
-    with contextlib.closing(Follower(tmp_path / "search.db", tmp_path / "ledger.db")) as follower:
+    with contextlib.closing(Follower(tmp_path / "search.db", tmp_path / "ledger.db", [tmp_path])) as follower:
         assert follower.step() is False
 
 
@@ -242,7 +274,7 @@ import sys, threading
 from pathlib import Path
 from sttd.search import Follower, follow
 follow._BATCH = follow._PAGE = 3
-Follower(Path(sys.argv[1]), Path(sys.argv[2])).run(threading.Event())
+Follower(Path(sys.argv[1]), Path(sys.argv[2]), [Path(sys.argv[2]).parent]).run(threading.Event())
 """
 
 

@@ -52,7 +52,7 @@ class Archive:
 
     def follow(self) -> Follower:
         """Take up all that there is, with a look at each result."""
-        follower = Follower(self.index, self.path)
+        follower = Follower(self.index, self.path, [self.folder])
         try:
             while follower.step():
                 pass

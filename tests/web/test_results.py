@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import quote
 
 import pytest
@@ -37,17 +38,49 @@ def addresses(job, suffix):
     return f"/jobs/{job.id}/result.{suffix}", f"/api/v1/jobs/{Ticket.of(job)}/result.{suffix}"
 
 
+def _linked_folder(path, elsewhere):
+    path.parent.rename(elsewhere)
+    path.parent.symlink_to(elsewhere)
+
+
+def _link(path, elsewhere):
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def _fifo(path, elsewhere):
+    path.rename(elsewhere)
+    os.mkfifo(path)
+
+
+def _fifo_for_a_folder(path, elsewhere):
+    path.parent.rename(elsewhere)
+    os.mkfifo(path.parent)
+
+
+@pytest.mark.parametrize("swap", [_linked_folder, _link, _fifo, _fifo_for_a_folder])
 @pytest.mark.parametrize("suffix", ["srt", "json", "md"])
-def test_no_link_on_the_way_to_a_result_is_followed(served, shelf, tmp_path, suffix):
-    """Members of the group may swap a folder of results; the web's user may read what they may not."""
-    job = shelf.finish(f"{suffix}/b.flac", SAID, formats=("srt", "json"))
+def test_nothing_is_served_that_was_put_in_place_of_a_result(served, shelf, tmp_path, suffix, swap):
+    """Members of the group may do that beside their films; the web's user may read what they may not. Nobody waits at a FIFO."""
+    folder = f"{swap.__name__} {suffix}"
+    job = shelf.finish(f"{folder}/b.flac", SAID, formats=("srt", "json"))
     assert [served.get(each).status for each in addresses(job, suffix)] == [200, 200]
-    folder = shelf.root / "transcripts" / suffix
-    folder.rename(tmp_path / "elsewhere")
-    folder.symlink_to(tmp_path / "elsewhere")
+    written = "json" if suffix == "md" else suffix
+    swap(shelf.root / "transcripts" / folder / f"b.en.{written}", tmp_path / "elsewhere")
+    made = suffix == "srt" and swap in (_link, _fifo)  # of the JSON, which is still there
     for each in addresses(job, suffix):
         answer = served.get(each)
-        assert (answer.status, "hello" in answer.text) == (404, False), each
+        assert (answer.status, "hello" in answer.text) == ((200, True) if made else (404, False)), each
+
+
+@pytest.mark.parametrize("swap", [_linked_folder, _link, _fifo, _fifo_for_a_folder])
+def test_nothing_is_played_that_was_put_in_place_of_a_recording(served, shelf, tmp_path, swap):
+    job = shelf.finish(f"{swap.__name__}/c.flac", SAID)
+    address = f"/jobs/{job.id}/recording"
+    assert served.get(address).status == 200
+    swap(shelf.root / "archive" / swap.__name__ / "c.flac", tmp_path / "elsewhere")
+    assert served.get(address).status == 404
+    assert served.get(f"/jobs/{job.id}").status == 200  # and its page says why there is no player
 
 
 def test_a_name_in_any_script_is_kept(served, shelf):

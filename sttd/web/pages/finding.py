@@ -16,6 +16,7 @@ from sttd.errors import AlreadyRunning
 from sttd.ledger.names import LEDGER
 from sttd.search import Coverage, Excerpt, Follower, Hit, IndexTrouble, Place, Search
 from sttd.text import sentence
+from sttd.web import files
 from sttd.web.pages.drawing import number, page
 from sttd.web.pages.overview import name_of
 from sttd.web.site import Site
@@ -45,7 +46,7 @@ class Finder:
         """Follow the ledger in a thread. Where that is not possible the log says why, and the rest of the page works."""
         try:
             self._index.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._follower = Follower(self._index, self._ledger)
+            self._follower = Follower(self._index, self._ledger, files.folders(self.site.config))
         except (AlreadyRunning, IndexTrouble, OSError) as error:
             logger.warning("the search index is not kept up to date: {}", sentence(str(error)))
             return
