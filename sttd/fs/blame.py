@@ -7,8 +7,11 @@ See errno(3), and the ERRORS sections of open(2), rename(2) and write(2).
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import errno
+import os
+from collections.abc import Iterator
 
 
 class Blame(enum.StrEnum):
@@ -37,6 +40,25 @@ _NAME = frozenset(
     {errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST}
 )
 
+# bytes that are there and cannot be had: a bad sector, or a block whose check sum is wrong. A disk that is away says another word
+_SECTOR = frozenset({errno.EIO, errno.EREMOTEIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA})
+
+
+class Unreadable(OSError):
+    """Some bytes of one file cannot be read: whoever reads another file does not meet it."""
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Within it nothing but the bytes of one open file is read. Raises Unreadable where its disk does not give them."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _SECTOR:
+            raise
+        words = f"it cannot be read to its end ({os.strerror(error.errno)}): drop a copy of what can be read of it"
+        raise Unreadable(error.errno, words) from error
+
 
 def blame(error: OSError) -> Blame:
     """Whose fault it is that a step on files failed.
@@ -44,6 +66,8 @@ def blame(error: OSError) -> Blame:
     What is not known counts as the fault of the file: its job waits, and all others go on. If it is met by every file,
     every job waits by itself. ENOENT is a fact, not a fault: whoever looked knows whether the file should be there.
     """
+    if isinstance(error, Unreadable):
+        return Blame.FILE
     if error.errno in _DISK | _PROCESS:
         return Blame.MACHINE
     if error.errno in _NAME:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 
 from sttd.fs import sparse
+from sttd.fs.blame import reading
 from sttd.fs.folder import Folder
 
 TICK = 2 * 10**9  # nanoseconds: the coarsest clock of a file system, vfat's
@@ -31,6 +32,7 @@ def make(source: Folder, name: str, target: Folder) -> str:
     """Copy a file into `target` under its hidden name, which is returned.
 
     Raises:
+        Unreadable: its disk does not give all of it.
         OSError: it cannot be read or written, or the copy differs. Nothing of the copy is left.
     """
     temporary = temporary_of(source.path_of(name))
@@ -91,7 +93,8 @@ def _same_data(one: int, other: int) -> bool:
     if os.fstat(other).st_size != size:
         return False
     while (position := min(sparse.next_data(handle, position, size) for handle in (one, other))) < size:
-        block = os.pread(one, _BLOCK, position)
+        with reading():
+            block = os.pread(one, _BLOCK, position)
         if not block or block != os.pread(other, len(block), position):
             return False
         position += len(block)
@@ -121,7 +124,8 @@ def _copy_data(reader: int, writer: int) -> None:
         position = os.lseek(reader, start, os.SEEK_HOLE)
         while start < position:
             # not copy_file_range: it refuses two kinds of file system, which is what this is for
-            block = os.pread(reader, min(position - start, _BLOCK), start)
+            with reading():
+                block = os.pread(reader, min(position - start, _BLOCK), start)
             if not block:
                 return
             start += os.pwrite(writer, block, start)

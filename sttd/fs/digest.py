@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+from sttd.fs.blame import reading
 from sttd.fs.regular import open_regular
 
 
@@ -25,8 +26,8 @@ def digest_of(handle: int) -> str:
     """The same of an open file, from its first byte.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read; Unreadable, where others can.
     """
     os.lseek(handle, 0, os.SEEK_SET)
-    with os.fdopen(os.dup(handle), "rb") as file:
+    with os.fdopen(os.dup(handle), "rb") as file, reading():
         return hashlib.file_digest(file, "sha256").hexdigest()

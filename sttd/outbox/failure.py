@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sttd.config import Config
 from sttd.fs import moves
+from sttd.fs.blame import Unreadable
 from sttd.fs.folder import Folder, split
 from sttd.job import Identity, Job
 from sttd.outbox import names
@@ -102,6 +103,8 @@ def _put_aside(job: Job, places: Places, target: Folder, base: str) -> PutAside:
                 moves.secure(folder, name, moves.RESULT_MODE)
             try:
                 return PutAside(target.path_of(place(folder, name, target, base, again=True)))
+            except Unreadable as error:
+                return PutAside(None, error.strerror)
             except PermissionError:
                 reason = why_unmovable(folder, name)
                 if reason is None:

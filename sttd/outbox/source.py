@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 
 from sttd.fs import copies, moves
-from sttd.fs.blame import Blame, blame
+from sttd.fs.blame import Blame, Unreadable, blame
 from sttd.fs.digest import digest_of
 from sttd.fs.folder import Folder, split
 from sttd.outbox import names
@@ -147,6 +147,9 @@ def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple
         moves.secure(folder, private, moves.RESULT_MODE)
         try:
             new = place(folder, private, target, names.split(plan.name)[1], again=again)
+        except Unreadable as error:
+            _put_back(folder, private, name)
+            return Filed(outputs, plan.location, kept_because=error.strerror)
         except OSError as error:
             if blame(error) is not Blame.NAME:
                 raise

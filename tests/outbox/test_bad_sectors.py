@@ -1,0 +1,79 @@
+"""A recording on a disk with a bad sector: its own job alone is concerned, and results that are there already stay."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from sttd import outbox
+from sttd.fs.blame import Blame, Unreadable, blame
+from sttd.fs.digest import digest_of
+from sttd.job import State
+from tests.outbox.test_outbox import files_in, make, other_disk, stage
+
+__all__ = ["other_disk"]
+
+
+@pytest.fixture
+def bad(monkeypatch):
+    """From the call on the bytes of one file cannot be read."""
+
+    def begin(path: Path) -> None:
+        real, wanted = os.pread, path.stat()
+
+        def pread(handle, length, place):
+            if os.path.samestat(os.fstat(handle), wanted):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return real(handle, length, place)
+
+        monkeypatch.setattr(os, "pread", pread)
+
+    return begin
+
+
+def test_a_real_file_whose_bytes_cannot_be_read_is_its_own_trouble():
+    """Memory at address 0 is no process's: read(2) says EIO of it, as of a bad sector."""
+    handle = os.open("/proc/self/mem", os.O_RDONLY)
+    try:
+        with pytest.raises(Unreadable, match=r"cannot be read to its end .Input/output error.: drop a copy") as caught:
+            digest_of(handle)
+    finally:
+        os.close(handle)
+    assert blame(caught.value) is Blame.FILE
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.ENOTCONN, errno.ENODEV])
+def test_a_disk_that_is_away_is_the_machines_trouble(tmp_path, monkeypatch, number):
+    config, job, _ = make(tmp_path)
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: (_ for _ in ()).throw(OSError(number, os.strerror(number))))
+    with pytest.raises(OSError, match="Errno") as caught:
+        stage(config, job)
+    assert blame(caught.value) is Blame.MACHINE
+
+
+def test_it_cannot_be_archived_on_another_disk_and_its_results_are_there(tmp_path, other_disk, bad):
+    config, job, source = make(tmp_path, archive=other_disk)
+    plan = stage(config, job)
+    bad(source)
+    filed = outbox.keep(plan, outbox.Places(config.paths))
+    assert filed.location is None
+    assert "cannot be read to its end" in str(filed.kept_because)
+    assert files_in(other_disk) == []
+    assert len(filed.outputs) == len(files_in(config.paths.transcripts)) > 0
+    assert source.exists()
+
+
+def test_it_cannot_be_put_aside_on_another_disk_and_its_reason_is_there(tmp_path, other_disk, bad):
+    config, job, source = make(tmp_path)
+    (tmp_path / "failed").rmdir()
+    (tmp_path / "failed").symlink_to(other_disk)
+    bad(source)
+    put = outbox.file_failure(job.evolve(state=State.FAILED, error="it is odd"), config, outbox.Places(config.paths))
+    assert put.location is None
+    assert "cannot be read to its end" in str(put.kept_because)
+    assert [Path(name).suffix for name in files_in(other_disk)] == [".json"]
+    assert source.exists()
