@@ -77,13 +77,14 @@ def test_a_pull_runs_nothing_of_the_current_folder(typed):
     assert typed("model", "pull", "tiny", code=1) == []
 
 
+@pytest.mark.ci
 def test_python_with_m_and_p_runs_nothing_of_the_current_folder(typed, tmp_path):
     sample = str(speech.SAMPLES / "english.flac")
     by = ("-P", "-m", "sttd")
     assert typed(*DEMO, "transcribe", sample, "-o", str(tmp_path / "out"), by=by) == []
 
 
-@pytest.mark.parametrize("relative", ["", ".:mine"])
+@pytest.mark.parametrize("relative", ["", pytest.param(".:mine", marks=pytest.mark.ci)])
 def test_a_relative_folder_of_pythonpath_is_not_used(typed, tmp_path, relative):
     """An empty one is the current folder: what `PYTHONPATH=$PYTHONPATH:/mine` makes of a variable that was not set."""
     here = tmp_path / "here"

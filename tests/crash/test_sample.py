@@ -43,6 +43,7 @@ def test_a_kill_or_a_power_cut_while_a_source_is_on_its_way_loses_nothing(lane, 
     assert lane.run("many", "both", PRIVATE, scene.expected) == FINE
 
 
+@pytest.mark.ci
 @needs_lane
 def test_a_worker_killed_behind_its_checkpoint_is_replaced(lane, scene):
     assert lane.run("one", "worker", CHECKPOINT, scene.expected) == FINE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from sttd.job import State
 from tests import speech
@@ -48,6 +49,7 @@ def test_garbage_empty_truncated_silent_and_without_audio_end_as_promised(make_d
     assert speech.says(daemon.text("g-good.flac", "en"), "english")
 
 
+@pytest.mark.ci
 def test_damage_in_the_middle_is_stepped_over_and_said(make_daemon):
     """2 kB of damage cost no more than the damage, and the result says so."""
     recording = speech.compose(seconds=40, language="en", seed=5)

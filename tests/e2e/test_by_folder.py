@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from sttd.job import State
 from tests import speech
 from tests.harness import wait_for
 
 
+@pytest.mark.ci
 def test_folders_have_their_own_options_and_a_bad_one_holds_its_own_recordings(make_daemon):
     daemon = make_daemon({"pool.machine_wait": "1s"})
     good, bad = daemon.inbox / "ประชุม" / "2026", daemon.inbox / "bad"

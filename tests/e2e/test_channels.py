@@ -49,6 +49,7 @@ def texts(daemon: Daemon) -> dict[str, str]:
     return {suffix: found[suffix] for suffix in ("txt", "srt", "vtt", "lrc", "tsv")}
 
 
+@pytest.mark.ci
 def test_each_side_has_its_name_its_language_and_its_words_in_every_format(undisturbed, sides):
     found = undisturbed.result("call.flac", "th")
     for side, name, language in zip(sides, ("Agent", "ลูกค้า"), ("en", "th"), strict=True):

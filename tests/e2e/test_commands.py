@@ -48,6 +48,7 @@ def test_status_and_jobs_say_the_same_while_it_runs_and_while_it_does_not(make_d
     assert daemon.json("show", "1")["id"] == 1
 
 
+@pytest.mark.ci
 def test_cancel_and_retry_while_it_runs(make_daemon):
     """A running job is cancelled within moments; retried, it goes on from its checkpoint."""
     daemon = make_daemon({"transcribe.batch_size": "1"})
@@ -104,6 +105,7 @@ def test_redo_of_a_source_that_is_gone_ends_in_words(make_daemon):
     assert "not there any more" in (job.error or "")
 
 
+@pytest.mark.ci
 def test_a_wait_that_the_clock_made_endless_is_cut_short(make_daemon):
     """It was set back by a year since the wait was stored."""
     daemon = make_daemon({"pool.machine_wait": "1s", "watch.patience": "1s", "model.retry_after": "1s"})
@@ -135,6 +137,7 @@ def test_paused_nothing_starts_until_resumed(make_daemon):
     assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 def test_a_drain_of_a_paused_queue_says_so_once_and_goes_on_when_it_is_resumed(make_daemon):
     """What waits has not ended, and nothing is wrong with the machine: a person has paused it, and knows how to go on."""
     daemon = make_daemon()
@@ -185,6 +188,7 @@ def test_the_demo_prints_the_words_and_where_they_lie(tmp_path):
     assert str(tmp_path / "demo" / "transcripts") in done.stdout
 
 
+@pytest.mark.ci
 def test_on_a_terminal_the_demo_shows_bars_and_each_text_when_it_is_there(tmp_path):
     screen = Screen(tmp_path, 120, "demo")
     seen = screen.read()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from sttd.job import State
 from tests import speech
 from tests.harness import wait_for
 
 
+@pytest.mark.ci
 def test_a_language_that_the_model_does_not_know_costs_nobody_an_attempt_and_is_over_with_a_reload(
     make_daemon, tmp_path
 ):

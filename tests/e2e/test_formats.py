@@ -24,6 +24,7 @@ def peer() -> WhisperModel:
     return WhisperModel(str(Path(speech.SAMPLES).parent / "model"), device="cpu", compute_type="int8", cpu_threads=1)
 
 
+@pytest.mark.ci
 def test_each_kind_gives_its_five_files_with_the_right_words(make_daemon, peer):
     """Ten kinds of container in a subfolder: language right, words no more wrong than WhisperModel.transcribe has them."""
     daemon = make_daemon({"pool.workers": "2", "transcribe.temperatures": "0"})
@@ -53,6 +54,7 @@ def test_each_kind_gives_its_five_files_with_the_right_words(make_daemon, peer):
     assert ours <= theirs + 0.02 * len(KINDS)
 
 
+@pytest.mark.ci
 def test_the_json_carries_everything(make_daemon):
     """Segments, words, languages, model, requested model, fallback, duration, version, options, and the source's name, size, hash."""
     import hashlib
@@ -115,6 +117,7 @@ def test_results_beside_their_recording_and_it_is_not_transcribed_again(make_dae
     assert not list(daemon.transcripts.glob("[!.]*"))
 
 
+@pytest.mark.ci
 def test_a_film_with_subtitles_is_not_transcribed_and_jobs_and_show_say_why(make_daemon):
     daemon = make_daemon({"output.place": "beside", "output.existing": "skip", "transcribe.language": "en"})
     film(daemon.inbox / "film.mkv", [("eng", "", False)])
@@ -128,6 +131,7 @@ def test_a_film_with_subtitles_is_not_transcribed_and_jobs_and_show_say_why(make
     assert [path.name for path in daemon.inbox.glob("[!.]*")] == ["film.mkv"]
 
 
+@pytest.mark.ci
 def test_delete_removes_the_source(make_daemon):
     daemon = make_daemon({"output.source": "delete"})
     speech.encode(daemon.inbox / "english.flac", speech.sample("english"))

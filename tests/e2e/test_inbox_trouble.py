@@ -17,6 +17,7 @@ from tests.machine import needs_mounts
 SLOW = {"transcribe.batch_size": "1"}
 
 
+@pytest.mark.ci
 def test_the_same_name_three_days_running(make_daemon):
     """Three recordings of one name: three results and three archived sources, none overwritten."""
     daemon = make_daemon().start()
@@ -29,6 +30,7 @@ def test_the_same_name_three_days_running(make_daemon):
         assert (daemon.archive / f"{stem}.flac").is_file()
 
 
+@pytest.mark.ci
 def test_names_taken_by_a_persons_own_files_are_left_alone(make_daemon):
     """A person's own transcript and archive files stay as they are; the results get another name."""
     daemon = make_daemon()

@@ -47,6 +47,7 @@ def assert_seamless(chunks) -> None:
     assert all(before.end == after.start for before, after in itertools.pairwise(chunks))
 
 
+@pytest.mark.ci
 def test_a_stopped_worker_is_killed_and_its_job_resumes_at_its_next_chunk(make_daemon, recording, quiet, undisturbed):
     """SIGSTOP in mid-job: the sweep kills it, the log says so, and no chunk is transcribed twice."""
     # the first chunk is there long before, on this machine as busy as it is
@@ -107,6 +108,7 @@ def test_sigkill_of_the_daemon_leaves_no_process_and_the_next_start_goes_on(make
     assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 def test_sigterm_ends_with_0_and_the_job_queued_with_its_checkpoint(make_daemon, recording):
     """SIGTERM in mid-job: exit 0, the job waits with what is done, and no process outlives the daemon."""
     daemon = make_daemon(SLOW)

@@ -61,6 +61,7 @@ def test_a_missing_folder_falls_back_at_once(make_daemon, tmp_path):
     assert not any("TIMEOUT" in line for line in daemon.log)
 
 
+@pytest.mark.ci
 def test_a_damaged_folder_falls_back_at_once(make_daemon, tmp_path):
     folder = tmp_path / "damaged"
     shutil.copytree(DEMO, folder)

@@ -7,10 +7,13 @@ import os
 import sqlite3
 import stat
 
+import pytest
+
 from sttd.job import State
 from tests import speech
 
 
+@pytest.mark.ci
 def test_what_was_planted_harms_nothing_and_the_folder_becomes_the_daemons_own(make_daemon, tmp_path):
     """Links under the names of manifest and checkpoint, open modes, a table that is gone: it starts, and does its work."""
     daemon = make_daemon()

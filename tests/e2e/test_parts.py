@@ -44,6 +44,7 @@ def numbers(daemon: Daemon) -> set[int]:
     return {int(path.stem) for path in work.glob("*.jsonl") if path.read_bytes().count(b"\n") > 1}
 
 
+@pytest.mark.ci
 def test_two_workers_have_parts_of_one_recording_and_it_is_one_transcript(quiet):
     job = quiet.job()
     assert (job.state, job.shared and job.shared.parts) == (State.DONE, 4)

@@ -15,6 +15,7 @@ from tests.harness import wait_for
 from tests.remote.tables import ELSEWHERE, WORKER, table
 
 
+@pytest.mark.ci
 def test_a_recording_is_transcribed_behind_a_command_whatever_is_killed(make_daemon, tmp_path):
     """The line twice: the command, then the worker behind it. No attempt is spent on the line."""
     file = tmp_path / "sttd.toml"

@@ -101,6 +101,7 @@ def test_without_a_model_nothing_waits_and_nothing_is_said_to_be_done(run, tmp_p
     assert "come to its end" not in done.stderr
 
 
+@pytest.mark.ci
 def test_on_a_terminal_each_text_has_a_heading_and_no_bar_is_left(tmp_path):
     """One file that fails is named, and fails the command."""
     names = ["one.flac", "two.flac"]
@@ -142,6 +143,7 @@ def test_text_is_seen_while_the_rest_is_heard_and_ctrl_c_leaves_nothing_behind(t
     assert os.listdir(tmp_path / "out") == []
 
 
+@pytest.mark.ci
 def test_the_text_may_go_elsewhere_while_bars_are_seen(tmp_path, here, env):
     """Results are written here where no folder is named; the language is as typed."""
     source = speech.encode(tmp_path / "talk.mp3", speech.sample("english"))
@@ -154,6 +156,7 @@ def test_the_text_may_go_elsewhere_while_bars_are_seen(tmp_path, here, env):
     assert "talk.th.srt" in seen
 
 
+@pytest.mark.ci
 def test_errors_may_go_elsewhere_while_text_is_seen(tmp_path, here, env):
     """Then there is no bar, and no colour in them."""
     source = speech.encode(tmp_path / "talk.mp3", speech.sample("english"))

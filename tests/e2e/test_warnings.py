@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from sttd.job import State
 from tests import speech
@@ -38,6 +39,7 @@ def test_what_was_wrong_with_a_result_is_in_the_log_in_show_and_in_jobs_also_wit
     assert "c-good.flac\n" in plain
 
 
+@pytest.mark.ci
 def test_a_copy_of_a_result_has_its_warnings(make_daemon):
     daemon = make_daemon()
     for name in ("one.flac", "two.flac"):

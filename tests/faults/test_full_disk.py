@@ -191,7 +191,7 @@ def in_namespace(body, root):
 
 @needs_mounts
 @pytest.mark.parametrize(
-    "which", ["state", "transcripts", *(pytest.param(which, marks=pytest.mark.ci) for which in ("library", "stopped"))]
+    "which", ["transcripts", *(pytest.param(which, marks=pytest.mark.ci) for which in ("state", "library", "stopped"))]
 )
 def test_a_disk_that_fills_up_holds_work_up_and_costs_nothing(tmp_path, which):
     """It is said once, no attempt is spent, and everything goes on by itself; a stop, and a start, are still obeyed."""

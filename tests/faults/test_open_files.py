@@ -20,6 +20,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "left", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 2, 3, 4, 5, 6, 8, 10, 12))]
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.fuzz.mutate import CONTAINERS, mutants
 from tests.fuzz.run import Lane
 
 
+@pytest.mark.ci
 def test_mutants_of_each_container_are_transcribed_or_refused_and_leave_the_worker_as_it_was(tmp_path):
     lane = Lane(tmp_path)
     try:

@@ -140,7 +140,7 @@ def test_an_answer_that_stops_for_good_ends_the_pull(machine, standin):
     assert is_absent(machine)
 
 
-@pytest.mark.parametrize("name", ["model.bin", "config.json"])
+@pytest.mark.parametrize("name", ["model.bin", pytest.param("config.json", marks=pytest.mark.ci)])
 def test_wrong_bytes_of_the_right_size_are_found(machine, standin, name):
     """Of large files the hub tells SHA-256, of small ones git's hash. Nothing of the wrong bytes is used afterwards."""
     standin.wrong = {name}
@@ -154,7 +154,7 @@ def test_wrong_bytes_of_the_right_size_are_found(machine, standin, name):
     assert is_whole(machine)
 
 
-@pytest.mark.parametrize("name", ["model.bin", "config.json"])
+@pytest.mark.parametrize("name", ["model.bin", pytest.param("config.json", marks=pytest.mark.ci)])
 def test_a_file_that_does_not_stop_coming_is_stopped_at_its_size(machine, standin, name):
     standin.endless = name
     done = machine.sttd("pull", "base")

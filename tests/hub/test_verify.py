@@ -11,6 +11,7 @@ from sttd.cli.trial import recognised
 from tests.hub.standin import MODEL
 
 
+@pytest.mark.ci
 def test_times_device_and_words_are_told_and_the_hub_is_not_asked(machine, standin):
     """Of each configured model, without its fallback; one that is not here makes the exit code 1."""
     words = ("--set", "model.name=small", "--set", "model.fallback=demo")

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from sttd.job import State
 from tests import speech
 from tests.harness import PATIENCE
@@ -32,6 +34,7 @@ def test_a_worker_never_calls_the_hub(make_daemon, machine, standin, monkeypatch
     assert standin.requests == []
 
 
+@pytest.mark.ci
 def test_a_model_that_is_pulled_is_used_by_the_next_load(make_daemon, machine, monkeypatch):
     """The daemon that waits for it need not be told."""
     for name, value in machine.environ.items():

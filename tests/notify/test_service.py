@@ -55,6 +55,7 @@ def test_what_happens_is_told_and_show_says_so(hooked, hook, world: World):
     assert (world.state.with_name("state-notify") / "notify.db").stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.ci
 def test_kill_at_any_moment_loses_no_notice_and_none_has_two_ids(hooked, hook, world: World, secret, tmp_path):
     """Jobs end while it is killed again and again. A command and a webhook are told of each; what comes twice has one id."""
     told = tmp_path / "told"

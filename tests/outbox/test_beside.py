@@ -93,6 +93,7 @@ def test_a_kill_at_any_file_call_leaves_one_whole_result(tmp_path, other_disk, k
     raise AssertionError("it does not end")
 
 
+@pytest.mark.ci
 def test_half_a_copy_in_the_library_is_removed_by_the_next_start(tmp_path, other_disk):
     """Also where nothing was ever archived from the recording's folder, and nobody goes on with the job."""
     config, job, _ = library(tmp_path, other_disk / "library")
@@ -226,7 +227,7 @@ def followed(config, name: str, written, former: str = "sub/talk.mp3"):
     return outbox.follow(job, former, written, outbox.Places(config.paths))
 
 
-@pytest.mark.parametrize("name", ["sub/S01E01.mkv", "Season 1/S01E01.mkv"])
+@pytest.mark.parametrize("name", ["sub/S01E01.mkv", pytest.param("Season 1/S01E01.mkv", marks=pytest.mark.ci)])
 def test_a_kill_while_results_are_renamed_leaves_each_of_them_whole(tmp_path, name):
     for step in range(1, 100):
         root = tmp_path / str(step)
@@ -279,7 +280,9 @@ def first_results(config, job):
     return {path: plan.hashes[path.rpartition(".")[2]] for path in keep(config, plan).outputs}
 
 
-@pytest.mark.parametrize("language", ["en", "th"], ids=["the same names", "another language"])
+@pytest.mark.parametrize(
+    "language", ["en", pytest.param("th", marks=pytest.mark.ci)], ids=["the same names", "another language"]
+)
 @pytest.mark.parametrize("place", ["beside", pytest.param("transcripts", marks=pytest.mark.ci)])
 def test_a_kill_while_results_are_replaced_leaves_the_new_ones_alone(tmp_path, place, language):
     for step in range(1, 1000):
@@ -387,7 +390,9 @@ def test_a_member_s_folder_that_is_closed_to_the_service_waits_with_the_remedy_a
         assert files_in(root / "inbox") == ["sub/talk.en.srt", "sub/talk.mp3"]
 
 
-@pytest.mark.parametrize("language", ["en", "th"], ids=["the same names", "another language"])
+@pytest.mark.parametrize(
+    "language", ["en", pytest.param("th", marks=pytest.mark.ci)], ids=["the same names", "another language"]
+)
 def test_a_job_is_cancelled_with_its_earlier_results_or_is_done_with_its_new_ones(tmp_path, language):
     """Killed at any call while results are replaced, then cancelled: never is there none."""
     for step in range(1, 1000):

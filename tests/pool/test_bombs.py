@@ -38,7 +38,9 @@ def test_what_asks_for_gigabytes_is_refused_and_its_worker_serves_on(rig, tmp_pa
     assert peak(pid) - before < 0.7 * 2**30
 
 
-@pytest.mark.parametrize("name", ["comments.flac", "texts.mp3"])  # the others: python -m tests.fuzz
+@pytest.mark.parametrize(
+    "name", ["texts.mp3", pytest.param("comments.flac", marks=pytest.mark.ci)]
+)  # the others: python -m tests.fuzz
 def test_a_head_that_is_computed_on_for_ever_is_given_up_with_the_process_that_has_it(rig, tmp_path, name):
     path = tmp_path / name
     path.write_bytes(ENDLESS[name]())

@@ -28,6 +28,7 @@ def made(tmp_path_factory):
         return {clip.group: clip for clip in joined(clips, 20, 1, seed=1)}
 
 
+@pytest.mark.ci
 def test_each_kind_comes_in_each_condition_with_the_text_that_is_said(made):
     assert len(made) == 3 * 4
     assert {clip.language for clip in made.values()} == {"en", "th", "mul"}

@@ -122,6 +122,7 @@ def check(kept: Kept, answers: dict[int, str]) -> None:
     assert wait_for(lambda: not list(kept.daemon.inbox.rglob("*.flac")), "the inbox is empty")
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("seed", [pytest.param(0), *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 20))])
 def test_no_submit_is_lost_over_kills_of_web_and_daemon(kept, seed):
     """Each accepted file comes to its own transcript, each asked one to one job; half received ones leave nothing."""

@@ -47,6 +47,7 @@ def test_an_index_of_nonsense_changes_nothing(tmp_path, said):
         assert len(decode(path)[0]) == pytest.approx(len(whole), abs=2000)
 
 
+@pytest.mark.ci
 def test_an_index_is_looked_at_piece_by_piece(tmp_path, said):
     """Here of 32 MiB, in which every second chunk is empty: a recording of days, or one that is made to take memory."""
     path = write(tmp_path / "x.avi", said.audio, "avi", "libmp3lame", 44_100)

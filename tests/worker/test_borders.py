@@ -150,6 +150,7 @@ def test_a_border_depends_on_half_a_minute_behind_its_place_and_the_seconds_befo
     assert found.find(blocks_of(other, found.first)) == place
 
 
+@pytest.mark.ci
 def test_what_is_held_back_until_a_border_is_found_is_bounded():
     """Also where nobody speaks, and where nobody stops."""
     for audio in (np.zeros(300 * SAMPLE_RATE, np.float32), talk(3, 300), noise(300, 0.1, 1)):

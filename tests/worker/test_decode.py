@@ -153,6 +153,7 @@ def test_the_language_is_that_of_the_first_speech_where_it_is_sure_and_stays(mod
     assert [chunk.language for chunk in chunks] == ["und", "th", "th", "th"]
 
 
+@pytest.mark.ci
 def test_a_known_language_is_not_detected_again(model):
     thai = recordings("th", 1)[0].audio
     chunk = decode(model, [thai], known=Place(0, "en", 0.7))[0]

@@ -159,6 +159,7 @@ def test_what_lies_outside_of_the_part_is_not_transcribed(model, long, recording
     assert 0.5 * len(inside) < len(heard.split()) < 2 * len(inside)
 
 
+@pytest.mark.ci
 def test_progress_comes_once_a_second_at_most(model, long, recording, monkeypatch):
     clock = itertools.count(0.0, 0.6)  # seconds from one look to the next: two batches take more than one
     monkeypatch.setattr("sttd.worker.part.time", SimpleNamespace(monotonic=lambda: next(clock)))

@@ -146,6 +146,7 @@ def truncated(path: Path, recording: speech.Recording, seconds: float) -> Path:
     return path
 
 
+@pytest.mark.ci
 def test_a_file_that_ends_earlier_than_it_says_has_empty_parts_behind_its_end(model, tmp_path, recording):
     path = truncated(tmp_path / "cut.wav", recording, 70.0)
     share = Share(after=60.0, length=20.0)
@@ -162,6 +163,7 @@ def test_a_file_that_ends_earlier_than_it_says_has_empty_parts_behind_its_end(mo
     assert "the file ends early" in found[-1][-1].warnings[0]
 
 
+@pytest.mark.ci
 def test_the_last_part_goes_to_the_end_however_short_the_file_was_said_to_be(model, path, recording):
     spec = dataclasses.replace(order(path, 2, 1, 0), parts=3, share=Share(after=0.0, length=15.0))
     found = chunks(run(spec, model))

@@ -170,7 +170,7 @@ def test_two_sides_that_speak_by_turns_cost_little_more_than_one_recording_of_bo
     assert split <= mixed + 2  # the last window of each
 
 
-@pytest.mark.parametrize("suffix", ["flac", "mp3"])
+@pytest.mark.parametrize("suffix", ["flac", pytest.param("mp3", marks=pytest.mark.ci)])
 def test_channels_that_are_alike_are_one_without_a_speaker(model, tmp_path, call, suffix):
     side = call.sides[0].audio[: 40 * RATE]
     events = run(speech.encode(tmp_path / f"dual.{suffix}", np.stack([side, side])), model)
@@ -181,6 +181,7 @@ def test_channels_that_are_alike_are_one_without_a_speaker(model, tmp_path, call
     assert events[-1].warnings == ("the channels are alike: they were transcribed as one, without speakers",)
 
 
+@pytest.mark.ci
 def test_a_mono_recording_is_transcribed_as_always(model, tmp_path, call):
     path = speech.encode(tmp_path / "mono.flac", call.sides[0].audio)
     assert chunks(run(path, model)) == chunks(run(path, model, dataclasses.replace(SPLIT, channels="mix")))
