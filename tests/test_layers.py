@@ -64,6 +64,7 @@ MAY = {
         "phrases",
         "pool",
         "report",
+        "search",
         "web",
     },
     # and of cli/ alone what commands read, not what they print

@@ -16,7 +16,7 @@ from sttd.host.stream import is_journal, open_closed
 from sttd.text import sentence
 
 COMMANDS = {  # where each lives, in the order in which a person meets them
-    "run": "serve", "demo": "demo", "status": "status", "jobs": "look", "show": "look", "wait": "wait", "logs": "logs", "retry": "ask", "cancel": "ask",
+    "run": "serve", "demo": "demo", "status": "status", "jobs": "look", "show": "look", "search": "search", "wait": "wait", "logs": "logs", "retry": "ask", "cancel": "ask",
     "redo": "ask", "next": "ask", "pause": "ask", "resume": "ask", "transcribe": "transcribe", "check-config": "serve", "model": "models",
     "install": "install", "report": "report", "web": "web", "notify": "notify", "worker": "worker",
     "config": "config", "completion": "shells", "help": "help",

@@ -37,6 +37,33 @@ def since(_context: click.Context, _parameter: click.Parameter, value: str | Non
         raise click.BadParameter(f"{value!r} is no time: {example}") from None
 
 
+def until(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """The end of a time, in UTC seconds: that of the day where a day is named."""
+    found = since(_context, _parameter, value)
+    if found is None or value is None or not is_day(value):
+        return found
+    return (dt.datetime.fromtimestamp(found).astimezone() + dt.timedelta(days=1)).timestamp()
+
+
+def language(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Whisper's code of a language."""
+    from sttd.configfile.languages import nearest
+    from sttd.languages import language_of
+
+    code = None if value is None else language_of(value)
+    if value is not None and code is None:
+        raise click.BadParameter(f"{value!r} is no language that Whisper knows{nearest(value)}")
+    return code
+
+
+def is_day(text: str) -> bool:
+    """Whether it names a day, without a time in it."""
+    try:
+        return text.strip().lower() in ("today", "yesterday") or bool(dt.date.fromisoformat(text.strip()))
+    except ValueError:
+        return False
+
+
 def moment(text: str, now: float) -> float:
     """UTC seconds of `2h` (ago), `today`, `yesterday`, or a date with or without a time of day in the local zone.
 

@@ -9,8 +9,12 @@ Everything in the index is derived from the ledger and the results. It can be de
 from __future__ import annotations
 
 from sttd.search.excerpt import Excerpt
-from sttd.search.file import IndexTrouble
+from sttd.search.file import INDEX, IndexTrouble, lock_of
 from sttd.search.find import Filters, Found, Hit, Place, Search
 from sttd.search.follow import Coverage, Follower
+from sttd.search.index import Offered
 
-__all__ = ["Coverage", "Excerpt", "Filters", "Follower", "Found", "Hit", "IndexTrouble", "Place", "Search"]
+__all__ = [
+    "INDEX", "Coverage", "Excerpt", "Filters", "Follower", "Found", "Hit", "IndexTrouble", "Offered", "Place", "Search",
+    "lock_of",
+]  # fmt: skip

@@ -17,13 +17,15 @@ from pathlib import Path
 
 from sttd.errors import SttdError
 
+INDEX = "search.db"
 MODE = 0o600  # the text of every recording is in it
 APPLICATION = 1937011811  # "sttc": no ledger
-VERSION = 1  # of tables and of tokens: raise it where either changes
+VERSION = 2  # of tables and of tokens: raise it where either changes
 STAMP = f"{VERSION} {unicodedata.unidata_version}"  # atoms depend on Unicode's tables
 SCHEMA = f"""
     BEGIN;
     CREATE TABLE stamp (value TEXT NOT NULL);
+    CREATE TABLE checks (ended_at REAL NOT NULL, took REAL NOT NULL);  -- the latest look at every result: UTC seconds, seconds
     CREATE TABLE recordings (
         job INTEGER PRIMARY KEY,
         source BLOB NOT NULL,          -- bytes of the path below the inbox
@@ -64,6 +66,11 @@ class IndexDamaged(IndexTrouble):
 
 class IndexMissing(IndexTrouble):
     """There is no index: it is about to be made."""
+
+
+def lock_of(path: Path) -> Path:
+    """What the index's one writer holds."""
+    return path.with_name(f"{path.name}.lock")
 
 
 def opened(path: Path) -> sqlite3.Connection:

@@ -122,6 +122,12 @@ class Search:
             numbers = text.segments_of(itertools.chain.from_iterable(text.stretches(wanted)))
             return tuple(text.shown(number, number, wanted) for number in numbers[: min(limit, MOST)])
 
+    def count(self) -> int:
+        """How many recordings are in the index. Raises IndexTrouble: it cannot be read."""
+        with contextlib.suppress(IndexMissing), self._reading() as db:
+            return int(db.execute("SELECT count(*) FROM recordings").fetchone()[0])
+        return 0
+
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """A connection for one query: the index may be made anew at any time, and threads share none."""

@@ -7,10 +7,11 @@ matter where the process was killed, or what happened while it did not run.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from sttd.errors import LedgerError
 from sttd.ledger import Ledger
 from sttd.ledger.results import Result
 from sttd.search.file import IndexDamaged, IndexTrouble
-from sttd.search.index import Entry, Index, Recording
+from sttd.search.index import Entry, Index, Offered, Recording
 from sttd.search.transcript import Signature, Unreadable, read
 from sttd.text import sentence
 
 LOOK = 2.0  # seconds between two looks for jobs that ended
 CHECK = 60.0  # seconds between two looks at every result, for those that a person deleted or changed
+OFFER = 60.0  # seconds between two looks at what there is to filter by
 TIDY = 3600.0  # seconds between two merges of the whole index, which take the words of what was deleted out of its file
 _SHARE = (
     20  # after a look it rests so many times as long as that took: a million jobs cost a twentieth of a core at most
@@ -68,7 +70,9 @@ class Follower:
         self._check_after = 0  # number of the last job that the current check has looked at
         self._next_check = self._next_tidy = 0.0  # monotonic
         self._check_took = 0.0  # seconds, so far
+        self._next_offer = 0.0  # monotonic
         self.coverage = Coverage()
+        self.offered = Offered()  # as of a minute ago
 
     def ask_to_remake(self) -> None:
         """The index is damaged: have it made anew. From any thread."""
@@ -81,6 +85,7 @@ class Follower:
             began = time.thread_time()
             try:
                 more = self.step()
+                self._offer()
                 told = ""
             except (LedgerError, IndexTrouble, OSError) as error:
                 more = False
@@ -92,6 +97,25 @@ class Follower:
 
     def close(self) -> None:
         self._index.close()
+
+    def catch_up(self, tell: Callable[[Coverage], None]) -> None:
+        """Do all that is to be done now; `tell` hears now and then how far it is.
+
+        For a command, which is to answer soon: the index is not merged, see `tidy`, and not every result is looked at where
+        that was done a moment ago.
+
+        Raises:
+            LedgerError, IndexTrouble: as `step`.
+        """
+        self._next_tidy = math.inf
+        self._next_check = time.monotonic() + _until_check(*self._index.checked(), time.time())
+        while self.step():
+            tell(self.coverage)
+
+    def tidy(self) -> None:
+        """Merge the index for some seconds, where texts were taken out of it. Raises IndexTrouble."""
+        self._next_tidy = 0.0
+        self._tidy(time.monotonic() + _SPELL)
 
     def step(self) -> bool:
         """Do what is to be done, for some seconds at most. Returns whether there is more.
@@ -175,7 +199,8 @@ class Follower:
         results = ledger.results(self._check_after, limit=_PAGE)
         if not results:
             self._check_after = 0
-            self._next_check = time.monotonic() + max(CHECK, _SHARE * self._check_took)
+            self._index.note_check(time.time(), self._check_took)
+            self._next_check = time.monotonic() + _pause(self._check_took)
             self._check_took = 0.0
             return False
         entries = self._index.page(self._check_after, results[-1].job)
@@ -208,9 +233,25 @@ class Follower:
         else:
             self._index.put(recording, signature, said)
 
+    def _offer(self) -> None:
+        if time.monotonic() >= self._next_offer:
+            self.offered = self._index.offered()
+            self._next_offer = time.monotonic() + OFFER
+
     def _count(self, waiting: int) -> None:
         searchable = self._index.searchable()
         self.coverage = Coverage(searchable, waiting, len(self._known) - searchable)
+
+
+def _pause(took: float) -> float:
+    """Seconds between two looks at every result, by how many one takes."""
+    return max(CHECK, _SHARE * took)
+
+
+def _until_check(ended_at: float, took: float, now: float) -> float:
+    """Seconds until the next look at every result is due; 0 also where the clock was set back behind the latest one."""
+    since = now - ended_at
+    return _pause(took) - since if 0 <= since < _pause(took) else 0.0
 
 
 def recording_of(result: Result) -> Recording:

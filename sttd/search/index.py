@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import zlib
 from array import array
@@ -14,7 +15,7 @@ from pathlib import Path
 from sttd.fs.lock import Lock
 from sttd.search.atoms import atoms
 from sttd.search.facets import facets, name_of
-from sttd.search.file import made, opened, told
+from sttd.search.file import lock_of, made, opened, told
 from sttd.search.phrases import alone, atoms_of, key, tokens
 from sttd.search.transcript import Said, Signature
 
@@ -43,6 +44,14 @@ class Entry:
     signature: Signature | None  # None: none was read
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What there is to filter by."""
+
+    languages: tuple[str, ...] = ()  # that most of a recording is in
+    folders: tuple[str, ...] = ()  # of the inboxes, that recordings lay in: `os.fsdecode`d
+
+
 class Index:
     """The index, for its one writer.
 
@@ -54,7 +63,7 @@ class Index:
     def __init__(self, path: Path) -> None:
         self.path = path
         with told(path):
-            self._lock = Lock(path.with_name(f"{path.name}.lock"), "the search index in")
+            self._lock = Lock(lock_of(path), "the search index in")
         try:
             self._db = opened(path)
             self._file = _identity(path)
@@ -94,6 +103,24 @@ class Index:
         """The numbers of all recordings in it."""
         with told(self.path):
             return {job for (job,) in self._db.execute("SELECT job FROM recordings")}
+
+    def offered(self) -> Offered:
+        """Of all recordings in it: a tenth of a second for 100,000."""
+        with told(self.path):
+            languages = sorted(each for (each,) in self._db.execute("SELECT DISTINCT language FROM recordings"))
+            folders = {source.rpartition(b"/")[0] for (source,) in self._db.execute("SELECT source FROM recordings")}
+        return Offered(tuple(languages), tuple(map(os.fsdecode, sorted(folders - {b""}))))
+
+    def checked(self) -> tuple[float, float]:
+        """When the latest look at every result ended, in UTC seconds, and how many seconds it took; zeros: there was none."""
+        with told(self.path):
+            row = self._db.execute("SELECT ended_at, took FROM checks").fetchone()
+        return (0.0, 0.0) if row is None else row
+
+    def note_check(self, ended_at: float, took: float) -> None:
+        with self.transaction():
+            self._db.execute("DELETE FROM checks")
+            self._db.execute("INSERT INTO checks VALUES (?, ?)", (ended_at, took))
 
     def page(self, after: int, until: int) -> dict[int, Entry]:
         """The recordings whose numbers are over `after` and not over `until`."""

@@ -14,14 +14,13 @@ from starlette.routing import BaseRoute, Route
 
 from sttd.errors import AlreadyRunning
 from sttd.ledger.names import LEDGER
-from sttd.search import Coverage, Excerpt, Follower, Hit, IndexTrouble, Place, Search
+from sttd.search import INDEX, Coverage, Excerpt, Follower, Hit, IndexTrouble, Place, Search
 from sttd.text import sentence
 from sttd.web import files
 from sttd.web.pages.drawing import number, page
 from sttd.web.pages.overview import name_of
 from sttd.web.site import Site
 
-_INDEX = "search.db"
 _ASKED = 200  # characters of a query
 _PLACES = 100  # of one recording on a page
 _ENDING = 5.0  # seconds that the end of the server waits for the thread, which may hang on a share
@@ -32,7 +31,7 @@ class Finder:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self._index = site.folder / _INDEX
+        self._index = site.folder / INDEX
         self._ledger = site.config.paths.state / LEDGER
         self._search = Search(self._index, self._remake)
         self._follower: Follower | None = None
