@@ -7,6 +7,15 @@ import click
 from sttd.cli.options import shared
 
 SHELLS = ("bash", "zsh", "fish")
+# no space behind `pool.workers=`: the value comes next. fish knows that by itself
+_NO_SPACE = {
+    "COMPREPLY+=($value)": "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace",
+    "_describe -V unsorted completions_with_descriptions -U": (
+        "local -a tight\n"
+        "        [[ $key == *= ]] && tight=(-S '')\n"
+        '        _describe -V unsorted completions_with_descriptions -U "${tight[@]}"'
+    ),
+}
 
 
 @click.command(short_help="Print the completion script of a shell.")
@@ -31,7 +40,6 @@ def script(shell: str) -> str:
     assert kind is not None, shell
     nothing = click.Group("sttd")  # the script is the same for all commands
     made = ShellComplete.source(kind(nothing, {}, "sttd", "_STTD_COMPLETE")).rstrip() + "\n"
-    # no space behind `pool.workers=`: the value comes next
-    return made.replace(
-        "COMPREPLY+=($value)", "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace"
-    )
+    for its, ours in _NO_SPACE.items():
+        made = made.replace(its, ours)
+    return made

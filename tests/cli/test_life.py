@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -233,16 +232,29 @@ def test_the_script_of_each_shell_is_printed(sttd, shell):
     assert f"_STTD_COMPLETE={shell}_complete" in sttd("completion", shell).out
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_bash_completes(sttd, tmp_path):
+# as each shell does behind Tab; zsh's own functions stand for its line editor, which needs a terminal
+TAB = {
+    "bash": "COMP_WORDS=(sttd --set pool.wor); COMP_CWORD=2; _sttd_completion sttd; echo ${COMPREPLY[@]}",
+    "zsh": "words=(sttd --set pool.wor) CURRENT=3; _sttd_completion",
+    "fish": "complete --do-complete 'sttd --set pool.wor'",
+}
+ZSH = """compdef() { }
+_describe() { print -r -- ${(P)3%%:*} "${@[4,-1]}" }
+"""
+
+
+@pytest.mark.parametrize(
+    "shell", [pytest.param(each, marks=pytest.mark.skipif(not shutil.which(each), reason=f"no {each}")) for each in TAB]
+)
+def test_each_shell_completes(sttd, tmp_path, shell):
     """With its own functions; behind a key there is no space."""
-    script = sttd("completion", "bash").out
-    assert "compopt -o nospace" in script
-    program = tmp_path / "sttd"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m sttd "$@"\n')
-    program.chmod(0o755)
-    code = (
-        f"{script}\nCOMP_WORDS=(sttd --set pool.wor); COMP_CWORD=2; _sttd_completion {program}; echo ${{COMPREPLY[@]}}"
+    (tmp_path / "sttd").write_text(f'#!/bin/sh\nexec {sys.executable} -m sttd "$@"\n')
+    (tmp_path / "sttd").chmod(0o755)
+    script = sttd("completion", shell).out
+    begin = ZSH if shell == "zsh" else ""
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [shell, "-c", f"{begin}{script}\n{TAB[shell]}"], capture_output=True, text=True, check=False, env=env
     )
-    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=False, cwd=Path.cwd())
-    assert done.stdout == "pool.workers=\n"
+    assert done.stdout.split("\t")[0].strip() == {"zsh": "pool.workers= -U -S"}.get(shell, "pool.workers="), done.stderr
+    assert shell != "bash" or "compopt -o nospace" in script
