@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 import os
 import signal
@@ -15,7 +17,8 @@ from sttd.config.ray import host_and_port, token_problem
 from sttd.pool.ray.room import Node
 from sttd.pool.ray.wire import Cluster
 
-_LIMIT = 5.0  # seconds: Ray itself tries a wrong token for 20, and a head that is not there for 80
+_KNOCK = 5.0  # seconds until somebody listens
+_LIMIT = 20.0  # seconds until Ray is let in: a busy head takes some, and Ray itself waits for 80
 
 
 class Unreachable(Exception):
@@ -31,7 +34,7 @@ def knock(address: str) -> None:
     found = host_and_port(address)
     assert found, "the configuration has been checked"
     try:
-        socket.create_connection(found, _LIMIT).close()
+        socket.create_connection(found, _KNOCK).close()
     except OSError as error:
         why = error.strerror or str(error)
         raise Unreachable(
@@ -57,10 +60,11 @@ def connect(cluster: Cluster, namespace: str, give_up: Callable[[str], NoReturn]
     from ray.exceptions import RayError  # noqa: PLC0415
 
     before = signal.getsignal(signal.SIGTERM)
-    limit = threading.Timer(_LIMIT, give_up, [_not_let_in(cluster)])
+    limit = threading.Timer(_LIMIT, give_up, [_slow(cluster)])
     limit.daemon = True
     limit.start()
     try:
+        _show_token(cluster)
         ray.init(
             address=cluster.address, namespace=namespace, log_to_driver=False, logging_level=logging.ERROR,
             configure_logging=False,
@@ -86,6 +90,22 @@ def _prepare(cluster: Cluster) -> None:
         os.environ["RAY_AUTH_TOKEN_PATH"] = cluster.token_file
 
 
+def _show_token(cluster: Cluster) -> None:
+    """The head says at once that it is wrong. `ray.init` tries it for 20 s, and does not say why it fails.
+
+    Raises:
+        Unreachable: it is wrong, or missing.
+    """
+    from ray.exceptions import AuthenticationError  # noqa: PLC0415
+
+    raylet: Any = importlib.import_module("ray._raylet")  # private: where it is so no more, `_LIMIT` is the end
+    try:
+        with contextlib.suppress(AttributeError):
+            raylet.GcsClient(address=cluster.address)
+    except AuthenticationError:
+        raise Unreachable(_not_let_in(cluster)) from None
+
+
 def _not_let_in(cluster: Cluster) -> str:
     if cluster.token_file:
         remedy = (
@@ -94,7 +114,14 @@ def _not_let_in(cluster: Cluster) -> str:
         )
     else:
         remedy = "does the cluster want a token? Then set pool.ray.token_file, and not pool.ray.insecure"
-    return f"{cluster.address} answers, but Ray was not let in within {_LIMIT:g} s: {remedy}"
+    return f"{cluster.address} answers, but Ray is not let in: {remedy}"
+
+
+def _slow(cluster: Cluster) -> str:
+    return (
+        f"{cluster.address} answers, but has not let Ray in within {_LIMIT:g} s: its head is too busy or hangs, or no node of Ray runs"
+        " on this machine (sttd-ray-head.service, sttd-ray-node.service, or `ray start`)"
+    )
 
 
 def nodes() -> list[Node]:

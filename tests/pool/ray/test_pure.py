@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -114,8 +115,24 @@ def test_a_token_of_another_group_is_told_with_what_to_do(public):
     )
 
 
+NEEDS_RAY = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'sttd[ray]'"
+)
+
+
 @pytest.mark.ci
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'sttd[ray]'")
+@NEEDS_RAY
+def test_a_head_that_listens_and_never_answers_is_said_to_be_slow_and_the_token_is_not_blamed():
+    code = "from sttd.pool.ray import __main__, reach; reach._LIMIT = 1.0; __main__.main()"
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        link = Link(dataclasses.replace(ABOUT, address=address), [sys.executable, "-c", code])
+        wait_for(lambda: link.is_over, "it has given up")
+    assert link.post_mortem().startswith(f"{address} answers, but has not let Ray in within 1 s: its head is too busy")
+
+
+@pytest.mark.ci
+@NEEDS_RAY
 def test_a_node_of_which_the_cluster_knows_nothing_is_gone():
     code = (
         "import asyncio\n"
