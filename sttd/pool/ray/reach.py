@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -19,6 +20,7 @@ from sttd.pool.ray.wire import Cluster
 
 _KNOCK = 5.0  # seconds until somebody listens
 _LIMIT = 20.0  # seconds until Ray is let in: a busy head takes some, and Ray itself waits for 80
+_VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
 
 class Unreachable(Exception):
@@ -70,7 +72,7 @@ def connect(cluster: Cluster, namespace: str, give_up: Callable[[str], NoReturn]
             configure_logging=False,
         )  # fmt: skip
     except (RayError, OSError, RuntimeError, ValueError) as error:
-        raise Unreachable(f"Ray at {cluster.address} cannot be used: {one_line(error)}") from None
+        raise Unreachable(f"Ray at {cluster.address} cannot be used: {_reason(error)}") from None
     finally:
         limit.cancel()
         signal.signal(signal.SIGTERM, before)
@@ -121,6 +123,16 @@ def _slow(cluster: Cluster) -> str:
     return (
         f"{cluster.address} answers, but has not let Ray in within {_LIMIT:g} s: its head is too busy or hangs, or no node of Ray runs"
         " on this machine (sttd-ray-head.service, sttd-ray-node.service, or `ray start`)"
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Where versions differ Ray lists them, that of the cluster first, and says no remedy."""
+    if "Version mismatch" not in str(error):
+        return one_line(error)
+    versions = [f"Ray {ray} on Python {python}" for ray, python in _VERSIONS.findall(str(error))]
+    return (
+        f"the cluster has {' and sttd has '.join(versions)}: install the same versions of both on all of its machines"
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib.metadata
 import importlib.util
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -129,6 +131,22 @@ def test_a_head_that_listens_and_never_answers_is_said_to_be_slow_and_the_token_
         link = Link(dataclasses.replace(ABOUT, address=address), [sys.executable, "-c", code])
         wait_for(lambda: link.is_over, "it has given up")
     assert link.post_mortem().startswith(f"{address} answers, but has not let Ray in within 1 s: its head is too busy")
+
+
+@pytest.mark.ci
+@NEEDS_RAY
+def test_versions_that_differ_are_both_told_with_what_to_do():
+    code = (
+        "from ray._private.utils import check_version_info\n"
+        "from sttd.pool.ray import reach\n"
+        "try: check_version_info({'ray_version': '2.1.0', 'python_version': '3.9.1'}, 'h:1')\n"
+        "except RuntimeError as error: print(reach._reason(error))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours = f"Ray {importlib.metadata.version('ray')} on Python {platform.python_version()}"
+    assert done.stdout == (
+        f"the cluster has Ray 2.1.0 on Python 3.9.1 and sttd has {ours}: install the same versions of both on all of its machines\n"
+    )
 
 
 @pytest.mark.ci
