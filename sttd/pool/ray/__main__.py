@@ -11,7 +11,7 @@ import uuid
 from typing import NoReturn
 
 from sttd.pool.ray import reach
-from sttd.pool.ray.wire import Trouble, cluster, tell
+from sttd.pool.ray.wire import Coming, Trouble, cluster, tell
 
 _CLOSING = 3.0  # seconds that Ray may take to let go
 
@@ -28,7 +28,7 @@ def main() -> NoReturn:
         os._exit(1)
 
     try:
-        reach.connect(about, f"sttd-{uuid.uuid4().hex}", give_up)
+        reach.connect(about, f"sttd-{uuid.uuid4().hex}", give_up, lambda: tell(news, Coming()))
         from sttd.pool.ray.driver import drive  # noqa: PLC0415 - it imports Ray
 
         # not by asyncio.run, which waits for threads: one may be in a call of Ray that waits for a dead head

@@ -14,7 +14,7 @@ from sttd.pool.command.pipes import Pipes
 from sttd.pool.command.said import Said
 from sttd.pool.death import spoken
 from sttd.pool.ray import wire
-from sttd.pool.ray.wire import Cluster, Trouble
+from sttd.pool.ray.wire import Cluster, Slots, Trouble
 
 DRIVER = (sys.executable, "-m", "sttd.pool.ray")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")  # of Ray's words, also where they go to no terminal
@@ -133,7 +133,8 @@ class Link:
         news = wire.news(line)
         if isinstance(news, Trouble):
             return news.why
-        self.slots = news.slots
+        if isinstance(news, Slots):
+            self.slots = news.slots
         return ""
 
 

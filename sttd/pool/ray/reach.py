@@ -45,22 +45,25 @@ def knock(address: str) -> None:
         ) from None
 
 
-def connect(cluster: Cluster, namespace: str, give_up: Callable[[str], NoReturn]) -> None:
+def connect(cluster: Cluster, namespace: str, give_up: Callable[[str], NoReturn], live: Callable[[], None]) -> None:
     """Make this process a driver of the cluster. Called in the main thread.
 
     Args:
         cluster: which one.
         namespace: of this driver alone.
         give_up: ends the process; called in a thread of its own where Ray goes on trying.
+        live: called before each step that may take long.
 
     Raises:
         Unreachable: it is not to be had.
     """
     knock(cluster.address)
     _prepare(cluster)
+    live()
     import ray  # noqa: PLC0415 - its environment had to be set before
     from ray.exceptions import RayError  # noqa: PLC0415
 
+    live()
     before = signal.getsignal(signal.SIGTERM)
     limit = threading.Timer(_LIMIT, give_up, [_slow(cluster)])
     limit.daemon = True

@@ -5,7 +5,8 @@
   driver reads the orders, where it writes messages and errors, and the worker's own socket, `life`.
 - On `life` the daemon says KILL (or closes it); the driver answers with one End when nothing of the worker runs any more. If the
   driver dies, the system closes all of these, and each worker is lost.
-- On its standard output the driver writes lines of JSON: Slots now and then, which also say that it lives, or at last a Trouble.
+- On its standard output the driver writes lines of JSON: Coming until it has reached the cluster, then Slots now and then, which
+  also say that it lives, or at last a Trouble.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Coming:
+    """The driver lives, and has not reached the cluster yet: to load Ray from a cold disk may take long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Slots:
     """How many workers the nodes that are there have room for, those that work now included."""
 
@@ -59,7 +65,7 @@ class Nonsense(Exception):
     """It is nothing that a driver says; the message says what it was."""
 
 
-def pack(message: Cluster | End | Slots | Trouble) -> bytes:
+def pack(message: Cluster | End | Coming | Slots | Trouble) -> bytes:
     return json.dumps(dataclasses.asdict(message)).encode()
 
 
@@ -72,13 +78,13 @@ def end(data: bytes) -> End:
     return End(**json.loads(data))
 
 
-def tell(descriptor: int, message: Slots | Trouble) -> None:
+def tell(descriptor: int, message: Coming | Slots | Trouble) -> None:
     """A line to the daemon; without effect where it is gone."""
     with contextlib.suppress(OSError):
         os.write(descriptor, pack(message) + b"\n")
 
 
-def news(line: bytes) -> Slots | Trouble:
+def news(line: bytes) -> Coming | Slots | Trouble:
     """A line of the driver's standard output.
 
     Raises:
@@ -86,6 +92,6 @@ def news(line: bytes) -> Slots | Trouble:
     """
     try:
         found: dict[str, Any] = json.loads(line)
-        return Trouble(**found) if "why" in found else Slots(**found)
+        return Coming() if found == {} else Trouble(**found) if "why" in found else Slots(**found)
     except (ValueError, TypeError):
         raise Nonsense(f"it said {line[:80]!r}, which no driver says") from None

@@ -24,7 +24,7 @@ from sttd.pool.ray.actor import _process, living
 from sttd.pool.ray.link import Link
 from sttd.pool.ray.room import needs, slots
 from sttd.pool.ray.source import RaySource
-from sttd.pool.ray.wire import Cluster, End, Slots, Trouble
+from sttd.pool.ray.wire import Cluster, Coming, End, Slots, Trouble
 from tests.harness import wait_for
 from tests.unprivileged import as_nobody
 
@@ -58,7 +58,7 @@ def test_what_is_said_between_daemon_and_driver_comes_over_as_it_was():
     about = Cluster("h:1", "/t", 2, "auto", command=("a", "b"))
     assert wire.cluster(wire.pack(about).decode()) == about
     assert wire.end(wire.pack(End(-9, "its node is gone"))) == End(-9, "its node is gone")
-    for message in (Slots(3), Trouble("ไม่มี")):
+    for message in (Coming(), Slots(3), Trouble("ไม่มี")):
         assert wire.news(wire.pack(message)) == message
 
 
@@ -125,12 +125,20 @@ NEEDS_RAY = pytest.mark.skipif(
 @pytest.mark.ci
 @NEEDS_RAY
 def test_a_head_that_listens_and_never_answers_is_said_to_be_slow_and_the_token_is_not_blamed():
+    """On the way to it the driver says that it lives, before each step that may take long."""
     code = "from sttd.pool.ray import __main__, reach; reach._LIMIT = 1.0; __main__.main()"
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
-        link = Link(dataclasses.replace(ABOUT, address=address), [sys.executable, "-c", code])
-        wait_for(lambda: link.is_over, "it has given up")
-    assert link.post_mortem().startswith(f"{address} answers, but has not let Ray in within 1 s: its head is too busy")
+        about = wire.pack(dataclasses.replace(ABOUT, address=address)).decode()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            done = subprocess.run(
+                [sys.executable, "-c", code, about], stdin=theirs, stdout=subprocess.PIPE, check=False
+            )
+    *coming, trouble = map(wire.news, done.stdout.splitlines())
+    assert coming == [Coming(), Coming()]
+    assert isinstance(trouble, Trouble)
+    assert trouble.why.startswith(f"{address} answers, but has not let Ray in within 1 s: its head is too busy")
 
 
 @pytest.mark.ci
