@@ -80,8 +80,10 @@ def _is_of_its_beginning(running: Running) -> bool:
 def _decide(
     context: Context, running: Running, cause: Cause, *, retriable: bool = True, repeated: bool = False
 ) -> Verdict:
-    """The policy's verdict, with the batch that this attempt really had."""
-    pool = context.config.pool
+    """The policy's verdict, with the batch that this attempt really had: none where its line broke before it began."""
+    pool, batch = context.config.pool, running.spec.options.batch_size
+    if cause is Cause.LINE and running.started is None:
+        batch = 1
     judged = verdict(
         running.tried,
         cause,
@@ -93,7 +95,7 @@ def _decide(
         waits=pool.retry_waits,
         attempts_allowed=pool.attempts,
         machine_wait=pool.machine_wait,
-        batch=running.spec.options.batch_size,
+        batch=batch,
     )
     if readable.is_in_vain(running, cause):
         return replace(judged, not_before=readable.next_look(context, running.job.queued_at))

@@ -20,6 +20,7 @@ from typing import Any
 
 _SIZE = struct.Struct(">I")  # of the JSON, in bytes; behind it are the bytes of all fields that are bytes
 _LARGEST = 2**63  # an integer has less, either side of 0
+_MANY = 400_000  # values of a message, about: each costs a hundred bytes of memory, and its time
 _LARGE = 2**96  # and where its field's metadata has `large`: some file systems' times are more nanoseconds than that
 
 _Writer = Callable[[Any, Any], Any]
@@ -43,19 +44,30 @@ class Codec:
             raise Unfit(f"a message may not be a {name}")
         written = [name, _writer(self._words[name])(message, data)]
         text = json.dumps(written, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        _are_few(text)
         return _SIZE.pack(len(text)) + text + data
 
     def unpack(self, body: bytes) -> Any:
         """Raises Unfit."""
         try:
             end = _SIZE.size + _SIZE.unpack_from(body)[0]
-            name, values = json.loads(body[_SIZE.size : end].decode("utf-8", "surrogatepass"))
+            text = body[_SIZE.size : end]
+            _are_few(text)
+            name, values = json.loads(text.decode("utf-8", "surrogatepass"))
             kind = self._words.get(name)
+        except Unfit:
+            raise
         except (struct.error, ValueError, TypeError, RecursionError) as error:
             raise Unfit(f"a message that cannot be read: {error}") from error
         if kind is None:
             raise Unfit(f"a message may not be a {name!r:.40}")
         return _reader(kind)(values, body[end:])
+
+
+def _are_few(text: bytes) -> None:
+    """Looked at before anything is made of them. Raises Unfit."""
+    if text.count(b",") + text.count(b"[") + text.count(b"{") > _MANY:
+        raise Unfit("more values than any message has")
 
 
 class _Large:

@@ -143,9 +143,16 @@ class Crew:
         elif part is None:
             self._release(lambda staff: [seat] if staff.source is seat.source else [])
         elif started:
-            seat.worker.send(Stop(part.part_id, part.attempt, Cause.ASKED))
+            self._ask_to_stop(seat, Stop(part.part_id, part.attempt, Cause.ASKED))
         else:
             self._kill(seat, Cause.SHUTDOWN)
+
+    def _ask_to_stop(self, seat: Seat | None, stop: Stop) -> None:
+        if seat is None:
+            return
+        with self._lock:
+            seat.asked.add(stop.cause)
+        seat.worker.send(stop)
 
     def _wait(self, seconds: float) -> None:
         """Until no worker is left, but not longer."""

@@ -47,12 +47,15 @@ def spoken(exitcode: int | None) -> str:
         return f"killed by signal {-exitcode}"
 
 
-def cause_of(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, oom: bool) -> tuple[Cause, str]:
+def cause_of(
+    death: Death, *, ordered: Cause | None, sent: bool = False, took: bool, loaded: bool, oom: bool
+) -> tuple[Cause, str]:
     """The cause, and a sentence for the log.
 
     Args:
         death: how the process ended.
         ordered: the cause of our own kill, if there was one.
+        sent: the recording was on its way to it.
         took: it had begun with the part.
         loaded: a model was in its memory.
         oom: the kernel has killed for lack of memory since the part began.
@@ -60,6 +63,8 @@ def cause_of(death: Death, *, ordered: Cause | None, took: bool, loaded: bool, o
     how = spoken(death.exitcode)
     if ordered is not None:
         return ordered, f"the worker was killed ({ordered}): {how}"
+    if death.line and sent and not took:  # a recording that is too much for the other machine's disk or memory, perhaps
+        return Cause.LINE, f"{death.line}, while the recording was sent there"
     if death.line:
         return (Cause.LINE if took and loaded else Cause.MACHINE), death.line
     if death.problem:

@@ -15,8 +15,8 @@ from sttd.pool.protocol import NO_HOLDS, Placed, PoolFull, Sink, SourceView, Wor
 from sttd.pool.seat import Seat
 from sttd.pool.source import Source
 from sttd.pool.staff import Staff
-from sttd.pool.wire import Clean, Do, Exit, Forget, Stop
-from sttd.pool.worker import Ears
+from sttd.pool.wire import Clean, Do, Exit, Forget, Stop, WireError
+from sttd.pool.worker import Ears, never_sent
 from sttd.text import printable
 
 
@@ -76,7 +76,7 @@ class Pool(Crew):
         for each in replaced:
             each.worker.send(Exit())
         is_there = not is_new or self._launch(seat)
-        if is_there and not seat.worker.send(Do(given)) and seat.jobs and self._dismiss(seat):
+        if is_there and not self._order(seat, given) and seat.jobs and self._dismiss(seat):
             return self.submit(part, holds)  # the other died, or hangs, unseen in its idleness: not the part's fault
         return Placed(seat.worker.name, staff.name, seat.worker.pid, given)
 
@@ -86,9 +86,7 @@ class Pool(Crew):
             self._kill(seat, cause)
 
     def stop(self, part_id: str, attempt: int, cause: Cause) -> None:
-        seat = self._find(part_id, attempt)
-        if seat is not None:
-            seat.worker.send(Stop(part_id, attempt, cause))
+        self._ask_to_stop(self._find(part_id, attempt), Stop(part_id, attempt, cause))
 
     def workers(self) -> list[WorkerView]:
         with self._lock:
@@ -208,6 +206,14 @@ class Pool(Crew):
         )
         seat.worker = staff.source.hire(seat.number, ears)
         return seat
+
+    def _order(self, seat: Seat, part: PartSpec) -> bool:
+        """See `Worker.send`. A part that no order can hold (hotwords of megabytes) ends here."""
+        try:
+            return seat.worker.send(Do(part))
+        except WireError as error:
+            self._hear(seat, never_sent(part, error))
+            return True
 
     def _dismiss(self, seat: Seat) -> bool:
         """Take the part back from a worker that does not even take orders, and kill that; False: the part has ended."""

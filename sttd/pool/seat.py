@@ -9,10 +9,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from sttd.part import ENDS, Cause, Event, Failed, Loaded, Lost, Message, PartSpec, Progress, Started
+from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Loaded, Lost, Message, PartSpec, Started
 from sttd.pool.death import Death, cause_of, spoils
+from sttd.pool.sequence import OutOfOrder, Sequence
 from sttd.pool.source import Source
-from sttd.pool.wire import Gone, Took, WireError
+from sttd.pool.wire import Ask, Gone, Took, WireError
 from sttd.pool.worker import Worker
 
 _NEVER = math.inf
@@ -31,6 +32,8 @@ class Seat:
     sent: bool = False  # the part's recording is on its way to the worker
     took: bool = False  # the worker has begun with the part
     started: bool = False  # the part's model is ready
+    sequence: Sequence = field(init=False)  # of the part's chunks
+    asked: set[Cause] = field(default_factory=set)  # why it was asked to stop
     spoilt: bool = False  # it is to have no further part
     outdated: bool = False  # it was hired by other terms than its source has now
     leaving: bool = False  # it was told to exit, or is dead
@@ -49,6 +52,7 @@ class Seat:
 
     def take(self, part: PartSpec, oom_kills: int) -> None:
         self.part, self.oom_before = part, oom_kills
+        self.sequence, self.asked = Sequence(part), set()
         self.sent = self.took = self.started = False
         self.idle_since = _NEVER
 
@@ -84,7 +88,9 @@ class Seat:
             self.took = self.has(message.part_id, message.attempt)
         elif isinstance(message, Loaded):
             self.loaded = message
-        elif isinstance(message, Gone):
+        elif isinstance(message, Ask) and self.source.ahead:
+            self.sent |= self.has(message.part_id, message.attempt)
+        elif isinstance(message, Gone) and self.source.ahead:
             return self._gone(message, now)
         elif not isinstance(message, Message):
             raise WireError(f"a {type(message).__name__}, which no worker says")
@@ -93,6 +99,7 @@ class Seat:
         return None
 
     def _hear(self, message: Any, now: float) -> Event | None:
+        self._check(message)
         if isinstance(message, ENDS):
             if self.ordered is not None:
                 return None
@@ -102,10 +109,28 @@ class Seat:
             self.spoilt = stuck or (isinstance(message, Failed) and spoils(message))
         elif isinstance(message, Started):
             self.started = True
-        elif isinstance(message, Progress) and not self.took:
-            self.sent = True
         event: Event = message
         return event
+
+    def _check(self, message: Any) -> None:
+        """Raises WireError: it does not fit what was said and ordered before."""
+        assert self.part is not None
+        match message:
+            case Chunks() | Done(resume_at=None) if not self.started:
+                raise WireError(f"a {type(message).__name__} of a part that it had not started")
+            case Chunks():
+                try:
+                    self.sequence.check(message)
+                except OutOfOrder as error:
+                    raise WireError(f"what does not fit: {error}") from error
+            case Done(cause=Cause() as cause) if cause not in self.asked and not self._has_used_its_time(cause):
+                raise WireError(f"that it stops ({cause}), which nobody had asked for")
+            case Failed(cause=Cause.EXISTING) if self.part.existing is None:
+                raise WireError("that there are subtitles already, which nobody had asked for")
+
+    def _has_used_its_time(self, cause: Cause) -> bool:
+        """Whether it may stop by itself: where something is done in each turn, the turns come to an end."""
+        return cause is Cause.SLICE and self.sequence.has_moved
 
     def _gone(self, gone: Gone, now: float) -> Lost | None:
         """The process at the far end of a line is gone, and the line is there: the next part gets another process.
@@ -131,6 +156,7 @@ class Seat:
         cause, error = cause_of(
             death,
             ordered=self.ordered,
+            sent=self.sent,
             took=self.took,
             loaded=self.loaded is not None,
             oom=oom_kills > self.oom_before,

@@ -22,7 +22,11 @@ from sttd.pool.sense import nonsense
 
 _HEADER = struct.Struct(">4sII")  # magic, length in bytes, CRC-32 of the body
 _MAGIC = b"sttd"
-MOST = 16 * 2**20  # bytes of one frame; a batch of 128 windows full of words has less than one of these MiB
+MOST = 16 * 2**20  # bytes of one frame: an order, with hotwords of any length
+MOST_SAID = (
+    4 * 2**20
+)  # bytes of one that a worker says; `AT_ONCE` windows full of words have less than one of these MiB
+AT_ONCE = 32  # chunks that a worker says at once: what comes in one message keeps the daemon busy without a pause
 
 MARK = (
     b"\0sttd worker\0"  # a far worker writes it once, before its first frame: a shell's profile may have spoken before
@@ -201,7 +205,9 @@ def encode(message: object) -> bytes:
 class Decoder:
     """Makes messages of the bytes that came so far, and keeps the beginning of what has not come whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_SAID) -> None:
+        """`most`: bytes of one frame."""
+        self._most = most
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Any]:
@@ -213,7 +219,7 @@ class Decoder:
         self._buffer += data
         while len(self._buffer) >= _HEADER.size:
             magic, length, checksum = _HEADER.unpack_from(self._buffer)
-            if magic != _MAGIC or length > MOST:
+            if magic != _MAGIC or length > self._most:
                 raise WireError(f"foreign bytes: {bytes(self._buffer[:16])!r}")
             end = _HEADER.size + length
             if len(self._buffer) < end:

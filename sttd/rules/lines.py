@@ -1,8 +1,9 @@
 """Lines to other machines that break under a part of a recording, again and again: pure.
 
 A cable that is cut looks like a recording that takes the whole machine with it (its memory, its driver). One break says
-nothing. What breaks line after line without a chunk between them is taken for the recording's fault; see `Cause.LINE` in
-policy.py. An attempt that never began on its machine says nothing either, and breaks no row.
+nothing. What breaks line after line without a chunk between them is taken for the recording's fault, also where these break
+while it is sent: it may be too large for the other machine. See `Cause.LINE` in policy.py. An attempt that came neither so
+far nor to its model says nothing either, and breaks no row.
 """
 
 from __future__ import annotations

@@ -333,6 +333,21 @@ def test_a_recording_under_which_line_after_line_breaks_spends_attempts_and_ends
     assert "broke again and again" in daemon.context.ledger.get(1).error
 
 
+def test_a_recording_under_whose_sending_line_after_line_breaks_ends_too(daemon):
+    """It went round without end: too large for the other machine's memory, say. Smaller batches are no remedy."""
+    with_another_machine(daemon)
+    drop(daemon, "a.wav")
+    seen = []
+    for _ in range(4):
+        daemon.tick(2000.0)
+        lose(daemon, Cause.LINE, started=False, error="it is lost, while the recording was sent there")
+        job = daemon.context.ledger.get(1)
+        seen.append((job.batch_size, job.attempts))
+    assert seen == [(None, 0), (None, 1), (None, 2), (None, 3)]
+    assert states(daemon) == [State.FAILED]
+    assert "the last time: it is lost, while the recording was sent there" in daemon.context.ledger.get(1).error
+
+
 def test_a_worker_elsewhere_that_never_comes_to_its_part_lets_its_machine_wait_and_not_the_recording(daemon):
     with_another_machine(daemon)
     drop(daemon, "a.wav")

@@ -8,7 +8,8 @@ import os
 import pytest
 
 from sttd.part import Chunk, Chunks, Loaded, ModelSpec, Options, PartSpec, Place
-from sttd.pool.local.child import Child, Settings, _Sequence
+from sttd.pool.local.child import Child, Settings
+from sttd.pool.sequence import OutOfOrder, Sequence
 from sttd.pool.wire import Decoder
 from sttd.sharing import Share
 
@@ -36,13 +37,15 @@ def _chunks(*spans: tuple[int, int, int]) -> Chunks:
 
 def test_the_first_part_begins_at_the_beginning_and_a_later_one_where_its_border_is():
     part = PartSpec("1.0", 1, "", 0, 0, ModelSpec("demo"), Options())
-    _Sequence(part).check(_chunks((0, 0, 7)))
-    with pytest.raises(RuntimeError, match="chunk 0 from 5 does not follow 0 at 0"):
-        _Sequence(part).check(_chunks((0, 5, 7)))
+    Sequence(part).check(_chunks((0, 0, 7)))
+    with pytest.raises(OutOfOrder, match="chunk 0 from 5 does not follow 0 at 0"):
+        Sequence(part).check(_chunks((0, 5, 7)))
     later = dataclasses.replace(part, part_id="1.1", number=1, parts=2, share=Share(60.0, 60.0))
-    _Sequence(later).check(_chunks((0, 5, 7), (1, 7, 9)))
-    with pytest.raises(RuntimeError, match="chunk 1 from 8 does not follow 1 at 7"):
-        _Sequence(later).check(_chunks((0, 5, 7), (1, 8, 9)))
+    Sequence(later).check(_chunks((0, 960_005, 960_007), (1, 960_007, 960_009)))
+    with pytest.raises(OutOfOrder, match="chunk 1 from 960008 does not follow 1 at 960007"):
+        Sequence(later).check(_chunks((0, 960_005, 960_007), (1, 960_008, 960_009)))
+    with pytest.raises(OutOfOrder, match="chunk 0 from 959999 does not follow 0 at 960000"):
+        Sequence(later).check(_chunks((0, 959_999, 960_007)))
 
 
 def test_a_later_part_that_was_begun_goes_on_where_it_was():
@@ -50,6 +53,6 @@ def test_a_later_part_that_was_begun_goes_on_where_it_was():
         "1.1", 1, "", 0, 0, ModelSpec("demo"), Options(), places={0: Place(7)}, next_index=1, number=1, parts=2,
         share=Share(60.0, 60.0),
     )  # fmt: skip
-    _Sequence(part).check(_chunks((1, 7, 9)))
-    with pytest.raises(RuntimeError, match="chunk 1 from 8 does not follow 1 at 7"):
-        _Sequence(part).check(_chunks((1, 8, 9)))
+    Sequence(part).check(_chunks((1, 7, 9)))
+    with pytest.raises(OutOfOrder, match="chunk 1 from 8 does not follow 1 at 7"):
+        Sequence(part).check(_chunks((1, 8, 9)))

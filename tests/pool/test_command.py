@@ -409,10 +409,10 @@ def test_a_worker_whose_recording_is_on_its_way_says_so():
     seat.take(PartSpec("1.0", 1, "a", 1, 1, ModelSpec("demo"), Options()), 0)
     key = {"part_id": "1.0", "attempt": 1}
     states = [seat.state]
-    for message in (Progress(done=0.0, total=None, **key), Took("1.0", 1), Progress(done=1.0, total=None, **key)):
+    for message in (Ask("1.0", 2, 0, 5), Ask("1.0", 1, 0, 5), Progress(done=0.0, total=None, **key), Took("1.0", 1)):
         seat.hear(message, 0.0)
         states.append(seat.state)
-    assert states == ["starting", "sending", "loading", "loading"]
+    assert states == ["starting", "starting", "sending", "sending", "loading"]
 
 
 @pytest.mark.parametrize(
@@ -519,14 +519,6 @@ def test_a_disk_that_hangs_here_holds_up_no_kill_and_no_other(make_two, monkeypa
         assert told.end("1.0").cause is Cause.CANCELLED
     finally:
         hangs.set()
-
-
-def test_an_order_that_the_line_cannot_take_fails_its_part_alone(make_two):
-    """It ended the thread that reads recordings, and the part waited for its deadline."""
-    told = make_two()
-    end = told.run("1.0", "started done", options=Options(hotwords="x" * 2**24))
-    assert (end.cause, end.retriable) == (Cause.ERROR, False)
-    assert isinstance(told.run("2.0", "started done"), Done)
 
 
 @pytest.fixture

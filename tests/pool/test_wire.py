@@ -176,6 +176,14 @@ def test_a_line_that_breaks_may_be_the_recordings_fault_once_its_worker_had_begu
     assert cause_of(Death(-9, line="it is lost"), **values) == (cause, "it is lost")
 
 
+def test_a_line_that_breaks_while_a_recording_is_sent_may_be_its_fault_too():
+    """Its bytes may be too many for the other machine's memory; and it would be sent without end."""
+    values = {"ordered": None, "sent": True, "took": False, "loaded": True, "oom": False}
+    found = cause_of(Death(-9, line="it is lost"), **values)
+    assert found == (Cause.LINE, "it is lost, while the recording was sent there")
+    assert cause_of(Death(-9, line="it is lost"), **values | {"took": True, "loaded": False})[0] is Cause.MACHINE
+
+
 def test_exit_codes_in_words():
     assert spoken(3) == "exit code 3"
     assert spoken(-signal.SIGSEGV) == "killed by SIGSEGV"

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sttd.part import Cause, Failed, PartSpec
+from sttd.part import Failed, PartSpec
 from sttd.pool.blocks import AHEAD, answer, ends_of, not_read
 from sttd.pool.wire import Ask, Do, FarOrder, WireError
+from sttd.pool.worker import never_sent
 
 _FURTHEST = 2**63 - 2**32  # bytes: where a read can still begin
 
@@ -90,10 +91,8 @@ class Feeder:
     def _give(self, part: PartSpec) -> None:
         try:
             self._flush(Do(part))
-        except WireError as error:  # hotwords of megabytes
-            self._way.failed(
-                Failed(part_id=part.part_id, attempt=part.attempt, cause=Cause.ERROR, error=str(error), retriable=False)
-            )
+        except WireError as error:
+            self._way.failed(never_sent(part, error))
 
     def _flush(self, order: Do | None) -> None:
         with self._lock:

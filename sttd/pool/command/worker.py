@@ -191,6 +191,7 @@ class CommandWorker:
                 pass
             case Ask():
                 self._feeder.ask(message)
+                self._ears.heard(message)
             case _ if self._was_ready:
                 self._ears.heard(message)
             case _:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from sttd.pool.wire import MARK, Beat, Decoder, FarOrder, Hello, encode
+from sttd.pool.wire import MARK, MOST, Beat, Decoder, FarOrder, Hello, encode
 
 _GREETING = 60.0  # seconds that the head may read nothing until it has said how long it may
 _ROOM = 2**20  # bytes that are read at once: a recording comes with fewer turns between the processes
@@ -86,7 +86,7 @@ class Line:
             WireError: foreign bytes came.
         """
         self.silence = silence
-        decoder = Decoder()
+        decoder = Decoder(MOST)
         poller = select.poll()
         poller.register(self._orders, select.POLLIN)
         poller.register(self._wake, select.POLLIN)

@@ -23,8 +23,9 @@ from typing import Any
 
 from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Loaded, Notice, PartSpec, Progress, Started, serves
 from sttd.pool.local.ties import tie
-from sttd.pool.sense import LONGEST
-from sttd.pool.wire import Clean, Decoder, Do, Exit, Order, Stop, Took, encode
+from sttd.pool.sense import LONGEST, nonsense
+from sttd.pool.sequence import Sequence
+from sttd.pool.wire import AT_ONCE, MOST, Clean, Decoder, Do, Exit, Order, Stop, Took, WireError, encode
 
 WORKER = "sttd.worker"
 
@@ -137,7 +138,7 @@ class Child:
 
     def _drive(self, part: PartSpec, model: Any, key: dict[str, Any]) -> Event:
         """Send what `run_part` yields, until it ends or is to stop where nothing is lost."""
-        chunks, done = _Sequence(part), part.resume_from
+        chunks, done = Sequence(part), part.resume_from
         started: float | None = None
         with contextlib.closing(self._worker.run_part(part, model)) as events:
             for event in events:
@@ -145,8 +146,10 @@ class Child:
                     return event
                 if isinstance(event, Chunks):
                     chunks.check(event)
+                    self._send_some(event, done)
                     done = event.done
-                self._send(event)
+                else:
+                    self._send(event)
                 if isinstance(event, Started):
                     started = time.monotonic()
                 if isinstance(event, Chunks):
@@ -160,6 +163,15 @@ class Child:
                     return Done(resume_at=done, cause=cause, **key)
         raise RuntimeError("the part ended without saying how")
 
+    def _send_some(self, event: Chunks, done: int) -> None:
+        """A batch, a few chunks at a time. `done`: the sample up to which nothing is missing before it."""
+        made = event.chunks
+        for last in range(AT_ONCE, len(made) + AT_ONCE, AT_ONCE):
+            is_all = last >= len(made)
+            self._send(
+                dataclasses.replace(event, chunks=made[last - AT_ONCE : last], done=event.done if is_all else done)
+            )
+
     def _clean(self, chunks: int, key: dict[str, Any]) -> None:
         freed = self._cleaner.after(chunks, time.monotonic())
         if freed is not None:
@@ -167,30 +179,13 @@ class Child:
             self._send(Notice(level="DEBUG", text=text, event="cleanup", **key))
 
     def _send(self, message: Event | Took | Loaded) -> None:
+        """Raises WireError: it is what the pool would take for a lie, as a figure that is infinite."""
+        if wrong := nonsense(message):
+            raise WireError(f"a {type(message).__name__} with {wrong}")
         rest = memoryview(encode(message))
         with self._writing:
             while rest:
                 rest = rest[os.write(self._messages, rest) :]
-
-
-class _Sequence:
-    """The chunks of a channel follow each other without a gap: what breaks that may not reach the checkpoint.
-
-    The first one of a part behind the first may begin anywhere: its border is found by the worker.
-    """
-
-    def __init__(self, part: PartSpec) -> None:
-        self._index, self._start = part.next_index, None if part.number else part.start
-        self._ends = {channel: place.sample for channel, place in part.places.items()}
-
-    def check(self, event: Chunks) -> None:
-        for chunk in event.chunks:
-            end = self._ends.get(chunk.channel, self._start)
-            if end is None:
-                end = chunk.start
-            if chunk.index != self._index or chunk.start != end or chunk.end < chunk.start:
-                raise RuntimeError(f"chunk {chunk.index} from {chunk.start} does not follow {self._index} at {end}")
-            self._index, self._ends[chunk.channel] = chunk.index + 1, chunk.end
 
 
 def _used_up(started: float | None, budget: float) -> bool:
@@ -199,6 +194,6 @@ def _used_up(started: float | None, budget: float) -> bool:
 
 def _received(orders: int) -> Iterator[Order]:
     """The orders as they come, until the parent's end of the pipe is closed."""
-    decoder = Decoder()
+    decoder = Decoder(MOST)
     while data := os.read(orders, 65536):
         yield from decoder.feed(data)

@@ -84,6 +84,9 @@ class WorkerProcess:
         """Whether the order is on its way: not where the process is gone, or has not read for so long that the pipe is full.
 
         What does not fit into the pipe at once (64 KiB) is written by the reader's thread, as the process reads.
+
+        Raises:
+            WireError: see `encode`.
         """
         data = encode(order)
         with self._lock:

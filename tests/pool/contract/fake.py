@@ -18,7 +18,7 @@ from sttd.config import Config
 from sttd.part import PartSpec
 from sttd.pool.death import Death
 from sttd.pool.local.child import Child, Settings
-from sttd.pool.wire import Decoder, Do, Exit, Forget, Order, Took, WireError
+from sttd.pool.wire import Decoder, Do, Exit, Forget, Order, Took, WireError, encode
 from sttd.pool.worker import Ears, Worker
 
 _CLOSING = 0.5  # seconds that it may live on without its pipe
@@ -113,6 +113,7 @@ class FakeWorker:
     def send(self, order: Order | Forget) -> bool:
         if self._over:
             return False
+        encode(order)  # as others do
         self._child._take(order)
         self._orders.put(order)
         return True

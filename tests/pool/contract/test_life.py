@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from sttd.part import Cause, Chunks, Done, Lost, Notice, Options, Place, Started
+from sttd.part import Cause, Chunks, Done, Failed, Lost, Notice, Options, Place, Started
 from sttd.pool.protocol import PoolFull
 from tests.harness import PATIENCE
 from tests.pool.contract.test_ends import who
@@ -101,6 +101,16 @@ def test_an_order_of_any_size_reaches_its_worker_and_those_behind_it_too(make):
         told.pool.stop(f"{number}.0", 1, Cause.ASKED)
         assert told.end(f"{number}.0").cause is Cause.ASKED
     assert len({who(told, f"{number}.0") for number in range(3)}) == 1
+
+
+def test_an_order_that_is_too_large_fails_its_part_alone(make):
+    """Of workers elsewhere it ended a thread, here it was raised in the daemon's loop, and the third one ended that."""
+    told = make()
+    end = told.run("1.0", "started done", options=Options(hotwords="x" * 2**24))
+    assert (type(end), end.cause, end.retriable) == (Failed, Cause.ERROR, False)
+    assert "Do of 167" in end.error
+    assert "is too large" in end.error
+    assert isinstance(told.run("2.0", "started done"), Done)
 
 
 def test_a_worker_that_stops_in_the_middle_of_a_large_order_holds_nobody_up(make):
