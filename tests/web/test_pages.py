@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import itertools
 import json
+import os
 import re
 import time
 from html import unescape
@@ -250,6 +253,53 @@ def test_a_hit_of_the_search_leads_to_its_second(served):
     assert 'href="/jobs/1#t=0.00"' in text
     assert "<mark>world</mark>" in text
     assert "Nothing was found" in served.get("/search?q=nowhere").text
+
+
+def test_a_search_is_narrowed_by_language_folder_and_days(served):
+    """The address has it all, and so have the links to older recordings and to all places. What makes no sense is left out."""
+    wait_for(lambda: "<mark>" in served.get("/search?q=world").text, "the transcript can be searched")
+    today = dt.datetime.now().astimezone().date()
+    yesterday, tomorrow = (today + dt.timedelta(days=days) for days in (-1, 1))
+    for fits in ("folder=talks", "folder=/talks/", "language=en", "language=English", f"from={yesterday}", f"to={tomorrow}",
+                 f"from={yesterday}&to={tomorrow}&folder=talks&language=en", "language=thay&folder=&from=soon&to=0"):  # fmt: skip
+        text = served.get(f"/search?q=world&{fits}").text
+        assert "<mark>world</mark>" in text, fits
+    for other in (
+        "folder=talk",
+        "language=th",
+        f"from={tomorrow}",
+        f"to={yesterday}",
+        "to=0001-01-01",
+        "from=9999-12-31",
+    ):
+        text = served.get(f"/search?q=world&{other}").text
+        assert "Nothing was found" in text, other
+        assert '<a href="/search?q=world">Search in all transcripts</a>' in text
+    assert served.get("/search?q=world&to=9999-12-31").status == 200
+    text = unescape(served.get("/search?q=is&folder=talks&language=en").text)
+    assert re.findall(r"<option value=.*", text) == [
+        '<option value="">Any</option>',
+        '<option value="en" selected>English</option>',
+        '<option value="talks"></option>',
+    ]
+    assert '<details class="narrow" open>' in text
+    assert '<details class="narrow">' in served.get("/search?q=is").text
+
+
+def test_links_of_a_narrowed_search_keep_it(tmp_path_factory):
+    shelf = Shelf(tmp_path_factory.mktemp("root"))
+    for number in range(21):
+        shelf.finish(f"talks/{number}.flac", [segment(0, 1, "needle"), segment(1, 2, "needle")])
+    shelf.finish(os.fsdecode(b"t\xff/bytes.flac"), [segment(0, 1, "needle")])  # this folder cannot be typed
+    shelf.ledger.close()
+    with contextlib.closing(Served(shelf.root)) as served:
+        wait_for(lambda: "22 transcripts" in served.get("/search?q=needle").text, "all can be searched")
+        text = unescape(served.get("/search?q=needle&folder=talks").text)
+        assert 'href="/search?q=needle&folder=talks&job=21"' in text
+        older = re.search(r'<a class="button" href="(/search\?q=needle&folder=talks&before=2)"', text)
+        assert '"/jobs/1"' in served.get(older[1]).text
+        within = unescape(served.get("/search?q=needle&folder=talks&job=21").text)
+        assert '<a class="button" href="/search?q=needle&folder=talks">' in within
 
 
 def test_the_page_of_a_job_tells_its_life(served):

@@ -14,10 +14,11 @@ from starlette.routing import BaseRoute, Route
 
 from sttd.errors import AlreadyRunning
 from sttd.ledger.names import LEDGER
-from sttd.search import INDEX, Coverage, Excerpt, Follower, Hit, IndexTrouble, Place, Search
+from sttd.search import INDEX, Coverage, Excerpt, Follower, Hit, IndexTrouble, Offered, Place, Search
 from sttd.text import sentence
 from sttd.web import files
-from sttd.web.pages.drawing import number, page
+from sttd.web.pages.drawing import number, page, words_of
+from sttd.web.pages.narrowing import Narrowed, folders, languages
 from sttd.web.pages.overview import name_of
 from sttd.web.site import Site
 
@@ -67,15 +68,13 @@ class Finder:
         """All recordings with what is asked for; with `?job` its places in one."""
         asked = " ".join(request.query_params.get("q", "")[:_ASKED].split())
         job, before = number(request.query_params.get("job")), number(request.query_params.get("before"))
-        found: list[Line] = []
-        spots: list[Spot] = []
-        older, problem = None, ""
+        narrowed, offered = Narrowed.of(request.query_params), self.offered
+        found, spots, older, problem = list[Line](), list[Spot](), None, ""
         try:
             if asked and job is not None:
                 spots = self.places(job, asked)
             elif asked:
-                found, more = self.hits(asked, before)
-                older = f"/search?{urlencode({'q': asked, 'before': more})}" if more is not None else None
+                found, older = self.hits(asked, narrowed, before)
         except IndexTrouble as error:
             problem = sentence(str(error))
         name = ""
@@ -87,9 +86,13 @@ class Finder:
             "search.html",
             here="search",
             query=asked,
+            narrowed=narrowed,
+            languages=languages(offered, narrowed, words_of(request)),
+            folders=folders(offered),
             found=found,
             spots=spots,
             older=older,
+            whole=_address(asked, narrowed),
             number=job,
             name=name,
             problem=problem,
@@ -97,17 +100,22 @@ class Finder:
         )
 
     @property
+    def offered(self) -> Offered:
+        return Offered() if self._follower is None else self._follower.offered
+
+    @property
     def coverage(self) -> Coverage:
         return Coverage() if self._follower is None else self._follower.coverage
 
-    def hits(self, asked: str, before: int | None) -> tuple[list[Line], int | None]:
-        """A page of recordings, and the number before which the next page begins.
+    def hits(self, asked: str, narrowed: Narrowed, before: int | None) -> tuple[list[Line], str | None]:
+        """A page of recordings, and the address of the next one.
 
         Raises:
             IndexTrouble: the index cannot be read.
         """
-        found = self._search.find(asked, before=before)
-        return [_line(hit, asked) for hit in found.hits], found.next
+        found = self._search.find(asked, narrowed.filters(), before=before)
+        older = _address(asked, narrowed, before=found.next) if found.next is not None else None
+        return [_line(hit, asked, narrowed) for hit in found.hits], older
 
     def places(self, job: int, asked: str) -> list[Spot]:
         """Where in one recording that was said which is asked for.
@@ -142,8 +150,12 @@ class Line:
     more: str  # the address of all its places
 
 
-def _line(hit: Hit, asked: str) -> Line:
-    more = f"/search?{urlencode({'q': asked, 'job': hit.job})}"
+def _address(asked: str, narrowed: Narrowed, **more: int) -> str:
+    return f"/search?{urlencode({'q': asked, **narrowed.query(), **more})}"
+
+
+def _line(hit: Hit, asked: str, narrowed: Narrowed) -> Line:
+    more = _address(asked, narrowed, job=hit.job)
     spot = None if hit.place is None else _spot(hit.job, hit.place)
     folder = name_of(hit.source)[1]
     return Line(hit.job, list(_pieces(hit.name)), folder, hit.created_at, hit.language, spot, hit.places, more)
