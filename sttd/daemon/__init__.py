@@ -18,6 +18,7 @@ from sttd.configfile import warnings
 from sttd.daemon import folders, trial, whereabouts
 from sttd.daemon.context import Context, Trial
 from sttd.daemon.errands import Errands
+from sttd.daemon.inputs import Inputs
 from sttd.daemon.listener import Listener
 from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
@@ -82,7 +83,7 @@ def _serve(
 
     `folders_answer`: the folders of results answer, so that what an earlier life left half written can be removed from them.
     """
-    inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
+    inputs: Inputs[Input] = Inputs()
     with _stations(config, inputs, notifier, damage) as context:
         known = whereabouts.begin(context)
         waiting = {inboxes.split(source)[0] for source in context.ledger.waiting_sources()}
@@ -92,7 +93,7 @@ def _serve(
         try:
             inbox.expect(context.ledger.waiting_sources())
             take_signals(inputs.put)
-            context.pool.start(inputs.put)
+            context.pool.start(inputs.tell)
             inbox.start()
             watched = ", ".join(map(str, config.inboxes().values()))
             say(Kind.DAEMON_START, f"sttd {__version__} watches {watched}", version=__version__)
@@ -101,6 +102,7 @@ def _serve(
             return code
         finally:
             inbox.stop()
+            inputs.close()
             context.pool.close(0.0)
             say(Kind.DAEMON_STOP, "stopped")
 
@@ -113,7 +115,7 @@ def transcribe(files: Sequence[Path], config: Config, listener: Listener) -> int
     Returns:
         0, or 1 where a file has no transcript.
     """
-    inputs: queue.SimpleQueue[Input] = queue.SimpleQueue()
+    inputs: Inputs[Input] = Inputs()
     notifier = Notifier()
     folders.make(config)
     with _stations(config, inputs, notifier) as context:
@@ -124,10 +126,11 @@ def transcribe(files: Sequence[Path], config: Config, listener: Listener) -> int
         context.listener = listener
         with signals_taken(inputs.put):
             listener.begin(lambda: inputs.put(Signal(signal.SIGTERM)))
-            context.pool.start(inputs.put)
+            context.pool.start(inputs.tell)
             try:
                 code = Loop(context, inputs, notifier).run(lambda: config, drain=True)
             finally:
+                inputs.close()
                 context.pool.close(0.0)
         return INTERRUPTED if _came_late(inputs, signal.SIGINT) else code
 

@@ -25,7 +25,7 @@ from sttd.host.events import Kind, say
 from sttd.job import Job, Part, State
 from sttd.ledger.facts import PAUSED
 from sttd.part import SAMPLE_RATE, Cause
-from sttd.rules.deadlines import liveness_limit
+from sttd.rules.deadlines import liveness_limit, longest_start
 from sttd.rules.fairness import Queue
 from sttd.rules.parts import state_of
 from sttd.rules.policy import AT_FAULT
@@ -162,7 +162,8 @@ def begin(context: Context, order: Order, queue: Queue) -> None:
     charge = context.turns.begin(job.owner, queue, orders.slice_of(context))
     running = Running(job, spec, order.checkpoint, charge, context.clock(), part, begins=spread.begins_of(order))
     context.running[spec.part_id] = running
-    context.deadlines.waiting(spec.part_id, running.submitted, liveness_limit(spec.model.load_timeout))
+    limit = liveness_limit(spec.model.load_timeout)
+    context.deadlines.waiting(spec.part_id, running.submitted, limit, longest_start(limit, spec.size))
     placed = context.pool.submit(spec, context.models.reasons(spec.model.name, context.clock()))
     # known from here on, so that a load that fails can be logged with its worker
     running.spec, running.worker, running.node, running.pid = placed.part, placed.name, placed.node, placed.pid

@@ -17,7 +17,7 @@ from sttd.host.events import Kind, say
 from sttd.job import Job
 from sttd.ledger.facts import PAUSED
 from sttd.part import ENDS, Cause, Done, Event, Failed, Lost, PartSpec, Started
-from sttd.rules.deadlines import liveness_limit
+from sttd.rules.deadlines import liveness_limit, longest_start
 from sttd.text import printable
 
 PART = "sample"  # its part id; a job's has a number
@@ -38,7 +38,8 @@ def step(context: Context) -> None:
         trial.rounds = rounds
         return
     trial.rounds, trial.attempt, trial.under_way, trial.since = rounds, part.attempt, True, context.clock()
-    context.deadlines.waiting(PART, trial.since, liveness_limit(part.model.load_timeout))
+    limit = liveness_limit(part.model.load_timeout)
+    context.deadlines.waiting(PART, trial.since, limit, longest_start(limit, part.size))
     context.pool.submit(part, context.models.reasons(part.model.name, trial.since))
 
 

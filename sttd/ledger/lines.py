@@ -7,9 +7,20 @@ from typing import Any
 
 from sttd.part import Chunk, Segment, Word
 
+_CHUNK, _SEGMENT, _WORD = (tuple(each.name for each in dataclasses.fields(kind)) for kind in (Chunk, Segment, Word))
+
 
 def to_json(chunk: Chunk) -> dict[str, Any]:
-    return {"index": chunk.index, "channel": chunk.channel} | dataclasses.asdict(chunk)
+    """As `dataclasses.asdict` would, which takes 8 µs for a word: half a second of the daemon's loop for those of a large batch."""
+    segments = [
+        _plain(segment, _SEGMENT) | {"words": [_plain(word, _WORD) for word in segment.words]}
+        for segment in chunk.segments
+    ]
+    return {"index": chunk.index, "channel": chunk.channel} | _plain(chunk, _CHUNK) | {"segments": segments}
+
+
+def _plain(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
 
 
 def from_json(value: dict[str, Any]) -> Chunk | None:

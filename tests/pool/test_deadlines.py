@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sttd.rules.deadlines import Deadlines, liveness_limit, timed_out
+from sttd.rules.deadlines import Deadlines, liveness_limit, longest_start, timed_out
 
 
 def ticked(clocks: Deadlines, start: int, end: int) -> None:
@@ -20,6 +20,31 @@ def test_before_started_every_sign_of_life_starts_the_clock_again():
     ticked(clocks, 51, 109)
     assert clocks.overdue(110) == []
     assert clocks.overdue(110.5) == [("1.0", 60)]
+
+
+def test_before_started_signs_of_life_without_end_end():
+    """A worker that says nothing but that it lives had its slot for ever."""
+    clocks, most = Deadlines(), longest_start(60, 1_000_000)
+    assert most == 60 + 3600 + 100
+    clocks.waiting("1.0", 0, 60, most)
+    for now in range(int(most)):
+        clocks.tick(now, 1.0)
+        clocks.alive("1.0", now)
+    assert clocks.overdue(most) == []
+    assert clocks.overdue(most + 0.5) == [("1.0", most)]
+    clocks.charge("1.0", most + 1, 30)
+    assert clocks.overdue(most + 5) == []
+
+
+def test_a_standstill_before_started_is_nobodys_too():
+    clocks = Deadlines()
+    clocks.waiting("1.0", 0, 60, 100)
+    ticked(clocks, 0, 50)
+    clocks.tick(1050, 1.0)
+    clocks.alive("1.0", 1050)
+    ticked(clocks, 1051, 1099)
+    assert clocks.overdue(1099) == []
+    assert clocks.overdue(1100) == [("1.0", 100)]
 
 
 def test_after_started_progress_does_not_lengthen_the_time():
