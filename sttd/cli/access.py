@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from sttd.cli import figures
 from sttd.errors import LedgerError, SttdError
+from sttd.fs import pulse
 from sttd.fs.lock import is_held
 from sttd.ledger.facts import DAEMON
-from sttd.ledger.names import LEDGER, LOCK, SPOOL
+from sttd.ledger.names import LEDGER, LOCK, PULSE, SPOOL
 
 if TYPE_CHECKING:
     from sttd.config import Config
@@ -79,6 +80,11 @@ def status(config: Config) -> dict[str, Any]:
     with reading(config) as ledger:
         found = figures.status(ledger, is_running(config))
     found["trouble"] += trouble(config)
+    if found["daemon"]["running"]:
+        found["daemon"]["silent"] = quiet = figures.silence(
+            pulse.silent(config.paths.state / PULSE, found["daemon"]["pid"])
+        )
+        found["trouble"] += [figures.hangs(quiet)] if quiet else []
     return found
 
 

@@ -12,18 +12,21 @@ from sttd.job import Job, Part, State
 from sttd.ledger import live
 from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
 from sttd.sharing import span_of
+from sttd.units import format_duration
 
 if TYPE_CHECKING:
     from sttd.ledger import Ledger
 
 # a transcript that is being put in place is still work under way to everyone but the daemon
 UNDER_WAY = (State.RUNNING, State.COMMITTING)
+SILENT = 30.0  # seconds without a round of the daemon's loop, which makes one a second, after which it hangs
 STUCK = 300.0  # seconds after which work on one file counts as held up
 
 
 def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     """The daemon, its queue, workers and memory; zeros and nulls where it does not run or never ran.
 
+    `silent`: see `silence` and `access.status`.
     `since` is in UTC seconds since the epoch; `done`, `total` and `resumed_at` are seconds of audio; `progress` is 0 to 1.
     A worker at a `part` (from 1, as in texts) of a recording that is shared out has all of these of its part, which lies from `begins` to
     `ends` in the recording. The last keys are empty here: see `outlook.add`.
@@ -34,7 +37,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     ignored = ledger.fact(IGNORED) if ledger else {}  # as the latest daemon left them
     return {
         "daemon": {"running": running, "pid": daemon.get("pid"), "since": daemon.get("since"),
-                   "version": daemon.get("version")},
+                   "version": daemon.get("version"), "silent": None},
         "jobs": counts(ledger),
         "workers": [_worker(worker) for worker in now.get("workers", [])],
         "memory": {"percent": memory.get("percent"), "level": memory.get("level")},
@@ -63,6 +66,20 @@ def health(found: dict[str, Any], now: float) -> int:
         return 3
     stuck = any(now - operation["since"] > STUCK for operation in found["operations"])
     return 1 if found["trouble"] or found["inbox"]["away"] or stuck else 0
+
+
+def silence(lasted: float | None) -> int | None:
+    """For how long a daemon that hangs has given no sign of life, in coarse seconds: who watches sees no change each second.
+
+    0: it works; None: that is not known.
+    """
+    return None if lasted is None else int(lasted // SILENT * SILENT)
+
+
+def hangs(silent: int) -> str:
+    """What is the matter with a daemon that gives no sign of life, and what to do."""
+    lasted = format_duration(silent)
+    return f"the daemon has given no sign of life for {lasted}: it hangs, or somebody has stopped it: restart it"
 
 
 def live_figures(ledger: Ledger) -> dict[str, Any]:

@@ -26,12 +26,14 @@ from sttd.daemon.signals import Signal, signals_taken, take_signals
 from sttd.daemon.sweep import recover
 from sttd.errors import INTERRUPTED, LedgerCorrupt
 from sttd.fs.lock import Lock
+from sttd.fs.pulse import Pulse
 from sttd.host import descriptors, log, restarts
 from sttd.host.events import Kind, say
 from sttd.host.notify import Notifier
 from sttd.inbox import Inboxes
 from sttd.job import Identity
 from sttd.ledger import LOCK, SPOOL, spool
+from sttd.ledger.names import PULSE
 from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
 
@@ -152,6 +154,10 @@ def _stations(
     state = config.paths.state
     with contextlib.ExitStack() as held:
         held.callback(Lock(state / LOCK, "the state folder").release)
+        pulse = Pulse(state / PULSE)
+        held.callback(pulse.close)
+        notifier.beat_with(pulse.beat)
+        held.callback(notifier.beat_with, lambda: None)
         spool.make(state / SPOOL)
         ledger = open_ledger(config, notifier, damage)
         context = Context(

@@ -19,7 +19,7 @@ from sttd.errors import AlreadyRunning
 from sttd.fs.regular import open_regular
 
 MODE = 0o600
-_TABLE = Path("/proc/locks")
+TABLE = Path("/proc/locks")
 
 
 class Lock:
@@ -89,7 +89,7 @@ def _taken(handle: int) -> bool:
     return False
 
 
-def is_held(path: Path, holder: int | None = None, table: Path = _TABLE) -> bool:
+def is_held(path: Path, holder: int | None = None, table: Path = TABLE) -> bool:
     """Whether some process holds the lock. Asked without any right to the file, and without disturbing its holder.
 
     Args:
@@ -101,22 +101,30 @@ def is_held(path: Path, holder: int | None = None, table: Path = _TABLE) -> bool
     Raises:
         PermissionError: the folder may not be entered.
     """
+    return any(_exclusive(path, holder, table, "FLOCK"))
+
+
+def ranges(path: Path, holder: int | None, table: Path = TABLE) -> Iterator[tuple[int, int]]:
+    """The first and the last byte of each exclusive lock of fcntl(2) on a range of a file. Arguments and errors as above."""
+    for words in _exclusive(path, holder, table, "POSIX"):
+        if words[7] != "EOF":
+            yield int(words[6]), int(words[7])
+
+
+def _exclusive(path: Path, holder: int | None, table: Path, kind: str) -> Iterator[list[str]]:
+    """The words of each line about an exclusive lock on a file. Who waits for one has a `->`."""
     try:
         seen = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return
     device = os.major(seen.st_dev), os.minor(seen.st_dev)
-    return any(held == device or pid == holder for held, pid in _exclusive(table, seen.st_ino))
-
-
-def _exclusive(table: Path, inode: int) -> Iterator[tuple[tuple[int, int], int]]:
-    """Device and process of each exclusive flock(2) on a file of this inode number. Who waits for one has a `->`."""
     lines: list[str] = []
     with contextlib.suppress(OSError):  # a machine that hides it: nothing is known of any lock then
         lines = table.read_text("ascii").splitlines()
     for line in lines:
         words = line.split()
-        if len(words) > 5 and words[1] == "FLOCK" and words[3] == "WRITE":
+        if len(words) > 7 and words[1] == kind and words[3] == "WRITE":
             major, minor, number = words[5].split(":")
-            if int(number) == inode:
-                yield (int(major, 16), int(minor, 16)), int(words[4])
+            is_ours = (int(major, 16), int(minor, 16)) == device or int(words[4]) == holder
+            if int(number) == seen.st_ino and is_ours:
+                yield words

@@ -26,6 +26,11 @@ class Notifier:
         self._channel = _connect(environ)
         self.watchdog_interval = watchdog_interval(environ, os.getpid())
         self._fed = float("-inf")
+        self._beat: Callable[[], None] = lambda: None
+
+    def beat_with(self, beat: Callable[[], None]) -> None:
+        """Have this called with each sign of life, for those who are not systemd."""
+        self._beat = beat
 
     def ready(self) -> None:
         """The service is up; also the end of a reload."""
@@ -38,6 +43,7 @@ class Notifier:
 
     def watchdog(self) -> None:
         """The loop did its round. Sent no more often than systemd needs it, so that it can be called every time."""
+        self._beat()
         if self.watchdog_interval is None:
             return
         now = self._clock()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 LEDGER = "ledger.db"
 LOCK = "lock"  # held by the daemon
+PULSE = "pulse"  # its sign of life: see fs/pulse.py
 MANIFEST = "manifest.jsonl"
 WORK = "work"  # a folder of checkpoints, one folder a job
 SPOOL = "requests"  # a folder of what people ask for, one file a request
