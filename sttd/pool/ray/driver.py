@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import socket
 from collections.abc import Sequence
 
+from ray.exceptions import RayError
+
 from sttd.pool.ray import reach, room
-from sttd.pool.ray.hire import Hire
+from sttd.pool.ray.hire import DESCRIPTORS, Hire
 from sttd.pool.ray.room import Node
-from sttd.pool.ray.wire import PACKET, Cluster, Slots, tell
+from sttd.pool.ray.wire import PACKET, Cluster, End, Slots, pack, tell
 
 _PATIENCE = 10.0  # seconds that the cluster's head may take to answer
-_DESCRIPTORS = 4  # of a hire
 
 
 async def drive(cluster: Cluster, way: socket.socket, news: int) -> None:
@@ -49,16 +53,30 @@ class Driver:
             await readable.wait()
             readable.clear()
             try:
-                packet, descriptors, _, _ = socket.recv_fds(self._way, PACKET, _DESCRIPTORS)
+                packet, descriptors, _, _ = socket.recv_fds(self._way, PACKET, DESCRIPTORS)
             except BlockingIOError:
                 continue
             if not packet:
                 return
             readable.set()
-            needs = room.needs(self._nodes, self._cluster.num_cpus, self._cluster.device)
-            task = asyncio.create_task(Hire(descriptors, self._cluster.command, needs).run())
-            self._hires.add(task)
-            task.add_done_callback(self._ended)
+            self._hire(descriptors)
+
+    def _hire(self, descriptors: Sequence[int]) -> None:
+        """One that cannot be hired is told so; the others go on."""
+        if len(descriptors) != DESCRIPTORS:  # the system closes those for which this process has no number left
+            _refuse(
+                descriptors, "the driver of Ray has as many open files as it may: raise LimitNOFILE= of sttd.service"
+            )
+            return
+        needs = room.needs(self._nodes, self._cluster.num_cpus, self._cluster.device)
+        try:
+            hire = Hire(descriptors, self._cluster.command, needs)
+        except RayError as error:
+            _refuse(descriptors, f"Ray takes no actor: {reach.one_line(error)}")
+            return
+        task = asyncio.create_task(hire.run())
+        self._hires.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, hire: asyncio.Task[None]) -> None:
         """What a hire did not expect ends all: the daemon starts another driver."""
@@ -87,3 +105,12 @@ class Driver:
                     why = str(error) or f"the head of the cluster, {cluster.address}, does not answer any more"
                     raise reach.Unreachable(why) from error
                 failed = True
+
+
+def _refuse(descriptors: Sequence[int], why: str) -> None:
+    """The first one is the worker's `life`, where it has come."""
+    for life in descriptors[:1]:
+        with contextlib.suppress(OSError):  # the daemon waits for it no longer
+            os.write(life, pack(End(int(-signal.SIGKILL), why)))
+    for each in descriptors:
+        os.close(each)

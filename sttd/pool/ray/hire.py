@@ -23,17 +23,20 @@ _GENTLY = 1.0  # seconds that an actor may take to end its far side; after them 
 _TOLD = 5.0  # seconds until Ray has told of its own kill
 _AGAIN = 0.5  # seconds between two looks whether a process is gone
 _KILLED = int(-signal.SIGKILL)
+_ACTOR = ray.remote(Runner)  # once: the cluster keeps each new one for as long as the driver lives
+DESCRIPTORS = 4  # of a hire
+_LOOK = ray.remote(living)
 
 
 class Hire:
     """See `run`."""
 
     def __init__(self, descriptors: Sequence[int], command: Sequence[str], needs: Mapping[str, int]) -> None:
-        """`descriptors`: as in `wire.py`; `needs`: what it takes of its node."""
-        self._orders, self._messages, self._errors, life = descriptors
-        self._life = socket.socket(fileno=life)
-        actor = ray.remote(Runner).options(**needs, max_restarts=0, max_task_retries=0, max_concurrency=4)
+        """`descriptors`: as in `wire.py`; `needs`: what it takes of its node. Raises RayError: the cluster takes no actor."""
+        actor = _ACTOR.options(**needs, max_restarts=0, max_task_retries=0, max_concurrency=4, enable_task_events=False)
         self._actor = actor.remote(command)
+        life, self._orders, self._messages, self._errors = descriptors
+        self._life = socket.socket(fileno=life)
         self._node = ""  # its id, once the actor is there
         self._processes: list[Process] = []
 
@@ -102,7 +105,7 @@ class Hire:
         if not self._node:
             return ""  # nor does it matter: none of them has heard an order, or said a word
         place = NodeAffinitySchedulingStrategy(self._node, soft=False)
-        look = ray.remote(living).options(num_cpus=0, max_retries=0, scheduling_strategy=place)
+        look = _LOOK.options(num_cpus=0, max_retries=0, scheduling_strategy=place)
         while True:
             with contextlib.suppress(RayError, reach.Unreachable):  # the node is just going; the head may come back
                 nodes = await asyncio.to_thread(reach.nodes)

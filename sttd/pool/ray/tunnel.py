@@ -34,7 +34,7 @@ class Tunnel:
             lent.enter_context(life)
             with contextlib.suppress(OSError):  # the user has as much in pipes as allowed
                 fcntl.fcntl(orders, fcntl.F_SETPIPE_SZ, _ROOM)
-            link.hire(name, [orders, messages, errors, life.fileno()])
+            link.hire(name, [life.fileno(), orders, messages, errors])
             self._opened = opened.pop_all()
         self.life = self._life.fileno()
 

@@ -1,8 +1,8 @@
 """What the daemon and its driver say to each other.
 
 - The driver's one argument: `Cluster`, as JSON.
-- Its standard input is a socket that keeps packets apart. Each packet hires a worker: its name, with four descriptors: where the
-  driver reads the orders, where it writes messages and errors, and the worker's own socket, `life`.
+- Its standard input is a socket that keeps packets apart. Each packet hires a worker: its name, with four descriptors: the
+  worker's own socket, `life`, where the driver reads the orders, and where it writes messages and errors.
 - On `life` the daemon says KILL (or closes it); the driver answers with one End when nothing of the worker runs any more. If the
   driver dies, the system closes all of these, and each worker is lost.
 - On its standard output the driver writes lines of JSON: Coming until it has reached the cluster, then Slots now and then, which

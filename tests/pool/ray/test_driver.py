@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
+import socket
 import sys
 
+import psutil
 import pytest
 
+from sttd.pool.command.pipes import Pipes
+from sttd.pool.ray import wire
 from sttd.pool.ray.link import DRIVER, Link
+from sttd.pool.ray.tunnel import Tunnel
 from sttd.pool.ray.wire import Cluster as Reached
 from tests.harness import wait_for
 from tests.pool.ray.cluster import ADDRESS
@@ -35,3 +41,23 @@ def test_a_cluster_of_another_version_is_not_used_and_both_versions_are_told(ray
         f"Ray at {ADDRESS} cannot be used: the cluster has Ray {here} on Python {python} and sttd has Ray 2.1.0 on Python {python}:"
         " install the same versions of both on all of its machines"
     )
+
+
+@pytest.mark.ci
+def test_a_hire_of_which_the_driver_has_not_all_is_refused_and_others_go_on_until_sigterm_ends_it(ray_cluster):
+    """Where it has as many files open as it may, the system gives it fewer. Ray's own handler of SIGTERM waits for threads."""
+    link = Link(Reached(ADDRESS, str(ray_cluster.token), 1, "cpu", command=("cat",)), ray_cluster.driver)
+    driver = psutil.Process(link._pipes._carrier.pid)
+    wait_for(lambda: link.slots is not None, "the cluster is reached")
+    life, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with life, theirs, open(os.devnull, "wb") as nothing:
+        link.hire("ray/2", [theirs.fileno(), nothing.fileno()])
+        assert wire.end(life.recv(wire.PACKET)).why.startswith("the driver of Ray has as many open files as it may: ")
+    link.released()
+    pipes = Pipes(Tunnel(link, "ray/1"))
+    pipes.send(b"hello")
+    wait_for(lambda: b"hello" in pipes.wait(1.0)[0], "another one works")
+    driver.terminate()
+    wait_for(lambda: link.is_over, "it has ended")
+    assert link.post_mortem() == "the driver of Ray ended (killed by SIGTERM)"
+    pipes.reap()

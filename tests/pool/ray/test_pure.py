@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ import pytest
 
 import sttd
 from sttd.config import Config, Ray
+from sttd.config.service import NONE
+from sttd.pool.pool import Pool
 from sttd.pool.ray import reach, wire
 from sttd.pool.ray.actor import _process, living
 from sttd.pool.ray.link import Link
@@ -99,6 +102,21 @@ def test_the_driver_ends_with_the_last_worker_where_ray_is_used_no_more():
     assert source._link is None, "the next worker starts another one"
 
 
+def test_a_worker_for_which_the_cluster_has_no_room_is_given_up_after_its_time():
+    """The driver lives and says so, and never answers the hire."""
+    config = dataclasses.replace(Config(), ray=Ray("h:1", insecure=True, start_timeout=0.5))
+    config = dataclasses.replace(config, pool=dataclasses.replace(config.pool, backend="ray", workers=NONE))
+    pool = Pool(config, lambda made: [RaySource(made, driver=["sh", "-c", "echo '{\"slots\": 1}'; exec sleep 1000"])])
+    pool.start(lambda event: None)
+    pool.want(1)
+    pool.tick(time.monotonic())
+    assert [view.state for view in pool.workers()] == ["connecting"]
+    wait_for(lambda: (pool.tick(time.monotonic()), pool.sources()[0].away)[1], "it is away")
+    assert pool.sources()[0].away == "no worker answered within 0.5 s"
+    wait_for(lambda: not pool.workers(), "nobody waits any more")
+    pool.close(0.0)
+
+
 @pytest.fixture
 def public() -> Iterator[Path]:
     """A folder that every user may enter."""
@@ -155,6 +173,32 @@ def test_versions_that_differ_are_both_told_with_what_to_do():
     assert done.stdout == (
         f"the cluster has Ray 2.1.0 on Python 3.9.1 and sttd has {ours}: install the same versions of both on all of its machines\n"
     )
+
+
+@pytest.mark.ci
+@NEEDS_RAY
+def test_an_actor_that_is_not_to_be_reached_is_lost_as_a_dead_one_is_and_killed_to_be_sure():
+    """That is what Ray tells first of one whose node has died."""
+    code = (
+        "import asyncio, ray\n"
+        "from ray.exceptions import ActorDiedError, ActorUnavailableError\n"
+        "from sttd.pool.ray import hire\n"
+        "ray.kill = lambda actor, *, no_restart: print('killed:', actor)\n"
+        "async def end(error):\n"
+        "    working = asyncio.get_running_loop().create_future()\n"
+        "    working.set_exception(error)\n"
+        "    one = hire.Hire.__new__(hire.Hire)\n"
+        "    one._actor, one._node = 'it', ''\n"
+        "    print(await one._outcome(working))\n"
+        "for error in ActorDiedError(), ActorUnavailableError('its node sleeps', b'0123456789abcdef'):\n"
+        "    asyncio.run(end(error))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    died, unavailable = [line for line in done.stdout.splitlines() if line != "killed: it"]
+    assert done.stdout.count("killed: it") >= 2
+    assert died.startswith("End(exitcode=-9, why='its Ray actor is gone: The actor died")
+    assert unavailable.startswith("End(exitcode=-9, why='its Ray actor is gone: ")
+    assert "its node sleeps" in unavailable
 
 
 @pytest.mark.ci
