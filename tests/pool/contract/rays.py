@@ -41,8 +41,11 @@ def configured(config: Config) -> Config:
 
 
 def signal(pid: int, number: int) -> None:
-    """`pid` is that of the worker on its node."""
-    os.kill(outer(pid), number)
+    """`pid` is that of the worker on its node. Raises ProcessLookupError, as os.kill does."""
+    found = outer(pid)
+    if not found:  # to os.kill it would be all of pytest
+        raise ProcessLookupError(pid)
+    os.kill(found, number)
 
 
 def exists(pid: int) -> bool:

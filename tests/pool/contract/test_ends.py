@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 
@@ -232,5 +233,6 @@ def test_one_that_nothing_ends_is_given_up_and_what_it_says_later_is_not_told(ma
     told.wait(lambda: told.pool.workers()[0].state == "idle")
     told.run("3.0", "started chunk chunk done")
     assert told.of("1.0")[-1] is end
-    told.kind.signal(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # a far side that hears nothing ends by itself
+        told.kind.signal(pid, signal.SIGKILL)
     told.wait(lambda: not told.kind.exists(pid))

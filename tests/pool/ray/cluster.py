@@ -76,20 +76,17 @@ class Machine:
 
     def processes(self) -> list[int]:
         """All that run on it, but for the first, as they are numbered outside."""
-        space = os.readlink(f"/proc/{self.pid}/ns/pid")
-        found = []
-        for each in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if os.readlink(each / "ns" / "pid") == space and int(each.name) != self.pid:
-                    found.append(int(each.name))
-        return found
+        space = _space(self.pid)
+        found = [int(each.name) for each in Path("/proc").glob("[0-9]*") if _space(int(each.name)) == space]
+        return [pid for pid in found if pid != self.pid]
 
     def outer(self, pid: int) -> int:
         """The number here of the process that is called `pid` there; 0: there is none."""
         if pid not in self.known:  # to look at all takes long
             self.known.update({_inner(each): each for each in self.processes()})
         found = self.known.get(pid, 0)
-        return found if lives(found) else 0
+        is_it = _space(found) == _space(self.pid) and _inner(found) == pid  # and no later one with its number here
+        return found if is_it and lives(found) else 0
 
     def signal(self, number: int) -> None:
         """Let all of its processes have a signal."""
@@ -117,6 +114,14 @@ def lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _space(pid: int) -> str:
+    """The PID namespace of a process; "" for one that is gone."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
 
 
 def _inner(pid: int) -> int:
