@@ -119,8 +119,8 @@ def remote(found: dict[str, Any], now: float) -> str:
     name = printable(found["name"])
     if found["away"] is None:
         return sentence(f"{name}: {found['workers']} of {found['slots']} workers")
-    again = f"; it is tried again in {span(found['retry_at'] - now)}" if found["retry_at"] > now else ""
-    return sentence(f"{name} is away: {found['away']}{again}")
+    again = f"in {span(found['retry_at'] - now)}" if found["retry_at"] > now else "when there is work for it"
+    return sentence(f"{name} is away: {found['away']}; it is tried again {again}")
 
 
 def memory(status: dict[str, Any]) -> str:

@@ -125,6 +125,14 @@ def test_a_recording_ends_when_earlier_ones_say(sttd, ledger, daemon):
     assert (found["ends_at"], found["waiting"][0]["ends_at"]) == (None, None)
 
 
+def test_a_machine_that_is_away_is_said_with_when_it_is_tried_again():
+    """Once its wait is over that is when there is work: nobody asks it for nothing."""
+    gpu1 = {"name": "gpu1", "workers": 0, "slots": 2, "away": "ssh ended", "retry_at": 130.0}
+    assert plain.remote(gpu1, 100.0) == "gpu1 is away: ssh ended; it is tried again in 30s"
+    assert plain.remote(gpu1, 131.0) == "gpu1 is away: ssh ended; it is tried again when there is work for it"
+    assert plain.remote(gpu1 | {"workers": 1, "away": None}, 100.0) == "gpu1: 1 of 2 workers"
+
+
 def test_workers_share_what_waits():
     """The next recording goes to whoever is free first."""
     assert list(estimates.ends([10.0], 2, [5.0, 5.0, 5.0])) == [5.0, 10.0, 15.0]
