@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -101,8 +103,8 @@ def test_a_file_becomes_a_transcript_in_every_format(place):
 
 def test_a_result_that_a_person_has_changed_or_taken_away_is_said(place):
     found = done(place.served, put(place.served, "changed.flac", clip(1)).headers["location"])
-    json = place.daemon.transcripts / "changed.en.json"
-    json.write_text(json.read_text().replace('"demo"', '"mine"'))
+    record = place.daemon.transcripts / "changed.en.json"
+    record.write_text(record.read_text().replace('"demo"', '"mine"'))
     assert '"mine"' in place.served.get(found["results"]["json"]).text
     answer = place.served.get(found["results"]["md"])
     assert answer.status == 409
@@ -144,6 +146,25 @@ def test_a_file_that_somebody_overwrites_is_told_from_the_one_that_was_sent(plac
     switch(place, Ask.RESUME)
     assert found["state"] == "replaced"
     assert "is about it as it is now" in found["detail"]
+
+
+def test_thai_words_are_words_and_no_pieces_of_tokens(place):
+    """In OpenAI's shape and in whisper-asr-webservice's. The daemon's own JSON keeps the pieces as they were measured."""
+    more = {"response_format": "verbose_json", "timestamp_granularities[]": "word", "language": "th"}
+    verbose = post(place.served, "/v1/audio/transcriptions", "file", "thai.flac", THAI, model="x", **more).json()
+    (job,) = (job for job in place.daemon.jobs() if "/thai " in job.source and "words" in job.source)
+    record = json.loads(Path(next(each for each in job.outputs if each.endswith(".json"))).read_text())
+    pieces = [word["word"] for segment in record["segments"] for word in segment["words"]]
+    said = [word["word"] for word in verbose["words"]]
+    assert "".join(said) == "".join(pieces).replace(" ", "") == verbose["text"].replace(" ", "")
+    assert len(said) < len(pieces)
+    assert set(said) & {word for number in range(32) for word in speech.words(f"clip{number:02}")}
+    times = [(word["start"], word["end"]) for word in verbose["words"]]
+    assert times == sorted(times)
+    assert all(start <= end <= verbose["duration"] for start, end in times)
+    path = "/asr?output=json&language=th&word_timestamps=true"
+    asr = post(place.served, path, "audio_file", "thai.flac", THAI).json()
+    assert [word for segment in asr["segments"] for word in segment["words"]] == verbose["words"]
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ def _transcript(site: Site, request: Request, job: Job, output: str) -> Response
     found = said.transcript(job, site.config)
     segments = [said.segment(number, each) for number, each in enumerate(found.segments)]
     for each, segment in zip(segments, found.segments, strict=True):
-        each["words"] = [said.word(word) for word in segment.words]
+        each["words"] = said.words(segment)
     return JSONResponse({"text": found.text, "segments": segments, "language": found.meta.language})
 
 

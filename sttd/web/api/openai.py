@@ -129,6 +129,6 @@ def _verbose(site: Site, job: Job, wanted: _Wanted) -> dict[str, Any]:
     if "segment" in wanted.granularities:
         answer["segments"] = [said.segment(number, each) for number, each in enumerate(found.segments)]
     if wanted.asked.words:
-        answer["words"] = [said.word(each) for segment in found.segments for each in segment.words]
+        answer["words"] = [each for segment in found.segments for each in said.words(segment)]
     about = ("model", "requested_model", "fallback_reason", "warnings")
     return answer | {name: getattr(job, name) for name in about}

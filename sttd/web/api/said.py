@@ -10,8 +10,9 @@ from sttd.config import Config
 from sttd.job import Job
 from sttd.outbox.formats.paragraphs import paragraphs
 from sttd.outbox.meta import Meta
-from sttd.part import Segment, Word
+from sttd.part import Segment
 from sttd.web import results
+from sttd.web.words import words as words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ def segment(number: int, found: Segment) -> dict[str, Any]:
     }
 
 
-def word(found: Word) -> dict[str, Any]:
-    return {"word": found.word.strip(), "start": found.start, "end": found.end}
+def words(found: Segment) -> list[dict[str, Any]]:
+    """Words, also where Whisper's tokens are pieces of them: see `sttd.web.words`."""
+    return [{"word": each.word.strip(), "start": each.start, "end": each.end} for each in words_of(found)]
 
 
 def _finite(value: float) -> float | None:

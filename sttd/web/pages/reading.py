@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from sttd.languages import language_of
 from sttd.outbox.formats.base import line, milliseconds
-from sttd.outbox.formats.breaks import breaks
 from sttd.outbox.formats.paragraphs import Joiner
 from sttd.outbox.formats.times import Times
 from sttd.part import Segment
-from sttd.script import LATIN, script_of_letter
-
-_ONE_LINE = 2**31  # columns: nothing is too wide
+from sttd.web.words import borders
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +71,6 @@ def _said(number: int, segment: Segment, text: str, between: str) -> Said:
     language = segment.language if language_of(segment.language) else ""
     begin, end = milliseconds(segment.start) / 1000, milliseconds(segment.end) / 1000
     return Said(number, between, begin, max(end, begin), language, words, bool(segment.words))
-
-
-def borders(text: str) -> list[int]:
-    """Where words begin in a line, but for the first one."""
-    if all(script_of_letter(char) in (None, LATIN) for char in text):  # asked often: a tenth of the time
-        return [at + 1 for at, char in enumerate(text) if char == " "]
-    return [each.start for each in breaks(text, _ONE_LINE)]
 
 
 def bars(starts: Iterable[float], ends: Iterable[float], length: float, count: int) -> list[float]:
