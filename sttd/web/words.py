@@ -1,7 +1,7 @@
 """The words of a segment with their times, for readers. Pure.
 
 Whisper's times are those of its tokens. In Thai, Chinese and Japanese faster-whisper hands on these pieces as words
-(tokenizer.py, split_to_word_tokens), so that a word such as งบประมาณ comes in four. The JSON result keeps them as they were
+(tokenizer.py, split_to_word_tokens), so that a word such as สวัสดี comes in two or three. The JSON result keeps them as they were
 measured, each with its probability; what people and other services' clients get is cut between words, as subtitles are.
 """
 
