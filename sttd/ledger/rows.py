@@ -53,6 +53,8 @@ _TO_ROW: dict[str, Callable[[Any], Any]] = {
     "warnings": lambda value: json.dumps(list(value)),
     "plan": lambda value: None if value is None else json.dumps(value),
     "error": text_or_none,
+    "model": text_or_none,
+    "requested_model": text_or_none,
     "fallback_reason": text_or_none,
     "shared": lambda value: None if value is None else json.dumps(dataclasses.asdict(value)),
 }

@@ -19,7 +19,7 @@ _NAME = 4096  # characters of a model's name: a path has so many
 _FAR = 1e8  # seconds; no recording has them (worker/audio/lengths.py), and no other figure of speech comes near
 _MANY = 10_000  # words of a chunk
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")  # a part of names of files
 _STOPS = (Cause.SLICE, Cause.ASKED, Cause.MEMORY)
 # the others are for the pool and the daemon to say: a worker that said `cancelled` would cancel the job
 _FAILS = (

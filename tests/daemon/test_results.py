@@ -84,3 +84,14 @@ def test_a_worker_that_says_more_than_anybody_reads_is_left_out_of_the_log(tmp_p
     assert len(said) == 1000
     assert said[-1].strip().endswith("its worker says more than anybody reads: the rest is left out")
     stations.context.ledger.close()
+
+
+def test_a_model_whose_name_is_no_text_is_no_fault_of_the_daemon(tmp_path):
+    """A worker that was taken over says such names, or a folder has one. SQLite takes none, and the third job ended the daemon."""
+    stations, _, carried = begun(tmp_path)
+    known = STARTED | {"requested_model": "\udcff", "fallback_reason": "\ud800"}
+    stations.message(Started(pid=1, model="\ud800", **known, **carried))
+    stations.tick(1.0)
+    (job,) = stations.context.ledger.jobs()
+    assert (job.state, job.model, job.requested_model) == (State.RUNNING, "\\ud800", "\\udcff")
+    stations.context.ledger.close()

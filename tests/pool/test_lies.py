@@ -214,7 +214,7 @@ def said(**changes: Any) -> Chunks:
         failed(unread=-1), failed(error="x" * (LONGEST + 1)), Notice(level="PANIC", text="", event="", **CARRIED),
         Gone("1.0", 1, 1, "x" * (LONGEST + 1), oom=False), dataclasses.replace(begun()[1], model="m" * 4097),
         chunks(chunk(language="../../etc/passwd")), chunks(chunk(language="")), chunks(chunk(spoken="\ud800\ud800")),
-        chunks(chunk(language="e" * 300)), said(language="en\n"), said(start=math.inf), said(end=-math.inf), said(text="x" * LONGEST),
+        chunks(chunk(language="e" * 300)), chunks(chunk(language="ab" + "-a" * 100)), said(language="en\n"), said(start=math.inf), said(end=-math.inf), said(text="x" * LONGEST),
         said(heard="x" * LONGEST), said(speaker="x" * LONGEST), said(words=(Word(math.inf, 1.0, "", 1.0),)),
         said(words=(Word(0.0, 1.0, "x" * LONGEST, 1.0),)), said(words=(Word(0.0, 0.0, "", 0.0),) * 10_001),
         chunks(chunk(segments=(SEGMENT,) * 10_001)), chunks(chunk(levels=((0, 1, 1),) * 10_001)), chunks(chunk(levels=((0, 2**60, 1),))),
