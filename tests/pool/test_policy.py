@@ -77,6 +77,15 @@ def test_lines_that_break_are_counted_from_the_last_chunk_on():
     assert lines.ended("1.0", Cause.LINE, progressed=False) is False
 
 
+def test_of_lines_that_break_the_oldest_are_forgotten_where_they_are_many():
+    lines = Lines()
+    for number in range(1002):
+        lines.ended(f"{number}.0", Cause.LINE, progressed=False)
+    assert len(lines._broken) == 1000
+    assert lines.ended("1001.0", Cause.LINE, progressed=False) is True
+    assert lines.ended("0.0", Cause.LINE, progressed=False) is False
+
+
 def test_out_of_memory_halves_even_after_progress_and_then_spends():
     assert decide(Cause.OOM, batch=8, progressed=True).batch_size == 4
     assert decide(Cause.OOM, batch=1, progressed=True).spend_attempt

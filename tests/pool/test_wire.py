@@ -99,6 +99,15 @@ def test_a_message_that_is_not_as_its_class_says_is_not_sent(changes):
         encode(dataclasses.replace(MESSAGES[1], **changes))
 
 
+@pytest.mark.parametrize("order", [
+    wire.Setup("0.1.0", 1, silence=float("nan"), beat=5.0), wire.Setup("0.1.0", 1, silence=2**63, beat=5.0),
+    wire.Ask("1.0", 1, -(2**63), 5),
+])  # fmt: skip
+def test_a_figure_that_no_computer_has_is_not_sent(order):
+    with pytest.raises(WireError, match="is due"):
+        encode(order)
+
+
 def framed(text: bytes, data: bytes = b"") -> bytes:
     body = struct.pack(">I", len(text)) + text + data + b"\n"
     return struct.pack(">4sII", b"sttd", len(body), zlib.crc32(body)) + body

@@ -1,0 +1,108 @@
+"""What is the matter of one machine of several, and when none of them is to be reached."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sttd.config import Remote
+from sttd.daemon import draining, elsewhere
+from sttd.daemon.ending import Ending
+from sttd.part import Cause
+from sttd.pool.protocol import SourceView, WorkerView
+from sttd.rules.policy import Verdict
+from tests.properties.stations import Stations
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """One recording, which a worker of another machine has."""
+    stations = Stations(tmp_path, "archive")
+    (stations.config.paths.inbox / "a.wav").write_text("a")
+    stations.context.config = dataclasses.replace(stations.context.config, remotes=(Remote("gpu1", ("ssh",)),))
+    stations.look()
+    stations.tick(1.0)
+    (running,) = stations.context.running.values()
+    running.node, running.worker = "gpu1", "gpu1/1"
+    yield stations, running
+    stations.context.ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("node", "started", "cause", "found"),
+    [("gpu1", None, Cause.TIMEOUT, Cause.LINE), ("gpu1", 1.0, Cause.TIMEOUT, Cause.TIMEOUT), ("local", None, Cause.TIMEOUT, Cause.TIMEOUT),
+     ("gpu1", None, Cause.CRASH, Cause.CRASH)],
+)  # fmt: skip
+def test_only_one_elsewhere_that_never_came_to_its_part_is_judged_as_a_line_that_broke(
+    daemon, node, started, cause, found
+):
+    stations, running = daemon
+    running.node, running.started = node, started
+    assert elsewhere.judged(stations.context, running, cause) is found
+    assert [name for name, _ in stations.pool.benched] == (["gpu1"] if found is Cause.LINE else [])
+
+
+def source(name: str, **known) -> SourceView:
+    about = {
+        "workers": 0,
+        "away": "no route",
+        "retry_at": 5.0,
+        "tries": 2,
+        "is_remote": True,
+        "is_cut_off": True,
+        "slots": 1,
+    }
+    return SourceView(name=name, **about | known)
+
+
+def test_nobody_can_be_reached_where_each_machine_with_slots_was_tried_as_often(daemon):
+    context, pool = daemon[0].context, daemon[0].pool
+    none = source("local", slots=0, away="", tries=0, is_cut_off=False)
+    cases = [([], False), ([none], False), ([none, source("gpu1")], True), ([source("gpu1"), source("gpu2", tries=1)], False),
+             ([source("gpu1"), source("gpu2", is_cut_off=False)], False)]  # fmt: skip
+    for pool.views, is_so in cases:
+        assert bool(elsewhere.unreachable(context, 2)) is is_so, pool.views
+    pool.views = [source("gpu1"), source("gpu2", away="it is off")]
+    assert elsewhere.unreachable(context) == ["no worker can be reached: gpu1: no route; gpu2: it is off"]
+
+
+def end(cause: Cause, trouble: str) -> Ending:
+    return Ending(cause, "so it is", Verdict("queued", False, 0.0, None, None, True), trouble, 5.0)
+
+
+def test_another_machine_may_do_better_but_not_where_chunks_cannot_be_kept_or_the_job_alone_asks_for_it(daemon):
+    stations, running = daemon
+    context = stations.context
+    assert elsewhere.is_of_its_node(context, running, end(Cause.MACHINE, "machine"))
+    assert elsewhere.is_of_its_node(context, running, end(Cause.NO_MODEL, "model"))
+    assert not elsewhere.is_of_its_node(context, running, end(Cause.NO_MODEL, "")), "of one job alone"
+    assert not elsewhere.is_of_its_node(context, running, end(Cause.CRASH, ""))
+    running.torn = True
+    assert not elsewhere.is_of_its_node(context, running, end(Cause.MACHINE, "machine"))
+    running.torn = False
+    context.config = dataclasses.replace(context.config, remotes=())
+    assert not elsewhere.is_of_its_node(context, running, end(Cause.MACHINE, "machine"))
+
+
+def test_a_drain_ends_where_nobody_is_reached_at_the_second_try_and_nobody_is_about_to_answer(daemon, monkeypatch):
+    """And where what broke there, before it began, is what the last recordings wait for."""
+    stations, running = daemon
+    context, pool = stations.context, stations.pool
+    job = running.job
+    context.running.clear()
+    context.inbox = None  # nothing is to be looked at there
+    context.ledger.update(job, state="queued")
+    assert not draining.is_drained(context), "it waits for nothing but its turn"
+    pool.views = [source("gpu1", tries=1)]
+    assert not draining.is_drained(context)
+    pool.views = [source("gpu1")]
+    assert draining.is_drained(context)
+    view = WorkerView("gpu1/1", "gpu1", None, "connecting", None, None, 0)
+    monkeypatch.setattr(pool, "workers", lambda: [view])
+    assert not draining.is_drained(context)
+    pool.views = []
+    context.ledger.update(context.ledger.get(job.id), cause=Cause.LINE)
+    assert not draining.is_drained(context), "it has attempts left"
+    context.ledger.update(context.ledger.get(job.id), cause=Cause.MACHINE)
+    assert draining.is_drained(context)
