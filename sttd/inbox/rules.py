@@ -26,10 +26,12 @@ _UNFINISHED_NAME = re.compile(
 )
 # N_m3u8DL-RE puts a stream's segments into `0____` beside it
 _SEGMENTS = re.compile(r"\d+____")
-_BUNDLES = (".download",)  # folders that a program calls so until the file in them is whole: Safari's downloads
+# folders that a program calls so until the files in them are whole, or gone: Safari's downloads; FreeFileSync's deletions
+_BUNDLES = (".download", ".ffs_tmp")
 _UNPACKING = ("_UNPACK_", "_FAILED_")  # what the names of folders begin with in which an archive is unpacked: SABnzbd
 # In lower case. Recycle bins and snapshots of Windows, Synology, QNAP, Asustor, Buffalo, NetGear and of Samba's modules;
-# thumbnails under the recording's own name (@eaDir); what macOS, Windows and ext4 put beside people's files; NZBGet's
+# thumbnails under the recording's own name (@eaDir); smaller copies of films (QNAP's @Transcode); what GoodSync and Allway Sync keep
+# of files that were deleted or replaced; what macOS, Windows and ext4 put beside people's files; NZBGet's
 # unpacking folder; what Windows' file replication puts aside. Those that begin with a dot or `~` need no mention: .Trash-1000,
 # .snapshot, .zfs, ~snapshot, .AppleDouble
 _FOREIGN_FOLDERS = frozenset(
@@ -37,7 +39,7 @@ _FOREIGN_FOLDERS = frozenset(
         "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "@eadir", "@sharebin", "@__thumb", "@.streams",
         "$recycle.bin", "recycler", "recycled", "recycle.bin", "recycle bin", "trashbox", "network trash folder",
         "system volume information", "temporary items", "thevolumesettingsfolder", "__macosx", "lost+found", "_unpack",
-        "dfsrprivate", "@sharesnap",
+        "dfsrprivate", "@sharesnap", "@transcode", "_gsdata_", "_syncapp",
     }
 )  # fmt: skip
 # chkdsk's finds; Samba's shadow copies; Synology's snapshots; D-Link's recycle bins

@@ -95,7 +95,7 @@ def test_suffixes_may_be_written_with_a_dot_and_in_any_case():
                 "#recycle", "@Recycle", "a/$RECYCLE.BIN/S-1-5-21-1", "RECYCLER", "#snapshot/GMT-2026",
                 "@Recently-Snapshot/d1", "@GMT-2026.11.26-19.00.00", "@tmp", "System Volume Information", "FOUND.000",
                 "FOUND.012", "Network Trash Folder", "__MACOSX/a", "show/_unpack",
-                "DfsrPrivate/ConflictAndDeleted", "@sharesnap/1", "Recycle Bin - Volume_1",
+                "DfsrPrivate/ConflictAndDeleted", "films/@Transcode", "_gsdata_/_saved_", "_SYNCAPP", "@sharesnap/1", "Recycle Bin - Volume_1",
             )
         ],
         (".Trash-1000/files/talk.mp3", Why.HIDDEN),
@@ -103,6 +103,7 @@ def test_suffixes_may_be_written_with_a_dot_and_in_any_case():
         ("~snapshot/talk.mp3", Why.UNFINISHED),
         ("_UNPACK_Show/talk.mp3", Why.UNFINISHED),
         ("talk.mp3.download/talk.mp3", Why.UNFINISHED),
+        ("RecycleBin.ffs_tmp/talk.mp3", Why.UNFINISHED),
         ("stream/0____/0001.ts", Why.UNFINISHED),
         ("2026_11_26/talk.mp3", None),
         ("downloads/talk.mp3", None),

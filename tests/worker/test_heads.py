@@ -133,3 +133,45 @@ def test_zeros_behind_the_sound_are_room_that_was_not_needed(tmp_path, said):
     path.write_bytes(riff(chunk(b"data", said.tobytes()), bytes(4 * speech.RATE)))
     heard, warnings = decode(path)
     assert (len(heard), warnings) == (len(said), [])
+
+
+@pytest.mark.parametrize(("suffix", "make"), [KINDS[0], KINDS[1], KINDS[3]], ids=["wav", "rf64", "aiff"])
+def test_files_one_behind_the_other_are_one_recording(tmp_path, said, suffix, make):
+    """As `cat a.wav b.wav` makes them: FFmpeg stops at the end of the first one."""
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(
+        make(said[:20_000], 40_000) + make(said[20_000:], 2 * len(said) - 40_000) + make(said, 2 * len(said))
+    )
+    heard, warnings = decode(path)
+    assert np.array_equal(np.round(heard * 32_768), np.concatenate((said, said)))
+    (warning,) = warnings
+    assert warning.startswith("the head of the file says too little (0:00:01 of sound)")
+
+
+def test_sound_in_several_chunks_is_one_recording(tmp_path, said):
+    path = tmp_path / "x.wav"
+    text = chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"Recorder v1.0.0\0"))
+    pieces = [chunk(b"data", said[at : at + 30_001].tobytes()) for at in range(0, len(said), 30_001)]
+    path.write_bytes(riff(text.join(pieces), text))
+    heard, warnings = decode(path)
+    assert np.array_equal(np.round(heard * 32_768), said)
+    assert len(warnings) == 1
+
+
+def test_a_further_file_in_another_form_is_told_of(tmp_path, said):
+    """It would be noise."""
+    path = tmp_path / "x.wav"
+    other = FORM[:2] + b"\2" + FORM[3:]
+    further = (
+        b"RIFF"
+        + struct.pack("<I", 36 + 128_000)
+        + b"WAVE"
+        + chunk(b"fmt ", other)
+        + chunk(b"data", bytes(range(250)) * 512)
+    )
+    path.write_bytes(riff(chunk(b"data", said.tobytes())) + further)
+    heard, warnings = decode(path)
+    assert np.array_equal(np.round(heard * 32_768), said)
+    assert warnings == [
+        "another recording follows in the file (0:00:04), in another form: it was not read; save it as a file of its own"
+    ]

@@ -189,3 +189,47 @@ def test_the_length_of_several_tracks_is_that_of_the_longest(tmp_path, said):
     tracks = [("aac", 44_100, 0, said.audio[: 3 * speech.RATE]), ("aac", 44_100, 0, said.audio)]
     with open_it(film(tmp_path / "x.mp4", "mp4", "mpeg4", tracks, 1, fps=5)) as stream:
         assert stream.duration == pytest.approx(said.seconds, abs=0.2)
+
+
+def amended(path, frames=1.0, count=1.0):
+    """An MP3 whose first frame says so many times the frames and bytes that there are."""
+    data = path.read_bytes()
+    at = max(data.find(b"Xing"), data.find(b"Info"))
+    was = struct.unpack_from(">II", data, at + 8)
+    path.write_bytes(data[: at + 8] + struct.pack(">II", int(was[0] * frames), int(was[1] * count)) + data[at + 16 :])
+    return path
+
+
+def test_an_mp3_that_counts_too_many_frames_is_whole_where_all_bytes_are_there(tmp_path, said):
+    path = amended(write(tmp_path / "x.mp3", said.audio, "mp3", "libmp3lame", 16_000), frames=3)
+    heard, warnings = decode(path)
+    assert len(heard) > len(said.audio) - 2000  # FFmpeg ends it at the frame's word of padding
+    assert warnings == []
+
+
+def test_an_mp3_whose_second_half_is_zeros_ends_early(tmp_path, said):
+    """As a download leaves it that had asked for all of the room."""
+    path = write(tmp_path / "x.mp3", said.audio, "mp3", "libmp3lame", 16_000)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    assert any(warning.startswith("the file ends early") for warning in decode(path)[1])
+
+
+def ape(body, *, is_foot):
+    return b"APETAGEX" + struct.pack("<IIII", 2000, len(body) + 32, 1, 1 << 31 | (0 if is_foot else 1 << 29)) + bytes(8)
+
+
+@pytest.mark.parametrize("where", ["front", "behind"])
+def test_a_picture_in_an_ape_tag_is_no_damaged_sound(tmp_path, said, where):
+    path = write(tmp_path / "x.mp3", said.audio, "mp3", "libmp3lame", 16_000, id3v2_version=0)
+    whole, warnings = decode(path)
+    assert warnings == []
+    picture = b"\xff\xfb\x90\x44" + np.random.default_rng(1).bytes(400) + b"\xff\xf3\x40\xc4"
+    body = picture * 200
+    tag = ape(body, is_foot=False) + body + ape(body, is_foot=True)
+    oldest = b"LYRICSBEGIN" + b"la " * 100 + b"000311LYRICS200" + b"TAG" + bytes(125)
+    data = path.read_bytes()
+    path.write_bytes(tag + data if where == "front" else data + tag + oldest)
+    heard, warnings = decode(path)
+    assert np.array_equal(heard, whole)
+    assert warnings == []

@@ -57,6 +57,18 @@ def open_container(file: SourceFile) -> InputContainer:
     return container
 
 
+def open_from(file: SourceFile, begin: int) -> InputContainer:
+    """Open what begins at that byte of a file. Raises what `open_container` raises."""
+    file.seek(begin)
+    try:
+        return _open(_Moved(file, -begin), {})
+    except MemoryError:
+        raise
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        file.check_read()
+        raise PartFailed(Cause.BAD_FILE, "what follows in the file cannot be read") from error
+
+
 def _again(container: InputContainer, file: SourceFile | _Preceded, more: dict[str, str], begin: int) -> InputContainer:
     """Look for tracks in another way, and read from the place where the file begins."""
     container.close()
@@ -76,6 +88,25 @@ def _unknown_tables(container: InputContainer, file: SourceFile) -> bytes:
             found += transport.tables(file, place)
     file.seek(here)
     return found
+
+
+class _Moved:
+    """A file whose places are counted from elsewhere: what lies before 0 is not there."""
+
+    def __init__(self, file: SourceFile, by: int) -> None:
+        self.name = file.name
+        self._file, self._by = file, by
+
+    def read(self, count: int = -1) -> bytes:
+        return self._file.read(count)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET:
+            offset -= self._by
+        return self._file.seek(offset, whence) + self._by
+
+    def tell(self) -> int:
+        return self._file.tell() + self._by
 
 
 class _Preceded:
@@ -103,7 +134,7 @@ class _Preceded:
         return self._at
 
 
-def _open(file: SourceFile | _Preceded, more: dict[str, str]) -> InputContainer:
+def _open(file: SourceFile | _Preceded | _Moved, more: dict[str, str]) -> InputContainer:
     raw = _RAW.get(file.name.rpartition(".")[2].lower())
     options = {
         "protocol_whitelist": "",

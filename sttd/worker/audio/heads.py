@@ -2,7 +2,8 @@
 
 FFmpeg believes a length that is too small: beyond 4 GiB the field of a WAV file wraps, and a recorder that lost its power
 leaves what it wrote last, 0 often. It takes the end of the file for the end of the sound where the length is too large: a
-copy that was broken off would be transcribed as if it were whole.
+copy that was broken off would be transcribed as if it were whole. And it stops at the end of the first sound where another one
+follows: a recorder that goes on in the same file, `cat a.wav b.wav`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 from sttd.worker.audio.source_file import SourceFile
 
 _CHUNKS = 64  # looked at before the sound; recorders write a handful
+_SSND = 8  # bytes in front of the samples of an AIFF file, beside the head of the chunk
+_JOINED = 1000  # sounds one behind the other
 _PLACES, _PIECE = 9, 4096  # behind the sound that are looked at, and bytes of each
 # from here on a length is what programs write that do not know it (FFmpeg 2**32 - 1, SoX 2**31)
 _STREAMED = 0x7FFF_F000
@@ -29,6 +32,7 @@ class Head:
     told: int = 0  # bytes of sound that it says there are
     beyond: int = 0  # bytes behind these, which were made a piece of the sound
     rate: int = 0  # bytes a second; 0: not said
+    unread: float = 0.0  # seconds of sound that follow in another form, and so cannot be made a piece of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class _Sound:
     field: int  # where it does
     form: str  # of that field, for `struct`
     rate: int
+    kind: bytes  # the chunk that says of what form the samples are
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,40 @@ def look(file: SourceFile) -> Head:
     beyond = there - sound.length
     end = sound.start + sound.length
     is_whole = beyond <= max(sound.rate, 1) or (sound.length > 0 and _is_padding(file, end, size))
-    if is_whole or _are_chunks(file, kind, end, size):
+    if is_whole:
         return Head(told=sound.length, rate=sound.rate)
-    most = 2 ** (8 * struct.calcsize(sound.form)) - 1
-    file.amend(sound.field, struct.pack(sound.form, min(there + kind.own, most)))
+    joined = _joined(file, kind, sound, size)
+    if joined.beyond or joined.unread or _are_chunks(file, kind, end, size):
+        return joined
+    _amend_length(file, kind, sound, there)
     return Head(told=sound.length, beyond=beyond, rate=sound.rate)
+
+
+def _amend_length(file: SourceFile, kind: _Kind, sound: _Sound, length: int) -> None:
+    most = 2 ** (8 * struct.calcsize(sound.form)) - 1
+    file.amend(sound.field, struct.pack(sound.form, min(length + kind.own, most)))
+
+
+def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
+    """The sounds of further chunks or files behind the first one, in the same form, are made a piece of it."""
+    end = last = sound.start + sound.length
+    gaps, beyond, unread = [], 0, 0.0
+    for _ in range(_JOINED):
+        further = _find(file, kind, end + -end % kind.align, sound.kind)
+        if further is None:
+            break
+        start = further.start + (_SSND if kind.order == ">" else 0)
+        end = min(further.start + further.length, size) if further.length else size
+        if further.kind != sound.kind:
+            unread += (end - start) / max(further.rate, 1)
+            continue
+        gaps.append((last, start))
+        beyond, last = beyond + end - start, end
+    if gaps:
+        _amend_length(file, kind, sound, sound.length + beyond)
+    for gap in gaps:
+        file.leave_out(*gap)
+    return Head(told=sound.length, beyond=beyond, rate=sound.rate, unread=unread)
 
 
 def _amend_whole(file: SourceFile, kind: _Kind, head: bytes, size: int) -> None:
@@ -119,29 +153,35 @@ def _is_sound(head: bytes) -> bool:
     return is_wave64 or head[:6] == b"caff\0\1" or head[8:12] in (b"WAVE", b"AIFF", b"AIFC")
 
 
-def _find(file: SourceFile, kind: _Kind, position: int) -> _Sound | None:
-    """The chunk with the sound; None where there is none."""
+def _find(file: SourceFile, kind: _Kind, position: int, form: bytes = b"") -> _Sound | None:
+    """The next chunk with sound, be it that of another file behind this one; None where there is none.
+
+    `form`: as it was said last.
+    """
     rate, wide = 0, None  # what RF64's ds64 says, and where
     for _ in range(_CHUNKS):
         file.seek(position)
         data = file.read(kind.head + 40)
         if len(data) < kind.head:
             return None
+        if data[:4] in _KINDS and _is_sound(data[:40]):
+            position += _BEGIN.get(data[:4], 12)
+            continue
         name, (length,) = data[:4].lower(), struct.unpack_from(kind.form, data, kind.name)
         body, start = data[kind.head :], position + kind.head
         length -= kind.own
         if name == b"ds64" and len(body) >= 16:
             wide = (start + 8, struct.unpack_from("<Q", body, 8)[0])
         elif name == b"fmt " and len(body) >= 12:
-            rate = struct.unpack_from("<I", body, 8)[0]
+            rate, form = struct.unpack_from("<I", body, 8)[0], body[:16]
         elif name == b"comm" and len(body) >= 18:
-            rate = _aiff_rate(body)
+            rate, form = _aiff_rate(body), body[:2] + body[6:22]
         elif name == b"desc" and len(body) >= 24:
-            rate = _caf_rate(body)
+            rate, form = _caf_rate(body), body[:32]
         elif name == b"data" and wide is not None and length == _UNKNOWN:
-            return _Sound(start, wide[1], wide[0], "<Q", rate)
+            return _Sound(start, wide[1], wide[0], "<Q", rate, form)
         elif name in (b"data", b"ssnd"):
-            return _Sound(start, max(0, length), position + kind.name, kind.form, rate)
+            return _Sound(start, max(0, length), position + kind.name, kind.form, rate, form)
         if length < 0:
             return None
         position = start + length + -length % kind.align

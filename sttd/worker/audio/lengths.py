@@ -8,6 +8,7 @@ nothing and move no progress bar. What a head states was written by who knew; ea
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +31,9 @@ _SEGMENT, _INFO, _DURATION = b"\x18\x53\x80\x67", b"\x15\x49\xa9\x66", (b"\x44\x
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of ASF
 _BROADCAST = 1  # flag there: written before anything was known
 _UNKNOWN = 0xFFFF_FFFF
+_BEGINNING = re.compile(rb"OggS\0\x02")  # of a track's first page
 _PAGES = 8  # of an Ogg file that are looked at
+_NEARLY = 0.98  # of the bytes
 _MOST = 1e7  # seconds (115 days): more is damage
 
 
@@ -41,6 +44,14 @@ class Promise:
     seconds: float  # from the container's beginning
     of_track: bool = False  # the sound's own; else that of the longest track
     is_cut: bool = False  # the file is shorter than it says
+    size: int = 0  # bytes of sound, as it says, where these tell whether it was counted wrongly; 0: they do not
+
+    def is_broken(self, seconds: float, size: int) -> bool:
+        """Whether this sound, made of so many bytes, is less than was promised, and nothing but a loss explains it."""
+        if not self.of_track and not self.is_cut:
+            return False
+        was_miscounted = 0 < _NEARLY * self.size < size
+        return not was_miscounted and seconds < self.seconds - max(1.0, 0.01 * self.seconds)
 
 
 def promise(container: InputContainer, tracks: Sequence[Any], file: SourceFile, head: Head) -> Promise | None:
@@ -63,8 +74,8 @@ def _promise(container: InputContainer, track: Any, file: SourceFile, head: Head
     name, begin = container.format.name, (container.start_time or 0) / av.time_base
     whole = container.duration / av.time_base if container.duration is not None else None
     if name == "mp3":
-        found = mp3.seconds(file)
-        return Promise(found, of_track=True) if found else None
+        found = mp3.told(file)
+        return Promise(found[0], of_track=True, size=found[1]) if found else None
     if name == "avi":
         return _avi(file, track.index)
     if whole is None or head.beyond:
@@ -142,9 +153,12 @@ def _amf_number(data: bytes, name: bytes) -> float:
 def _ogg(file: SourceFile, whole: float) -> Promise | None:
     """Its length is the place of its last page: wrong where several files follow each other, and never more than is there."""
     size, last = _size(file), 0
-    first = _page(_read(file, 0, 64))
+    begin = _read(file, 0, 65_536)
+    first, tracks = _page(begin), _beginnings(begin)
     for number in range(1, _PAGES):
         page = _page(_read(file, size * number // _PAGES, 2 * 65_536))
+        if page is not None and page[0] not in tracks:
+            return None  # another file's
         if page is None or first is None or page[0] != first[0]:
             continue  # another track's
         if page[1] < last:
@@ -162,6 +176,11 @@ def _page(data: bytes) -> tuple[int, int] | None:
             return serial, place
         at = data.find(b"OggS", at + 1)
     return None
+
+
+def _beginnings(data: bytes) -> set[int]:
+    """The serial numbers of the tracks whose first page is in there."""
+    return {struct.unpack_from("<I", data, each.end() + 8)[0] for each in _BEGINNING.finditer(data[:-12])}
 
 
 _CONTAINERS = {"matroska,webm": _matroska, "asf": _asf, "flv": _flv, "ogg": _ogg}

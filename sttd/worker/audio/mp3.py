@@ -1,4 +1,4 @@
-"""How long an MP3 file is, by the frame that an encoder puts in front of the sound (Xing's, LAME's or Fraunhofer's).
+"""How long an MP3 file is, by the frame that an encoder puts in front of the sound (Xing's, LAME's or Fraunhofer's), and its tags.
 
 Without one, FFmpeg reckons from the bit rate of the first frames, which is wrong where it varies. With one that is the first
 file's of several in a row (podcasts with advertisements put in), the file is longer than that frame says.
@@ -16,17 +16,62 @@ _SYNC = 64 * 1024  # bytes in which the first frame must begin
 _RATES = (44_100, 48_000, 32_000)  # Hz, of MPEG 1; a half and a quarter of that in 2 and 2.5
 _EXTRA = 64 * 1024  # bytes behind the sound that may be tags, beside 2 % of it
 _FRAMES, _BYTES = 1, 2  # flags: that field is there
+_APE, _APE_HEAD, _ID3V1 = b"APETAGEX", 32, 128  # bytes of an APE tag's head and foot, and of the oldest ID3
+_LYRICS, _LYRICS_FOOT = b"LYRICS200", 15  # bytes; six of them are digits
 
 
-def seconds(file: SourceFile) -> float | None:
-    """None: it does not say, or there is more than it says.
+def leave_out_tags(file: SourceFile) -> None:
+    """APE tags and lyrics in front of the sound and behind it: FFmpeg takes a picture in them for damaged sound.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    size, first = file.seek(0, os.SEEK_END), _behind_tags(file)
+    front = first + _ape_in_front(_read(file, first, _APE_HEAD))
+    sync = _read(file, front, 2)
+    if front > size or len(sync) < 2 or sync[0] != 0xFF or sync[1] & 0xE0 != 0xE0:
+        return
+    end = size
+    for _ in range(_TAGS):
+        tag = _tag_before(file, end)
+        if not tag or end - tag < front:
+            break
+        end -= tag
+    for each in ((first, front), (end, size)):
+        if each[0] < each[1]:
+            file.leave_out(*each)
+
+
+def _ape_in_front(head: bytes) -> int:
+    """How long the APE tag is that begins so; 0: none does (wiki.hydrogenaud.io, APEv2)."""
+    return _APE_HEAD + int(struct.unpack_from("<I", head, 12)[0]) if head[:8] == _APE and len(head) == _APE_HEAD else 0
+
+
+def _tag_before(file: SourceFile, end: int) -> int:
+    """How long the tag is that ends there; 0: none does."""
+    foot = _read(file, max(0, end - _ID3V1), min(end, _ID3V1))
+    if foot[-_APE_HEAD:][:8] == _APE:
+        length, _, flags = struct.unpack_from("<III", foot, len(foot) - _APE_HEAD + 12)
+        return int(length) + (_APE_HEAD if flags & 1 << 31 else 0)
+    if foot[:3] == b"TAG" and len(foot) == _ID3V1:
+        return _ID3V1
+    digits = foot[-_LYRICS_FOOT:][:6]
+    return int(digits) + _LYRICS_FOOT if foot.endswith(_LYRICS) and digits.isdigit() else 0
+
+
+def _read(file: SourceFile, at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)
+
+
+def told(file: SourceFile) -> tuple[float, int] | None:
+    """Seconds of sound and bytes of it. None: it does not say, or there is more than it says.
 
     Raises:
         OSError: it cannot be read.
     """
     size, start = file.seek(0, os.SEEK_END), _behind_tags(file)
-    file.seek(start)
-    data = file.read(_SYNC)
+    data = _read(file, start, _SYNC)
     at = _first_frame(data)
     if at is None:
         return None
@@ -35,14 +80,13 @@ def seconds(file: SourceFile) -> float | None:
     there = size - start - at
     if not frames or not count or there > 1.02 * count + _EXTRA:
         return None
-    return frames * (1152 if version == 3 else 576) / rate
+    return frames * (1152 if version == 3 else 576) / rate, count
 
 
 def _behind_tags(file: SourceFile) -> int:
     at = 0
     for _ in range(_TAGS):
-        file.seek(at)
-        head = file.read(10)
+        head = _read(file, at, 10)
         if len(head) < 10 or head[:3] != b"ID3":
             break
         size = 0

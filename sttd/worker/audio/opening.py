@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable
 
 from sttd.part import Existing, Options
-from sttd.worker.audio import embedded, heads, lengths, protection, tracks
+from sttd.worker.audio import embedded, heads, lengths, mp3, protection, tracks
 from sttd.worker.audio.apart import MOST
 from sttd.worker.audio.container import open_container
 from sttd.worker.audio.recording import Stream
@@ -62,6 +62,7 @@ def _head(file: SourceFile) -> heads.Head:
     """What its head says; the file stands at its beginning again."""
     protection.check(file)
     head = heads.look(file)
+    mp3.leave_out_tags(file)
     file.seek(0)
     return head
 

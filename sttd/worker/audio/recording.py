@@ -98,6 +98,9 @@ class Stream:
         if self._head.beyond:
             told = clock(self._head.told / self._head.rate) if self._head.rate else f"{self._head.told:,} bytes"
             found.append(f"the head of the file says too little ({told} of sound); all that is there was read")
+        if self._head.unread:
+            text = f"another recording follows in the file ({clock(self._head.unread)}), in another form"
+            found.append(f"{text}: it was not read; save it as a file of its own")
         if self._ends_early():
             found.append(f"the file ends early: {clock(self._seconds or 0)} of {clock(self.duration or 0)} are there")
         return found + (self._apart.remarks if self._apart else []) + self._on_tracks()
@@ -283,10 +286,9 @@ class Stream:
             raise PartFailed(Cause.BAD_FILE, f"nearly nothing of the sound can be decoded ({text}); {REMEDY}")
 
     def _ends_early(self) -> bool:
-        told = self._promise
-        if self._seconds is None or told is None or not (told.of_track or told.is_cut):
+        if self._seconds is None or self._promise is None:
             return False
-        return self._seconds < told.seconds - max(1.0, 0.01 * told.seconds)
+        return self._promise.is_broken(self._seconds, sum(sound.size for sound in self._sounds))
 
     def _finite(self, block: Array, position: int) -> Array:
         good = np.abs(block) <= _LOUDEST  # false for what is no number

@@ -60,6 +60,7 @@ class Sound:
         self.track = track
         self.timeline = Timeline(max_gap, *own)
         self.packets = 0  # that were decoded, or could not be
+        self.size = 0  # bytes of those that were not damaged
         self.damaged = 0  # of these
         self._own = own
         self.own_damaged = 0  # of these, those that are told of
@@ -77,7 +78,7 @@ class Sound:
         self._pending: AudioFrame | Passed | None = None
         self._stamp: float | None = None  # of that frame
         self._is_over = False  # its decoder was flushed
-        self._decoder = Decoder(track)
+        self._decoder, self._current = Decoder(track), track
         self._passing = Passing(track, self._decoder) if passes and places is None else None
 
     @property
@@ -102,6 +103,8 @@ class Sound:
             packet: of this track.
             front: seconds where the other tracks are; one that begins later than they do begins there.
         """
+        if packet.stream is not self._current:
+            self._change_to(packet.stream)
         if self._passing is not None and self._decoder.number >= PROBE and self._is_passed(packet, self._passing):
             return
         self._told = self._places.holes.get(packet.pos, self._told)
@@ -119,6 +122,12 @@ class Sound:
             yield from self._place(self._pending, None)
             self._pending = None
         yield from self._converted.finish()
+
+    def _change_to(self, track: Any) -> None:
+        """Another file follows in the same one, see `packets`."""
+        if self._passing is not None:
+            raise Unpassable
+        self._decoder, self._current, self._is_over = Decoder(track), track, False
 
     def count_damage(self) -> None:
         """The container could not go on where this track is."""
@@ -154,6 +163,7 @@ class Sound:
             return False
         self._pass_on(passing.passed(packet), self._stamp_at(packet))
         self.packets += 1
+        self.size += packet.size
         return True
 
     def _pass_on(self, frame: Passed | None, stamp: float | None) -> None:
@@ -211,6 +221,7 @@ class Sound:
                 self.count_damage()
             return
         self.packets += 1
+        self.size += packet.size
         self.whole = max(self.whole, self.at - self._since)
         for frame in frames:
             if not rates.possible(frame.sample_rate):  # the head of a frame is damaged

@@ -46,6 +46,8 @@ class SourceFile:
         self.alive = alive
         self._read = 0  # bytes since the last call
         self._amended: list[tuple[int, bytes]] = []
+        self._left_out: list[tuple[int, int]] = []  # from where to where, in order
+        self._size = size  # without these
         # no wait for the writer of a FIFO; no link, which could have been put there to show another's file
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
         try:
@@ -61,16 +63,17 @@ class SourceFile:
 
     def read(self, count: int = -1) -> bytes:
         """At most `count` bytes; none at the end, and none behind it, however far a head may lead."""
-        if self._at >= self._identity[0]:
+        if self._at >= self._size:
             return b""
+        place, most = self._place()
         try:
-            data = os.pread(self._fd, count if count >= 0 else self._identity[0], self._at)
+            data = os.pread(self._fd, most if count < 0 else min(count, most), place)
         except OSError as error:
             if self.error is None:
-                self.error, self._unread = error, self._at
+                self.error, self._unread = error, place
             raise
         for at, right in self._amended:
-            data = _overlaid(data, at - self._at, right)
+            data = _overlaid(data, at - place, right)
         self._at += len(data)
         self._read += len(data)
         if self._read >= _FAR:
@@ -79,7 +82,7 @@ class SourceFile:
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._identity[0]}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         self._at = max(0, base + offset)
         return self._at
 
@@ -89,6 +92,23 @@ class SourceFile:
     def amend(self, at: int, data: bytes) -> None:
         """From now on read `data` at this place, whatever the file has there: a head that is wrong is put right for FFmpeg."""
         self._amended.append((at, data))
+
+    def leave_out(self, first: int, last: int) -> None:
+        """From now on the file is read as if the bytes from `first` to before `last` were not in it.
+
+        Places of the file as it is, none of them in what was left out before; the same holds for `amend`.
+        """
+        self._left_out = sorted((*self._left_out, (first, last)))
+        self._size -= last - first
+
+    def _place(self) -> tuple[int, int]:
+        """Where in the file the next byte is, and how many of them follow each other there."""
+        place = self._at
+        for first, last in self._left_out:
+            if place < first:
+                return place, first - place
+            place += last - first
+        return place, self._identity[0] - place
 
     def check_identity(self) -> None:
         """That it is still what was queued.

@@ -1,0 +1,63 @@
+"""Ogg files one behind the other in one file, as of a radio that goes from speech to music: FFmpeg refuses another head."""
+
+import numpy as np
+import pytest
+
+from tests import speech
+from tests.worker.test_audio import decode, open_it
+from tests.worker.test_passing import LATER, encode, read
+
+SECONDS = 12
+NEXT = [
+    ("vorbis", "vorbis", 22_050, 2), ("vorbis", "libopus", 48_000, 1), ("libopus", "libopus", 48_000, 2),
+    ("flac", "libopus", 48_000, 1), ("vorbis", "vorbis", 44_100, 2),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def said():
+    return speech.compose(seconds=SECONDS, seed=4).audio[: SECONDS * speech.RATE]
+
+
+def ogg(path, audio, codec, rate, channels):
+    return encode(path, audio, codec, "ogg", rate, channels)
+
+
+def first_of(codec):
+    return {"vorbis": (44_100, 2), "libopus": (48_000, 1), "flac": (44_100, 1)}[codec]
+
+
+@pytest.mark.parametrize(("first", "second", "rate", "channels"), NEXT)
+def test_a_further_ogg_file_with_another_head_is_heard_to_its_end(tmp_path, said, first, second, rate, channels):
+    alone = (
+        ogg(tmp_path / "a.ogg", said, first, *first_of(first)),
+        ogg(tmp_path / "b.ogg", said, second, rate, channels),
+    )
+    path = tmp_path / "x.ogg"
+    path.write_bytes(b"".join(each.read_bytes() for each in (*alone, alone[0])))
+    heard, warnings = decode(path)
+    before, behind = (decode(each)[0] for each in alone)
+    assert abs(len(heard) - 2 * len(before) - len(behind)) < speech.RATE / 10
+    assert warnings == []
+    found = heard[len(before) : len(before) + len(behind)]
+    assert np.dot(found, found) == pytest.approx(np.dot(behind, behind), rel=0.05)
+    with open_it(path) as stream:
+        assert stream.duration is None
+
+
+def test_a_part_that_begins_in_a_further_ogg_file_has_the_samples_of_the_whole(tmp_path, said):
+    path = tmp_path / "x.ogg"
+    files = ogg(tmp_path / "a.ogg", said, "vorbis", 44_100, 2), ogg(tmp_path / "b.ogg", said, "flac", 16_000, 1)
+    path.write_bytes(b"".join(each.read_bytes() for each in files))
+    whole, *_ = read(path)
+    for share in (3, 6, 9):
+        at = len(whole) * share // 10
+        assert np.array_equal(read(path, at, LATER)[0], whole[at:])
+
+
+def test_damage_is_no_further_file(tmp_path, said):
+    path = ogg(tmp_path / "x.ogg", said, "libopus", 48_000, 1)
+    data, middle = path.read_bytes(), path.stat().st_size // 2
+    path.write_bytes(data[:middle] + bytes(3000) + data[middle + 3000 :])
+    heard, _ = decode(path)
+    assert abs(len(heard) - len(said)) < speech.RATE
