@@ -33,16 +33,17 @@ from sttd.part import (
     Started,
     Word,
 )
+from sttd.pool.command.greeting import Messages
 from sttd.pool.command.source import CommandSource
 from sttd.pool.local.source import LocalSource
 from sttd.pool.seat import Seat
 from sttd.pool.sense import LONGEST
 from sttd.pool.sequence import OutOfOrder, Sequence
-from sttd.pool.wire import MOST_SAID, Ask, Beat, Decoder, Do, Exit, Gone, Hello, Ready, Took, WireError, encode
+from sttd.pool.wire import MARK, MOST_SAID, Ask, Beat, Decoder, Do, Exit, Gone, Hello, Ready, Took, WireError, encode
 from sttd.sharing import Share
 from tests.pool.conftest import Rig
 from tests.pool.contract.kinds import Kind
-from tests.pool.liar import LiarSource, begun
+from tests.pool.liar import HELLO, LiarSource, begun
 
 SR = 16_000
 CARRIED: dict[str, Any] = {"part_id": "1.0", "attempt": 1}
@@ -261,6 +262,15 @@ def test_a_worker_may_not_say_as_much_as_it_is_told():
         list(Decoder().feed(order))
 
 
+def test_the_mark_is_found_however_it_is_cut():
+    """What came before it was searched and read anew with each byte."""
+    data = b"Welcome\n\xff hello \0sttd" + MARK + encode(HELLO)
+    for size in (*range(1, 20), len(data)):
+        messages = Messages()
+        came = [each for at in range(0, len(data), size) for each in messages.feed(data[at : at + size])]
+        assert (came, messages.banner) == ([HELLO], "\ufffd hello \\x00sttd"), size
+
+
 # -- a fuzz -----------------------------------------------------------------------------------------------------------
 
 ODD: list[Any] = [
@@ -388,3 +398,13 @@ def test_a_far_side_that_dies_while_it_is_sent_the_recording_may_do_so_of_that(l
     source.liars[1].say(Took("2.0", 1))
     source.liars[1].kill()
     assert told.end("2.0").cause is Cause.MACHINE, "the model's load, and not the recording"
+
+
+def test_a_far_side_that_reads_nothing_has_no_end_of_orders_waiting_for_it(lying):
+    """One for each recording that ended: it was kept as long as the far side said that it lives."""
+    told, _ = lying
+    told.reach()
+    for number in range(3000):
+        told.pool.forget(f"/{number}/" + "x" * 1000)
+    (seat,) = told.pool._seats()
+    assert 2**18 < len(seat.worker._pipes._rest) < 2**21

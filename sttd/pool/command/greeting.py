@@ -23,7 +23,12 @@ class Messages:
     def __init__(self) -> None:
         self._before: bytearray | None = bytearray()  # None: the mark has come
         self._decoder = Decoder()
-        self.banner = ""  # the last line before the mark
+        self._banner = ""
+
+    @property
+    def banner(self) -> str:
+        """The last line before the mark."""
+        return self._banner if self._before is None else _last_line(bytes(self._before))
 
     def feed(self, data: bytes) -> Iterator[Any]:
         """Those that are whole now.
@@ -33,15 +38,16 @@ class Messages:
             WireError: foreign bytes came behind it.
         """
         if self._before is not None:
+            searched = max(0, len(self._before) - len(MARK))
             self._before += data
-            head, mark, data = bytes(self._before).partition(MARK)
-            self.banner = _last_line(head)
-            if not mark:
-                if len(head) > MOST:
+            place = self._before.find(MARK, searched)
+            if place < 0:
+                if len(self._before) > MOST:
                     raise NoWorker(
                         f"it printed {MOST // 1024} KiB, and no worker answered; the last line: {self.banner}"
                     )
                 return
+            self._banner, data = _last_line(bytes(self._before[:place])), bytes(self._before[place + len(MARK) :])
             self._before = None
         yield from self._decoder.feed(data)
 

@@ -10,6 +10,7 @@ from sttd.pool.command.carrier import Carrier
 
 READ = 65536  # bytes at once
 _ROOM = 2**18  # bytes that may wait to be written before the next block of a recording is read
+_FULL = 2**20  # bytes that wait to be written where the other side reads next to nothing
 
 
 class Pipes:
@@ -50,6 +51,12 @@ class Pipes:
         """Whether something waits to be written."""
         with self._lock:
             return bool(self._rest)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that what may be left out is."""
+        with self._lock:
+            return len(self._rest) > _FULL
 
     def wait_for_room(self) -> bool:
         """Until little waits to be written; False: the line is over."""

@@ -74,6 +74,9 @@ class CommandWorker:
             raise OSError(f"no thread for a worker: {error}") from error
 
     def send(self, order: Order | Forget) -> bool:
+        """A recording that is not forgotten over there takes its room only until another one needs it."""
+        if isinstance(order, Forget) and self._pipes is not None and self._pipes.is_full:
+            return True
         self._feeder.order(order)
         return True
 
