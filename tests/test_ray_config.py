@@ -12,6 +12,7 @@ from sttd.config import Config, Ray
 from sttd.config.service import NONE
 from sttd.configfile import load, render
 from sttd.errors import ConfigError
+from tests.machine import needs_root
 from tests.unprivileged import as_nobody
 
 PLACE = '[pool.ray]\naddress = "10.0.0.1:6379"\n'
@@ -89,6 +90,7 @@ def test_a_token_that_everybody_reads_is_refused(tmp_path, token):
     assert problems(tmp_path, table)[0].startswith("[pool.ray] token_file: token is empty")
 
 
+@needs_root
 def test_who_may_not_look_into_the_tokens_folder_reads_the_configuration_all_the_same(token):
     """`sttd status` of another user; the daemon's own is told by the driver."""
     token.parent.chmod(0o700)

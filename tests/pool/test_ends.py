@@ -46,7 +46,9 @@ def test_a_killed_worker_prints_its_stacks_and_dies_of_sigterm(rig, capfd):
     told.pool.kill("1.0", 1, Cause.TIMEOUT)
     end = told.end("1.0")
     assert (type(end), end.cause, end.exitcode) == (Lost, Cause.TIMEOUT, -signal.SIGTERM)
-    assert "in hang" in capfd.readouterr().err
+    printed = capfd.readouterr().err
+    assert "(most recent call first)" in printed
+    assert "tests/pool/scripted.py" in printed, "where it hangs, or was on its way to"
 
 
 def test_a_python_that_cannot_be_run_is_named(rig, monkeypatch):

@@ -29,6 +29,7 @@ from sttd.pool.ray.room import needs, slots
 from sttd.pool.ray.source import RaySource
 from sttd.pool.ray.wire import Cluster, Coming, End, Slots, Trouble
 from tests.harness import wait_for
+from tests.machine import needs_root
 from tests.unprivileged import as_nobody
 
 TOP = Path(sttd.__file__).parent
@@ -125,6 +126,7 @@ def public() -> Iterator[Path]:
         yield Path(folder)
 
 
+@needs_root
 def test_a_token_of_another_group_is_told_with_what_to_do(public):
     token = public / "token"
     token.write_text("secret")
