@@ -10,7 +10,7 @@ import pytest
 from sttd.part import Chunk, Chunks, Loaded, ModelSpec, Options, PartSpec, Place
 from sttd.pool.local.child import Child, Settings
 from sttd.pool.sequence import OutOfOrder, Sequence
-from sttd.pool.wire import Decoder
+from sttd.pool.wire import AT_ONCE, Decoder, WireError
 from sttd.sharing import Share
 
 
@@ -56,3 +56,22 @@ def test_a_later_part_that_was_begun_goes_on_where_it_was():
     Sequence(part).check(_chunks((1, 7, 9)))
     with pytest.raises(OutOfOrder, match="chunk 1 from 8 does not follow 1 at 7"):
         Sequence(part).check(_chunks((1, 8, 9)))
+
+
+def test_a_large_batch_is_said_a_few_chunks_at_a_time_and_is_done_with_the_last_of_them():
+    """One message of it kept the daemon's loop busy, and nothing is missing before its end until all of it is there."""
+    reading, writing = os.pipe()
+    try:
+        child = Child(writing, Settings(os.getpid(), 50, 60.0, worker="tests.pool.scripted"))
+        made = _chunks(*((number, number, number + 1) for number in range(70)))
+        child._send_some(dataclasses.replace(made, done=70), 5)
+        said = list(Decoder().feed(os.read(reading, 65536)))
+        assert [(len(each.chunks), each.done) for each in said] == [(AT_ONCE, 5), (AT_ONCE, 5), (6, 70)]
+        assert sum((each.chunks for each in said), ()) == made.chunks
+        with pytest.raises(WireError, match="a Chunks with a language that is none"):
+            child._send(
+                Chunks(part_id="1.0", attempt=1, chunks=(dataclasses.replace(made.chunks[0], language="!"),), done=0)
+            )
+    finally:
+        os.close(reading)
+        os.close(writing)
