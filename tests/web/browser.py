@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import tempfile
@@ -24,6 +25,11 @@ _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio", "--no-first-run",
     "--autoplay-policy=no-user-gesture-required", "--disable-extensions", "--disable-background-networking",
 )  # fmt: skip
+
+
+@functools.cache
+def _axe() -> str:
+    return AXE.read_text("utf-8")
 
 
 class Browser:
@@ -87,7 +93,7 @@ class Browser:
     def violations(self, rules: list[str] | None = None) -> list[str]:
         """What axe-core finds wrong with the page, in words."""
         if not self.js("return 'axe' in window"):
-            self.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text("utf-8")})  # past the policy
+            self.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": _axe()})  # past the policy
         options = {"resultTypes": ["violations"], "preload": False, "iframes": False} | (
             {"runOnly": rules} if rules else {}
         )
