@@ -144,3 +144,31 @@ def test_a_file_whose_channels_cancel_says_so(tmp_path, voice):
             "channels cancel each other, one is turned over: they were mixed the right way round"
         ]
     assert likeness(heard, voice) > 0.99
+
+
+LOW = 1_000  # Hz; quick
+
+
+def from_second(channels, begin):
+    mixer = Channels(STEREO, LOW)
+    return np.concatenate([mixer.mix(channels[:, begin * LOW :]), mixer.finish()])
+
+
+@pytest.mark.parametrize("early", ["muted", "turned over"])
+def test_what_was_more_than_three_minutes_ago_means_nothing(early):
+    """A part mixes no more than that before its beginning. Zeros once were the noise for ever, and a sign was kept."""
+    at = np.arange(360 * LOW) / LOW
+    random = np.random.default_rng(4)
+    voice = random.normal(0, 0.05, len(at)) * (at % 2 < 1)
+    sides = random.normal(0, 1e-4, (2, len(at)))
+    if early == "muted":
+        pause = (at > 225) & (at < 300)
+        hum = 0.01 * np.sin(at * 2 * np.pi * 200)
+        sides += voice * ~pause + hum * np.array([[1.0], [-1.0]])
+        sides[:, 20 * LOW : 21 * LOW] = 0
+    else:
+        sides += voice * np.array([np.where(at < 300, 1, 0.8), np.where(at < 30, -0.8, np.where(at < 300, 0.8, -1))])
+    channels = sides.astype(np.float32)
+    whole, later = from_second(channels, 0), from_second(channels, 40)
+    assert np.array_equal(whole[220 * LOW :], later[180 * LOW :])
+    assert not np.array_equal(whole[: 180 * LOW], later[: 180 * LOW])

@@ -27,6 +27,9 @@ _HOP = 0.1  # seconds that are measured together; gains go from one to the next 
 _BAND = (150.0, 4000.0)  # Hz; rumble is no voice
 _LOST = 1 / 8  # of the strongest channel's power (9 dB): a mix with less has lost it
 _FLOOR_RISE = 10**0.01  # by which the noise that is known rises at most in a hop: 1 dB a second
+# The least power that is not silence: of a sine at -130 dB. The noise is never less, so that a hop of zeros (a call that is muted) is
+# forgotten at 1 dB a second too: what was 180 s ago means nothing, see `resample.py`
+_QUIETEST = 1e-7
 _ABOVE = 2.0  # times the noise; what is above is sound
 _FADE = 0.8  # of a channel's sound that counts still in the next hop: a gain holds through a word
 _MEMORY = 0.97  # the same for the comparison of the mixes, and for the signs: 3 s
@@ -97,17 +100,17 @@ class Channels:
 
     def _measure(self, hop: Array) -> Gains:
         """The gains where this hop begins, by it and by what was before."""
-        if (hop == hop[0]).all() and not self._lasting.any():
-            return self._plain  # one channel twice, as far as was heard: nothing can be lost
         spectra = np.fft.rfft(np.clip(np.nan_to_num(hop), -16, 16) * self._window, axis=1)[:, self._band]
         shared = np.real(spectra @ spectra.conj().T).astype(np.float64)
         power = np.append(np.diag(shared), np.maximum(self._plain @ shared @ self._plain, 0.0))
-        self._noise = power / 4 if self._noise is None else np.minimum(power, self._noise * _FLOOR_RISE)
+        noise = power / 4 if self._noise is None else np.minimum(power, self._noise * _FLOOR_RISE)
+        self._noise = np.maximum(noise, _QUIETEST)
         sound = np.maximum(power - _ABOVE * self._noise, 0.0)
-        self._sound = np.maximum(sound[:-1], self._sound * _FADE)
-        self._lasting = np.maximum(sound, self._lasting * _MEMORY)
+        self._sound = _audible(np.maximum(sound[:-1], self._sound * _FADE))
+        self._lasting = _audible(np.maximum(sound, self._lasting * _MEMORY))
         self._shared = self._shared * _MEMORY + shared
         if self._lasting[-1] >= self._lasting[:-1].max() * _LOST:
+            self._signs = np.ones(len(hop))
             return self._plain
         self.is_plain = False
         return self._shares()
@@ -123,6 +126,10 @@ class Channels:
         gains: Gains = np.asarray(self._signs * levels / levels.sum(), np.float64)
         self.turned = self.turned or bool((gains < -0.1).any())
         return gains
+
+
+def _audible(powers: Gains) -> Gains:
+    return np.where(powers < _QUIETEST, 0.0, powers)
 
 
 def hop(rate: int) -> int:

@@ -29,10 +29,11 @@ class Memory:
 
 
 # Measured: the first packets behind any place that a fresh decoder gives otherwise. MP3 4 (its bit reservoir, at low bit rates more),
-# AAC without noise, Vorbis and WMA 1 or 2, Opus 61 at most, and the others none
+# AAC without noise and Vorbis 1 or 2, Opus 61 at most, and the others none. WMA is not here: at low bit rates it draws noise from
+# a table in which it goes on for ever, and a packet may hold any number of frames
 _FORGETS = dict.fromkeys(("flac", "alac", "wavpack", "tta", "adpcm_ima_wav", "adpcm_ms"), Memory(0)) | {
     **dict.fromkeys(("mp3", "mp3float"), Memory(40)),
-    **dict.fromkeys(("vorbis", "wmav1", "wmav2"), Memory(4)),
+    "vorbis": Memory(4),
 }
 _NEVER_FORGETS = {
     **dict.fromkeys(("aac", "ac3", "eac3"), Memory(4, _RESTART)),
@@ -60,6 +61,7 @@ class Decoder:
         self._context.thread_count = 1  # the cores are shared out over the workers
         self._held: deque[Any] = deque(maxlen=self.memory.prime if self.memory else 0)
         self._restarts = self.memory is not None and self.memory.every > 1
+        self._extradata = self._context.extradata
         self._is_behind = False  # packets were passed over that it must not have missed
 
     def decode(self, packet: Any) -> list[Any]:
@@ -72,6 +74,8 @@ class Decoder:
             if self._is_behind or (self._restarts and self.number and self.is_beginning):
                 self._begin_afresh()
             self._came(packet)
+            if self._restarts and packet.has_sidedata("new_extradata"):  # a sender began anew, with other settings
+                self._extradata = bytes(packet.get_sidedata("new_extradata"))
         return self._context.decode(packet)  # type: ignore[no-any-return]
 
     def pass_over(self, packet: Any) -> None:
@@ -98,9 +102,9 @@ class Decoder:
         """Or let one that forgets hear what it must not have missed."""
         self._is_behind = False
         if self._restarts:
-            old, self._context = self._context, av.CodecContext.create(self._context.codec.name, "r")
+            self._context = av.CodecContext.create(self._context.codec.name, "r")
             self._context.thread_count = 1
-            self._context.extradata = old.extradata
+            self._context.extradata = self._extradata
         for packet in self._held:
             with contextlib.suppress(
                 av.error.FFmpegError

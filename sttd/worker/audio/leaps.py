@@ -9,6 +9,7 @@ from typing import Any
 _PCM = {"wav", "w64", "aiff", "au", "caf"}  # with PCM in them: each byte's sample is known; `container.format.name`s
 _INDEXED = "mov,mp4,m4a,3gp,3g2,mj2"
 _LEAST = 256  # packets that are worth a leap
+_MOST = 4_000_000  # entries of an index that are looked at, without a sign of life: 24 h of AAC, 2 to 10 s of computing
 _KEYFRAME = 1  # flags of an entry: that alone. 2: to be decoded and dropped
 
 
@@ -34,12 +35,15 @@ def leap(track: Any, packet: Any, number: int, lasts: int, most: int, *, every: 
         every: a decoder begins at a multiple of so many packets
         prime: and so many before.
     """
-    last = (number + most // lasts) // every * every - prime  # number of the packet to land at
+    name, count = track.container.format.name, most // lasts
+    if name == _INDEXED:
+        count = min(count, _MOST)
+    last = (number + count) // every * every - prime  # number of the packet to land at
     if last - number < _LEAST:
         return None
-    if track.container.format.name in _PCM and track.codec_context.name.startswith("pcm_"):
+    if name in _PCM and track.codec_context.name.startswith("pcm_"):
         return _over_bytes(packet, last - number, lasts)
-    if track.container.format.name == _INDEXED:
+    if name == _INDEXED:
         return _by_index(track, packet, number, last, lasts)
     return None
 

@@ -135,15 +135,16 @@ class Stream:
         there is told of. What makes up most of the cost, the conversion to 16 kHz, is left out up to shortly before it, where that
         changes nothing. `on_wind` hears of it once a second at most: the seconds of audio done.
 
-        `own`: the seconds in which damage is told of; what lies before and behind is another part's. Then what lies before them is
-        not even decoded, where that comes to the same samples, see `passing.py`.
+        `own`: the seconds in which damage is told of, all of which are decoded and converted; what lies before and behind is another
+        part's. What lies before is not even decoded, where that comes to the same samples, see `passing.py`.
 
         Raises:
             PartFailed: BAD_FILE, UNREADABLE or CHANGED, when that shows.
         """
         self._on_wind, self._wound = on_wind, time.monotonic()
         self._own = own
-        whole = self._whole_blocks(first_sample)
+        # an attempt that goes on in the middle of its part tells of what lies before
+        whole = self._whole_blocks(min(first_sample, round(own[0] * SAMPLE_RATE)) if own[0] else first_sample)
         for position, block in self._apart.split(whole) if self._apart else whole:
             size = block.shape[-1]
             self.position = position + size
@@ -294,6 +295,6 @@ class Stream:
         good = np.abs(block) <= _LOUDEST  # false for what is no number
         if good.all():
             return block
-        if self._own[0] <= position / SAMPLE_RATE < self._own[1]:
-            self._not_numbers += int(block.size - np.count_nonzero(good))
+        begins, ends = (max(0, round(min(at, self._options.max_audio) * SAMPLE_RATE) - position) for at in self._own)
+        self._not_numbers += int(np.count_nonzero(~good[..., begins:ends]))
         return np.clip(np.nan_to_num(block, nan=0.0), -_LOUDEST, _LOUDEST)
