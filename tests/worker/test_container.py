@@ -17,7 +17,7 @@ def said():
     return speech.compose(["english"])
 
 
-def film(path, form, video, tracks, seconds, fps=25, pid=None, offset=0):
+def film(path, form, video, tracks, seconds, fps=25, pid=None, offset=0, languages=()):
     """A film of noise with sound: `tracks` are (codec, rate, when it begins in seconds, samples)."""
     noise = np.random.default_rng(0).integers(0, 255, (5, 144, 176, 3), np.uint8)
     with av.open(str(path), "w", format=form, options={"output_ts_offset": str(offset)}) as container:
@@ -28,6 +28,8 @@ def film(path, form, video, tracks, seconds, fps=25, pid=None, offset=0):
             stream.bit_rate = 64_000
             if pid is not None:
                 stream.id = pid
+        for stream, language in zip(streams, languages, strict=False):
+            stream.metadata["language"] = language
         packets = []
         for number in range(fps * seconds):
             packets += picture.encode(av.VideoFrame.from_ndarray(noise[number % 5], format="rgb24"))

@@ -151,6 +151,24 @@ def test_a_programme_that_goes_on_in_another_track_goes_on(tmp_path, said, max_g
     assert warnings == ["audio tracks 1, 2 of 2 were transcribed, each where those before it were silent"]
 
 
+@pytest.mark.parametrize(("begin", "is_heard"), [(14, True), (0, False)])
+def test_a_programme_in_another_language_is_heard_where_it_follows_and_not_where_it_is_a_translation(
+    tmp_path, said, begin, is_heard
+):
+    """Where both run side by side the second one is the first in another language, though that one is silent by now."""
+    first, second = np.tile(said, 12 * RATE // len(said)), np.tile(said[::-1], 26 * RATE // len(said))
+    tracks = [("mp2", 48_000, 0, first), ("mp2", 48_000, begin, second[: (26 - begin) * RATE])]
+    path = film(tmp_path / "x.ts", "mpegts", "mpeg2video", tracks, 26, languages=("eng", "deu"))
+    heard, warnings = decode(path)
+    assert (len(heard) > 24 * RATE) is is_heard
+    if is_heard:
+        assert lag(heard[begin * RATE :][: len(said)], said[::-1])[1] > 0.9
+        assert warnings == ["audio tracks 1, 2 of 2 were transcribed, each where those before it were silent"]
+    else:
+        assert warnings == [ONLY.format(1, 2)]
+    assert len(decode(path, language="en")[0]) < 14 * RATE
+
+
 @pytest.mark.parametrize("size", [188, 192])
 def test_a_programme_between_two_others_is_heard(tmp_path, said, size):
     """The recorder starts early and ends late; the programme has a PID of its own, which neither end of the file names."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable
+from typing import Any
+
+from av.container import InputContainer
 
 from sttd.part import Existing, Options
-from sttd.worker.audio import embedded, heads, lengths, mp3, protection, tracks
+from sttd.worker.audio import embedded, heads, lengths, mp3, protection, tracks, transport
 from sttd.worker.audio.apart import MOST
 from sttd.worker.audio.container import open_container
 from sttd.worker.audio.recording import Stream
@@ -41,7 +44,7 @@ def open_recording(
     try:
         head = _head(file)
         container = open_container(file)
-        choice = tracks.choose(container.streams.audio, options)
+        choice = tracks.choose(container.streams.audio, options, _following(container, file))
         if existing is not None:
             embedded.check(container, choice.groups[0][0], existing)
         told = lengths.promise(container, choice.groups[0], file, head)
@@ -56,6 +59,13 @@ def open_recording(
         raise
     choice, rows = _apart(choice, options)
     return Stream(file, container, choice, options, head=head, told=told, rows=rows)
+
+
+def _following(container: InputContainer, file: SourceFile) -> Callable[[Any, Any], bool]:
+    """Whether one of two tracks is heard after the other: known of television recordings."""
+    if container.format.name != "mpegts":
+        return lambda _first, _second: False
+    return lambda first, second: transport.one_after_the_other(file, first.id, second.id)
 
 
 def _head(file: SourceFile) -> heads.Head:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,16 +31,21 @@ class Choice:
     remark: str = ""  # a sentence about it
 
 
-def choose(tracks: Sequence[Any], options: Options) -> Choice:
+def _never(first: Any, second: Any) -> bool:  # noqa: ARG001
+    return False
+
+
+def choose(tracks: Sequence[Any], options: Options, follows: Callable[[Any, Any], bool] = _never) -> Choice:
     """Which tracks are transcribed, by `options.tracks` and the languages in `options`.
 
     `auto` takes the track of the language asked for, else the default one, else the first. Commentaries, descriptions for
     the blind and karaoke come last. Tracks of the same standing, as of OBS or of a television programme, may stand in for
-    each other; translations may not.
+    each other; translations may not, but another programme's sound that follows in the same file may.
 
     Args:
         tracks: the container's audio streams.
         options: of which the tracks and the languages count.
+        follows: whether two tracks are heard one after the other, and never at once.
 
     Raises:
         PartFailed: BAD_FILE; there is none, or none that can be decoded.
@@ -64,6 +69,11 @@ def choose(tracks: Sequence[Any], options: Options) -> Choice:
     groups: dict[object, list[Any]] = {}
     for track in ranked:
         groups.setdefault((_standing(track, names), _language(track)), []).append(track)
+    first, *others = groups.values()
+    best = _standing(first[0], names)
+    for group in others:
+        if _standing(group[0], names) == best and all(follows(track, each) for track in first for each in group):
+            first += group
     return Choice(tuple(tuple(group[:_MOST]) for group in groups.values())[:_TRIES], remark=remark)
 
 

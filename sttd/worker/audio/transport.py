@@ -12,6 +12,7 @@ _TABLES, _STUFFING = 0x20, 0x1FFF  # numbers below and from which on there is ne
 _PROGRAMME = 2  # table_id of a programme map, which names the tracks
 _ENOUGH = 2**20  # bytes in which the tables come several times: ten times a second, by ETSI TR 101 290 twice at least
 _PIECE = 64 * 1024  # bytes of a place
+_STRETCHES = 64
 _SOUND = (*range(0xC0, 0xE0), 0xBD, 0xFD)  # stream_id: MPEG, private (AC-3, subtitles), extended
 
 
@@ -26,6 +27,20 @@ def places(file: SourceFile, count: int) -> Iterator[tuple[int, bytes]]:
         place = size * each // count
         file.seek(place)
         yield place, file.read(_PIECE)
+
+
+def one_after_the_other(file: SourceFile, first: int, second: int) -> bool:
+    """Whether the packets with these two PIDs are in different stretches of a file, as of two programmes that follow each other.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    here, step = file.tell(), max(1, file.seek(0, os.SEEK_END) // _STRETCHES)
+    found = [{number(packet) for packet in packets(data[:step])} for _, data in places(file, _STRETCHES)]
+    file.seek(here)
+    firsts, seconds = ({at for at, numbers in enumerate(found) if each in numbers} for each in (first, second))
+    both = len(firsts & seconds)
+    return both <= 1 and both < min(len(firsts), len(seconds))  # one stretch may have the end and the beginning
 
 
 def packets(data: bytes) -> Iterator[bytes]:
