@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MOST = 20  # jobs of each kind that are named
 _EARLIER = 100  # finished jobs by which the time of others is estimated
-_QUEUE = 500  # waiting jobs whose end is computed one by one
+_QUEUE = 150  # waiting jobs whose end is computed one by one: each costs 0.05 ms of whoever looks, and the page looks each second
 
 
 def add(found: dict[str, Any], ledger: Ledger, workers: int, now: float) -> None:

@@ -56,6 +56,8 @@ QUERIES = {
     "whether a folder is held": lambda ledger, job: ledger.holds_folder(""),
     "how many are held": lambda ledger, job: ledger.held(),
     "what is held, at the start": lambda ledger, job: ledger.look_anew(),
+    "the queue, for people": lambda ledger, job: ledger.queue(150),
+    "what waits for more than its turn": lambda ledger, job: ledger.put_off(20),
     "a step": lambda ledger, job: ledger.update(job, state=State.RUNNING),
 }
 
