@@ -23,7 +23,7 @@ from sttd.pool.pool import Pool
 from tests.harness import PATIENCE
 from tests.pool.contract.kinds import Kind
 from tests.pool.contract.rays import Shared
-from tests.pool.ray.cluster import Cluster, cluster, lacking
+from tests.pool.ray.cluster import Cluster, cluster
 
 SCRIPTED = "tests.pool.scripted"
 
@@ -125,8 +125,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[Cluster]:
     """A cluster of one node, and a driver that many pools have in common."""
-    if lacking():
-        pytest.skip(lacking())
     with cluster() as Shared.cluster:
         yield Shared.cluster
         if Shared.link is not None:

@@ -18,6 +18,7 @@ from sttd.pool.ray.wire import Cluster, Slots, Trouble
 
 DRIVER = (sys.executable, "-m", "sttd.pool.ray")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")  # of Ray's words, also where they go to no terminal
+_ANOTHER = b"WrongClusterID"  # Ray's own word, before a stack; then it aborts the driver
 _SILENCE = 30.0  # seconds without a word of the driver, which then hangs
 _CLOSING = 5.0  # seconds that it may take to end, once it is to
 
@@ -119,6 +120,8 @@ class Link:
         while not self._pipes.exited:
             messages, errors = self._pipes.wait(heard + _SILENCE - self._clock())
             self._said.feed(_COLOUR.sub(b"", errors))
+            if _ANOTHER in errors:
+                why = "the head of the cluster was started again, and knows nothing of what ran before"
             if messages:
                 heard = self._clock()
                 *lines, rest = bytes(line + messages).split(b"\n")

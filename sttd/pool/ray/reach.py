@@ -143,7 +143,7 @@ def nodes() -> list[Node]:
     """Those that there are, and were. It may wait for long where the cluster's head is gone.
 
     Raises:
-        Unreachable: it is, for now.
+        Unreachable: it is, for now; or this machine's own node is lost, and its driver with it.
     """
     import ray  # noqa: PLC0415
     from ray.exceptions import RayError  # noqa: PLC0415
@@ -152,6 +152,9 @@ def nodes() -> list[Node]:
         found: list[Any] = ray.nodes()
     except (RayError, RuntimeError) as error:
         raise Unreachable(f"the head of the cluster does not answer: {one_line(error)}") from None
+    mine = ray.get_runtime_context().get_node_id()
+    if not any(each["Alive"] and each["NodeID"] == mine for each in found):
+        raise Unreachable("the node of Ray on this machine, which the daemon's driver needs, has left the cluster")
     return found
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
 
 from sttd.install import share
 from sttd.pool.ray.link import DRIVER
@@ -156,8 +157,8 @@ class Cluster:
 
     node: Machine
 
-    def __init__(self, folder: Path, cpus: int) -> None:
-        self.folder, self.cpus = folder, cpus
+    def __init__(self, folder: Path, cpus: int, gpus: int) -> None:
+        self.folder, self.cpus, self.gpus = folder, cpus, gpus
         self.machines: list[Machine] = []
         self.head = self._another()
         self.token = folder / "token"
@@ -195,7 +196,7 @@ class Cluster:
         given = {"/run/sttd-ray": str(self.folder), "${RAY_HEAD}": ADDRESS, " $RAY_ARGS": ""}
         words, environ = unit(f"sttd-ray-{name}.service", given)
         assert words[:3] == ["/opt/sttd/bin/ray", "start", "--block"]
-        words += [f"--node-ip-address={address}", f"--num-cpus={self.cpus}", "--num-gpus=0"]
+        words += [f"--node-ip-address={address}", f"--num-cpus={self.cpus}", f"--num-gpus={self.gpus}"]
         for _ in range(_TRIES):
             machine.start(words[3:], {**os.environ, **environ, **self._environ}, log)
             with contextlib.suppress(AssertionError):
@@ -206,10 +207,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(cpus: int = 8) -> Iterator[Cluster]:
-    """A head that is a node too, with so many cores. All of it ends with the block."""
+def cluster(cpus: int = 8, gpus: int = 0) -> Iterator[Cluster]:
+    """A head that is a node too, with so many cores and GPUs. All of it ends with the block. Skips where it cannot be had."""
+    if lacking():
+        pytest.skip(lacking())
     folder = Path(tempfile.mkdtemp(prefix="sttd-ray-", dir="/var/tmp"))  # the sockets' names must be short
-    made = Cluster(folder, cpus)
+    made = Cluster(folder, cpus, gpus)
     try:
         made.head.set_up(
             f"addr add {HEAD}/32 dev lo"

@@ -14,7 +14,7 @@ import pytest
 from sttd.job import State
 from tests import speech
 from tests.harness import wait_for
-from tests.pool.ray.cluster import ADDRESS, Cluster, Machine, cluster, lacking, lives
+from tests.pool.ray.cluster import ADDRESS, Cluster, Machine, lives
 from tests.pool.ray.daemon import RayDaemon
 
 SECONDS = 40  # of speech
@@ -121,14 +121,6 @@ def test_a_killed_daemon_leaves_nothing_behind_and_the_next_one_goes_on(make, ra
     daemon.start()
     done(daemon, 5)
     assert daemon.job().resumes >= 1
-
-
-@pytest.fixture
-def own_cluster() -> Iterator[Cluster]:
-    if lacking():
-        pytest.skip(lacking())
-    with cluster(cpus=2) as made:
-        yield made
 
 
 @pytest.mark.slow

@@ -205,6 +205,23 @@ def test_an_actor_that_is_not_to_be_reached_is_lost_as_a_dead_one_is_and_killed_
 
 @pytest.mark.ci
 @NEEDS_RAY
+def test_a_driver_whose_own_node_is_gone_does_not_reach_the_cluster_though_its_head_answers():
+    code = (
+        "import ray, types\n"
+        "from sttd.pool.ray import reach\n"
+        "ray.get_runtime_context = lambda: types.SimpleNamespace(get_node_id=lambda: 'mine')\n"
+        "for nodes in ({'mine': True}, {'mine': False, 'new': True}, {'new': True}):\n"
+        "    ray.nodes = lambda: [{'NodeID': name, 'Alive': alive} for name, alive in nodes.items()]\n"
+        "    try: print(len(reach.nodes()))\n"
+        "    except reach.Unreachable as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    gone = "the node of Ray on this machine, which the daemon's driver needs, has left the cluster"
+    assert done.stdout.splitlines() == ["1", gone, gone]
+
+
+@pytest.mark.ci
+@NEEDS_RAY
 def test_a_node_of_which_the_cluster_knows_nothing_is_gone():
     code = (
         "import asyncio\n"
