@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from sttd.job import State
-from tests import speech
+from tests import seven, speech
 from tests.harness import Daemon, wait_for
 from tests.remote.conftest import gone, tree
 from tests.remote.net import another_machine, lacking
@@ -110,6 +110,26 @@ def test_two_workers_over_ssh_share_a_long_recording_and_one_is_killed_and_the_c
             assert gone(pids[1]), "it has ended before it was given up"
         done(daemon)
         assert list((tmp_path / "spool").iterdir()) == []
+
+
+@pytest.mark.slow
+@needs("/usr/sbin/sshd", "ssh")
+def test_seven_parts_over_two_ssh_workers_with_one_killed_are_the_transcript_of_an_undisturbed_run(
+    elsewhere, tmp_path, tmp_path_factory
+):
+    expected = seven.undisturbed(tmp_path_factory.mktemp("undisturbed"))
+    (tmp_path / "spool").mkdir()
+    with another_machine() as net, server(net, tmp_path_factory.mktemp("ssh")) as ssh:
+        daemon = elsewhere(ssh.worker("--spool", str(tmp_path / "spool")), 2, **seven.SETTINGS)
+        seven.put(daemon)
+        daemon.start()
+        seven.wait_for_the_middle(daemon)
+        one, _ = working(daemon, 2)
+        stop(one)
+        one.kill()
+        daemon.wait_log("is lost")
+        seven.check(daemon, expected)
+        assert daemon.stop() == 0
 
 
 @needs(*PROGRAMS)
