@@ -41,6 +41,8 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
         waiting["not_before"] = now if quiet else now + max(config.settle(), ages(config.watch.patience)[0])
     elif not settled and context.inbox is not None:
         waiting |= {"not_before": now + max(config.settle(), config.watch.patience), "cause": Cause.CHANGED}
+    if identity == job.identity:  # it was another one for a moment, or its worker is wrong: not again and again at once
+        waiting["not_before"] = max(waiting["not_before"], now + config.pool.machine_wait)
     if identity is None:
         gone = {
             "cause": Cause.GONE,

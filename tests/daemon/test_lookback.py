@@ -196,6 +196,18 @@ def test_a_source_that_is_no_regular_file_any_more_is_looked_for_as_gone(bench, 
     assert bench.expected == ["a.mp3"]
 
 
+@pytest.mark.parametrize("place", ["inbox", "elsewhere"])
+def test_a_source_that_is_as_it_was_though_its_worker_says_otherwise_is_not_tried_again_at_once(bench, place):
+    """Elsewhere, where no event tells of it, that was a loop without a wait."""
+    path = bench.context.config.paths.inbox / "a.mp3"
+    path.write_bytes(b"as it was")
+    os.utime(path, (1, 1))
+    location = None if place == "inbox" else str(path)
+    job = bench.context.ledger.add("a.mp3", Identity.of(path.stat()), bench.now, location=location)
+    job = start_anew(bench.context, bench.context.ledger.update(job, state=State.RUNNING), settled=True)
+    assert job.not_before == bench.now + bench.context.config.pool.machine_wait
+
+
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_source_that_changed_under_its_worker_waits_until_the_inbox_says_that_it_has_settled(bench, settled):
     """A recorder that writes for hours: no attempt each few seconds. Where the inbox has said so already, no wait for it."""
