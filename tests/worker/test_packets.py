@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tests import speech
+from tests.worker.odd_files import encode
 from tests.worker.test_audio import decode, open_it
-from tests.worker.test_passing import LATER, encode, read
+from tests.worker.test_passing import later, read
 
 SECONDS = 12
 NEXT = [
@@ -52,7 +53,7 @@ def test_a_part_that_begins_in_a_further_ogg_file_has_the_samples_of_the_whole(t
     whole, *_ = read(path)
     for share in (3, 6, 9):
         at = len(whole) * share // 10
-        assert np.array_equal(read(path, at, LATER)[0], whole[at:])
+        assert np.array_equal(read(path, at, later(at))[0], whole[at:])
 
 
 def test_damage_is_no_further_file(tmp_path, said):
