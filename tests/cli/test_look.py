@@ -34,7 +34,7 @@ JOB = [
 def test_status_before_the_first_start(tmp_path, process):
     """A program gets zeros, a person what to do."""
     status = json.loads(process("--root", str(tmp_path / "new"), "status", "--json").stdout)
-    assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None}
+    assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None, "silent": None}
     assert set(status["jobs"].values()) == {0}
     assert status["workers"] == []
     assert json.loads(process("--root", str(tmp_path / "new"), "jobs", "--json").stdout) == []
@@ -50,7 +50,7 @@ def test_status_of_a_daemon_that_runs(sttd, ledger, daemon):
     ledger.update(ledger.add(THAI, SOUND, 1.0), state=State.RUNNING)
     status = json.loads(sttd("status", "--json").out)
     assert list(status)[:4] == ["daemon", "jobs", "workers", "memory"]
-    assert list(status["daemon"]) == ["running", "pid", "since", "version"]
+    assert list(status["daemon"]) == ["running", "pid", "since", "version", "silent"]
     assert status["daemon"]["running"] is True
     assert list(status["jobs"])[:5] == ["queued", "running", "done", "failed", "cancelled"]
     assert status["jobs"]["running"] == 1
@@ -65,7 +65,7 @@ def test_what_a_daemon_that_is_gone_said_last_is_not_shown(sttd, ledger):
     ledger.set_fact(facts.DAEMON, about | {"live": str(ledger.path.with_name("live.json"))})
     lives(ledger, LIVE)
     status = json.loads(sttd("status", "--json").out)
-    assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None}
+    assert status["daemon"] == {"running": False, "pid": None, "since": None, "version": None, "silent": None}
     assert status["workers"] == []
     assert "worker" not in sttd("status").out
 
