@@ -9,7 +9,7 @@ import pytest
 
 from sttd.daemon.inputs import MOST, Inputs
 from sttd.part import Done, Progress
-from tests.harness import wait_for
+from tests.harness import PATIENCE, wait_for
 
 
 def progress(part_id: str = "1.0", done: float = 0.0) -> Progress:
@@ -41,7 +41,7 @@ def test_a_flood_of_one_worker_waits_in_its_own_thread_and_comes_whole(flooded):
     wait_for(lambda: len(told) == MOST + 1, "one more")
     assert inputs.qsize() == MOST
     while len(came) < 20:
-        came.append(inputs.get(timeout=10.0))
+        came.append(inputs.get(timeout=PATIENCE))
     reader.join()
     assert [each.done for each in came] == list(range(20))
     assert inputs.empty()
