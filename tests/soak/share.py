@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -41,3 +42,5 @@ class Share:
     def close(self) -> None:
         self.go_on()
         subprocess.run(["umount", "-l", str(self.mount)], check=True)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it does not always end by itself then
+            self._process.kill()

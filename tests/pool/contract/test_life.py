@@ -297,7 +297,7 @@ def test_many_jobs_leave_no_descriptor_or_thread_behind(make):
     told.run("warm.0", "started done")
     told.pool.tick(time.monotonic() + 101)
     told.wait(lambda: not told.pool.workers())
-    before = (len(os.listdir("/proc/self/fd")), threading.active_count())
+    before = _held()
     for number in range(60):
         told.wait(told.pool.free_slots) if told.pool.workers() else None
         told.submit(f"{number}.0", "started chunk exit:1" if number % 20 == 7 else "started chunk done")
@@ -306,4 +306,9 @@ def test_many_jobs_leave_no_descriptor_or_thread_behind(make):
     told.wait(lambda: "running" not in told.states())
     told.pool.tick(time.monotonic() + 101)
     told.wait(lambda: not told.pool.workers())
-    told.wait(lambda: (len(os.listdir("/proc/self/fd")), threading.active_count()) == before)
+    told.wait(lambda: all(now <= was for now, was in zip(_held(), before, strict=True)))
+
+
+def _held() -> tuple[int, int]:
+    """Descriptors and threads; fewer than before where Ray's driver was ended on a machine that is too slow for it."""
+    return len(os.listdir("/proc/self/fd")), threading.active_count()
