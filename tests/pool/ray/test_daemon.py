@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from sttd.job import State
-from tests import speech
+from tests import seven, speech
 from tests.harness import wait_for
 from tests.pool.ray.cluster import ADDRESS, Cluster, Machine, lives
 from tests.pool.ray.daemon import RayDaemon
@@ -27,7 +27,7 @@ def make(tmp_path) -> Iterator[Callable[..., RayDaemon]]:
 
     def make(cluster: Cluster, *seeds: int, **settings: str) -> RayDaemon:
         settings = {"pool.ray.num_cpus": str(cluster.cpus), "model.cpu_threads": "1"} | settings
-        made.append(RayDaemon(tmp_path / str(seeds[0]), cluster, **settings))
+        made.append(RayDaemon(tmp_path / str(len(made)), cluster, **settings))
         for seed in seeds:
             speech.encode(made[-1].inbox / f"{seed}.flac", spoken(seed).audio)
         return made[-1]
@@ -110,14 +110,36 @@ def test_two_nodes_work_and_one_loses_its_power_and_another_one_joins(make, ray_
     ray_cluster.node.kill()
 
 
+@pytest.mark.slow
+def test_seven_parts_over_two_nodes_with_one_killed_are_the_transcript_of_an_undisturbed_run(
+    make, ray_cluster, tmp_path
+):
+    expected = seven.undisturbed(tmp_path / "undisturbed")
+    ray_cluster.join()
+    daemon = make(ray_cluster, **seven.SETTINGS)
+    seven.put(daemon)
+    daemon.start()
+    seven.wait_for_the_middle(daemon)
+    here, _ = hold(ray_cluster.head, ray_cluster.node)
+    ray_cluster.node.kill()
+    daemon.wait_log("is lost: its node 10.78.0.2 has left the cluster, or does not answer")
+    here.resume()
+    seven.check(daemon, expected)
+    assert daemon.stop() == 0
+
+
 def test_a_killed_daemon_leaves_nothing_behind_and_the_next_one_goes_on(make, ray_cluster):
     daemon = make(ray_cluster, 5)
     daemon.start()
     wait_for(daemon.checkpoint, "it has come somewhere")
     (worker,) = hold(ray_cluster.head)
+    (driver,) = [each for each in psutil.Process(daemon.process.pid).children() if "sttd.pool.ray" in words(each)]
+    actor = worker.parent().parent()
+    assert words(actor).startswith("ray::Runner")
     os.kill(daemon.process.pid, signal.SIGKILL)
     daemon.wait()
     wait_for(lambda: not lives(worker.pid) and not far_sides(ray_cluster.head), "nothing works over there")
+    wait_for(lambda: not lives(driver.pid) and not lives(actor.pid), "nor does what is on the way to it")
     daemon.start()
     done(daemon, 5)
     assert daemon.job().resumes >= 1
