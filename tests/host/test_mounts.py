@@ -47,6 +47,8 @@ def test_lines_that_are_not_mounts_are_passed_over():
 
 def test_a_device_is_the_number_that_the_files_on_it_have(tmp_path):
     mount = holding(os.path.realpath(tmp_path), read())
+    if mount is None:
+        pytest.skip("the root of this process is no mount: a chroot")
     number = os.stat(mount.point).st_dev
     # btrfs numbers each of its volumes, and has one device
     assert mount.kind == "btrfs" or mount.device == f"{os.major(number)}:{os.minor(number)}"

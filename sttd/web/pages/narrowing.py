@@ -70,6 +70,6 @@ def _midnight(day: str, after: int) -> float | None:
     """UTC seconds at which a day, or the one so many days after it, begins in the zone of this machine; None: no calendar has it."""
     try:
         begun = dt.datetime.fromisoformat(day) + dt.timedelta(days=after)
-        return begun.astimezone().timestamp()
+        return begun.timestamp()  # astimezone() knows no last day of the calendar from Python 3.13 on
     except (ValueError, OverflowError):
         return None
