@@ -18,6 +18,7 @@ from sttd.search import Coverage, Follower, IndexTrouble
 from sttd.search.transcript import read
 from tests.harness import wait_for
 from tests.search.transcripts import write
+from tests.swaps import SWAPS
 
 
 def test_a_job_that_ends_is_found_and_one_without_a_result_by_its_name(archive):
@@ -71,27 +72,7 @@ def test_a_segment_that_holds_a_book_comes_in_parts_and_all_of_it_is_found(archi
     assert archive.jobs("end") == [job.id]
 
 
-def _fifo(path, elsewhere):
-    path.rename(elsewhere)
-    os.mkfifo(path)
-
-
-def _link(path, elsewhere):
-    path.rename(elsewhere)
-    path.symlink_to(elsewhere)
-
-
-def _linked_folder(path, elsewhere):
-    path.parent.rename(elsewhere)
-    path.parent.symlink_to(elsewhere)
-
-
-def _fifo_for_a_folder(path, elsewhere):
-    path.parent.rename(elsewhere)
-    os.mkfifo(path.parent)
-
-
-@pytest.mark.parametrize("swap", [_fifo, _link, _linked_folder, _fifo_for_a_folder])
+@pytest.mark.parametrize("swap", SWAPS)
 def test_what_was_put_in_place_of_a_result_is_not_read_and_holds_up_nothing(archive, tmp_path_factory, swap):
     """Members of the group may do that; whoever builds the index may read what they may not."""
     folder = archive.folder / "talks"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from urllib.parse import quote
 
 import pytest
 
 from sttd.job import FolderOptions
+from tests.swaps import SWAPS, fifo, link
 from tests.web import NO_WEB
 from tests.web.served import Served
 from tests.web.shelf import Shelf, segment
@@ -38,27 +38,7 @@ def addresses(job, suffix):
     return f"/jobs/{job.id}/result.{suffix}", f"/api/v1/jobs/{Ticket.of(job)}/result.{suffix}"
 
 
-def _linked_folder(path, elsewhere):
-    path.parent.rename(elsewhere)
-    path.parent.symlink_to(elsewhere)
-
-
-def _link(path, elsewhere):
-    path.rename(elsewhere)
-    path.symlink_to(elsewhere)
-
-
-def _fifo(path, elsewhere):
-    path.rename(elsewhere)
-    os.mkfifo(path)
-
-
-def _fifo_for_a_folder(path, elsewhere):
-    path.parent.rename(elsewhere)
-    os.mkfifo(path.parent)
-
-
-@pytest.mark.parametrize("swap", [_linked_folder, _link, _fifo, _fifo_for_a_folder])
+@pytest.mark.parametrize("swap", SWAPS)
 @pytest.mark.parametrize("suffix", ["srt", "json", "md"])
 def test_nothing_is_served_that_was_put_in_place_of_a_result(served, shelf, tmp_path, suffix, swap):
     """Members of the group may do that beside their films; the web's user may read what they may not. Nobody waits at a FIFO."""
@@ -67,13 +47,13 @@ def test_nothing_is_served_that_was_put_in_place_of_a_result(served, shelf, tmp_
     assert [served.get(each).status for each in addresses(job, suffix)] == [200, 200]
     written = "json" if suffix == "md" else suffix
     swap(shelf.root / "transcripts" / folder / f"b.en.{written}", tmp_path / "elsewhere")
-    made = suffix == "srt" and swap in (_link, _fifo)  # of the JSON, which is still there
+    made = suffix == "srt" and swap in (link, fifo)  # of the JSON, which is still there
     for each in addresses(job, suffix):
         answer = served.get(each)
         assert (answer.status, "hello" in answer.text) == ((200, True) if made else (404, False)), each
 
 
-@pytest.mark.parametrize("swap", [_linked_folder, _link, _fifo, _fifo_for_a_folder])
+@pytest.mark.parametrize("swap", SWAPS)
 def test_nothing_is_played_that_was_put_in_place_of_a_recording(served, shelf, tmp_path, swap):
     job = shelf.finish(f"{swap.__name__}/c.flac", SAID)
     address = f"/jobs/{job.id}/recording"
