@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -16,9 +15,6 @@ from loguru import logger
 from tests.harness import Daemon
 from tests.real import NO_EXTRA, NO_SPEECH
 
-# the suite starts sttd several hundred times: what Python has compiled is kept, also where the environment says otherwise
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 # before numpy is imported, here and in what is started here. In a worker it is so by itself (sttd/worker/__init__.py)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # a shell's `pytest &` is started with SIGINT ignored, and so would be all that is started here, to be interrupted

@@ -25,6 +25,7 @@ from tests.invariants import Begun, Expected, Folders
 
 # every window a checkpoint, nothing left to chance; two formats are as good as five, and faster
 SETTINGS = QUICK | {"transcribe.batch_size": "1", "transcribe.temperatures": "0", "output.formats": "txt,json"}
+SETTINGS |= {"transcribe.beam_size": "1"}  # decoding is most of a case's time, and its words do not matter here
 # file systems; "linked": one, that knows no RENAME_NOREPLACE; "beside": one, and "library": two, with results beside the
 # sources; "parts": one, and the long recording is shared out. Of one worker, so that its steps come in the same order again:
 # the other one, which makes it worth while, is behind a command that never answers
@@ -82,7 +83,7 @@ class Scene:
             file = log.with_suffix(".toml")
             file.write_text(_SILENT, encoding="utf-8")
             self.command += ["--config", str(file)]
-        self.env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "CRASH_ROOT": str(root)}
+        self.env = dict(os.environ)
 
     def run_plain(self) -> dict[str, Expected]:
         """Run undisturbed; returns what comes of it."""

@@ -39,13 +39,16 @@ def why_not() -> str | None:
 
 
 class Lane:
-    """Recordings are taken from `shared`/template; what lanes hand each other lies in `shared`."""
+    """Recordings are taken from `shared`/template; what lanes hand each other lies in `shared`.
+
+    No Ctrl-C reaches it: a case that is under way is not to be hurt by anything else.
+    """
 
     def __init__(self, shared: Path, number: int = 0) -> None:
         (shared / "disk").mkdir(exist_ok=True)
         self._process = subprocess.Popen(
             [*unshare(), sys.executable, "-m", "tests.crash.lane", str(shared), str(number)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
     def record(self, column: str) -> Record:

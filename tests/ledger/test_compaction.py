@@ -171,8 +171,7 @@ def test_a_kill_or_a_power_cut_at_any_step_loses_no_line_and_brings_no_job_back(
     manifest.append(map(record, range(1, 11)))
     manifest.append([tombstone([1, 2, 3])])
     manifest.close()
-    env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    stepped = Stepped([sys.executable, "-c", REWRITE, str(root)], root, env, tmp_path / "log")
+    stepped = Stepped([sys.executable, "-c", REWRITE, str(root)], root, dict(os.environ), tmp_path / "log")
     disk, steps, promised = Disk(root), [], 10
     for step in stepped:
         disk.follow(step)
