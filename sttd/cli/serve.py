@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 @shared
 def run(model: str | None, drain: bool) -> int:
     """Watch the inbox and transcribe what comes, until SIGTERM or Ctrl-C."""
+    from sttd.host import hangup
     from sttd.host.init import stand_aside
 
     stand_aside()
+    hangup.keep()
     words = given()
     option = ("--model", "model.name", model)
     config = words.load(option)

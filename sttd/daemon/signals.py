@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
+
+from sttd.host import hangup
 
 TAKEN = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -31,14 +31,14 @@ def signals_taken(put: Callable[[Signal], None]) -> Iterator[None]:
 
 
 def take_signals(put: Callable[[Signal], None]) -> None:
-    """SIGTERM, SIGINT and SIGHUP become inputs; the handler does nothing else.
-
-    On a terminal SIGHUP says that it was closed: that is the end of a daemon in the foreground, and no reload.
-    """
-    hangs_up = "NOTIFY_SOCKET" not in os.environ and sys.stdin is not None and sys.stdin.isatty()
+    """SIGTERM, SIGINT and SIGHUP become inputs, a SIGHUP that came before, too; the handler does nothing else."""
+    hangs_up = hangup.ends_us()
+    before = signal.getsignal(signal.SIGHUP)
 
     def handler(number: int, _frame: FrameType | None) -> None:
         put(Signal(signal.SIGTERM if number == signal.SIGHUP and hangs_up else number))
 
     for number in TAKEN:
         signal.signal(number, handler)
+    if isinstance(before, hangup.Kept) and before.came:
+        put(Signal(signal.SIGHUP))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
+import socket
 import subprocess
+import time
 
+from sttd.host import restarts
 from tests.harness import PATIENCE, wait_for
 
 
@@ -39,3 +43,17 @@ def test_a_daemon_without_a_terminal_reloads_and_goes_on(make_daemon, tmp_path):
     daemon.process.send_signal(signal.SIGHUP)  # the old one is kept
     daemon.wait_log("the configuration is not changed, because the new one is bad")
     assert daemon.stop() == 0
+
+
+def test_a_reload_that_is_asked_for_while_the_daemon_starts_is_done_once_it_runs(make_daemon, tmp_path, monkeypatch):
+    """It waits 2 s before this start, because the one before has failed."""
+    (tmp_path / restarts.FILE).write_text(json.dumps([1, time.clock_gettime(time.CLOCK_BOOTTIME)]))
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        daemon = make_daemon().start()
+        daemon.wait_log("before this start")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_log("configuration loaded again")
+        assert daemon.stop() == 0
