@@ -15,9 +15,10 @@ from av.audio.frame import AudioFrame
 from sttd.worker.audio import rates
 from sttd.worker.audio.avi import Places
 from sttd.worker.audio.decoders import Decoder
+from sttd.worker.audio.form import Form
 from sttd.worker.audio.passing import PROBE, Passed, Passing
 from sttd.worker.audio.resample import At16k, Unpassable
-from sttd.worker.audio.timeline import Timeline
+from sttd.worker.audio.timeline import JITTER, Timeline
 
 Array = npt.NDArray[np.float32]
 
@@ -79,7 +80,8 @@ class Sound:
         self._stamp: float | None = None  # of that frame
         self._is_over = False  # its decoder was flushed
         self._decoder, self._current = Decoder(track), track
-        self._passing = Passing(track, self._decoder) if passes and places is None else None
+        self._form = Form(track)
+        self._passing = Passing(track, self._decoder, self._form) if passes and places is None else None
 
     @property
     def at(self) -> float:
@@ -105,8 +107,11 @@ class Sound:
         """
         if packet.stream is not self._current:
             self._change_to(packet.stream)
-        if self._passing is not None and self._decoder.number >= PROBE and self._is_passed(packet, self._passing):
-            return
+        if self._decoder.number >= PROBE:
+            if not self._form.is_known and isinstance(self._pending, AudioFrame):
+                self._form.learn(packet, self._pending)
+            if self._passing is not None and self._is_passed(packet, self._passing):
+                return
         self._told = self._places.holes.get(packet.pos, self._told)
         for frame in self._decode(packet):
             after = self._stamp_of(frame)
@@ -127,7 +132,7 @@ class Sound:
         """Another file follows in the same one, see `packets`."""
         if self._passing is not None:
             raise Unpassable
-        self._decoder, self._current, self._is_over = Decoder(track), track, False
+        self._decoder, self._current, self._is_over, self._form = Decoder(track), track, False, Form(track)
 
     def count_damage(self) -> None:
         """The container could not go on where this track is."""
@@ -146,7 +151,7 @@ class Sound:
         """
         left = self._converted.left - (self._pending.samples if self._pending else 0)
         if not passing.is_begun:
-            is_like = isinstance(self._pending, AudioFrame) and passing.begin(packet, self._pending, left)
+            is_like = isinstance(self._pending, AudioFrame) and passing.begin(self._pending, left)
             if not is_like or not packet.size:
                 self._passing = None
                 return False
@@ -187,6 +192,28 @@ class Sound:
         else:
             yield from self._converted.convert(frame)
 
+    def _silence(self, packet: Any) -> Iterator[AudioFrame]:
+        """As long as what could not be decoded: what follows stays where it belongs, and where a later part has it."""
+        like = self._pending
+        if not isinstance(like, AudioFrame) or not self._form.is_known or not self._follows(packet, like):
+            return
+        samples = self._form.samples(packet)
+        if samples:
+            frame = AudioFrame(like.format, like.layout, samples)
+            frame.sample_rate, frame.pts, frame.time_base = like.sample_rate, packet.pts, packet.time_base
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            yield frame
+
+    def _follows(self, packet: Any, frame: AudioFrame) -> bool:
+        """Whether a packet is where the last frame ends; else its container has lost more than this packet."""
+        if not self._clock.is_stamped:
+            return True
+        stamp = None if packet.pts is None else self._stamp_at(packet)
+        if stamp is None or self._stamp is None:
+            return False
+        return abs(stamp - self._stamp - frame.samples / frame.sample_rate) <= JITTER
+
     def _stamp_of(self, frame: AudioFrame) -> float | None:
         """A frame's time in seconds from the container's beginning."""
         told, self._told = self._told, None
@@ -219,6 +246,7 @@ class Sound:
             if not bytes(packet)[:8].startswith(_TAGS):
                 self.packets += 1
                 self.count_damage()
+                yield from self._silence(packet)
             return
         self.packets += 1
         self.size += packet.size
