@@ -1,8 +1,7 @@
 """What travels between the daemon and a worker: a part's orders one way, its messages the other.
 
-A part is a span of one job's audio; only a long recording has several (sharing.py). Everything here is
-plain data, so that it can be sent to a process and to another machine (pool/codec.py). Times within the
-audio are counted in samples at `SAMPLE_RATE` where exactness matters, else in seconds.
+A part is a span of one job's audio; only a long recording has several (sharing.py). Everything here is plain data, so that it can be
+sent to a process and to another machine (pool/wire.py). Times are samples at `SAMPLE_RATE` where exactness matters, else seconds.
 """
 
 from __future__ import annotations
@@ -118,6 +117,7 @@ class PartSpec:
     parts: int = 0  # of the recording; 0: not known yet, the worker counts them by `share`
     share: Share | None = None  # None: the recording is not shared out
     decided: Mapping[int, Decided] = field(default_factory=dict)  # by channel, by part 0 of the recording
+    passes: bool = True  # what lies before it need not be decoded, where that comes to the same samples
     ends: tuple[str, str] | None = None  # of the file, see pool/blocks.py; for a worker on another machine
     handle: int | None = None  # an open file of the worker's process, read instead of opening `source`
 

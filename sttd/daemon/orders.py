@@ -112,6 +112,8 @@ def part_spec(context: Context, job: Job, order: Order, existing: Existing | Non
         budget=context.config.pool.job_timeout,
         number=number,
         decided=order.decided if number else {},
+        passes=order.part is None
+        or not order.part.attempts,  # behind one that went wrong, nothing is taken for granted
         **_sharing(context, job, order),
     )
 

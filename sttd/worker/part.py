@@ -163,8 +163,9 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
         ) as stream:
             spec, parts = shared_out(spec, stream.duration)
             span = Span(spec, stream.channels, parts)
+            told: dict[str, Any] = {"own": span.seconds, "passes": spec.passes}
             # a generator, which must be closed before its stream is
-            blocks: Any = stream.blocks(span.first, spec.end, lambda done: ahead.put(_Wound(done)), own=span.seconds)
+            blocks: Any = stream.blocks(span.first, spec.end, lambda done: ahead.put(_Wound(done)), **told)
             with contextlib.closing(blocks):
                 first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
                 scarce.close()

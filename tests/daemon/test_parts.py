@@ -405,6 +405,16 @@ def test_a_worker_that_found_another_border_than_its_neighbour_is_told_where_tha
     assert [part.attempts for part in daemon.context.ledger.parts(job(daemon))] == [0, 1, 0]
 
 
+def test_behind_an_attempt_that_went_wrong_what_lies_before_a_part_is_decoded(daemon):
+    """Packets that are counted may be longer than what a decoder makes of them."""
+    daemon.step(at(daemon, 0))
+    daemon.tick(1.0)
+    assert at(daemon, 1).spec.passes
+    daemon.end(at(daemon, 1), Cause.CRASH)
+    daemon.tick(100.0)
+    assert not at(daemon, 1).spec.passes
+
+
 def test_a_fault_in_sttd_met_by_one_part_ends_all_of_its_job(daemon):
     daemon.step(at(daemon, 0))
     daemon.tick(1.0)

@@ -68,7 +68,7 @@ class Stream:
         self.position = 0  # sample up to which `blocks` has read
         self._on_wind: Callable[[float], None] | None = None
         self._wound = 0.0  # on the monotonic clock; when that heard the last time
-        self._own = ALL  # seconds in which damage is told of
+        self._own, self._passes = ALL, False  # as `blocks` has them
 
     def __enter__(self) -> Self:
         return self
@@ -128,22 +128,22 @@ class Stream:
         on_wind: Callable[[float], None] | None = None,
         *,
         own: tuple[float, float] = ALL,
+        passes: bool = True,
     ) -> Iterator[tuple[int, Array]]:
         """The sound as (position, samples): float32, 16 kHz, without a gap, from `first_sample` to before `end`.
 
-        The same samples come at the same positions whatever `first_sample` is. Everything before is decoded too, for what is wrong
-        there is told of. What makes up most of the cost, the conversion to 16 kHz, is left out up to shortly before it, where that
-        changes nothing. `on_wind` hears of it once a second at most: the seconds of audio done.
+        The same samples come at the same positions whatever `first_sample` is. Everything before is decoded too, to tell what is
+        wrong there. Most of the cost, the conversion to 16 kHz, is left out up to shortly before it, where that changes nothing.
+        `on_wind` hears of it once a second at most: the seconds of audio done.
 
-        `own`: the seconds in which damage is told of, all of which are decoded and converted; what lies before and behind is another
-        part's. What lies before is not even decoded, where that comes to the same samples, see `passing.py`.
+        `own`: the seconds in which damage is told of, all of which are decoded, also in an attempt that goes on in their middle;
+        the rest is other parts'. With `passes`, what lies before is not decoded where that comes to the same samples: `passing.py`.
 
         Raises:
             PartFailed: BAD_FILE, UNREADABLE or CHANGED, when that shows.
         """
         self._on_wind, self._wound = on_wind, time.monotonic()
-        self._own = own
-        # an attempt that goes on in the middle of its part tells of what lies before
+        self._own, self._passes = own, passes and own[0] > 0
         whole = self._whole_blocks(min(first_sample, round(own[0] * SAMPLE_RATE)) if own[0] else first_sample)
         for position, block in self._apart.split(whole) if self._apart else whole:
             size = block.shape[-1]
@@ -197,7 +197,7 @@ class Stream:
         """The sound of these tracks; from `first` on, where what is before it can be passed over."""
         track = self._container.streams[indexes[0]]
         is_mono = getattr(track, "channels", 0) == 1
-        for passes in (True, False) if self._own[0] else (False,):
+        for passes in (True, False) if self._passes else (False,):
             if first and len(indexes) == 1 and not self._rows and (is_mono or self._own[0]):
                 try:
                     yield from self._of_tracks([track], first, passes=passes)
