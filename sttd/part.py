@@ -1,7 +1,7 @@
 """What travels between the daemon and a worker: a part's orders one way, its messages the other.
 
 A part is a span of one job's audio; only a long recording has several (sharing.py). Everything here is plain data, so that it can be
-sent to a process and to another machine (pool/wire.py). Times are samples at `SAMPLE_RATE` where exactness matters, else seconds.
+sent to a process and to another machine (pool/codec.py). Times are samples at `SAMPLE_RATE` where exactness matters, else seconds.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def test_what_is_wrong_with_the_recording_is_what_the_workers_of_its_parts_found
     """Whichever part is done first; a part that is done again says it again."""
     daemon.step(at(daemon, 0))
     daemon.tick(1.0)
-    at(daemon, 0).warnings = ("1 damaged packets were left out", "the same in two")
+    at(daemon, 0).warnings = ("1 damaged packet was left out", "the same in two")
     at(daemon, 1).warnings = ("the same in two",)
     finish(daemon, 1)
     daemon.tick(1.0)
@@ -139,7 +139,7 @@ def test_what_is_wrong_with_the_recording_is_what_the_workers_of_its_parts_found
     assert job(daemon).warnings == (
         "the same in two",
         "2 damaged packets were left out",
-        "1 damaged packets were left out",
+        "1 damaged packet was left out",
     )
 
 

@@ -3,6 +3,7 @@
 import errno
 import itertools
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -147,7 +148,7 @@ def test_a_hole_longer_than_max_gap_is_a_broken_stamp(tmp_path, said):
     heard, warnings = decode(path, max_gap=50)
     assert abs(len(heard) - len(said.audio)) < 1_000
     assert lag(heard, said.audio) == (0, pytest.approx(1, abs=0.05))
-    assert "1 time stamps made no sense" in warnings[0]
+    assert "1 time stamp made no sense" in warnings[0]
 
 
 def test_a_chained_file_is_heard_to_its_end(tmp_path, said):
@@ -179,7 +180,7 @@ def test_damage_in_the_middle_costs_little(tmp_path, said, kind):
     assert len(heard) > len(said.audio) - 0.6 * SAMPLE_RATE
     assert lag(heard[-4 * SAMPLE_RATE :], said.audio[-4 * SAMPLE_RATE :])[1] > 0.9, "the end is there"
     if kind in ("mp3", "m4a", "mp4", "aac"):  # Ogg and Matroska find the next page by themselves
-        assert "damaged packets were left out, the first at 0:00:0" in warnings[0]
+        assert re.match(r"\d+ damaged packets? w.* left out.* at 0:00:0", warnings[0])
 
 
 @pytest.mark.parametrize("kind", ["mp3", "webm", "flac", "m4a", "mkv", "wav"])

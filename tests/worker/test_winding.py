@@ -140,5 +140,5 @@ def test_damage_before_the_place_costs_what_it_did_and_is_told_of_by_another_par
     whole, told = decode(path)
     found, begin, warnings = wound(path, 12 * SAMPLE_RATE)
     assert np.array_equal(found, whole[12 * SAMPLE_RATE :])
-    assert "damaged packets" in told[0]
+    assert "damaged packet" in told[0]
     assert (begin, warnings) == (12 * SAMPLE_RATE, [])

@@ -19,11 +19,19 @@ def damage(sounds: Sequence[Sound], not_numbers: int) -> list[str]:
     damaged = [sound for sound in sounds if sound.own_damaged]
     if damaged:
         count, first = sum(each.own_damaged for each in damaged), clock(min(each.first_damage for each in damaged))
-        found.append(f"{count} damaged packets were left out, the first at {first}")
+        found.append(
+            f"1 damaged packet was left out, at {first}"
+            if count == 1
+            else f"{count} damaged packets were left out, the first at {first}"
+        )
     broken = [sound.timeline for sound in sounds if sound.timeline.broken]
     if broken:
         count, first = sum(each.broken for each in broken), clock(min(each.first_broken for each in broken))
-        found.append(f"{count} time stamps made no sense and were ignored, the first at {first}")
+        found.append(
+            f"1 time stamp made no sense and was ignored, at {first}"
+            if count == 1
+            else f"{count} time stamps made no sense and were ignored, the first at {first}"
+        )
     if any(sound.turned for sound in sounds):
         found.append("channels cancel each other, one is turned over: they were mixed the right way round")
     if not_numbers:
