@@ -49,7 +49,7 @@ class Heard:
         passed = sum(sound.seconds for sound in sounds.values())
         if not seconds:
             return cls(passed_over=passed)
-        del channels[TOGETHER]
+        channels.pop(TOGETHER, None)  # a worker that lies leaves it out
         spoken = dict(sorted(channels.items())) if any(channels.values()) else {}
         ordered = dict(sorted(seconds.items(), key=lambda pair: -pair[1]))
         language = next(iter(ordered))

@@ -95,3 +95,18 @@ def test_a_model_whose_name_is_no_text_is_no_fault_of_the_daemon(tmp_path):
     (job,) = stations.context.ledger.jobs()
     assert (job.state, job.model, job.requested_model) == (State.RUNNING, "\\ud800", "\\udcff")
     stations.context.ledger.close()
+
+
+def test_a_worker_that_leaves_out_what_all_channels_have_alike_is_no_fault_of_the_daemon(tmp_path, log):
+    """One that was taken over says chunks of one side of a call alone. The third such job ended the daemon."""
+    stations, attempt, carried = begun(tmp_path)
+    stations.step(attempt)
+    said = dataclasses.replace(stations._chunk(attempt), channel=2)
+    stations.message(Chunks(chunks=(said,), done=said.end, **carried))
+    stations.message(Done(audio_seconds=1.0, **carried))
+    while stations.errands.posted:
+        stations.settle()
+    (job,) = stations.context.ledger.jobs()
+    assert (job.state, job.error) == (State.DONE, None)
+    assert (stations.config.paths.transcripts / "a.en.txt").exists()
+    stations.context.ledger.close()
