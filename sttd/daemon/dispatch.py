@@ -11,6 +11,7 @@ from sttd.daemon import (
     orders,
     parts,
     readable,
+    results,
     spread,
     trial,
     twins,
@@ -25,6 +26,7 @@ from sttd.host.events import Kind, say
 from sttd.job import Job, Part, State
 from sttd.ledger.facts import PAUSED
 from sttd.part import SAMPLE_RATE, Cause
+from sttd.pool.protocol import PoolFull
 from sttd.rules.deadlines import liveness_limit, longest_start
 from sttd.rules.fairness import Queue
 from sttd.rules.parts import state_of
@@ -164,7 +166,11 @@ def begin(context: Context, order: Order, queue: Queue) -> None:
     context.running[spec.part_id] = running
     limit = liveness_limit(spec.model.load_timeout)
     context.deadlines.waiting(spec.part_id, running.submitted, limit, longest_start(limit, spec.size))
-    placed = context.pool.submit(spec, context.models.reasons(spec.model.name, context.clock()))
+    try:
+        placed = context.pool.submit(spec, context.models.reasons(spec.model.name, context.clock()))
+    except PoolFull as error:  # the worker that was free has just been lost, or its machine: no fault of the job
+        results.ended(context, running, Cause.MACHINE, str(error))
+        return
     # known from here on, so that a load that fails can be logged with its worker
     running.spec, running.worker, running.node, running.pid = placed.part, placed.name, placed.node, placed.pid
     _say_started(running)

@@ -17,6 +17,7 @@ from sttd.host.events import Kind, say
 from sttd.job import Job
 from sttd.ledger.facts import PAUSED
 from sttd.part import ENDS, Cause, Done, Event, Failed, Lost, PartSpec, Started
+from sttd.pool.protocol import PoolFull
 from sttd.rules.deadlines import liveness_limit, longest_start
 from sttd.text import printable
 
@@ -37,10 +38,13 @@ def step(context: Context) -> None:
     except OSError:  # sttd is being upgraded, perhaps: in this round jobs alone show whether the machine works
         trial.rounds = rounds
         return
-    trial.rounds, trial.attempt, trial.under_way, trial.since = rounds, part.attempt, True, context.clock()
-    limit = liveness_limit(part.model.load_timeout)
-    context.deadlines.waiting(PART, trial.since, limit, longest_start(limit, part.size))
-    context.pool.submit(part, context.models.reasons(part.model.name, trial.since))
+    now, limit = context.clock(), liveness_limit(part.model.load_timeout)
+    try:
+        context.pool.submit(part, context.models.reasons(part.model.name, now))
+    except PoolFull:  # the worker that was free has just been lost: another tick finds another one
+        return
+    trial.rounds, trial.attempt, trial.under_way, trial.since = rounds, part.attempt, True, now
+    context.deadlines.waiting(PART, now, limit, longest_start(limit, part.size))
 
 
 def order(context: Context, sample: Path, attempt: int) -> PartSpec:

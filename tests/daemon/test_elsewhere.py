@@ -9,8 +9,9 @@ import pytest
 from sttd.config import Remote
 from sttd.daemon import draining, elsewhere
 from sttd.daemon.ending import Ending
+from sttd.job import State
 from sttd.part import Cause
-from sttd.pool.protocol import SourceView, WorkerView
+from sttd.pool.protocol import PoolFull, SourceView, WorkerView
 from sttd.rules.policy import Verdict
 from tests.properties.stations import Stations
 
@@ -106,3 +107,33 @@ def test_a_drain_ends_where_nobody_is_reached_at_the_second_try_and_nobody_is_ab
     assert not draining.is_drained(context), "it has attempts left"
     context.ledger.update(context.ledger.get(job.id), cause=Cause.MACHINE)
     assert draining.is_drained(context)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_machine_that_is_lost_while_it_is_given_a_job_costs_the_job_nothing(tmp_path, monkeypatch, log, shared):
+    """Between the look for a free slot and the submit: it failed for "a fault in sttd", and the third one ended the daemon."""
+    stations = Stations(tmp_path, "archive", shared=shared)
+    context = stations.context
+    context.config = dataclasses.replace(context.config, remotes=(Remote("gpu1", ("ssh",)),))
+    real, lost = stations.pool.submit, iter(range(4))
+
+    def submit(part, holds):
+        if next(lost, None) is None:
+            return real(part, holds)
+        raise PoolFull(f"no slot is free for part {part.part_id}")
+
+    monkeypatch.setattr(stations.pool, "submit", submit)
+    for number in range(4):
+        (stations.config.paths.inbox / f"{number}.wav").write_text("x" * (number + 1))
+    stations.look()
+    stations.tick(1.0)
+    assert not [line for line in log if "a fault in sttd" in line]
+    assert [line for line in log if "no slot is free for part" in line]
+    jobs = context.ledger.jobs()
+    assert {job.state for job in jobs} <= {State.QUEUED, State.RUNNING}
+    assert {job.attempts for job in jobs} == {0}
+    assert not context.troubles.hold()
+    for _ in range(8):
+        stations.go_on()
+    assert {job.state for job in context.ledger.jobs()} == {State.DONE}
+    context.ledger.close()

@@ -11,6 +11,7 @@ from sttd.daemon import overdue, trial
 from sttd.daemon.draining import is_drained
 from sttd.job import State
 from sttd.part import Cause, Chunks, Done, Failed, Lost
+from sttd.pool.protocol import PoolFull
 from sttd.worker.model import load as load_model
 from sttd.worker.part import run_part
 from tests.properties.stations import Stations
@@ -156,3 +157,25 @@ def test_a_worker_transcribes_the_sample(tmp_path):
         for segment in chunk.segments
     )
     stations.context.ledger.close()
+
+
+def test_a_worker_that_is_lost_while_it_is_given_the_sample_does_not_end_the_daemon(daemon, monkeypatch):
+    """Between the look for a free slot and the submit: `PoolFull` was an error that nobody had expected."""
+    drop(daemon, "a.wav", "b.wav", "c.wav")
+    real = daemon.pool.submit
+
+    def submit(part, holds):
+        if part.part_id == trial.PART:
+            raise PoolFull("no slot is free")
+        return real(part, holds)
+
+    monkeypatch.setattr(daemon.pool, "submit", submit)
+    for _ in range(4):
+        work(daemon, None)
+        daemon.tick(0.0)
+    assert trial.PART not in daemon.pool.attempts
+    assert not daemon.context.trial.under_way
+    assert daemon.context.deadlines.overdue(daemon.now + 1e9) == []
+    monkeypatch.undo()
+    daemon.tick(0.0)
+    assert trial.PART in daemon.pool.attempts, "in the same round, once there is a worker"
