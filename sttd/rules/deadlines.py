@@ -45,8 +45,10 @@ class Deadlines:
             clock.since = now
 
     def charge(self, key: str, now: float, limit: float) -> None:
-        """The model is ready: from here on the attempt has `limit` seconds."""
-        self._clocks[key] = _Clock(now, limit, charged=True)
+        """The model is ready: from here on the attempt has `limit` seconds. Once: whoever says it again gets no more time."""
+        clock = self._clocks.get(key)
+        if clock is None or not clock.charged:
+            self._clocks[key] = _Clock(now, limit, charged=True)
 
     def remove(self, key: str) -> None:
         self._clocks.pop(key, None)
@@ -84,7 +86,7 @@ def longest_start(limit: float, size: int) -> float:
         limit: how long it may be silent.
         size: of the recording, bytes.
     """
-    return limit + _LONGEST + size / _SLOWEST
+    return limit + _LONGEST + size // _SLOWEST
 
 
 def timed_out(limit: float) -> str:

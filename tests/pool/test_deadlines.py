@@ -26,6 +26,7 @@ def test_before_started_signs_of_life_without_end_end():
     """A worker that says nothing but that it lives had its slot for ever."""
     clocks, most = Deadlines(), longest_start(60, 1_000_000)
     assert most == 60 + 3600 + 100
+    assert timed_out(longest_start(60, 1_234_567)) == "⏰ Job timed out after 3783 seconds", "and no fractions of one"
     clocks.waiting("1.0", 0, 60, most)
     for now in range(int(most)):
         clocks.tick(now, 1.0)
@@ -57,6 +58,20 @@ def test_after_started_progress_does_not_lengthen_the_time():
     assert clocks.overdue(85.5) == [("1.0", 30)]
     clocks.remove("1.0")
     assert clocks.overdue(1000) == []
+
+
+def test_who_says_again_and_again_that_it_starts_gets_no_more_time():
+    """As a worker that was given sttd's own sample: its slot was taken for ever, and the queue held."""
+    clocks = Deadlines()
+    clocks.waiting("sample", 0, 60)
+    for now in range(0, 31, 10):
+        ticked(clocks, now, now + 9)
+        clocks.charge("sample", now, 30)
+    assert clocks.overdue(30) == []
+    assert clocks.overdue(30.5) == [("sample", 30)]
+    clocks.waiting("sample", 31, 60)
+    clocks.charge("sample", 32, 30)
+    assert clocks.overdue(34) == [], "the next attempt has its own time"
 
 
 def test_a_standstill_is_charged_to_nobody_even_where_the_sweep_comes_first():
