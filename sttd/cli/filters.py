@@ -42,7 +42,11 @@ def until(_context: click.Context, _parameter: click.Parameter, value: str | Non
     found = since(_context, _parameter, value)
     if found is None or value is None or not is_day(value):
         return found
-    return (dt.datetime.fromtimestamp(found).astimezone() + dt.timedelta(days=1)).timestamp()
+    try:  # a day has 23 or 25 hours where clocks are changed: naive times, which know the local zone's rules
+        begins = dt.datetime.fromtimestamp(found).astimezone().replace(tzinfo=None)
+        return (begins + dt.timedelta(days=1)).timestamp()
+    except (ValueError, OverflowError):  # the last day of the calendar: there is nothing behind it
+        return None
 
 
 def language(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -73,7 +77,8 @@ def moment(text: str, now: float) -> float:
     word = text.strip().lower()
     days = {"today": 0, "yesterday": 1}
     if word in days:
-        midnight = dt.datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        today = dt.datetime.fromtimestamp(now).astimezone().replace(tzinfo=None)
+        midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
         return (midnight - dt.timedelta(days=days[word])).timestamp()
     try:
         return dt.datetime.fromisoformat(text.strip()).astimezone().timestamp()

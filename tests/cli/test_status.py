@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import os
@@ -13,7 +14,7 @@ import time
 import pytest
 
 from sttd.cli import estimates, plain, running
-from sttd.cli.filters import moment
+from sttd.cli.filters import moment, until
 from sttd.job import Identity, Job, Shared, State
 from sttd.ledger import facts
 from tests.cli.conftest import SOUND, THAI, failed, finished, lives
@@ -181,6 +182,30 @@ def test_a_time_that_is_past_is_written_as_people_say_it():
     assert moment("2023-11-14 22:13:20+00:00", now) == now
     with pytest.raises(ValueError):
         moment("soon", now)
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    """Clocks are changed in the night to 29 March and to 25 October 2026."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-11-27", 24)])
+def test_a_day_ends_at_midnight_also_where_clocks_are_changed_in_it(berlin, day, hours):
+    """What came in its last hour was not found, or what came in the first one of the next day was."""
+    begins = dt.datetime.fromisoformat(day).timestamp()
+    assert until(None, None, day) == begins + hours * 3600
+    assert moment("yesterday", begins + hours * 3600 + 43200) == begins
+    assert moment("today", begins + 43200) == begins
+
+
+def test_the_last_day_of_the_calendar_has_no_end():
+    """`sttd search --until 9999-12-31` ended with a traceback."""
+    assert until(None, None, "9999-12-31") is None
 
 
 @pytest.mark.parametrize("utc", [math.nan, math.inf, -math.inf, 1e300])
