@@ -17,7 +17,26 @@ import pytest
 from sttd import __version__
 from sttd.part import Cause, Chunks, Done, Failed, Loaded, ModelSpec, Notice, Options, PartSpec, Progress, Started
 from sttd.pool.blocks import AHEAD, BLOCK, answer, ends_of
-from sttd.pool.wire import PROTOCOL, Beat, Clean, Die, Exit, Forget, Gone, NoBlock, Ready, Refused, Stop, Took, encode
+from sttd.pool.far.fetch import Fetch
+from sttd.pool.far.shelf import Shelf
+from sttd.pool.far.side import Side
+from sttd.pool.sense import nonsense
+from sttd.pool.wire import (
+    PROTOCOL,
+    Beat,
+    Clean,
+    Die,
+    Exit,
+    Forget,
+    Gone,
+    NoBlock,
+    Ready,
+    Refused,
+    Setup,
+    Stop,
+    Took,
+    encode,
+)
 from tests import speech
 from tests.harness import PATIENCE, wait_for
 from tests.remote.conftest import SCRIPTED, gone, tree
@@ -399,3 +418,25 @@ def test_a_gigabyte_is_sent_and_whole_in_nobodys_memory(head, tmp_path, record_p
     assert over < 1.01 * recording.stat().st_size
     figures = f"1 GiB sent in {took:.1f} s, {over / 2**30:.4f} of its bytes; far side: {more / 2**20:.1f} MiB more, "
     record_property("figures", f"{figures}{used.user + used.system:.1f} s of processor time")
+
+
+class Kept:
+    """A line that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[object] = []
+        self.send = self.sent.append
+
+
+@pytest.mark.parametrize("cause", [None, Cause.ASKED])
+def test_a_part_that_is_stopped_while_its_recording_comes_ends_as_a_head_understands_it(tmp_path, cause):
+    """Where the far side ends, that is the news: an end that is none had the head say that the worker was broken."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"sound")
+    line = Kept()
+    side = Side(line, Setup(__version__, PROTOCOL, 10.0, 1.0), Shelf(tmp_path), "none")
+    fetch = side._fetch = Fetch(sent(path, "/nowhere/a.wav"), side._shelf, lambda _: None)
+    fetch.stop(cause)
+    side._give(fetch)
+    assert [each.cause for each in line.sent] == ([] if cause is None else [cause])
+    assert [nonsense(each) for each in line.sent] == [""] * len(line.sent)

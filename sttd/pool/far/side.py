@@ -142,6 +142,8 @@ class Side:
         try:
             found = fetch.recording()
         except Stopped:
+            if fetch.cause is None:  # the worker is to be gone: that is what the head is told, and `Done` would be none
+                return
             end = Done(**_key(part), resume_at=part.resume_from, cause=fetch.cause)
         except NotFetched as error:
             retriable = error.cause is not Cause.GONE
