@@ -92,13 +92,19 @@ def _same_data(one: int, other: int) -> bool:
     size, position = os.fstat(one).st_size, 0
     if os.fstat(other).st_size != size:
         return False
-    while (position := min(sparse.next_data(handle, position, size) for handle in (one, other))) < size:
+    while (position := min(_next_data(one, position, size), sparse.next_data(other, position, size))) < size:
         with reading():
             block = os.pread(one, _BLOCK, position)
         if not block or block != os.pread(other, len(block), position):
             return False
         position += len(block)
     return True
+
+
+def _next_data(source: int, position: int, size: int) -> int:
+    """As `sparse.next_data`. Raises Unreadable: where a file's bytes lie is on its disk too."""
+    with reading():
+        return sparse.next_data(source, position, size)
 
 
 def _copy_attributes(reader: int, writer: int) -> None:
@@ -118,10 +124,11 @@ def _copy_data(reader: int, writer: int) -> None:
     os.ftruncate(writer, size)
     position = 0
     while position < size:
-        start = sparse.next_data(reader, position, size)
+        start = _next_data(reader, position, size)
         if start >= size:
             return
-        position = os.lseek(reader, start, os.SEEK_HOLE)
+        with reading():
+            position = os.lseek(reader, start, os.SEEK_HOLE)
         while start < position:
             # not copy_file_range: it refuses two kinds of file system, which is what this is for
             with reading():

@@ -87,6 +87,10 @@ def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
                 raise
             _secure(folder, plan.source_name)
             return Filed(outputs, plan.location, kept_because=reason)
+        except Unreadable as error:
+            if folder.stat(plan.private_name) is not None:
+                _put_back(folder, plan.private_name, plan.source_name)
+            return Filed(outputs, plan.location, kept_because=error.strerror)
         if hold is _Hold.GONE:
             return Filed(outputs, _filed_before(plan, places))
         if hold is _Hold.CHANGED:

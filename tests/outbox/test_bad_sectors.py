@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from sttd import outbox
-from sttd.fs.blame import Blame, Unreadable, blame
+from sttd.fs.blame import Blame, Unreadable, blame, reading
 from sttd.fs.digest import digest_of
 from sttd.job import State
 from tests.outbox.test_outbox import files_in, make, other_disk, stage
@@ -18,19 +19,19 @@ from tests.outbox.test_outbox import files_in, make, other_disk, stage
 __all__ = ["other_disk"]
 
 
-@pytest.fixture
-def bad(monkeypatch):
-    """From the call on the bytes of one file cannot be read."""
+@pytest.fixture(params=["pread", "lseek"])
+def bad(monkeypatch, request):
+    """From the call on the bytes of one file cannot be read, or where it has holes."""
 
     def begin(path: Path) -> None:
-        real, wanted = os.pread, path.stat()
+        real, wanted = getattr(os, request.param), path.stat()
 
-        def pread(handle, length, place):
-            if os.path.samestat(os.fstat(handle), wanted):
+        def refuse(handle, *args):
+            if (request.param, args[-1]) != ("lseek", os.SEEK_SET) and os.path.samestat(os.fstat(handle), wanted):
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
-            return real(handle, length, place)
+            return real(handle, *args)
 
-        monkeypatch.setattr(os, "pread", pread)
+        monkeypatch.setattr(os, request.param, refuse)
 
     return begin
 
@@ -65,6 +66,27 @@ def test_it_cannot_be_archived_on_another_disk_and_its_results_are_there(tmp_pat
     assert files_in(other_disk) == []
     assert len(filed.outputs) == len(files_in(config.paths.transcripts)) > 0
     assert source.exists()
+
+
+def test_it_cannot_be_compared_before_it_is_filed_away_and_its_results_are_there(tmp_path, monkeypatch):
+    """One that was written a moment before it was hashed is hashed once more. Its job was tried again for ever, and it had no name of its own."""
+    config, job, source = make(tmp_path)
+    plan = stage(config, job)
+    assert plan.young
+
+    def digest_of(_handle):
+        with reading():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    for rename_first in (False, True):
+        if rename_first:
+            source.rename(source.with_name(plan.private_name))
+        monkeypatch.setattr(sys.modules["sttd.outbox.source"], "digest_of", digest_of)
+        filed = outbox.keep(plan, outbox.Places(config.paths))
+        assert filed.location is None
+        assert "cannot be read to its end" in str(filed.kept_because)
+        assert len(filed.outputs) == len(files_in(config.paths.transcripts)) > 0
+        assert [path.name for path in source.parent.iterdir()] == [source.name]
 
 
 def test_it_cannot_be_put_aside_on_another_disk_and_its_reason_is_there(tmp_path, other_disk, bad):
