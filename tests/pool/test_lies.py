@@ -7,6 +7,7 @@ import json
 import math
 import random
 import struct
+import threading
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +41,9 @@ from sttd.pool.seat import Seat
 from sttd.pool.sense import LONGEST
 from sttd.pool.sequence import OutOfOrder, Sequence
 from sttd.pool.wire import MARK, MOST_SAID, Ask, Beat, Decoder, Do, Exit, Gone, Hello, Ready, Took, WireError, encode
+from sttd.pool.worker import Ears
 from sttd.sharing import Share
+from tests.harness import PATIENCE
 from tests.pool.conftest import Rig
 from tests.pool.contract.kinds import Kind
 from tests.pool.liar import HELLO, LiarSource, begun
@@ -408,3 +411,26 @@ def test_a_far_side_that_reads_nothing_has_no_end_of_orders_waiting_for_it(lying
         told.pool.forget(f"/{number}/" + "x" * 1000)
     (seat,) = told.pool._seats()
     assert 2**18 < len(seat.worker._pipes._rest) < 2**21
+
+
+def test_a_daemon_that_is_held_up_is_heard_by_the_other_side_all_the_same():
+    """A disk may hang for a minute: who had said eight things in it was left waiting, heard no beat, and ended in the middle of its part."""
+    settings = dataclasses.replace(Config().pool, remote_timeout=3.0)
+    source = LiarSource(dataclasses.replace(Config(), pool=settings))
+    in_hand, goes_on, over = threading.Event(), threading.Event(), threading.Event()
+
+    def heard(_message: object) -> None:
+        in_hand.set()
+        goes_on.wait(PATIENCE)
+
+    worker = source.hire(0, Ears(heard, lambda _: over.set()))
+    worker.start()
+    try:
+        source.liars[0].say(Took("1.0", 1))
+        assert in_hand.wait(PATIENCE)
+        for _ in range(3):
+            source.liars[0].orders_until(Beat)
+    finally:
+        goes_on.set()
+        worker.end(hard=True)
+        assert over.wait(PATIENCE)

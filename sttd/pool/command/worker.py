@@ -39,7 +39,7 @@ class _Broken(Exception):
 
 
 class CommandWorker:
-    """See `Worker`. A thread reads the line, a second one the disk; orders are on their way at once, or never."""
+    """See `Worker`. A thread reads the line, a second one the disk, a third one beats; orders are on their way at once, or never."""
 
     pid: int | None = None  # the command's own says nothing of the worker
 
@@ -55,6 +55,7 @@ class CommandWorker:
         self._messages = Messages()
         self._said = Said(name, clock)
         self._is_greeted = self._was_ready = False
+        self._over = threading.Event()
 
     def start(self) -> None:
         carrier = self._carrier = self._terms.carry()
@@ -67,8 +68,10 @@ class CommandWorker:
             raise
         try:
             self._feeder.start()
+            threading.Thread(target=self._beat, args=(self._pipes,), name=f"{self.name}-beats", daemon=True).start()
             threading.Thread(target=self._run, args=(self._pipes,), name=f"{self.name}-reader", daemon=True).start()
         except RuntimeError as error:  # no more threads
+            self._over.set()
             self._feeder.stop()
             self._pipes.reap()
             raise OSError(f"no thread for a worker: {error}") from error
@@ -123,6 +126,7 @@ class CommandWorker:
         except WireError as error:
             why = f"it sent {error}"
         finally:
+            self._over.set()
             exitcode = pipes.reap()
             self._feeder.stop()
             self._said.close()
@@ -136,14 +140,13 @@ class CommandWorker:
         return Death(exitcode, unborn=why)
 
     def _read(self, pipes: Pipes) -> None:
-        """Until the command is gone, or the line is of no use; beats meanwhile."""
-        heard = beaten = self._clock()
+        """Until the command is gone, or the line is of no use."""
+        heard = self._clock()
         ends_at = heard + self._terms.start_timeout
         gone_at = float("inf")
         while not (pipes.exited and pipes.messages_closed and pipes.errors_closed):
             now = self._clock()
-            due = min(ends_at, gone_at, beaten + self._terms.setup.beat)
-            messages, errors = pipes.wait(min(due - now, 3600.0))
+            messages, errors = pipes.wait(min(ends_at - now, gone_at - now, 3600.0))
             now = self._clock()
             self._said.feed(errors)
             self._hear(messages)
@@ -157,9 +160,6 @@ class CommandWorker:
                 gone_at = now + _CLOSING
             if now >= gone_at:
                 return
-            if now - beaten >= self._terms.setup.beat:
-                beaten = now
-                self._beat(pipes)
 
     def _silent(self) -> str:
         if self._was_ready:
@@ -167,8 +167,10 @@ class CommandWorker:
         return f"no worker answered within {self._terms.start_timeout:g} s"
 
     def _beat(self, pipes: Pipes) -> None:
-        if self._was_ready and not pipes.is_blocked:
-            pipes.send(encode(Beat()))
+        """In a thread of its own: the reader's waits where the daemon does not take so fast what it says (daemon/inputs.py)."""
+        while not self._over.wait(self._terms.setup.beat):
+            if self._was_ready and not pipes.is_blocked:
+                pipes.send(encode(Beat()))
 
     def _hear(self, data: bytes) -> None:
         for message in self._messages.feed(data):
