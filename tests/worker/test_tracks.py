@@ -1,5 +1,6 @@
 """Which audio tracks of a file are heard, and how several of them become one recording."""
 
+import contextlib
 import tracemalloc
 import types
 from fractions import Fraction
@@ -10,7 +11,9 @@ import pytest
 from av.stream import Disposition
 
 from sttd.part import Options
+from sttd.worker.audio import transport
 from sttd.worker.audio.mix import Mixer
+from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.audio.tracks import choose
 from tests import speech
 from tests.worker.test_audio import decode, lag, open_it
@@ -167,6 +170,20 @@ def test_a_programme_in_another_language_is_heard_where_it_follows_and_not_where
     else:
         assert warnings == [ONLY.format(1, 2)]
     assert len(decode(path, language="en")[0]) < 14 * RATE
+
+
+BY_TURNS, FILM_BETWEEN, ONE_BEGINS_LATE = (1, 2) * 30, (1,) * 20 + (2,) * 20 + (1,) * 20, (1,) * 30 + (1, 2) * 15
+
+
+@pytest.mark.parametrize(("order", "is_so"), [(BY_TURNS, False), (FILM_BETWEEN, True), (ONE_BEGINS_LATE, False)])
+def test_two_languages_side_by_side_are_no_programmes_that_follow_each_other(tmp_path, order, is_so):
+    """Between the pictures of HD their sound comes in bursts, some hundredths of a second apart."""
+    picture, sounds = b"G\x01\x00\x10".ljust(188, b"\0") * 600, {1: b"G\x01\x01\x10", 2: b"G\x01\x02\x10"}
+    path = tmp_path / "x.ts"
+    path.write_bytes(b"".join(picture + sounds[each].ljust(188, b"\0") * 16 for each in order))
+    file = SourceFile(str(path), path.stat().st_size, path.stat().st_mtime_ns)
+    with contextlib.closing(file):
+        assert transport.one_after_the_other(file, 0x101, 0x102) is is_so
 
 
 @pytest.mark.parametrize("size", [188, 192])

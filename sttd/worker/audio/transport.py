@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 
@@ -13,11 +14,13 @@ _PROGRAMME = 2  # table_id of a programme map, which names the tracks
 _ENOUGH = 2**20  # bytes in which the tables come several times: ten times a second, by ETSI TR 101 290 twice at least
 _PIECE = 64 * 1024  # bytes of a place
 _STRETCHES = 64
+_LONG_PIECE = 256 * 1024  # bytes of a place that has sound of each track that is heard there: 0.1 s of 20 Mbit/s
+_TURNS = 4  # of two programmes in one recording
 _SOUND = (*range(0xC0, 0xE0), 0xBD, 0xFD)  # stream_id: MPEG, private (AC-3, subtitles), extended
 
 
-def places(file: SourceFile, count: int) -> Iterator[tuple[int, bytes]]:
-    """So many pieces of a file, from its beginning on, evenly, each with its place.
+def places(file: SourceFile, count: int, length: int = _PIECE) -> Iterator[tuple[int, bytes]]:
+    """So many pieces of a file of that many bytes each, from its beginning on, evenly, each with its place.
 
     Raises:
         OSError: it cannot be read.
@@ -26,21 +29,26 @@ def places(file: SourceFile, count: int) -> Iterator[tuple[int, bytes]]:
     for each in range(count):
         place = size * each // count
         file.seek(place)
-        yield place, file.read(_PIECE)
+        yield place, file.read(length)
 
 
 def one_after_the_other(file: SourceFile, first: int, second: int) -> bool:
     """Whether the packets with these two PIDs are in different stretches of a file, as of two programmes that follow each other.
 
+    The sound of two languages side by side may come by turns too, many times a second: then a piece may have one of them alone,
+    and another piece the other one.
+
     Raises:
         OSError: it cannot be read.
     """
     here, step = file.tell(), max(1, file.seek(0, os.SEEK_END) // _STRETCHES)
-    found = [{number(packet) for packet in packets(data[:step])} for _, data in places(file, _STRETCHES)]
+    pieces = places(file, _STRETCHES, min(step, _LONG_PIECE))
+    found = [{number(packet) for packet in packets(data)} & {first, second} for _, data in pieces]
     file.seek(here)
-    firsts, seconds = ({at for at, numbers in enumerate(found) if each in numbers} for each in (first, second))
-    both = len(firsts & seconds)
-    return both <= 1 and both < min(len(firsts), len(seconds))  # one stretch may have the end and the beginning
+    heard = [each for each in found if each]
+    both, turns = heard.count({first, second}), sum(one != two for one, two in itertools.pairwise(heard))
+    least = min(sum(each in numbers for numbers in heard) for each in (first, second))
+    return turns <= _TURNS and both <= _TURNS // 2 and both < least  # a piece may have the end and the beginning
 
 
 def packets(data: bytes) -> Iterator[bytes]:
