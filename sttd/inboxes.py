@@ -19,6 +19,7 @@ name keeps its jobs, and one that is taken out leaves them waiting, each with th
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 BETWEEN = "//"  # the name of an inbox, and the path below it
@@ -38,6 +39,11 @@ def join(inbox: str, path: str) -> str:
 def depth(source: str) -> int:
     """How many folders its results and its source are filed below."""
     return len([each for each in source.split("/") if each]) - 1
+
+
+def places_of_result(path: str, source: str, transcripts: Path) -> tuple[str, str]:
+    """Where a result of a recording may lie: where it was written, or at the same place below today's folder, if all were moved."""
+    return path, os.path.join(transcripts, *path.split("/")[-1 - depth(source) :])  # noqa: PTH118 - bytes-safe
 
 
 def unknown(state: Path, inbox: str) -> Path:

@@ -69,7 +69,7 @@ MAY = {
     },
     # and of cli/ alone what commands read, not what they print
     "web": SHARED | {"cli", "configfile", "host", "inbox", "ledger", "outbox", "phrases", "report", "search"},
-    "search": {"errors", "fs", "ledger", "text"},
+    "search": {"errors", "fs", "inboxes", "ledger", "text"},
     "notify": SHARED | {"host", "ledger"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", ""},

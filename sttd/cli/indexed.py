@@ -49,7 +49,8 @@ class Indexed:
         if self.is_followed:
             return
         with contextlib.suppress(AlreadyRunning):  # another search has it in hand
-            self._follower = Follower(self.path, config.paths.state / LEDGER, folders(config))
+            ledger, results = config.paths.state / LEDGER, config.paths.transcripts
+            self._follower = Follower(self.path, ledger, folders(config), results)
         if self._follower is not None:
             os.utime(lock_of(self.path))
             self._follower.catch_up(tell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 _LANGUAGE, _FOLDER = "\ue002", "\ue003"  # private characters: no word of a text is such a token; see phrases
@@ -29,5 +30,11 @@ def language_token(language: str) -> str:
 
 
 def folder_token(folder: bytes) -> str:
-    """Recordings have it whose source lay in or below this folder of the inbox."""
-    return f"{_FOLDER}{hashlib.blake2b(folder.strip(b'/'), digest_size=8).hexdigest()}"
+    """Recordings have it whose source lay in or below this folder of the inbox.
+
+    As people type it: é of macOS in two characters is the one of the keyboard, blanks around a name do not count, and a folder of
+    an inbox with a name is written as results are filed, `movies/Show` for `movies//Show`.
+    """
+    text = unicodedata.normalize("NFC", folder.decode("utf-8", "surrogateescape"))
+    typed = "/".join(filter(None, map(str.strip, text.split("/")))).encode("utf-8", "surrogateescape")
+    return f"{_FOLDER}{hashlib.blake2b(typed, digest_size=8).hexdigest()}"

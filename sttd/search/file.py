@@ -20,7 +20,7 @@ from sttd.errors import SttdError
 INDEX = "search.db"
 MODE = 0o600  # the text of every recording is in it
 APPLICATION = 1937011811  # "sttc": no ledger
-VERSION = 2  # of tables and of tokens: raise it where either changes
+VERSION = 3  # of tables and of tokens: raise it where either changes
 STAMP = f"{VERSION} {unicodedata.unidata_version}"  # atoms depend on Unicode's tables
 SCHEMA = f"""
     BEGIN;

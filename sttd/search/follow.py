@@ -18,6 +18,8 @@ from pathlib import Path
 from loguru import logger
 
 from sttd.errors import LedgerError
+from sttd.fs.folder import split
+from sttd.inboxes import places_of_result
 from sttd.ledger import Ledger
 from sttd.ledger.results import Result
 from sttd.search.file import IndexDamaged, IndexTrouble
@@ -54,16 +56,17 @@ class Follower:
         index: its file; made where there is none. The folder exists.
         ledger: the daemon's ledger; there may be none yet.
         folders: of the configuration, below which results lie. Nothing outside of them is read, and no link is followed.
+        transcripts: that of them to which results may have been moved since they were written.
 
     Raises:
         AlreadyRunning: another process follows with this index.
         IndexTrouble: the index cannot be opened.
     """
 
-    def __init__(self, index: Path, ledger: Path, folders: Sequence[Path]) -> None:
+    def __init__(self, index: Path, ledger: Path, folders: Sequence[Path], transcripts: Path | None = None) -> None:
         self._index = Index(index)
         self._ledger = ledger
-        self._folders = folders
+        self._folders, self._transcripts = folders, transcripts
         self._remake = threading.Event()
         self._known = self._index.jobs()
         self._seen: tuple[Signature | None, ...] | None = None  # the ledger, when there was nothing more to be done
@@ -219,7 +222,8 @@ class Follower:
             return False
         if entry.recording != recording:
             return True
-        signature = _signature(Path(os.fsdecode(recording.path))) if recording.path else None
+        seen = map(_signature, map(Path, self._places(recording)))
+        signature = next((each for each in seen if each is not None), None)
         return entry.signature != signature and not (entry.signature is None and self._index.is_taken(recording))
 
     def _put(self, recording: Recording) -> None:
@@ -227,11 +231,19 @@ class Follower:
             self._index.put(recording)
             return
         try:
-            signature, said = read(os.fsdecode(recording.path), self._folders)
+            signature, said = read(self._places(recording), self._folders)
         except (OSError, Unreadable):  # deleted, or not to be read now: looked at again with the next check
             self._index.put(recording)
         else:
             self._index.put(recording, signature, said)
+
+    def _places(self, recording: Recording) -> list[str]:
+        """Where its result may lie; one that was moved with all others is found as on the page of its job."""
+        written = os.fsdecode(recording.path)
+        places: Sequence[str] = (written,) if written else ()
+        if places and self._transcripts is not None:
+            places = places_of_result(written, os.fsdecode(recording.source), self._transcripts)
+        return [each for each in places if any(split(os.fspath(folder), each) for folder in self._folders)]
 
     def _offer(self) -> None:
         if time.monotonic() >= self._next_offer:

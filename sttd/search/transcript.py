@@ -43,24 +43,24 @@ class Unreadable(ValueError):
     """The file is no transcript, or is damaged."""
 
 
-def read(path: str, folders: Sequence[Path]) -> tuple[Signature, list[Said]]:
+def read(paths: Sequence[str], folders: Sequence[Path]) -> tuple[Signature, list[Said]]:
     """What a JSON result says.
 
     Args:
-        path: of the result.
+        paths: where the result may lie, the likeliest place first.
         folders: of the configuration, below one of which it lies.
 
     Raises:
         OSError: it cannot be read.
         Unreadable: it is no transcript.
     """
-    handle, _ = open_below([path], folders)
+    handle, name = open_below(paths, folders)
     with os.fdopen(handle, "rb") as file:
         signature = Signature.of(os.fstat(file.fileno()))
         try:
             return signature, list(_segments(file, signature.size))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-            raise Unreadable(f"{path} is no transcript: {error}") from error
+            raise Unreadable(f"{name} is no transcript: {error}") from error
 
 
 def _segments(file: BinaryIO, size: int) -> Iterator[Said]:

@@ -6,13 +6,12 @@ no link is followed on the way (fs/below.py): whatever somebody puts there inste
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from sttd.config import Config
 from sttd.fs.below import open_below
-from sttd.inboxes import depth
+from sttd.inboxes import places_of_result
 from sttd.job import Job
 from sttd.ledger import moved
 
@@ -52,13 +51,7 @@ def open_result(job: Job, suffix: str, config: Config) -> tuple[int, str]:
     path = next((each for each in job.outputs if each.endswith(f".{suffix}")), None)
     if path is None:
         raise Missing(f"*.{suffix}", "it was not written")
-    return _open(_places(path, job, config), config)
-
-
-def _places(path: str, job: Job, config: Config) -> Iterator[str]:
-    """Where a result may lie: where it was written, or at the same place below today's folder, if all were moved."""
-    yield path
-    yield os.path.join(config.paths.transcripts, *path.split("/")[-1 - depth(job.source) :])  # noqa: PTH118 - bytes-safe
+    return _open(places_of_result(path, job.source, config.paths.transcripts), config)
 
 
 def folders(config: Config) -> list[Path]:

@@ -64,7 +64,7 @@ def test_a_segment_that_holds_a_book_comes_in_parts_and_all_of_it_is_found(archi
     text = f"{before} a needle in it {'more ' * 5000}end"
     job = archive.done("a.mp3", [text])
     archive.follow()
-    _, said = read(os.fspath(archive.result(job)), [archive.folder])
+    _, said = read([os.fspath(archive.result(job))], [archive.folder])
     assert "".join(each.text for each in said) == text
     assert max(len(each.text) for each in said) <= 10_000
     (hit,) = archive.search.find('"a needle in it"').hits

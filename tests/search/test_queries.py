@@ -216,7 +216,7 @@ def test_whatever_stands_in_a_result_can_be_indexed_or_is_no_transcript(one, con
     path = index.path.with_name("result.json")
     path.write_text(json.dumps(content))
     try:
-        signature, segments = read(str(path), [path.parent])
+        signature, segments = read([str(path)], [path.parent])
     except Unreadable:
         return
     with index.transaction():

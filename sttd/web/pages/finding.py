@@ -46,7 +46,8 @@ class Finder:
         """Follow the ledger in a thread. Where that is not possible the log says why, and the rest of the page works."""
         try:
             self._index.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._follower = Follower(self._index, self._ledger, files.folders(self.site.config))
+            config = self.site.config
+            self._follower = Follower(self._index, self._ledger, files.folders(config), config.paths.transcripts)
         except (AlreadyRunning, IndexTrouble, OSError) as error:
             logger.warning("the search index is not kept up to date: {}", sentence(str(error)))
             return

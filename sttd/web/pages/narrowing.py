@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ def languages(offered: Offered, narrowed: Narrowed, words: Words) -> list[tuple[
 
 def folders(offered: Offered) -> list[str]:
     """Those to choose from. One whose name is no text cannot be typed."""
-    return [each for each in offered.folders if each == os.fsencode(each).decode("utf-8", "replace")][:_FOLDERS]
+    typed = (each for each in offered.folders if each == os.fsencode(each).decode("utf-8", "replace"))
+    return list(itertools.islice(typed, _FOLDERS))
 
 
 def _day(text: str) -> str:
