@@ -132,6 +132,7 @@ def test_seven_parts_over_two_ssh_workers_with_one_killed_are_the_transcript_of_
         assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 @needs(*PROGRAMS)
 def test_over_srun_a_full_disk_there_is_waited_for_and_scancel_costs_nothing(elsewhere, tmp_path, tmp_path_factory):
     (tmp_path / "spool").mkdir()

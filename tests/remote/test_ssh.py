@@ -47,6 +47,7 @@ def test_every_byte_of_a_recording_that_the_other_machine_does_not_see_comes_the
     assert far.process.wait() == 0
 
 
+@pytest.mark.ci
 def test_when_the_cable_is_cut_nobody_works_on_alone(ssh, head):
     """The head hears nothing, and nothing tells the far side either: TCP itself would take a quarter of an hour."""
     far = head(quick(ssh), silence=SILENCE)

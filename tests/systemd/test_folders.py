@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests import speech
 
 
+@pytest.mark.ci
 def test_an_inbox_in_a_home_and_an_archive_elsewhere_are_opened_by_their_drop_ins(service):
     """The service sees nothing else of the homes; after an installation it is said that it must be restarted."""
     box = service.box

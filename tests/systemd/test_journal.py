@@ -65,6 +65,7 @@ def test_a_name_forges_neither_a_line_nor_a_field(service):
     assert records(service, "STTD_JOB=99") == []
 
 
+@pytest.mark.ci
 def test_a_timeout_is_explained_and_what_followed_is_found(service, long):
     """`journalctl -x` says what to do; the stacks of the killed worker are found by its process id."""
     service.configure(SLOW | {"pool": 'job_timeout = "15s"\nsweep_interval = "1s"\nkill_grace = "2s"'})
@@ -95,6 +96,7 @@ def test_a_crossing_of_a_memory_level_is_one_record(service):
     assert found["memory"] == 1  # at the start, and then each memory.log_interval
 
 
+@pytest.mark.ci
 def test_a_journald_that_is_away_holds_nothing_up(service):
     """Stopped, restarted, and without its sockets: jobs end meanwhile, and each line is in the journal or is counted as lost.
 

@@ -119,6 +119,7 @@ def test_a_missing_folder_ends_it_with_the_reason_and_no_restart(service):
     assert "cannot be created" in service.log()
 
 
+@pytest.mark.ci
 def test_a_stop_in_the_middle_of_a_job_keeps_what_is_done(service, long, texts):
     """The job is queued again behind its checkpoint, the stop is a clean one, and the next start goes on."""
     service.configure(SLOW)
@@ -135,6 +136,7 @@ def test_a_stop_in_the_middle_of_a_job_keeps_what_is_done(service, long, texts):
     one_result(service, texts)
 
 
+@pytest.mark.ci
 def test_a_stop_that_takes_longer_asks_for_more_time(service, long):
     """A worker that does not answer is waited for as long as `pool.stop_grace`, over the unit's TimeoutStopSec=."""
     service.configure({**SLOW, "pool": 'stop_grace = "6s"'})
@@ -164,6 +166,7 @@ def test_a_daemon_that_hangs_is_restarted_by_the_watchdog(service, long):
     assert "Watchdog timeout" in service.log()
 
 
+@pytest.mark.ci
 def test_a_worker_that_hangs_is_not_the_daemons_death(service, long):
     """The watchdog is fed on while it hangs, for longer than its limit."""
     service.configure(SLOW)
@@ -185,6 +188,7 @@ while os.path.exists(f"/proc/{worker}/exe"):
 """
 
 
+@pytest.mark.ci
 def test_a_worker_that_the_kernel_kills_for_memory_costs_no_more_than_a_smaller_batch(service, tmp_path):
     """Under MemoryMax=; the service stays up."""
     service.configure({"transcribe": 'batch_size = 2\ntemperatures = [0]\nlanguage = "en"'})
@@ -202,6 +206,7 @@ def test_a_worker_that_the_kernel_kills_for_memory_costs_no_more_than_a_smaller_
 NEWER = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version = 99')"
 
 
+@pytest.mark.ci
 def test_it_waits_longer_from_failure_to_failure_and_never_gives_up(service):
     """A ledger of a newer sttd: 1 s, then 2 s more, ...; once it is mended, a person's start does not wait."""
     box, ledger = service.box, f"{service.state}/ledger.db"
@@ -235,6 +240,7 @@ ExecStart=/bin/sh -c 'read ready </run/disk'
 """
 
 
+@pytest.mark.ci
 def test_a_boot_waits_for_an_inbox_on_a_mount_that_comes_late(service):
     """With the drop-in `inbox-mount` (RequiresMountsFor=): what lies on the disk is found, nothing under it is touched."""
     box = service.box
@@ -262,6 +268,7 @@ def test_a_boot_waits_for_an_inbox_on_a_mount_that_comes_late(service):
     assert box.do("ls", "-A", "/srv/sttd/inbox") == ""
 
 
+@pytest.mark.ci
 def test_two_instances_run_side_by_side(service):
     """Each with its configuration, folders and ledger."""
     box = service.box

@@ -56,6 +56,7 @@ def other_machine(service: Service) -> Iterator[None]:
         server.communicate()
 
 
+@pytest.mark.ci
 @needs_ssh
 def test_the_service_has_a_worker_over_ssh_by_its_drop_in_and_none_without(service):
     box = service.box

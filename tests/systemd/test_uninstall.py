@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sttd.install import items
 
 PLACES = "/etc /usr/local /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /srv /var/lib/sttd* /opt"
@@ -13,6 +15,7 @@ def tree(box) -> set[str]:
     return set(found.splitlines())
 
 
+@pytest.mark.ci
 def test_it_leaves_the_data_and_nothing_else_and_installing_again_finds_it(service):
     """Also with an instance, both drop-ins, and a configuration that a person has changed."""
     box = service.box

@@ -80,13 +80,13 @@ def test_an_idle_worker_that_is_stopped_and_is_to_leave_is_ended(make):
 def test_an_idle_worker_that_dies_harms_no_job(make):
     """Its death may be seen only when the next part is given to it."""
     told = make()
-    for number in range(12):
+    for number in range(4):
         if isinstance(told.run(f"{number}.0", "started done"), Done):
             pid = who(told, f"{number}.0")
             told.kind.signal(pid, signal.SIGKILL)
             if number % 2:
                 told.wait(lambda pid=pid: not told.kind.exists(pid))
-    for number in range(12):
+    for number in range(4):
         causes = [lost.cause for lost in told.of(f"{number}.0", Lost)]
         assert causes in ([], [Cause.MACHINE]), "no attempt may be spent on it"
 
@@ -94,7 +94,7 @@ def test_an_idle_worker_that_dies_harms_no_job(make):
 def test_an_order_of_any_size_reaches_its_worker_and_those_behind_it_too(make):
     """A pipe takes 64 KiB at once; hotwords and prompt may be longer."""
     told = make()
-    words = Options(hotwords="กขค " * 2**20, initial_prompt="x" * 2**20)
+    words = Options(hotwords="กขค " * 2**16, initial_prompt="x" * 2**20)
     for number in range(3):
         told.submit(f"{number}.0", "started " + "chunk sleep:0.05 " * 1000, options=words)
         told.seen(f"{number}.0", Started)
@@ -293,15 +293,15 @@ def test_a_second_close_shortens_the_grace_of_the_first(make):
 
 
 def test_many_jobs_leave_no_descriptor_or_thread_behind(make):
-    told = make(2, jobs_per_worker=10, idle_ttl=100.0)
+    told = make(2, jobs_per_worker=5, idle_ttl=100.0)
     told.run("warm.0", "started done")
     told.pool.tick(time.monotonic() + 101)
     told.wait(lambda: not told.pool.workers())
     before = _held()
-    for number in range(60):
+    for number in range(24):
         told.wait(told.pool.free_slots) if told.pool.workers() else None
-        told.submit(f"{number}.0", "started chunk exit:1" if number % 20 == 7 else "started chunk done")
-    for number in range(60):
+        told.submit(f"{number}.0", "started chunk exit:1" if number % 10 == 7 else "started chunk done")
+    for number in range(24):
         told.end(f"{number}.0")
     told.wait(lambda: "running" not in told.states())
     told.pool.tick(time.monotonic() + 101)

@@ -68,6 +68,7 @@ def own(cluster: Cluster) -> Callable[[Config], list[RaySource]]:
     return lambda config: [RaySource(config, driver=cluster.driver, command=FAR)]
 
 
+@pytest.mark.ci
 def test_a_stopped_actor_has_its_seat_until_its_process_is_gone(rig, ray_cluster):
     """Ray tells at once that it is dead, and kills it five seconds later."""
     told = rig(kill_grace=0.2)
@@ -205,6 +206,7 @@ def test_a_changed_table_counts_for_its_workers_at_once_and_another_number_of_sl
     told.wait(lambda: not lives(driver.pid), "it ends with its last worker")
 
 
+@pytest.mark.ci
 def test_an_unread_line_is_not_filled_without_end_and_all_comes_through_in_order(ray_cluster):
     """The daemon writes as fast as it can to a far side that echoes, stops, and goes on."""
     link = Link(Reached(ADDRESS, str(ray_cluster.token), 1, "cpu", command=("cat",)), ray_cluster.driver)

@@ -128,6 +128,7 @@ def test_seven_parts_over_two_nodes_with_one_killed_are_the_transcript_of_an_und
     assert daemon.stop() == 0
 
 
+@pytest.mark.ci
 def test_a_killed_daemon_leaves_nothing_behind_and_the_next_one_goes_on(make, ray_cluster):
     daemon = make(ray_cluster, 5)
     daemon.start()
