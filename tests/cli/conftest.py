@@ -16,6 +16,9 @@ from sttd.job import Identity, State
 from sttd.ledger import LOCK, SPOOL, Ledger, Request, facts, live
 from sttd.ledger.spool import Spool
 from tests.harness import PATIENCE
+from tests.memory import tmp_path
+
+__all__ = ["tmp_path"]
 
 SOUND = Identity(12_345_678, 1)
 THAI = "บันทึกการประชุม.mp3"

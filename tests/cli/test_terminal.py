@@ -18,6 +18,7 @@ import pytest
 from rich.cells import cell_len
 
 from sttd.job import State
+from tests import forked
 from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
 from tests.cli.test_look import LIVE
 from tests.harness import PATIENCE
@@ -33,12 +34,13 @@ class Screen:
         self.handle, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 30, width, 0, 0))
         base = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sttd", "--root", str(root), *words], stdin=end, stdout=end, stderr=end,
-            env=base | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | env,
-        )  # fmt: skip
+        self.start(["--root", str(root), *words], end, base | {"TERM": "xterm-256color", "PYTHONUTF8": "1"} | env)
         os.close(end)
         self.seen = b""
+
+    def start(self, words: list[str], end: int, env: dict[str, str]) -> None:
+        command = [sys.executable, "-m", "sttd", *words]
+        self.process = subprocess.Popen(command, stdin=end, stdout=end, stderr=end, env=env)
 
     def read(self, until: str | None = None, patience: float = PATIENCE) -> str:
         """What it shows up to its end, or up to a text."""
@@ -58,12 +60,24 @@ class Screen:
         return code
 
 
+class Forked(Screen):
+    """A command that does not have to be started anew."""
+
+    def start(self, words: list[str], end: int, env: dict[str, str]) -> None:
+        self.child = forked.sttd(words, [end] * 3, env)
+
+    def close(self) -> int:
+        code = os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
+        os.close(self.handle)
+        return code
+
+
 @pytest.fixture
 def show(root):
     """What a command shows on a terminal of a width."""
 
     def run(width: int, *words: str, **env: str) -> str:
-        screen = Screen(root, width, *words, **env)
+        screen = Forked(root, width, *words, **env)
         text = screen.read()
         assert screen.close() == (1 if words[0] == "status" else 0), text  # the daemon of these tests has a trouble
         return text

@@ -14,7 +14,10 @@ from sttd.daemon.errands import Errands
 from sttd.ledger import Ledger
 from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
+from tests.memory import tmp_path
 from tests.properties.stations import Stations
+
+__all__ = ["tmp_path"]
 
 
 @pytest.fixture

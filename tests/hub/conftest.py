@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.harness import PATIENCE
+from sttd.hub import remote
+from tests import forked
 from tests.hub.standin import REPOSITORY, StandIn
+from tests.memory import tmp_path
 
+__all__ = ["tmp_path"]
+assert remote  # what it needs is imported by now: who is forked from this process has it
 PATIENT = {"HF_HUB_DOWNLOAD_TIMEOUT": "100"}  # seconds without a byte
 
 
@@ -38,14 +43,12 @@ class Machine(NamedTuple):
         return [sys.executable, "-m", "sttd", "--root", str(self.home), "model", *words]
 
     def sttd(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words),
-            env=self.environ | environ,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=PATIENCE,
-            check=False,
-        )
+        with open(os.devnull) as none, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            streams = [file.fileno() for file in (none, out, err)]
+            child = forked.sttd(self.command(*words)[3:], streams, self.environ | environ, ("huggingface_hub", "sttd"))
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            texts = [os.pread(file.fileno(), 2**20, 0).decode() for file in (out, err)]
+        return subprocess.CompletedProcess(words, code, *texts)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -7,6 +7,7 @@ gives a file or a range of it, HEAD its size and ETag. Large files come from ano
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import threading
@@ -38,12 +39,19 @@ class Content:
         self.etag = self.sha256 if self.large else self.sha1
 
 
+@functools.cache
+def _model() -> dict[str, Content]:
+    return {path.name: Content(path.name, path.read_bytes()) for path in MODEL.iterdir()}
+
+
 class StandIn:
     """The server, and what a test turns about it while it runs."""
 
     def __init__(self) -> None:
-        self.files = {path.name: Content(path.name, path.read_bytes()) for path in MODEL.iterdir()}
-        self.files |= {"README.md": Content("README.md", b"# not wanted"), ".gitattributes": Content("", b"x")}
+        self.files = _model() | {
+            "README.md": Content("README.md", b"# not wanted"),
+            ".gitattributes": Content("", b"x"),
+        }
         self.revision = "1" * 40
         self.requests: list[Request] = []
         self.sent: list[tuple[str, str]] = []  # name and Range of each file that was sent

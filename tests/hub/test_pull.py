@@ -67,6 +67,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(machine, standin):
     assert is_whole(machine)
 
 
+@pytest.mark.ci
 def test_a_hub_that_falls_silent_is_asked_again_from_there(machine, standin):
     standin.hold_after = 5_000_000
     done = machine.sttd("pull", "base", HF_HUB_DOWNLOAD_TIMEOUT="1")
@@ -131,6 +132,7 @@ def test_a_truncated_answer_is_no_model(machine, standin):
     assert is_whole(machine)
 
 
+@pytest.mark.ci
 def test_an_answer_that_stops_for_good_ends_the_pull(machine, standin):
     """The right headers, and a connection that is closed before the first byte, again and again."""
     standin.break_after = 0

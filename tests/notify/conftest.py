@@ -24,6 +24,9 @@ from sttd.ledger import Ledger
 from sttd.notify.look import Look, Views
 from sttd.notify.record import Record
 from tests.harness import PATIENCE, wait_for
+from tests.memory import tmp_path
+
+__all__ = ["tmp_path"]
 
 SECRET = "whsec_" + base64.b64encode(b"the key of the tests, 32 bytes..").decode()
 NOW = 1_800_000_000.0

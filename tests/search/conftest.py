@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.memory import tmp_path
 from tests.search.transcripts import Archive
+
+__all__ = ["tmp_path"]
 
 
 @pytest.fixture

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from sttd.ledger import Ledger
+from tests.memory import tmp_path
 from tests.web.served import Served
+
+__all__ = ["tmp_path"]
 
 
 @pytest.fixture
