@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 
@@ -42,7 +44,7 @@ def sttd(words: Sequence[str], streams: Sequence[int], environ: dict[str, str], 
                 os.dup2(stream, number)
             sys.stdin = sys.__stdin__ = os.fdopen(0, encoding="utf-8")
             sys.stdout = sys.__stdout__ = os.fdopen(1, "w", 1, encoding="utf-8")
-            sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, encoding="utf-8")
+            sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace")
             os.environ.clear()
             os.environ.update(environ)
             for name in [name for name in sys.modules if name.split(".")[0] in anew]:
@@ -57,3 +59,15 @@ def sttd(words: Sequence[str], streams: Sequence[int], environ: dict[str, str], 
             sys.stderr.flush()
             os._exit(code)
     return child
+
+
+def run(words: Sequence[str], environ: dict[str, str], anew: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """As subprocess.run, of one command of sttd: its words behind `sttd`, and what it printed."""
+    with open(os.devnull) as none, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = sttd(words, [file.fileno() for file in (none, out, err)], environ, anew)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return subprocess.CompletedProcess(words, code, *texts)

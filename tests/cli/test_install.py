@@ -195,10 +195,10 @@ def test_the_completion_of_bash_completes(install, tmp_path):
     assert done.stdout.split() == ["check-config"], done.stderr
 
 
-def test_what_the_service_cannot_read_is_named_with_the_folder_that_is_in_the_way(tmp_path):
+def test_what_the_service_cannot_read_is_named_with_the_folder_that_is_in_the_way():
     assert reach.problem(Path("/usr/bin/env")) is None
     assert "ProtectHome=" in str(reach.problem(Path("/root/x/bin/python")))
-    assert "PrivateTmp=" in str(reach.problem(tmp_path / "bin" / "sttd"))
+    assert "PrivateTmp=" in str(reach.problem(Path("/tmp/x/bin/sttd")))
 
 
 def test_closed_folders_and_links_into_them_are_seen(tmp_path, monkeypatch):
@@ -219,9 +219,9 @@ def test_closed_folders_and_links_into_them_are_seen(tmp_path, monkeypatch):
     assert reach.problem(tmp_path / "venv" / "python") is None
 
 
-def test_a_python_that_the_service_cannot_read_ends_it_with_what_to_do(tmp_path):
+def test_a_python_that_the_service_cannot_read_ends_it_with_what_to_do(tmp_path_factory):
     """This one lies in a folder that the service does not see."""
-    python = tmp_path / "python"
+    python = tmp_path_factory.mktemp("below tmp") / "python"
     python.symlink_to(sys.executable)
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [python, "-m", "sttd", "install", "--dry-run"]

@@ -15,8 +15,9 @@ from tests.properties.stations import STARTED, Stations
 
 
 @pytest.fixture
-def daemon(tmp_path):
-    stations = Stations(tmp_path, "archive")
+def daemon(tmp_path_factory):
+    """On pytest's own file system: of two jobs that wait, the first is the one that its folder lists first."""
+    stations = Stations(tmp_path_factory.mktemp("root"), "archive")
     yield stations
     stations.context.ledger.close()
 

@@ -260,6 +260,7 @@ def test_a_redo_replaces_what_sttd_wrote_and_nothing_else(tmp_path, monkeypatch)
     library = Library(tmp_path, "archive")
     for name in "ab":
         library.drop(f"{name}.mp3", name)
+        library.look()  # the first one has the first job
     library.work_off()
     (library.folder / "b.en.srt").write_text("corrected")
     library.drop("a.m4a", "no recording of this name")

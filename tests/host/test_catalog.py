@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shutil
 import subprocess
@@ -24,14 +25,26 @@ ENTRIES = {number: (head, text) for number, head, text in ENTRY.findall(CATALOG.
 FROM_WORKERS = {Kind.MODEL_TIMEOUT, Kind.MODEL_ERROR, Kind.MODEL_FALLBACK, Kind.CLEANUP, Kind.WORKER_CONFINED}
 
 
-def calls(name: str) -> list[tuple[Path, ast.Call]]:
-    """The calls of a function, or of any method of `logger`."""
+@functools.cache
+def all_calls() -> list[tuple[Path, ast.Call]]:
     return [
         (path, node)
         for path in sorted(TOP.rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).partition(".")[0] == name
+        if isinstance(node, ast.Call)
     ]
+
+
+def root(node: ast.expr) -> str:
+    """What an expression begins with: `logger` of `logger.opt(depth=1).info`."""
+    while isinstance(node, ast.Attribute | ast.Call):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def calls(name: str) -> list[tuple[Path, ast.Call]]:
+    """The calls of a function, or of any method of `logger`."""
+    return [(path, node) for path, node in all_calls() if root(node.func) == name]
 
 
 def said() -> dict[Kind, list[set[str]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,12 +42,7 @@ class Machine(NamedTuple):
         return [sys.executable, "-m", "sttd", "--root", str(self.home), "model", *words]
 
     def sttd(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        with open(os.devnull) as none, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            streams = [file.fileno() for file in (none, out, err)]
-            child = forked.sttd(self.command(*words)[3:], streams, self.environ | environ, ("huggingface_hub", "sttd"))
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            texts = [os.pread(file.fileno(), 2**20, 0).decode() for file in (out, err)]
-        return subprocess.CompletedProcess(words, code, *texts)
+        return forked.run(self.command(*words)[3:], self.environ | environ, ("huggingface_hub", "sttd"))
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -114,7 +114,7 @@ def test_a_trap_in_the_place_of_the_lock_is_refused_and_not_waited_for(root, mak
 def test_a_refused_claim_leaves_nothing_open(root, tmp_path):
     held = Claim(root)
     before = len(os.listdir("/proc/self/fd"))
-    for _ in range(5):
+    for _ in range(2):
         with pytest.raises(AlreadyRunning):
             Claim(root)
         with pytest.raises(NotConfigured):
@@ -181,7 +181,7 @@ def test_a_folder_that_is_deleted_can_never_come_back(place, root):
 def test_a_mirror_that_removes_or_replaces_the_lock_file_changes_nothing(place, root, log, content):
     """The open handle says which folder it is: the mark is written again, and the lock is held on."""
     mark = place.mark
-    for _ in range(3):
+    for _ in range(2):
         (root / LOCK).unlink()
         if content is not None:
             (root / LOCK).write_bytes(content)

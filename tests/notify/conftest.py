@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from sttd.job import Identity, Job, State
 from sttd.ledger import Ledger
 from sttd.notify.look import Look, Views
 from sttd.notify.record import Record
+from tests import forked
 from tests.harness import PATIENCE, wait_for
 from tests.memory import tmp_path
 
@@ -159,7 +161,7 @@ class Notifier:
         self.process: subprocess.Popen[str] | None = None
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-P", "-m", "sttd", "--config", str(self.config), *words]
+        return [sys.executable, "-P", "-m", "tests.notify.hasty", "--config", str(self.config), *words]
 
     def start(self) -> Notifier:
         self.process = subprocess.Popen(self.command("notify"), stderr=subprocess.PIPE, text=True)
@@ -190,7 +192,7 @@ class Notifier:
         return code
 
     def sttd(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=PATIENCE, check=False)
+        return forked.run(self.command(*words)[4:], dict(os.environ))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -41,7 +42,7 @@ def test_a_stranded_source_gets_its_name_back_and_is_a_job_again(make_daemon):
     """A source that was being filed away when the ledger was lost is transcribed as the new file that it is."""
     daemon = make_daemon()
     (daemon.inbox / "sub").mkdir()
-    speech.encode(daemon.inbox / "sub" / names.private(7, WORD, "talk.flac"), speech.sample("english"))
+    shutil.copy(speech.SAMPLES / "english.flac", daemon.inbox / "sub" / names.private(7, WORD, "talk.flac"))
     assert daemon.drain() == 0
     assert daemon.job().source == "sub/talk.flac"
     assert files_in(daemon.archive) == ["sub/talk.flac"]
@@ -52,7 +53,7 @@ def test_a_plan_that_cannot_be_read_costs_its_job_nothing(make_daemon):
     daemon = make_daemon()
     plans = ('{"job": 1', '{"step": "dance"}', "null")
     for number in range(len(plans)):
-        speech.encode(daemon.inbox / f"{number}.flac", speech.sample(f"clip0{number}"))
+        shutil.copy(speech.SAMPLES / f"clip0{number}.flac", daemon.inbox / f"{number}.flac")
     daemon.start().wait_state(State.QUEUED, len(plans))
     daemon.stop(signal.SIGKILL)
     with contextlib.closing(sqlite3.connect(daemon.state / "ledger.db", isolation_level=None)) as db:
@@ -67,7 +68,7 @@ def test_a_staged_result_that_is_gone_is_written_again(make_daemon, tmp_path):
     """Somebody removed it between the promise and its keeping: the job ends all the same, with whole results."""
     daemon = make_daemon()
     config, job, source = make(tmp_path, rel="talk.flac")
-    speech.encode(source, speech.sample("english"))
+    shutil.copy(speech.SAMPLES / "english.flac", source)
     job = dataclasses.replace(job, size=source.stat().st_size, mtime_ns=source.stat().st_mtime_ns)
     plan = stage(config, job)
     (tmp_path / "transcripts/.sttd-staging" / plan.staging / "txt").unlink()

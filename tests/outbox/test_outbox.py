@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import itertools
 import json
 import os
 import shutil
@@ -268,13 +270,16 @@ def test_an_archive_that_cannot_keep_the_time_of_a_source_takes_it(
 
 
 @pytest.mark.parametrize(
-    ("elsewhere", "taken"),
+    ("elsewhere", "taken", "formats"),
     [
-        (True, True),
-        *(pytest.param(*each, marks=pytest.mark.ci) for each in [(True, False), (False, True), (False, False)]),
+        (True, True, ("txt", "srt", "json")),
+        *(
+            pytest.param(*each, tuple(FORMATS), marks=pytest.mark.ci)
+            for each in itertools.product((True, False), repeat=2)
+        ),
     ],
 )
-def test_a_commit_killed_anywhere_is_finished_by_the_next_start(tmp_path, elsewhere, taken):
+def test_a_commit_killed_anywhere_is_finished_by_the_next_start(tmp_path, elsewhere, taken, formats):
     """One set of results and one archived source, whichever call was the last; also over two file systems."""
     other = Path("/dev/shm") / f"sttd-{os.getpid()}-{time.monotonic_ns()}"
     for step in range(1, 200):
@@ -284,6 +289,7 @@ def test_a_commit_killed_anywhere_is_finished_by_the_next_start(tmp_path, elsewh
         if archive:
             archive.mkdir(parents=True)
         config, job, source = make(root, archive=archive)
+        config = dataclasses.replace(config, output=dataclasses.replace(config.output, formats=formats))
         if taken:
             (root / "transcripts/sub").mkdir()
             (root / "transcripts/sub/talk.en.srt").write_text("mine")
@@ -292,7 +298,7 @@ def test_a_commit_killed_anywhere_is_finished_by_the_next_start(tmp_path, elsewh
         ended = kill_at(step, lambda plan=plan, places=places: outbox.keep(plan, places))
         filed = keep(config, plan)
         stem = "talk (2)" if taken else "talk"
-        expected = {f"sub/{stem}.en.{s}" for s in FORMATS} | ({"sub/talk.en.srt"} if taken else set())
+        expected = {f"sub/{stem}.en.{s}" for s in formats} | ({"sub/talk.en.srt"} if taken else set())
         assert set(files_in(root / "transcripts")) == expected, step
         assert files_in(config.paths.archive) == ["sub/talk.mp3"], step
         assert filed.location == str(config.paths.archive / "sub/talk.mp3"), step

@@ -180,7 +180,7 @@ def test_a_far_side_whose_head_falls_silent_ends_with_its_worker(head):
 
 def test_a_far_side_whose_head_reads_nothing_ends_even_where_it_waits_to_answer(head):
     """The thread that listens stood before a full pipe for good, and did not see that the head is silent."""
-    far = head(QUICK, silence=SILENCE)
+    far = head(QUICK, silence=SILENCE / 2)
     far.ready()
     far.deaf.set()
     for _ in range(3000):  # each gets an answer, which is more than the pipe has room for

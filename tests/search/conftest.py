@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.memory import tmp_path
 from tests.search.transcripts import Archive
-
-__all__ = ["tmp_path"]
 
 
 @pytest.fixture

@@ -70,12 +70,15 @@ def test_health_fails_while_the_daemon_hangs_and_is_good_again_after(serve, daem
 def test_the_sign_of_life_writes_nothing(daemon):
     """The file stays empty and unchanged, so that a disk can sleep."""
     pulse = daemon.state / "pulse"
-    wait_for(lambda: daemon.sttd("status").returncode == 0, "the daemon runs")
+    daemon.wait_log("watches")
     before = pulse.stat()
-    beats = set()
-    while len(beats) < 3:  # seconds of the kernel's clock, as the daemon locked them
-        beats |= {
-            line.split()[7] for line in Path("/proc/locks").read_text().splitlines() if f":{before.st_ino} " in line
-        }
+    beats: set[str] = set()  # seconds of the kernel's clock, as the daemon locked them
+
+    def beat() -> bool:
+        lines = Path("/proc/locks").read_text().splitlines()
+        beats.update(line.split()[7] for line in lines if f":{before.st_ino} " in line)
+        return len(beats) >= 3
+
+    wait_for(beat, "it has given three signs of life")
     after = pulse.stat()
     assert (after.st_size, after.st_mtime_ns, after.st_ctime_ns) == (0, before.st_mtime_ns, before.st_ctime_ns)

@@ -40,13 +40,13 @@ def addresses(job, suffix):
 
 @pytest.mark.parametrize("swap", SWAPS)
 @pytest.mark.parametrize("suffix", ["srt", "json", "md"])
-def test_nothing_is_served_that_was_put_in_place_of_a_result(served, shelf, tmp_path, suffix, swap):
+def test_nothing_is_served_that_was_put_in_place_of_a_result(served, shelf, tmp_path_factory, suffix, swap):
     """Members of the group may do that beside their films; the web's user may read what they may not. Nobody waits at a FIFO."""
     folder = f"{swap.__name__} {suffix}"
     job = shelf.finish(f"{folder}/b.flac", SAID, formats=("srt", "json"))
     assert [served.get(each).status for each in addresses(job, suffix)] == [200, 200]
     written = "json" if suffix == "md" else suffix
-    swap(shelf.root / "transcripts" / folder / f"b.en.{written}", tmp_path / "elsewhere")
+    swap(shelf.root / "transcripts" / folder / f"b.en.{written}", tmp_path_factory.mktemp("elsewhere") / "it")
     made = suffix == "srt" and swap in (link, fifo)  # of the JSON, which is still there
     for each in addresses(job, suffix):
         answer = served.get(each)
@@ -54,11 +54,11 @@ def test_nothing_is_served_that_was_put_in_place_of_a_result(served, shelf, tmp_
 
 
 @pytest.mark.parametrize("swap", SWAPS)
-def test_nothing_is_played_that_was_put_in_place_of_a_recording(served, shelf, tmp_path, swap):
+def test_nothing_is_played_that_was_put_in_place_of_a_recording(served, shelf, tmp_path_factory, swap):
     job = shelf.finish(f"{swap.__name__}/c.flac", SAID)
     address = f"/jobs/{job.id}/recording"
     assert served.get(address).status == 200
-    swap(shelf.root / "archive" / swap.__name__ / "c.flac", tmp_path / "elsewhere")
+    swap(shelf.root / "archive" / swap.__name__ / "c.flac", tmp_path_factory.mktemp("elsewhere") / "it")
     assert served.get(address).status == 404
     assert served.get(f"/jobs/{job.id}").status == 200  # and its page says why there is no player
 
