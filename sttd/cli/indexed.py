@@ -83,13 +83,16 @@ def _is_ours(page: Path) -> bool:
 
 def _own(config: Config, environ: Mapping[str, str] = os.environ) -> Path:
     """The person's own: one for each state folder. Raises IndexTrouble: there is no place for it."""
-    cache = Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sttd"
+    remedy = "name a folder of yours with XDG_CACHE_HOME"
+    try:
+        cache = Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sttd"
+    except RuntimeError:  # a user without a name, in a container
+        raise IndexTrouble(f"you have no home folder that could hold the search index: {remedy}") from None
     digest = hashlib.sha256(os.fsencode(config.paths.state.absolute())).hexdigest()[:16]
     try:
         cache.mkdir(mode=_MODE, parents=True, exist_ok=True)
         _remove_old(cache)
     except OSError as error:
-        remedy = "name a folder of yours with XDG_CACHE_HOME"
         raise IndexTrouble(f"{cache} cannot hold the search index: {error.strerror}: {remedy}") from None
     return cache / f"{digest}-{INDEX}"
 

@@ -35,11 +35,11 @@ class Found:
 
 
 def cache(environ: Mapping[str, str]) -> Path:
-    """Where huggingface_hub keeps what it downloads (its environment variables page)."""
+    """Where huggingface_hub keeps what it downloads (its environment variables page); of a user without a home it is `~/.cache` as it stands."""
     home = environ.get("XDG_CACHE_HOME") or "~/.cache"
     hub = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
     place = hub or os.path.join(environ.get("HF_HOME") or f"{home}/huggingface", "hub")  # noqa: PTH118 - as it does
-    return Path(os.path.expandvars(place)).expanduser()
+    return Path(os.path.expanduser(os.path.expandvars(place)))  # noqa: PTH111 - as it does
 
 
 def scan(hub: Path) -> Iterator[Found]:

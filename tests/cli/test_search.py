@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import sqlite3
 import tempfile
@@ -15,6 +16,7 @@ import pytest
 
 import sttd.cli
 from sttd.cli.app import main
+from sttd.hub import cache as hub
 from sttd.search import INDEX, Follower, lock_of
 from tests.harness import wait_for
 from tests.machine import needs_root
@@ -214,3 +216,18 @@ def test_without_a_ledger_it_says_what_to_do(sttd, tmp_path):
         path.unlink()
     done = sttd("search", "budget")
     assert (done.code, "start the daemon" in done.err) == (1, True)
+
+
+def test_a_user_without_a_home_is_told_where_the_index_may_lie(sttd, shelf, monkeypatch):
+    """As in a container whose user has no name: it ended with a traceback."""
+
+    def nobody(_number):
+        raise KeyError("uid not found")
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    refused = sttd("search", "budget")
+    assert (refused.code, refused.out) == (1, "")
+    assert "name a folder of yours with XDG_CACHE_HOME" in refused.err
+    assert str(hub.cache({})).startswith("~/.cache"), "nor does the daemon end when it looks where models are"
