@@ -55,6 +55,15 @@ def test_a_cluster_is_read_from_file_environment_and_command_line_and_written_ba
     assert load(path, environ={}, sets=["pool.ray.device=cpu"]).ray.device == "cpu"
 
 
+def test_a_cluster_without_a_token_is_one_thing_to_say_and_its_lack_another(tmp_path, monkeypatch):
+    """The folder that the command was typed in was taken for the token: whoever went without one was refused."""
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    assert written(tmp_path, f'[pool]\nbackend = "ray"\n{PLACE}insecure = true\n').ray.insecure
+    (found,) = problems(tmp_path, PLACE)
+    assert found.startswith("[pool.ray] token_file must name the file")
+
+
 def test_without_the_backend_nothing_of_the_table_counts():
     config = load(environ={}, sets=["pool.ray.address=nonsense"])
     assert (config.pool.backend, config.has_others) == ("local", False)

@@ -80,7 +80,7 @@ def _of_ray(config: Config) -> Iterator[Relation]:
         yield keys, sentence
     if ray.token_file != Path() and ray.insecure:
         yield keys, "[pool.ray] token_file and insecure are both set: keep one of them"
-    elif _is_seen(ray.token_file) and (why := token_problem(ray.token_file)):
+    elif ray.token_file != Path() and _is_seen(ray.token_file) and (why := token_problem(ray.token_file)):
         yield keys, f"[pool.ray] token_file: {why}"
     if any(remote.name.lower() == NAME for remote in config.remotes):
         yield frozenset({"pool.backend"}), "[[pool.remote]] ray: is the name of the workers of Ray: choose another"
