@@ -194,6 +194,18 @@ def test_a_file_that_was_cut_off_keeps_what_is_there_and_says_so(tmp_path, said,
     assert lag(heard, said.audio)[0] <= 1024
 
 
+@pytest.mark.parametrize("rate", [32_000, 88_200])
+def test_the_tail_of_a_flac_file_is_as_long_as_its_sound(tmp_path, said, rate):
+    """Without the head FFmpeg counts its samples as those of another rate: each frame had silence behind it, or lost its end."""
+    path = speech.encode(tmp_path / "x.flac", said.audio, rate)
+    data = path.read_bytes()
+    path.write_bytes(data[len(data) // 3 :])
+    heard, _ = decode(path)
+    late, alike = lag(heard, said.audio[-len(heard) :])
+    assert (abs(late) < 0.2 * SAMPLE_RATE) and alike > 0.9
+    assert len(heard) < 0.75 * len(said.audio)
+
+
 def test_samples_that_are_no_numbers_become_silence(tmp_path, said):
     audio = said.audio.copy()
     audio[1000:1010], audio[2000], audio[3000] = np.nan, np.inf, 1e30

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
-import av
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
@@ -31,10 +30,6 @@ from sttd.worker.errors import PartFailed
 
 Array = npt.NDArray[np.float32]
 
-# These have no time stamps: FFmpeg counts, and wrongly where the sample rate changes. `container.format.name`s
-_COUNTED = set(
-    "aac ac3 aiff alaw amr ape au avi caf dss dts dtshd eac3 gsm mp3 mulaw sln truehd tta voc w64 wav wv".split()
-)
 _BLOCK = SAMPLE_RATE  # samples of a block at least
 _WIND_INTERVAL = 1.0  # seconds between two reports
 _NEARLY_ALL = 0.9  # of the packets
@@ -209,11 +204,7 @@ class Stream:
         yield from self._of_tracks([self._container.streams[index] for index in indexes])
 
     def _of_tracks(self, tracks: Sequence[Any], first: int = 0, *, passes: bool = False) -> Iterator[Array]:
-        clock = Clock(
-            begin=(self._container.start_time or 0) / av.time_base,
-            is_stamped=self._container.format.name not in _COUNTED,
-            wraps=self._container.format.name in {"mpegts", "mpeg"},
-        )
+        clock = Clock.of(self._container, tracks[0])
         gap, rows = self._options.max_gap, self._rows
         kinds: dict[str, Any] = {"rows": rows, "first": first, "passes": passes, "own": self._own}
         self._sounds = [Sound(track, clock, gap, self._places(track), **kinds) for track in tracks]

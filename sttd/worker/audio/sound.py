@@ -22,6 +22,10 @@ from sttd.worker.audio.timeline import JITTER, Timeline
 
 Array = npt.NDArray[np.float32]
 
+# These have no time stamps: FFmpeg counts, and wrongly where the sample rate changes. `container.format.name`s
+_COUNTED = set(
+    "aac ac3 aiff alaw amr ape au avi caf dss dts dtshd eac3 gsm mp3 mulaw sln truehd tta voc w64 wav wv".split()
+)
 _WRAP = 2**33 / 90_000  # seconds; MPEG's clock begins again
 # what a packet of MP3 begins with where files were put one behind the other: no damage
 _TAGS = (b"ID3", b"TAG", b"APETAGEX")
@@ -37,6 +41,13 @@ class Clock:
     begin: float  # seconds; where it begins by its own clock
     is_stamped: bool  # else the samples are counted
     wraps: bool
+
+    @classmethod
+    def of(cls, container: Any, track: Any) -> Clock:
+        """FLAC counts samples. Where its head is gone, as of the tail of a transfer, FFmpeg takes them for those of another rate."""
+        name, rate = container.format.name, track.codec_context.sample_rate
+        counts = name in _COUNTED or (name == "flac" and rate * track.time_base != 1)
+        return cls((container.start_time or 0) / av.time_base, not counts, name in {"mpegts", "mpeg"})
 
 
 class Sound:
