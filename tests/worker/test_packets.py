@@ -1,5 +1,6 @@
 """Ogg files one behind the other in one file, as of a radio that goes from speech to music: FFmpeg refuses another head."""
 
+import av
 import numpy as np
 import pytest
 
@@ -54,6 +55,38 @@ def test_a_part_that_begins_in_a_further_ogg_file_has_the_samples_of_the_whole(t
     for share in (3, 6, 9):
         at = len(whole) * share // 10
         assert np.array_equal(read(path, at, later(at))[0], whole[at:])
+
+
+def test_a_further_file_whose_head_is_damaged_costs_none_behind_it(tmp_path, said):
+    """It cannot be read; the next one can."""
+    first, second = (
+        ogg(tmp_path / "a.ogg", said, "libopus", 48_000, 1),
+        ogg(tmp_path / "b.ogg", said, "vorbis", 22_050, 2),
+    )
+    data = second.read_bytes()
+    at = data.index(b"vorbis")
+    path = tmp_path / "x.ogg"
+    path.write_bytes(first.read_bytes() + data[:at] + bytes(500) + data[at + 500 :] + first.read_bytes())
+    heard, warnings = decode(path)
+    assert len(heard) > 1.9 * len(said)
+    assert len(warnings) == 1
+
+
+def test_the_sound_of_a_further_file_is_heard_though_its_track_has_another_number(tmp_path, said):
+    """A film, with its pictures first, and sound alone behind it."""
+    film, alone = tmp_path / "a.ogg", ogg(tmp_path / "b.ogg", said, "libopus", 48_000, 1)
+    with av.open(str(film), "w", format="ogg") as container:
+        cover = container.add_stream("flac", rate=8000, layout="mono")
+        stream = container.add_stream("flac", rate=speech.RATE, layout="mono")
+        for each, audio in ((cover, said[:800] * 0), (stream, said)):
+            frame = av.AudioFrame.from_ndarray((audio * 20_000).astype("<i2")[None], "s16", "mono")
+            frame.sample_rate, frame.pts = each.rate, 0
+            container.mux(each.encode(frame))
+            container.mux(each.encode(None))
+    path = tmp_path / "x.ogg"
+    path.write_bytes(film.read_bytes() + alone.read_bytes())
+    heard, _ = decode(path, tracks="2")
+    assert abs(len(heard) - 2 * len(said)) < speech.RATE / 2
 
 
 def test_damage_is_no_further_file(tmp_path, said):

@@ -29,7 +29,7 @@ def packets(
     Raises:
         PartFailed: UNREADABLE or CHANGED, see `SourceFile`.
     """
-    wanted = [track.index for track in tracks]
+    wanted, tries = [track.index for track in tracks], _DEAD_END
     begin = yield from _packets(container, tracks, file, count_damage, 0)
     while begin is not None:
         try:
@@ -37,10 +37,16 @@ def packets(
         except PartFailed:
             file.check_read()
             count_damage()
-            return
+            tries -= 1
+            begin = _next_beginning(file, begin + 1) if tries else None
+            continue
         with further:
-            tracks = [track for track in further.streams.audio if track.index in wanted and track.codec_context]
+            usable = [track for track in further.streams.audio if track.codec_context]
+            tracks = [track for track in usable if track.index in wanted]
+            if not tracks and len(wanted) == 1:  # there is no picture in front of it any more, say
+                tracks = usable[:1]
             if not tracks:
+                count_damage()
                 return
             begin = yield from _packets(further, tracks, file, count_damage, begin)
 
