@@ -24,7 +24,7 @@ def packets(
 
     Ogg files may follow each other in one file, as of a radio that goes from speech to music. Where the next one has another
     coding, rate or number of channels, FFmpeg refuses it. Then its packets come of a container of its own: `packet.stream` is a
-    track of the same number there.
+    track of the same number there; where one alone is heard and there is none, the first one.
 
     Raises:
         PartFailed: UNREADABLE or CHANGED, see `SourceFile`.
