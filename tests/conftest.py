@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from loguru import logger
 
 from tests.harness import Daemon
-from tests.real import NO_EXTRA, NO_SPEECH
 
+pytest_plugins = ["tests.skips"]
 # before numpy is imported, here and in what is started here. In a worker it is so by itself (sttd/worker/__init__.py)
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # a shell's `pytest &` is started with SIGINT ignored, and so would be all that is started here, to be interrupted
@@ -71,31 +71,6 @@ def log() -> Iterator[list[str]]:
     logger.remove(number)
 
 
-# beginnings of reasons for a skip; the last two are of packages that a registry may not have for this Python or this system
-GIVEN = ("this kernel has no", "/dev/fuse: ", "the file system of the tests ", NO_EXTRA, NO_SPEECH)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--no-skips", action="store_true", help="fail where a test is skipped: nothing that one needs is missing"
-    )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """With --no-skips a run in which a test was skipped has failed. The summary names the test and the reason."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.config.getoption("--no-skips") and exitstatus == pytest.ExitCode.OK and _skipped(reporter):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def _skipped(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
-    """The skipped tests that a package or a right would have let run; a kernel or a file system cannot be installed."""
-    return [
-        report for report in reporter.stats.get("skipped", ()) if not any(why in str(report.longrepr) for why in GIVEN)
-    ]
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: a fifth of a process's time goes by in waiting for daemons, kills and deadlines."""
@@ -103,9 +78,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What a long test has measured, also where it ran in another process; and why --no-skips fails."""
-    if terminalreporter.config.getoption("--no-skips") and _skipped(terminalreporter):
-        terminalreporter.write_line("--no-skips: the skipped tests count as failed", red=True)
+    """What a long test has measured, also where it ran in another process."""
     for reports in terminalreporter.stats.values():
         for report in reports:
             for name, value in getattr(report, "user_properties", ()):

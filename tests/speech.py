@@ -159,6 +159,14 @@ _FORMS = {
 }
 
 
+# of encoders: what is to be decoded need not be coded well. Their defaults take two to seven times as long
+QUICK = {
+    "aac": {"aac_coder": "fast"},
+    "libmp3lame": {"compression_level": "9"},
+    "libopus": {"compression_level": "0"},
+}
+
+
 def encode(
     path: Path | str,
     audio: np.ndarray,
@@ -170,6 +178,7 @@ def encode(
     gaps: Sequence[tuple[float, float]] = (),
     video_only: bool = False,
     fragmented: bool = False,
+    quick: bool = True,
 ) -> Path:
     """Write 16 kHz `audio`, mono or channels by samples, to a file of the kind that its suffix names; returns the path.
 
@@ -183,6 +192,7 @@ def encode(
         gaps: (at, length) in seconds: the time stamps jump by `length` there; for kinds with time stamps.
         video_only: leave the audio out.
         fragmented: mp4, m4a, mov: written in fragments, so that a cut file can still be read.
+        quick: the coding need not be good. False: as good as the encoder makes it by default, for what is measured.
     """
     path = Path(path)
     channels = len(audio) if audio.ndim > 1 else channels
@@ -190,7 +200,7 @@ def encode(
     options = {"movflags": "frag_keyframe+empty_moov"} if fragmented else {}
     with av.open(str(path), "w", format=kind.container, options=options) as container:
         video = _add_video(container) if kind.video else None
-        stream = None if video_only else _add_audio(container, kind, rate, channels)
+        stream = None if video_only else _add_audio(container, kind, rate, channels, quick)
         if video is not None:
             _write_video(container, video, audio.shape[-1] / RATE + delay + sum(length for _, length in gaps))
         if stream is not None:
@@ -204,9 +214,10 @@ def _add_video(container):
     return video
 
 
-def _add_audio(container, kind: _Form, rate: int, channels: int):
+def _add_audio(container, kind: _Form, rate: int, channels: int, quick: bool):
     layout = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 6: "5.1", 8: "7.1"}[channels]
     stream = container.add_stream(kind.codec, rate=kind.rate or rate, layout=layout, format=kind.format)
+    stream.codec_context.options = QUICK.get(kind.codec, {}) if quick else {}
     if kind.bit_rate:
         stream.bit_rate = kind.bit_rate * max(1, channels // 2)
     return stream

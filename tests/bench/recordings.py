@@ -63,7 +63,7 @@ def long(folder: Path, seconds: float) -> Heard:
     path = folder / f"long-{seconds:.0f}.mp3"
     if not path.exists():
         making = path.with_name(f"making-{path.name}")
-        speech.encode(making, np.concatenate([block.audio for block in blocks]))
+        speech.encode(making, np.concatenate([block.audio for block in blocks]), quick=False)
         making.rename(path)
     words = [word for block in blocks for word in block.said()]
     return Heard([path], [("en", words)], sum(block.seconds for block in blocks))

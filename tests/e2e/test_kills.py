@@ -20,7 +20,7 @@ SLOW = {"transcribe.batch_size": "1", "transcribe.temperatures": "0"}
 
 @pytest.fixture(scope="module")
 def recording():
-    return speech.compose(seconds=120, language="en", seed=11)
+    return speech.compose(seconds=100, language="en", seed=11)
 
 
 @pytest.fixture(scope="module")

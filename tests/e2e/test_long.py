@@ -13,10 +13,16 @@ from tests.harness import wait_for
 
 
 @pytest.mark.parametrize(
-    "minutes", [4, pytest.param(10, marks=pytest.mark.ci), pytest.param(30, marks=pytest.mark.slow)]
+    "minutes",
+    [
+        2,
+        pytest.param(4, marks=pytest.mark.ci),
+        pytest.param(10, marks=pytest.mark.ci),
+        pytest.param(30, marks=pytest.mark.slow),
+    ],
 )
 def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, minutes):
-    """It is no more wrong than WhisperModel.transcribe has five minutes; cue times within 0.5 s."""
+    """It is no more wrong than WhisperModel.transcribe has five minutes at most; cue times within 0.5 s."""
     recording = speech.compose(seconds=60 * minutes, language="en", seed=7, pauses=(2.0, 6.0))
     daemon = make_daemon()
     speech.encode(daemon.inbox / "long.flac", recording.audio)
@@ -25,7 +31,7 @@ def test_a_long_recording_keeps_every_word_in_order_and_its_time(make_daemon, mi
     assert job.chunks >= min(minutes, 9)  # the longer ones: more than a batch
     ours = speech.error_rate(recording.said(), daemon.text("long.flac", "en"), "en")
     assert (
-        ours < peer_rate(speech.compose(seconds=300, language="en", seed=7)) + 0.1
+        ours < peer_rate(speech.compose(seconds=min(300, 60 * minutes), language="en", seed=7)) + 0.1
     )  # libraries and processors differ: 0.27 with numpy 2.4, 0.28 with 2.5
     starts = [phrase.start for phrase in recording.phrases]
     cues = cue_starts((daemon.transcripts / f"long.{job.language}.vtt").read_text(encoding="utf-8"))

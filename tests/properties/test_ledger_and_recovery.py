@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -274,4 +275,9 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(words.percent(100), stateful_step_count=40)
+TestLife.settings = settings(words.percent(40), stateful_step_count=40)
+
+
+class TestManyLives(Life.TestCase):
+    settings = settings(words.percent(100), stateful_step_count=40)
+    pytestmark = pytest.mark.ci

@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from sttd.part import SAMPLE_RATE
+from tests import speech
 
 
 def encode(
@@ -22,7 +23,7 @@ def encode(
         stream = container.add_stream(codec, rate=rate)
         stream.layout = ("mono", "stereo")[channels - 1]
         stream.bit_rate = options.pop("bit_rate", 64_000)
-        stream.codec_context.options = {"strict": "-2"} | options
+        stream.codec_context.options = {"strict": "-2"} | speech.QUICK.get(codec, {}) | options
         frame = av.AudioFrame.from_ndarray((audio.T.ravel() * 20_000).astype("<i2")[None], "s16", stream.layout.name)
         frame.sample_rate, frame.time_base, frame.pts = SAMPLE_RATE, Fraction(1, SAMPLE_RATE), 0
         container.mux(stream.encode(frame))

@@ -87,7 +87,7 @@ def recordings(draw) -> np.ndarray:
     return np.concatenate([kinds[kind](seconds, seed) for kind, seconds, seed in pieces]).astype(np.float32)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     recordings(),
     st.integers(2, 6),

@@ -24,6 +24,7 @@ from tests import speech
 
 RATE = speech.RATE
 SURE = Options(temperatures=(0.0,))  # no random numbers
+QUICK = Options(temperatures=(0.0,), beam_size=1)
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +99,13 @@ def test_a_batch_is_no_more_wrong_than_window_by_window(model, language):
 )
 def test_the_last_words_of_dense_thai_are_there_where_the_batched_path_loses_them(model, limit, gap, gained):
     """Windows reach the token limit: one of 100, which loses the other path half of each, or (0) the model's own."""
-    windows = [dense(seed, gap) for seed in range(4)]
+    windows = [dense(seed, gap) for seed in range(2)]
     limits = {"beam_size": 1, "max_new_tokens": limit}
     options = Options(temperatures=(0.0,), language="th", **limits)
     ours = [text(chunk).replace(" ", "") for chunk in decode(model, [audio for audio, _ in windows], options)]
     theirs = [plain_batched(model, audio, **limits | {"max_new_tokens": limit or None}) for audio, _ in windows]
     ends = zip(ours, (said[-2:] for _, said in windows), strict=True)
-    assert sum(word in heard[-40:] for heard, words in ends for word in words) >= 6  # of 8
+    assert sum(word in heard[-40:] for heard, words in ends for word in words) >= 3  # of 4
     said = [word for _, words in windows for word in words]
     assert speech.error_rate(said, ours, "th") < speech.error_rate(said, theirs, "th") - gained
 
@@ -145,11 +146,11 @@ def test_silence_is_an_empty_window_of_no_language(model):
 
 def test_the_language_is_that_of_the_first_speech_where_it_is_sure_and_stays(model):
     english, thai = recordings("en", 1)[0].audio, recordings("th", 1)[0].audio
-    chunks = decode(model, [np.zeros(0), thai, english])
+    chunks = decode(model, [np.zeros(0), thai, english], QUICK)
     assert [chunk.language for chunk in chunks] == ["und", "th", "th"]
     assert chunks[1].language_probability > 0.9
     assert {segment.language for chunk in chunks for segment in chunk.segments} == {"th"}
-    chunks = decode(model, [np.zeros(5 * RATE), thai, thai, english])  # it asks for the votes of all four
+    chunks = decode(model, [np.zeros(5 * RATE), thai, thai, english], QUICK)  # it asks for the votes of all four
     assert [chunk.language for chunk in chunks] == ["und", "th", "th", "th"]
 
 
@@ -176,7 +177,7 @@ def test_languages_are_told_apart_window_by_window_among_those_allowed(model):
 
 
 def test_a_translation_is_english_and_does_not_take_its_own_language_for_the_spoken_one(model):
-    options = Options(temperatures=(0.0,), task="translate")
+    options = Options(temperatures=(0.0,), beam_size=1, task="translate")
     thai = recordings("th", 1)[0].audio
     first = decode(model, [thai], options)[0]
     assert first == decode(model, [thai], options, Place(0, first.spoken, first.spoken_probability))[0]
@@ -219,20 +220,20 @@ def test_an_english_only_model_hears_english_and_says_so(model):
 
 def test_only_a_bad_window_is_decoded_again_and_alone(model):
     audios = [recording.audio for recording in recordings("en", 3)]
-    sure = [chunk.segments[0].avg_logprob for chunk in decode(model, audios)]
+    sure = [chunk.segments[0].avg_logprob for chunk in decode(model, audios, QUICK)]
     between = min(sure) + 1e-4  # above the worst, below the others
-    chunks = decode(model, audios, Options(temperatures=(0.0, 0.01), log_prob=between))
+    chunks = decode(model, audios, Options(temperatures=(0.0, 0.01), beam_size=1, log_prob=between))
     heated = [index for index, chunk in enumerate(chunks) if any(part.temperature > 0 for part in chunk.segments)]
     assert heated in ([], [sure.index(min(sure))])  # [] where even so the first result was the better one
-    loops = decode(model, audios[:1], Options(temperatures=(0.0, 0.01), compression_ratio=0.01))
+    loops = decode(model, audios[:1], Options(temperatures=(0.0, 0.01), beam_size=1, compression_ratio=0.01))
     assert {segment.temperature for segment in loops[0].segments} <= {0.0, 0.01}
     assert text(loops[0])
 
 
-def test_words_have_times_and_nothing_leaks_between_windows_or_jobs(model):
-    recorded = recordings("en", 2) + recordings("th", 1)
-    audios = [recording.audio for recording in recorded]
-    options = Options(temperatures=(0.0,), word_timestamps=True, languages=("en", "th"))
+@pytest.mark.parametrize("languages", [("en",), pytest.param(("en", "th"), marks=pytest.mark.ci)])
+def test_words_have_times_and_nothing_leaks_between_windows_or_jobs(model, languages):
+    audios = [recording.audio for language in languages for recording in recordings(language, 2)]
+    options = Options(temperatures=(0.0,), beam_size=1, word_timestamps=True, languages=languages)
     together, again = decode(model, audios, options), decode(model, audios, options)
     alone = decode(model, audios, Options(**{**_fields(options), "batch_size": 1}))
     assert together == again
@@ -248,7 +249,7 @@ def test_words_have_times_and_nothing_leaks_between_windows_or_jobs(model):
             assert chunk.start <= segment.start * RATE < segment.end * RATE <= chunk.end
     assert [part.text for chunk in together for part in chunk.segments] == [
         part.text
-        for chunk in decode(model, audios, Options(temperatures=(0.0,), languages=("en", "th")))
+        for chunk in decode(model, audios, Options(**{**_fields(options), "word_timestamps": False}))
         for part in chunk.segments
     ]
 

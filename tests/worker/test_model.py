@@ -147,6 +147,7 @@ def test_the_model_that_was_asked_for_is_loaded(notes):
     assert notes == []
 
 
+@pytest.mark.ci
 def test_a_load_that_hangs_falls_back_in_time_and_says_so(hanging, notes):
     """The fallback has the same limit: 5 s were too short for it once, at a load of 28."""
     model = load(ModelSpec(str(hanging), fallback="demo", load_timeout=10.0), notes)

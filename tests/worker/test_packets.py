@@ -9,7 +9,7 @@ from tests.worker.odd_files import encode
 from tests.worker.test_audio import decode, open_it
 from tests.worker.test_passing import later, read
 
-SECONDS = 12
+SECONDS = 6
 NEXT = [
     ("vorbis", "vorbis", 22_050, 2), ("vorbis", "libopus", 48_000, 1), ("libopus", "libopus", 48_000, 2),
     ("flac", "libopus", 48_000, 1), ("vorbis", "vorbis", 44_100, 2),

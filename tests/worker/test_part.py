@@ -42,6 +42,7 @@ from tests.harness import PATIENCE
 RATE = speech.RATE
 SURE = Options(temperatures=(0.0,), beam_size=1)  # no random numbers, and quick
 SINGLY = dataclasses.replace(SURE, batch_size=1)
+PAIRS = dataclasses.replace(SURE, batch_size=2)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,8 @@ def model() -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def recording() -> speech.Recording:
-    """Five windows of speech in two languages, the English one first."""
-    return speech.compose(seed=1, seconds=140)
+    """Four windows of speech in two languages, the English one first."""
+    return speech.compose(seed=1, seconds=95)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,13 @@ def short(tmp_path) -> Path:
 def undisturbed(model, long) -> list[Event]:
     """A run in batches of one."""
     return run(order(long, options=SINGLY), model)
+
+
+@pytest.fixture(scope="module")
+def in_pairs(model, long) -> list[Event]:
+    """A run in batches of two, by a worker that has just loaded its model."""
+    model.load_seconds = 1.5
+    return run(order(long, options=PAIRS), model)
 
 
 def order(path: Path, **changes) -> PartSpec:
@@ -92,9 +100,8 @@ def batches(events: list[Event]) -> list[list[Chunk]]:
     return [list(event.chunks) for event in events if isinstance(event, Chunks)]
 
 
-def test_a_recording_becomes_started_chunks_without_a_gap_and_done(model, long, recording):
-    model.load_seconds = 1.5
-    events = run(order(long), model)
+def test_a_recording_becomes_started_chunks_without_a_gap_and_done(model, long, recording, in_pairs):
+    events = in_pairs
     started = [event for event in events if isinstance(event, Started)]
     assert len(started) == 1
     assert (started[0].model, started[0].requested_model, started[0].pid) == ("demo", "demo", os.getpid())
@@ -114,10 +121,11 @@ def test_a_recording_becomes_started_chunks_without_a_gap_and_done(model, long, 
     assert next(run_part(order(long), model)).load_seconds == 0.0  # warm
 
 
-@pytest.mark.parametrize("size", [4, pytest.param(1, marks=pytest.mark.ci)])
-def test_a_resume_after_any_batch_gives_the_chunks_of_an_undisturbed_run(model, long, undisturbed, size):
-    options = dataclasses.replace(SURE, batch_size=size)
-    whole = batches(undisturbed if size == 1 else run(order(long, options=options), model))
+@pytest.mark.parametrize(
+    ("options", "run_of_it"), [(PAIRS, "in_pairs"), pytest.param(SINGLY, "undisturbed", marks=pytest.mark.ci)]
+)
+def test_a_resume_after_any_batch_gives_the_chunks_of_an_undisturbed_run(model, long, request, options, run_of_it):
+    whole = batches(request.getfixturevalue(run_of_it))
     assert len(whole) >= 2
     for cut in range(1, len(whole)):
         before = [chunk for batch in whole[:cut] for chunk in batch]
@@ -140,13 +148,13 @@ def test_a_resume_at_the_very_end_is_done(model, short):
 
 def test_winding_forward_is_told_before_the_start(model, long, monkeypatch):
     monkeypatch.setattr("sttd.worker.audio.recording._WIND_INTERVAL", 0.0)
-    events = run(order(long, places={0: Place(100 * RATE)}, next_index=3), model)
+    events = run(order(long, places={0: Place(70 * RATE)}, next_index=3), model)
     kinds = [type(event) for event in events]
     wound = [event.done for event in events[: kinds.index(Started)]]
     assert set(kinds[: kinds.index(Started)]) == {Progress}
     assert wound == sorted(wound)
-    assert 90 < wound[-1] < 100
-    assert chunks(events)[0].start == 100 * RATE
+    assert 60 < wound[-1] < 70
+    assert chunks(events)[0].start == 70 * RATE
 
 
 def test_what_lies_outside_of_the_part_is_not_transcribed(model, long, recording):
@@ -244,7 +252,7 @@ def test_closing_it_after_a_batch_ends_its_thread_and_closes_the_file(model, lon
 
 def test_closing_it_while_it_winds_forward_ends_its_thread(model, long, monkeypatch):
     monkeypatch.setattr("sttd.worker.audio.recording._WIND_INTERVAL", 0.0)
-    events = run_part(order(long, places={0: Place(139 * RATE)}, next_index=4), model)
+    events = run_part(order(long, places={0: Place(94 * RATE)}, next_index=3), model)
     assert isinstance(next(iter(events)), Progress)
     events.close()
     assert not prefetchers()

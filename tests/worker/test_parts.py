@@ -28,6 +28,11 @@ def model() -> LoadedModel:
 
 
 @pytest.fixture(scope="module")
+def alone() -> LoadedModel:
+    return load(ModelSpec("demo", lanes=1), lambda *_: None)
+
+
+@pytest.fixture(scope="module")
 def recording() -> speech.Recording:
     return speech.compose(seed=5, seconds=140, language="en")
 
@@ -71,12 +76,19 @@ def whole(model, path) -> list[Chunk]:
     return chunks(run(order(path, 0, 1, 0), model))
 
 
+@pytest.fixture(scope="module")
+def halves(model, path, recording) -> list[list[Chunk]]:
+    return [chunks(run(order(path, number, 2, recording.seconds), model)) for number in range(2)]
+
+
 @pytest.mark.parametrize("parts", [2, pytest.param(7, marks=pytest.mark.ci)])
 def test_parts_are_the_recording_and_each_is_what_one_attempt_at_all_of_it_makes_from_its_border_on(
-    model, path, recording, whole, parts
+    model, path, recording, whole, halves, parts
 ):
     """All chunks but the one that ends at the next border, exactly."""
-    made = [chunks(run(order(path, number, parts, recording.seconds), model)) for number in range(parts)]
+    made = halves
+    if parts != 2:
+        made = [chunks(run(order(path, number, parts, recording.seconds), model)) for number in range(parts)]
     spans = [(chunk.start, chunk.end) for part in made for chunk in part]
     assert [start for start, _ in spans] == [0, *(end for _, end in spans[:-1])]
     assert spans[-1][1] == len(recording.audio)
@@ -92,9 +104,9 @@ def test_parts_are_the_recording_and_each_is_what_one_attempt_at_all_of_it_makes
     assert rate <= speech.error_rate(words, text(whole)) + 0.02
 
 
-def test_windows_that_do_not_touch_a_border_are_the_same_as_in_one_part(model, path, recording, whole):
+def test_windows_that_do_not_touch_a_border_are_the_same_as_in_one_part(halves, whole):
     """Where both have the same span, they have the same words at the same times."""
-    made = [chunk for number in range(2) for chunk in chunks(run(order(path, number, 2, recording.seconds), model))]
+    made = [chunk for part in halves for chunk in part]
     one = {(chunk.start, chunk.end): chunk for chunk in plain(whole)}
     common = [chunk for chunk in plain(made) if (chunk.start, chunk.end) in one]
     assert common
@@ -131,9 +143,15 @@ def test_started_tells_the_parts_and_progress_counts_in_the_recording(model, pat
     told = [event for event in later if isinstance(event, Progress)]
     assert told
     assert all(event.done >= 90.0 and event.total == started.audio_seconds for event in told)
-    none = run(dataclasses.replace(spec, share=Share(after=141.0, length=30.0)), model)
-    assert next(event.parts for event in none if isinstance(event, Started)) == 1
-    assert none[-1].audio_seconds == pytest.approx(recording.seconds, abs=0.01)
+
+
+def test_a_recording_that_is_not_long_enough_is_one_part(model, tmp_path):
+    said = speech.compose(["english"])
+    path = speech.encode(tmp_path / "short.flac", said.audio)
+    share = Share(after=said.seconds + 1, length=said.seconds / 4)
+    events = run(dataclasses.replace(order(path, 0, 1, 0), parts=0, share=share), model)
+    assert next(event.parts for event in events if isinstance(event, Started)) == 1
+    assert events[-1].audio_seconds == pytest.approx(said.seconds, abs=0.01)
 
 
 def truncated(path: Path, recording: speech.Recording, seconds: float) -> Path:
@@ -216,13 +234,12 @@ def test_the_language_that_part_0_decided_is_the_part_s_and_nobody_is_asked_agai
 
 @pytest.mark.parametrize(("number", "language", "is_alone"), [(0, "", True), (0, "en", False), (1, "", False)])
 def test_part_0_tells_the_language_after_its_first_window_for_the_others_wait_for_it(
-    path, recording, number, language, is_alone
+    path, recording, alone, number, language, is_alone
 ):
-    alone = load(ModelSpec("demo", lanes=1), lambda *_: None)
     options = dataclasses.replace(SURE, language=language, batch_size=4)
     sizes = [
         len(event.chunks)
-        for event in run(order(path, number, 2, recording.seconds, options), alone)
+        for event in run(order(path, number, 3, recording.seconds, options), alone)
         if isinstance(event, Chunks)
     ]
     assert (sizes[0] == 1) is is_alone

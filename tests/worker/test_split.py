@@ -155,7 +155,7 @@ def test_a_resume_after_any_chunk_gives_those_of_an_undisturbed_run(model, path,
 
 def test_a_side_that_is_silent_costs_nothing(model, tmp_path, call):
     """Of a call in which only one side speaks, as many windows go through the model as of that side alone."""
-    side = call.sides[0].audio
+    side = call.sides[0].audio[: 25 * RATE]
     silence = np.random.default_rng(3).normal(0, 1e-4, len(side))
     of_call, both = cost(speech.encode(tmp_path / "both.flac", np.stack([side, silence])), model)
     of_side, alone = cost(speech.encode(tmp_path / "alone.flac", side), model)
@@ -172,7 +172,7 @@ def test_two_sides_that_speak_by_turns_cost_little_more_than_one_recording_of_bo
 
 @pytest.mark.parametrize("suffix", ["flac", pytest.param("mp3", marks=pytest.mark.ci)])
 def test_channels_that_are_alike_are_one_without_a_speaker(model, tmp_path, call, suffix):
-    side = call.sides[0].audio[: 40 * RATE]
+    side = call.sides[0].audio[: 20 * RATE]
     events = run(speech.encode(tmp_path / f"dual.{suffix}", np.stack([side, side])), model)
     found = chunks(events)
     assert text(found) == text(of(0, found))
@@ -282,7 +282,7 @@ def test_a_batch_is_filled_from_all_channels_and_not_with_silence(model, tmp_pat
 
 
 def test_without_vad_nothing_is_left_out_but_digital_silence(model, tmp_path, call):
-    side = call.sides[0].audio[: 40 * RATE]
+    side = call.sides[0].audio[: 20 * RATE]
     path = speech.encode(tmp_path / "one.flac", np.stack([side, 0 * side]))
     windows, found = cost(path, model, dataclasses.replace(SPLIT, vad=False, language="en"))
     assert text(of(1, found))

@@ -46,9 +46,9 @@ def wound(path: Path, first: int, **options) -> tuple[np.ndarray, int, list[str]
     ],
 )  # fmt: skip
 def test_the_samples_behind_any_place_are_those_of_a_conversion_of_all(tmp_path, said, kind, rate, channels):
-    path = speech.encode(tmp_path / f"x.{kind}", said.audio, rate, channels)
+    path = speech.encode(tmp_path / f"x.{kind}", said.audio[: 16 * SAMPLE_RATE], rate, channels)
     whole, _ = decode(path)
-    for first in [*np.random.default_rng(rate).integers(1, len(whole), 4).tolist(), 16_001, len(whole) - 100]:
+    for first in [*np.random.default_rng(rate).integers(1, len(whole), 3).tolist(), 16_001, len(whole) - 100]:
         found, begin, warnings = wound(path, first)
         assert np.array_equal(found, whole[first:])
         assert begin in (0, first)

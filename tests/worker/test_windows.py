@@ -247,7 +247,7 @@ def test_only_a_window_of_audio_is_held():
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.ci)])
 def test_real_speech_is_cut_the_same_wherever_the_run_is_resumed(seed):
-    audio = speech.compose(seconds=150, seed=seed).audio
+    audio = speech.compose(seconds=110, seed=seed).audio
     found = cut(audio, detector=None)
     check_tiles(found, audio, LIMIT)
     assert len(found) > 3
@@ -270,8 +270,8 @@ def test_all_words_of_real_speech_are_in_the_spans():
     ("detector", "level"),
     [
         (Silero, -44),
-        *((LevelledSilero, level) for level in (0, -24, -60)),
-        *(pytest.param(LevelledSilero, level, marks=pytest.mark.ci) for level in (-12, -44)),
+        (LevelledSilero, -60),
+        *(pytest.param(LevelledSilero, level, marks=pytest.mark.ci) for level in (0, -12, -24, -44)),
     ],  # -44: without a lead it loses 3 s
 )
 def test_no_speech_is_lost_where_a_window_begins(detector, level):
