@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sttd.daemon import (
+    attempts,
     by_folder,
     filing,
     first,
@@ -169,11 +170,20 @@ def begin(context: Context, order: Order, queue: Queue) -> None:
     try:
         placed = context.pool.submit(spec, context.models.reasons(spec.model.name, context.clock()))
     except PoolFull as error:  # the worker that was free has just been lost, or its machine: no fault of the job
-        results.ended(context, running, Cause.MACHINE, str(error))
+        _not_placed(context, running, str(error))
         return
     # known from here on, so that a load that fails can be logged with its worker
     running.spec, running.worker, running.node, running.pid = placed.part, placed.name, placed.node, placed.pid
     _say_started(running)
+
+
+def _not_placed(context: Context, running: Running, why: str) -> None:
+    """An attempt that nobody has is over. Where the ledger cannot be written now, the next sweep finds its row."""
+    try:
+        results.ended(context, running, Cause.MACHINE, why)
+    finally:
+        if context.running.get(running.spec.part_id) is running:
+            attempts.drop(context, running)
 
 
 def _stored(context: Context, order: Order, now: float) -> tuple[Job, Part | None]:

@@ -137,3 +137,27 @@ def test_a_machine_that_is_lost_while_it_is_given_a_job_costs_the_job_nothing(tm
         stations.go_on()
     assert {job.state for job in context.ledger.jobs()} == {State.DONE}
     context.ledger.close()
+
+
+def test_a_machine_that_is_lost_while_it_is_given_a_job_and_a_ledger_that_fails_then_leave_no_attempt_behind(
+    tmp_path, monkeypatch
+):
+    """There is no worker whose end would be told: it had its slot, and its job no turn, until the next start."""
+    stations = Stations(tmp_path, "archive")
+    context = stations.context
+    (stations.config.paths.inbox / "a.wav").write_text("x")
+    stations.look()
+
+    def submit(part, holds):
+        stations.break_ledger(1, at_commit=False)
+        raise PoolFull("no slot is free")
+
+    monkeypatch.setattr(stations.pool, "submit", submit)
+    stations.tick(1.0)
+    assert context.running == {}
+    monkeypatch.undo()
+    stations.mend()
+    stations.go_on()
+    stations.go_on()
+    assert {job.state for job in context.ledger.jobs()} == {State.DONE}
+    context.ledger.close()
