@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Sequence
 
@@ -71,3 +73,39 @@ def run(words: Sequence[str], environ: dict[str, str], anew: Sequence[str] = ())
             file.seek(0)
             texts.append(file.read().decode())
     return subprocess.CompletedProcess(words, code, *texts)
+
+
+class Process:
+    """As subprocess.Popen, of one command of sttd: with pipes of texts, and its words behind `sttd`."""
+
+    def __init__(self, words: Sequence[str], environ: dict[str, str]) -> None:
+        pipes = [os.pipe() for _ in range(2)]
+        with open(os.devnull) as none:
+            self.pid = sttd(words, [none.fileno(), *(write for _, write in pipes)], environ)
+        for _, write in pipes:
+            os.close(write)
+        self.stdout, self.stderr = (os.fdopen(read, encoding="utf-8") for read, _ in pipes)
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self._wait(os.WNOHANG)
+
+    def wait(self, patience: float) -> int:
+        end = time.monotonic() + patience
+        while (code := self._wait(os.WNOHANG)) is None:
+            assert time.monotonic() < end, f"{self.pid} does not end"
+            time.sleep(0.005)
+        return code
+
+    def _wait(self, how: int) -> int | None:
+        if self.returncode is None:
+            child, status = os.waitpid(self.pid, how)
+            self.returncode = os.waitstatus_to_exitcode(status) if child else None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)

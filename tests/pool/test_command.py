@@ -21,6 +21,7 @@ from sttd import __version__
 from sttd.config import Config, Remote
 from sttd.config.service import NONE
 from sttd.part import Cause, Chunks, Done, Failed, Lost, ModelSpec, Options, PartSpec, Progress, Started
+from sttd.pool import staff
 from sttd.pool.build import sources_of
 from sttd.pool.command import feeder
 from sttd.pool.command.feeder import Feeder, Way
@@ -223,6 +224,13 @@ def test_one_that_is_asked_for_and_never_answers_costs_no_more_than_its_slot(rig
     told.pool.close(600.0)
 
 
+@pytest.fixture
+def soon(monkeypatch):
+    """A machine that failed is tried again after a tenth of the time."""
+    monkeypatch.setattr(staff, "WAITS", (WAITS[0] / 10, *WAITS[1:]))
+
+
+@pytest.mark.usefixtures("soon")
 def test_silence_is_the_end_of_a_line(rig):
     """The far side is stopped, as a cable is cut: nothing comes, and nothing ends."""
     told = rig(*script(SERVES), remote_timeout=1.0, kill_grace=0)
@@ -316,6 +324,7 @@ def test_the_most_slots_count_each_machine_and_those_that_are_away(workers, most
     pool.close(0.0)
 
 
+@pytest.mark.usefixtures("soon")
 def test_this_machine_stands_in_for_one_that_answers_and_can_do_nothing(tmp_path):
     """Its disk is full, or the model does not load there: recordings waited though they could be done here."""
     told = Rig(kind=stands_in(*FAR))
@@ -330,6 +339,7 @@ def test_this_machine_stands_in_for_one_that_answers_and_can_do_nothing(tmp_path
     told.pool.close(0.0)
 
 
+@pytest.mark.usefixtures("soon")
 def test_workers_of_this_machine_that_stand_in_leave_when_the_other_answers(tmp_path):
     ready = tmp_path / "ready"
     command = script(f"[ -e {ready} ] || exit 5", SERVES)
@@ -479,6 +489,7 @@ def test_what_is_asked_of_a_command_has_the_usual_signals():
     assert not ignored & (1 << (signal.SIGPIPE - 1))
 
 
+@pytest.mark.usefixtures("soon")
 def test_a_machine_that_lacks_what_is_configured_waits_once_the_daemon_has_judged_that(rig):
     """A model that is missing may have been named for one job alone."""
     told = rig(*FAR)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests import forked
 from tests.harness import PATIENCE
 
 
@@ -44,13 +45,19 @@ class Served:
     ) -> None:
         self.root = root
         sets = [word for key, value in (settings or {}).items() for word in ("--set", f"{key}={value}")]
-        words = [sys.executable, "-P", "-m", module, "--root", str(root), *sets, "web", "--listen", "127.0.0.1:0"]
+        words = ["--root", str(root), *sets, "web", "--listen", "127.0.0.1:0"]
+        everything = os.environ | (environ or {})
         self.log: list[str] = []
         self._listens = threading.Event()
         self.port = 0
-        self.process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | (environ or {})
-        )
+        self.process: forked.Process | subprocess.Popen[str]
+        if module == "sttd":
+            self.process = forked.Process(words, everything)
+        else:
+            command = [sys.executable, "-P", "-m", module, *words]
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=everything
+            )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         assert self._listens.wait(PATIENCE), self.log
