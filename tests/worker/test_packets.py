@@ -6,7 +6,7 @@ import pytest
 
 from tests import speech
 from tests.worker.odd_files import encode
-from tests.worker.test_audio import decode, open_it
+from tests.worker.test_audio import decode, lag, open_it
 from tests.worker.test_passing import later, read
 
 SECONDS = 6
@@ -55,6 +55,28 @@ def test_a_part_that_begins_in_a_further_ogg_file_has_the_samples_of_the_whole(t
     for share in (3, 6, 9):
         at = len(whole) * share // 10
         assert np.array_equal(read(path, at, later(at))[0], whole[at:])
+
+
+@pytest.mark.parametrize("form", ["flac", "ogg"])
+def test_flac_with_more_bits_behind_flac_is_heard(tmp_path, said, form):
+    """And 16 bits again behind that."""
+    files = [tmp_path / f"{bits}.{form}" for bits in (16, 24)]
+    for path, kind in zip(files, ("s16", "s32"), strict=True):
+        with av.open(str(path), "w", format=form) as container:
+            stream = container.add_stream("flac", rate=speech.RATE, layout="mono")
+            stream.format = kind
+            audio = (said * 20_000).astype("<i2") if kind == "s16" else (said * 1.3e9).astype("<i4")
+            frame = av.AudioFrame.from_ndarray(audio[None], kind, "mono")
+            frame.sample_rate, frame.pts = speech.RATE, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    path = tmp_path / f"x.{form}"
+    path.write_bytes(b"".join(each.read_bytes() for each in (*files, files[0])))
+    whole, told, _ = read(path)
+    assert len(whole) == pytest.approx(3 * len(said), abs=speech.RATE // 10)
+    assert not any("damaged" in each for each in told)
+    assert lag(whole[len(said) : 2 * len(said)], said)[1] > 0.99
+    assert np.array_equal(read(path, 20 * speech.RATE, later(20 * speech.RATE))[0], whole[20 * speech.RATE :])
 
 
 def test_a_further_file_whose_head_is_damaged_costs_none_behind_it(tmp_path, said):

@@ -76,7 +76,20 @@ class Decoder:
             self._came(packet)
             if self._restarts and packet.has_sidedata("new_extradata"):  # a sender began anew, with other settings
                 self._extradata = bytes(packet.get_sidedata("new_extradata"))
-        return self._context.decode(packet)  # type: ignore[no-any-return]
+        try:
+            return self._context.decode(packet)  # type: ignore[no-any-return]
+        except av.error.InvalidDataError:
+            if self._context.codec.name != "flac" or not packet.size:
+                raise
+            return self._of_other_bits(packet)
+
+    def _of_other_bits(self, packet: Any) -> list[Any]:
+        """FLAC of 24 bits behind FLAC of 16 bits: the decoder says that it does not support that, and a fresh one does."""
+        fresh = av.CodecContext.create("flac", "r")
+        fresh.thread_count = 1
+        frames = fresh.decode(packet)
+        self._context = fresh
+        return frames
 
     def pass_over(self, packet: Any) -> None:
         """Count a packet. The first one that is decoded behind it must be one where a decoder may begin."""
