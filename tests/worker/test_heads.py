@@ -148,6 +148,17 @@ def test_files_one_behind_the_other_are_one_recording(tmp_path, said, suffix, ma
     assert warning.startswith("the head of the file says too little (0:00:01 of sound)")
 
 
+def test_a_piece_of_a_sample_at_the_end_does_not_make_noise_of_what_follows(tmp_path, said):
+    """A recorder that lost its power wrote half of one; the chunk behind it is padded to an even length."""
+    path = tmp_path / "x.wav"
+    path.write_bytes(
+        b"".join(riff(chunk(b"data", said.tobytes()[: 2 * length - 1]), b"\0") for length in (20_000, 30_000, 40_000))
+    )
+    heard, _ = decode(path)
+    assert np.array_equal(np.round(heard * 32_768)[:49_998], np.concatenate((said[:19_999], said[:29_999])))
+    assert np.array_equal(np.round(heard * 32_768)[49_998:89_997], said[:39_999])
+
+
 def test_sound_in_several_chunks_is_one_recording(tmp_path, said):
     path = tmp_path / "x.wav"
     text = chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"Recorder v1.0.0\0"))

@@ -46,6 +46,11 @@ class _Sound:
     rate: int
     kind: bytes  # the chunk that says of what form the samples are
 
+    def whole(self, first: int, last: int) -> int:
+        """Where the last whole frame of a sound ends, of WAV's: behind a piece of one the next sound would be noise."""
+        frame = struct.unpack_from("<H", self.kind, 12)[0] if self.form[0] == "<" and len(self.kind) == 16 else 1
+        return last - (last - first) % max(1, frame)
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
@@ -118,8 +123,9 @@ def _amend_length(file: SourceFile, kind: _Kind, sound: _Sound, length: int) -> 
 
 def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
     """The sounds of further chunks or files behind the first one, in the same form, are made a piece of it."""
-    end = last = sound.start + sound.length
-    gaps, beyond, unread = [], 0, 0.0
+    end = sound.start + sound.length
+    last = sound.whole(sound.start, end)
+    length, gaps, unread = last - sound.start, list[tuple[int, int]](), 0.0
     for _ in range(_JOINED):
         further = _find(file, kind, end + -end % kind.align, sound.kind)
         if further is None:
@@ -130,11 +136,13 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
             unread += (end - start) / max(further.rate, 1)
             continue
         gaps.append((last, start))
-        beyond, last = beyond + end - start, end
+        last = sound.whole(start, end)
+        length += last - start
     if gaps:
-        _amend_length(file, kind, sound, sound.length + beyond)
+        _amend_length(file, kind, sound, length)
     for gap in gaps:
         file.leave_out(*gap)
+    beyond = max(0, length - sound.length) if gaps else 0
     return Head(told=sound.length, beyond=beyond, rate=sound.rate, unread=unread)
 
 
