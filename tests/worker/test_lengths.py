@@ -35,6 +35,7 @@ def write(path, audio, form, codec, rate, *, layout="mono", bit_rate=64_000, beg
     ) as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
         stream.bit_rate = bit_rate
+        stream.codec_context.options = speech.QUICK.get(codec, {})
         frame = av.AudioFrame.from_ndarray(audio[None], "fltp", "mono")
         frame.sample_rate = speech.RATE
         size = stream.codec_context.frame_size or 1024

@@ -97,7 +97,7 @@ recordings = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(recordings)
 def test_windows_tile_any_stream_and_hold_all_its_speech(audio):
     found = cut(audio, bounds=SMALL)
@@ -237,7 +237,7 @@ def test_only_a_window_of_audio_is_held():
     asked = []
 
     def blocks():
-        for at in range(0, 3600 * SAMPLE_RATE, SAMPLE_RATE):
+        for at in range(0, 600 * SAMPLE_RATE, SAMPLE_RATE):
             asked.append(at)
             yield at, np.zeros(SAMPLE_RATE, np.float32)
 
