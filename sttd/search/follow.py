@@ -211,7 +211,7 @@ class Follower:
         if changed:
             with self._index.transaction():
                 for recording in changed:
-                    self._put(recording)
+                    self._put(recording, entries[recording.job])
         self._check_after = results[-1].job
         self._check_took += time.monotonic() - began
         return True
@@ -226,14 +226,16 @@ class Follower:
         signature = next((each for each in seen if each is not None), None)
         return entry.signature != signature and not (entry.signature is None and self._index.is_taken(recording))
 
-    def _put(self, recording: Recording) -> None:
+    def _put(self, recording: Recording, entry: Entry | None = None) -> None:
+        """Have it in the index, where it may be as `entry` by now: one whose result cannot be read still is not written each time."""
         if not recording.path or self._index.is_taken(recording):
             self._index.put(recording)
             return
         try:
             signature, said = read(self._places(recording), self._folders)
         except (OSError, Unreadable):  # deleted, or not to be read now: looked at again with the next check
-            self._index.put(recording)
+            if entry != Entry(recording, None):
+                self._index.put(recording)
         else:
             self._index.put(recording, signature, said)
 

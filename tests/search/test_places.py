@@ -26,10 +26,17 @@ def test_results_that_were_moved_with_their_folder_are_found_as_on_the_page(arch
         assert follower.coverage.searchable == 1
 
 
-def test_a_result_that_is_left_behind_outside_of_the_folders_is_not_taken_up_anew_at_each_look(archive):
+@pytest.mark.parametrize("is_outside", [True, False])
+def test_a_result_that_is_outside_of_the_folders_or_no_transcript_is_not_taken_up_anew_at_each_look(
+    archive, is_outside
+):
+    """Each time the whole index would be merged within the hour."""
     job = archive.done("a.mp3", ["needle"])
+    if not is_outside:
+        archive.result(job).write_text("no transcript")
+    folder = archive.folder / "new" if is_outside else archive.folder
     for _ in range(2):
-        with contextlib.closing(Follower(archive.index, archive.path, [archive.folder / "new"])) as follower:
+        with contextlib.closing(Follower(archive.index, archive.path, [folder])) as follower:
             while follower.step():
                 pass
             before = follower._index._db.total_changes
