@@ -24,13 +24,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # scripts in processes of their own find this checkout, and the tests' own modules
 os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 
-# the same examples each time, and no clock: what fails, fails for everybody. HYPOTHESIS_PROFILE=thorough looks for more
+# the same examples each time, and no clock: what fails, fails for everybody. HYPOTHESIS_PROFILE=ci tries twice as many, and
+# =thorough looks for more
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-settings.register_profile("ci", derandomize=True, deadline=None, database=None, suppress_health_check=_CALM)
+_SAME = settings(derandomize=True, deadline=None, database=None, suppress_health_check=_CALM)
+settings.register_profile("quick", _SAME, max_examples=50)
+settings.register_profile("ci", _SAME, max_examples=100)
 settings.register_profile(
     "thorough", max_examples=3000, stateful_step_count=80, deadline=None, print_blob=True, suppress_health_check=_CALM
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.hookimpl(wrapper=True)
