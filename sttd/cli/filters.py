@@ -81,6 +81,6 @@ def moment(text: str, now: float) -> float:
         midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
         return (midnight - dt.timedelta(days=days[word])).timestamp()
     try:
-        return dt.datetime.fromisoformat(text.strip()).astimezone().timestamp()
+        return dt.datetime.fromisoformat(text.strip()).timestamp()  # not by astimezone(), see web/pages/narrowing.py
     except (ValueError, OverflowError):
         return now - parse_duration(text.removesuffix(" ago"))

@@ -188,7 +188,9 @@ def test_events_tell_what_has_changed(served, shelf):
             assert f"event: {name}" in lines, "the stream has ended"  # reads up to there
             return "\n".join(itertools.takewhile(bool, lines))
 
-        wait_for(lambda: "Recordings wait for their turn" in event("now"), "what was seen before the daemon ran is forgotten")
+        wait_for(
+            lambda: "Recordings wait for their turn" in event("now"), "what was seen before the daemon ran is forgotten"
+        )
         event("ledger")
         shelf.add("new.mp3")
         event("ledger")
