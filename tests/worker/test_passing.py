@@ -174,6 +174,25 @@ def test_a_packet_that_cannot_be_decoded_is_as_long_as_it_would_have_been(tmp_pa
     assert warnings == []
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec", "form", "rate", "count"),
+    [("aac", "aac", "adts", 44_100, 60), ("ac3", "ac3", "ac3", 48_000, 60), ("tta", "tta", "tta", 44_100, 2)],
+)  # fmt: skip
+def test_a_part_whose_first_packets_cannot_be_decoded_has_the_samples_of_a_run_from_the_beginning(
+    tmp_path, said, suffix, codec, form, rate, count
+):
+    """It has decoded no packet next to them whose form their silence could have."""
+    well = encode(tmp_path / f"well.{suffix}", said, codec, form, rate)
+    path = undecodable(well, tmp_path / f"spoilt.{suffix}", count)
+    whole, told, _ = read(path)
+    assert "damaged packets" in told[0]
+    assert len(whole) == len(read(well)[0])
+    for share in np.linspace(0.52, 0.76, 9):
+        first = round(len(whole) * share)
+        found, _, _ = read(path, first, later(first))
+        assert np.array_equal(found, whole[first:]), share
+
+
 @pytest.mark.parametrize("suffix", ["wav", "m4a", "aiff"])
 def test_where_the_index_is_exact_what_lies_before_is_not_even_read(tmp_path, said, suffix):
     codec, form = {"wav": ("pcm_s16le", "wav"), "m4a": ("aac", "ipod"), "aiff": ("pcm_s16be", "aiff")}[suffix]

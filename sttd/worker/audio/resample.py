@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import av
 import numpy as np
@@ -13,6 +12,7 @@ from av.audio.frame import AudioFrame
 
 from sttd.part import SAMPLE_RATE, Cause
 from sttd.worker.audio.channels import Channels, hop
+from sttd.worker.audio.planes import samples_of
 from sttd.worker.errors import PartFailed
 
 Array = npt.NDArray[np.float32]
@@ -160,12 +160,12 @@ class At16k:
 
     def _mix(self, frame: AudioFrame | None) -> Iterator[Array]:
         if frame is not None and self._rows:
-            planes = _fitted(_planes(frame), self._rows)
+            planes = _fitted(samples_of(frame), self._rows)
             yield from self._resample([_mono(plane, frame.sample_rate) for plane in planes])
         elif self._channels is None:
             yield from self._resample([frame])
         elif frame is not None:
-            yield from self._mixed(self._channels.mix(_planes(frame)), frame.sample_rate)
+            yield from self._mixed(self._channels.mix(samples_of(frame)), frame.sample_rate)
 
     def _mixed(self, samples: Array, rate: int) -> Iterator[Array]:
         if len(samples):
@@ -207,7 +207,7 @@ def _mono(samples: Array, rate: int) -> AudioFrame:
 
 def _joined(frames: Iterable[AudioFrame | None]) -> Array:
     # a resampler with nothing to do hands on what it gets
-    return np.concatenate([_NONE, *(_planes(frame)[0] for frame in frames if frame is not None)], dtype=np.float32)
+    return np.concatenate([_NONE, *(samples_of(frame)[0] for frame in frames if frame is not None)], dtype=np.float32)
 
 
 def _fitted(planes: Array, rows: int) -> Array:
@@ -218,15 +218,3 @@ def _fitted(planes: Array, rows: int) -> Array:
     if count > rows:
         return np.concatenate((planes[: rows - 1], planes[rows - 1 :].sum(axis=0, keepdims=True)))
     return np.pad(planes, ((0, rows - count), (0, 0)))
-
-
-def _planes(frame: AudioFrame) -> Array:
-    """The samples of each channel, full scale at 1."""
-    samples: npt.NDArray[Any] = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, len(frame.layout.channels)).T
-    if samples.dtype == np.uint8:
-        samples = samples.astype(np.float32) / 128 - 1
-    elif samples.dtype.kind == "i":
-        samples = samples / 2.0 ** (8 * samples.dtype.itemsize - 1)
-    return samples.astype(np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
-from sttd.worker.audio import rates
+from sttd.worker.audio import planes, rates
 from sttd.worker.audio.avi import Places
 from sttd.worker.audio.decoders import Decoder
 from sttd.worker.audio.form import Form
@@ -89,6 +89,7 @@ class Sound:
         # the latest frame: the next one's stamp says whether its own is right
         self._pending: AudioFrame | Passed | None = None
         self._stamp: float | None = None  # of that frame
+        self._decoded: AudioFrame | None = None  # the latest frame that a decoder gave
         self._is_over = False  # its decoder was flushed
         self._decoder, self._current = Decoder(track), track
         self._form = Form(track)
@@ -130,7 +131,8 @@ class Sound:
                 yield from self._place(self._pending, after)
             elif front > _LATE:
                 self.start = after if after is not None and abs(after - front) <= APART else front
-            self._pending, self._stamp = frame, after
+            self._pending = self._decoded = frame
+            self._stamp = after
 
     def finish(self) -> Iterator[Array]:
         """The samples that are still kept back."""
@@ -205,20 +207,21 @@ class Sound:
 
     def _silence(self, packet: Any) -> Iterator[AudioFrame]:
         """As long as what could not be decoded: what follows stays where it belongs, and where a later part has it."""
-        like = self._pending
-        if not isinstance(like, AudioFrame) or not self._form.is_known or not self._follows(packet, like):
+        before, like = self._pending, self._decoded
+        if like is None or not self._form.is_known or not self._follows(packet, before):
             return
         samples = self._form.samples(packet)
         if samples:
-            frame = AudioFrame(like.format, like.layout, samples)
-            frame.sample_rate, frame.pts, frame.time_base = like.sample_rate, packet.pts, packet.time_base
-            for plane in frame.planes:
-                plane.update(bytes(plane.buffer_size))
+            frame = planes.silent(like, samples)
+            frame.pts, frame.time_base = packet.pts, packet.time_base
             yield frame
 
-    def _follows(self, packet: Any, frame: AudioFrame) -> bool:
-        """Whether a packet is where the last frame ends; else its container has lost more than this packet."""
-        if not self._clock.is_stamped:
+    def _follows(self, packet: Any, frame: AudioFrame | Passed | None) -> bool:
+        """Whether a packet is where the last frame ends; else its container has lost more than this packet.
+
+        With no frame before it, it was leapt to, by an index that is right.
+        """
+        if frame is None or not self._clock.is_stamped:
             return True
         stamp = None if packet.pts is None else self._stamp_at(packet)
         if stamp is None or self._stamp is None:
