@@ -85,8 +85,11 @@ class Walk:
     def go_on(self) -> None:
         """Take over what an earlier walk in the same folder has come to."""
         known = set(self._waiting)
-        lines = self._log.read_text(encoding="utf-8").splitlines() if self._log.exists() else []
-        for line in lines:
+        with self._log.open("a+b") as log:
+            log.seek(0)
+            whole = log.read().rpartition(b"\n")
+            log.truncate(len(whole[0] + whole[1]))  # a walk that was killed may have left half a line
+        for line in whole[0].splitlines():
             told = json.loads(line)
             task = Task(**told["task"])
             if task in known:
@@ -171,7 +174,9 @@ def code() -> str:
 def shared_folder(keep: Path | None) -> Iterator[Path]:
     """A folder with the recordings in it; one that is kept says which code its walk is of."""
     with contextlib.ExitStack() as stack:
-        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sttd-crash-")))
+        folder = (
+            keep.resolve() if keep else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sttd-crash-")))
+        )
         folder.mkdir(parents=True, exist_ok=True)
         begun = folder / "code"
         if not begun.exists():

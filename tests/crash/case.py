@@ -60,7 +60,7 @@ class Record:
 def make_sources(template: Path, *, small: bool = False) -> None:
     """The recordings: of several chunks, of one, and one that fails; each in a folder of its own."""
     for name in ("short",) if small else ("long", "short", "bad"):
-        (template / name).mkdir(parents=True)
+        (template / name).mkdir(parents=True, exist_ok=True)  # of a walk that was killed meanwhile
     speech.encode(template / "short" / "short.flac", speech.sample("english"))
     if not small:
         speech.encode(template / "long" / "long.flac", speech.compose(seconds=32, language="en", seed=11).audio)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 
 import pytest
 
 from tests.crash import case
+from tests.crash.__main__ import Task, Walk
 from tests.crash.case import Outcome, Scene
 from tests.crash.disk import Disk, restore
 from tests.crash.lane import Lane, why_not
@@ -97,3 +100,15 @@ def test_a_power_cut_leaves_what_was_fsynced_and_no_more(tmp_path):
     assert (left("absent"), left("eager")) == ({"a/old": b"old", "moved": b"new"}, {"a/old": b"old"})
     restore(disk.image("absent"), root)
     assert (root / "moved").read_bytes() == b"new"
+
+
+def test_a_walk_that_was_killed_while_it_wrote_an_outcome_goes_on_behind_the_one_before(tmp_path):
+    first, second = (Task("one", "daemon", step, step) for step in ("fsync a #1", "fsync b #1"))
+    log = tmp_path / "outcomes.jsonl"
+    lines = [json.dumps({"task": asdict(task)} | asdict(FINE)) + "\n" for task in (first, second)]
+    log.write_text(lines[0] + lines[1][:40])
+    walk = Walk(tmp_path, 0)
+    walk._waiting = [first, second]
+    walk.go_on()
+    assert walk.outcomes == {first: FINE}
+    assert log.read_text() == lines[0]
