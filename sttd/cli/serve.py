@@ -31,8 +31,8 @@ def run(model: str | None, drain: bool) -> int:
     from sttd.host import hangup
     from sttd.host.init import stand_aside
 
+    hangup.keep()  # before there is a child that a SIGHUP could be sent on to
     stand_aside()
-    hangup.keep()
     words = given()
     option = ("--model", "model.name", model)
     config = words.load(option)
