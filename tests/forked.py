@@ -57,9 +57,11 @@ def sttd(words: Sequence[str], streams: Sequence[int], environ: dict[str, str], 
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:  # whatever is wrong with them: the child runs no test of its parent's
+                os._exit(code)
     return child
 
 

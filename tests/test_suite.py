@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sttd.fs.patience import answers
+from tests import forked
 from tests.forked import fork
 from tests.harness import PATIENCE
 
@@ -84,3 +85,17 @@ def test_a_child_of_a_test_collects_no_garbage_of_its_parent():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert answers({"collects": gc.isenabled}) == {"collects": False}
     assert gc.isenabled()
+
+
+def test_a_forked_command_whose_complaint_nobody_reads_runs_no_test_of_its_parent():
+    reader, writer = os.pipe()
+    os.close(reader)
+    parent = os.getpid()
+    with open(os.devnull) as none:
+        try:
+            child = forked.sttd(["--nonsense"], [none.fileno(), writer, writer], dict(os.environ))
+        finally:
+            if os.getpid() != parent:
+                os._exit(99)
+    os.close(writer)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 70
