@@ -92,6 +92,15 @@ def test_a_person_hears_the_text_in_the_order_of_the_recording(quiet, recording,
     assert done.stdout == quiet.text("long.flac", "en")
 
 
+def border_is_told(daemon: Daemon) -> bool:
+    """Whether the status and the job's own figures say the same of both parts under way, and where the later one begins."""
+    by_status = [worker for worker in daemon.json("status")["workers"] if worker["part"] is not None]
+    spans = {worker["part"]: (worker["begins"], worker["ends"]) for worker in by_status}
+    shown = [part for part in daemon.json("show", "1")["parts"] if part["state"] == "running"]
+    is_known = any(begins % 60 for begins, _ in spans.values())
+    return is_known and len(spans) == 2 and spans == {part["number"]: (part["begins"], part["ends"]) for part in shown}
+
+
 @pytest.mark.ci
 def test_show_and_status_say_how_far_each_part_is(make_daemon, recording):
     daemon = make_daemon(SETTINGS)
@@ -99,17 +108,10 @@ def test_show_and_status_say_how_far_each_part_is(make_daemon, recording):
     daemon.start()
     wait_for(lambda: len(numbers(daemon)) > 1, "two parts have chunks")
     with daemon.held():
-        wait_for(
-            lambda: len([each for each in daemon.json("status")["workers"] if each["part"] is not None]) > 1, "both"
-        )
+        wait_for(lambda: border_is_told(daemon), "both tell the border")
         found = daemon.json("status")
-        (job,) = {each["job"] for each in found["workers"]}
-        known = {part["number"]: part for part in daemon.json("show", str(job))["parts"]}
         for worker in found["workers"]:
-            part = known[worker["part"]]
-            assert (worker["parts"], part["state"]) == (4, "running")
-            assert worker["begins"] == pytest.approx(part["begins"], abs=15)
-            assert worker["ends"] == pytest.approx(part["ends"], abs=15)
+            assert worker["parts"] == 4
             assert 0 <= worker["progress"] <= 1
         assert [part["number"] for part in found["parts"]] == [1, 2, 3, 4]
         told = daemon.sttd("status").stdout
