@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -65,16 +66,35 @@ def sttd(words: Sequence[str], streams: Sequence[int], environ: dict[str, str], 
     return child
 
 
-def run(words: Sequence[str], environ: dict[str, str], anew: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    """As subprocess.run, of one command of sttd: its words behind `sttd`, and what it printed."""
+def run(
+    words: Sequence[str], environ: dict[str, str], anew: Sequence[str] = (), *, patience: float
+) -> subprocess.CompletedProcess[str]:
+    """As subprocess.run, of one command of sttd: its words behind `sttd`, and what it printed.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end within `patience` seconds, and was killed.
+    """
     with open(os.devnull) as none, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = sttd(words, [file.fileno() for file in (none, out, err)], environ, anew)
+        has_ended = _ends(child, patience)
+        if not has_ended:
+            os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         texts = []
         for file in (out, err):
             file.seek(0)
             texts.append(file.read().decode())
+    if not has_ended:
+        raise subprocess.TimeoutExpired(list(words), patience, *texts)
     return subprocess.CompletedProcess(words, code, *texts)
+
+
+def _ends(child: int, patience: float) -> bool:
+    process = os.pidfd_open(child)
+    try:
+        return bool(select.select([process], [], [], patience)[0])
+    finally:
+        os.close(process)
 
 
 class Process:

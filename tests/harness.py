@@ -125,7 +125,7 @@ class Daemon:
         """Another sttd command over the same folder."""
         command = self.command(*words)
         if words[0] in LIGHT and command[1:3] == ["-m", "sttd"]:
-            return forked.run(command[3:], dict(os.environ))
+            return forked.run(command[3:], dict(os.environ), patience=PATIENCE)
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     def json(self, *words: str) -> Any:

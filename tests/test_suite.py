@@ -87,6 +87,11 @@ def test_a_child_of_a_test_collects_no_garbage_of_its_parent():
     assert gc.isenabled()
 
 
+def test_a_forked_command_that_hangs_is_ended_and_told_of(tmp_path):
+    with pytest.raises(subprocess.TimeoutExpired, match="run"):
+        forked.run(["--root", str(tmp_path), "run"], dict(os.environ), patience=PAUSE)
+
+
 def test_a_forked_command_whose_complaint_nobody_reads_runs_no_test_of_its_parent():
     reader, writer = os.pipe()
     os.close(reader)

@@ -12,6 +12,7 @@ import pytest
 
 from sttd.hub import remote
 from tests import forked
+from tests.harness import PATIENCE
 from tests.hub.standin import REPOSITORY, StandIn
 from tests.memory import tmp_path
 
@@ -42,7 +43,9 @@ class Machine(NamedTuple):
         return [sys.executable, "-m", "sttd", "--root", str(self.home), "model", *words]
 
     def sttd(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return forked.run(self.command(*words)[3:], self.environ | environ, ("huggingface_hub", "sttd"))
+        return forked.run(
+            self.command(*words)[3:], self.environ | environ, ("huggingface_hub", "sttd"), patience=PATIENCE
+        )
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

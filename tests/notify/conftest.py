@@ -192,7 +192,7 @@ class Notifier:
         return code
 
     def sttd(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return forked.run(self.command(*words)[4:], dict(os.environ))
+        return forked.run(self.command(*words)[4:], dict(os.environ), patience=PATIENCE)
 
 
 @pytest.fixture
