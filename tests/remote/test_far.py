@@ -172,9 +172,10 @@ def test_a_far_side_whose_head_falls_silent_ends_with_its_worker(head):
         workers.append(far.worker().pid)
     for far in fars:
         far.silent.set()
+    why = f"nothing was heard of the other side for {SILENCE:g} s"
     for far in fars:
         assert far.process.wait() == 1
-        assert any(f"nothing was heard of the other side for {SILENCE:g} s" in line for line in far.errors)
+        wait_for(lambda far=far: any(why in line for line in far.errors), "the reason in the command's own log")
     assert gone(workers)
 
 
@@ -384,7 +385,7 @@ def test_foreign_bytes_from_the_head_end_it(head):
     far.ready()
     far.process.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
     assert far.process.wait() == 1
-    assert any("foreign bytes" in line for line in far.errors)
+    wait_for(lambda: any("foreign bytes" in line for line in far.errors), "the reason in the command's own log")
 
 
 def test_ends_of_the_empty(tmp_path):
