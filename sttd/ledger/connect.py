@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sttd.errors import LedgerCorrupt, LedgerError
 from sttd.fs.regular import NotRegular, open_regular, set_mode
+from sttd.ledger import holders
 from sttd.ledger.schema import migrate, require_ours, require_whole
 
 MODE = 0o640  # people of the group read it; only the daemon writes
@@ -128,6 +129,8 @@ def told(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED or str(error).startswith("no such table"):
             raise LedgerCorrupt(f"ledger {path}: {error}: the daemon sets it aside and makes it anew") from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise LedgerError(f"ledger {path}: {error}{holders.in_words(path)}") from error
         raise LedgerError(f"ledger {path}: {error}. Is the disk full, or the folder not writable?") from error
     except sqlite3.Error as error:
         raise LedgerError(f"ledger {path}: {error}") from error
