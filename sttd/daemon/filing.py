@@ -22,6 +22,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.daemon.steps import Step
 from sttd.errors import SttdError
+from sttd.fs.rights import why_unchangeable
 from sttd.job import Job, State
 from sttd.part import Cause
 
@@ -103,7 +104,12 @@ def _post(context: Context, job: Job, step: Step) -> None:
     def work() -> Any:
         if step_of(job) not in ALWAYS:
             library_disks.require(context, job)
-        return step.work()
+        try:
+            return step.work()
+        except PermissionError as error:  # looked into here: on the loop no share is touched
+            if (why := why_unchangeable(error)) is not None:
+                error.add_note(why)
+            raise
 
     context.errands.post(step.name, work, then, failed, job.id)
 

@@ -246,7 +246,7 @@ def _in_vain(context: Context, row: Job, what: str, error: OSError | SttdError, 
     wait = context.config.pool.machine_wait
     everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
     context.filing.put_off(row.id, context.clock(), wait, growing=not everybody)
-    words = printable(str(error))
+    words = printable("; ".join([str(error), *getattr(error, "__notes__", ())]))
     if everybody:
         if context.troubles.begin("outbox", f"{what.removeprefix('its ')}: {words}", wait):
             text = f"job {row.id}: {printable(row.source)}: {what}: {words}; it is tried again, and no other job starts"

@@ -1,4 +1,4 @@
-"""Why this process may not read a file, and what would let it, in words for whoever owns the file."""
+"""Why this process may not read a file or write into a folder, and what would let it, in words for whoever owns it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,27 @@ def why_unreadable(path: str) -> str:
         return f"{user(os.geteuid())} may not look at it ({error.strerror})"
     owned = f"it belongs to {user(seen.st_uid)}:{group(seen.st_gid)} with mode {stat.S_IMODE(seen.st_mode):04o}"
     return f"{owned}, and {user(os.geteuid())} may not read it: {_grant(path, 'r', 'r')}"
+
+
+def why_unchangeable(error: OSError) -> str | None:
+    """Which folder refuses to take a name or to give it up; None: none does by its mode.
+
+    Args:
+        error: of rename(2), mkdir(2) and the like, with the whole paths that they were asked about.
+    """
+    me = user(os.geteuid())
+    for path in (error.filename, error.filename2):
+        folder = os.path.dirname(path) if isinstance(path, str) and os.path.isabs(path) else ""
+        if not folder or os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+            continue
+        shut = _shut_folder(path) or folder
+        try:
+            seen = os.lstat(shut)
+        except OSError:  # it is gone: the next try says why
+            continue
+        owned = f"which belongs to {user(seen.st_uid)}:{group(seen.st_gid)} with mode {stat.S_IMODE(seen.st_mode):04o}"
+        return f"{me} may not write into {shut}, {owned}: {_grant(shut, 'rwx', 'rwx')}"
+    return None
 
 
 def _shut_folder(path: str) -> str | None:
