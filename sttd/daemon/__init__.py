@@ -61,11 +61,11 @@ def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> in
     descriptors.raise_limit()
     notifier = Notifier()
     restarts.wait_turn(notifier, os.environ)
-    folders_answer = folders.make(config)
+    silent = folders.make(config)
     damage: LedgerCorrupt | None = None
     while True:
         try:
-            return _serve(config, notifier, load_config, drain=drain, damage=damage, folders_answer=folders_answer)
+            return _serve(config, notifier, load_config, drain=drain, damage=damage, silent=silent)
         except LedgerCorrupt as error:
             if damage is not None:  # made anew once already: it is the disk that is damaged
                 raise
@@ -79,11 +79,11 @@ def _serve(
     *,
     drain: bool,
     damage: LedgerCorrupt | None,
-    folders_answer: bool,
+    silent: list[str],
 ) -> int:
     """One life of the daemon, with one ledger. Raises LedgerCorrupt where another one is needed.
 
-    `folders_answer`: the folders of results answer, so that what an earlier life left half written can be removed from them.
+    `silent`: the folders of results that do not answer. What an earlier life left half written is removed where there is none.
     """
     inputs: Inputs[Input] = Inputs()
     with _stations(config, inputs, notifier, damage) as context:
@@ -91,7 +91,8 @@ def _serve(
         waiting = {inboxes.split(source)[0] for source in context.ledger.waiting_sources()}
         inbox = Inboxes(config, inputs.put, known, waiting=waiting)
         context.inbox = inbox
-        recover(context, folders_answer=folders_answer)
+        recover(context, folders_answer=not silent)
+        folders.wait_for(silent, context.upkeep)
         try:
             inbox.expect(context.ledger.waiting_sources())
             take_signals(inputs.put)

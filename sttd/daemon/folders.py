@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sttd import outbox
 from sttd.config import Config
+from sttd.daemon.errands import Errands
 from sttd.errors import NotConfigured, SttdError
 from sttd.fs.blame import Blame, blame
 from sttd.fs.mounts import network_file_system
@@ -27,13 +28,13 @@ from sttd.text import printable
 RESULTS = ("transcripts", "archive", "failed")
 
 
-def make(config: Config) -> bool:
+def make(config: Config) -> list[str]:
     """Make what is missing of the state folder and those of results and sources.
 
     Must be called while the process has no second thread (see `fs.patience.answers`).
 
     Returns:
-        Whether each of them answered: what does not must not be touched by the daemon's loop.
+        Those that do not answer: they must not be touched by the daemon's loop.
 
     Raises:
         NotConfigured: one cannot be made, is not writable, or is not fit for its purpose.
@@ -50,7 +51,18 @@ def make(config: Config) -> bool:
             raise NotConfigured(f"[paths] {name}: {folder} {what}")
         text = f"[paths] {name}: {printable(folder)} {what}; what belongs there waits until it is back"
         say(Kind.RESULT_TROUBLE, text, error=what)
-    return answered.keys() == folders.keys()
+    return [folder for name, folder in folders.items() if name not in answered]
+
+
+def wait_for(silent: list[str], upkeep: Errands) -> None:
+    """Off the loop: `sttd status` shows that a folder does not answer, and the log when it does again."""
+    for folder in silent:
+        name = f"looks at {printable(folder)}, which did not answer at the start"
+        upkeep.post(name, functools.partial(_trouble, folder), _nothing, _nothing)
+
+
+def _nothing(_: object) -> None:
+    """That it answers is all that was asked."""
 
 
 def _make_state(folder: Path) -> None:

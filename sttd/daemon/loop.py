@@ -30,6 +30,7 @@ from sttd.daemon.context import Context
 from sttd.daemon.draining import is_drained, is_whole, outcome
 from sttd.daemon.errands import Errands, Finished
 from sttd.daemon.guard import guard
+from sttd.daemon.hung import Hung
 from sttd.daemon.life import Life, held_up
 from sttd.daemon.lookback import LookBack
 from sttd.daemon.models import Models
@@ -62,6 +63,7 @@ class Loop:
         self._inputs = inputs
         self._notifier = notifier
         self._life = Life(context, notifier)
+        self._hung = Hung(context)
         self._look_back = LookBack(context, Errands(inputs.put, threads=1))
         self._upkeep = retention.Upkeep(context)
         self._sampler = Sampler(context)
@@ -176,6 +178,7 @@ class Loop:
             whereabouts.look_after(context)
             self._look_back.step()
             self._life.tell()
+            self._hung.tell()
             self._sampler.look(self._life.used, self._life.level)
             if context.stopping:
                 self._notifier.extend_timeout(30)

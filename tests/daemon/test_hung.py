@@ -1,0 +1,53 @@
+"""File work that does not come back is in the log, once, and so is its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from sttd import outbox
+from sttd.daemon import folders
+from sttd.daemon.hung import TOLD, Hung
+from tests.harness import PATIENCE, wait_for
+
+
+def nothing(_: object) -> None: ...
+
+
+def test_file_work_that_hangs_is_logged_once_and_once_when_it_is_over(stations, log):
+    context, inputs = stations
+    back = threading.Event()
+    context.errands.post("puts the results of a.mp3 in place", back.wait, nothing, nothing)
+    wait_for(context.operations, "it is under way")
+    hung = Hung(context)
+    hung.tell()
+    assert log == [], "it has only just begun"
+    context.clock = lambda: time.monotonic() + TOLD
+    for _ in range(3):
+        hung.tell()
+    (line,) = log
+    assert line.startswith("WARNING puts the results of a.mp3 in place: it has taken 30s and goes on")
+    back.set()
+    inputs.get(timeout=PATIENCE).settle()
+    for _ in range(3):
+        hung.tell()
+    assert [line.partition(" after ")[0] for line in log[1:]] == ["INFO over"]
+    assert log[1].endswith(": puts the results of a.mp3 in place\n")
+
+
+def test_a_folder_that_did_not_answer_at_the_start_is_looked_at_off_the_loop(stations, monkeypatch, log):
+    """The status names what hangs, and the log has when it is over: the share is back."""
+    context, inputs = stations
+    back = threading.Event()
+    monkeypatch.setattr(outbox, "make_folder", lambda folder: back.wait(PATIENCE))
+    archive = str(context.config.paths.archive)
+    folders.wait_for([archive], context.upkeep)
+    (found,) = wait_for(context.operations, "it is under way")
+    assert found.name == f"looks at {archive}, which did not answer at the start"
+    context.clock = lambda: time.monotonic() + TOLD
+    hung = Hung(context)
+    hung.tell()
+    back.set()
+    inputs.get(timeout=PATIENCE).settle()
+    hung.tell()
+    assert [line.partition(" after ")[0] for line in log[1:]] == ["INFO over"]
