@@ -54,16 +54,20 @@ class Life:
 
     def tell(self) -> None:
         """Write the live figures, and the status line for systemd."""
+        self._note_ignored(self.show()["inbox"]["ignored"])
+        status = self.status()
+        if status != self._status:
+            self._notifier.status(status)
+            self._status = status
+
+    def show(self) -> dict[str, Any]:
+        """Write the live figures, which needs no ledger that can be written."""
         figures = self.figures()
         if figures != self._live:
             with contextlib.suppress(OSError):  # the folder cannot be written: nothing is shown
                 live.write(self._live_path, figures)
             self._live = figures
-        self._note_ignored(figures["inbox"]["ignored"])
-        status = self.status()
-        if status != self._status:
-            self._notifier.status(status)
-            self._status = status
+        return figures
 
     def _note_ignored(self, ignored: dict[str, int]) -> None:
         """What the inbox leaves alone, for `sttd status` after the daemon's end: a drain may have been all that ran."""

@@ -279,6 +279,7 @@ class Loop:
         if context.troubles.begin(name, str(error), TICK):
             say(Kind.LEDGER_TROUBLE, f"{error}; nothing starts until that is over", error=str(error))
             self._notifier.status(held_up([name], context.config.program))
+        self._life.show()
         self._notifier.watchdog()
         if context.stopping:
             self._notifier.extend_timeout(30)

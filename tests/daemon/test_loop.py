@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import signal
 
 import pytest
@@ -17,7 +18,7 @@ from sttd.daemon.troubles import Troubles
 from sttd.errors import LedgerError, UsageError
 from sttd.host.notify import Notifier
 from sttd.job import Identity, State
-from sttd.ledger import Checkpoint
+from sttd.ledger import Checkpoint, live
 from sttd.part import Cause
 from tests.harness import PATIENCE
 from tests.properties.stations import Pool
@@ -37,6 +38,14 @@ def test_a_message_that_meets_a_fault_while_the_ledger_is_in_trouble_does_not_en
     inputs.put(Signal(signal.SIGHUP))
     loop._trouble("ledger", LedgerError("the disk is full"))
     assert list(loop._waiting) == met
+
+
+def test_the_status_says_that_the_ledger_cannot_be_written(stations):
+    """A person asks for it then, and what `sttd status` prints of a daemon is what it has written last."""
+    context, inputs = stations
+    loop = Loop(context, inputs, Notifier())
+    loop._trouble("ledger", LedgerError("the disk is full"))
+    assert live.read(live.path_of(context.config.paths.state, {}), os.getpid())["trouble"] == ["the disk is full"]
 
 
 def test_the_count_of_errands_is_right_after_a_fault(stations):
