@@ -10,7 +10,6 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from sttd.sharing import Decided, Share
 
@@ -72,12 +71,6 @@ class Options:
     cue: CueRoom | None = None  # None: no subtitles are wanted
 
 
-def asked(options: Options) -> dict[str, Any]:
-    """The options that the words of a transcript depend on, as it tells them."""
-    words = dataclasses.asdict(options)
-    return {name: value for name, value in words.items() if name not in ("batch_size", "max_gap", "max_audio", "cue")}
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """How far a channel has come."""
@@ -119,6 +112,7 @@ class PartSpec:
     decided: Mapping[int, Decided] = field(default_factory=dict)  # by channel, by part 0 of the recording
     passes: bool = True  # what lies before it need not be decoded, where that comes to the same samples
     ends: tuple[str, str] | None = None  # of the file, see pool/blocks.py; for a worker on another machine
+    below: str = ""  # a folder: on the way from it to `source` no link is followed; "": the last name alone is none
     handle: int | None = None  # an open file of the worker's process, read instead of opening `source`
 
     @property

@@ -11,7 +11,7 @@ from sttd import sharing
 from sttd.config import Config
 from sttd.configfile import folder_options
 from sttd.daemon.context import Context
-from sttd.daemon.source import source_path
+from sttd.daemon.source import source_below, source_path
 from sttd.job import Job, Part, State
 from sttd.ledger import WORK, Checkpoint, Resume
 from sttd.ledger.checkpoint import options_key
@@ -81,6 +81,12 @@ def heard(job: Job, resume: Resume) -> dict[str, Any]:
     return {"language": known.language, "language_probability": known.language_probability}
 
 
+def asked(options: Options) -> dict[str, Any]:
+    """The options that the words of a transcript depend on, as it tells them."""
+    words = dataclasses.asdict(options)
+    return {name: value for name, value in words.items() if name not in ("batch_size", "max_gap", "max_audio", "cue")}
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be begun next of a job, and where it goes on."""
@@ -102,6 +108,7 @@ def part_spec(context: Context, job: Job, order: Order, existing: Existing | Non
         part_id=f"{job.id}.{number}",
         attempt=job.attempt,
         source=source_path(context, job),
+        below=source_below(context, job),
         size=job.size,
         mtime_ns=job.mtime_ns,
         model=order.model,

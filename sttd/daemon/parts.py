@@ -14,7 +14,7 @@ from sttd.daemon.ending import Ending
 from sttd.daemon.source import start_anew
 from sttd.job import Job, Part, State
 from sttd.ledger.checkpoint import Broken
-from sttd.part import Cause, Done, Options, asked
+from sttd.part import Cause, Done, Options
 from sttd.rules.parts import state_of, wait_of
 from sttd.sharing import in_words, span_of
 from sttd.text import printable
@@ -78,7 +78,7 @@ def commit(context: Context, job: Job, options: Options | None = None, **known: 
     parts = context.ledger.parts(job)
     audio = max(part.ends or 0.0 for part in parts)
     chunks = sum(part.chunks for part in parts)
-    plan = {"step": "stage", "chunks": chunks, "options": asked(options or orders.wanted(context, job)[1])}
+    plan = {"step": "stage", "chunks": chunks, "options": orders.asked(options or orders.wanted(context, job)[1])}
     known |= {"audio_seconds": audio, "progress": audio, "error": None, "cause": None, "not_before": 0.0}
     return context.ledger.update(job, state=State.COMMITTING, plan=plan, **known)
 

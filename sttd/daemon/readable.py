@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 
 from sttd.daemon.context import Context, Running
-from sttd.daemon.source import source_path
+from sttd.daemon.source import source_below, source_path
 from sttd.errors import SttdError
-from sttd.fs.regular import open_regular
+from sttd.fs.folder import open_regular_below
 from sttd.fs.rights import why_unreadable
 from sttd.host.events import Kind, say
 from sttd.job import Job
@@ -57,7 +57,8 @@ def has_come_further(context: Context, running: Running) -> None:
 
 
 def _post(context: Context, job: Job) -> None:
-    path, place = source_path(context, job), context.unreadable.places.get(job.id, 0)
+    path, below = source_path(context, job), source_below(context, job)
+    place = context.unreadable.places.get(job.id, 0)
     context.unreadable.looking.add(job.id)
 
     def then(why: str | None) -> None:
@@ -76,13 +77,13 @@ def _post(context: Context, job: Job) -> None:
         then(str(error))
 
     name = f"looks whether {printable(job.source)} can be read"
-    context.checks.post(name, lambda: _look(path, place), then, failed, job.id)
+    context.checks.post(name, lambda: _look(path, below, place), then, failed, job.id)
 
 
-def _look(path: str, place: int) -> str | None:
+def _look(path: str, below: str, place: int) -> str | None:
     """Why the file cannot be read at a byte; None: it can, or it is gone, which its attempt will find out."""
     try:
-        handle = open_regular(path)
+        handle = open_regular_below(path, below)
     except PermissionError:
         return why_unreadable(path)
     except FileNotFoundError:

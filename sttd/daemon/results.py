@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 
-from sttd.daemon import by_folder, elsewhere, filing, library, listening, parts, readable, trial
+from sttd.daemon import by_folder, elsewhere, filing, library, listening, orders, parts, readable, trial
 from sttd.daemon.attempts import book, drop, halt, stop, store
 from sttd.daemon.context import FOLLOWED, Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
@@ -14,7 +14,7 @@ from sttd.daemon.source import look_again, look_for, start_anew
 from sttd.daemon.telling import lost, notice, say_model, tell, tell_part
 from sttd.host.events import Kind
 from sttd.job import Job, Overrides, Part, Shared, State
-from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started, asked
+from sttd.part import SAMPLE_RATE, Cause, Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.sharing import fitted
 from sttd.text import printable
 
@@ -163,7 +163,7 @@ def finished(context: Context, running: Running, event: Done) -> None:
 
 
 def _whole(context: Context, job: Job, running: Running, event: Done) -> Job:
-    plan = {"step": "stage", "chunks": job.chunks, "options": asked(running.spec.options)}
+    plan = {"step": "stage", "chunks": job.chunks, "options": orders.asked(running.spec.options)}
     done = {
         "audio_seconds": event.audio_seconds,
         "progress": event.audio_seconds,

@@ -20,6 +20,12 @@ def source_path(context: Context, job: Job) -> str:
     return job.location or context.places.path_of(job.source)
 
 
+def source_below(context: Context, job: Job) -> str:
+    """The inbox that it lies in, below which everybody may put a link; "" where it lies in a folder of the service's own."""
+    found = context.places.inbox_of(job.source, job.location)
+    return "" if found is None else str(found[1])
+
+
 def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
     """The source is not what was queued: the job is about the file as it is now, once it has settled.
 

@@ -19,8 +19,31 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from sttd.fs.regular import open_regular
+
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _IN_THE_WAY = (errno.ENOTDIR, errno.ELOOP)  # what O_DIRECTORY and O_NOFOLLOW say to files and to links
+
+
+def folder_on_the_way(path: str, below: str) -> Folder:
+    """The folder that a file lies in, held open; no link is followed on the way to it from the folder `below`.
+
+    Raises:
+        FileNotFoundError: it is gone, or somebody put a link in its way.
+    """
+    components = split(below, path)
+    if components is None:
+        raise FileNotFoundError(errno.ENOENT, "the path leads out of its folder", path)
+    with Folder.open(below) as held:
+        return held.below(components[:-1])
+
+
+def open_regular_below(path: str, below: str) -> int:
+    """A handle on a regular file, to read from: as `open_regular`, and as `folder_on_the_way` where `below` is not ""."""
+    if not below:
+        return open_regular(path)
+    with folder_on_the_way(path, below) as folder:
+        return open_regular(os.path.basename(path), folder=folder.handle)
 
 
 class Folder:

@@ -12,7 +12,8 @@ import errno
 import hashlib
 import os
 
-from sttd.fs.regular import NotRegular, open_regular
+from sttd.fs.folder import open_regular_below
+from sttd.fs.regular import NotRegular
 from sttd.fs.rights import why_unreadable
 from sttd.part import Cause, PartSpec
 from sttd.pool.wire import Ask, Block, NoBlock
@@ -23,13 +24,15 @@ _END = 2**20  # bytes
 _MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
-def ends_of(path: str, size: int) -> tuple[str, str]:
+def ends_of(path: str, size: int, below: str = "") -> tuple[str, str]:
     """The SHA-256 of the first and of the last MiB of a file, in hexadecimal; both of all of it where it is smaller.
+
+    `below`: see `PartSpec`.
 
     Raises:
         OSError: it cannot be read, or is no regular file.
     """
-    handle = open_regular(path)
+    handle = open_regular_below(path, below)
     try:
         return ends_of_handle(handle, size)
     finally:
@@ -50,7 +53,7 @@ def answer(ask: Ask, part: PartSpec) -> Block | NoBlock:
     """The bytes that the far side asks for of the part's recording, or why there are none. It reads the disk: not for a loop."""
     asked = (ask.part_id, ask.attempt)
     try:
-        handle = open_regular(part.source)
+        handle = open_regular_below(part.source, part.below)
     except OSError as error:
         return NoBlock(*asked, *not_read(part.source, error))
     try:

@@ -31,7 +31,7 @@ AT_ONCE = 32  # chunks that a worker says at once: what comes in one message kee
 MARK = (
     b"\0sttd worker\0"  # a far worker writes it once, before its first frame: a shell's profile may have spoken before
 )
-PROTOCOL = 1  # of what a far worker and its head say to each other
+PROTOCOL = 2  # of what a far worker and its head say to each other
 
 
 class WireError(Exception):

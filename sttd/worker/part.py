@@ -159,8 +159,9 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
             scarce.enter_context(bounds.memory(bounds.room(spec.size)))
         existing = spec.existing if spec.number == spec.next_index == 0 else None
         with open_recording(
-            spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive, existing=existing, handle=spec.handle
-        ) as stream:
+            spec.source, spec.size, spec.mtime_ns, spec.options, ahead.alive,
+            existing=existing, below=spec.below, handle=spec.handle,
+        ) as stream:  # fmt: skip
             spec, parts = shared_out(spec, stream.duration)
             span = Span(spec, stream.channels, parts)
             told: dict[str, Any] = {"own": span.seconds, "passes": spec.passes}

@@ -32,7 +32,7 @@ def look(context, inputs):
 def test_no_attempt_is_made_until_the_file_can_be_read_and_the_waits_grow(waiting, stations, monkeypatch, log):
     context, job, now = waiting
     may = [False]
-    monkeypatch.setattr(readable, "_look", lambda path, place: None if may[0] else "it belongs to bob")
+    monkeypatch.setattr(readable, "_look", lambda path, below, place: None if may[0] else "it belongs to bob")
     waits = []
     for _ in range(12):
         assert readable.waits(context, job)
@@ -67,7 +67,7 @@ def test_a_look_that_hangs_keeps_nobody_else_waiting(waiting, monkeypatch):
 
 def test_a_job_that_went_on_meanwhile_is_left_alone(waiting, stations, monkeypatch):
     context, job, _ = waiting
-    monkeypatch.setattr(readable, "_look", lambda path, place: "no")
+    monkeypatch.setattr(readable, "_look", lambda path, below, place: "no")
     assert readable.waits(context, job)
     context.ledger.update(job, state=State.CANCELLED)
     look(*stations)

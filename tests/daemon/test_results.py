@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from sttd.daemon.source import source_below
 from sttd.job import State
 from sttd.part import Cause, Chunk, Chunks, Done, Notice, Started
 from tests.properties.stations import STARTED, Attempt, Stations
@@ -19,6 +20,16 @@ def begun(tmp_path: Path) -> tuple[Stations, Attempt, dict[str, Any]]:
     stations.tick(1.0)
     (attempt,) = stations.pool.attempts.values()
     return stations, attempt, {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+
+
+def test_a_worker_is_told_the_inbox_that_the_recording_lies_in(tmp_path):
+    """Below it everybody may put a link, which no worker follows; a folder of the service's own may lie behind one."""
+    stations, attempt, _ = begun(tmp_path)
+    assert attempt.spec.below == str(stations.config.paths.inbox)
+    (job,) = stations.context.ledger.jobs()
+    moved = stations.context.ledger.update(job, location=str(tmp_path / "archive" / "a.wav"))
+    assert source_below(stations.context, moved) == ""
+    stations.context.ledger.close()
 
 
 def test_silence_at_the_end_of_a_batch_takes_no_language_away(tmp_path):

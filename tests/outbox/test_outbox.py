@@ -19,6 +19,7 @@ from hypothesis import given, strategies as st
 
 from sttd import outbox
 from sttd.config import Config, Output, Paths
+from sttd.daemon import orders
 from sttd.errors import SttdError
 from sttd.fs.folder import Folder
 from sttd.job import Job
@@ -26,7 +27,7 @@ from sttd.outbox import names
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.place import place
-from sttd.part import Chunk, Options, Segment, asked
+from sttd.part import Chunk, Options, Segment
 from tests.forked import fork
 
 SAID = (Segment(0.5, 59.9996, "hello --> <b> & \n\n world", -0.2, 1.1, 0.01, 0.0, "en"),
@@ -72,7 +73,7 @@ def files_in(folder: Path) -> list[str]:
 def written(suffix: str, said=SAID) -> str:
     file = io.StringIO()
     job = Job(1, "talk.mp3", 1, 2, language="en")
-    meta = outbox.Meta.of(job, finished_at=0.0, options=asked(Options(initial_prompt="กขค")))
+    meta = outbox.Meta.of(job, finished_at=0.0, options=orders.asked(Options(initial_prompt="กขค")))
     FORMATS[suffix].write(file, meta, iter(said))
     file.getvalue().encode("utf-8")
     return file.getvalue()
@@ -101,7 +102,7 @@ def test_the_json_is_read_back_and_a_correction_shows():
     meta, segments = read(io.BytesIO(data))
     assert (meta.job, [s.start for s in segments]) == (1, [0.5, 59.0])
     assert meta.options == {
-        **asked(Options()),
+        **orders.asked(Options()),
         "initial_prompt": "กขค",
         "languages": [],
         "temperatures": [0, 0.2, 0.4, 0.6, 0.8, 1],

@@ -78,7 +78,7 @@ class Feeder:
 
     def _do(self, part: PartSpec) -> None:
         try:
-            ends = ends_of(part.source, part.size)
+            ends = ends_of(part.source, part.size, part.below)
         except OSError as error:
             cause, text = not_read(part.source, error)
             self._flush(None)

@@ -9,7 +9,7 @@ import queue
 import time
 from collections.abc import Callable
 
-from sttd.fs.regular import open_regular
+from sttd.fs.folder import open_regular_below
 from sttd.part import SAMPLE_RATE, Cause, PartSpec, Progress
 from sttd.pool.blocks import AHEAD, BLOCK, ends_of_handle
 from sttd.pool.far.shelf import Key, NoRoom, Place, Shelf, is_full
@@ -122,7 +122,7 @@ def _written(place: Place, block: Block, length: int) -> int:
 def _is_here(part: PartSpec) -> bool:
     """Whether this machine has the same file by the same path (a share that both have mounted)."""
     try:
-        handle = open_regular(part.source)
+        handle = open_regular_below(part.source, part.below)
     except OSError:
         return False
     try:

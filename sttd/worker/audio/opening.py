@@ -28,11 +28,12 @@ def open_recording(
     alive: Callable[[], None] = lambda: None,
     *,
     existing: Existing | None = None,
+    below: str = "",
     handle: int | None = None,
 ) -> Stream:
     """Open a recording that was queued with this size and time of last change.
 
-    `alive` is called for each packet, and now and then while FFmpeg looks for one. `handle`: see `SourceFile`.
+    `alive` is called for each packet, and now and then while FFmpeg looks for one. `below`, `handle`: see `SourceFile`.
 
     Raises:
         PartFailed: GONE, CHANGED, UNREADABLE or MACHINE, see `SourceFile`; BAD_FILE where it is no recording, has no
@@ -40,7 +41,7 @@ def open_recording(
             subtitles that are enough for `existing`. The message is a sentence for a person, without the name.
         MemoryError: FFmpeg wants more than there is; see `bounds`.
     """
-    file = SourceFile(path, size, mtime_ns, alive, handle)
+    file = SourceFile(path, size, mtime_ns, alive, below=below, handle=handle)
     try:
         head = _head(file)
         container = open_container(file)

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from pathlib import PurePath
 
+from sttd.fs.folder import folder_on_the_way
 from sttd.fs.rights import why_unreadable
 from sttd.fs.sparse import is_unwritten
 from sttd.part import Cause
@@ -27,11 +28,13 @@ class SourceFile:
     """A regular file, open for reading; for `av.open`."""
 
     def __init__(
-        self, path: str, size: int, mtime_ns: int, alive: Callable[[], None] = lambda: None, handle: int | None = None
-    ) -> None:
+        self, path: str, size: int, mtime_ns: int, alive: Callable[[], None] = lambda: None,
+        *, below: str = "", handle: int | None = None,
+    ) -> None:  # fmt: skip
         """Open `path`, which must be `size` bytes long and last changed at `mtime_ns`.
 
         `alive` is called for each `_FAR` bytes: who reads so much is looking for sound in a large film, not stuck.
+        `below`: a folder on the way; from it on no link is followed, neither there nor to the file.
         `handle`: an open file that is read instead; of `path` the suffix alone counts then.
 
         Raises:
@@ -51,7 +54,7 @@ class SourceFile:
         # no wait for the writer of a FIFO; no link, which could have been put there to show another's file
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
         try:
-            self._fd = os.open(path, flags) if handle is None else os.dup(handle)
+            self._fd = _open(path, below, flags) if handle is None else os.dup(handle)
         except OSError as error:
             raise _not_opened(path, error) from error
         try:
@@ -146,6 +149,13 @@ class SourceFile:
         if is_unwritten(self._fd):
             text = f"the file is mostly holes ({kind.st_blocks // 2048} of {kind.st_size // 2**20} MiB were written)"
             raise PartFailed(Cause.BAD_FILE, f"{text}: an unfinished copy or download; copy it again")
+
+
+def _open(path: str, below: str, flags: int) -> int:
+    if not below:
+        return os.open(path, flags)
+    with folder_on_the_way(path, below) as folder:
+        return os.open(PurePath(path).name, flags, dir_fd=folder.handle)
 
 
 def _overlaid(data: bytes, at: int, right: bytes) -> bytes:
