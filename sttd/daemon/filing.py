@@ -21,6 +21,7 @@ from sttd.daemon import following, library_disks, steps, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
 from sttd.daemon.steps import Step
+from sttd.daemon.troubles import OUTBOX
 from sttd.errors import SttdError
 from sttd.fs.rights import why_unchangeable
 from sttd.job import Job, State
@@ -133,7 +134,8 @@ def resume(context: Context) -> None:
     else:
         context.filed = page[-1] if len(page) == PAGE else 0
     if not context.filing.struggle():
-        context.troubles.end("outbox")
+        for name in OUTBOX:
+            context.troubles.end(name)
 
 
 def _go_on(context: Context, number: int) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sttd import outbox
-from sttd.daemon import library_disks, orders, parts
+from sttd.daemon import library_disks, orders, parts, setbacks
 from sttd.daemon.context import Context
 from sttd.daemon.earlier import earlier_results
 from sttd.daemon.source import look_again, look_for, source_path, start_anew
 from sttd.daemon.telling import tell_done
+from sttd.daemon.troubles import ARCHIVE, TRANSCRIPTS
 from sttd.errors import SourceChanged, SttdError
 from sttd.fs.blame import Blame, blame
+from sttd.fs.folder import split
 from sttd.host.events import Kind, say
 from sttd.job import Job, State
 from sttd.ledger.checkpoint import Broken
@@ -72,7 +73,7 @@ def _mend(context: Context, row: Job, broken: Broken) -> None:
             row = parts.give_up(context, row, part)
         else:
             why = f"{parts.words(row, part)} begins elsewhere than the part before it ends"
-            _transcribe_again(context, row, why if broken.is_apart else "its checkpoint is not what it was")
+            setbacks.transcribe_again(context, row, why if broken.is_apart else "its checkpoint is not what it was")
     if part is not None and broken.is_apart:
         with contextlib.suppress(OSError):  # then the next attempt finds them whole, and this comes again
             orders.checkpoint_of(context, row, part=part).discard()
@@ -121,7 +122,7 @@ def not_staged(context: Context, row: Job, error: OSError | SttdError) -> None:
         again = {"plan": None, "copy_of": None, "cause": Cause.GONE, "error": "the file is not there any more"}
         look_for(context, context.ledger.update(row, state=State.QUEUED, **again))
     else:
-        _in_vain(context, row, "its results cannot be written", error)
+        setbacks.in_vain(context, row, "its results cannot be written", error)
 
 
 def publish(context: Context, job: Job) -> Step | None:
@@ -129,18 +130,18 @@ def publish(context: Context, job: Job) -> Step | None:
     try:
         plan = outbox.Plan.from_json(job.plan or {})
     except SttdError as error:
-        _transcribe_again(context, job, str(error))
+        setbacks.transcribe_again(context, job, str(error))
         return None
     if context.inbox is not None and plan.takes_source and plan.location is None:
         context.inbox.forget(job.source)
 
     def failed(row: Job, error: OSError | SttdError) -> None:
         if isinstance(error, outbox.Unkept):
-            _transcribe_again(context, row, str(error), error.moved_to)
+            setbacks.transcribe_again(context, row, str(error), error.moved_to)
         elif isinstance(error, OSError) and blame(error) is Blame.NAME:
-            _refused(context, row, error)
+            setbacks.refused(context, row, error)
         else:
-            _in_vain(context, row, "its results cannot be put in place", error, source_path(context, row))
+            setbacks.in_vain(context, row, "its results cannot be put in place", error, source_path(context, row))
 
     def then(row: Job, filed: outbox.Filed) -> None:
         _done(context, row, filed, plan)
@@ -164,7 +165,9 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
     context.faults.ended_well()
     tell_done(done, filed)
     context.troubles.end_for(row.id)
-    context.troubles.end("outbox")
+    context.troubles.end(TRANSCRIPTS)
+    if plan.takes_source and filed.location and split(str(context.config.paths.archive), filed.location) is not None:
+        context.troubles.end(ARCHIVE)  # a result that moved no source says nothing of it
     library_disks.went_well(context, row)
     look_again(context, row)
     if filed.changed and context.inbox is not None:
@@ -225,53 +228,10 @@ def put_aside(context: Context, job: Job) -> Step:
         context.listener.ended(job)
 
     def failed(row: Job, error: OSError | SttdError) -> None:
-        _in_vain(context, row, "its source cannot be put aside", error, source)
+        setbacks.in_vain(context, row, "its source cannot be put aside", error, source, alone=True)
 
     name, config = f"moves {printable(job.source)} to failed/", orders.configured(context, job)
     return Step(name, lambda: outbox.file_failure(job, config, context.places), then, failed)
-
-
-# what goes wrong
-
-
-def _in_vain(context: Context, row: Job, what: str, error: OSError | SttdError, source: str | None = None) -> None:
-    """A step did not succeed. The machine's fault keeps every job from starting, that of a disk of the library those whose results
-    go there; any other keeps this one alone waiting.
-    """
-    if isinstance(error, outbox.DiskTrouble):
-        library_disks.begin(context, row, what, error)
-        return
-    if isinstance(error, outbox.FileTrouble):  # the disk takes files
-        library_disks.went_well(context, row)
-    wait = context.config.pool.machine_wait
-    everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
-    context.filing.put_off(row.id, context.clock(), wait, growing=not everybody)
-    words = printable("; ".join([str(error), *getattr(error, "__notes__", ())]))
-    if everybody:
-        if context.troubles.begin("outbox", f"{what.removeprefix('its ')}: {words}", wait):
-            text = f"job {row.id}: {printable(row.source)}: {what}: {words}; it is tried again, and no other job starts"
-            say(Kind.RESULT_TROUBLE, text, row, error=str(error))
-        return
-    folder = str(Path(source or row.source).parent)
-    text = f"job {row.id}: {printable(row.source)}: {what}: {words}"
-    if context.troubles.begin_for(row.id, f"{folder}: {type(error).__name__}", text):
-        say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", row, error=str(error))
-
-
-def _refused(context: Context, row: Job, error: OSError) -> None:
-    """A file system takes no name that can be made of the recording's."""
-    text = f"no name for its results is accepted: {error}: rename it, then `{context.config.program} retry {row.id}`"
-    failed = {"cause": Cause.ERROR, "error": text, "finished_at": context.utc(), "plan": {"step": "fail"}}
-    job = context.ledger.update(row, state=State.FAILED, **failed)
-    context.failed_now += 1
-    say(Kind.JOB_FAILED, f"job {row.id}: {printable(row.source)} failed: {printable(text)}", job, error=text)
-
-
-def _transcribe_again(context: Context, row: Job, why: str, moved_to: str | None = None) -> None:
-    """A plan that cannot be kept: the job goes on from its checkpoint, where everything is."""
-    say(Kind.RESULT_TROUBLE, f"job {row.id}: {printable(why)}", row, error=why)
-    again = {"plan": None, "copy_of": None, "queued_at": context.utc(), "error": why, "cause": None}
-    context.ledger.update(row, state=State.QUEUED, location=moved_to or row.location, **again)
 
 
 def _remember_places(context: Context) -> None:

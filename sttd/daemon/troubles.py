@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sttd.host.events import Kind, say
 
 ALL = -float("inf")  # monotonic: a trouble that holds nobody up
+TRANSCRIPTS, ARCHIVE = OUTBOX = ("transcripts", "archive")  # names of troubles: what cannot be put in place, of any job
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sttd import outbox
 from sttd.daemon import filing, orders, whereabouts
 from sttd.daemon.context import Context
 from sttd.daemon.guard import guard
+from sttd.daemon.troubles import OUTBOX
 from sttd.errors import SttdError
 from sttd.fs.digest import digest_of
 from sttd.fs.sparse import is_unwritten
@@ -137,7 +138,11 @@ def follow(context: Context) -> None:
 
 def _room(context: Context) -> int:
     """How many copies may begin now: none while results cannot be put in place, or sources cannot be looked at."""
-    return 0 if whereabouts.are_all_away(context) or "outbox" in context.troubles else filing.room(context)
+    return (
+        0
+        if whereabouts.are_all_away(context) or any(name in context.troubles for name in OUTBOX)
+        else filing.room(context)
+    )
 
 
 def _comes_to_a_result(context: Context, original: Job) -> bool:

@@ -32,6 +32,10 @@ _WORD = 32  # hexadecimal digits
 class Absent(SttdError):
     """A folder is not the one that it was, or is gone: its file system is not mounted, most likely. Work waits for it."""
 
+    def __init__(self, folder: str, text: str) -> None:
+        super().__init__(text)
+        self.folder = folder
+
 
 class Places:
     """The folders of `paths`. Used by the threads that do file work.
@@ -157,13 +161,13 @@ def _open(path: str, known: Mapping[str, Any] | None) -> Folder:
             moves.make_folder(path)
         return Folder.open(path)
     except FileNotFoundError:
-        raise Absent(
-            f"the folder {path} is gone: mount it, or make it again with its mark: {_remedy(path, known)}"
-        ) from None
+        text = f"the folder {path} is gone: mount it, or make it again with its mark: {_remedy(path, known)}"
+        raise Absent(os.fspath(path), text) from None
     except OSError as error:
         if error.errno not in (errno.ENOTDIR, errno.ELOOP):
             raise
-        raise Absent(f"{path} is no folder ({error.strerror}): move what is there away, and mount or make it") from None
+        text = f"{path} is no folder ({error.strerror}): move what is there away, and mount or make it"
+        raise Absent(os.fspath(path), text) from None
 
 
 def _recognize(folder: Folder, known: dict[str, Any] | None) -> dict[str, Any]:
@@ -175,9 +179,10 @@ def _recognize(folder: Folder, known: dict[str, Any] | None) -> dict[str, Any]:
     elif word != known["word"]:
         if word is not None or numbers != known["numbers"]:
             raise Absent(
+                folder.path,
                 f"{folder.path} is not the folder that it was (its {MARK} is "
                 + ("gone" if word is None else "another one")
-                + f"): mount it again, or if it is the right one: {_remedy(folder.path, known)}"
+                + f"): mount it again, or if it is the right one: {_remedy(folder.path, known)}",
             )
         word = _write_mark(folder, known["word"])
     return {"path": folder.path, "word": word, "numbers": numbers}

@@ -210,7 +210,7 @@ def test_a_drain_ends_with_words_about_the_folders_that_wait_and_about_the_machi
     drop(daemon, "a/1.mp3", "a/b/2.mp3")
     words = "a/.sttd.toml: [transcribe] langauge: there is no such key; did you mean language?"
     assert draining.outcome(daemon.context) == f"2 jobs wait until bad options are put right: {words}"
-    daemon.context.troubles.begin("outbox", "the disk is full")
+    daemon.context.troubles.begin("transcripts", "the disk is full")
     daemon.context.ledger.add("c.mp3", Identity(1, 1), daemon.now)
     machine = "1 job waits for what is wrong with this machine: the disk is full"
     assert draining.outcome(daemon.context) == f"{machine}; 2 jobs wait until bad options are put right: {words}"

@@ -107,10 +107,10 @@ def test_no_copy_begins_while_results_cannot_be_put_in_place(stations):
     done = {"state": State.DONE, "finished_at": 0.0, "location": ""}
     original = context.ledger.add("first.mp3", Identity(SIZE, 1), 0.0, **done)
     context.ledger.add("twin.mp3", Identity(SIZE, 1), 0.0, copy_of=original.id)
-    context.troubles.begin("outbox", "the disk is full")
+    context.troubles.begin("archive", "the disk is full")
     twins.follow(context)
     assert context.ledger.counts()[State.COMMITTING] == 0
-    context.troubles.end("outbox")
+    context.troubles.end("archive")
     twins.follow(context)
     assert context.ledger.counts()[State.COMMITTING] == 1
 

@@ -1,0 +1,68 @@
+"""What follows where a step with files did not succeed: who waits for it, and what a person is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sttd import outbox
+from sttd.daemon import library_disks
+from sttd.daemon.context import Context
+from sttd.daemon.troubles import ARCHIVE, TRANSCRIPTS
+from sttd.errors import SttdError
+from sttd.fs.blame import Blame, blame
+from sttd.fs.folder import split
+from sttd.host.events import Kind, say
+from sttd.job import Job, State
+from sttd.part import Cause
+from sttd.text import printable
+
+
+def in_vain(
+    context: Context, row: Job, what: str, error: OSError | SttdError, source: str | None = None, *, alone: bool = False
+) -> None:
+    """A step did not succeed. The machine's fault keeps every job from starting, that of a disk of the library those whose results
+    go there; any other keeps this one alone waiting.
+
+    `alone`: it is about a folder that no other job needs which comes to a result.
+    """
+    if isinstance(error, outbox.DiskTrouble):
+        library_disks.begin(context, row, what, error)
+        return
+    if isinstance(error, outbox.FileTrouble):  # the disk takes files
+        library_disks.went_well(context, row)
+    wait = context.config.pool.machine_wait
+    everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
+    context.filing.put_off(row.id, context.clock(), wait, growing=not everybody)
+    words = printable("; ".join([str(error), *getattr(error, "__notes__", ())]))
+    if everybody and not alone:
+        name = ARCHIVE if _is_about(str(context.config.paths.archive), error) else TRANSCRIPTS
+        if context.troubles.begin(name, f"{what.removeprefix('its ')}: {words}", wait):
+            text = f"job {row.id}: {printable(row.source)}: {what}: {words}; it is tried again, and no other job starts"
+            say(Kind.RESULT_TROUBLE, text, row, error=str(error))
+        return
+    folder = str(Path(source or row.source).parent)
+    text = f"job {row.id}: {printable(row.source)}: {what}: {words}"
+    if context.troubles.begin_for(row.id, f"{folder}: {type(error).__name__}", text):
+        say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", row, error=str(error))
+
+
+def _is_about(folder: str, error: OSError | SttdError) -> bool:
+    """Whether it was met in a folder or below it."""
+    names = (error.filename, error.filename2) if isinstance(error, OSError) else (getattr(error, "folder", None),)
+    return any(isinstance(name, str) and (name == folder or split(folder, name) is not None) for name in names)
+
+
+def refused(context: Context, row: Job, error: OSError) -> None:
+    """A file system takes no name that can be made of the recording's."""
+    text = f"no name for its results is accepted: {error}: rename it, then `{context.config.program} retry {row.id}`"
+    failed = {"cause": Cause.ERROR, "error": text, "finished_at": context.utc(), "plan": {"step": "fail"}}
+    job = context.ledger.update(row, state=State.FAILED, **failed)
+    context.failed_now += 1
+    say(Kind.JOB_FAILED, f"job {row.id}: {printable(row.source)} failed: {printable(text)}", job, error=text)
+
+
+def transcribe_again(context: Context, row: Job, why: str, moved_to: str | None = None) -> None:
+    """A plan that cannot be kept: the job goes on from its checkpoint, where everything is."""
+    say(Kind.RESULT_TROUBLE, f"job {row.id}: {printable(why)}", row, error=why)
+    again = {"plan": None, "copy_of": None, "queued_at": context.utc(), "error": why, "cause": None}
+    context.ledger.update(row, state=State.QUEUED, location=moved_to or row.location, **again)

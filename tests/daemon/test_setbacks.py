@@ -1,0 +1,103 @@
+"""Results or sources that cannot be put in place: who waits, and that nothing is said to be over which is not."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from sttd import outbox
+from sttd.job import State
+from sttd.part import Cause
+from tests.properties.stations import Attempt, Stations
+
+
+def finished(stations: Stations, attempt: Attempt) -> None:
+    """Its worker goes on to the end, and what follows is done."""
+    while attempt.spec.part_id in stations.pool.attempts:
+        stations.step(attempt)
+    settled(stations)
+
+
+def settled(stations: Stations) -> None:
+    while stations.errands.posted:
+        stations.settle()
+
+
+def begun(stations: Stations, *names: str) -> list[Attempt]:
+    for name in names:
+        (stations.config.paths.inbox / name).write_text(name)
+    stations.look()
+    stations.tick(1.0)
+    return [each for each in stations.pool.attempts.values() if os.path.basename(each.spec.source) in names]
+
+
+def stale(*_: object, **__: object) -> None:
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+
+def test_a_folder_for_failures_that_is_away_holds_only_what_failed(tmp_path, monkeypatch, log):
+    """Nobody who comes to a transcript needs it, and a transcript says nothing of it."""
+    stations = Stations(tmp_path, "archive")
+    bad, good = begun(stations, "bad.mp3", "good.mp3")
+    monkeypatch.setattr(outbox, "file_failure", stale)
+    stations.end(bad, Cause.BAD_FILE)
+    settled(stations)
+    assert not stations.context.troubles.hold()
+    finished(stations, good)
+    assert not [line for line in log if "over:" in line]
+    (text,) = stations.context.troubles.texts()
+    assert "Stale file handle" in text
+    monkeypatch.undo()
+    stations.tick(stations.config.pool.machine_wait)
+    settled(stations)
+    assert list(stations.context.troubles) == []
+    assert len([line for line in log if "over:" in line]) == 1
+    assert {job.state for job in stations.context.ledger.jobs()} == {State.DONE, State.FAILED}
+    assert all(job.plan is None for job in stations.context.ledger.jobs())
+    stations.context.ledger.close()
+
+
+def test_an_archive_that_is_away_is_not_back_because_a_result_was_written(tmp_path, log):
+    """A recording that is transcribed once more stays where it lies: its result says nothing of the archive."""
+    stations = Stations(tmp_path, "archive")
+    (old,) = begun(stations, "old.mp3")
+    finished(stations, old)
+    stations.ask("redo", 1)
+    (new,) = begun(stations, "another.mp3")
+    (again,) = [each for each in stations.pool.attempts.values() if each is not new]
+    stations.step(again)  # it is open
+    archive = stations.config.paths.archive
+    archive.rename(tmp_path / "unmounted")
+    archive.mkdir()
+    (tmp_path / "unmounted" / "old.mp3").rename(archive / "old.mp3")  # somebody has copied back what is asked for
+    finished(stations, new)
+    finished(stations, again)
+    states = {job.source: job.state for job in stations.context.ledger.jobs(newest=False)}
+    assert states == {"old.mp3": State.DONE, "another.mp3": State.COMMITTING}, "of the first one the later job"
+    assert list(stations.context.troubles) == ["archive"]
+    assert stations.context.troubles.hold()
+    assert not [line for line in log if "over:" in line]
+    (archive / "old.mp3").unlink()
+    archive.rmdir()
+    (tmp_path / "unmounted").rename(archive)
+    stations.tick(stations.config.pool.machine_wait)
+    settled(stations)
+    assert list(stations.context.troubles) == []
+    assert {job.state for job in stations.context.ledger.jobs()} == {State.DONE}
+    stations.context.ledger.close()
+
+
+@pytest.mark.parametrize("folder", ["transcripts", "archive"])
+def test_the_trouble_has_the_name_of_the_folder_that_is_away(tmp_path, folder):
+    stations = Stations(tmp_path, "archive")
+    (first,) = begun(stations, "first.mp3")
+    finished(stations, first)
+    path = stations.config.paths.root / folder
+    path.rename(tmp_path / "unmounted")
+    path.mkdir()
+    (second,) = begun(stations, "second.mp3")
+    finished(stations, second)
+    assert list(stations.context.troubles) == [folder]
+    stations.context.ledger.close()
