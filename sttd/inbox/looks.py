@@ -179,15 +179,16 @@ class Looks:
 
     def _walk(self, home: bool) -> None:
         """Look through the whole inbox."""
-        begin = self._clock()
+        begin = self.beat = self._clock()
         at_start = self._walk_ended < 0
         self._wanted = False
         scan, seen = Scan(self._root, self._rules), set()
         for rel, identity in scan:
-            self.beat = self._clock()
+            now = self._clock()
             seen.add(rel)
-            if self._tracker.see(rel, identity, self.beat, at_start=at_start):
-                self._find(rel, identity)
+            if self._tracker.see(rel, identity, now, at_start=at_start):
+                self._find(rel, identity)  # `beat` is still the time before it was looked at
+            self.beat = now
         missing = [] if scan.errors else [rel for rel in self._tracker.known() if rel not in seen]
         self._mounts.update(scan.mounts)
         for rel in missing:

@@ -17,6 +17,7 @@ from sttd.inbox.mail import Mail
 from sttd.inbox.news import News
 from sttd.inbox.place import Place
 from sttd.inbox.rules import Rules
+from sttd.inbox.scan import Scan
 from sttd.inbox.settle import Tracker
 
 
@@ -534,3 +535,22 @@ def test_nothing_is_done_before_it_is_due(make):
         box.now = box.due
         box.round()
     assert box.now >= 1000 + 100 * QUICK
+
+
+def test_what_is_found_says_when_it_was_looked_at_at_the_latest(tmp_path, monkeypatch):
+    """A file that was taken in between is in the ledger already: told without a time, it would be queued once more."""
+    box, times, stats = Box(tmp_path / "inbox", settle=0.0), itertools.count(2000.0), []
+    for name in ("a.wav", "b.wav"):
+        box.put(name)
+    real = Scan._stat
+
+    def stat(scan, folder, entry):
+        stats.append(next(times))
+        return real(scan, folder, entry)
+
+    monkeypatch.setattr(Scan, "_stat", stat)
+    monkeypatch.setattr(box.looks, "_clock", lambda: next(times))
+    box.round()
+    (found,) = [event for event in box.told if isinstance(event, Found)]
+    assert {name for name, _ in found.files} == {"a.wav", "b.wav"}
+    assert 2000.0 <= found.looked < min(stats)
