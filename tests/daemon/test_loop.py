@@ -10,6 +10,7 @@ import signal
 import pytest
 
 from sttd.daemon import dispatch, results, sweep
+from sttd.daemon.errands import Fault
 from sttd.daemon.faults import MOST
 from sttd.daemon.guard import guard
 from sttd.daemon.loop import Loop
@@ -20,7 +21,7 @@ from sttd.host.notify import Notifier
 from sttd.job import Identity, State
 from sttd.ledger import Checkpoint, live
 from sttd.part import Cause
-from tests.harness import PATIENCE
+from tests.harness import PATIENCE, wait_for
 from tests.properties.stations import Pool
 
 
@@ -72,6 +73,44 @@ def test_the_count_of_errands_is_right_after_a_fault(stations):
         with guard(context, job.id):
             finished.settle()
         assert context.errands.under_way == left
+
+
+def broken_errands(context, inputs, where: str, count: int) -> Loop:
+    """A loop that finds the outcomes of errands about as many jobs, which meet a fault in sttd, and then a signal."""
+
+    def odd(*_):
+        raise KeyError("odd")
+
+    work, then = (odd, print) if where == "work" else (lambda: None, odd)
+    for number in range(1, count + 1):
+        job = context.ledger.add(f"{number}.mp3", Identity(1, 1), 0.0)
+        context.errands.post("goes wrong", work, then, print, job.id)
+        wait_for(lambda number=number: inputs.qsize() == number, "its outcome waits for the loop")
+    inputs.put(Signal(signal.SIGTERM))
+    context.clock = lambda: 0.0  # no tick comes between, however slow this machine is
+    return Loop(context, inputs, Notifier())
+
+
+@pytest.mark.parametrize("where", ["work", "then"])
+def test_file_work_that_meets_a_fault_fails_its_job_and_the_loop_goes_on(stations, where):
+    """Off the loop, or on it where the outcome is handed over: the signal behind it is obeyed."""
+    context, inputs = stations
+    loop = broken_errands(context, inputs, where, 1)
+    assert loop.run(lambda: context.config, drain=False) == 0
+    job = context.ledger.get(1)
+    assert job.state is State.FAILED
+    assert "a fault in sttd" in (job.error or "")
+
+
+@pytest.mark.parametrize(("where", "kind"), [("work", Fault), ("then", KeyError)])
+def test_file_work_of_job_after_job_that_meets_a_fault_ends_the_daemon(stations, where, kind):
+    """With the last of them; those before it have failed by themselves."""
+    context, inputs = stations
+    loop = broken_errands(context, inputs, where, MOST)
+    with pytest.raises(kind, match="odd"):
+        loop.run(lambda: context.config, drain=False)
+    states = [job.state for job in context.ledger.jobs(newest=False)]
+    assert states == [State.FAILED] * (MOST - 1) + [State.QUEUED]
 
 
 def test_an_error_about_one_job_that_nobody_answers_fails_that_job(stations):
