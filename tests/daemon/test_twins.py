@@ -29,6 +29,14 @@ def flood(context, count: int = FLOOD) -> None:
             context.ledger.add(f"{number}.mp3", Identity(SIZE, 1), context.utc())
 
 
+def contents(context, count: int) -> None:
+    """The files of such a flood, no two alike."""
+    for number, name in enumerate(["first", *map(str, range(count))]):
+        path = context.config.paths.inbox / f"{name}.mp3"
+        path.write_bytes(str(number).zfill(SIZE).encode())
+        os.utime(path, ns=(1, 1))
+
+
 def counted(ledger: Ledger, call) -> int:
     """The statements of SQL that a call asks: what a round of the loop costs, on any machine."""
     asked: list[str] = []
@@ -66,6 +74,23 @@ def test_a_flood_of_one_size_costs_a_round_of_the_loop_next_to_nothing(stations)
         assert context.checks.under_way == len(context.checking) <= twins.CHECKS
     assert len(context.pool.attempts) == SLOTS  # no worker waits
     assert sum(job.sha256 is not None for job in context.ledger.each()) <= SLOTS + twins.AHEAD + twins.CHECKS
+
+
+def test_a_worker_that_becomes_free_in_a_flood_of_one_size_has_its_next_job_at_once(stations):
+    """What comes next was looked at while all were busy: no worker waits for its content to be read."""
+    context, inputs = stations
+    contents(context, twins.AHEAD)
+    flood(context, twins.AHEAD)
+    context.ledger.note_hash(context.ledger.get(1), "another")  # the one that runs, from before its turn
+    context.pool.attempts = dict.fromkeys(range(SLOTS))
+    dispatch.dispatch(context)
+    assert context.checks.under_way > 0
+    while context.checks.under_way:
+        inputs.get(timeout=PATIENCE).settle()
+    context.pool.attempts.popitem()
+    dispatch.dispatch(context)
+    assert context.pool.free_slots() == 0
+    assert len(context.running) == 1
 
 
 def test_a_flood_of_twins_is_copied_a_few_at_a_time(stations):
@@ -145,10 +170,7 @@ def test_a_twin_is_found_among_all_jobs_of_a_size_however_many_are_newer(station
 
 def test_a_running_job_of_the_same_size_is_hashed_once_for_all_that_wait(stations):
     context, inputs = stations
-    for number, name in enumerate(["first", *map(str, range(10))]):
-        path = context.config.paths.inbox / f"{name}.mp3"
-        path.write_bytes(str(number).zfill(SIZE).encode())
-        os.utime(path, ns=(1, 1))
+    contents(context, 10)
     flood(context, 10)
     done = []
     dispatch.dispatch(context)
