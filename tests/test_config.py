@@ -187,10 +187,6 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
         ("[model]\nname = 3", "[model] name: must be text in quotes, not 3"),
         ('[transcribe]\nhotwords = "a\\u0000b"', "[transcribe] hotwords: must not hold a NUL character"),
         (
-            f'[transcribe]\nhotwords = "{"ก" * 4001}"',
-            "[transcribe] hotwords: must be at most 4,000 characters, not 4,001: a model takes some 150 words; keep the rarest",
-        ),
-        (
             '[transcribe]\nlanguage = "thai"',
             "[transcribe] language: must be a language code that Whisper knows, such as en, th or zh, not 'thai'; did you mean th?",
         ),
@@ -215,6 +211,16 @@ def test_a_value_of_toml_is_taken(tmp_path, text, value):
 )
 def test_what_is_wrong_is_said_in_one_clear_sentence(tmp_path, text, sentence):
     assert problems(tmp_path, text) == [sentence]
+
+
+@pytest.mark.parametrize("key", ["hotwords", "initial_prompt"])
+def test_a_text_for_the_model_that_is_too_long_is_refused_with_what_to_keep(tmp_path, key):
+    """By characters, not by bytes, of which a Thai one has three."""
+    assert problems(tmp_path, f'[transcribe]\n{key} = "{"ก" * 4001}"') == [
+        f"[transcribe] {key}: must be at most 4,000 characters, not 4,001: a model takes some 150 words; keep the rarest"
+    ]
+    path = written(tmp_path, f'[transcribe]\n{key} = "{"ก" * 4000}"')
+    assert getattr(load(path, environ={}).transcribe, key) == "ก" * 4000
 
 
 def test_everything_that_is_wrong_is_said_at_once_with_where_it_stands(tmp_path):
