@@ -188,6 +188,26 @@ def test_a_command_prints_what_the_daemon_answers(sttd, ledger, answering):
         assert sttd("retry", "1").out == "retry of 1 is done\n"
 
 
+def test_a_command_waits_for_the_answer_to_its_own_request(sttd, ledger, answering, monkeypatch):
+    """Another person's is there first; the daemon comes to this one only after the command has looked."""
+    failed(ledger, "a.mp3")
+    ledger.set_answer("9" * 20 + "-" + "0" * 16, Answer(ok=True, text="another request is done"), 1.0)
+    answer, looked = Ledger.answer, threading.Event()
+
+    def look(ledger, request):
+        found = answer(ledger, request)
+        looked.set()
+        return found
+
+    def act(request):
+        assert looked.wait(PATIENCE)
+        return Answer(ok=True, text=f"{request.kind} of {request.job} is done")
+
+    monkeypatch.setattr(Ledger, "answer", look)
+    answering(act)
+    assert sttd("retry", "1").out == "retry of 1 is done\n"
+
+
 def test_what_the_daemon_advises_is_printed_as_the_command_for_its_ledger(sttd, ledger, answering, root):
     """The daemon may have been started with other words for the same folders."""
     answering(lambda request: Answer(ok=True, text="paused: no further job starts until `sttd resume`"))
