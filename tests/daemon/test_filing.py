@@ -25,7 +25,7 @@ from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
 from tests.harness import PATIENCE
 from tests.machine import needs_root
-from tests.properties.stations import CHUNKS
+from tests.properties.stations import CHUNKS, Stations
 from tests.unprivileged import as_nobody
 
 
@@ -211,6 +211,34 @@ def test_a_source_that_may_not_be_moved_stays_and_its_job_is_done_with_words():
     words, state, held, _, results = done.out.splitlines()
     assert (state, held, results) == ("done", "held: False", "['talk.und.txt']")
     assert f"sttd may not move files out of {theirs} (made with a umask of 022?): chmod g+w it" in words
+
+
+@needs_root
+def test_sources_that_may_not_be_moved_are_no_new_jobs_to_later_looks_and_starts():
+    """They stay as with `output.source = "keep"`, each of such a folder."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        theirs = root / "inbox" / "theirs"
+        theirs.mkdir(parents=True)
+        for folder in (root, theirs.parent):
+            folder.chmod(0o777)
+        for each in ("one.flac", "two.flac"):
+            (theirs / each).write_text(each)
+        done = as_nobody(lambda: _come_to_rest(root))
+        assert sorted(path.name for path in theirs.iterdir()) == ["one.flac", "two.flac"]
+    at_rest = ["theirs/one.flac done None", "theirs/two.flac done None", "one.en.txt two.en.txt"]
+    assert done.out.splitlines() == 2 * at_rest, done.err
+
+
+def _come_to_rest(root: Path) -> None:
+    stations = Stations(root, "archive")
+    for _ in range(2):
+        for _ in range(2):
+            stations.go_on()
+        for job in sorted(stations.context.ledger.jobs(), key=lambda job: job.source):
+            print(job.source, job.state, job.location)
+        print(*sorted(path.name for path in (root / "transcripts" / "theirs").glob("*.txt")))
+        stations.crash(halfway=False)
 
 
 @needs_root
