@@ -9,6 +9,7 @@ import pytest
 from sttd.daemon import dispatch, filing, intake, whereabouts
 from sttd.inbox import Folder, Found, Gone, Held, Strange
 from sttd.job import Identity, State
+from sttd.part import Cause
 from tests.properties.stations import CHUNKS, Stations
 
 OLD = Folder("/old/inbox", "0" * 32, 1, 2)
@@ -147,6 +148,27 @@ def test_a_job_whose_files_are_being_moved_finds_them_in_the_same_folder_under_a
     start_with(bench, moved)
     whereabouts.held(bench.context, Held(dataclasses.replace(OLD, path=str(moved))))
     assert end(bench).location == str(tmp_path / "archive" / "a.mp3")
+
+
+def test_a_job_that_waits_alone_for_the_inbox_of_another_path_can_be_cancelled(tmp_path):
+    """Its file is nobody's to move any more, and stays where it lies."""
+    bench = Stations(tmp_path, "archive")
+    old, new = bench.config.paths.inbox, tmp_path / "new"
+    whereabouts.held(bench.context, Held(dataclasses.replace(OLD, path=str(old))))
+    (old / "a.mp3").write_text("a")
+    bench.look()
+    new.mkdir()
+    start_with(bench, new)
+    whereabouts.held(bench.context, Held(dataclasses.replace(OLD, path=str(new), mark="1" * 32)))
+    bench.go_on()
+    assert whereabouts.waits_alone(bench.context, bench.context.ledger.get(1))
+    bench.ask("cancel", 1)
+    for _ in range(3):
+        bench.go_on()
+    (job,) = bench.context.ledger.jobs()
+    assert (job.state, job.cause, job.location) == (State.CANCELLED, Cause.CANCELLED, str(old / "a.mp3"))
+    assert (old / "a.mp3").read_text() == "a"
+    bench.context.ledger.close()
 
 
 def test_what_ended_with_its_source_in_a_former_inbox_is_known_when_that_is_the_inbox_again(context):
