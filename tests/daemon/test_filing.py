@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from loguru import logger
 
 from sttd import outbox
@@ -172,6 +173,46 @@ def test_a_folder_that_is_not_mounted_keeps_every_job_from_starting_and_its_chec
     bench.go_on()
     assert (bench.context.ledger.get(1).state, checkpoint.exists()) == (State.DONE, False)
     assert not bench.context.troubles.hold()
+
+
+@pytest.mark.parametrize(("folder", "end"), [("archive", State.DONE), ("failed", State.FAILED)])
+def test_a_folder_for_sources_that_is_not_mounted_gets_none_and_what_was_heard_stays(bench, folder, end):
+    """Also over a kill. Nobody who comes to a transcript needs the one for failures."""
+    root = bench.config.paths.root
+    come_to(bench, end)  # the folder is known from then on
+    (root / folder).rename(root / "away")
+    (root / folder).mkdir()
+    (root / "inbox" / "b.mp3").write_text("another")
+    bench.look()
+    bench.tick(1.0)
+    come_to(bench, end)
+    checkpoint = root / "state" / "work" / "2" / "0.jsonl"
+    for _ in range(2):
+        assert bench.context.ledger.get(2).plan is not None
+        assert ((root / "inbox" / "b.mp3").exists(), checkpoint.exists()) == (True, True)
+        assert list((root / folder).iterdir()) == []
+        assert bench.context.troubles.hold() == (folder == "archive")
+        assert [text for text in bench.context.troubles.texts() if "is not the folder that it was" in text]
+        bench.crash(halfway=False)
+        bench.settle()
+    (root / folder).rmdir()
+    (root / "away").rename(root / folder)
+    bench.go_on()
+    job = bench.context.ledger.get(2)
+    assert (job.state, job.plan, job.location) == (end, None, str(root / folder / "b.mp3"))
+    assert (root / folder / "b.mp3").read_text() == "another"
+    assert not bench.context.troubles.texts()
+
+
+def come_to(bench, end: State) -> None:
+    """The running job comes to its end as far as it can; to a bad one after its first window."""
+    (attempt,) = bench.pool.attempts.values()
+    for _ in range(2 if end is State.FAILED else CHUNKS + 2):
+        bench.step(attempt)
+    if end is State.FAILED:
+        bench.end(attempt, Cause.BAD_FILE)
+    while bench.errands.posted:
+        bench.settle()
 
 
 def test_a_recording_of_whose_name_nothing_is_accepted_ends_in_failed_and_holds_nobody_up(stations, monkeypatch):
