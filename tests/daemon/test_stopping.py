@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import queue
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,8 +17,11 @@ from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
 from sttd.errors import LedgerCorrupt
 from sttd.host.notify import Notifier
+from sttd.job import State
 from sttd.ledger import LEDGER, Ledger
-from tests.harness import PATIENCE, wait_for
+from sttd.part import Cause
+from tests import speech
+from tests.harness import PATIENCE, Daemon, wait_for
 from tests.shares import hanging
 
 
@@ -76,3 +81,49 @@ def test_a_daemon_reloads_and_ends_while_the_transcripts_lie_on_a_share_that_han
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_log("configuration loaded again", PATIENCE / 5)
         assert daemon.stop() == 0
+
+
+@contextlib.contextmanager
+def filing_into_a_share_that_hangs(daemon: Daemon) -> Iterator[None]:
+    """The archive hangs from before a daemon's start; the source of job 2 is to go there."""
+    speech.encode(daemon.inbox / "a.flac", speech.sample("english"))
+    assert daemon.drain() == 0
+    speech.encode(daemon.inbox / "b.flac", speech.sample("thai"))
+    with hanging(daemon.archive):
+        daemon.start().wait_state(State.COMMITTING, 2)
+        wait_for(lambda: list(daemon.transcripts.glob("b.*.json")), "the source is next")
+        yield
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(("grace", "signals"), [("2s", 1), ("1h", 2)])
+def test_a_daemon_that_files_into_a_share_that_hangs_ends_in_its_time_and_the_next_one_goes_on(
+    make_daemon, grace, signals
+):
+    """It says what it leaves in the middle. With a long grace it waits, until it is told once more."""
+    daemon = make_daemon({"pool.stop_grace": grace})
+    with filing_into_a_share_that_hangs(daemon):
+        for _ in range(signals - 1):
+            daemon.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: not daemon.children(), "its workers have ended")
+            daemon.sttd("resume")
+            daemon.wait_log("resumed")  # it is still there
+        assert daemon.stop() == 0
+        assert [line for line in daemon.log if "left in the middle" in line and "puts the results of b.flac" in line]
+    assert daemon.drain() == 0
+    assert [job.state for job in daemon.jobs()] == [State.DONE, State.DONE]
+    assert (daemon.archive / "b.flac").exists()
+
+
+@pytest.mark.ci
+def test_a_job_whose_source_goes_to_a_share_that_hangs_is_cancelled_once_that_is_back(make_daemon):
+    """The command answers at once; what was placed of its results is taken back, and its source stays."""
+    daemon = make_daemon()
+    with filing_into_a_share_that_hangs(daemon):
+        assert daemon.sttd("cancel", "2").returncode == 0
+        wait_for(lambda: daemon.job(2).cause is Cause.CANCELLED, "it is noted")
+        assert daemon.job(2).state is State.COMMITTING
+    daemon.wait_state(State.CANCELLED, 2)
+    assert daemon.stop() == 0
+    assert (daemon.inbox / "b.flac").exists()
+    assert list(daemon.transcripts.glob("b.*")) == []
