@@ -19,6 +19,7 @@ from tests.invariants import problems
 needs_lane = pytest.mark.skipif(why_not() is not None, reason=f"no crash matrix: {why_not()}")
 FINE = Outcome(made=True)
 PRIVATE = "renameat inbox/short/short.flac -> inbox/short/.sttd-1-*.filing.short.flac #1"  # results are there, source on its way
+TWO_NAMES = "linkat inbox/short/.sttd-1-*.filing.short.flac -> archive/short/short.flac #1"  # it has both
 CHECKPOINT = "fsync state/work/1/0.jsonl #1"
 
 
@@ -44,6 +45,13 @@ def lane(scene):
 def test_a_kill_or_a_power_cut_while_a_source_is_on_its_way_loses_nothing(lane, scene):
     """Over four file systems: killed with the source under its private name, and cut with three kinds of disk left."""
     assert lane.run("many", "both", PRIVATE, scene.expected) == FINE
+
+
+@pytest.mark.ci
+@needs_lane
+def test_a_kill_or_a_power_cut_while_a_source_has_two_names_leaves_it_one(lane, scene):
+    """On a file system that knows no RENAME_NOREPLACE a move is a link(2), and then an unlink(2)."""
+    assert lane.run("linked", "both", TWO_NAMES, scene.expected) == FINE
 
 
 @pytest.mark.ci
