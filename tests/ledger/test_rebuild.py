@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import sqlite3
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from sttd.config import Config
 from sttd.daemon.opening import open_ledger
 from sttd.errors import LedgerCorrupt
+from sttd.fs.regular import NotRegular, is_regular
 from sttd.host.notify import Notifier
 from sttd.job import FolderOptions, Identity, Overrides, State
 from sttd.ledger import Checkpoint, Ledger, facts
@@ -154,6 +156,50 @@ def test_a_line_that_is_torn_or_altered_costs_only_itself(tmp_path):
     manifest.append([{"job": {"id": 4, "source": "a"}}])
     manifest.close()
     assert [record and record["job"]["id"] for record in manifest.records()] == [1, None, None, 4]
+
+
+def planted(path, kind, victim):
+    """Something under the name of the manifest that is none. In older versions the group could write to the state folder."""
+    path.unlink(missing_ok=True)
+    {"link": lambda: path.symlink_to(victim), "pipe": lambda: os.mkfifo(path)}[kind]()
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["ledger there", "ledger lost"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_manifest_is_set_aside_and_neither_followed_nor_waited_for(config, tmp_path, log, kind, is_lost):
+    """Whatever lies behind a link tells of no job, and no line is appended to it."""
+    path, manifest, victim = tmp_path / "ledger.db", tmp_path / "manifest.jsonl", tmp_path / "victim"
+    with contextlib.closing(Ledger.open(path)) as ledger:
+        ledger.add("a.mp3", Identity(1, 1), 1.0, state=State.DONE)
+    before = manifest.read_bytes()
+    victim.write_bytes(before)
+    planted(manifest, kind, victim)
+    if is_lost:
+        path.unlink()
+    with contextlib.closing(open_ledger(config, Notifier({}))) as ledger:
+        assert [job.source for job in ledger.jobs()] == ([] if is_lost else ["a.mp3"])
+        ledger.add("b.mp3", Identity(2, 2), 2.0, state=State.DONE)
+        ledger.record()
+    (aside,) = tmp_path.glob("manifest.jsonl.corrupt-*")
+    assert (aside.is_symlink(), aside.is_fifo()) == (kind == "link", kind == "pipe")
+    assert victim.read_bytes() == before
+    assert is_regular(manifest)
+    assert any(f"is not a regular file, and is set aside as {aside.name}" in line for line in log)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_comes_in_the_place_of_the_manifest_while_it_is_closed_is_refused(tmp_path, kind):
+    manifest, victim = Manifest(tmp_path / "manifest.jsonl"), tmp_path / "victim"
+    manifest.append([{"job": {"id": 1, "source": "a"}}])
+    manifest.close()
+    before = manifest.path.read_bytes()
+    victim.write_bytes(before)
+    planted(manifest.path, kind, victim)
+    with pytest.raises(NotRegular):
+        manifest.append([{"job": {"id": 2, "source": "b"}}])
+    with pytest.raises(NotRegular):
+        list(manifest.records())
+    assert victim.read_bytes() == before
 
 
 def test_lines_that_are_no_good_are_said(config, tmp_path, log):
