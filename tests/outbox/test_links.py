@@ -113,13 +113,16 @@ def test_private_names_of_one_job_are_never_the_same(tmp_path):
     assert stage(config, job).private_name != stage(config, job).private_name
 
 
-def test_a_plan_names_no_folder_and_is_refused_where_it_does(tmp_path):
+@pytest.mark.parametrize("fate", FATES)
+def test_a_plan_names_no_folder_and_is_refused_where_it_does(tmp_path, fate):
     """Whoever could write a plan into the ledger could still reach nothing but the inbox and our own folders."""
-    config, job, source = make(tmp_path)
+    config, job, source = make(tmp_path, fate)
     plan = stage(config, job)
-    theirs = tmp_path / "archive" / "theirs.mp3"
-    theirs.write_bytes(b"sound" * 1000)
-    os.utime(theirs, ns=(job.mtime_ns, job.mtime_ns))
+    archived, outside = tmp_path / "archive" / "theirs.mp3", tmp_path / "elsewhere" / "theirs.mp3"
+    outside.parent.mkdir()
+    for theirs in (archived, outside):
+        theirs.write_bytes(b"sound" * 1000)  # as was transcribed
+        os.utime(theirs, ns=(job.mtime_ns, job.mtime_ns))
     for forged in (
         {"staging": "../../state"},
         {"hashes": {"../x": ""}},
@@ -128,12 +131,18 @@ def test_a_plan_names_no_folder_and_is_refused_where_it_does(tmp_path):
     ):
         with pytest.raises(SttdError):
             outbox.Plan.from_json(plan.to_json() | forged)
-    for where in (str(theirs), "/etc/passwd", f"{config.paths.failed}/../archive/theirs.mp3"):
-        forged = outbox.Plan.from_json(plan.to_json() | {"location": where})
+    failed = config.paths.failed
+    for where in (
+        archived,
+        outside,
+        "/etc/passwd",
+        f"{failed}/../archive/theirs.mp3",
+        f"{failed}/../elsewhere/theirs.mp3",
+    ):
+        forged = outbox.Plan.from_json(plan.to_json() | {"location": str(where)})
         with contextlib.suppress(outbox.Unkept):
             outbox.keep(forged, outbox.Places(config.paths))
-    assert theirs.exists()
-    assert source.exists()
+        assert all(path.exists() for path in (archived, outside, source)), where
 
 
 def test_a_walk_follows_no_link_and_leaves_no_folder(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 from pathlib import Path
@@ -120,6 +121,29 @@ def test_a_path_that_is_too_long_below_its_new_root_is_cut(tmp_path):
     assert Path(path).read_bytes() == b"sound"
     assert len(set(names.fit_folders(folders, 3000))) == len(folders)
     assert len(os.fsencode("/".join(names.fit_folders(("ก" * 80,) * 300, 3000)))) < 3000
+
+
+@pytest.mark.parametrize("where", ["archive", "failed"])
+def test_a_recording_whose_path_is_too_long_below_its_next_folder_is_filed_there_all_the_same(tmp_path, where):
+    """By a commit, or by the way of a failure: it can be opened by the path that its job knows from then on."""
+    deep = tmp_path / ("x" * 200) / ("y" * 200) / ("z" * 200)
+    deep.mkdir(parents=True)
+    rel = "/".join((*("ก" * 80 + str(number) for number in range(15)), "talk.mp3"))
+    (tmp_path / "inbox" / rel).parent.mkdir(parents=True)
+    config, job, source = make(tmp_path, rel=rel)
+    config = dataclasses.replace(config, paths=dataclasses.replace(config.paths, **{where: deep}))
+    assert len(os.fsencode(str(source))) < names.PATH_LIMIT < len(os.fsencode(f"{deep}/{rel}"))
+    if where == "archive":
+        filed = commit(config, job)
+        beside = filed.outputs
+    else:
+        filed = outbox.file_failure(job.evolve(error="no audio"), config, Places(config.paths))
+        beside = (f"{filed.location}.error.json",)
+    assert filed.kept_because is None
+    assert Path(filed.location).is_relative_to(deep)
+    assert Path(filed.location).read_bytes() == b"sound" * 1000
+    assert all(map(os.path.exists, beside))
+    assert not source.exists()
 
 
 @given(st.sets(st.integers(1, 300)), st.integers(1, 20))
