@@ -70,6 +70,28 @@ def wav_info(texts: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body) + 12) + b"WAVE" + _chunk(b"LIST", body) + wav(8000, 800)[12:]
 
 
+def nested_mp4(size: int) -> bytes:
+    """Boxes in boxes, `size` bytes of nothing else."""
+    boxes = b"".join(struct.pack(">I4s", size - 8 * level, b"udta") for level in range(size // 8))
+    return atom(b"ftyp", b"isom", bytes(4), b"isom") + atom(b"moov", boxes)
+
+
+def element(name: bytes, *parts: bytes) -> bytes:
+    """Of Matroska, with its length in eight bytes."""
+    body = b"".join(parts)
+    return name + struct.pack(">Q", 2**56 | len(body)) + body
+
+
+def nested_mkv(size: int) -> bytes:
+    """Tags in tags (SimpleTag, which may hold others), `size` bytes of nothing else."""
+    step = 10
+    tags = b"".join(
+        b"\x67\xc8" + struct.pack(">Q", 2**56 | (size - step * (level + 1))) for level in range(size // step)
+    )
+    tags = element(b"\x12\x54\xc3\x67", element(b"\x73\x73", tags))
+    return element(b"\x1a\x45\xdf\xa3", b"\x42\x82\x88matroska") + element(b"\x18\x53\x80\x67", tags)
+
+
 # name: what makes it, and words of the reason
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "1 Hz.wav": (lambda: wav(1, 300_000), "sample rate is 1 Hz"),  # 9 GB
@@ -77,6 +99,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "1.8 GHz.wav": (lambda: wav(1_800_000_000, 64_000), "sample rate is 1,800,000,000 Hz"),  # hours
     "200 tracks.mp4": (lambda: mp4(200, 2**31 - 1), "MiB of memory"),  # 10 GB
     "1000 tracks.mp4": (lambda: mp4(1000, 10), "hundreds of tracks"),
+    "nested.mp4": (lambda: nested_mp4(20_000_000), "no recording that can be read"),
+    "nested.mkv": (lambda: nested_mkv(20_000_000), "no recording that can be read"),
 }
 # hours of computing within one call of FFmpeg; named by what is sorted in, one by one
 ENDLESS: dict[str, Callable[[], bytes]] = {

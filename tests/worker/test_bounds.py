@@ -9,7 +9,7 @@ import resource
 import numpy as np
 import pytest
 
-from sttd.part import Cause, Done, ModelSpec, Options, PartSpec
+from sttd.part import SAMPLE_RATE, Cause, Done, ModelSpec, Options, PartSpec
 from sttd.worker import bounds
 from sttd.worker.audio import rates, source_file
 from sttd.worker.audio.source_file import SourceFile
@@ -17,6 +17,8 @@ from sttd.worker.errors import PartFailed
 from sttd.worker.model import load
 from sttd.worker.part import run_part
 from tests import speech
+from tests.hostile.bombs import wav
+from tests.worker.test_audio import open_it
 
 ENGLISH = speech.SAMPLES / "english.flac"
 
@@ -78,3 +80,13 @@ def test_who_reads_far_in_search_of_sound_comes_on(monkeypatch):
 )
 def test_rates_that_no_recording_has(rate, is_possible):
     assert rates.possible(rate) is is_possible
+
+
+def test_a_recording_of_the_lowest_rate_comes_in_small_blocks(tmp_path):
+    """Of 1 Hz each byte became 16,000 samples, and a packet gigabytes. 33 minutes are 128 MB of samples; they fit into 64 MiB."""
+    path, seconds = tmp_path / "x.wav", 2_000
+    path.write_bytes(wav(rates.LOWEST, seconds * rates.LOWEST))
+    with bounds.memory(2**26), open_it(path) as stream:
+        blocks = [len(block) for _, block in stream.blocks(0)]
+    assert sum(blocks) == seconds * SAMPLE_RATE
+    assert max(blocks) * 4 <= 2**20
