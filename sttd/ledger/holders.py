@@ -42,4 +42,4 @@ def in_words(path: Path) -> str:
     found = of(path)
     if not found:
         return ": another process holds it, which `lslocks` names; only sttd may write it"
-    return f" by process {', '.join(map(str, found))}: end it (kill {' '.join(map(str, found))}); to read the ledger takes no such lock"
+    return f" by process {', '.join(map(str, found))}: end it (kill {' '.join(map(str, found))}); reading the ledger needs no such lock"
