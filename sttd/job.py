@@ -33,6 +33,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.VANISHED: frozenset({State.QUEUED}),
 }
 ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED, State.VANISHED})
+UNDER_WAY = (State.RUNNING, State.COMMITTING)  # to a person a job runs until its files are in place
+RETRIABLE = (State.FAILED, State.CANCELLED, State.VANISHED)  # ended, and a person may have it queued again
 
 
 def can_step(before: State, after: State) -> bool:

@@ -73,7 +73,7 @@ MAY = {
     "search": {"errors", "fs", "inboxes", "ledger", "text"},
     "notify": SHARED | {"host", "ledger"},
     "hub": {"errors", "fs", "demo"},
-    "install": {"config", "configfile", "errors", ""},
+    "install": {"config", "configfile", "errors", "host", ""},
     "configfile": {"config", "errors", "fs", "hub", "lanes", "part", "units", "", "host"},
     "lanes": {"part"},
     "config": {"inboxes", "part", "host", "script"},

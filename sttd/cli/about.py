@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sttd.cli.plain import AT_WORK, about, attempt, clock, done_share, moment, percent, size, span
-from sttd.job import ENDED, Job, State
+from sttd.cli.plain import about, attempt, clock, done_share, moment, percent, size, span
+from sttd.job import ENDED, UNDER_WAY, Job, State
 from sttd.sharing import in_words
 from sttd.text import printable, sentence
 
@@ -39,8 +39,8 @@ def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]
     if ends_at is not None:
         yield "done", about(ends_at, now)
     if job.error:
-        yield "last error" if job.state in (*AT_WORK, State.QUEUED) else "error", job.error
-    if job.cause and job.state not in AT_WORK:
+        yield "last error" if job.state in (*UNDER_WAY, State.QUEUED) else "error", job.error
+    if job.cause and job.state not in UNDER_WAY:
         yield "cause", job.cause
     yield "size", size(job.size)
     if job.audio_seconds is not None:

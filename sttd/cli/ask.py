@@ -18,7 +18,7 @@ from sttd.cli.look import find
 from sttd.cli.options import given, language_options, shared
 from sttd.errors import SttdError, UsageError
 from sttd.fs.patience import answers
-from sttd.job import Job, State
+from sttd.job import RETRIABLE, Job, State
 from sttd.ledger import moved
 from sttd.ledger.facts import DAEMON
 from sttd.ledger.request import MOST_FIRST, Ask, Request, checked
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # seconds; a running daemon acts within one, and a busy machine may need more
 LOOK_AGAIN = 0.05  # seconds
-RETRIABLE = (State.FAILED, State.CANCELLED, State.VANISHED)
 
 
 class NotPossible(SttdError):

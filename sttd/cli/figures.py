@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sttd.job import Job, Part, State
+from sttd.job import UNDER_WAY, Job, Part, State
 from sttd.ledger import live
 from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
 from sttd.sharing import span_of
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sttd.ledger import Ledger
 
 # a transcript that is being put in place is still work under way to everyone but the daemon
-UNDER_WAY = (State.RUNNING, State.COMMITTING)
 SILENT = 30.0  # seconds without a round of the daemon's loop, which makes one a second, after which it hangs
 STUCK = 300.0  # seconds after which work on one file counts as held up
 

@@ -22,7 +22,7 @@ from sttd.cli.lying import Lying
 from sttd.cli.progress import At, Pace, Paces, Picture
 from sttd.cli.screen import is_terminal, write, write_if_read
 from sttd.errors import SttdError
-from sttd.job import ENDED, Job, State
+from sttd.job import ENDED, UNDER_WAY, Job, State
 from sttd.text import printable
 
 LOG_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "DONE": "dim"}
@@ -134,7 +134,7 @@ Row = tuple[str, Job | None]  # a recording's name, and its job where there is o
 
 def at_work(picture: Picture) -> list[Row]:
     """The recordings that a worker has, or that are being written."""
-    return [(job.source, job) for job in picture.jobs if job.state in plain.AT_WORK]
+    return [(job.source, job) for job in picture.jobs if job.state in UNDER_WAY]
 
 
 def bars(rows: Sequence[Row], picture: Picture, paces: Paces, now: float, screen: Console) -> list[RenderableType]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sttd import units
-from sttd.job import Job, State
+from sttd.job import UNDER_WAY, Job, State
 from sttd.script import may_cut, width
 from sttd.sharing import in_words
 from sttd.text import printable, sentence
@@ -245,14 +245,13 @@ def done_share(job: Job) -> float | None:
 
 MODEL_ROOM = 16  # columns
 JOBS_HEAD = "    ID  STATE       DONE      AUDIO  LANG  MODEL             WHEN              SOURCE"
-AT_WORK = (State.RUNNING, State.COMMITTING)
 
 
 def job_line(job: Job) -> str:
     """One job; the source comes last, and after a tab (which no printed name holds) what is wrong with it."""
     language, model = printable(job.language or "-"), model_name(job.model, MODEL_ROOM)
     words = f"{job.id:>6}  {job.state:<10}  {percent(done_share(job)):>4}  {clock(job.audio_seconds):>9}  {language:<4}"
-    wrong = "" if job.state in AT_WORK else _wrong(job)
+    wrong = "" if job.state in UNDER_WAY else _wrong(job)
     return f"{words}  {padded(model, MODEL_ROOM)}  {moment(when(job))[:16]:<16}  {printable(job.source)}" + (
         f"\t{wrong}" if wrong else ""
     )
@@ -275,7 +274,7 @@ def padded(text: str, room: int) -> str:
 
 def when(job: Job) -> float:
     """When a job ended; of one that runs when its attempt began; of one that waits when it came. UTC seconds."""
-    began = job.started_at if job.state in AT_WORK else None
+    began = job.started_at if job.state in UNDER_WAY else None
     return job.finished_at or began or job.created_at
 
 

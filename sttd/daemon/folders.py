@@ -23,9 +23,8 @@ from sttd.fs.mounts import network_file_system
 from sttd.fs.patience import answers
 from sttd.host import sandbox
 from sttd.host.events import Kind, say
+from sttd.outbox.places import MARKED
 from sttd.text import printable
-
-RESULTS = ("transcripts", "archive", "failed")
 
 
 def make(config: Config) -> list[str]:
@@ -41,7 +40,7 @@ def make(config: Config) -> list[str]:
         SttdError: the state folder cannot be made now.
     """
     _make_state(config.paths.state)
-    folders = {name: str(getattr(config.paths, name)) for name in RESULTS}
+    folders = {name: str(getattr(config.paths, name)) for name in MARKED}
     answered = answers({name: functools.partial(_trouble, folder) for name, folder in folders.items()})
     for name, folder in folders.items():
         number, what = answered.get(name, (None, "does not answer (its file system hangs, or its server is down)"))

@@ -18,7 +18,7 @@ from sttd.daemon.ending import release
 from sttd.errors import LedgerError, SttdError
 from sttd.host.events import Kind, say
 from sttd.hub.names import require_name
-from sttd.job import Job, Overrides, State
+from sttd.job import RETRIABLE, Job, Overrides, State
 from sttd.ledger import Answer, Ask, Request, moved
 from sttd.ledger.facts import PAUSED
 from sttd.ledger.request import MOST_FIRST
@@ -26,7 +26,6 @@ from sttd.ledger.spool import Left, Unfit
 from sttd.part import Cause
 from sttd.text import printable
 
-RETRIED = (State.FAILED, State.CANCELLED, State.VANISHED)
 # what a queued job died of that waits for its next try: only time passes meanwhile
 AFTER_FAULTS = frozenset(
     {
@@ -177,7 +176,7 @@ def retry(context: Context, job: Job) -> str:
         raise Refused(
             f"job {job.id} has just failed and its file is still to be moved to failed/: try again after that"
         )
-    if job.state not in RETRIED or job.plan is not None:
+    if job.state not in RETRIABLE or job.plan is not None:
         raise Refused(f"job {job.id} is {job.state}, which cannot be tried again")
     latest = context.ledger.latest(job.source)
     if not job.location and latest is not None and latest.id != job.id:

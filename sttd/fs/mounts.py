@@ -21,7 +21,7 @@ NETWORK = frozenset(
     """.split()
 )
 
-_MOUNTINFO = Path("/proc/self/mountinfo")
+MOUNTINFO = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -34,13 +34,13 @@ class Mount:
     kind: str  # its type
 
 
-def network_file_system(path: Path, mountinfo: Path = _MOUNTINFO) -> str | None:
+def network_file_system(path: Path, mountinfo: Path = MOUNTINFO) -> str | None:
     """The type of the network file system that `path` lies on, or None where it lies on a local one, or it is not known."""
     kind = file_system(path, mountinfo)
     return kind if kind in NETWORK else None
 
 
-def file_system(path: Path, mountinfo: Path = _MOUNTINFO) -> str | None:
+def file_system(path: Path, mountinfo: Path = MOUNTINFO) -> str | None:
     """The type of the file system that holds `path`, which need not exist yet: that of the longest mount point above it.
 
     None where mountinfo cannot be read (no /proc).
@@ -49,7 +49,7 @@ def file_system(path: Path, mountinfo: Path = _MOUNTINFO) -> str | None:
     return None if found is None else found.kind
 
 
-def read(mountinfo: Path = _MOUNTINFO) -> tuple[Mount, ...]:
+def read(mountinfo: Path = MOUNTINFO) -> tuple[Mount, ...]:
     """All mounts of this process; none where mountinfo cannot be read. No file system is touched for it."""
     try:
         return listed(os.fsdecode(mountinfo.read_bytes()))

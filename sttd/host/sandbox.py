@@ -9,14 +9,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from sttd.fs.mounts import unescape
+from sttd.fs.mounts import MOUNTINFO, unescape
 
-_MOUNTINFO = Path("/proc/self/mountinfo")
-_HOMES = ("/home", "/root", "/run/user")
+HOMES = ("/home", "/root", "/run/user")
 _INACCESSIBLE = "/systemd/inaccessible/"  # where systemd keeps what it mounts over what it hides
 
 
-def closed(path: str, environ: Mapping[str, str] = os.environ, mountinfo: Path = _MOUNTINFO) -> str | None:
+def closed(path: str, environ: Mapping[str, str] = os.environ, mountinfo: Path = MOUNTINFO) -> str | None:
     """Why a service of systemd cannot write at `path` though the folder may be fine, and what opens it; None: not by its unit."""
     if "INVOCATION_ID" not in environ:
         return None
@@ -42,7 +41,7 @@ def why_closed(path: str, table: str) -> str | None:
         if not (path == point or path.startswith(point.rstrip("/") + "/")) or len(point) < len(best):
             continue
         best, why = point, None
-        if _INACCESSIBLE in unescape(fields[3]) and point in _HOMES:
+        if _INACCESSIBLE in unescape(fields[3]) and point in HOMES:
             why = "the unit hides home folders from the service (ProtectHome=)"
         elif "ro" in fields[5].split(",") and "rw" in source[2].split(","):
             # the file system itself can be written: only this mount of it, the service's own, cannot

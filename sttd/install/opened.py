@@ -13,10 +13,10 @@ import re
 from pathlib import Path
 
 from sttd.errors import UsageError
+from sttd.host.sandbox import HOMES
 from sttd.install.items import SYSTEM, Item
 
 PREFIX = "folder-"  # of the drop-ins' names
-_HOMES = ("/home", "/root", "/run/user")
 _OWN = ("/tmp", "/var/tmp", "/proc", "/sys", "/dev")  # noqa: S108 - the service has its own of these
 
 
@@ -33,7 +33,7 @@ def drop_in(path: str, unit: str) -> Item:
         raise UsageError(f"{folder!r} has characters that a unit cannot name: choose another folder")
     quoted = '"-' + folder.replace("%", "%%") + '"'
     lines = [f"# opened by `sttd install --drop-in folder {folder}`", "[Service]"]
-    if any(_is_below(folder, home) for home in _HOMES):
+    if any(_is_below(folder, home) for home in HOMES):
         lines += ["ProtectHome=tmpfs", f"BindPaths={quoted}"]
     else:
         lines += [f"ReadWritePaths={quoted}"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from sttd.config import Config
 from sttd.errors import LedgerError
-from sttd.job import Job, State
+from sttd.job import UNDER_WAY, Job
 from sttd.ledger import LEDGER, Ledger
 from sttd.ledger.followed import Followed
 from sttd.notify import changes, spans
@@ -19,7 +19,6 @@ from sttd.notify.notice import Notice
 from sttd.notify.record import Place, Record
 from sttd.text import printable
 
-AT_WORK = (State.RUNNING, State.COMMITTING)
 _Signature = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -80,7 +79,7 @@ class Look:
             known = {job.id for job in done}
             numbers = [*changes.gone(self._standing, standing), *changes.failed(self._standing, standing)]
             ended = [job for number in numbers if number not in known and (job := ledger.find(number)) is not None]
-            working = ledger.jobs(AT_WORK)
+            working = ledger.jobs(UNDER_WAY)
             came = _came(ledger, newest)
         if not has_wal and os.path.lexists(f"{self._path}-wal"):
             raise LedgerError("the daemon has begun to write the ledger while it was read")

@@ -17,6 +17,7 @@ from sttd.outbox.place import find, folder_below, place
 from sttd.outbox.places import Places
 from sttd.outbox.plan import BESIDE, folder_of
 from sttd.outbox.rights import why_unmovable
+from sttd.own import OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def remove_record(job: Job, places: Places) -> None:
 
 def temporary_of(job: Job) -> str:
     """The record of a failure while it is being written."""
-    return f".sttd-{job.id}.part"
+    return f"{OWN}-{job.id}.part"
 
 
 def _is_ours(folder: Folder, name: str, job: int) -> bool:

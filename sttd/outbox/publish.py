@@ -25,8 +25,9 @@ from sttd.outbox.place import folder_below
 from sttd.outbox.places import Absent, Places
 from sttd.outbox.plan import BESIDE, Plan
 from sttd.outbox.rights import why_unwritable
+from sttd.own import OWN
 
-STAGING = ".sttd-staging"
+STAGING = f"{OWN}-staging"
 _CHOICE = ".choice"  # in the staging folder: the names that the results get, where they are not the planned ones
 
 

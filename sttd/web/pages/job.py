@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sttd.cli import life, plain
-from sttd.cli.figures import UNDER_WAY
-from sttd.job import ENDED, Job, State
+from sttd.job import ENDED, UNDER_WAY, Job, State
 from sttd.text import printable, sentence
 from sttd.web.pages import asking
 from sttd.web.pages.language import Words

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from sttd.cli import figures, plain
 from sttd.inboxes import split
-from sttd.job import Job, State
+from sttd.job import UNDER_WAY, Job, State
 from sttd.ledger import Ledger
 from sttd.ledger.lists import Which
 from sttd.text import printable, sentence
@@ -30,7 +30,7 @@ STATES = {
 TABS: dict[str, tuple[str, tuple[State, ...]]] = {
     "": ("All", tuple(State)),
     "queued": ("Waiting", (State.QUEUED,)),
-    "running": ("Running", figures.UNDER_WAY),
+    "running": ("Running", UNDER_WAY),
     "done": ("Done", (State.DONE,)),
     "failed": ("Failed", (State.FAILED,)),
     "cancelled": ("Cancelled", (State.CANCELLED, State.VANISHED)),
