@@ -101,7 +101,9 @@ class Disk:
             entries = {name: n for name, n in entries.items() if name not in self._unlinked.get(folder, ())}
         for name, number in sorted(entries.items()):
             path = os.path.join(below, name)
-            if number in self._entries or kinds.get(number, False):
+            # what is not among them was made meanwhile, by a child that the daemon had forked and that did not stand still
+            is_folder = kinds[number] if number in kinds else os.path.isdir(self._root / path)
+            if number in self._entries or is_folder:
                 found[path] = None
                 self._collect(path, number, variant, found, kinds)
             else:
