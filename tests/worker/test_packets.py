@@ -21,8 +21,8 @@ def said():
     return speech.compose(seconds=SECONDS, seed=4).audio[: SECONDS * speech.RATE]
 
 
-def ogg(path, audio, codec, rate, channels):
-    return encode(path, audio, codec, "ogg", rate, channels)
+def ogg(path, audio, codec, rate, channels, **options):
+    return encode(path, audio, codec, "ogg", rate, channels, **options)
 
 
 def first_of(codec):
@@ -117,3 +117,21 @@ def test_damage_is_no_further_file(tmp_path, said):
     path.write_bytes(data[:middle] + bytes(3000) + data[middle + 3000 :])
     heard, _ = decode(path)
     assert abs(len(heard) - len(said)) < speech.RATE
+
+
+@pytest.mark.parametrize(("second", "length"), [("libopus", 1), ("libopus", 100_000), ("vorbis", 100_000)])
+def test_damage_costs_no_more_where_another_file_follows(tmp_path, said, second, length):
+    """FFmpeg calls both an error: a page whose checksum is wrong, and a file that it refuses."""
+    first = ogg(tmp_path / "a.ogg", np.tile(said, 2), "libopus", 48_000, 1, bit_rate=192_000)
+    behind = ogg(tmp_path / "b.ogg", said, second, *first_of(second))
+    data, middle = bytearray(first.read_bytes()), first.stat().st_size // 2
+    data[middle : middle + length] = bytes(byte ^ 0xFF for byte in data[middle : middle + length])
+    first.write_bytes(data)
+    path = tmp_path / "x.ogg"
+    path.write_bytes(data + behind.read_bytes())
+    heard, warnings = decode(path)
+    alone, told = decode(first)
+    assert warnings == told
+    until = len(alone) - 100  # behind it the filter hears the next file
+    assert np.array_equal(heard[:until], alone[:until])
+    assert len(heard) == pytest.approx(3 * len(said), abs=speech.RATE // 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from sttd.worker.errors import PartFailed
 _DEAD_END = 64  # errors of the container in a row, without a packet between them
 _PIECE = 2**20  # bytes
 _BEGINNING = b"OggS\0\2"  # of the first page of an Ogg track (RFC 3533, section 6)
+_NONE = sys.maxsize  # where an Ogg file begins that is not there
 
 
 def packets(
@@ -31,14 +33,14 @@ def packets(
     """
     wanted, tries = [track.index for track in tracks], _DEAD_END
     begin = yield from _packets(container, tracks, file, count_damage, 0)
-    while begin is not None:
+    while begin != _NONE:
         try:
             further = open_from(file, begin)
         except PartFailed:
             file.check_read()
             count_damage()
             tries -= 1
-            begin = _next_beginning(file, begin + 1) if tries else None
+            begin = _next_beginning(file, begin + 1) if tries else _NONE
             continue
         with further:
             usable = [track for track in further.streams.audio if track.codec_context]
@@ -52,53 +54,72 @@ def packets(
 
 
 def _packets(
-    container: InputContainer,
-    tracks: Sequence[Any],
-    file: SourceFile,
-    count_damage: Callable[[], None],
-    begin: int,
-) -> Generator[Any, None, int | None]:
-    """Returns where the next Ogg file begins that the container refuses, if there is one; `begin`: where its own does."""
-    errors, place = 0, None
-    may_follow = container.format.name == "ogg"
+    container: InputContainer, tracks: Sequence[Any], file: SourceFile, count_damage: Callable[[], None], begin: int
+) -> Generator[Any, None, int]:
+    """Returns where the next Ogg file begins that the container refuses, or `_NONE`; `begin`: where its own does.
+
+    An error may be of damage or of a refusal. Behind damage the container goes on before the next file begins.
+    """
+    is_ogg = container.format.name == "ogg"
+    errors, place, following = 0, 0, -1  # errors in a row; where the latest packet was, and the next Ogg file is
     while errors < _DEAD_END:
         try:
             for packet in container.demux(tracks):
-                errors = 0
                 file.alive()
-                if may_follow and packet.pos is not None:
-                    place = packet.pos
+                if errors:
+                    if is_ogg and following != _NONE and (packet.pos is None or begin + packet.pos >= following):
+                        return following
+                    _count(errors, count_damage)
+                    errors = 0
+                place = packet.pos or place
                 yield packet
-            return None
+            break
         except IndexError:
             # PyAV at the end of a file with a track that appeared after opening: our own was flushed before
             # (https://github.com/PyAV-Org/PyAV/issues/692)
-            return None
+            break
         except MemoryError:
             raise
         except (av.error.FFmpegError, OSError) as error:
             file.check_read()
             if not isinstance(error, av.error.FFmpegError):
                 raise
-            if may_follow and place is not None:
-                following = _next_beginning(file, begin + place + 1)
-                if following is not None:
-                    return following
-                may_follow = False
             errors += 1
-            count_damage()
-    return None
+            if is_ogg and following <= begin + place:
+                following = _next_beginning(file, begin + place + 1 if place else _behind_beginnings(file, begin))
+    if errors and is_ogg and following != _NONE:
+        return following
+    _count(errors, count_damage)
+    return _NONE
 
 
-def _next_beginning(file: SourceFile, first: int) -> int | None:
-    """Where the next Ogg file begins, from byte `first` on."""
+def _count(errors: int, count_damage: Callable[[], None]) -> None:
+    for _ in range(errors):
+        count_damage()
+
+
+def _behind_beginnings(file: SourceFile, begin: int) -> int:
+    """Where the first pages of an Ogg file's tracks end, which stand together; its head has 27 bytes and the lengths of pieces."""
+    here, at = file.tell(), begin
+    while True:
+        file.seek(at)
+        head = file.read(27 + 255)
+        if not head.startswith(_BEGINNING) or len(head) < 27:
+            file.seek(here)
+            return max(at, begin + 1)
+        at += 27 + head[26] + sum(head[27 : 27 + head[26]])
+
+
+def _next_beginning(file: SourceFile, first: int) -> int:
+    """Where the next Ogg file begins, from byte `first` on; `_NONE`: there is none. The file stands where it stood."""
     here, place, kept = file.tell(), first, b""
     file.seek(first)
-    while data := file.read(_PIECE):
+    begin = _NONE
+    while begin == _NONE and (data := file.read(_PIECE)):
         found = (kept + data).find(_BEGINNING)
         if found >= 0:
-            return place - len(kept) + found
+            begin = place - len(kept) + found
         place += len(data)
         kept = (kept + data)[1 - len(_BEGINNING) :]
     file.seek(here)
-    return None
+    return begin
