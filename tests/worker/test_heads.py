@@ -159,6 +159,16 @@ def test_a_piece_of_a_sample_at_the_end_does_not_make_noise_of_what_follows(tmp_
     assert np.array_equal(np.round(heard * 32_768)[49_998:89_997], said[:39_999])
 
 
+def test_a_file_behind_one_of_odd_length_is_no_noise(tmp_path, said):
+    """Python's `wave` leaves the padding out: the next file is at an odd place, and so is all that is in it."""
+    path, eight = tmp_path / "x.wav", (said // 256 + 128).astype("u1")
+    form = struct.pack("<HHIIHH", 1, 1, speech.RATE, speech.RATE, 1, 8)
+    pieces = [eight[:30_001], eight[30_001:60_000], eight[60_000:]]
+    path.write_bytes(b"".join(riff(chunk(b"data", piece.tobytes())).replace(FORM, form) for piece in pieces))
+    heard, _ = decode(path)
+    assert np.array_equal(np.round(heard * 128) + 128, eight)
+
+
 def test_sound_in_several_chunks_is_one_recording(tmp_path, said):
     path = tmp_path / "x.wav"
     text = chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"Recorder v1.0.0\0"))

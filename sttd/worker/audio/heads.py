@@ -123,14 +123,14 @@ def _amend_length(file: SourceFile, kind: _Kind, sound: _Sound, length: int) -> 
 
 def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
     """The sounds of further chunks or files behind the first one, in the same form, are made a piece of it."""
-    end = sound.start + sound.length
-    last = sound.whole(sound.start, end)
+    begin, end = sound.start, sound.start + sound.length
+    last = sound.whole(begin, end)
     length, gaps, unread = last - sound.start, list[tuple[int, int]](), 0.0
     for _ in range(_JOINED):
-        further = _find(file, kind, end + -end % kind.align, sound.kind)
+        further = _find(file, kind, _behind(file, kind, begin, end), sound.kind)
         if further is None:
             break
-        start = further.start + (_SSND if kind.order == ">" else 0)
+        begin, start = further.start, further.start + (_SSND if kind.order == ">" else 0)
         end = min(further.start + further.length, size) if further.length else size
         if further.kind != sound.kind:
             unread += (end - start) / max(further.rate, 1)
@@ -144,6 +144,17 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
         file.leave_out(*gap)
     beyond = max(0, length - sound.length) if gaps else 0
     return Head(told=sound.length, beyond=beyond, rate=sound.rate, unread=unread)
+
+
+def _behind(file: SourceFile, kind: _Kind, begin: int, end: int) -> int:
+    """Where what follows a chunk begins. Programs leave the padding out where nothing follows in their own file."""
+    return end if _is_beginning(file, end) else end + (begin - end) % kind.align
+
+
+def _is_beginning(file: SourceFile, place: int) -> bool:
+    file.seek(place)
+    head = file.read(40)
+    return head[:4] in _KINDS and _is_sound(head)
 
 
 def _amend_whole(file: SourceFile, kind: _Kind, head: bytes, size: int) -> None:
