@@ -135,7 +135,7 @@ def test_zeros_behind_the_sound_are_room_that_was_not_needed(tmp_path, said):
     assert (len(heard), warnings) == (len(said), [])
 
 
-@pytest.mark.parametrize(("suffix", "make"), [KINDS[0], KINDS[1], KINDS[3]], ids=["wav", "rf64", "aiff"])
+@pytest.mark.parametrize(("suffix", "make"), [KINDS[0], KINDS[1], *KINDS[3:5]], ids=["wav", "rf64", "aiff", "caf"])
 def test_files_one_behind_the_other_are_one_recording(tmp_path, said, suffix, make):
     """As `cat a.wav b.wav` makes them: FFmpeg stops at the end of the first one."""
     path = tmp_path / f"x.{suffix}"

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from sttd.worker.audio.source_file import SourceFile
 
 _CHUNKS = 64  # looked at before the sound; recorders write a handful
-_SSND = 8  # bytes in front of the samples of an AIFF file, beside the head of the chunk
 _JOINED = 1000  # sounds one behind the other
 _PLACES, _PIECE = 9, 4096  # behind the sound that are looked at, and bytes of each
 # from here on a length is what programs write that do not know it (FFmpeg 2**32 - 1, SoX 2**31)
@@ -61,6 +60,7 @@ class _Kind:
     wide: bool  # the length has 64 bits
     align: int
     own: int = 0  # bytes of its head that the length counts too
+    front: int = 0  # bytes of the sound's chunk in front of the samples
 
     @property
     def head(self) -> int:
@@ -75,9 +75,9 @@ _KINDS = {
     b"RIFF": _Kind("<", 4, wide=False, align=2),
     b"RF64": _Kind("<", 4, wide=False, align=2),
     b"BW64": _Kind("<", 4, wide=False, align=2),
-    b"FORM": _Kind(">", 4, wide=False, align=2),
+    b"FORM": _Kind(">", 4, wide=False, align=2, front=8),
     b"riff": _Kind("<", 16, wide=True, align=8, own=24),
-    b"caff": _Kind(">", 4, wide=True, align=1),
+    b"caff": _Kind(">", 4, wide=True, align=1, front=4),
 }
 _BEGIN = {b"riff": 40, b"caff": 8}  # of the first chunk; 12 in the others
 
@@ -130,7 +130,7 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
         further = _find(file, kind, _behind(file, kind, begin, end), sound.kind)
         if further is None:
             break
-        begin, start = further.start, further.start + (_SSND if kind.order == ">" else 0)
+        begin, start = further.start, further.start + kind.front
         end = min(further.start + further.length, size) if further.length else size
         if further.kind != sound.kind:
             unread += (end - start) / max(further.rate, 1)
