@@ -9,6 +9,7 @@ from sttd.part import Cause
 from sttd.worker.audio import heads
 from sttd.worker.audio.source_file import SourceFile
 from tests import speech
+from tests.worker.odd_files import encode
 from tests.worker.test_audio import decode, failure, open_it
 
 FORM = struct.pack("<HHIIHH", 1, 1, speech.RATE, 2 * speech.RATE, 2, 16)
@@ -195,4 +196,17 @@ def test_a_further_file_in_another_form_is_told_of(tmp_path, said):
     assert np.array_equal(np.round(heard * 32_768), said)
     assert warnings == [
         "another recording follows in the file (0:00:04), in another form: it was not read; save it as a file of its own"
+    ]
+
+
+def test_a_caf_file_whose_packets_are_in_a_table_is_read_and_the_next_one_is_told_of(tmp_path, said):
+    """The table was left out, and nothing of the file could be decoded."""
+    alone = encode(tmp_path / "a.caf", said / 32_768, "alac", "caf", speech.RATE)
+    path = tmp_path / "x.caf"
+    path.write_bytes(2 * alone.read_bytes())
+    (heard, warnings), (first, none) = decode(path), decode(alone)
+    assert np.array_equal(heard, first)
+    assert none == []
+    assert warnings == [
+        "another recording follows in the file, with a table of its own: it was not read; save it as a file of its own"
     ]

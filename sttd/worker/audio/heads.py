@@ -8,6 +8,7 @@ follows: a recorder that goes on in the same file, `cat a.wav b.wav`.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class Head:
     told: int = 0  # bytes of sound that it says there are
     beyond: int = 0  # bytes behind these, which were made a piece of the sound
     rate: int = 0  # bytes a second; 0: not said
-    unread: float = 0.0  # seconds of sound that follow in another form, and so cannot be made a piece of it
+    unread: float = 0.0  # seconds of sound that follow and cannot be made a piece of it; infinite: nobody knows
+    why: str = "in another form"  # it cannot
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def look(file: SourceFile) -> Head:
     is_whole = beyond <= max(sound.rate, 1) or (sound.length > 0 and _is_padding(file, end, size))
     if is_whole:
         return Head(told=sound.length, rate=sound.rate)
-    joined = _joined(file, kind, sound, size)
+    is_indexed = kind.name == 4 and kind.wide and not sound.rate  # CAF whose packets have places and lengths in a table
+    joined = _unread(file, kind, sound) if is_indexed else _joined(file, kind, sound, size)
     if joined.beyond or joined.unread or _are_chunks(file, kind, end, size):
         return joined
     _amend_length(file, kind, sound, there)
@@ -119,6 +122,12 @@ def look(file: SourceFile) -> Head:
 def _amend_length(file: SourceFile, kind: _Kind, sound: _Sound, length: int) -> None:
     most = 2 ** (8 * struct.calcsize(sound.form)) - 1
     file.amend(sound.field, struct.pack(sound.form, min(length + kind.own, most)))
+
+
+def _unread(file: SourceFile, kind: _Kind, sound: _Sound) -> Head:
+    end = sound.start + sound.length
+    unread = 0.0 if _find(file, kind, end) is None else math.inf
+    return Head(told=sound.length, rate=sound.rate, unread=unread, why="with a table of its own")
 
 
 def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:

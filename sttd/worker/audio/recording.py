@@ -6,6 +6,7 @@ faster-whisper's `decode_audio` holds the whole recording, stops at the first da
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
@@ -94,7 +95,8 @@ class Stream:
             told = clock(self._head.told / self._head.rate) if self._head.rate else f"{self._head.told:,} bytes"
             found.append(f"the head of the file says too little ({told} of sound); all that is there was read")
         if self._head.unread:
-            text = f"another recording follows in the file ({clock(self._head.unread)}), in another form"
+            length = f" ({clock(self._head.unread)})" if math.isfinite(self._head.unread) else ""
+            text = f"another recording follows in the file{length}, {self._head.why}"
             found.append(f"{text}: it was not read; save it as a file of its own")
         if self._ends_early():
             found.append(f"the file ends early: {clock(self._seconds or 0)} of {clock(self.duration or 0)} are there")
