@@ -160,6 +160,33 @@ def test_a_piece_of_a_sample_at_the_end_does_not_make_noise_of_what_follows(tmp_
     assert np.array_equal(np.round(heard * 32_768)[49_998:89_997], said[:39_999])
 
 
+@pytest.mark.parametrize("most", [None, 3])
+def test_thousands_of_files_one_behind_the_other_are_one_recording(tmp_path, said, monkeypatch, most):
+    """Of a recorder that writes one a minute; where there are too many, the rest is told of."""
+    if most:
+        monkeypatch.setattr(heads, "_JOINED", most)
+    path, count = tmp_path / "x.wav", 1_500
+    pieces = np.array_split(said, count)
+    path.write_bytes(b"".join(riff(chunk(b"data", piece.tobytes())) for piece in pieces))
+    heard, warnings = decode(path)
+    assert np.array_equal(np.round(heard * 32_768), np.concatenate(pieces[: most and most + 1]))
+    assert [text for text in warnings if "behind 3 others" in text] == warnings[1:] * bool(most)
+    assert len(warnings) == 1 + bool(most)
+
+
+def test_pieces_are_left_out_in_any_order(tmp_path):
+    path = tmp_path / "x.wav"
+    path.write_bytes(bytes(range(100)))
+    seen = path.stat()
+    file = SourceFile(str(path), seen.st_size, seen.st_mtime_ns)
+    for first in (30, 70, 40, 0, 80):
+        file.leave_out(first, first + 10)
+    assert b"".join(iter(file.read, b"")) == bytes([*range(10, 30), *range(50, 70), *range(90, 100)])
+    file.seek(45)
+    assert (file.read(), file.seek(0, 2)) == (bytes(range(95, 100)), 50)
+    file.close()
+
+
 def test_a_file_behind_one_of_odd_length_is_no_noise(tmp_path, said):
     """Python's `wave` leaves the padding out: the next file is at an odd place, and so is all that is in it."""
     path, eight = tmp_path / "x.wav", (said // 256 + 128).astype("u1")

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from sttd.worker.audio.source_file import SourceFile
 
 _CHUNKS = 64  # looked at before the sound; recorders write a handful
-_JOINED = 1000  # sounds one behind the other
+_JOINED = 20_000  # sounds one behind the other: two weeks of a file a minute
 _PLACES, _PIECE = 9, 4096  # behind the sound that are looked at, and bytes of each
+_OTHER = "in another form"  # sound, that cannot be joined
 # from here on a length is what programs write that do not know it (FFmpeg 2**32 - 1, SoX 2**31)
 _STREAMED = 0x7FFF_F000
 _UNKNOWN = 0xFFFF_FFFF
@@ -33,7 +34,7 @@ class Head:
     beyond: int = 0  # bytes behind these, which were made a piece of the sound
     rate: int = 0  # bytes a second; 0: not said
     unread: float = 0.0  # seconds of sound that follow and cannot be made a piece of it; infinite: nobody knows
-    why: str = "in another form"  # it cannot
+    why: str = _OTHER  # it cannot
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
     """The sounds of further chunks or files behind the first one, in the same form, are made a piece of it."""
     begin, end = sound.start, sound.start + sound.length
     last = sound.whole(begin, end)
-    length, gaps, unread = last - sound.start, list[tuple[int, int]](), 0.0
+    length, gaps, unread, why = last - sound.start, list[tuple[int, int]](), 0.0, _OTHER
     for _ in range(_JOINED):
         further = _find(file, kind, _behind(file, kind, begin, end), sound.kind)
         if further is None:
@@ -147,12 +148,14 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
         gaps.append((last, start))
         last = sound.whole(start, end)
         length += last - start
+    else:
+        unread, why = unread + (size - end) / max(sound.rate, 1), f"behind {_JOINED:,} others"
     if gaps:
         _amend_length(file, kind, sound, length)
     for gap in gaps:
         file.leave_out(*gap)
     beyond = max(0, length - sound.length) if gaps else 0
-    return Head(told=sound.length, beyond=beyond, rate=sound.rate, unread=unread)
+    return Head(told=sound.length, beyond=beyond, rate=sound.rate, unread=unread, why=why)
 
 
 def _behind(file: SourceFile, kind: _Kind, begin: int, end: int) -> int:

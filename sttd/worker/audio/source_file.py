@@ -6,7 +6,9 @@ damage in the recording: FFmpeg takes either for the end of the file.
 
 from __future__ import annotations
 
+import bisect
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Callable
@@ -50,6 +52,7 @@ class SourceFile:
         self._read = 0  # bytes since the last call
         self._amended: list[tuple[int, bytes]] = []
         self._left_out: list[tuple[int, int]] = []  # from where to where, in order
+        self._joints: list[int] = []  # places where these are, as the file is read
         self._size = size  # without these
         # no wait for the writer of a FIFO; no link, which could have been put there to show another's file
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
@@ -101,17 +104,19 @@ class SourceFile:
 
         Places of the file as it is, none of them in what was left out before; the same holds for `amend`.
         """
-        self._left_out = sorted((*self._left_out, (first, last)))
+        bisect.insort(self._left_out, (first, last))
         self._size -= last - first
+        if self._left_out[-1] == (first, last):  # mostly: there may be thousands
+            self._joints.append(self._size - (self._identity[0] - last))
+        else:
+            gone = itertools.accumulate((end - begin for begin, end in self._left_out), initial=0)
+            self._joints = [begin - before for (begin, _), before in zip(self._left_out, gone, strict=False)]
 
     def _place(self) -> tuple[int, int]:
         """Where in the file the next byte is, and how many of them follow each other there."""
-        place = self._at
-        for first, last in self._left_out:
-            if place < first:
-                return place, first - place
-            place += last - first
-        return place, self._identity[0] - place
+        number = bisect.bisect_right(self._joints, self._at)
+        place = self._at + (self._left_out[number - 1][1] - self._joints[number - 1] if number else 0)
+        return place, (self._left_out[number][0] if number < len(self._left_out) else self._identity[0]) - place
 
     def check_identity(self) -> None:
         """That it is still what was queued.
