@@ -160,6 +160,16 @@ def test_a_piece_of_a_sample_at_the_end_does_not_make_noise_of_what_follows(tmp_
     assert np.array_equal(np.round(heard * 32_768)[49_998:89_997], said[:39_999])
 
 
+@pytest.mark.parametrize("padding", [b"", b"\0"])
+def test_a_file_of_less_than_a_second_behind_another_one_is_heard(tmp_path, said, padding):
+    path, length = tmp_path / "x.wav", len(said) - speech.RATE // 2
+    first = riff(chunk(b"data", said[:length].tobytes() + padding)) + padding
+    path.write_bytes(first + riff(chunk(b"data", said[length:].tobytes())))
+    heard, warnings = decode(path)
+    assert np.array_equal(np.round(heard * 32_768), said)
+    assert len(warnings) == 1
+
+
 @pytest.mark.parametrize("most", [None, 3])
 def test_thousands_of_files_one_behind_the_other_are_one_recording(tmp_path, said, monkeypatch, most):
     """Of a recorder that writes one a minute; where there are too many, the rest is told of."""

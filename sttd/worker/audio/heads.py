@@ -109,12 +109,13 @@ def look(file: SourceFile) -> Head:
         return Head(missing=0 if streamed else sound.length - there, told=sound.length, rate=sound.rate)
     beyond = there - sound.length
     end = sound.start + sound.length
-    is_whole = beyond <= max(sound.rate, 1) or (sound.length > 0 and _is_padding(file, end, size))
-    if is_whole:
+    is_little = beyond <= max(sound.rate, 1)
+    is_followed = _is_beginning(file, _behind(file, kind, sound.start, end))
+    if (is_little and not is_followed) or (sound.length > 0 and _is_padding(file, end, size)):
         return Head(told=sound.length, rate=sound.rate)
     is_indexed = kind.name == 4 and kind.wide and not sound.rate  # CAF whose packets have places and lengths in a table
     joined = _unread(file, kind, sound) if is_indexed else _joined(file, kind, sound, size)
-    if joined.beyond or joined.unread or _are_chunks(file, kind, end, size):
+    if joined.beyond or joined.unread or is_little or _are_chunks(file, kind, end, size):
         return joined
     _amend_length(file, kind, sound, there)
     return Head(told=sound.length, beyond=beyond, rate=sound.rate)
