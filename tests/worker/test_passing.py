@@ -193,6 +193,21 @@ def test_a_part_whose_first_packets_cannot_be_decoded_has_the_samples_of_a_run_f
         assert np.array_equal(found, whole[first:]), share
 
 
+def test_a_part_of_which_all_is_damaged_is_silent_where_the_recording_is_well_before_it(tmp_path, said):
+    """A download that was broken off, with zeros behind it: the whole is transcribed, and so is its last part."""
+    path = encode(tmp_path / "x.m4a", said, "aac", "ipod")
+    data = path.read_bytes()
+    kept = len(data) * 6 // 10
+    path.write_bytes(data[:kept] + bytes(len(data) - kept))
+    whole, told, _ = read(path)
+    first = len(whole) * 9 // 10
+    found, warnings, (count, had) = read(path, first, later(first))
+    assert had < count / 2
+    assert np.array_equal(found, whole[first:])
+    assert "damaged packets" in told[0]
+    assert "damaged packets" in warnings[0]
+
+
 @pytest.mark.parametrize("suffix", ["wav", "m4a", "aiff"])
 def test_where_the_index_is_exact_what_lies_before_is_not_even_read(tmp_path, said, suffix):
     codec, form = {"wav": ("pcm_s16le", "wav"), "m4a": ("aac", "ipod"), "aiff": ("pcm_s16be", "aiff")}[suffix]

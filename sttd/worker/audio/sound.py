@@ -171,8 +171,9 @@ class Sound:
             self._pass_on(None, self._stamp_at(packet))
             if passing.leap(packet, left):
                 return True
-        leapt = passing.landed(packet) if passing.is_leaping else None
+        before, leapt = self._decoder.number, passing.landed(packet) if passing.is_leaping else None
         if leapt is not None:
+            self.packets += self._decoder.number - before  # as those that are passed over, for none is known to be damaged
             self.timeline.leapt(leapt.seconds)
             self._converted.count(leapt.samples)
             left -= leapt.samples
