@@ -112,6 +112,19 @@ def test_one_channel_becomes_what_faster_whisper_makes_of_it(tmp_path, said, kin
     assert np.array_equal(decode(path)[0], decode_audio(str(path)))
 
 
+@pytest.mark.parametrize("rates", [(16_000, 48_000), (48_000, 16_000)])
+def test_flac_of_another_rate_behind_flac_is_as_long_as_it_is(tmp_path, said, rates):
+    """FFmpeg takes its samples for those of the first rate, so its stamps leapt, and silence was put between its frames."""
+    path, half = tmp_path / "x.flac", len(said.audio) // 2
+    pieces = (said.audio[:half], said.audio[half:])
+    files = [speech.encode(tmp_path / f"{rate}.flac", piece, rate) for rate, piece in zip(rates, pieces, strict=True)]
+    path.write_bytes(b"".join(each.read_bytes() for each in files))
+    heard, warnings = decode(path)
+    assert warnings == []
+    assert len(heard) == pytest.approx(len(said.audio), abs=100)
+    assert lag(heard[half:], said.audio[half:])[1] > 0.95
+
+
 def test_floats_keep_what_passes_full_scale(tmp_path, said):
     samples = (3 * said.audio / np.abs(said.audio).max()).astype("<f4").tobytes()
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 3, 1, SAMPLE_RATE, 4 * SAMPLE_RATE, 4, 32)  # 3: IEEE float

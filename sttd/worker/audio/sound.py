@@ -41,13 +41,17 @@ class Clock:
     begin: float  # seconds; where it begins by its own clock
     is_stamped: bool  # else the samples are counted
     wraps: bool
+    rate: int = (
+        0  # Hz; of FLAC: where another file follows, FFmpeg takes its samples for those of this rate. 0: of others
+    )
 
     @classmethod
     def of(cls, container: Any, track: Any) -> Clock:
         """FLAC counts samples. Where its head is gone, as of the tail of a transfer, FFmpeg takes them for those of another rate."""
         name, rate = container.format.name, track.codec_context.sample_rate
         counts = name in _COUNTED or (name == "flac" and rate * track.time_base != 1)
-        return cls((container.start_time or 0) / av.time_base, not counts, name in {"mpegts", "mpeg"})
+        begin, wraps = (container.start_time or 0) / av.time_base, name in {"mpegts", "mpeg"}
+        return cls(begin, not counts, wraps, rate if name == "flac" else 0)
 
 
 class Sound:
@@ -173,7 +177,9 @@ class Sound:
                 return True
         before, leapt = self._decoder.number, passing.landed(packet) if passing.is_leaping else None
         if leapt is not None:
-            self.packets += self._decoder.number - before  # as those that are passed over, for none is known to be damaged
+            self.packets += (
+                self._decoder.number - before
+            )  # as those that are passed over, for none is known to be damaged
             self.timeline.leapt(leapt.seconds)
             self._converted.count(leapt.samples)
             left -= leapt.samples
@@ -233,6 +239,8 @@ class Sound:
         """A frame's time in seconds from the container's beginning."""
         told, self._told = self._told, None
         seconds = frame.time if self._clock.is_stamped else None
+        if self._clock.rate and frame.sample_rate != self._clock.rate:
+            return None
         return told if seconds is None else self._since_begin(float(seconds))
 
     def _stamp_at(self, packet: Any) -> float | None:
