@@ -422,9 +422,9 @@ def test_memory_does_not_depend_on_the_length(tmp_path):
     assert high < 1.1 * low, "KiB"
 
 
-def run(stamps, max_gap=3600.0, length=0.02):
+def run(stamps, max_gap=3600.0, length=0.02, base=0.0):
     """The silence (or drop) before each frame of 20 ms with these stamps."""
-    timeline, at, found = Timeline(max_gap), 0.0, []
+    timeline, at, found = Timeline(max_gap, base=base), 0.0, []
     for stamp, after in itertools.pairwise([*stamps, None]):
         silence = timeline.place(stamp, after, length, at)
         at += silence + length
@@ -450,9 +450,13 @@ def test_sound_that_was_there_before_is_dropped():
     assert timeline.broken == 0
 
 
-@pytest.mark.parametrize(("first", "broken"), [(0.0, 0), (0.5, 1)], ids=["as in a chained file", "anywhere else"])
-def test_a_clock_that_begins_again_drops_nothing(first, broken):
-    found, timeline = run([0.02 * i for i in range(500)] + [first + 0.02 * i for i in range(500)])
+@pytest.mark.parametrize(
+    ("first", "base", "broken"),
+    [(0.0, 0.0, 0), (0.5, 0.0, 1), (-7200.0, 7200.0, 0)],
+    ids=["as in a chained file", "anywhere else", "as in a radio stream that was joined late"],
+)
+def test_a_clock_that_begins_again_drops_nothing(first, base, broken):
+    found, timeline = run([0.02 * i for i in range(500)] + [first + 0.02 * i for i in range(500)], base=base)
     assert (set(found), timeline.broken) == ({0.0}, broken)
 
 

@@ -74,7 +74,7 @@ class Sound:
         own: tuple[float, float] = ALL,
     ) -> None:
         self.track = track
-        self.timeline = Timeline(max_gap, *own)
+        self.timeline = Timeline(max_gap, *own, base=clock.begin)
         self.packets = 0  # that were decoded, or could not be
         self.size = 0  # bytes of those that were not damaged
         self.damaged = 0  # of these

@@ -22,6 +22,7 @@ class Timeline:
     max_gap: float  # a longer hole is a broken time stamp
     begins: float = 0.0  # what was ignored before is not counted,
     ends: float = math.inf  # nor what was from here on
+    base: float = 0.0  # the container's start by its own clock
     broken: int = 0  # stamps that were ignored
     first_broken: float = 0.0  # where
     _next: float = 0.0  # stamp that would follow the last one believed
@@ -50,7 +51,8 @@ class Timeline:
         if stepped_back and -OVERLAP <= drift < -LATE and stamp - JITTER > self._since:
             return drift
         if drift > self.max_gap or (stepped_back and drift < -LATE):
-            begins_again = stepped_back and abs(stamp) <= JITTER  # chained Ogg, files put one after another
+            # chained Ogg, files put one after another; of a stream that was joined later than it began, the next one begins at 0
+            begins_again = stepped_back and min(abs(stamp), abs(stamp + self.base)) <= JITTER
             if not begins_again:
                 self._ignore(at)
             self._shift, self._since = stamp - at, stamp
