@@ -23,6 +23,7 @@ from tests.worker.odd_files import (
     joined,
     spoilt,
     undecodable,
+    with_empty_samples,
 )
 from tests.worker.test_audio import lag, open_it
 
@@ -191,6 +192,14 @@ def test_a_part_whose_first_packets_cannot_be_decoded_has_the_samples_of_a_run_f
         first = round(len(whole) * share)
         found, _, _ = read(path, first, later(first))
         assert np.array_equal(found, whole[first:]), share
+
+
+def test_samples_of_no_bytes_are_counted_in_each_part_alike(tmp_path, said):
+    """Where a fresh decoder begins depends on the count; a later part has it of the index."""
+    path = with_empty_samples(encode(tmp_path / "x.m4a", np.tile(said, 2), "aac", "ipod"))
+    whole, _, _ = read(path)
+    first = round(len(whole) * 0.55)
+    assert np.array_equal(read(path, first, later(first))[0], whole[first:])
 
 
 def test_a_part_of_which_all_is_damaged_is_silent_where_the_recording_is_well_before_it(tmp_path, said):

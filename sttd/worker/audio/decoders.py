@@ -51,6 +51,11 @@ def memory_of(track: Any) -> Memory | None:
     return _FORGETS.get(context.name) or _NEVER_FORGETS.get(context.name)
 
 
+def is_last(packet: Any) -> bool:
+    """Whether it only asks a decoder for what it keeps back. An empty one of a recorder that had nothing has a place in the file."""
+    return not packet.size and packet.pos is None
+
+
 class Decoder:
     """Decodes a track's packets, which come in order, or are passed over."""
 
@@ -70,7 +75,7 @@ class Decoder:
         Raises:
             av.error.FFmpegError: it is damaged, or was flushed before.
         """
-        if packet.size:
+        if not is_last(packet):
             if self._is_behind or (self._restarts and self.number and self.is_beginning):
                 self._begin_afresh()
             self._came(packet)

@@ -14,7 +14,7 @@ from av.audio.frame import AudioFrame
 
 from sttd.worker.audio import planes, rates
 from sttd.worker.audio.avi import Places
-from sttd.worker.audio.decoders import Decoder
+from sttd.worker.audio.decoders import Decoder, is_last
 from sttd.worker.audio.form import Form
 from sttd.worker.audio.passing import PROBE, Passed, Passing
 from sttd.worker.audio.resample import At16k, Unpassable
@@ -169,7 +169,7 @@ class Sound:
         left = self._converted.left - (self._pending.samples if self._pending else 0)
         if not passing.is_begun:
             is_like = isinstance(self._pending, AudioFrame) and passing.begin(self._pending, left)
-            if not is_like or not packet.size:
+            if not is_like or is_last(packet):
                 self._passing = None
                 return False
             self._pass_on(None, self._stamp_at(packet))
@@ -183,7 +183,7 @@ class Sound:
             self.timeline.leapt(leapt.seconds)
             self._converted.count(leapt.samples)
             left -= leapt.samples
-        if not packet.size or passing.ends(packet, left):
+        if is_last(packet) or passing.ends(packet, left):
             self._passing = None
             return False
         self._pass_on(passing.passed(packet), self._stamp_at(packet))
