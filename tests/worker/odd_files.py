@@ -51,14 +51,17 @@ def spoilt(path: Path) -> Path:
     return path
 
 
-def undecodable(path: Path, target: Path, count: int) -> Path:
-    """A copy whose `count` packets in the middle look well, and hold what no decoder takes."""
+def undecodable(path: Path, target: Path, count: int, *, empty: bool = False) -> Path:
+    """A copy whose `count` packets in the middle look well, and hold what no decoder takes, or of which it makes nothing."""
     data = bytearray(path.read_bytes())
     with av.open(str(path)) as container:
         packets = [(packet.pos, packet.size) for packet in container.demux(audio=0) if packet.size]
     for place, size in packets[len(packets) // 2 :][:count]:
         assert place is not None
-        data[place + 8 : place + size] = bytes(byte ^ 0xA5 for byte in data[place + 8 : place + size])
+        if empty:
+            data[place] |= 0xE0  # ALAC: the end of a packet
+        else:
+            data[place + 8 : place + size] = bytes(byte ^ 0xA5 for byte in data[place + 8 : place + size])
     target.write_bytes(data)
     return target
 

@@ -175,6 +175,18 @@ def test_a_packet_that_cannot_be_decoded_is_as_long_as_it_would_have_been(tmp_pa
     assert warnings == []
 
 
+def test_so_is_one_of_which_a_decoder_makes_nothing(tmp_path, said):
+    """ALAC's does not call it damaged: what followed came 0.09 s too early, but not in a part that did not decode it."""
+    well = encode(tmp_path / "well.m4a", said, "alac", "ipod")
+    path = undecodable(well, tmp_path / "spoilt.m4a", 1, empty=True)
+    whole, told, _ = read(path)
+    assert told == ["1 damaged packet was left out, at 0:00:08"]
+    assert len(whole) == len(read(well)[0])
+    first = len(whole) * 9 // 10
+    found, _, _ = read(path, first, later(first))
+    assert np.array_equal(found, whole[first:])
+
+
 @pytest.mark.parametrize(
     ("suffix", "codec", "form", "rate", "count"),
     [("aac", "aac", "adts", 44_100, 60), ("ac3", "ac3", "ac3", 48_000, 60), ("tta", "tta", "tta", 44_100, 2)],

@@ -223,6 +223,11 @@ class Sound:
             frame.pts, frame.time_base = packet.pts, packet.time_base
             yield frame
 
+    def _is_lost(self, packet: Any) -> bool:
+        """Whether a packet of which a decoder made nothing, and did not call it damaged, would have had a frame."""
+        is_one_to_one = self._decoder.memory is not None and self._form.is_known
+        return is_one_to_one and not is_last(packet) and bool(self._form.samples(packet))
+
     def _follows(self, packet: Any, frame: AudioFrame | Passed | None) -> bool:
         """Whether a packet is where the last frame ends; else its container has lost more than this packet.
 
@@ -272,6 +277,10 @@ class Sound:
                 yield from self._silence(packet)
             return
         self.packets += 1
+        if not frames and self._is_lost(packet):
+            self.count_damage()
+            yield from self._silence(packet)
+            return
         self.size += packet.size
         self.whole = max(self.whole, self.at - self._since)
         for frame in frames:
