@@ -234,3 +234,17 @@ def test_a_picture_in_an_ape_tag_is_no_damaged_sound(tmp_path, said, where):
     heard, warnings = decode(path)
     assert np.array_equal(heard, whole)
     assert warnings == []
+
+
+def test_a_picture_between_two_mp3_files_is_no_damaged_sound(tmp_path, said):
+    """`cat a.mp3 b.mp3`, each with its cover in an ID3 tag: FFmpeg finds heads of packets in the second one's."""
+    data = write(tmp_path / "x.mp3", said.audio, "mp3", "libmp3lame", 16_000, id3v2_version=0).read_bytes()
+    picture = b"APIC" + struct.pack(">IH", 300_000, 0) + np.random.default_rng(1).bytes(300_000)
+    size = len(picture)
+    tag = b"ID3\3\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + picture
+    plain, joined = tmp_path / "plain.mp3", tmp_path / "joined.mp3"
+    plain.write_bytes(data + data)
+    joined.write_bytes(data + tag + data)
+    (whole, _), (heard, warnings) = decode(plain), decode(joined)
+    assert len(heard) == pytest.approx(len(whole), abs=2_000)
+    assert warnings == []

@@ -89,11 +89,18 @@ def _behind_tags(file: SourceFile) -> int:
         head = _read(file, at, 10)
         if len(head) < 10 or head[:3] != b"ID3":
             break
-        size = 0
-        for byte in head[6:]:
-            size = size << 7 | byte & 0x7F
-        at += 10 + size + (10 if head[5] & 0x10 else 0)
+        at += length_of_tag(head)
     return at
+
+
+def length_of_tag(head: bytes) -> int:
+    """Bytes of the ID3 tag that begins with these 10, or with fewer of them (id3.org, ID3v2.4.0, 3.1)."""
+    if len(head) < 10:
+        return len(head)
+    size = 0
+    for byte in head[6:10]:
+        size = size << 7 | byte & 0x7F
+    return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
 def _first_frame(data: bytes) -> int | None:

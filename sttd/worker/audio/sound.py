@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
-from sttd.worker.audio import planes, rates
+from sttd.worker.audio import mp3, planes, rates
 from sttd.worker.audio.avi import Places
 from sttd.worker.audio.decoders import Decoder, is_last
 from sttd.worker.audio.form import Form
@@ -95,6 +95,7 @@ class Sound:
         self._stamp: float | None = None  # of that frame
         self._decoded: AudioFrame | None = None  # the latest frame that a decoder gave
         self._is_over = False  # its decoder was flushed
+        self._tag_end = 0  # place in the file where the latest tag ends
         self._decoder, self._current = Decoder(track), track
         self._form = Form(track)
         self._passing = Passing(track, self._decoder, self._form) if passes and places is None else None
@@ -223,6 +224,13 @@ class Sound:
             frame.pts, frame.time_base = packet.pts, packet.time_base
             yield frame
 
+    def _is_of_tag(self, packet: Any) -> bool:
+        """Whether it is of a tag between two files. An ID3 tag may hold a picture, in which FFmpeg finds many packets."""
+        head = bytes(memoryview(packet)[:10]) if packet.size else b""
+        if head.startswith(b"ID3") and packet.pos is not None:
+            self._tag_end = packet.pos + mp3.length_of_tag(head)
+        return head.startswith(_TAGS) or (packet.pos or 0) < self._tag_end
+
     def _is_lost(self, packet: Any) -> bool:
         """Whether a packet of which a decoder made nothing, and did not call it damaged, would have had a frame."""
         is_one_to_one = self._decoder.memory is not None and self._form.is_known
@@ -271,7 +279,7 @@ class Sound:
         except MemoryError:
             raise
         except av.error.FFmpegError:
-            if not bytes(packet)[:8].startswith(_TAGS):
+            if not self._is_of_tag(packet):
                 self.packets += 1
                 self.count_damage()
                 yield from self._silence(packet)
