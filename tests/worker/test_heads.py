@@ -136,6 +136,16 @@ def test_zeros_behind_the_sound_are_room_that_was_not_needed(tmp_path, said):
     assert (len(heard), warnings) == (len(said), [])
 
 
+def test_zeros_of_a_call_that_is_muted_are_no_room(tmp_path, said):
+    """Whoever speaks between them was left out, without a word."""
+    path, sound = tmp_path / "x.wav", np.zeros(40 * speech.RATE, "<i2")
+    sound[: speech.RATE] = sound[12 * speech.RATE : 13 * speech.RATE] = said[: speech.RATE]
+    path.write_bytes(riff(chunk(b"data", sound.tobytes(), 2 * speech.RATE)))
+    heard, warnings = decode(path)
+    assert np.array_equal(np.round(heard * 32_768), sound)
+    assert len(warnings) == 1
+
+
 @pytest.mark.parametrize(("suffix", "make"), [KINDS[0], KINDS[1], *KINDS[3:5]], ids=["wav", "rf64", "aiff", "caf"])
 def test_files_one_behind_the_other_are_one_recording(tmp_path, said, suffix, make):
     """As `cat a.wav b.wav` makes them: FFmpeg stops at the end of the first one."""

@@ -17,7 +17,8 @@ from sttd.worker.audio.source_file import SourceFile
 
 _CHUNKS = 64  # looked at before the sound; recorders write a handful
 _JOINED = 20_000  # sounds one behind the other: two weeks of a file a minute
-_PLACES, _PIECE = 9, 4096  # behind the sound that are looked at, and bytes of each
+_PLACES, _PIECE = 9, 4096  # behind the sound that are looked at first, and bytes of each
+_BLOCK = 2**20  # bytes
 _OTHER = "in another form"  # sound, that cannot be joined
 # from here on a length is what programs write that do not know it (FFmpeg 2**32 - 1, SoX 2**31)
 _STREAMED = 0x7FFF_F000
@@ -247,10 +248,17 @@ def _look_at_au(file: SourceFile, head: bytes, size: int) -> Head:
 
 
 def _is_padding(file: SourceFile, position: int, size: int) -> bool:
-    """Whether zeros follow the sound: a recorder had asked for more room than it needed."""
+    """Whether zeros follow the sound, and nothing else: a recorder had asked for more room than it needed.
+
+    A call that is muted has zeros too, mostly even: so all is read where those places have nothing else.
+    """
     for number in range(_PLACES):
         file.seek(position + max(0, size - position - _PIECE) * number // (_PLACES - 1))
         if any(file.read(_PIECE)):
+            return False
+    file.seek(position)
+    while data := file.read(_BLOCK):
+        if data.count(0) < len(data):
             return False
     return True
 
