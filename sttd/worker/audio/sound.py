@@ -41,9 +41,7 @@ class Clock:
     begin: float  # seconds; where it begins by its own clock
     is_stamped: bool  # else the samples are counted
     wraps: bool
-    rate: int = (
-        0  # Hz; of FLAC: where another file follows, FFmpeg takes its samples for those of this rate. 0: of others
-    )
+    rate: int = 0  # Hz, of FLAC alone: FFmpeg takes the samples of another file that follows for those of this rate
 
     @classmethod
     def of(cls, container: Any, track: Any) -> Clock:
@@ -178,9 +176,8 @@ class Sound:
                 return True
         before, leapt = self._decoder.number, passing.landed(packet) if passing.is_leaping else None
         if leapt is not None:
-            self.packets += (
-                self._decoder.number - before
-            )  # as those that are passed over, for none is known to be damaged
+            # as those that are passed over, for none is known to be damaged
+            self.packets += self._decoder.number - before
             self.timeline.leapt(leapt.seconds)
             self._converted.count(leapt.samples)
             left -= leapt.samples
