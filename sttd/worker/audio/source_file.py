@@ -22,6 +22,7 @@ from sttd.worker.errors import PartFailed
 
 _GONE = {errno.ENOENT, errno.ENOTDIR}
 _FAR = 64 * 2**20  # more than any head that a small file could have
+_PIECE = 2**20  # bytes
 _REPLACED = "there is something else now where the file was, which is no regular file"  # only such files are queued
 _MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
@@ -35,7 +36,8 @@ class SourceFile:
     ) -> None:  # fmt: skip
         """Open `path`, which must be `size` bytes long and last changed at `mtime_ns`.
 
-        `alive` is called for each `_FAR` bytes: who reads so much is looking for sound in a large film, not stuck.
+        `alive` is called for each `_FAR` bytes that were not read before: who comes to so many is looking for sound in a large
+        film. Who reads the same ones again and again may be stuck in one head.
         `below`: a folder on the way; from it on no link is followed, neither there nor to the file.
         `handle`: an open file that is read instead; of `path` the suffix alone counts then.
 
@@ -49,7 +51,8 @@ class SourceFile:
         self._identity = (size, mtime_ns)
         self._at = 0
         self.alive = alive
-        self._read = 0  # bytes since the last call
+        self._pieces: set[int] = set()  # numbers of those in which something was read
+        self._fresh = 0  # bytes of these since the last call
         self._amended: list[tuple[int, bytes]] = []
         self._left_out: list[tuple[int, int]] = []  # from where to where, in order
         self._joints: list[int] = []  # places where these are, as the file is read
@@ -81,9 +84,11 @@ class SourceFile:
         for at, right in self._amended:
             data = _overlaid(data, at - place, right)
         self._at += len(data)
-        self._read += len(data)
-        if self._read >= _FAR:
-            self._read = 0
+        if place // _PIECE not in self._pieces:
+            self._pieces.add(place // _PIECE)
+            self._fresh += _PIECE
+        if self._fresh >= _FAR:
+            self._fresh = 0
             self.alive()
         return data
 
