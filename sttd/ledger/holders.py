@@ -26,10 +26,10 @@ def of(path: Path, locks: Path = _LOCKS) -> list[int]:
         lines = locks.read_text(encoding="ascii").splitlines()
     except OSError:
         return []
-    place = f"{os.major(index.st_dev):02x}:{os.minor(index.st_dev):02x}:{index.st_ino}"
+    number = str(index.st_ino)  # of the device the kernel tells another one where the file lies on btrfs or overlayfs
     found = []
     for words in (line.split() for line in lines):
-        if len(words) != 8 or words[5] != place:  # one that only waits for a lock has a word more
+        if len(words) != 8 or words[5].rpartition(":")[2] != number:  # one that only waits for a lock has a word more
             continue
         first, last = int(words[6]), _LAST if words[7] == "EOF" else int(words[7])
         if first <= _LAST and last >= _FIRST and int(words[4]) not in (os.getpid(), -1):
