@@ -92,7 +92,7 @@ def _serve(
         inbox = Inboxes(config, inputs.put, known, waiting=waiting)
         context.inbox = inbox
         recover(context, folders_answer=not silent)
-        folders.wait_for(silent, context.upkeep)
+        context.silent = folders.wait_for(silent, inputs.put)
         try:
             inbox.expect(context.ledger.waiting_sources())
             take_signals(inputs.put)

@@ -12,11 +12,12 @@ import errno
 import functools
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from sttd import outbox
 from sttd.config import Config
-from sttd.daemon.errands import Errands
+from sttd.daemon.errands import Errands, Finished
 from sttd.errors import NotConfigured, SttdError
 from sttd.fs.blame import Blame, blame
 from sttd.fs.mounts import network_file_system
@@ -53,11 +54,18 @@ def make(config: Config) -> list[str]:
     return [folder for name, folder in folders.items() if name not in answered]
 
 
-def wait_for(silent: list[str], upkeep: Errands) -> None:
-    """Off the loop: `sttd status` shows that a folder does not answer, and the log when it does again."""
+def wait_for(silent: list[str], sink: Callable[[Finished], None]) -> list[Errands]:
+    """Off the loop: `sttd status` shows that a folder does not answer, and the log when it does again.
+
+    Each on a thread of its own, which may never come back: nothing else may wait behind it.
+    """
+    looks = []
     for folder in silent:
+        look = Errands(sink, threads=1)
         name = f"looks at {printable(folder)}, which did not answer at the start"
-        upkeep.post(name, functools.partial(_trouble, folder), _nothing, _nothing)
+        look.post(name, functools.partial(_trouble, folder), _nothing, _nothing)
+        looks.append(look)
+    return looks
 
 
 def _nothing(_: object) -> None:

@@ -7,6 +7,7 @@ import time
 
 from sttd import outbox
 from sttd.daemon import folders
+from sttd.daemon.draining import is_drained
 from sttd.daemon.hung import TOLD, Hung
 from tests.harness import PATIENCE, wait_for
 
@@ -41,7 +42,7 @@ def test_a_folder_that_did_not_answer_at_the_start_is_looked_at_off_the_loop(sta
     back = threading.Event()
     monkeypatch.setattr(outbox, "make_folder", lambda folder: back.wait(PATIENCE))
     archive = str(context.config.paths.archive)
-    folders.wait_for([archive], context.upkeep)
+    context.silent = folders.wait_for([archive], inputs.put)
     (found,) = wait_for(context.operations, "it is under way")
     assert found.name == f"looks at {archive}, which did not answer at the start"
     context.clock = lambda: time.monotonic() + TOLD
@@ -51,3 +52,18 @@ def test_a_folder_that_did_not_answer_at_the_start_is_looked_at_off_the_loop(sta
     inputs.get(timeout=PATIENCE).settle()
     hung.tell()
     assert [line.partition(" after ")[0] for line in log[1:]] == ["INFO over"]
+
+
+def test_a_folder_that_never_answers_holds_up_neither_a_drain_nor_the_upkeep_nor_the_look_at_another(
+    stations, monkeypatch
+):
+    context, inputs = stations
+    back, done = threading.Event(), []
+    monkeypatch.setattr(outbox, "make_folder", lambda folder: back.wait(PATIENCE))
+    context.silent = folders.wait_for([str(context.config.paths.archive), str(context.config.paths.failed)], inputs.put)
+    wait_for(lambda: len(context.operations()) == 2, "both are named")
+    assert is_drained(context)
+    context.upkeep.post("looks for what is old", lambda: None, done.append, done.append)
+    inputs.get(timeout=PATIENCE).settle()
+    assert done == [None]
+    back.set()
