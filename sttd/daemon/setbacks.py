@@ -40,7 +40,8 @@ def in_vain(
             text = f"job {row.id}: {printable(row.source)}: {what}: {words}; it is tried again, and no other job starts"
             say(Kind.RESULT_TROUBLE, text, row, error=str(error))
         return
-    folder = str(Path(source or row.source).parent)
+    # where it is the machine's fault it is one trouble, though what failed was dropped into thousands of folders
+    folder = str(context.config.paths.failed if everybody else Path(source or row.source).parent)
     text = f"job {row.id}: {printable(row.source)}: {what}: {words}"
     if context.troubles.begin_for(row.id, f"{folder}: {type(error).__name__}", text):
         say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", row, error=str(error))

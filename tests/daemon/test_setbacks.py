@@ -59,6 +59,25 @@ def test_a_folder_for_failures_that_is_away_holds_only_what_failed(tmp_path, mon
     stations.context.ledger.close()
 
 
+def test_a_folder_for_failures_that_is_away_is_one_trouble_of_recordings_of_many_folders(tmp_path, monkeypatch, log):
+    stations = Stations(tmp_path, "archive")
+    monkeypatch.setattr(outbox, "file_failure", stale)
+    for name in ("monday", "tuesday"):
+        (stations.config.paths.inbox / name).mkdir()
+        begun(stations, f"{name}/bad.mp3")
+        (bad,) = stations.pool.attempts.values()
+        stations.end(bad, Cause.BAD_FILE)
+        settled(stations)
+    assert len(list(stations.context.troubles)) == 1
+    assert len([line for line in log if "cannot be put aside" in line]) == 1
+    monkeypatch.undo()
+    stations.tick(stations.config.pool.machine_wait)
+    settled(stations)
+    assert list(stations.context.troubles) == []
+    assert len([line for line in log if "over:" in line]) == 1
+    stations.context.ledger.close()
+
+
 def test_an_archive_that_is_away_is_not_back_because_a_result_was_written(tmp_path, log):
     """A recording that is transcribed once more stays where it lies: its result says nothing of the archive."""
     stations = Stations(tmp_path, "archive")
