@@ -13,6 +13,8 @@ def why_unreadable(path: str) -> str:
     shut = _shut_folder(path)
     if shut is not None:
         return f"{user(os.geteuid())} may not enter the folder {shut}: {_grant(shut, 'rx', 'X')}"
+    if os.access(path, os.R_OK) and (unread := _unread_folder(path)) is not None:
+        return f"{user(os.geteuid())} may not open the folder {unread}: {_grant(unread, 'rx', 'X')}"
     try:
         seen = os.lstat(path)
     except OSError as error:
@@ -50,6 +52,16 @@ def _shut_folder(path: str) -> str | None:
         way.append(folder)
         folder = os.path.dirname(folder)
     return next((each for each in reversed(way) if not os.access(each, os.X_OK)), None)
+
+
+def _unread_folder(path: str) -> str | None:
+    """The last folder on the way that may be entered and not read: below an inbox each is opened (see folder.py)."""
+    folder = os.path.dirname(path)
+    while folder not in ("", "/"):
+        if not os.access(folder, os.R_OK):
+            return folder
+        folder = os.path.dirname(folder)
+    return None
 
 
 def _grant(path: str, bits: str, acl: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sttd.fs.folder import open_regular_below
 from sttd.fs.rights import why_unreadable
 from tests.unprivileged import NOBODY, as_nobody
 
@@ -52,3 +53,19 @@ def test_a_folder_that_may_not_be_entered_is_named(path):
     said = why(path)
     assert f"may not enter the folder {path.parent}" in said
     assert "setfacl -m u:nobody:rX" in said
+
+
+def test_a_folder_that_may_be_entered_but_not_opened_is_named(path):
+    """The way from the inbox to a file is opened folder by folder: the file's own mode is not what is in the way."""
+    path.parent.chmod(0o711)
+
+    def opened():
+        try:
+            os.close(open_regular_below(str(path), str(path.parent)))
+        except PermissionError:
+            print(why_unreadable(str(path)))
+
+    done = as_nobody(opened)
+    assert done.code == 0, done.err
+    assert f"nobody may not open the folder {path.parent}" in done.out
+    assert "setfacl -m u:nobody:rX" in done.out
