@@ -1,5 +1,6 @@
 """Heads that say less of the sound than is there: WAV beyond 4 GiB, a recorder that lost its power."""
 
+import contextlib
 import struct
 
 import numpy as np
@@ -257,3 +258,17 @@ def test_a_caf_file_whose_packets_are_in_a_table_is_read_and_the_next_one_is_tol
     assert warnings == [
         "another recording follows in the file, with a table of its own: it was not read; save it as a file of its own"
     ]
+
+
+def test_a_chunk_that_is_shorter_than_what_is_in_front_of_its_samples_has_none(tmp_path, said):
+    """Of a recorder that was started and lost its power: the length of what follows was below 0, or noise."""
+    whole = aiff(said, 2 * len(said))
+    cut = aiff(said[:0], 0)[:-8].replace(b"SSND\0\0\0\0", b"SSND\0\0\0\4") + bytes(4)
+    path = tmp_path / "x.aiff"
+    path.write_bytes(whole + cut + cut + whole)
+    heard, _ = decode(path)
+    assert np.array_equal(np.round(heard * 32_768), np.concatenate((said, said)))
+    path.write_bytes(aiff(said[:0], 0) + cut)
+    seen = path.stat()
+    with contextlib.closing(SourceFile(str(path), seen.st_size, seen.st_mtime_ns)) as file:
+        assert heads.look(file).beyond == 0

@@ -142,8 +142,9 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
         further = _find(file, kind, _behind(file, kind, begin, end), sound.kind)
         if further is None:
             break
-        begin, start = further.start, further.start + kind.front
+        begin = further.start
         end = min(further.start + further.length, size) if further.length else size
+        start = min(begin + kind.front, end)  # a chunk may be shorter than what should be in front of its samples
         if further.kind != sound.kind:
             unread += (end - start) / max(further.rate, 1)
             continue
