@@ -32,9 +32,10 @@ def in_vain(
         library_disks.went_well(context, row)
     wait = context.config.pool.machine_wait
     everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
-    context.filing.put_off(row.id, context.clock(), wait, growing=not everybody)
+    shared = everybody and not alone
+    context.filing.put_off(row.id, context.clock(), wait, growing=not everybody, shared=shared)
     words = printable("; ".join([str(error), *getattr(error, "__notes__", ())]))
-    if everybody and not alone:
+    if shared:
         name = ARCHIVE if _is_about(str(context.config.paths.archive), error) else TRANSCRIPTS
         if context.troubles.begin(name, f"{what.removeprefix('its ')}: {words}", wait):
             text = f"job {row.id}: {printable(row.source)}: {what}: {words}; it is tried again, and no other job starts"

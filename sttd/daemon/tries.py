@@ -13,6 +13,7 @@ class Tries:
     def __init__(self) -> None:
         self._under_way: set[int] = set()
         self._next: dict[int, tuple[float, float]] = {}  # not before, and the wait that led there
+        self._shared: set[int] = set()  # of `_next`, those whose last try met what every job meets
         self._times: list[tuple[float, int]] = []  # a heap of `_next`; what has changed there since is passed over
 
     def begin(self, job: int) -> None:
@@ -26,11 +27,16 @@ class Tries:
     def end(self, job: int) -> None:
         """There is nothing to be tried again."""
         self._under_way.discard(job)
-        self._next.pop(job, None)
+        self.hurry(job)
 
-    def put_off(self, job: int, now: float, wait: float, *, growing: bool) -> None:
-        """It is back and was in vain: the next one comes after `wait` seconds, or where `growing` after twice the last wait."""
+    def put_off(self, job: int, now: float, wait: float, *, growing: bool, shared: bool | None = None) -> None:
+        """It is back and was in vain: the next one comes after `wait` seconds, or where `growing` after twice the last wait.
+
+        `shared`: whether it met what every job meets; None: that is as little known as before.
+        """
         self._under_way.discard(job)
+        if shared is not None:
+            (self._shared.add if shared else self._shared.discard)(job)
         before = self._next.get(job)
         pause = wait if before is None or not growing else min(2 * before[1], LONGEST * wait)
         self._next[job] = (now + pause, pause)
@@ -39,6 +45,7 @@ class Tries:
     def hurry(self, job: int) -> None:
         """The next one may come at once."""
         self._next.pop(job, None)
+        self._shared.discard(job)
 
     def may_begin(self, job: int, now: float) -> bool:
         return job not in self._under_way and self._next.get(job, (now, 0.0))[0] <= now
@@ -59,8 +66,8 @@ class Tries:
         return [job for _, job in found]
 
     def struggle(self) -> bool:
-        """Whether there is a job whose last try was in vain; another may be under way."""
-        return bool(self._next)
+        """Whether there is a job whose last try met what every job meets; another may be under way."""
+        return bool(self._shared)
 
     def __contains__(self, job: object) -> bool:
         return job in self._under_way

@@ -120,3 +120,26 @@ def test_the_trouble_has_the_name_of_the_folder_that_is_away(tmp_path, folder):
     finished(stations, second)
     assert list(stations.context.troubles) == [folder]
     stations.context.ledger.close()
+
+
+def test_a_trouble_of_the_transcripts_is_over_with_the_job_that_met_it_though_a_failed_one_waits(
+    tmp_path, monkeypatch, log
+):
+    """It stayed in the status for as long as failed/ was away, and no copy of a result was made."""
+    stations = Stations(tmp_path, "archive")
+    bad, good = begun(stations, "bad.mp3", "good.mp3")
+    monkeypatch.setattr(outbox, "file_failure", stale)
+    stations.end(bad, Cause.BAD_FILE)
+    settled(stations)
+    monkeypatch.setattr(outbox, "stage", stale)
+    finished(stations, good)
+    assert "transcripts" in stations.context.troubles
+    number = int(good.spec.part_id.partition(".")[0])
+    stations.ask("cancel", number)
+    for _ in range(2):
+        stations.tick(stations.config.pool.machine_wait)
+        settled(stations)
+    assert stations.context.ledger.get(number).state is State.CANCELLED
+    assert "transcripts" not in stations.context.troubles
+    assert [text for text in stations.context.troubles.texts() if "put aside" in text]
+    stations.context.ledger.close()
