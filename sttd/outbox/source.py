@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sttd.fs import copies, moves
@@ -95,12 +96,24 @@ def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
             return Filed(outputs, _filed_before(plan, places))
         if hold is _Hold.CHANGED:
             return Filed(outputs, None, changed=True)
-        return _file_away(plan, folder, target, outputs, again=again)
+        with _named(target):
+            return _file_away(plan, folder, target, outputs, again=again)
 
 
 def _archive_folder(plan: Plan, places: Places) -> Folder:
     with places.open("archive") as archive:
         return folder_below(archive, names.split(plan.name)[0])
+
+
+@contextlib.contextmanager
+def _named(target: Folder | None) -> Iterator[None]:
+    """An error of what is done by a handle, a write to a disk that is full, knows no path: it gets that of the folder."""
+    try:
+        yield
+    except OSError as error:
+        if target is None or error.filename is not None or blame(error) is not Blame.MACHINE:
+            raise
+        raise OSError(error.errno, error.strerror, target.path) from error
 
 
 def _take_hold(plan: Plan, folder: Folder) -> _Hold:

@@ -143,3 +143,19 @@ def test_a_trouble_of_the_transcripts_is_over_with_the_job_that_met_it_though_a_
     assert "transcripts" not in stations.context.troubles
     assert [text for text in stations.context.troubles.texts() if "put aside" in text]
     stations.context.ledger.close()
+
+
+def test_an_archive_whose_disk_is_full_is_named_though_a_write_has_no_name(tmp_path, monkeypatch):
+    """Of what is done by a handle, as the copy to another file system, the error knows no path."""
+    stations = Stations(tmp_path, "archive")
+    (attempt,) = begun(stations, "first.mp3")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("sttd.outbox.source._file_away", full)
+    finished(stations, attempt)
+    assert list(stations.context.troubles) == ["archive"]
+    (text,) = stations.context.troubles.texts()
+    assert text.endswith(f"No space left on device: '{stations.config.paths.archive}'")
+    stations.context.ledger.close()
