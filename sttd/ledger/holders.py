@@ -32,8 +32,8 @@ def of(path: Path, locks: Path = _LOCKS) -> list[int]:
         if len(words) != 8 or words[5].rpartition(":")[2] != number:  # one that only waits for a lock has a word more
             continue
         first, last = int(words[6]), _LAST if words[7] == "EOF" else int(words[7])
-        if first <= _LAST and last >= _FIRST and int(words[4]) not in (os.getpid(), -1):
-            found.append(int(words[4]))
+        if first <= _LAST and last >= _FIRST and int(words[4]) > 0 and int(words[4]) != os.getpid():
+            found.append(int(words[4]))  # others are of open files, or of another machine
     return sorted(set(found))
 
 
