@@ -144,9 +144,7 @@ class Context:
     unreadable: Unreadable = field(default_factory=Unreadable)
     folder_looks: FolderLooks = field(default_factory=FolderLooks)
     looks: dict[str, Errands] = field(default_factory=dict)  # at these, by inbox: one that hangs holds up no other
-    silent: list[Errands] = field(
-        default_factory=list
-    )  # looks at folders that did not answer at the start: nobody waits for them
+    silent: list[Errands] = field(default_factory=list)  # looks at folders that did not answer at the start
     followed: int = 0  # number of the last original whose twins were looked at; 0: begin anew
     filed: int = 0  # number of the last job whose plan was looked at; 0: begin anew
     failed_now: int = 0  # jobs that this run gave up
