@@ -267,7 +267,9 @@ def test_a_value_that_is_too_deep_or_too_long_to_show_is_a_bad_value(tmp_path, v
         + "\n".join(f"{key.name} = {value}" for key in dataclasses.fields(section.default_factory))
         for section in sections()
     )
-    assert len(problems(tmp_path, keys)) == len(KEYS)
+    found = problems(tmp_path, keys)
+    is_read = not found[0].startswith("brackets")  # by Python; from 3.14 on it reads none of them
+    assert len(found) == (len(KEYS) if is_read else 1)
 
 
 def test_a_file_that_is_not_there_not_readable_or_not_text_is_said(tmp_path):

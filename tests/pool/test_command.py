@@ -520,7 +520,7 @@ def test_a_disk_that_hangs_here_holds_up_no_kill_and_no_other(make_two, monkeypa
     """The ends of the recording are read off the loop, and off the line."""
     hangs, real = threading.Event(), feeder.ends_of
     monkeypatch.setattr(
-        feeder, "ends_of", lambda path, size: (hangs.wait() if "1.0" in path else True) and real(path, size)
+        feeder, "ends_of", lambda path, *more: (hangs.wait() if "1.0" in path else True) and real(path, *more)
     )
     told = make_two()
     try:
