@@ -28,22 +28,30 @@ def path_of(state: Path, environ: Mapping[str, str] = os.environ) -> Path:
 def write(path: Path, figures: Mapping[str, Any]) -> None:
     """Replace the file with `figures` of this process.
 
-    Where there is no room for them the file is removed: nothing is shown rather than what is no longer so.
+    Where there is no room for them the file is removed, which makes some: that the disk is full is what a person asks for then.
+    Where there is still none, nothing is shown rather than what is no longer so.
 
     Raises:
         OSError: not even that is possible.
     """
     new = path.with_name(f".{NAME}.new")
-    try:
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            os.fchmod(handle, MODE)  # whatever the umask is
-            json.dump({"pid": os.getpid(), **figures}, file)
-        new.replace(path)
-    except OSError:
-        for each in (new, path):
-            with contextlib.suppress(FileNotFoundError):
-                each.unlink()
+    for _ in range(2):
+        try:
+            _replace(path, new, figures)
+        except OSError:
+            for each in (new, path):
+                with contextlib.suppress(FileNotFoundError):
+                    each.unlink()
+        else:
+            return
+
+
+def _replace(path: Path, new: Path, figures: Mapping[str, Any]) -> None:
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        os.fchmod(handle, MODE)  # whatever the umask is
+        json.dump({"pid": os.getpid(), **figures}, file)
+    new.replace(path)
 
 
 def read(path: Path, pid: int | None) -> dict[str, Any]:

@@ -32,10 +32,9 @@ CLIPS = ("clip01", "clip04", "clip06")
 class Step:
     name: str
     call: str  # as strace knows it
-    path: (
-        str  # below the root: what a call names, or the folder that it names it in; {n} is the job, {name} its source,
-    )
-    # {staging} its folder of results
+    # below the root: what a call names, or the folder that it names it in. {n} is the job, {name} its source, {staging} its folder
+    # of results. Without a slash: what a call names beside the handle of a folder
+    path: str
     said: str = "status"  # where it must be said; "log": it is one file's trouble; "": nothing is held up by it
     alone: tuple[str, ...] = ()  # errors that are one file's trouble though others at this step hold everybody up
 
@@ -45,7 +44,7 @@ STEPS = (
     Step("ledger: sync", "fdatasync", "state/ledger.db-wal"),
     Step("manifest: write", "write", "state/manifest.jsonl", ""),
     Step("manifest: sync", "fsync", "state/manifest.jsonl", ""),
-    Step("source: open", "openat", "inbox/{name}", "log"),
+    Step("source: open", "openat", "{name}", "log"),
     Step("source: read", "pread64", "inbox/{name}", "log"),
     Step("checkpoint: folder", "mkdir", "state/work/{n}"),
     Step("checkpoint: open", "openat", "state/work/{n}/0.jsonl", alone=("EACCES",)),
@@ -57,8 +56,8 @@ STEPS = (
     Step("results: write", "write", "transcripts/.sttd-staging/{staging}/txt"),
     Step("results: sync", "fsync", "transcripts/.sttd-staging/{staging}/txt"),
     Step("results: rename", "renameat2", "transcripts/.sttd-staging/{staging}"),
-    Step("source: take", "renameat", "inbox"),
-    Step("source: archive", "renameat2", "inbox"),
+    Step("source: take", "renameat", "inbox/"),
+    Step("source: archive", "renameat2", "inbox/"),
 )
 
 
@@ -151,7 +150,7 @@ class Bench:
         lines, words = len(daemon.log), len(self.manager.heard)
         staging = staging_name(load(None, root=daemon.root, environ={}), number)
         path = step.path.format(n=number, name=name, staging=staging)
-        with self.failing(step.call, error, daemon.root / path):
+        with self.failing(step.call, error, daemon.root / path if "/" in path else Path(path)):
             self.drop(name, clip)
             wait_for(self.injected, "a call has failed")
             if step.said:

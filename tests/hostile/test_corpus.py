@@ -191,11 +191,9 @@ def test_no_process_opens_a_socket_or_starts_a_program(run):
 def test_each_recording_is_opened_with_care_and_leads_to_no_other_file(run):
     """Every path that any process opened: the recordings, sttd's own folders, the interpreter and its libraries."""
     inbox = os.fsencode(run.daemon.inbox)
-    sources = Counter(
-        os.fsdecode(call.path.removeprefix(inbox + b"/"))
-        for call in run.calls
-        if call.is_source and call.path.startswith(inbox + b"/")
-    )
+    paths = [call.path if call.path.startswith(b"/") else call.opened or b"" for call in run.calls if call.is_source]
+    names = [os.fsdecode(path.removeprefix(inbox + b"/")) for path in paths if path.startswith(inbox + b"/")]
+    sources = Counter(name for name in names if not os.path.basename(name).startswith(".sttd"))
     # by its worker, once; and where name and suffix leave a doubt, by the daemon for its first bytes
     assert sources == Counter(list(run.jobs)) + Counter(name for name in run.jobs if name.endswith(".ts"))
     may = [*own_folders(), *map(os.fsencode, folders_of(run))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -48,6 +49,21 @@ def test_what_is_no_file_of_ours_is_no_figures_and_holds_nobody_up(tmp_path, fou
         case "no JSON" | "a list":
             path.write_text("[1]" if found == "a list" else '{"pid": ')
     assert live.read(path, os.getpid()) == {}
+
+
+def test_old_figures_make_room_for_new_ones(tmp_path, monkeypatch):
+    """On a disk that is full they are what a person asks for."""
+    path, real = tmp_path / "live.json", json.dump
+    live.write(path, FIGURES)
+
+    def dump(value, file):
+        if path.exists():
+            raise OSError(28, "No space left on device")
+        real(value, file)
+
+    monkeypatch.setattr("sttd.ledger.live.json.dump", dump)
+    live.write(path, FIGURES | {"trouble": ["the disk is full"]})
+    assert live.read(path, os.getpid())["trouble"] == ["the disk is full"]
 
 
 def test_figures_that_cannot_be_written_leave_no_old_ones(tmp_path, monkeypatch):
