@@ -18,12 +18,18 @@ from sttd.text import printable
 
 
 def in_vain(
-    context: Context, row: Job, what: str, error: OSError | SttdError, source: str | None = None, *, alone: bool = False
+    context: Context,
+    row: Job,
+    what: str,
+    error: OSError | SttdError,
+    source: str | None = None,
+    *,
+    alone: Path | None = None,
 ) -> None:
     """A step did not succeed. The machine's fault keeps every job from starting, that of a disk of the library those whose results
     go there; any other keeps this one alone waiting.
 
-    `alone`: it is about a folder that no other job needs which comes to a result.
+    `alone`: the folder that it is about, where no other job needs that which comes to a result.
     """
     if isinstance(error, outbox.DiskTrouble):
         library_disks.begin(context, row, what, error)
@@ -31,8 +37,8 @@ def in_vain(
     if isinstance(error, outbox.FileTrouble):  # the disk takes files
         library_disks.went_well(context, row)
     wait = context.config.pool.machine_wait
-    everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
-    shared = everybody and not alone
+    everybody = is_of_machine(error)
+    shared = everybody and alone is None
     context.filing.put_off(row.id, context.clock(), wait, growing=not everybody, shared=shared)
     words = printable("; ".join([str(error), *getattr(error, "__notes__", ())]))
     if shared:
@@ -42,10 +48,15 @@ def in_vain(
             say(Kind.RESULT_TROUBLE, text, row, error=str(error))
         return
     # where it is the machine's fault it is one trouble, though what failed was dropped into thousands of folders
-    folder = str(context.config.paths.failed if everybody else Path(source or row.source).parent)
+    folder = str(alone if everybody else Path(source or row.source).parent)
     text = f"job {row.id}: {printable(row.source)}: {what}: {words}"
     if context.troubles.begin_for(row.id, f"{folder}: {type(error).__name__}", text):
         say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", row, error=str(error))
+
+
+def is_of_machine(error: OSError | SttdError) -> bool:
+    """Whether it passes when the machine, or a file system of it, is right again, whatever the file is."""
+    return isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
 
 
 def _is_about(folder: str, error: OSError | SttdError) -> bool:

@@ -189,6 +189,10 @@ def undo(context: Context, job: Job) -> Step:
             context.ledger.update(row, cause=None)
 
     def failed(row: Job, error: OSError | SttdError) -> None:
+        if setbacks.is_of_machine(error):  # whether its source is filed away already is not known
+            what = "what was written of it cannot be taken back"
+            setbacks.in_vain(context, row, what, error, alone=context.config.paths.transcripts)
+            return
         say(Kind.RESULT_TROUBLE, f"job {row.id}: not all of it could be taken back: {printable(str(error))}", row)
         _cancelled(context, row)
 
@@ -228,7 +232,9 @@ def put_aside(context: Context, job: Job) -> Step:
         context.listener.ended(job)
 
     def failed(row: Job, error: OSError | SttdError) -> None:
-        setbacks.in_vain(context, row, "its source cannot be put aside", error, source, alone=True)
+        setbacks.in_vain(
+            context, row, "its source cannot be put aside", error, source, alone=context.config.paths.failed
+        )
 
     name, config = f"moves {printable(job.source)} to failed/", orders.configured(context, job)
     return Step(name, lambda: outbox.file_failure(job, config, context.places), then, failed)

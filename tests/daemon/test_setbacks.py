@@ -159,3 +159,33 @@ def test_an_archive_whose_disk_is_full_is_named_though_a_write_has_no_name(tmp_p
     (text,) = stations.context.troubles.texts()
     assert text.endswith(f"No space left on device: '{stations.config.paths.archive}'")
     stations.context.ledger.close()
+
+
+def test_what_a_cancelled_job_has_in_place_is_owned_by_it_until_it_could_be_taken_back(tmp_path, monkeypatch, log):
+    """A disk error at that moment left results, and a source in the archive, of which no job knew."""
+    stations = Stations(tmp_path, "archive")
+    (attempt,) = begun(stations, "a.mp3")
+    while attempt.spec.part_id in stations.pool.attempts:
+        stations.step(attempt)
+    stations.settle()  # it is staged, and its results are about to be put in place
+    stations.errands.posted[0].work()
+    stations.ask("cancel", 1)
+    stations.tick(1.0)
+    stations.crash(halfway=False)
+    monkeypatch.setattr(outbox, "undo", stale)
+    for _ in range(2):
+        stations.tick(stations.config.pool.machine_wait)
+        settled(stations)
+    (job,) = stations.context.ledger.jobs()
+    assert job.state is State.COMMITTING
+    assert not stations.context.troubles.hold()
+    assert len([line for line in log if "cannot be taken back" in line]) == 1
+    monkeypatch.undo()
+    for _ in range(2):
+        stations.tick(stations.config.pool.machine_wait)
+        settled(stations)
+    (job,) = stations.context.ledger.jobs()
+    assert job.state is State.DONE, "it was too late"
+    assert job.location == str(stations.config.paths.archive / "a.mp3")
+    assert list(stations.context.troubles) == []
+    stations.context.ledger.close()
