@@ -143,11 +143,19 @@ def publish(context: Context, job: Job) -> Step | None:
         else:
             setbacks.in_vain(context, row, "its results cannot be put in place", error, source_path(context, row))
 
+    def work() -> outbox.Filed:
+        try:
+            return outbox.keep(plan, context.places)
+        except OSError as error:
+            if blame(error) is Blame.NAME:  # one folder may have taken it before another one does not
+                outbox.undo(job, orders.configured(context, job), context.places)
+            raise
+
     def then(row: Job, filed: outbox.Filed) -> None:
         _done(context, row, filed, plan)
 
     name = f"puts the results of {printable(job.source)} in place"
-    return Step(name, lambda: outbox.keep(plan, context.places), then, failed)
+    return Step(name, work, then, failed)
 
 
 def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) -> None:

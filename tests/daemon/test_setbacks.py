@@ -9,6 +9,8 @@ import pytest
 
 from sttd import outbox
 from sttd.job import State
+from sttd.outbox import source
+from sttd.outbox.places import MARK
 from sttd.part import Cause
 from tests.properties.stations import Attempt, Stations
 
@@ -188,4 +190,25 @@ def test_what_a_cancelled_job_has_in_place_is_owned_by_it_until_it_could_be_take
     assert job.state is State.DONE, "it was too late"
     assert job.location == str(stations.config.paths.archive / "a.mp3")
     assert list(stations.context.troubles) == []
+    stations.context.ledger.close()
+
+
+def test_a_name_that_the_archive_alone_refuses_leaves_no_results_of_a_failed_job(tmp_path, monkeypatch):
+    """They were in place already, and belonged to nobody then."""
+    stations = Stations(tmp_path, "archive")
+    (attempt,) = begun(stations, "a.mp3")
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(source, "_file_away", refused)
+    finished(stations, attempt)
+    stations.tick(1.0)
+    settled(stations)
+    (job,) = stations.context.ledger.jobs()
+    paths = stations.config.paths
+    assert (job.state, job.outputs, job.plan) == (State.FAILED, (), None)
+    assert [path.name for path in paths.transcripts.rglob("*") if path.is_file()] == [MARK]
+    assert sorted(path.name for path in paths.failed.iterdir()) == [MARK, "a.mp3", "a.mp3.error.json"]
+    assert [path.name for path in paths.inbox.iterdir() if path.suffix == ".mp3"] == []
     stations.context.ledger.close()
