@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -147,9 +148,13 @@ def publish(context: Context, job: Job) -> Step | None:
         try:
             return outbox.keep(plan, context.places)
         except OSError as error:
-            if blame(error) is Blame.NAME:  # one folder may have taken it before another one does not
-                outbox.undo(job, orders.configured(context, job), context.places)
-            raise
+            if blame(error) is not Blame.NAME:
+                raise
+            # one folder may have taken it before another one does not
+            if outbox.undo(job, orders.configured(context, job), context.places):
+                raise
+            # all is in place already, so that the name was taken: it is no name's fault
+            raise OSError(errno.EIO, error.strerror, error.filename) from error
 
     def then(row: Job, filed: outbox.Filed) -> None:
         _done(context, row, filed, plan)

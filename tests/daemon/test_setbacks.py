@@ -212,3 +212,24 @@ def test_a_name_that_the_archive_alone_refuses_leaves_no_results_of_a_failed_job
     assert sorted(path.name for path in paths.failed.iterdir()) == [MARK, "a.mp3", "a.mp3.error.json"]
     assert [path.name for path in paths.inbox.iterdir() if path.suffix == ".mp3"] == []
     stations.context.ledger.close()
+
+
+def test_an_odd_error_behind_a_kill_fails_no_job_whose_files_are_in_place(tmp_path, monkeypatch):
+    """Its source is in the archive: as failed it would have results that belong to nobody."""
+    stations = Stations(tmp_path, "archive")
+    (attempt,) = begun(stations, "a.mp3")
+    while attempt.spec.part_id in stations.pool.attempts:
+        stations.step(attempt)
+    stations.settle()
+    stations.errands.posted[0].work()
+    stations.crash(halfway=False)
+    monkeypatch.setattr(outbox, "keep", lambda *_: (_ for _ in ()).throw(OSError(errno.EINVAL, "Invalid argument")))
+    stations.tick(1.0)
+    settled(stations)
+    assert [job.state for job in stations.context.ledger.jobs()] == [State.COMMITTING]
+    monkeypatch.undo()
+    stations.tick(stations.config.pool.machine_wait)
+    settled(stations)
+    (job,) = stations.context.ledger.jobs()
+    assert (job.state, job.location) == (State.DONE, str(stations.config.paths.archive / "a.mp3"))
+    stations.context.ledger.close()
