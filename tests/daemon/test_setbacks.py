@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -35,8 +36,16 @@ def begun(stations: Stations, *names: str) -> list[Attempt]:
     return [each for each in stations.pool.attempts.values() if os.path.basename(each.spec.source) in names]
 
 
-def stale(*_: object, **__: object) -> None:
-    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+def failing(number: int) -> Callable[..., None]:
+    """What fails with an error of the system, whatever it is called with."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+stale = failing(errno.ESTALE)
 
 
 def test_a_folder_for_failures_that_is_away_holds_only_what_failed(tmp_path, monkeypatch, log):
@@ -151,11 +160,7 @@ def test_an_archive_whose_disk_is_full_is_named_though_a_write_has_no_name(tmp_p
     """Of what is done by a handle, as the copy to another file system, the error knows no path."""
     stations = Stations(tmp_path, "archive")
     (attempt,) = begun(stations, "first.mp3")
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("sttd.outbox.source._file_away", full)
+    monkeypatch.setattr(source, "_file_away", failing(errno.ENOSPC))
     finished(stations, attempt)
     assert list(stations.context.troubles) == ["archive"]
     (text,) = stations.context.troubles.texts()
@@ -197,11 +202,7 @@ def test_a_name_that_the_archive_alone_refuses_leaves_no_results_of_a_failed_job
     """They were in place already, and belonged to nobody then."""
     stations = Stations(tmp_path, "archive")
     (attempt,) = begun(stations, "a.mp3")
-
-    def refused(*_: object, **__: object) -> None:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-
-    monkeypatch.setattr(source, "_file_away", refused)
+    monkeypatch.setattr(source, "_file_away", failing(errno.EINVAL))
     finished(stations, attempt)
     stations.tick(1.0)
     settled(stations)
@@ -223,7 +224,7 @@ def test_an_odd_error_behind_a_kill_fails_no_job_whose_files_are_in_place(tmp_pa
     stations.settle()
     stations.errands.posted[0].work()
     stations.crash(halfway=False)
-    monkeypatch.setattr(outbox, "keep", lambda *_: (_ for _ in ()).throw(OSError(errno.EINVAL, "Invalid argument")))
+    monkeypatch.setattr(outbox, "keep", failing(errno.EINVAL))
     stations.tick(1.0)
     settled(stations)
     assert [job.state for job in stations.context.ledger.jobs()] == [State.COMMITTING]
