@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -168,14 +169,20 @@ def test_an_archive_whose_disk_is_full_is_named_though_a_write_has_no_name(tmp_p
     stations.context.ledger.close()
 
 
-def test_what_a_cancelled_job_has_in_place_is_owned_by_it_until_it_could_be_taken_back(tmp_path, monkeypatch, log):
-    """A disk error at that moment left results, and a source in the archive, of which no job knew."""
-    stations = Stations(tmp_path, "archive")
+def in_place_unheard(root: Path) -> Stations:
+    """The files of a.mp3, job 1, are in place, and the loop has not heard of it."""
+    stations = Stations(root, "archive")
     (attempt,) = begun(stations, "a.mp3")
     while attempt.spec.part_id in stations.pool.attempts:
         stations.step(attempt)
-    stations.settle()  # it is staged, and its results are about to be put in place
+    stations.settle()  # it is staged
     stations.errands.posted[0].work()
+    return stations
+
+
+def test_what_a_cancelled_job_has_in_place_is_owned_by_it_until_it_could_be_taken_back(tmp_path, monkeypatch, log):
+    """A disk error at that moment left results, and a source in the archive, of which no job knew."""
+    stations = in_place_unheard(tmp_path)
     stations.ask("cancel", 1)
     stations.tick(1.0)
     stations.crash(halfway=False)
@@ -217,12 +224,7 @@ def test_a_name_that_the_archive_alone_refuses_leaves_no_results_of_a_failed_job
 
 def test_an_odd_error_behind_a_kill_fails_no_job_whose_files_are_in_place(tmp_path, monkeypatch):
     """Its source is in the archive: as failed it would have results that belong to nobody."""
-    stations = Stations(tmp_path, "archive")
-    (attempt,) = begun(stations, "a.mp3")
-    while attempt.spec.part_id in stations.pool.attempts:
-        stations.step(attempt)
-    stations.settle()
-    stations.errands.posted[0].work()
+    stations = in_place_unheard(tmp_path)
     stations.crash(halfway=False)
     monkeypatch.setattr(outbox, "keep", failing(errno.EINVAL))
     stations.tick(1.0)
