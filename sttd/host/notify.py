@@ -33,7 +33,8 @@ class Notifier:
         self._beat = beat
 
     def ready(self) -> None:
-        """The service is up; also the end of a reload."""
+        """The service is up, which is a sign of life; also the end of a reload."""
+        self._beat()
         self._send("READY=1")
 
     def status(self, text: str) -> None:

@@ -67,6 +67,14 @@ def test_health_fails_while_the_daemon_hangs_and_is_good_again_after(serve, daem
     wait_for(lambda: health() == (200, "ok"), "it is healthy again")
 
 
+def test_a_daemon_that_hangs_in_its_first_round_is_seen_to_hang(serve, tmp_path, request):
+    """The ledger says that it runs: with no sign of life before that round, it would count as healthy for ever."""
+    (tmp_path / "stuck").touch()
+    request.getfixturevalue("daemon")
+    served = serve(module=MODULE)
+    wait_for(lambda: served.ask("GET", "/healthz").json()["status"] == "hangs", "it is seen to hang")
+
+
 def test_the_sign_of_life_writes_nothing(daemon):
     """The file stays empty and unchanged, so that a disk can sleep."""
     pulse = daemon.state / "pulse"
