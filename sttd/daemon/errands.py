@@ -83,6 +83,14 @@ class Operation:
     name: str
     job: int | None
     since: float  # monotonic seconds
+    clock: int | None = None  # of the processor time of its thread
+
+    def spent(self) -> float:
+        """Seconds of processor time: they grow with each block read and each folder listed, and stand while it waits."""
+        try:
+            return 0.0 if self.clock is None else time.clock_gettime(self.clock)
+        except OSError:  # its thread has just ended
+            return 0.0
 
 
 class Errands:
@@ -124,8 +132,9 @@ class Errands:
             self._queue.put(None)
 
     def _run(self, number: int) -> None:
+        clock = time.pthread_getcpuclockid(threading.get_ident())
         while (errand := self._queue.get()) is not None:
-            self._now[number] = Operation(errand.name, errand.job, self._clock())
+            self._now[number] = Operation(errand.name, errand.job, self._clock(), clock)
             try:
                 outcome = Finished(self, errand, errand.work(), None)
             except (OSError, SttdError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 
@@ -27,13 +28,37 @@ def test_file_work_that_hangs_is_logged_once_and_once_when_it_is_over(stations, 
     for _ in range(3):
         hung.tell()
     (line,) = log
-    assert line.startswith("WARNING puts the results of a.mp3 in place: it has taken 30s and goes on")
+    assert line.startswith("WARNING puts the results of a.mp3 in place: it has not moved on for 30s")
     back.set()
     inputs.get(timeout=PATIENCE).settle()
     for _ in range(3):
         hung.tell()
     assert [line.partition(" after ")[0] for line in log[1:]] == ["INFO over"]
     assert log[1].endswith(": puts the results of a.mp3 in place\n")
+
+
+def test_a_large_file_whose_hashing_goes_on_for_minutes_is_no_line_in_the_log(stations, log):
+    """A disk may be slow and a film large: that is no trouble, and would be two lines for each of them."""
+    context, inputs = stations
+    back, now = threading.Event(), time.monotonic()
+
+    def reads() -> None:
+        while not back.wait(0.001):
+            hashlib.sha256(bytes(2**16))
+
+    context.errands.post("reads film.mkv to compare its content", reads, nothing, nothing)
+    (operation,) = wait_for(context.operations, "it is under way")
+    hung = Hung(context)
+    for _ in range(3):
+        context.clock = lambda at=now: at
+        hung.tell()
+        spent = operation.spent()
+        wait_for(lambda before=spent: operation.spent() > before, "it moves on")
+        now += TOLD
+    back.set()
+    inputs.get(timeout=PATIENCE).settle()
+    hung.tell()
+    assert log == []
 
 
 def test_a_folder_that_did_not_answer_at_the_start_is_looked_at_off_the_loop(stations, monkeypatch, log):
