@@ -2,7 +2,7 @@
 
 inbox/ ──> ledger/ ──> pool/ ──> worker/ ──> outbox/      stations: none knows another
 daemon/ knows them all; rules/ are its decisions; fs/ has the steps on files that stations share;
-cli/ reads the ledger; host/ is what the machine tells and is told
+cli/, web/ and notify/ read the ledger, view/ is what they share; host/ is what the machine tells and is told
 """
 
 from __future__ import annotations
@@ -66,10 +66,11 @@ MAY = {
         "pool",
         "report",
         "search",
+        "view",
         "web",
     },
-    # and of cli/ alone what commands read, not what they print
-    "web": SHARED | {"cli", "configfile", "host", "inbox", "ledger", "outbox", "phrases", "report", "search"},
+    "web": SHARED | {"configfile", "host", "inbox", "ledger", "outbox", "phrases", "report", "search", "view"},
+    "view": SHARED | {"inbox", "ledger"},
     "search": {"errors", "fs", "inboxes", "ledger", "text"},
     "notify": SHARED | {"host", "ledger"},
     "hub": {"errors", "fs", "demo"},
@@ -85,7 +86,7 @@ MAY = {
     "sharing": {"units"},
     "own": set(),
     "phrases": {"languages"},
-    "report": {"job", "ledger", "phrases", ""},
+    "report": {"config", "job", "ledger", "phrases", ""},
     "demo": {""},
     "replacements": {"errors", "fs", "script"},
     "__main__": {"cli"},
@@ -195,6 +196,18 @@ def test_no_modules_import_each_other_in_a_circle():
         tuple(TopologicalSorter(needs).static_order())
     except CycleError as error:
         pytest.fail("a circle of imports: " + " <- ".join(error.args[1]))
+
+
+def test_no_parts_of_the_project_import_each_other_in_a_circle():
+    """The same of packages: which of two is below the other can be told from what either imports."""
+    needs: dict[str, set[str]] = {}
+    for name, path in MODULES.items():
+        ours = {part_of(each) for each in imported(path) if each.split(".")[0] == "sttd"}
+        needs.setdefault(part_of(name), set()).update(ours - {part_of(name)})
+    try:
+        tuple(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        pytest.fail("a circle of packages: " + " <- ".join(error.args[1]))
 
 
 def test_the_rules_catch_what_they_are_for(tmp_path):

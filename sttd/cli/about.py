@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from sttd.cli.plain import about, attempt, clock, done_share, moment, percent, size, span
 from sttd.job import ENDED, UNDER_WAY, Job, State
 from sttd.sharing import in_words
 from sttd.text import printable, sentence
+from sttd.view.plain import about, attempt, clock, done_share, moment, percent, size, span
 
 if TYPE_CHECKING:
-    from sttd.cli.outlook import Prospect
+    from sttd.view.outlook import Prospect
 
 
 def job_facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,17 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli import access
 from sttd.cli.completion import complete_jobs, complete_languages, complete_models
 from sttd.cli.look import find
 from sttd.cli.options import given, language_options, shared
-from sttd.errors import SttdError, UsageError
-from sttd.fs.patience import answers
-from sttd.job import RETRIABLE, Job, State
-from sttd.ledger import moved
+from sttd.errors import UsageError
+from sttd.job import Job, State
 from sttd.ledger.facts import DAEMON
 from sttd.ledger.request import MOST_FIRST, Ask, Request, checked
 from sttd.text import printable, sentence
+from sttd.view import access
+from sttd.view.possible import NotPossible, refuse_cancel, refuse_next, refuse_redo, refuse_retry
 
 if TYPE_CHECKING:
     from sttd.config import Config
@@ -30,10 +28,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # seconds; a running daemon acts within one, and a busy machine may need more
 LOOK_AGAIN = 0.05  # seconds
-
-
-class NotPossible(SttdError):
-    """The job is not in a state in which this can be done."""
 
 
 @click.command()
@@ -207,49 +201,6 @@ def _answer(ledger: Ledger, name: str) -> Answer | None:
             end = time.monotonic() + PATIENCE
         time.sleep(LOOK_AGAIN)
     return found
-
-
-def refuse_retry(job: Job) -> None:
-    """Raises NotPossible where a job cannot be queued again, saying what can be done instead."""
-    if job.state is State.DONE:
-        raise NotPossible(f"job {job.id} is done: `sttd redo {job.id}` transcribes its source once more")
-    if job.state not in RETRIABLE:
-        raise NotPossible(f"job {job.id} is {job.state} already")
-
-
-def refuse_cancel(job: Job) -> None:
-    """Raises NotPossible where there is nothing to cancel."""
-    if job.state not in (State.QUEUED, State.RUNNING, State.COMMITTING):
-        raise NotPossible(f"job {job.id} is {job.state}: there is nothing to cancel")
-
-
-def refuse_next(job: Job) -> None:
-    """Raises NotPossible where a job does not wait for a worker."""
-    if job.state is State.DONE:
-        raise NotPossible(f"job {job.id} is done: `sttd redo {job.id}` transcribes its source once more")
-    if job.state in RETRIABLE:
-        raise NotPossible(f"job {job.id} is {job.state}: `sttd retry {job.id}` queues it again")
-    if job.state is not State.QUEUED:
-        raise NotPossible(f"job {job.id} is {job.state} already")
-    if job.copy_of is not None:
-        raise NotPossible(f"job {job.id} gets the result of job {job.copy_of}: `sttd next {job.copy_of}`")
-
-
-def refuse_redo(job: Job, config: Config) -> None:
-    """Raises NotPossible where a job is not done, or its source is no longer there."""
-    if job.state is not State.DONE:
-        other = f"`sttd retry {job.id}` queues it again" if job.state in RETRIABLE else "wait for its end"
-        raise NotPossible(f"job {job.id} is {job.state}: {other}")
-    if job.location == "":
-        raise NotPossible(f"the source of job {job.id} was deleted, as output.source says: drop it once more")
-    noted = job.location or config.path_of(job.source)
-
-    def is_there() -> bool:
-        return os.path.lexists(moved.location(job, config.paths) or noted)
-
-    # a share that does not answer: the daemon will see what becomes of it
-    if not answers({"there": is_there}).get("there", True):
-        raise NotPossible(f"the source of job {job.id} is gone: {printable(noted)}")
 
 
 def _named(job: Job) -> str:

@@ -10,10 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sttd.cli import plain, term
-from sttd.cli.lying import Lying
+from sttd.cli import term
 from sttd.job import State
 from sttd.text import printable, sentence
+from sttd.view import plain
+from sttd.view.lying import Lying
 
 LEVELS = {"normal": "green", "moderate": "yellow", "high": "dark_orange", "critical": "bold red"}
 _HELD = {"stopped": "red", "trouble": "red", "model": "red", "paused": "yellow"}

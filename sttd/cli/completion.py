@@ -22,11 +22,11 @@ def complete_jobs(states: str = "") -> Complete:
     """Numbers of jobs, newest first, with their names as help. `states`: only in these, with commas between them."""
 
     def complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from sttd.cli import access
-        from sttd.cli.figures import states as named
         from sttd.errors import SttdError
         from sttd.ledger.lists import Which
         from sttd.text import printable
+        from sttd.view import access
+        from sttd.view.figures import states as named
 
         wanted = tuple(state for word in states.split(",") if word for state in named(word))
         typed = context.params.get("numbers") or ()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sttd.cli import figures
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
 from sttd.text import printable
+from sttd.view import figures
 
 if TYPE_CHECKING:
     from sttd.config import Config

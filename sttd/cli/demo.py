@@ -14,13 +14,13 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from sttd.cli import access
 from sttd.cli.options import Given, given, shared
 from sttd.cli.progress import Picture, look
 from sttd.cli.screen import Plain, Screen, is_terminal
 from sttd.errors import INTERRUPTED, SttdError, UsageError
 from sttd.job import Job, State
 from sttd.text import printable, sentence
+from sttd.view import access
 
 if TYPE_CHECKING:
     from sttd.config import Config

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from sttd.cli import figures
 from sttd.job import State
 from sttd.units import parse_duration
+from sttd.view import figures
 
 
 def states(_context: click.Context, _parameter: click.Parameter, value: Sequence[str]) -> tuple[State, ...]:

@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from sttd.cli import plain
 from sttd.languages import english_name
 from sttd.search import Excerpt, Found, Hit, Place
 from sttd.text import sentence
+from sttd.view import plain
 
 _MARK = "bold yellow"
 _INDENT = 8  # columns

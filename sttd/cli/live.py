@@ -17,13 +17,14 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from sttd.cli import board, plain, term
-from sttd.cli.lying import Lying
+from sttd.cli import board, term
 from sttd.cli.progress import At, Pace, Paces, Picture
 from sttd.cli.screen import is_terminal, write, write_if_read
 from sttd.errors import SttdError
 from sttd.job import ENDED, UNDER_WAY, Job, State
 from sttd.text import printable
+from sttd.view import plain
+from sttd.view.lying import Lying
 
 LOG_STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "DONE": "dim"}
 LOOK = 0.5  # seconds between two looks at the ledger

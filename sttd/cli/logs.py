@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli import access
 from sttd.cli.completion import complete_jobs
 from sttd.cli.options import INSTALLED, given, shared
 from sttd.errors import LedgerError, SttdError
 from sttd.ledger.facts import DAEMON
+from sttd.view import access
 
 if TYPE_CHECKING:
     from sttd.config import Config

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli import about, access, figures, filters, life, outlook, plain, transcript
+from sttd.cli import about, filters, transcript
 from sttd.cli.completion import complete_jobs
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
@@ -18,6 +18,7 @@ from sttd.job import Job, State
 from sttd.ledger.lists import Which
 from sttd.ledger.questions import LARGEST
 from sttd.notify import told
+from sttd.view import access, figures, life, outlook, plain
 
 if TYPE_CHECKING:
     from sttd.ledger import Ledger

@@ -12,7 +12,6 @@ import click
 
 from sttd.cli.completion import complete_models
 from sttd.cli.options import given, shared
-from sttd.cli.plain import size
 from sttd.cli.screen import is_terminal
 from sttd.errors import UsageError
 from sttd.fs.model_folder import hint, is_folder
@@ -20,6 +19,7 @@ from sttd.fs.patience import answers
 from sttd.hub import cache
 from sttd.hub.names import SIZES, canonical, repository
 from sttd.text import printable
+from sttd.view.plain import size
 
 if TYPE_CHECKING:
     from sttd.config import Config

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sttd.cli import access, figures
 from sttd.cli.options import given, shared
 from sttd.errors import ConfigError, UsageError
 from sttd.text import sentence
+from sttd.view import access, figures
 
 if TYPE_CHECKING:
     from sttd.config import Config

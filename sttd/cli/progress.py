@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sttd.cli import access, figures
 from sttd.job import Job
+from sttd.view import access, figures
 
 if TYPE_CHECKING:
     from sttd.config import Config

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sttd.cli.plain import percent, size
 from sttd.text import printable, sentence
+from sttd.view.plain import percent, size
 
 
 class Lines:

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli import access, figures, filters, screen
+from sttd.cli import filters, screen
 from sttd.cli.options import given, shared
 from sttd.errors import SttdError, UsageError
 from sttd.phrases import ENGLISH, OFFERED, THAI
 from sttd.text import printable
+from sttd.view import access, figures
 
 if TYPE_CHECKING:
     from sttd.config import Config
-    from sttd.report import Figures, Levels
+    from sttd.report import Figures
 
 WEEK = 7 * 86400  # seconds
 
@@ -75,18 +76,11 @@ def report(since: float | None, output: Path | None, as_json: bool, language: st
 
 def read(config: Config, since: float | None) -> Figures:
     """The figures from a time (UTC seconds) until now; None: of the last week."""
-    from sttd.report import build
+    from sttd.report import Levels, build
 
     now = time.time()
     with access.reading(config) as ledger:
-        return build(ledger, now - WEEK if since is None else since, now, levels(config))
-
-
-def levels(config: Config) -> Levels:
-    """Of the memory, as configured."""
-    from sttd.report import Levels
-
-    return Levels(config.memory.moderate, config.memory.high, config.memory.critical)
+        return build(ledger, now - WEEK if since is None else since, now, Levels.of(config))
 
 
 def _system() -> str:

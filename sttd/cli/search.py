@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sttd.cli import access, figures, filters, plain
+from sttd.cli import filters
 from sttd.cli.completion import complete_jobs, complete_languages
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal, write_if_read
@@ -18,6 +18,7 @@ from sttd.errors import LedgerError, NoSuchJob, UsageError
 from sttd.ledger.questions import LARGEST
 from sttd.search import Coverage, Excerpt, Filters, Found, Hit, Place
 from sttd.text import printable, sentence
+from sttd.view import access, figures, plain
 
 if TYPE_CHECKING:
     from sttd.cli.indexed import Indexed

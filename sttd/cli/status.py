@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from sttd.cli import access, figures, outlook, plain, running
+from sttd.cli import running
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
 from sttd.ledger.facts import DAEMON
+from sttd.view import access, figures, outlook, plain
 
 if TYPE_CHECKING:
-    from sttd.cli.lying import Lying
     from sttd.config import Config
     from sttd.ledger import Ledger
+    from sttd.view.lying import Lying
 
 REFRESH = 1.0  # seconds; the daemon tells its figures as often
 SLOW = 15.0  # seconds between two looks at models and inboxes, which may be on shares
@@ -49,7 +50,7 @@ class _Look:
 
     def __init__(self, config: Config, *, names: bool) -> None:
         """`names`: also of what lies in the inboxes and is no job."""
-        from sttd.cli.lying import Lying
+        from sttd.view.lying import Lying
 
         self._config, self._names = config, names
         self._looked = float("-inf")
@@ -73,7 +74,7 @@ class _Look:
 
     def _look_far(self, found: dict[str, Any], daemons: Config | None, ledger: Ledger) -> None:
         if self._names and found["daemon"]["running"]:
-            from sttd.cli import lying
+            from sttd.view import lying
 
             self._lying = lying.look(self._config, ledger, found)
         self._model = None if daemons is None else _model(daemons, ledger)

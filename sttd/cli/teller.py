@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sttd import outbox
-from sttd.cli import plain
 from sttd.cli.screen import Plain, Screen
 from sttd.cli.texts import Texts
 from sttd.job import Job, State
 from sttd.part import Chunk
 from sttd.text import printable, sentence
+from sttd.view import plain
 
 if TYPE_CHECKING:
     from sttd.config import Config

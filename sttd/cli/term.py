@@ -12,11 +12,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sttd.cli import about, plain
-from sttd.cli.life import Life
-from sttd.cli.outlook import Prospect
+from sttd.cli import about
 from sttd.job import Job, State
 from sttd.text import printable, sentence
+from sttd.view import plain
+from sttd.view.life import Life
+from sttd.view.outlook import Prospect
 
 STYLES = {
     State.QUEUED: "default", State.RUNNING: "cyan", State.COMMITTING: "cyan", State.DONE: "green",

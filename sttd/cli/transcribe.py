@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli import access, models, progress
+from sttd.cli import models, progress
 from sttd.cli.completion import complete_languages, complete_models
 from sttd.cli.options import given, language_options, shared
 from sttd.cli.screen import Plain, is_pipe, is_terminal
@@ -24,6 +24,7 @@ from sttd.cli.serve import check_replacements
 from sttd.errors import INTERRUPTED, SttdError, UsageError
 from sttd.job import Job, State
 from sttd.text import printable, sentence
+from sttd.view import access
 
 if TYPE_CHECKING:
     from sttd.cli.teller import Teller

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sttd.cli import access, plain
 from sttd.cli.completion import complete_jobs
 from sttd.cli.look import find
 from sttd.cli.options import given, shared
@@ -17,6 +16,7 @@ from sttd.cli.screen import write_if_read
 from sttd.errors import LedgerError
 from sttd.job import ENDED, Job, State
 from sttd.text import printable, sentence
+from sttd.view import access, plain
 
 if TYPE_CHECKING:
     from sttd.config import Config

@@ -24,7 +24,7 @@ _Signature = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How commands show the daemon and its jobs (cli/figures.py): notices hold the same."""
+    """How commands show the daemon and its jobs (view/figures.py): notices hold the same."""
 
     status: Callable[[Ledger], dict[str, Any]]
     health: Callable[[dict[str, Any], float], int]

@@ -6,10 +6,13 @@ import datetime as dt
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sttd.ledger.past.records import Sample, Sum, quantile
 from sttd.report.calendar import Step, instants, step, zone_name
+
+if TYPE_CHECKING:
+    from sttd.config import Config
 
 MOST = 60  # spans
 _LONGEST = 50 * 365.25 * 86400  # seconds back: older than sttd
@@ -32,6 +35,10 @@ class Levels:
     moderate: float
     high: float
     critical: float
+
+    @classmethod
+    def of(cls, config: Config) -> Levels:
+        return cls(config.memory.moderate, config.memory.high, config.memory.critical)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sttd.cli.access import NotAllowed
 from sttd.errors import LedgerError, NoSuchJob
+from sttd.view.access import NotAllowed
 from sttd.web import api, health, login, metrics, pages
 from sttd.web.connection import Streams
 from sttd.web.gate import Gate

@@ -9,8 +9,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sttd.cli import figures
 from sttd.errors import SttdError
+from sttd.view import figures
 from sttd.web.site import Site
 
 _HEALTHY, _NOT_RUNNING = 0, 3  # exit codes of `sttd status`

@@ -15,11 +15,11 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sttd.cli import figures
 from sttd.errors import SttdError
 from sttd.job import ENDED, State
 from sttd.ledger.facts import PAUSED
 from sttd.part import Cause
+from sttd.view import figures
 from sttd.web.ended import PLANNED, Ended, Totals
 from sttd.web.site import Site
 

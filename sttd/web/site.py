@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sttd.cli import access
+from sttd.view import access
 
 if TYPE_CHECKING:
     from sttd.config import Config
@@ -39,7 +39,7 @@ class Site:
             yield ledger
 
     def status(self) -> dict[str, Any]:
-        """What `sttd status --json` prints, see `cli.figures.status`. Zeros and nulls where no daemon has ever run."""
+        """What `sttd status --json` prints, see `view.figures.status`. Zeros and nulls where no daemon has ever run."""
         return access.status(self.config)
 
 

@@ -14,11 +14,12 @@ import tty
 import pytest
 from rich.cells import cell_len
 
-from sttd.cli import figures, live
+from sttd.cli import live
 from sttd.cli.live import Bars
-from sttd.cli.lying import Lying
 from sttd.cli.progress import At, Pace, Picture
 from sttd.job import Job, State
+from sttd.view import figures
+from sttd.view.lying import Lying
 from tests.emulator import Terminal
 
 THAI = "รายงานการประชุมใหญ่สามัญผู้ถือหุ้นประจำปีครั้งที่๑.mp3"

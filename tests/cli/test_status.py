@@ -13,10 +13,11 @@ import time
 
 import pytest
 
-from sttd.cli import estimates, plain, running
+from sttd.cli import running
 from sttd.cli.filters import moment, until
 from sttd.job import Identity, Job, Shared, State
 from sttd.ledger import facts
+from sttd.view import estimates, plain
 from tests.cli.conftest import SOUND, THAI, failed, finished, lives
 from tests.cli.test_look import LIVE
 
@@ -100,7 +101,7 @@ def test_what_is_ignored_settles_waits_or_has_failed_is_named(sttd, ledger, daem
 
 def test_without_anything_unusual_the_inbox_is_not_walked(sttd, ledger, daemon, monkeypatch):
     """It may be on a share, whose disks may sleep."""
-    from sttd.cli import lying
+    from sttd.view import lying
 
     monkeypatch.setattr(lying, "answers", lambda *_: pytest.fail("the inbox was looked into"))
     lives(ledger, CALM | {"inbox": {"ignored": {"hidden": 3}, "settling": 0, "away": None}})

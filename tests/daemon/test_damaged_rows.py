@@ -8,7 +8,6 @@ import sqlite3
 
 import pytest
 
-from sttd.cli import figures, plain
 from sttd.daemon import dispatch, retention, sweep, whereabouts
 from sttd.daemon.compaction import Compaction
 from sttd.daemon.draining import is_drained
@@ -17,6 +16,7 @@ from sttd.job import Identity, State
 from sttd.ledger import Ledger, facts
 from sttd.ledger.rows import COLUMNS
 from sttd.part import Cause
+from sttd.view import figures, plain
 from tests.properties.stations import Stations
 
 IMPOSSIBLE = (b"\xff\xfe", "odd", "[" * 100_000, -7, 1.5, b"")

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from sttd.cli import figures
 from sttd.daemon import whereabouts
 from sttd.daemon.draining import is_drained, is_whole, outcome
 from sttd.daemon.life import Life
 from sttd.host.notify import Notifier
 from sttd.job import Identity
+from sttd.view import figures
 from tests.harness import wait_for
 
 SECRET = "Kündigung Frau Meier.m4a"

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from sttd.cli import figures
 from sttd.config import Config, Paths, Receiver
 from sttd.job import Identity, Job, State
 from sttd.ledger import Ledger
 from sttd.notify.look import Look, Views
 from sttd.notify.record import Record
+from sttd.view import figures
 from tests import forked
 from tests.harness import PATIENCE, wait_for
 from tests.memory import tmp_path

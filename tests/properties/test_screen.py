@@ -9,11 +9,12 @@ import typing
 from hypothesis import given, strategies as st
 from rich.console import Console
 
-from sttd.cli import about, board, figures, life, plain, term
-from sttd.cli.lying import Lying
-from sttd.cli.outlook import Prospect
+from sttd.cli import about, board, term
 from sttd.job import FolderOptions, Job, Overrides, Shared, State
 from sttd.text import printable
+from sttd.view import figures, life, plain
+from sttd.view.lying import Lying
+from sttd.view.outlook import Prospect
 
 EVIL = [
     "\x1b[31mred",

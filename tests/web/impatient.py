@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 
-from sttd.cli import figures, main
+from sttd.cli import main
 from sttd.daemon import Context, requests
+from sttd.view import figures
 
 figures.SILENT = 2.0
 _take = requests.take

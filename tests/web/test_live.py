@@ -10,8 +10,8 @@ from tests.web import NO_WEB
 
 pytest.importorskip("starlette", reason=NO_WEB)
 
-from sttd.cli import figures
 from sttd.job import Job, Shared, State
+from sttd.view import figures
 from sttd.web.pages import live, overview
 from sttd.web.pages.job import standing
 from sttd.web.pages.language import Words

@@ -8,13 +8,13 @@ import time
 
 from starlette.exceptions import HTTPException
 
-from sttd.cli import access
 from sttd.errors import LedgerError
 from sttd.fs import moves
 from sttd.fs.folder import Folder
 from sttd.job import ENDED, Identity, State
 from sttd.outbox import names
 from sttd.outbox.place import place
+from sttd.view import access
 from sttd.web import results
 from sttd.web.api.asked import Asked, make
 from sttd.web.api.ticket import Ticket

@@ -9,12 +9,12 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from sttd.cli import access
 from sttd.config import Config
 from sttd.inbox.scan import look as look_at
 from sttd.job import ENDED, Job, State
 from sttd.ledger import Ledger
 from sttd.ledger.facts import FIRST, PAUSED
+from sttd.view import access
 from sttd.web.api.ticket import Ticket
 from sttd.web.api.upload import in_words, inbox
 from sttd.web.site import Site

@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 
-from sttd.cli import access
 from sttd.errors import SttdError
 from sttd.job import Job, State
 from sttd.ledger import LEDGER, Ask, Request
 from sttd.ledger.facts import FIRST
+from sttd.view import access
 from sttd.web.api.standing import Standing, look
 from sttd.web.api.ticket import Ticket
 from sttd.web.site import Site

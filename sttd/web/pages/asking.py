@@ -9,13 +9,13 @@ from urllib.parse import parse_qs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from sttd.cli import access, ask
 from sttd.config import Config
 from sttd.job import Job, State
 from sttd.ledger import Ledger, Request as Asked
 from sttd.ledger.names import SPOOL
 from sttd.ledger.request import Ask
 from sttd.text import sentence
+from sttd.view import access, possible
 from sttd.web.pages.language import Words
 
 _LONGEST = 4096  # bytes of a form
@@ -24,15 +24,15 @@ _LONGEST = 4096  # bytes of a form
 def _refuse_redo(job: Job) -> None:
     """Whether the source is still there the daemon sees: here a share that hangs would hold up a thread."""
     if job.state is not State.DONE or job.location == "":
-        raise ask.NotPossible
+        raise possible.NotPossible
 
 
 # what a job's page offers, and what raises NotPossible where that cannot be done
 ABOUT_A_JOB: dict[Ask, tuple[str, Callable[[Job], None]]] = {
-    Ask.NEXT: ("Transcribe it next", ask.refuse_next),
-    Ask.RETRY: ("Try again", ask.refuse_retry),
+    Ask.NEXT: ("Transcribe it next", possible.refuse_next),
+    Ask.RETRY: ("Try again", possible.refuse_retry),
     Ask.REDO: ("Transcribe it anew", _refuse_redo),
-    Ask.CANCEL: ("Cancel", ask.refuse_cancel),
+    Ask.CANCEL: ("Cancel", possible.refuse_cancel),
 }
 _ABOUT_ALL = frozenset({Ask.PAUSE, Ask.RESUME, Ask.RETRY_FAILED})
 
@@ -48,7 +48,7 @@ def offers(job: Job) -> Iterator[tuple[str, str]]:
     for kind, (title, refuse) in ABOUT_A_JOB.items():
         try:
             refuse(job)
-        except ask.NotPossible:
+        except possible.NotPossible:
             continue
         yield str(kind), title
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from sttd import __version__
-from sttd.cli import plain
+from sttd.view import plain
 from sttd.web.pages.language import COOKIE, OFFERED, Words, chosen, words
 
 _VARY = {"Vary": "Accept-Language, Cookie"}

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from sttd.cli import plain
 from sttd.text import printable
+from sttd.view import plain
 from sttd.web.pages import asking, overview
 from sttd.web.pages.drawing import draw, fragment, number, page, words_of
 from sttd.web.pages.language import Words

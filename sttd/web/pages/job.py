@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sttd.cli import life, plain
 from sttd.job import ENDED, UNDER_WAY, Job, State
 from sttd.text import printable, sentence
+from sttd.view import life, plain
 from sttd.web.pages import asking
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Snapshot

@@ -14,10 +14,10 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from sttd.cli import figures, outlook
-from sttd.cli.access import NotAllowed
 from sttd.errors import LedgerError
 from sttd.ledger.names import LEDGER
+from sttd.view import figures, outlook
+from sttd.view.access import NotAllowed
 from sttd.web.site import Site
 
 LOOK = 1.0  # seconds; the daemon writes its figures as often
@@ -29,7 +29,7 @@ _SIGN_OF_LIFE = 15.0  # seconds: a connection whose browser is gone is found out
 class Snapshot:
     """How things stand."""
 
-    status: dict[str, Any]  # see `cli.figures.status` and `cli.outlook.add`
+    status: dict[str, Any]  # see `view.figures.status` and `view.outlook.add`
     ledger: tuple[int, ...] = ()  # changes with every change of a job
     drawn: dict[str, str] = field(default_factory=dict, compare=False)  # as HTML, by language
 

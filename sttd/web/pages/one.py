@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sttd.cli import plain
 from sttd.job import ENDED, Job, State
 from sttd.ledger import Ledger
+from sttd.view import plain
 from sttd.web import files, results
 from sttd.web.pages import asking, job as about, media, overview
 from sttd.web.pages.drawing import draw, fragment, number, page, words_of

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from sttd.cli import figures, plain
 from sttd.inboxes import split
 from sttd.job import UNDER_WAY, Job, State
 from sttd.ledger import Ledger
 from sttd.ledger.lists import Which
 from sttd.text import printable, sentence
+from sttd.view import figures, plain
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Snapshot
 

@@ -13,9 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sttd import report
-from sttd.cli.access import NotAllowed
-from sttd.cli.report import levels
 from sttd.errors import LedgerError
+from sttd.view.access import NotAllowed
 from sttd.web.pages.drawing import page, words_of
 from sttd.web.results import attachment
 from sttd.web.site import Site
@@ -106,7 +105,7 @@ class Reporting:
         try:
             now, words = time.time(), report.words_of(language)
             with self.site.ledger() as ledger:
-                figures = report.build(ledger, now - PERIODS[since][1], now, levels(self.site.config))
+                figures = report.build(ledger, now - PERIODS[since][1], now, report.Levels.of(self.site.config))
             content = report.content(figures, words)
             file = report.document(figures, words, drawn=content)
             drawn = Drawn(report.period(figures, words), content, file, time.monotonic())

@@ -18,7 +18,7 @@ from sttd.text import printable, sentence
 from sttd.units import format_duration
 
 if TYPE_CHECKING:
-    from sttd.cli.lying import Lying
+    from sttd.view.lying import Lying
 
 clock = units.clock
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sttd.cli import estimates
 from sttd.job import Job, State
+from sttd.view import estimates
 
 if TYPE_CHECKING:
     from sttd.ledger import Ledger

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sttd.cli.plain import moment, size, span
 from sttd.job import Job, State
 from sttd.text import printable, sentence
+from sttd.view.plain import moment, size, span
 
 # what ended an attempt, where it was nothing in the recording; the others are said by their own words and the error
 ENDS = {

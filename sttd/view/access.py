@@ -1,4 +1,4 @@
-"""Reading the ledger and leaving a request, for a command; and what to do where that is not allowed."""
+"""Reading the ledger and leaving a request, for a command or the page; and what to do where that is not allowed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sttd.cli import figures
 from sttd.errors import LedgerError, SttdError
 from sttd.fs import pulse
 from sttd.fs.lock import is_held
 from sttd.ledger.facts import DAEMON
 from sttd.ledger.names import LEDGER, LOCK, PULSE, SPOOL
+from sttd.view import figures
 
 if TYPE_CHECKING:
     from sttd.config import Config
