@@ -61,11 +61,11 @@ def publish(plan: Plan, places: Places) -> tuple[str, ...]:
         OSError: a disk is full, or no name fits.
     """
     if plan.place != BESIDE:
-        with _opened(plan, places) as results:
+        with opened(plan, places) as results:
             return results.place()
     told = functools.partial(trouble, source=plan.name, location=plan.location, places=places)
     try:
-        with _opened(plan, places) as results:
+        with opened(plan, places) as results:
             _go_beside(results, places)
             try:
                 return results.place()
@@ -106,24 +106,14 @@ def _go_beside(results: _Results, places: Places) -> None:
     results.dress(seen)
 
 
-def withdraw(plan: Plan, places: Places) -> bool:
-    """Take back what `publish` has placed, into the staging folder; nothing where that is gone.
-
-    Returns:
-        False where it is too late: earlier results were removed for these.
+@contextlib.contextmanager
+def opened(plan: Plan, places: Places) -> Iterator[_Results]:
+    """The results of a plan, between the folder where they are staged and the one where they appear.
 
     Raises:
+        Unkept: one of these is gone.
         Absent, OSError: as `publish`.
     """
-    with contextlib.suppress(Unkept), _opened(plan, places) as results:
-        if results.are_final():
-            return False
-        results.take_back()
-    return True
-
-
-@contextlib.contextmanager
-def _opened(plan: Plan, places: Places) -> Iterator[_Results]:
     with places.open("transcripts") as transcripts:
         try:
             staging = transcripts.below([STAGING, plan.staging])
@@ -274,10 +264,21 @@ class _Results:
     def _take_back(self, targets: dict[str, str]) -> None:
         """What is placed already moves on with the rest."""
         for suffix, target in targets.items():
-            if self._staging.file(suffix) is None and self._folder.file(target) is not None:
+            if self._staging.file(suffix) is not None:
+                self._drop_second_name(suffix, target)
+            elif self._folder.file(target) is not None:
                 moves.move_new(self._folder, target, self._staging, suffix)
         self._staging.sync()
         self._folder.sync()
+
+    def _drop_second_name(self, suffix: str, target: str) -> None:
+        """A staged result that a kill left both names. Nobody has a name that is refused."""
+        try:
+            if self._is_moved(suffix, target):
+                self._folder.unlink(target)
+        except OSError as error:
+            if blame(error) is not Blame.NAME:
+                raise
 
     def _read_choice(self) -> _Choice:
         """A choice that is torn was never acted upon: it is on disk before the first result has its name."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.job import Job
 from sttd.outbox.leftovers import remove_staging
 from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
-from sttd.outbox.publish import withdraw
+from sttd.outbox.publish import STAGING, Unkept, opened
 from sttd.outbox.source import give_back
 
 
@@ -29,7 +31,7 @@ def undo(job: Job, config: Config, places: Places) -> bool:
     if plan is not None:
         if plan.takes_source and not _is_there(plan, places):
             return False
-        if not withdraw(plan, places):
+        if not _withdraw(plan, places):
             return False
     remove_staging(job, config, places)
     return True
@@ -40,3 +42,34 @@ def _is_there(plan: Plan, places: Places) -> bool:
         return give_back(plan, places)
     except FileNotFoundError:  # even its folder is gone
         return False
+
+
+def _withdraw(plan: Plan, places: Places) -> bool:
+    """Take back what `publish` has placed, into the staging folder; nothing where that is gone.
+
+    Returns:
+        False where it is too late: earlier results were removed for these.
+
+    Raises:
+        Absent, OSError: as `publish`.
+    """
+    try:
+        with contextlib.suppress(Unkept), opened(plan, places) as results:
+            if results.are_final():
+                return False
+            results.take_back()
+    except PermissionError:
+        if not _is_untouched(plan, places):
+            raise
+    return True
+
+
+def _is_untouched(plan: Plan, places: Places) -> bool:
+    """Whether all results are staged, and no earlier ones may have given way: nobody need enter the folder that they were to go to."""
+    with (
+        contextlib.suppress(FileNotFoundError),
+        places.open("transcripts") as transcripts,
+        transcripts.below([STAGING, plan.staging]) as staging,
+    ):
+        return not plan.replaces and all(staging.file(suffix) is not None for suffix in plan.hashes)
+    return False

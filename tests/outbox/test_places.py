@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -13,9 +14,10 @@ import pytest
 
 from sttd import outbox
 from sttd.job import State
-from sttd.outbox import Absent, Places
+from sttd.outbox import Absent, Places, names
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.places import MARK, MARKED
+from sttd.outbox.publish import STAGING
 from tests import speech
 from tests.harness import PATIENCE, wait_for
 from tests.outbox.test_outbox import files_in, keep, make, stage
@@ -240,3 +242,41 @@ def test_a_cancelled_job_takes_back_what_was_placed_until_its_source_is_filed_aw
     outbox.keep(plan, Places(config.paths))
     assert not outbox.undo(committing.evolve(plan=plan.to_json()), config, Places(config.paths))
     assert len(files_in(config.paths.transcripts)) == len(FORMATS)
+
+
+def staged_and_placed(plan: outbox.Plan, transcripts: Path) -> tuple[Path, Path]:
+    """Where a text is and where it will be."""
+    name = names.results(plan.result_name, plan.language, plan.hashes, plan.number)["txt"]
+    folder = transcripts / "sub"
+    folder.mkdir()
+    return transcripts / STAGING / plan.staging / "txt", folder / name
+
+
+def test_a_cancelled_job_takes_back_a_result_that_a_kill_left_both_names(tmp_path):
+    """Where no rename keeps what is there, as on NFS, a result is linked first."""
+    config, job, _ = make(tmp_path)
+    plan = stage(config, job)
+    staged, placed = staged_and_placed(plan, config.paths.transcripts)
+    os.link(staged, placed)
+    placed.with_suffix(".json").write_text("a person's own")
+    assert outbox.undo(job.evolve(plan=plan.to_json()), config, Places(config.paths))
+    assert [path.name for path in placed.parent.iterdir()] == [placed.with_suffix(".json").name]
+
+
+@pytest.mark.parametrize("is_placed", [False, True])
+def test_a_job_that_has_placed_nothing_is_cancelled_though_the_folder_of_its_results_is_closed(
+    tmp_path, monkeypatch, is_placed
+):
+    config, job, _ = make(tmp_path)
+    plan = stage(config, job)
+    staged, placed = staged_and_placed(plan, config.paths.transcripts)
+    if is_placed:
+        staged.rename(placed)
+
+    def closed(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("sttd.outbox.publish.folder_below", closed)
+    with pytest.raises(PermissionError) if is_placed else contextlib.nullcontext():
+        assert outbox.undo(job.evolve(plan=plan.to_json()), config, Places(config.paths))
+    assert placed.exists() == is_placed
