@@ -37,7 +37,7 @@ def in_vain(
     if isinstance(error, outbox.FileTrouble):  # the disk takes files
         library_disks.went_well(context, row)
     wait = context.config.pool.machine_wait
-    everybody = is_of_machine(error)
+    everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
     shared = everybody and alone is None
     context.filing.put_off(row.id, context.clock(), wait, growing=not everybody, shared=shared)
     words = printable("; ".join([str(error), *getattr(error, "__notes__", ())]))
@@ -54,19 +54,18 @@ def in_vain(
         say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", row, error=str(error))
 
 
-def is_of_machine(error: OSError | SttdError) -> bool:
-    """Whether it passes when the machine, or a file system of it, is right again, whatever the file is."""
-    return isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
-
-
 def _is_about(folder: str, error: OSError | SttdError) -> bool:
     """Whether it was met in a folder or below it."""
     names = (error.filename, error.filename2) if isinstance(error, OSError) else (getattr(error, "folder", None),)
     return any(isinstance(name, str) and (name == folder or split(folder, name) is not None) for name in names)
 
 
-def refused(context: Context, row: Job, error: OSError) -> None:
-    """A file system takes no name that can be made of the recording's."""
+class Refused(SttdError):
+    """A file system takes no name that can be made of the recording's. Nothing of its results is in place."""
+
+
+def refused(context: Context, row: Job, error: Refused) -> None:
+    """What cannot be named has failed."""
     text = f"no name for its results is accepted: {error}: rename it, then `{context.config.program} retry {row.id}`"
     failed = {"cause": Cause.ERROR, "error": text, "finished_at": context.utc(), "plan": {"step": "fail"}}
     job = context.ledger.update(row, state=State.FAILED, **failed)

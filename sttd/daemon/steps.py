@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +138,7 @@ def publish(context: Context, job: Job) -> Step | None:
     def failed(row: Job, error: OSError | SttdError) -> None:
         if isinstance(error, outbox.Unkept):
             setbacks.transcribe_again(context, row, str(error), error.moved_to)
-        elif isinstance(error, OSError) and blame(error) is Blame.NAME:
+        elif isinstance(error, setbacks.Refused):
             setbacks.refused(context, row, error)
         else:
             setbacks.in_vain(context, row, "its results cannot be put in place", error, source_path(context, row))
@@ -148,18 +147,15 @@ def publish(context: Context, job: Job) -> Step | None:
         try:
             return outbox.keep(plan, context.places)
         except OSError as error:
-            if blame(error) is not Blame.NAME:
-                raise
-            # one folder may have taken it before another one does not
-            if outbox.undo(job, orders.configured(context, job), context.places):
-                raise
-            # all is in place already, so that the name was taken: it is no name's fault
-            raise OSError(errno.EIO, error.strerror, error.filename) from error
+            # what an earlier try has put in place would belong to nobody; where that cannot be taken back, it is tried again
+            if blame(error) is Blame.NAME and outbox.undo(job, config, context.places):
+                raise setbacks.Refused(str(error)) from error
+            raise
 
     def then(row: Job, filed: outbox.Filed) -> None:
         _done(context, row, filed, plan)
 
-    name = f"puts the results of {printable(job.source)} in place"
+    name, config = f"puts the results of {printable(job.source)} in place", orders.configured(context, job)
     return Step(name, work, then, failed)
 
 
@@ -202,12 +198,9 @@ def undo(context: Context, job: Job) -> Step:
             context.ledger.update(row, cause=None)
 
     def failed(row: Job, error: OSError | SttdError) -> None:
-        if setbacks.is_of_machine(error):  # whether its source is filed away already is not known
-            what = "what was written of it cannot be taken back"
-            setbacks.in_vain(context, row, what, error, alone=context.config.paths.transcripts)
-            return
-        say(Kind.RESULT_TROUBLE, f"job {row.id}: not all of it could be taken back: {printable(str(error))}", row)
-        _cancelled(context, row)
+        # whether its source is filed away already is not known
+        what = "what was written of it cannot be taken back"
+        setbacks.in_vain(context, row, what, error, alone=context.config.paths.transcripts)
 
     name, config = f"takes back what was written of {printable(job.source)}", orders.configured(context, job)
     return Step(name, lambda: outbox.undo(job, config, context.places), then, failed)

@@ -48,7 +48,7 @@ def keep(plan: Plan, places: Places) -> Filed:
         Unkept: somebody took a staged result away, or the plan is a forged one. The source has its own name again.
         Absent: a folder is not mounted.
         DiskTrouble, FileTrouble: the results are to lie beside their recording, and cannot be put there.
-        OSError: `sttd.fs.blame` tells whose fault it is.
+        OSError: `sttd.fs.blame` tells whose fault it is. A name is refused for the results, or nobody knows where the source is.
     """
     if plan.takes_source and plan.location is not None and split(os.fspath(places.paths.failed), plan.location) is None:
         raise Unkept("its source is not sttd's to move: its results are written again")
@@ -58,7 +58,28 @@ def keep(plan: Plan, places: Places) -> Filed:
         error.moved_to = _moved_to(plan, places)
         raise
     with near(plan.place, plan.name, plan.location, places):
-        return file_source(plan, places, outputs)
+        try:
+            return file_source(plan, places, outputs)
+        except OSError as error:
+            if blame(error) is not Blame.NAME:
+                raise
+            return _left_there(plan, places, outputs, error)
+
+
+def _left_there(plan: Plan, places: Places, outputs: tuple[str, ...], error: OSError) -> Filed:
+    """A file system refuses to file the source away. Its results are in place, so that it stays where it was dropped.
+
+    Raises:
+        OSError: `error`, where an earlier try, which was killed, may have filed it away: nobody knows where it is.
+    """
+    if not plan.takes_source:
+        return Filed(outputs, plan.location)
+    if give_back(plan, places):
+        return Filed(outputs, plan.location, kept_because=f"it cannot be filed away: {error}: rename it, or move it away")
+    with plan.source_folder(places) as folder:
+        if folder.file(plan.source_name) is None:
+            raise error
+    return Filed(outputs, None, changed=True)
 
 
 def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:

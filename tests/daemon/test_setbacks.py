@@ -12,7 +12,6 @@ import pytest
 from sttd import outbox
 from sttd.job import State
 from sttd.outbox import source
-from sttd.outbox.places import MARK
 from sttd.part import Cause
 from tests.properties.stations import Attempt, Stations
 
@@ -180,13 +179,16 @@ def in_place_unheard(root: Path) -> Stations:
     return stations
 
 
-def test_what_a_cancelled_job_has_in_place_is_owned_by_it_until_it_could_be_taken_back(tmp_path, monkeypatch, log):
-    """A disk error at that moment left results, and a source in the archive, of which no job knew."""
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EACCES, errno.EINVAL])
+def test_what_a_cancelled_job_has_in_place_is_owned_by_it_until_it_could_be_taken_back(
+    tmp_path, monkeypatch, log, number
+):
+    """An error at that moment left results, and a source in the archive, of which no job knew."""
     stations = in_place_unheard(tmp_path)
     stations.ask("cancel", 1)
     stations.tick(1.0)
     stations.crash(halfway=False)
-    monkeypatch.setattr(outbox, "undo", stale)
+    monkeypatch.setattr(outbox, "undo", failing(number))
     for _ in range(2):
         stations.tick(stations.config.pool.machine_wait)
         settled(stations)
@@ -196,7 +198,7 @@ def test_what_a_cancelled_job_has_in_place_is_owned_by_it_until_it_could_be_take
     assert len([line for line in log if "cannot be taken back" in line]) == 1
     monkeypatch.undo()
     for _ in range(2):
-        stations.tick(stations.config.pool.machine_wait)
+        stations.tick(2 * stations.config.pool.machine_wait)
         settled(stations)
     (job,) = stations.context.ledger.jobs()
     assert job.state is State.DONE, "it was too late"
@@ -205,20 +207,64 @@ def test_what_a_cancelled_job_has_in_place_is_owned_by_it_until_it_could_be_take
     stations.context.ledger.close()
 
 
-def test_a_name_that_the_archive_alone_refuses_leaves_no_results_of_a_failed_job(tmp_path, monkeypatch):
-    """They were in place already, and belonged to nobody then."""
+def names_in(path: Path) -> list[str]:
+    return sorted(each.name for each in path.iterdir() if each.is_file() and not each.name.startswith(".sttd"))
+
+
+@pytest.mark.parametrize("step", ["_archive_folder", "_file_away"])
+def test_a_source_that_the_archive_alone_refuses_stays_and_its_results_are_good(tmp_path, monkeypatch, log, step):
+    """They were taken away again, and the job failed for names that were accepted."""
     stations = Stations(tmp_path, "archive")
     (attempt,) = begun(stations, "a.mp3")
-    monkeypatch.setattr(source, "_file_away", failing(errno.EINVAL))
+    monkeypatch.setattr(source, step, failing(errno.EINVAL))
     finished(stations, attempt)
-    stations.tick(1.0)
-    settled(stations)
     (job,) = stations.context.ledger.jobs()
     paths = stations.config.paths
+    assert (job.state, job.location) == (State.DONE, None)
+    assert [os.path.basename(path) for path in job.outputs] == ["a.en.txt", "a.en.json"]
+    assert names_in(paths.transcripts) == ["a.en.json", "a.en.txt"]
+    assert (names_in(paths.inbox), names_in(paths.failed)) == (["a.mp3"], [])
+    assert [line for line in log if "its source stays in the inbox: it cannot be filed away: [Errno 22]" in line]
+    stations.context.ledger.close()
+
+
+def test_a_name_that_is_refused_leaves_no_results_of_a_failed_job(tmp_path, monkeypatch):
+    """An earlier try had put them in place: they belonged to nobody then."""
+    stations = Stations(tmp_path, "archive")
+    (attempt,) = begun(stations, "a.mp3")
+    monkeypatch.setattr(source, "file_source", stale)
+    finished(stations, attempt)
+    paths = stations.config.paths
+    assert names_in(paths.transcripts) == ["a.en.json", "a.en.txt"]
+    monkeypatch.setattr(outbox, "keep", failing(errno.EINVAL))
+    stations.tick(stations.config.pool.machine_wait)
+    settled(stations)
+    (job,) = stations.context.ledger.jobs()
     assert (job.state, job.outputs, job.plan) == (State.FAILED, (), None)
-    assert [path.name for path in paths.transcripts.rglob("*") if path.is_file()] == [MARK]
-    assert sorted(path.name for path in paths.failed.iterdir()) == [MARK, "a.mp3", "a.mp3.error.json"]
-    assert [path.name for path in paths.inbox.iterdir() if path.suffix == ".mp3"] == []
+    assert (names_in(paths.transcripts), names_in(paths.inbox)) == ([], [])
+    assert names_in(paths.failed) == ["a.mp3", "a.mp3.error.json"]
+    stations.context.ledger.close()
+
+
+def test_an_odd_error_that_never_ends_holds_its_own_job_alone(tmp_path, monkeypatch):
+    """It was taken for the machine's fault: no other job started, as long as it lasted."""
+    stations = in_place_unheard(tmp_path)
+    stations.crash(halfway=False)
+    tries: list[float] = []
+
+    def keep(*_: object) -> None:
+        tries.append(stations.now)
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(outbox, "keep", keep)
+    wait = stations.config.pool.machine_wait
+    for _ in range(20):
+        stations.tick(wait)
+        settled(stations)
+    assert [round((then - tries[0]) / wait) for then in tries] == [0, 1, 3, 7, 15]
+    assert begun(stations, "another.mp3")
+    (text,) = stations.context.troubles.texts()
+    assert text.startswith("job 1: a.mp3: its results cannot be put in place: [Errno 22] Invalid argument")
     stations.context.ledger.close()
 
 
