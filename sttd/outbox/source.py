@@ -28,7 +28,7 @@ from sttd.outbox.rights import why_unmovable
 @dataclass(frozen=True, slots=True)
 class Filed:
     outputs: tuple[str, ...]
-    location: str | None  # where the source is now; None: it stays where it is, "": it is deleted
+    location: str | None  # where the source is now; None: it stays where it is, "": it is nowhere any more
     changed: bool = False  # it was not what had been transcribed, and was put back
     kept_because: str | None = None  # why it stays though it was to be moved, with the remedy
 
@@ -115,8 +115,9 @@ def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
             return Filed(outputs, plan.location, kept_because=error.strerror)
         if hold is _Hold.GONE:
             return Filed(outputs, _filed_before(plan, places))
-        if hold is _Hold.CHANGED:
-            return Filed(outputs, None, changed=True)
+        if hold is _Hold.CHANGED:  # or it was filed away, and another one has come since
+            before = _filed_before(plan, places)
+            return Filed(outputs, before, changed=not before)
         with _named(target):
             return _file_away(plan, folder, target, outputs, again=again)
 
@@ -196,7 +197,7 @@ def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple
         seen = target.file(new)
         if seen is None or seen.st_size != plan.size or not copies.is_same_time(seen.st_mtime_ns, plan.mtime_ns):
             place(target, new, folder, name)  # somebody put another file in its place in the last moment
-            return Filed(outputs, None, changed=True)
+            return Filed(outputs, "", changed=True)
         location = target.path_of(new)
     if plan.location is not None:  # it lay in failed/, with the record of its failure beside it
         folder.discard(names.fit(name, names.RECORD))

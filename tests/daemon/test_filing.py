@@ -116,7 +116,7 @@ def test_a_source_that_changes_while_it_is_filed_away_is_looked_for_at_once(stat
     stage(context, inputs, job)
     inputs.get(timeout=PATIENCE).settle()
     job = context.ledger.get(job.id)
-    assert (job.state, job.location, path.exists()) == (State.DONE, None, True)
+    assert (job.state, job.location, path.exists()) == (State.DONE, "", True)
     assert context.inbox.asked[-2:] == ["forget talk.flac", "kick"]
 
 

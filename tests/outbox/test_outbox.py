@@ -150,6 +150,20 @@ def test_a_source_that_was_replaced_is_left_as_a_new_job(tmp_path):
     assert source.read_bytes() == b"newer"
 
 
+@pytest.mark.parametrize("fate", ["archive", "delete"])
+def test_a_new_version_that_came_after_a_kill_is_not_taken_for_the_one_that_was_filed_away(tmp_path, fate):
+    """Killed when all was done and nothing heard. The archived one was said to lie in the inbox, where a redo took the other."""
+    config, job, source = make(tmp_path, fate)
+    plan = stage(config, job)
+    places = outbox.Places(config.paths)
+    first = outbox.keep(plan, places)
+    source.write_bytes(b"newer")
+    again = outbox.keep(plan, places)
+    assert (again.outputs, again.location) == (first.outputs, first.location)
+    assert again.location == (str(tmp_path / "archive/sub/talk.mp3") if fate == "archive" else "")
+    assert source.read_bytes() == b"newer"
+
+
 def test_an_inbox_that_is_away_is_no_source_that_is_gone(tmp_path):
     config, job, _ = make(tmp_path)
     plan = stage(config, job)
