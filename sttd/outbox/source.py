@@ -75,7 +75,7 @@ def _left_there(plan: Plan, places: Places, outputs: tuple[str, ...], error: OSE
     if not plan.takes_source:
         return Filed(outputs, plan.location)
     if give_back(plan, places):
-        return Filed(outputs, plan.location, kept_because=f"it cannot be filed away: {error}: rename it, or move it away")
+        return Filed(outputs, plan.location, kept_because=f"it cannot be filed away: {error}: rename or move it")
     with plan.source_folder(places) as folder:
         if folder.file(plan.source_name) is None:
             raise error

@@ -272,3 +272,28 @@ def test_a_chunk_that_is_shorter_than_what_is_in_front_of_its_samples_has_none(t
     seen = path.stat()
     with contextlib.closing(SourceFile(str(path), seen.st_size, seen.st_mtime_ns)) as file:
         assert heads.look(file).beyond == 0
+
+
+@pytest.mark.parametrize("kind", ["aiff", "caf"])
+@pytest.mark.parametrize("length", range(5))
+def test_a_first_chunk_that_is_too_short_takes_nothing_from_the_sound_that_follows(tmp_path, said, kind, length):
+    """Of it FFmpeg skips so much as the samples said that it took for the place of the first one."""
+    whole, none = (make(sound, 2 * len(sound)) for make in [dict(KINDS)[kind]] for sound in (said, said[:0]))
+    form, front = (">I", 8) if kind == "aiff" else (">q", 4)
+    cut = none[: -front - struct.calcsize(form)] + struct.pack(form, length) + bytes(length)
+    path = tmp_path / f"x.{kind}"
+    for before, times in ((cut, 1), (cut + cut, 1), (whole + cut, 2)):
+        path.write_bytes(before + whole)
+        heard, _ = decode(path)
+        assert np.array_equal(np.round(heard * 32_768), np.concatenate([said] * times)), times
+
+
+@pytest.mark.parametrize(("name", "make"), [each for each in KINDS if each[0] in ("wav", "w64", "aiff", "caf")])
+def test_a_file_without_samples_between_others_makes_no_noise_and_hides_none(tmp_path, said, name, make):
+    """A recorder was started and stopped at once: its length is 0, which did not mean all that follows."""
+    whole, none = make(said, 2 * len(said)), make(said[:0], 0)
+    path = tmp_path / f"x.{name}"
+    for before, times in ((none, 1), (whole + none, 2), (whole + none + none, 2)):
+        path.write_bytes(before + whole)
+        heard, _ = decode(path)
+        assert np.array_equal(np.round(heard * 32_768), np.concatenate([said] * times)), times

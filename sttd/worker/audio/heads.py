@@ -135,7 +135,8 @@ def _unread(file: SourceFile, kind: _Kind, sound: _Sound) -> Head:
 
 def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
     """The sounds of further chunks or files behind the first one, in the same form, are made a piece of it."""
-    begin, end = sound.start, sound.start + sound.length
+    begin = sound.start
+    end = begin + sound.length if sound.length else _end_of_none(file, kind, begin, begin)
     last = sound.whole(begin, end)
     length, gaps, unread, why = last - sound.start, list[tuple[int, int]](), 0.0, _OTHER
     for _ in range(_JOINED):
@@ -143,11 +144,15 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
         if further is None:
             break
         begin = further.start
-        end = min(further.start + further.length, size) if further.length else size
-        start = min(begin + kind.front, end)  # a chunk may be shorter than what should be in front of its samples
+        end = min(begin + further.length, size) if further.length else _end_of_none(file, kind, begin, size)
+        if end - begin < kind.front:  # shorter than what should be in front of its samples
+            continue
+        start = begin + kind.front
         if further.kind != sound.kind:
             unread += (end - start) / max(further.rate, 1)
             continue
+        if length < kind.front:  # of the first one too: it gets all that this one has
+            last, length, start = sound.start, 0, begin
         gaps.append((last, start))
         last = sound.whole(start, end)
         length += last - start
@@ -159,6 +164,11 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
         file.leave_out(*gap)
     beyond = max(0, length - sound.length) if gaps else 0
     return Head(told=sound.length, beyond=beyond, rate=sound.rate, unread=unread, why=why)
+
+
+def _end_of_none(file: SourceFile, kind: _Kind, begin: int, unsaid: int) -> int:
+    """Where a chunk ends that says its length is 0: it has no samples if another file follows at once, else nobody has said it."""
+    return next((place for place in (begin, begin + kind.front) if _is_beginning(file, place)), unsaid)
 
 
 def _behind(file: SourceFile, kind: _Kind, begin: int, end: int) -> int:
