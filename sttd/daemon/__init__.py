@@ -23,6 +23,7 @@ from sttd.daemon.listener import Listener
 from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
 from sttd.daemon.signals import Signal, signals_taken, take_signals
+from sttd.daemon.sought import Sought
 from sttd.daemon.sweep import recover
 from sttd.errors import INTERRUPTED, LedgerCorrupt
 from sttd.fs.lock import Lock
@@ -169,6 +170,7 @@ def _stations(
             errands=Errands(inputs.put),
             checks=Errands(inputs.put, threads=1),
             upkeep=Errands(inputs.put, threads=1),
+            sought=Sought(Errands(inputs.put, threads=1)),
             looks={name: Errands(inputs.put, threads=1) for name in config.inboxes()},
             deadlines=Deadlines(),
             trial=Trial(trial.SAMPLE),

@@ -21,6 +21,7 @@ from sttd.daemon.folder_looks import FolderLooks
 from sttd.daemon.listener import Listener, Nobody
 from sttd.daemon.looked import Looked
 from sttd.daemon.model_holds import ModelHolds
+from sttd.daemon.sought import Sought
 from sttd.daemon.taken import Taken
 from sttd.daemon.tries import Tries
 from sttd.daemon.troubles import Troubles
@@ -119,6 +120,7 @@ class Context:
     errands: Errands  # results and sources put in place, and what else must not hold the loop
     checks: Errands  # content checks, on a thread of their own
     upkeep: Errands  # looking for what is old, and rewriting the manifest: on a thread of their own
+    sought: Sought  # models that requests name: on a thread of their own
     deadlines: Deadlines
     clock: Callable[[], float] = time.monotonic  # seconds; what lasts
     utc: Callable[[], float] = time.time  # seconds since the epoch; what is stored
@@ -167,7 +169,7 @@ class Context:
 
     def file_work(self) -> tuple[Errands, ...]:
         """All that is done with files off the loop for its jobs."""
-        return self.errands, self.checks, self.upkeep, *self.looks.values(), *self.silent
+        return self.errands, self.checks, self.upkeep, self.sought.errands, *self.looks.values(), *self.silent
 
     def operations(self) -> list[Operation]:
         """The file work under way, the oldest first."""

@@ -21,7 +21,7 @@ def is_drained(context: Context) -> bool:
 
     While a person has paused the queue, the drain waits: what waits can still end. The log says how to go on.
     """
-    errands = (context.checks, context.errands, context.upkeep)
+    errands = (context.checks, context.errands, context.upkeep, context.sought.errands)
     if context.running or context.trial.under_way or any(each.under_way for each in errands):
         return False
     restless = [] if context.inbox is None else context.inbox.restless()

@@ -7,6 +7,7 @@ the file. No request is trusted: what was checked when it was asked is checked h
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 from loguru import logger
@@ -15,7 +16,7 @@ from sttd.configfile.languages import CODES
 from sttd.daemon import attempts, filing, first
 from sttd.daemon.context import Context
 from sttd.daemon.ending import release
-from sttd.errors import LedgerError, SttdError
+from sttd.errors import LedgerError, SttdError, UsageError
 from sttd.host.events import Kind, say
 from sttd.hub.names import require_name
 from sttd.job import RETRIABLE, Job, Overrides, State
@@ -77,7 +78,7 @@ def take(context: Context) -> None:
 
 def _begin(context: Context, name: str) -> None:
     """A request that was found: read it, unless it is known already."""
-    if name in context.spool.under_way:
+    if name in context.spool.under_way or context.sought.is_under_way(name):
         return
     answer = context.ledger.answer(name)
     if answer is not None and answer.ok is not None:
@@ -86,11 +87,36 @@ def _begin(context: Context, name: str) -> None:
     try:
         left = context.spool.read(name)
     except FileNotFoundError:
+        context.sought.forget(name)
         return
     except Unfit as error:
         context.spool.refuse(name, str(error))
         return
-    _carry_out(context, name, left)
+    why = _missing(context, name, left.request)
+    if why:
+        _refuse(context, name, left, why)
+        context.spool.remove(name)
+    elif why is not None:
+        _carry_out(context, name, left)
+
+
+def _missing(context: Context, name: str, request: Request) -> str | None:
+    """Why the model that a request names is not here; "": it is, or need not be; None: it is being looked for."""
+    if request.kind is not Ask.REDO or request.model is None or context.config.has_others:  # it may be there
+        return ""
+
+    def go_on() -> None:
+        context.spool.found.appendleft(name)
+        take(context)
+
+    with contextlib.suppress(UsageError):  # a folder that must not be looked at, say: `redo` refuses it
+        _require_name(context, request.model)
+        return context.sought.why_missing(name, request.model, go_on)
+    return ""
+
+
+def _require_name(context: Context, model: str) -> None:
+    require_name(model, (context.config.model.name, context.config.model.fallback))
 
 
 def _carry_out(context: Context, name: str, left: Left) -> None:
@@ -220,7 +246,7 @@ def redo(context: Context, job: Job, overrides: Overrides) -> str:
     if job.state is not State.DONE or job.location == "":
         raise Refused(f"job {job.id} is {job.state} and its source is not kept, so that it cannot be done again")
     if overrides.model is not None:
-        require_name(overrides.model, (context.config.model.name, context.config.model.fallback))
+        _require_name(context, overrides.model)
     if overrides.language is not None and overrides.language not in CODES:
         raise Refused(f"{overrides.language!r} is no language that Whisper knows")
     new = context.ledger.add(

@@ -11,6 +11,7 @@ from sttd.configfile import load
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
+from sttd.daemon.sought import Sought
 from sttd.ledger import Ledger
 from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
@@ -29,7 +30,15 @@ def stations(tmp_path: Path):
     ledger = Ledger.open(tmp_path / "state" / "ledger.db")
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     yield (
-        Context(config, ledger, pool_of(config), None, *(Errands(inputs.put) for _ in range(3)), Deadlines()),
+        Context(
+            config,
+            ledger,
+            pool_of(config),
+            None,
+            *(Errands(inputs.put) for _ in range(3)),
+            Sought(Errands(inputs.put)),
+            Deadlines(),
+        ),
         inputs,
     )
     ledger.close()

@@ -19,6 +19,7 @@ from sttd.configfile import load
 from sttd.daemon import filing, orders, twins
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
+from sttd.daemon.sought import Sought
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.part import Cause
@@ -308,7 +309,15 @@ def _file_away(root: Path) -> None:
     config.paths.state.mkdir()
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     ledger = Ledger.open(config.paths.state / "ledger.db")
-    context = Context(config, ledger, pool_of(config), None, *(Errands(inputs.put) for _ in range(3)), Deadlines())
+    context = Context(
+        config,
+        ledger,
+        pool_of(config),
+        None,
+        *(Errands(inputs.put) for _ in range(3)),
+        Sought(Errands(inputs.put)),
+        Deadlines(),
+    )
     logger.remove()
     logger.add(sys.stdout, level="ERROR", format="{message}")
     job = ledger.add("theirs/talk.flac", Identity.of((root / "inbox/theirs/talk.flac").stat()), context.utc())

@@ -246,6 +246,51 @@ def test_a_model_is_checked_where_it_is_read_too(stations, folder, model):
     assert len(stations.context.ledger.jobs()) == 1
 
 
+@pytest.mark.parametrize("model", ["small", "acme/none"])
+def test_a_model_that_is_not_here_is_refused_where_a_request_is_read(stations, folder, model, tmp_path, monkeypatch):
+    """As the command does at the door. It is looked for off the loop, which meanwhile takes other requests."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    name = leave(folder, Request(Ask.REDO, done(stations).id, model=model))
+    after = stations.ask("pause")
+    for _ in range(3):
+        stations.tick(1.0)
+    assert stations.context.ledger.answer(after).ok is True
+    assert stations.context.ledger.answer(name) is None
+    (looks,) = stations.errands.posted
+    assert looks.name == f"looks for the model {model}"
+    stations.settle()
+    answer = stations.context.ledger.answer(name)
+    assert answer.ok is False
+    assert f"sttd model pull {model}" in answer.text
+    assert len(stations.context.ledger.jobs()) == 1
+    assert os.listdir(folder) == []
+
+
+def test_a_redo_with_a_model_that_is_here_is_carried_out_once_however_often_the_daemon_is_killed(stations, folder):
+    job = done(stations)
+    name = leave(folder, Request(Ask.REDO, job.id, model="demo"))
+    stations.tick(1.0)
+    for halfway in (False, True):
+        stations.crash(halfway=halfway)
+        stations.tick(1.0)
+    stations.settle()
+    for _ in range(2):
+        stations.tick(1.0)
+    assert stations.context.ledger.answer(name).ok is True
+    assert [each.redo_of for each in stations.context.ledger.jobs()] == [job.id, None]
+    assert os.listdir(folder) == []
+
+
+def test_a_request_that_is_taken_back_while_its_model_is_looked_for_is_not_carried_out(stations, folder):
+    name = leave(folder, Request(Ask.REDO, done(stations).id, model="demo"))
+    stations.tick(1.0)
+    (folder / name).unlink()
+    stations.settle()
+    stations.tick(1.0)
+    assert stations.context.ledger.answer(name) is None
+    assert len(stations.context.ledger.jobs()) == 1
+
+
 def test_a_fault_in_sttd_ends_one_request_and_not_the_daemon(stations, folder, log, monkeypatch):
     """Else it would end it at each start to come."""
     ended(stations)

@@ -14,6 +14,7 @@ from sttd.config import Config, Paths, Retention
 from sttd.daemon import compaction, retention
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errands
+from sttd.daemon.sought import Sought
 from sttd.job import Identity, State
 from sttd.ledger import Answer, Checkpoint, Ledger, facts
 from sttd.part import Chunk
@@ -37,10 +38,10 @@ def context(tmp_path):
     ledger = Ledger.open(folders["state"] / "ledger.db")
     ledger.set_fact(facts.CLOCK, {"believed": time.time() + 10 * DAY, "doubted": None})
     inputs: queue.SimpleQueue = queue.SimpleQueue()
-    pools = [Errands(inputs.put) for _ in range(3)]
+    pools = [Errands(inputs.put) for _ in range(4)]
     yield Context(
         config=Config(paths=Paths(root=tmp_path, **folders)), ledger=ledger, pool=None, inbox=Inbox(),
-        errands=pools[0], checks=pools[1], upkeep=pools[2], deadlines=Deadlines(), utc=lambda: time.time() + 10 * DAY,
+        errands=pools[0], checks=pools[1], upkeep=pools[2], sought=Sought(pools[3]), deadlines=Deadlines(), utc=lambda: time.time() + 10 * DAY,
     ), inputs  # fmt: skip
     ledger.close()
 

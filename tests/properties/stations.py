@@ -22,6 +22,7 @@ from sttd.daemon import by_folder, dispatch, intake, requests, results, sweep
 from sttd.daemon.context import Context
 from sttd.daemon.errands import Errand, Finished, Operation
 from sttd.daemon.guard import guard
+from sttd.daemon.sought import Sought
 from sttd.errors import LedgerError, SttdError
 from sttd.inbox import Found, Gone
 from sttd.job import Identity, State
@@ -259,6 +260,7 @@ class Stations:
             "errands": self.errands,
             "checks": self.errands,
             "upkeep": self.errands,
+            "sought": Sought(self.errands),
             "looks": {name: AtOnce() for name in self.config.inboxes()},
             "inbox": self.inbox,
         }
