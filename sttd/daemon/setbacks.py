@@ -66,7 +66,8 @@ class Refused(SttdError):
 
 def refused(context: Context, row: Job, error: Refused) -> None:
     """What cannot be named has failed."""
-    text = f"no name for its results is accepted: {error}: rename it, then `{context.config.program} retry {row.id}`"
+    again = f"drop it again under another name, or `{context.config.program} retry {row.id}` where the folder takes it by now"
+    text = f"no name for its results is accepted: {error}: {again}"
     failed = {"cause": Cause.ERROR, "error": text, "finished_at": context.utc(), "plan": {"step": "fail"}}
     job = context.ledger.update(row, state=State.FAILED, **failed)
     context.failed_now += 1

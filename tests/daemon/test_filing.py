@@ -228,8 +228,8 @@ def test_a_recording_of_whose_name_nothing_is_accepted_ends_in_failed_and_holds_
     job = context.ledger.get(job.id)
     assert (job.state, job.cause, job.plan) == (State.FAILED, Cause.ERROR, {"step": "fail"})
     assert (
-        f"no name for its results is accepted: [Errno 22] Invalid argument: rename it, then `sttd retry {job.id}`"
-        in job.error
+        "no name for its results is accepted: [Errno 22] Invalid argument: drop it again under another name, "
+        f"or `sttd retry {job.id}` where the folder takes it by now" in job.error
     )
     assert not list(context.troubles)
     filing.resume(context)

@@ -243,6 +243,14 @@ def test_a_name_that_is_refused_leaves_no_results_of_a_failed_job(tmp_path, monk
     assert (job.state, job.outputs, job.plan) == (State.FAILED, (), None)
     assert (names_in(paths.transcripts), names_in(paths.inbox)) == ([], [])
     assert names_in(paths.failed) == ["a.mp3", "a.mp3.error.json"]
+    monkeypatch.undo()
+    (paths.failed / "a.mp3").rename(paths.inbox / "b.mp3")  # as the words say: "again under another name"
+    for _ in range(2):
+        stations.go_on()
+    assert {job.source: job.state for job in stations.context.ledger.jobs()} == {
+        "a.mp3": State.FAILED,
+        "b.mp3": State.DONE,
+    }
     stations.context.ledger.close()
 
 
