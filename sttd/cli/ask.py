@@ -144,6 +144,8 @@ def _require_model(config: Config, ledger: Ledger, name: str) -> None:
     from sttd.hub.names import require_name
 
     require_name(name, (config.model.name, config.model.fallback))
+    if config.has_others:  # one that is not here may be there
+        return
     daemons: str | None = ledger.fact(DAEMON).get("models")  # its environment may be another one
     with contextlib.suppress(PermissionError):  # what may not be looked at here, the daemon's workers will see
         cache.find(name, Path(daemons) if daemons else place())

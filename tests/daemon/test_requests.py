@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import resource
@@ -264,6 +265,15 @@ def test_a_model_that_is_not_here_is_refused_where_a_request_is_read(stations, f
     assert f"sttd model pull {model}" in answer.text
     assert len(stations.context.ledger.jobs()) == 1
     assert os.listdir(folder) == []
+
+
+def test_a_model_that_is_not_here_may_be_on_another_machine(stations, folder):
+    job = done(stations)
+    there = dataclasses.replace(stations.config.pool, backend="ray")
+    stations.context.config = dataclasses.replace(stations.config, pool=there)
+    name = leave(folder, Request(Ask.REDO, job.id, model="acme/none"))
+    stations.tick(1.0)
+    assert stations.context.ledger.answer(name).ok is True
 
 
 def test_a_redo_with_a_model_that_is_here_is_carried_out_once_however_often_the_daemon_is_killed(stations, folder):
