@@ -74,12 +74,10 @@ def _left_there(plan: Plan, places: Places, outputs: tuple[str, ...], error: OSE
     """
     if not plan.takes_source:
         return Filed(outputs, plan.location)
-    if give_back(plan, places):
-        return Filed(outputs, plan.location, kept_because=f"it cannot be filed away: {error}: rename or move it")
-    with plan.source_folder(places) as folder:
-        if folder.file(plan.source_name) is None:
-            raise error
-    return Filed(outputs, None, changed=True)
+    with contextlib.suppress(FileNotFoundError):  # even its folder is gone
+        if give_back(plan, places):
+            return Filed(outputs, plan.location, kept_because=f"it cannot be filed away: {error}: rename or move it")
+    raise error
 
 
 def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:

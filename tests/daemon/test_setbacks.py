@@ -228,6 +228,26 @@ def test_a_source_that_the_archive_alone_refuses_stays_and_its_results_are_good(
     stations.context.ledger.close()
 
 
+@pytest.mark.parametrize("fails", ["_archive_folder", "_file_away"])
+def test_a_source_that_is_in_the_archive_is_not_said_to_be_the_new_one_though_the_archive_refuses_to_be_read(
+    tmp_path, monkeypatch, fails
+):
+    stations = in_place_unheard(tmp_path)
+    stations.crash(halfway=False)
+    new = stations.config.paths.inbox / "a.mp3"
+    new.write_text("a new version")
+    monkeypatch.setattr(source, fails, failing(errno.EINVAL))
+    stations.tick(1.0)
+    settled(stations)
+    monkeypatch.undo()
+    stations.tick(stations.config.pool.machine_wait)
+    settled(stations)
+    (job,) = stations.context.ledger.jobs()
+    assert (job.state, job.location) == (State.DONE, str(stations.config.paths.archive / "a.mp3"))
+    assert new.read_text() == "a new version"
+    stations.context.ledger.close()
+
+
 def test_a_name_that_is_refused_leaves_no_results_of_a_failed_job(tmp_path, monkeypatch):
     """An earlier try had put them in place: they belonged to nobody then."""
     stations = Stations(tmp_path, "archive")
