@@ -151,7 +151,8 @@ def end_move(source: Folder, name: str, target: Folder, new: str) -> None:
     try:
         drop_first_name(source, name, target)
     except PermissionError:
-        target.discard(new)
+        if source.stat(name) is not None:  # else it is gone, and that cannot be brought to disk
+            target.discard(new)
         raise
 
 
