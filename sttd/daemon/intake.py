@@ -118,7 +118,7 @@ def _miss(context: Context, sources: Sequence[str]) -> list[Job]:
                 error = "the file is gone from the inbox; put it back and it is queued again"
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)
                 say(Kind.JOB_VANISHED, f"job {latest.id}: {printable(source)} is gone from the inbox", latest)
-            elif latest.state in (State.CANCELLED, State.DONE, State.FAILED) and latest.location is None:
+            elif left_in_inbox(latest) and latest.plan is None:  # what is being put aside is missed by who does that
                 # should it come back, it is a new job
                 ledger.update(latest, location="")
             else:

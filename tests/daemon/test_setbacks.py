@@ -310,3 +310,21 @@ def test_an_odd_error_behind_a_kill_fails_no_job_whose_files_are_in_place(tmp_pa
     (job,) = stations.context.ledger.jobs()
     assert (job.state, job.location) == (State.DONE, str(stations.config.paths.archive / "a.mp3"))
     stations.context.ledger.close()
+
+
+def test_a_failed_recording_that_is_away_and_back_before_it_is_put_aside_is_that_of_its_job(tmp_path):
+    """It became a new job, whose file was then moved to failed/ for the old one: "gone from the inbox", though nobody took it."""
+    stations = Stations(tmp_path, "archive")
+    path = stations.config.paths.inbox / "bad.mp3"
+    path.write_text("bad")
+    stations.look()
+    stations.break_code(after=0)
+    stations.tick(0.0)
+    path.rename(tmp_path / "taken")
+    stations.miss()
+    (tmp_path / "taken").rename(path)
+    for _ in range(3):
+        stations.go_on()
+    (job,) = stations.context.ledger.jobs()
+    assert (job.state, job.location) == (State.FAILED, str(tmp_path / "failed" / "bad.mp3"))
+    stations.context.ledger.close()
