@@ -140,7 +140,7 @@ def save(context: Context) -> None:
     saved: list[tuple[Running, Job, Part | None]] = []
     with context.ledger.transaction():
         for running in waiting:
-            with guard(context, running.job.id):
+            with guard(context, running.job.id), context.ledger.alone():
                 saved.append((running, *store(context, running)))
     for running, job, part in saved:
         running.job, running.part, running.unsaved = job, part, {}

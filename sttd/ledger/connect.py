@@ -134,3 +134,18 @@ def told(path: Path) -> Iterator[None]:
         raise LedgerError(f"ledger {path}: {error}. Is the disk full, or the folder not writable?") from error
     except sqlite3.Error as error:
         raise LedgerError(f"ledger {path}: {error}") from error
+
+
+@contextlib.contextmanager
+def alone(db: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Within a transaction: what is done inside is undone where it fails, and nothing else."""
+    with told(path):
+        db.execute("SAVEPOINT alone")
+        try:
+            yield
+        except BaseException:
+            if db.in_transaction:  # SQLite undoes the whole of it where a disk is full
+                db.execute("ROLLBACK TO alone")
+                db.execute("RELEASE alone")
+            raise
+        db.execute("RELEASE alone")

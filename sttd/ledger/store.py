@@ -17,7 +17,7 @@ from typing import Any, Self
 from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
 from sttd.ledger import moved, tally, thinning, waits
-from sttd.ledger.connect import check, connect, connect_readonly, told
+from sttd.ledger.connect import alone, check, connect, connect_readonly, told
 from sttd.ledger.facts import FORGOTTEN, Fact, T
 from sttd.ledger.gauges import Gauges
 from sttd.ledger.holds import Holds
@@ -107,6 +107,10 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         self._recorded = []
         with contextlib.suppress(OSError, LedgerError):  # who asks by `record` is told; what is committed is done
             self.record()
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Steps of a transaction that are undone where one of them fails, while the rest of the transaction is not."""
+        return alone(self._db, self.path)
 
     def record(self) -> None:
         """Bring the manifest up to what was committed; a long backlog takes several calls.

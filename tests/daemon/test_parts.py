@@ -502,3 +502,13 @@ def test_a_person_who_listens_hears_the_parts_in_their_order(daemon):
     daemon.step(at(daemon, 2))
     finish(daemon, 0)
     assert heard == TEXTS
+
+
+def test_a_fault_while_the_progress_of_a_part_is_stored_leaves_nothing_half_stored(daemon):
+    """The part had its windows, and the job knew of none."""
+    for _ in range(2):
+        daemon.step(at(daemon, 0))
+    daemon.break_code(after=1)
+    daemon.tick(0.0)
+    assert job(daemon).state is State.FAILED
+    assert job(daemon).chunks == sum(part.chunks for part in daemon.context.ledger.parts(job(daemon)))

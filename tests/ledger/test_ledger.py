@@ -395,3 +395,16 @@ def test_a_job_that_is_forgotten_is_owed_no_line_in_the_manifest(tmp_path):
     ledger.record()
     ledger.add("b.mp3", Identity(1, 1), 0.0)
     ledger.close()
+
+
+def test_what_is_done_alone_is_undone_alone(tmp_path):
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    with ledger.transaction():
+        kept = ledger.add("kept.mp3", Identity(1, 1), 1.0)
+        with pytest.raises(KeyError), ledger.alone():
+            ledger.add("lost.mp3", Identity(1, 1), 1.0)
+            raise KeyError
+        with ledger.alone():
+            ledger.add("kept too.mp3", Identity(1, 1), 1.0)
+    assert sorted(job.source for job in ledger.jobs()) == ["kept too.mp3", kept.source]
+    ledger.close()
