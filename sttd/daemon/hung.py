@@ -31,6 +31,11 @@ class Hung:
         self._context = context
         self._seen: dict[Operation, _Seen] = {}
 
+    def moved(self, operation: Operation) -> float:
+        """When it moved on last, in monotonic seconds, as of the latest look."""
+        seen = self._seen.get(operation)
+        return operation.since if seen is None else seen.moved
+
     def tell(self) -> None:
         under_way, now = self._context.operations(), self._context.clock()
         for operation in self._seen.keys() - set(under_way):

@@ -10,6 +10,7 @@ from typing import Any
 from sttd import __version__
 from sttd.daemon import elsewhere, parts
 from sttd.daemon.context import Context, Running
+from sttd.daemon.hung import Hung
 from sttd.host import memory
 from sttd.host.events import Kind, say
 from sttd.host.memory import Level
@@ -28,9 +29,10 @@ LONG = 10.0  # seconds after which file work is named in the status
 class Life:
     """Tells, once a second at most and only what has changed."""
 
-    def __init__(self, context: Context, notifier: Notifier) -> None:
+    def __init__(self, context: Context, notifier: Notifier, hung: Hung) -> None:
         self._context = context
         self._notifier = notifier
+        self._hung = hung
         self._live: dict[str, Any] = {}
         self._status = ""
         self._ignored: dict[str, int] = context.ledger.fact(IGNORED)
@@ -110,10 +112,18 @@ class Life:
         ]
 
     def _operations(self) -> list[dict[str, Any]]:
-        """File work that takes long: a large file, or a file system that hangs."""
-        now, utc = self._context.clock(), self._context.utc()
-        long = [each for each in self._context.operations() if now - each.since >= LONG]
-        return [{"name": each.name, "job": each.job, "since": round(utc - (now - each.since))} for each in long]
+        """File work that takes long: a large file, or, where it does not move on, a file system that hangs."""
+        late = self._context.utc() - self._context.clock()
+        long = [each for each in self._context.operations() if self._context.clock() - each.since >= LONG]
+        return [
+            {
+                "name": each.name,
+                "job": each.job,
+                "since": round(each.since + late),
+                "moved": round((self._hung.moved(each) + late) / LONG) * LONG,  # coarse: it is no change each second
+            }
+            for each in long
+        ]
 
     def _worker(self, view: WorkerView) -> dict[str, Any]:
         running = self._context.running.get(view.part_id or "")

@@ -62,8 +62,8 @@ class Loop:
         self._context = context
         self._inputs = inputs
         self._notifier = notifier
-        self._life = Life(context, notifier)
         self._hung = Hung(context)
+        self._life = Life(context, notifier, self._hung)
         self._look_back = LookBack(context, Errands(inputs.put, threads=1))
         self._upkeep = retention.Upkeep(context)
         self._sampler = Sampler(context)

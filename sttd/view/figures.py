@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # a transcript that is being put in place is still work under way to everyone but the daemon
 SILENT = 30.0  # seconds without a round of the daemon's loop, which makes one a second, after which it hangs
-STUCK = 300.0  # seconds after which work on one file counts as held up
+STUCK = 300.0  # seconds without a move after which work on one file counts as held up
 
 
 def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def health(found: dict[str, Any], now: float) -> int:
     """
     if not found["daemon"]["running"]:
         return 3
-    stuck = any(now - operation["since"] > STUCK for operation in found["operations"])
+    stuck = any(now - operation.get("moved", operation["since"]) > STUCK for operation in found["operations"])
     return 1 if found["trouble"] or found["inbox"]["away"] or stuck else 0
 
 

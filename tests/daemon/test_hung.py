@@ -10,6 +10,9 @@ from sttd import outbox
 from sttd.daemon import folders
 from sttd.daemon.draining import is_drained
 from sttd.daemon.hung import TOLD, Hung
+from sttd.daemon.life import Life
+from sttd.host.notify import Notifier
+from sttd.view import figures
 from tests.harness import PATIENCE, wait_for
 
 
@@ -49,9 +52,12 @@ def test_a_large_file_whose_hashing_goes_on_for_minutes_is_no_line_in_the_log(st
     context.errands.post("reads film.mkv to compare its content", reads, nothing, nothing)
     (operation,) = wait_for(context.operations, "it is under way")
     hung = Hung(context)
-    for _ in range(3):
-        context.clock = lambda at=now: at
+    life = Life(context, Notifier({}), hung)
+    for _ in range(30):
+        context.clock = context.utc = lambda at=now: at
         hung.tell()
+        status = figures.status(None, running=True) | {"operations": life.figures()["operations"]}
+        assert figures.health(status, now) == 0
         spent = operation.spent()
         wait_for(lambda before=spent: operation.spent() > before, "it moves on")
         now += TOLD

@@ -7,6 +7,7 @@ import errno
 import pytest
 
 from sttd.daemon import filing
+from sttd.daemon.hung import Hung
 from sttd.daemon.life import Life
 from sttd.host.notify import Notifier
 from sttd.job import State
@@ -20,7 +21,7 @@ def test_a_job_whose_file_cannot_be_put_in_its_place_is_shown_while_it_is_tried_
 ):
     """It went away with each try and came back with the next failure: `status` showed it now and then, the log each time."""
     context, inputs = stations
-    life = Life(context, Notifier({}))
+    life = Life(context, Notifier({}), Hung(context))
     _, job = transcribed(context)
 
     def refused(*_, **_more):

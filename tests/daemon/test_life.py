@@ -10,6 +10,7 @@ import pytest
 
 from sttd.daemon import whereabouts
 from sttd.daemon.draining import is_drained, is_whole, outcome
+from sttd.daemon.hung import Hung
 from sttd.daemon.life import Life
 from sttd.host.notify import Notifier
 from sttd.job import Identity
@@ -22,7 +23,7 @@ SECRET = "Kündigung Frau Meier.m4a"
 @pytest.fixture
 def life(stations):
     context, _ = stations
-    return Life(context, Notifier({}))
+    return Life(context, Notifier({}), Hung(context))
 
 
 def test_the_status_line_has_figures_and_no_name_of_a_recording(life, stations):
