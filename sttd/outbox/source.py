@@ -169,8 +169,20 @@ def give_back(plan: Plan, places: Places) -> bool:
     """
     with plan.source_folder(places) as folder:
         if folder.stat(plan.private_name) is not None:
+            if plan.fate == "archive" and _has_arrived(plan, folder, places):
+                return False
             _put_back(folder, plan.private_name, plan.source_name)
         return _is_same(plan, folder, plan.source_name)
+
+
+def _has_arrived(plan: Plan, folder: Folder, places: Places) -> bool:
+    """Whether a try was killed when it had put the source into the archive, before the private name was gone: it goes now."""
+    with _archive_folder(plan, places) as target:
+        found = find(target, names.split(plan.name)[1], plan.size, plan.mtime_ns)
+        if not any(moves.is_moved(folder, plan.private_name, target, new) for new in found):
+            return False
+        moves.drop_first_name(folder, plan.private_name, target)
+        return True
 
 
 def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple[str, ...], *, again: bool) -> Filed:

@@ -65,11 +65,15 @@ def _withdraw(plan: Plan, places: Places) -> bool:
 
 
 def _is_untouched(plan: Plan, places: Places) -> bool:
-    """Whether all results are staged, and no earlier ones may have given way: nobody need enter the folder that they were to go to."""
+    """Whether all results are staged, without a second name, and no earlier ones may have given way.
+
+    Then nobody need enter the folder that they were to go to.
+    """
     with (
         contextlib.suppress(FileNotFoundError),
         places.open("transcripts") as transcripts,
         transcripts.below([STAGING, plan.staging]) as staging,
     ):
-        return not plan.replaces and all(staging.file(suffix) is not None for suffix in plan.hashes)
+        staged = map(staging.file, plan.hashes)
+        return not plan.replaces and all(seen is not None and seen.st_nlink == 1 for seen in staged)
     return False

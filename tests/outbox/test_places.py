@@ -263,7 +263,21 @@ def test_a_cancelled_job_takes_back_a_result_that_a_kill_left_both_names(tmp_pat
     assert [path.name for path in placed.parent.iterdir()] == [placed.with_suffix(".json").name]
 
 
-@pytest.mark.parametrize("is_placed", [False, True])
+def test_a_source_that_a_kill_left_a_name_in_the_archive_is_not_given_back(tmp_path):
+    """It lay in both then: the archive had a recording of which no job knew."""
+    config, job, source = make(tmp_path)
+    plan = stage(config, job)
+    private, archived = source.with_name(plan.private_name), config.paths.archive / job.source
+    source.rename(private)
+    archived.parent.mkdir(parents=True)
+    os.link(private, archived)
+    assert not outbox.undo(job.evolve(plan=plan.to_json()), config, Places(config.paths))
+    assert list(source.parent.iterdir()) == []
+    assert keep(config, plan).location == str(archived)
+    assert list(archived.parent.iterdir()) == [archived]
+
+
+@pytest.mark.parametrize("is_placed", ["", "renamed", "linked"])
 def test_a_job_that_has_placed_nothing_is_cancelled_though_the_folder_of_its_results_is_closed(
     tmp_path, monkeypatch, is_placed
 ):
@@ -271,7 +285,7 @@ def test_a_job_that_has_placed_nothing_is_cancelled_though_the_folder_of_its_res
     plan = stage(config, job)
     staged, placed = staged_and_placed(plan, config.paths.transcripts)
     if is_placed:
-        staged.rename(placed)
+        (os.rename if is_placed == "renamed" else os.link)(staged, placed)
 
     def closed(*_):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -279,4 +293,4 @@ def test_a_job_that_has_placed_nothing_is_cancelled_though_the_folder_of_its_res
     monkeypatch.setattr("sttd.outbox.publish.folder_below", closed)
     with pytest.raises(PermissionError) if is_placed else contextlib.nullcontext():
         assert outbox.undo(job.evolve(plan=plan.to_json()), config, Places(config.paths))
-    assert placed.exists() == is_placed
+    assert placed.exists() == bool(is_placed)
