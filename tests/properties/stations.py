@@ -37,6 +37,7 @@ from sttd.sharing import parts_of
 CHUNKS = 4  # windows of each recording, of a second each
 SHARED = PoolSettings(split_after=2.0, part_length=1.5)  # in three parts, the first of two windows
 SLOTS = 2
+INSTANT = 1e-3  # seconds that go by before a look
 
 # what a `Started` tells beside who tells it
 STARTED: dict[str, Any] = {
@@ -253,6 +254,7 @@ class Stations:
         """As `run` does: the ledger, what waits, and what an earlier daemon left."""
         ledger = Ledger.open(self.config.paths.state / LEDGER)
         self.unheard: deque[Callable[[], None]] = deque()
+        self.walked: deque[Found] = deque()  # looks that the loop has not been told of
         self.pool, self.errands, self.inbox = Pool(), Drawer(), Folder(self.config.inboxes())
         clocks = {"clock": lambda: self.now, "utc": lambda: self.now, "random": lambda: 0.5}
         parts: dict[str, Any] = {
@@ -325,16 +327,28 @@ class Stations:
                 return
             self.unheard.popleft()
 
-    def look(self) -> None:
+    def walk(self) -> None:
+        """A look through the inboxes, which others may come before: what it found is told later (`tell_walks`)."""
+        self.now += INSTANT  # its clock goes on: what was taken before it was not taken since
         news = self.inbox.news()
         if news:
-            self.tell(lambda: intake.found(self.context, Found(tuple(news.items()))))
+            self.walked.append(Found(tuple(news.items()), self.now))
+
+    def tell_walks(self) -> None:
+        while self.walked:
+            event = self.walked.popleft()
+            self.tell(lambda event=event: intake.found(self.context, event))  # type: ignore[misc]
+
+    def look(self) -> None:
+        self.walk()
+        self.tell_walks()
 
     def ask(self, kind: str, job: int | None = None) -> str:
         """What a person asks for on the command line."""
         return leave(self.config.paths.state / SPOOL, Request(Ask(kind), job if kind in ABOUT_A_JOB else None))
 
     def miss(self) -> None:
+        self.tell_walks()  # the inbox tells in the order in which it looked
         lost = self.inbox.lost()
         if lost:
             self.tell(lambda: intake.gone(self.context, Gone(tuple(lost))))

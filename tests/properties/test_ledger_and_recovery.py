@@ -21,6 +21,7 @@ from tests.properties.stations import CHUNKS, Stations
 
 NAMES = ["a.mp3", "b.mp3", "other//a.mp3"]  # one in a further inbox
 UNFINISHED = (State.QUEUED, State.RUNNING, State.COMMITTING)
+WAY = CHUNKS + 5  # steps of a recording: it is given to a worker, opened, each window, the end, and two errands
 picks = st.integers(0, 9)
 # how an attempt may end whatever became of its file; no worker here is asked to look for subtitles
 ORDINARY = [cause for cause in Cause if cause not in (Cause.CHANGED, Cause.GONE, Cause.CANCELLED, Cause.EXISTING)]
@@ -52,7 +53,7 @@ class Life(RuleBasedStateMachine):
 
     # what people do
 
-    @rule(name=st.sampled_from(NAMES), content=st.sampled_from(["one", "two"]), steps=st.integers(0, 6))
+    @rule(name=st.sampled_from(NAMES), content=st.sampled_from(["one", "two"]), steps=st.integers(0, WAY))
     def write(self, name, content, steps):
         """A new file, or a new version over the old one, by rename as rsync does; and it may come a long way at once."""
         path, part = self.stations.inbox.path_of(name), self.root / "part"
@@ -70,6 +71,9 @@ class Life(RuleBasedStateMachine):
             self.stations.tick(1.0)
         for attempt in list(self.stations.pool.attempts.values()):
             self.advance(attempt, steps - 1)
+        for _ in range(steps - WAY + 2):
+            if self.stations.errands.posted:
+                self.do_errand(walks=True)
 
     @rule(name=st.sampled_from(NAMES), noticed=st.booleans())
     def take_away(self, name, noticed):
@@ -92,7 +96,10 @@ class Life(RuleBasedStateMachine):
         """What lies in the archive, or among the failed, is a person's to delete."""
         found = sorted(path for path in (self.root / folder).rglob("*") if path.is_file() and path.suffix != ".json")
         if found:
-            found[pick % len(found)].unlink()
+            path = found[pick % len(found)]
+            time = path.stat().st_mtime_ns
+            self.removed |= {version for version in self.versions if version[1] == time}
+            path.unlink()
 
     @rule()
     def unmount(self):
@@ -157,9 +164,12 @@ class Life(RuleBasedStateMachine):
         attempts = list(self.stations.pool.attempts.values())
         return attempts[pick % len(attempts)]
 
-    @rule()
+    @rule(walks=st.booleans())
     @precondition(lambda self: self.stations.errands.posted)
-    def do_errand(self):
+    def do_errand(self, walks):
+        """A look may have begun before it, and is told with the next one."""
+        if walks:
+            self.stations.walk()
         self.stations.settle()
 
     @rule(halfway=st.booleans())
@@ -252,6 +262,8 @@ class Life(RuleBasedStateMachine):
     def everything_has_ended(self):
         jobs = self.jobs()
         assert all(job.state in ENDED for job in jobs), [job for job in jobs if job.state not in ENDED]
+        vanished = [job for job in jobs if job.state is State.VANISHED]
+        assert all((job.source, job.mtime_ns) in self.removed for job in vanished), "nobody took it away"
         ends = {(job.source, job.mtime_ns) for job in jobs}
         for version in self.versions:
             assert version in ends or version in self.removed, f"{version} is lost: no job is about it"
