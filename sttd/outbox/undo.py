@@ -6,6 +6,7 @@ import contextlib
 
 from sttd.config import Config
 from sttd.errors import SttdError
+from sttd.fs.blame import Blame, blame
 from sttd.job import Job
 from sttd.outbox.leftovers import remove_staging
 from sttd.outbox.places import Places
@@ -29,7 +30,7 @@ def undo(job: Job, config: Config, places: Places) -> bool:
     except SttdError:  # nothing was promised yet
         plan = None
     if plan is not None:
-        if plan.takes_source and not _is_there(plan, places):
+        if plan.takes_source and not _is_there(plan, places) and not _is_untouched(plan, places):
             return False
         if not _withdraw(plan, places):
             return False
@@ -58,8 +59,8 @@ def _withdraw(plan: Plan, places: Places) -> bool:
             if results.are_final():
                 return False
             results.take_back()
-    except PermissionError:
-        if not _is_untouched(plan, places):
+    except OSError as error:  # the folder that they were to go to is closed, or its name is refused
+        if blame(error) is Blame.MACHINE or not _is_untouched(plan, places):
             raise
     return True
 
@@ -67,7 +68,7 @@ def _withdraw(plan: Plan, places: Places) -> bool:
 def _is_untouched(plan: Plan, places: Places) -> bool:
     """Whether all results are staged, without a second name, and no earlier ones may have given way.
 
-    Then nobody need enter the folder that they were to go to.
+    Then the source was not filed away either: where it is not there, somebody else took it.
     """
     with (
         contextlib.suppress(FileNotFoundError),

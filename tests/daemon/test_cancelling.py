@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from sttd.daemon import requests
@@ -87,3 +89,19 @@ def test_a_job_whose_results_turn_out_to_be_lost_while_it_is_cancelled_is_not_tr
     assert bench.errands.posted
     cancel(bench)
     come_to_rest(bench)
+
+
+def test_a_job_whose_file_a_person_took_away_when_its_results_were_only_staged_is_cancelled(bench):
+    """It was taken for one whose source is filed away already: the cancel was dropped without a word, and the job done."""
+    running = attempt(bench)
+    for _ in range(CHUNKS + 2):
+        bench.step(running)
+    bench.settle()
+    bench.errands.fails.append((errno.EACCES, False))
+    bench.settle()
+    (bench.config.paths.inbox / "a.mp3").unlink()
+    cancel(bench)
+    for _ in range(5):
+        bench.go_on()
+    assert bench.context.ledger.get(1).state is State.CANCELLED
+    assert not list(bench.config.paths.transcripts.rglob("*.txt"))
