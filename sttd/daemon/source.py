@@ -11,6 +11,7 @@ from sttd.host.events import Kind, say
 from sttd.job import Identity, Job, State
 from sttd.ledger.fresh import fresh
 from sttd.part import Cause
+from sttd.rules.arrival import left_in_inbox
 from sttd.rules.lookback import ages
 from sttd.text import printable
 
@@ -85,3 +86,6 @@ def look_again(context: Context, job: Job) -> None:
     if context.inbox is not None and job.location is None:
         context.taken.note(job.source, context.clock())
         context.inbox.forget(job.source)
+        after = context.ledger.find(job.id)
+        if after is not None and left_in_inbox(after):  # a person may have taken it while nobody minded: Gone says so
+            context.inbox.expect([job.source])

@@ -77,9 +77,9 @@ class Looks:
 
     def round(self, mail: Mail) -> float:
         """Do what is due. Returns when something is due next, in the clock's seconds."""
-        self._tracker.expect(mail.expected)
         for rel in mail.forgotten:
             self._tracker.forget(rel)
+        self._tracker.expect(mail.expected)  # after these: what is forgotten may be expected again in the same moment
         self._wanted = self._wanted or mail.rescan
         now = self.beat = self._clock()
         if mail.lost:

@@ -105,3 +105,25 @@ def test_a_job_whose_file_a_person_took_away_when_its_results_were_only_staged_i
         bench.go_on()
     assert bench.context.ledger.get(1).state is State.CANCELLED
     assert not list(bench.config.paths.transcripts.rglob("*.txt"))
+
+
+@pytest.mark.parametrize("steps", [1, CHUNKS + 2], ids=["running", "staged"])
+def test_a_recording_that_comes_back_after_its_job_was_cancelled_without_it_is_a_new_job(bench, tmp_path, steps):
+    """Nobody had said that it was gone: it lay in the inbox for good, taken for the one that was left there."""
+    running, path = attempt(bench), bench.config.paths.inbox / "a.mp3"
+    for _ in range(steps):
+        bench.step(running)
+    if bench.errands.posted:
+        bench.settle()
+        bench.errands.fails.append((errno.EACCES, False))
+        bench.settle()
+    path.rename(tmp_path / "taken")
+    bench.miss()
+    cancel(bench)
+    for _ in range(3):
+        bench.go_on()
+    assert bench.context.ledger.get(1).state is State.CANCELLED
+    (tmp_path / "taken").rename(path)
+    for _ in range(3):
+        bench.go_on()
+    assert {job.id: job.state for job in bench.context.ledger.jobs()} == {1: State.CANCELLED, 2: State.DONE}

@@ -211,6 +211,13 @@ def test_expected_files_that_are_not_there_are_gone_and_the_others_found(make):
     assert sorted(box.gone()) == ["missing.wav", "sub/missing.wav"]
 
 
+def test_a_file_that_is_forgotten_and_expected_in_the_same_moment_is_gone_where_it_is_not_there(make):
+    box = make()
+    box.round(expected=["taken.wav"], forgotten=["taken.wav"])
+    box.turn(70)
+    assert box.gone() == ["taken.wav"]
+
+
 def test_a_file_that_sttd_took_away_is_not_gone(make):
     """As the outbox does: renamed to a private dotfile of the inbox, then told."""
     box = make()
