@@ -13,6 +13,7 @@ from collections.abc import Collection
 from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.fs import copies
+from sttd.fs.folder import Folder
 from sttd.job import Job, State
 from sttd.outbox import failure, names
 from sttd.outbox.places import Places
@@ -52,10 +53,20 @@ def remove_staging(job: Job, config: Config, places: Places) -> None:
         places.open("transcripts") as transcripts,
         transcripts.below([STAGING]) as staging,
     ):
-        staging.remove_tree(staging_name(config, job.id))
+        _remove(staging, staging_name(config, job.id))
     if config.output.place == BESIDE:
         with contextlib.suppress(OSError, SttdError):
             failure.remove_record(job, places)
+
+
+def _remove(staging: Folder, name: str) -> None:
+    """All at once, as nobody knows the new name: of half a folder it would seem that the rest of the results is in place."""
+    gone = f"{name}.gone"
+    staging.remove_tree(gone)
+    with contextlib.suppress(FileNotFoundError):
+        staging.rename(name, staging, gone)
+        staging.sync()
+    staging.remove_tree(gone)
 
 
 def tidy(config: Config) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import shutil
 import signal
@@ -22,9 +23,10 @@ from sttd.job import Identity, State
 from sttd.ledger import Ledger, moved
 from sttd.outbox import names
 from sttd.outbox.places import MARK
+from sttd.outbox.publish import STAGING
 from tests import speech
 from tests.machine import needs_root
-from tests.outbox.test_outbox import commit, files_in, keep, make, stage
+from tests.outbox.test_outbox import commit, files_in, keep, kill_at, make, stage
 
 WORD = "0123456789abcdef"
 
@@ -256,3 +258,22 @@ def test_a_source_that_was_on_its_way_when_its_inbox_was_taken_out_gets_its_name
 def test_a_foreign_plan_is_refused_in_words():
     with pytest.raises(SttdError, match="cannot be read"):
         outbox.Plan.from_json({"job": "x"})
+
+
+def test_a_cancel_that_is_killed_while_its_staging_folder_goes_takes_no_file_of_others_for_a_result(tmp_path):
+    """Half of the folder was gone. The next try took the files that had the names of that half for its own, and removed them."""
+    config, job, _ = make(tmp_path, "keep")
+    plan = stage(config, job)
+    job = dataclasses.replace(job, state=State.COMMITTING, plan=plan.to_json())
+    for step in itertools.count(1):
+        stage(config, job)
+        mine = tmp_path / "transcripts/sub/talk.en.txt"
+        mine.parent.mkdir(exist_ok=True)
+        mine.write_text("mine")
+        ended = kill_at(step, lambda: outbox.undo(job, config, outbox.Places(config.paths)))
+        assert outbox.undo(job, config, outbox.Places(config.paths))
+        assert (files_in(tmp_path / "transcripts"), mine.read_text()) == (["sub/talk.en.txt"], "mine"), step
+        if ended:
+            break
+    outbox.remove_leftovers(config, outbox.Places(config.paths), [])
+    assert not list((tmp_path / "transcripts" / STAGING).iterdir())
