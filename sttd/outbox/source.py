@@ -161,6 +161,17 @@ def _take_hold(plan: Plan, folder: Folder) -> _Hold:
     return _Hold.HELD
 
 
+def has_successor(plan: Plan, places: Places) -> bool:
+    """Whether the source has its private name, and a newer file its own: it could be given back under a third one alone.
+
+    Raises:
+        FileNotFoundError: the folder that it lay in is gone.
+    """
+    with plan.source_folder(places) as folder:
+        names_taken = all(folder.stat(name) is not None for name in (plan.private_name, plan.source_name))
+        return names_taken and not _is_same(plan, folder, plan.source_name)
+
+
 def give_back(plan: Plan, places: Places) -> bool:
     """Give the source its own name again, as far as it has lost it; whether it is there, as it was transcribed.
 

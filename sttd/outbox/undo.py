@@ -12,14 +12,15 @@ from sttd.outbox.leftovers import remove_staging
 from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
 from sttd.outbox.publish import STAGING, Unkept, opened
-from sttd.outbox.source import give_back
+from sttd.outbox.source import give_back, has_successor
 
 
 def undo(job: Job, config: Config, places: Places) -> bool:
     """Take back what was staged and placed; it can be killed anywhere, and is done again.
 
     Returns:
-        False where it is too late: the source is filed away already, or earlier results were removed for these.
+        False where it is too late: the source is filed away already, a newer file has its name (under another one it would
+        be a new job), or earlier results were removed for these.
 
     Raises:
         Absent: transcripts/ is not mounted.
@@ -40,7 +41,7 @@ def undo(job: Job, config: Config, places: Places) -> bool:
 
 def _is_there(plan: Plan, places: Places) -> bool:
     try:
-        return give_back(plan, places)
+        return not has_successor(plan, places) and give_back(plan, places)
     except FileNotFoundError:  # even its folder is gone
         return False
 

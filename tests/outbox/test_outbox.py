@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import itertools
 import json
@@ -11,6 +12,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from unittest import mock
 
 import pysubs2
 import pytest
@@ -23,7 +25,7 @@ from sttd.daemon import orders
 from sttd.errors import SttdError
 from sttd.fs.folder import Folder
 from sttd.job import Job
-from sttd.outbox import names
+from sttd.outbox import names, source
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.record import Altered, read
 from sttd.outbox.place import place
@@ -345,3 +347,18 @@ def test_a_recording_in_several_languages_is_named_by_the_one_that_has_most_of_t
     )
     assert heard == outbox.Heard("th", pytest.approx(0.8), {"th": 28.0, "en": 25.0})
     assert outbox.Heard.of([chunk(0, "und", 0.0)]) == outbox.Heard("und", None, {})
+
+
+def test_a_cancel_that_comes_when_a_newer_file_has_the_name_of_the_source_gives_it_no_other_one(tmp_path, monkeypatch):
+    """It was put into the inbox as `talk (2).mp3`: a new job, of a recording whose results were in place all the same."""
+    config, job, path = make(tmp_path)
+    plan, places = stage(config, job), outbox.Places(config.paths)
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "_file_away", mock.Mock(side_effect=OSError(errno.EIO, "Input/output error")))
+        with pytest.raises(OSError, match="Input/output"):
+            outbox.keep(plan, places)
+    path.write_bytes(b"newer")
+    assert not outbox.undo(dataclasses.replace(job, plan=plan.to_json()), config, places), "too late"
+    filed = keep(config, plan)
+    assert files_in(tmp_path / "inbox") == ["sub/talk.mp3"]
+    assert (filed.location, path.read_bytes()) == (str(tmp_path / "archive/sub/talk.mp3"), b"newer")
