@@ -48,10 +48,12 @@ class Refused(SttdError):
     """What was asked for cannot be done; the message is for who asked."""
 
 
-def take(context: Context) -> None:
-    """Act on requests, for a bounded time. What is left is taken up in the next round."""
-    spool = context.spool
-    end, whole = context.clock() + BUDGET, False  # whole: the folder was read to its end
+def take(context: Context, *, whole: bool = False) -> None:
+    """Act on requests, for a bounded time. What is left is taken up in the next round.
+
+    `whole`: the folder was read to its end, or need not be.
+    """
+    spool, end = context.spool, context.clock() + BUDGET
     failed: OSError | None = None
     while context.clock() < end:
         try:
@@ -107,7 +109,7 @@ def _missing(context: Context, name: str, request: Request) -> str | None:
 
     def go_on() -> None:
         context.spool.found.appendleft(name)
-        take(context)
+        take(context, whole=True)  # the folder may have thousands more, whose models are being looked for
 
     with contextlib.suppress(UsageError):  # a folder that must not be looked at, say: `redo` refuses it
         _require_name(context, request.model)

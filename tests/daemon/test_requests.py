@@ -430,3 +430,18 @@ def test_a_job_that_does_not_wait_for_a_worker_is_not_put_first(stations):
     assert [answer.ok for answer in told] == [False, False]
     assert "only a job that waits" in told[0].text
     assert f"the result of job {ended.id}" in told[1].text
+
+
+def test_a_model_that_was_looked_for_does_not_have_the_folder_of_all_other_requests_read(stations, folder, monkeypatch):
+    """With thousands of them the loop did little else: each look had the whole of it read once more."""
+    job = done(stations)
+    for _ in range(3):
+        leave(folder, Request(Ask.REDO, job.id, model="demo"))
+    stations.tick(1.0)
+    reads = []
+    real = spool.Spool.names
+    monkeypatch.setattr(spool.Spool, "names", lambda self: reads.append(1) or real(self))
+    while stations.errands.posted:
+        stations.settle()
+    assert reads == []
+    assert [each.redo_of for each in stations.context.ledger.jobs()] == [job.id, job.id, job.id, None]
