@@ -104,4 +104,8 @@ def _notice(notice: dict[str, Any]) -> str:
 def _filed(job: Job) -> str:
     if job.location:
         return f"; the source is now {printable(job.location)}"
-    return "; the source was deleted" if job.location == "" else "; the source stays in the inbox"
+    return (
+        "; the source is gone: deleted, replaced or taken away"
+        if job.location == ""
+        else "; the source stays in the inbox"
+    )

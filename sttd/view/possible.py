@@ -51,7 +51,9 @@ def refuse_redo(job: Job, config: Config) -> None:
         other = f"`sttd retry {job.id}` queues it again" if job.state in RETRIABLE else "wait for its end"
         raise NotPossible(f"job {job.id} is {job.state}: {other}")
     if job.location == "":
-        raise NotPossible(f"the source of job {job.id} was deleted, as output.source says: drop it once more")
+        raise NotPossible(
+            f"the source of job {job.id} is gone (deleted, as output.source says, replaced or taken away): drop it once more"
+        )
     noted = job.location or config.path_of(job.source)
 
     def is_there() -> bool:

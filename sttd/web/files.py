@@ -36,7 +36,7 @@ def open_recording(job: Job, config: Config) -> tuple[int, str]:
         Missing: it was deleted, or cannot be read.
     """
     if job.location == "":
-        raise Missing(job.source, "it was deleted, as output.source says")
+        raise Missing(job.source, "it is gone: deleted, as output.source says, replaced or taken away")
     path = moved.location(job, config.paths) or config.path_of(job.source)
     return _open([path], config)
 

@@ -182,9 +182,9 @@ def test_a_model_that_is_not_here_may_be_on_another_machine(sttd, archived, aske
     assert asked() == [Request(Ask.REDO, archived.id, model="small")]
 
 
-def test_redo_of_a_source_that_was_deleted_says_so(sttd, ledger):
+def test_redo_of_a_source_that_is_gone_says_so_and_not_that_it_was_deleted_for_sure(sttd, ledger):
     job = finished(ledger, "a.mp3", location="")
-    assert "output.source" in sttd("redo", str(job.id)).err
+    assert "is gone (deleted, as output.source says, replaced or taken away)" in sttd("redo", str(job.id)).err
 
 
 def test_pause_and_resume(sttd, ledger, asked):
