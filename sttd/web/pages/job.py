@@ -99,7 +99,7 @@ def history(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[
     if job.location:
         yield Event(None, words("The recording lies at {path}", path=printable(job.location)))
     elif job.location == "":
-        yield Event(None, words("The recording was deleted, as the configuration says"))
+        yield Event(None, words("The recording is gone: deleted, replaced or taken away"))
 
 
 # what is said instead of a transcript
