@@ -102,7 +102,9 @@ class Looks:
             self._report_away(self._place.reason)
         self._check_watch(now)
         self._hear(mail.news, home)
-        for rel in self._tracker.due(now):
+        # those of the start are looked for by its walk
+        expected = mail.expected if self._walk_ended >= 0 else ()
+        for rel in (*expected, *self._tracker.due(now)):
             self._look(rel, home)
         if mail.kicks > self.answered or now >= self._walk_time():
             self._walk(home)
