@@ -172,10 +172,8 @@ def test_a_model_that_no_worker_could_load_is_refused_at_the_door(
 def test_a_model_that_is_not_here_may_be_on_another_machine(sttd, archived, asked, tmp_path, monkeypatch):
     """The daemon, which knows them, looks for no model here either."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    file, token = tmp_path / "others.toml", tmp_path / "token"
-    token.write_text("secret")
-    token.chmod(0o600)
-    file.write_text(f'[pool]\nbackend = "ray"\n[pool.ray]\naddress = "10.0.0.1:6379"\ntoken_file = "{token}"\n')
+    file = tmp_path / "others.toml"
+    file.write_text('[[pool.remote]]\nname = "gpu1"\ncommand = ["ssh", "gpu1", "sttd", "worker"]\n')
     assert "did you mean" in sttd("--config", str(file), "redo", str(archived.id), "--model", "smal").err
     done = sttd("--config", str(file), "redo", str(archived.id), "--model", "small")
     assert done.code == 0, done.err

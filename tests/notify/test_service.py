@@ -132,7 +132,7 @@ def test_ctrl_c_ends_the_commands_of_a_test(notifier, tmp_path):
     )
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 130
-    assert not psutil.pid_exists(int(number))
+    wait_for(lambda: not psutil.pid_exists(int(number)), "init has taken it away")
 
 
 def test_the_end_of_the_service_ends_a_command_which_is_run_again(notifier, world: World, tmp_path):
