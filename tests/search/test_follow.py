@@ -266,10 +266,12 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_an_index_that_goes_on(arch
     for said in (None, "hay", "needle in hay", "hay"):  # what some of the results are changed to
         for job in jobs[20:60] if said else ():
             write(archive.result(job), job, [said])
-        before = archive.jobs("needle")
+        before = _recordings(archive.index)
         with subprocess.Popen([sys.executable, "-c", FOLLOW, archive.index, archive.path]) as process:
-            wait_for(lambda before=before: archive.jobs("needle") != before, "it is at work", pause=0.001)
-            process.send_signal(signal.SIGKILL)
+            try:
+                wait_for(lambda before=before: _recordings(archive.index) != before, "it is at work", pause=0.001)
+            finally:
+                process.send_signal(signal.SIGKILL)
     archive.follow()
     assert archive.jobs("hay") == [job.id for job in reversed(jobs[20:60])]
     assert archive.jobs("needle") == [job.id for job in reversed(jobs) if job not in jobs[20:60]]
@@ -277,6 +279,16 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_an_index_that_goes_on(arch
     archive.index.unlink()
     archive.follow()
     assert found == _content(archive.index)
+
+
+def _recordings(path):
+    """What the index has of each result, whether that is still so."""
+    with (
+        contextlib.suppress(sqlite3.OperationalError),
+        contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db,
+    ):
+        return db.execute("SELECT * FROM recordings ORDER BY job").fetchall()
+    return []
 
 
 def _content(path):
