@@ -85,7 +85,7 @@ class Seat:
             WireError: it is nothing that a worker says.
         """
         if isinstance(message, Took):
-            self.took = self.has(message.part_id, message.attempt)
+            self.took |= self.has(message.part_id, message.attempt)
         elif isinstance(message, Loaded):
             self.loaded = message
         elif isinstance(message, Ask) and self.source.ahead:

@@ -36,6 +36,7 @@ from sttd.part import (
 )
 from sttd.pool.command.greeting import Messages
 from sttd.pool.command.source import CommandSource
+from sttd.pool.death import Death
 from sttd.pool.local.source import LocalSource
 from sttd.pool.seat import Seat
 from sttd.pool.sense import LONGEST
@@ -185,6 +186,13 @@ def test_a_worker_of_this_machine_says_no_word_of_a_line(message):
     """`Gone` had ended its part, and the process took the next one."""
     with pytest.raises(WireError, match="which no worker says"):
         seated(source=LOCAL).hear(message, 0.0)
+
+
+def test_a_worker_cannot_take_back_that_it_has_begun():
+    """Its death was the machine's fault then, which costs the recording no attempt and held the whole queue up, again and again."""
+    seat = seated()
+    seat.hear(sent(Took("2.0", 1)), 0.0)
+    assert seat.lose(Death(-9), 0).cause is Cause.CRASH
 
 
 # -- nonsense ---------------------------------------------------------------------------------------------------------
