@@ -23,6 +23,7 @@ from sttd.pool.far.side import Side
 from sttd.pool.sense import nonsense
 from sttd.pool.wire import (
     PROTOCOL,
+    Ask,
     Beat,
     Clean,
     Die,
@@ -35,6 +36,7 @@ from sttd.pool.wire import (
     Setup,
     Stop,
     Took,
+    WireError,
     encode,
 )
 from tests import speech
@@ -441,3 +443,16 @@ def test_a_part_that_is_stopped_while_its_recording_comes_ends_as_a_head_underst
     side._give(fetch)
     assert [each.cause for each in line.sent] == ([] if cause is None else [cause])
     assert [nonsense(each) for each in line.sent] == [""] * len(line.sent)
+
+
+@pytest.mark.parametrize(
+    "word", [Gone("1.0", 1, 0, "", oom=False), Ready(), Refused("no"), Ask("1.0", 1, 0, 5), Beat()]
+)
+def test_a_worker_says_no_word_of_its_far_side(tmp_path, word):
+    """`Gone` of a worker that was taken over ended its part, and the same process had the next one."""
+    line, process = Kept(), object()
+    side = Side(line, Setup(__version__, PROTOCOL, 10.0, 1.0), Shelf(tmp_path), "none")
+    side._process = process
+    with pytest.raises(WireError, match="which no worker says"):
+        side._heard(process, word)
+    assert line.sent == []

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from sttd.host.capacity import capacity
-from sttd.part import ENDS, Cause, Done, Event, Failed, Loaded, PartSpec
+from sttd.part import ENDS, Cause, Done, Event, Failed, Loaded, Message, PartSpec
 from sttd.pool.death import Death, spoils
 from sttd.pool.far.facts import threads
 from sttd.pool.far.fetch import Fetch, NotFetched, Stopped
@@ -19,7 +19,7 @@ from sttd.pool.local import child
 from sttd.pool.local.gpus import gpu_for
 from sttd.pool.local.oom import oom_counter, oom_kills
 from sttd.pool.local.process import WorkerProcess
-from sttd.pool.wire import Block, Clean, Die, Do, Exit, FarOrder, Forget, Gone, NoBlock, Setup, Stop, WireError
+from sttd.pool.wire import Block, Clean, Die, Do, Exit, FarOrder, Forget, Gone, NoBlock, Setup, Stop, Took, WireError
 from sttd.pool.worker import Ears
 
 _STACKS = 5.0  # seconds for the stacks of a worker that is to die
@@ -210,7 +210,9 @@ class Side:
         timer.start()
 
     def _heard(self, process: WorkerProcess, message: Any) -> None:
-        """One message of the worker, in its reader's thread."""
+        """One message of the worker, in its reader's thread. Raises WireError: it is nothing that a worker says."""
+        if not isinstance(message, Took | Loaded | Message):
+            raise WireError(f"a {type(message).__name__}, which no worker says")
         with self._changed:
             if self._process is not process:  # it was let go
                 return
