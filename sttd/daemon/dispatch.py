@@ -178,9 +178,9 @@ def begin(context: Context, order: Order, queue: Queue) -> None:
 
 
 def _not_placed(context: Context, running: Running, why: str) -> None:
-    """An attempt that nobody has is over. Where the ledger cannot be written now, the next sweep finds its row."""
+    """An attempt that nobody has is over, and has its turn again. Where the ledger cannot be written now, the next sweep finds its row."""
     try:
-        results.ended(context, running, Cause.MACHINE, why)
+        results.ended(context, running, Cause.ASKED, why)
     finally:
         if context.running.get(running.spec.part_id) is running:
             attempts.drop(context, running)

@@ -30,9 +30,16 @@ def is_drained(context: Context) -> bool:
     if len(restless) == len(context.config.inboxes()):
         return _is_filed(context)
     waiting = context.ledger.counts()[State.QUEUED]
-    if waiting and not _is_held_up(context) and not context.ledger.only_waits_for(tuple(AT_FAULT)):
+    if waiting and not _is_held_up(context) and not _is_in_vain(context):
         return False
     return _is_filed(context)
+
+
+def _is_in_vain(context: Context) -> bool:
+    """Whether each job that waits does so for what is wrong with a machine, and no other one is to be had for it now."""
+    if not context.ledger.only_waits_for(tuple(AT_FAULT)):
+        return False
+    return not (context.pool.can_grow() and context.ledger.waiting_owners())
 
 
 def _is_filed(context: Context) -> bool:

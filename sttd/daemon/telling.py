@@ -61,7 +61,8 @@ def tell(context: Context, job: Job, running: Running, end: Ending, *, known: bo
     where = f"{running.done:.0f} s of it are done"
     wait: float | None = None
     if cause in (Cause.SLICE, Cause.ASKED, Cause.SHUTDOWN, Cause.MEMORY):
-        kind, text = Kind.JOB_STOPPED, f"{head} stops ({cause}); {where}, queued again"
+        why = cause if cause is not Cause.ASKED or not error else error
+        kind, text = Kind.JOB_STOPPED, f"{head} stops ({why}); {where}, queued again"
     elif cause is Cause.CANCELLED:
         kind, text = Kind.JOB_CANCELLED, f"{head} is cancelled"
     elif decision.state is State.FAILED:

@@ -109,6 +109,39 @@ def test_a_drain_ends_where_nobody_is_reached_at_the_second_try_and_nobody_is_ab
     assert draining.is_drained(context)
 
 
+def test_a_drain_goes_on_while_another_machine_may_still_be_reached_for_what_one_could_not_do(daemon, monkeypatch):
+    """It ended with 1 though the next machine was about to answer. What waits for its own time waits for that alone."""
+    stations, running = daemon
+    context, pool = stations.context, stations.pool
+    context.running.clear()
+    context.inbox = None
+    job = context.ledger.update(running.job, state="queued", cause=Cause.MACHINE, not_before=0.0)
+    monkeypatch.setattr(pool, "can_grow", lambda: True)
+    assert not draining.is_drained(context)
+    context.ledger.update(job, not_before=context.utc() + 60.0)
+    assert draining.is_drained(context)
+
+
+def test_a_drain_goes_on_where_a_machine_was_lost_while_it_was_given_the_last_job(tmp_path, monkeypatch):
+    """The job has its turn again at once; the drain took it for one that waits for this machine, and ended with 1."""
+    stations = Stations(tmp_path, "archive")
+    context = stations.context
+    context.config = dataclasses.replace(context.config, remotes=(Remote("gpu1", ("ssh",)),))
+    (stations.config.paths.inbox / "a.wav").write_text("x")
+    stations.look()
+
+    def submit(part, holds):
+        monkeypatch.setattr(stations.pool, "free_slots", lambda: 0)
+        raise PoolFull("no slot is free")
+
+    monkeypatch.setattr(stations.pool, "submit", submit)
+    stations.tick(1.0)
+    context.inbox = None
+    assert context.ledger.counts()[State.QUEUED] == 1
+    assert not draining.is_drained(context)
+    context.ledger.close()
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_machine_that_is_lost_while_it_is_given_a_job_costs_the_job_nothing(tmp_path, monkeypatch, log, shared):
     """Between the look for a free slot and the submit: it failed for "a fault in sttd", and the third one ended the daemon."""
