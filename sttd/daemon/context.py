@@ -35,6 +35,7 @@ from sttd.ledger.spool import Spool
 from sttd.outbox import Places
 from sttd.part import PartSpec
 from sttd.pool.protocol import LOCAL, WorkerPool
+from sttd.rules.claims import Claims
 from sttd.rules.deadlines import Deadlines
 from sttd.rules.fairness import Charge, Turns
 from sttd.rules.lines import Lines
@@ -132,6 +133,7 @@ class Context:
     faults: Faults = field(default_factory=Faults)
     streaks: Streaks = field(default_factory=Streaks)
     lines: Lines = field(default_factory=Lines)
+    claims: Claims = field(default_factory=Claims)
     trial: Trial = field(default_factory=Trial)
     troubles: Troubles = field(init=False)
     filing: Tries = field(default_factory=Tries)  # of jobs whose files are being moved

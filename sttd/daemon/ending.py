@@ -55,7 +55,7 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
         error = f"its line broke again and again, and it is taken to be the reason; the last time: {error}"
     if cause in _OF_THE_CONFIGURATION and running.submitted < context.configured:
         return Ending(cause, error, replace(judged, not_before=0.0), "", 0.0, outdated=True)
-    if cause is Cause.CONFIGURATION and _is_of_its_beginning(running):
+    if cause is Cause.CONFIGURATION and is_of_its_beginning(running):
         again = context.utc() + max(wait, context.config.model.retry_after)
         return Ending(cause, error, replace(judged, not_before=again), "", wait)
     if judged.spend_attempt and cause is not Cause.BAD_FILE and job.overrides == Overrides():
@@ -67,7 +67,7 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
     return Ending(cause, error, judged, HOLD_ALL[cause] if everybodys else "", wait)
 
 
-def _is_of_its_beginning(running: Running) -> bool:
+def is_of_its_beginning(running: Running) -> bool:
     """Whether the language that the model does not know is that of the job's checkpoints, and of no configuration.
 
     The fallback knows fewer languages than the model that began. The job alone waits for that one.
@@ -123,6 +123,7 @@ def begin_trouble(context: Context, end: Ending) -> bool:
 def went_well(context: Context, running: Running) -> None:
     """A job has its transcript: no error is everybody's."""
     context.streaks.well(running.submitted, context.clock())
+    context.claims.well(running.worker, running.submitted)
     context.troubles.end(STREAK)
 
 

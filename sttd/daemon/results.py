@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 
-from sttd.daemon import by_folder, elsewhere, filing, library, listening, orders, parts, readable, trial
+from sttd.daemon import by_folder, claims, elsewhere, filing, library, listening, orders, parts, readable, trial
 from sttd.daemon.attempts import book, drop, halt, stop, store
 from sttd.daemon.context import FOLLOWED, Context, Running
 from sttd.daemon.ending import HOLD_ALL, Ending, begin_trouble, ending, went_well
@@ -56,7 +56,8 @@ def _take(context: Context, running: Running, event: Event) -> None:
             drop(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
-            ended(context, running, event.cause, event.error, retriable=event.retriable)
+            cause, error = claims.judged(context, running, event)
+            ended(context, running, cause, error, retriable=event.retriable or cause is not event.cause)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
             until = context.clock() + context.config.model.retry_after

@@ -75,6 +75,11 @@ def _as_it_is(path: str) -> Identity | None:
     return Identity.of(seen) if stat.S_ISREG(seen.st_mode) else None
 
 
+def is_as_queued(context: Context, job: Job) -> bool:
+    """Whether the file is the one that the job is about. It may be looked at here: see `_as_it_is`."""
+    return _as_it_is(source_path(context, job)) == job.identity
+
+
 def look_for(context: Context, job: Job) -> None:
     """A source is not there. The inbox may have told so while the job ran: it makes sure again, and tells again."""
     if context.inbox is not None and job.location is None:

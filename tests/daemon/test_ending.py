@@ -10,6 +10,7 @@ from sttd.config import Remote
 from sttd.daemon import ending, reload, trial
 from sttd.job import Overrides, State
 from sttd.part import Cause, Chunks, Done, Failed, Lost, Started
+from sttd.rules.claims import BELIEVED
 from sttd.rules.streaks import ACQUITTED, LONGEST, MANY, Streaks, likeness
 from tests.properties.stations import STARTED, Stations
 
@@ -364,3 +365,47 @@ def test_a_worker_elsewhere_that_never_comes_to_its_part_lets_its_machine_wait_a
     assert [each["worker"] for each in daemon.context.ledger.attempts(1)] == ["gpu1/1"]
     ((node, why),) = daemon.pool.benched
     assert (node, "did not come to its part in time" in why) == ("gpu1", True)
+
+
+@pytest.mark.parametrize("cause", [Cause.CHANGED, Cause.GONE])
+def test_a_worker_that_says_for_ever_that_a_sound_file_is_another_one_is_an_error_of_its_job(daemon, cause):
+    """A recording that had taken its worker over was tried without end, and `run --drain` never ended."""
+    drop(daemon, "a.wav")
+    ends = 0
+    while states(daemon) != [State.FAILED] and ends < 20:
+        daemon.tick(2000.0)
+        fail(daemon, cause)
+        ends += 1
+    assert ends == BELIEVED + daemon.config.pool.attempts
+    error = daemon.context.ledger.get(1).error
+    assert error == "its worker said again and again what is not so; the last time: it went wrong"
+
+
+def test_a_file_that_changes_again_and_again_costs_no_attempt(daemon):
+    drop(daemon, "a.wav")
+    for number in range(20):
+        (daemon.config.paths.inbox / "a.wav").write_text("x" * (number + 9))
+        fail(daemon, Cause.CHANGED)
+        daemon.look()
+        daemon.tick(2000.0)
+    assert daemon.context.ledger.get(1).attempts == 0
+
+
+@pytest.mark.parametrize("cause", [Cause.MACHINE, Cause.CONFIGURATION])
+def test_what_one_job_alone_says_of_the_machine_while_the_same_worker_does_others_well_is_its_own_error(daemon, cause):
+    """It held up the whole queue in each of its turns, for ever, and was never given up."""
+    drop(daemon, "a.wav")
+    ends = 0
+    for number in range(20):
+        (daemon.config.paths.inbox / f"other {number}.wav").write_text("y" * (number + 9))
+        daemon.look()
+        daemon.tick(2000.0)
+        for attempt in list(daemon.pool.attempts.values()):
+            if attempt.spec.part_id == "1.0":
+                fail(daemon, cause, attempt=attempt)
+                ends += 1
+            else:
+                succeed(daemon, attempt)
+    assert ends == 1 + BELIEVED + daemon.config.pool.attempts
+    assert daemon.context.ledger.get(1).state is State.FAILED
+    assert daemon.context.troubles.texts() == []

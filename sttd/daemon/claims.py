@@ -1,0 +1,35 @@
+"""Whether a worker is believed that its file or its machine is to blame, and not the recording; see rules/claims.py."""
+
+from __future__ import annotations
+
+from sttd.daemon import by_folder
+from sttd.daemon.context import Context, Running
+from sttd.daemon.ending import is_of_its_beginning
+from sttd.daemon.source import is_as_queued
+from sttd.job import Overrides
+from sttd.part import Cause, Failed
+
+_OF_THE_FILE = (Cause.CHANGED, Cause.GONE)
+
+
+def judged(context: Context, running: Running, event: Failed) -> tuple[Cause, str]:
+    """The cause that counts, and the words for it."""
+    job, cause = running.job, event.cause
+    if cause in _OF_THE_FILE:
+        is_believed = not is_as_queued(context, job) or context.claims.refuted(job.id)
+    elif _is_of_the_machine(running, cause):
+        is_believed = context.claims.of_machine(job.id, running.worker, context.clock())
+    else:
+        return cause, event.error
+    if is_believed:
+        return cause, event.error
+    return Cause.ERROR, f"its worker said again and again what is not so; the last time: {event.error}"
+
+
+def _is_of_the_machine(running: Running, cause: Cause) -> bool:
+    """Whether every job there would meet it. A machine elsewhere that has no room for one recording says so before it begins."""
+    if cause is Cause.MACHINE:
+        return running.started is not None or not running.is_elsewhere
+    if cause is not Cause.CONFIGURATION or running.job.overrides != Overrides():
+        return False
+    return not (is_of_its_beginning(running) or by_folder.is_to_blame(running.job, cause))
