@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Loaded, Lost, Message, PartSpec, Started
+from sttd.part import ENDS, Cause, Chunks, Done, Event, Failed, Loaded, Lost, Message, PartSpec, Started, serves
 from sttd.pool.death import Death, cause_of, spoils
 from sttd.pool.sequence import OutOfOrder, Sequence
 from sttd.pool.source import Source
@@ -29,6 +29,7 @@ class Seat:
     ready: bool = False  # it takes a part
     part: PartSpec | None = None
     loaded: Loaded | None = None
+    has_model: bool = False  # that of the part, for sure
     sent: bool = False  # the part's recording is on its way to the worker
     took: bool = False  # the worker has begun with the part
     started: bool = False  # the part's model is ready
@@ -53,6 +54,7 @@ class Seat:
     def take(self, part: PartSpec, oom_kills: int) -> None:
         self.part, self.oom_before = part, oom_kills
         self.sequence, self.asked = Sequence(part), set()
+        self.has_model = self.loaded is not None and serves(self.loaded, part.model)
         self.sent = self.took = self.started = False
         self.idle_since = _NEVER
 
@@ -87,7 +89,7 @@ class Seat:
         if isinstance(message, Took):
             self.took |= self.has(message.part_id, message.attempt)
         elif isinstance(message, Loaded):
-            self.loaded = message
+            self.loaded, self.has_model = message, True
         elif isinstance(message, Ask) and self.source.ahead:
             self.sent |= self.has(message.part_id, message.attempt)
         elif isinstance(message, Gone) and self.source.ahead:
@@ -125,6 +127,8 @@ class Seat:
                     raise WireError(f"what does not fit: {error}") from error
             case Done(cause=Cause() as cause) if cause not in self.asked and not self._has_used_its_time(cause):
                 raise WireError(f"that it stops ({cause}), which nobody had asked for")
+            case Failed(cause=Cause.NO_MODEL) if self.has_model:
+                raise WireError("that it has no model, though it had one")
             case Failed(cause=Cause.EXISTING) if self.part.existing is None:
                 raise WireError("that there are subtitles already, which nobody had asked for")
 
@@ -140,7 +144,7 @@ class Seat:
         mine = self.has(gone.part_id, gone.attempt) or (self.part is not None and self.ordered is not None)
         if not mine:
             if not self.took:
-                self.loaded = None
+                self.loaded, self.has_model = None, False
             return None
         before, self.oom_before = self.leaving, 0
         lost = self.lose(Death(gone.exitcode, gone.problem, gone.unborn), int(gone.oom))

@@ -195,6 +195,24 @@ def test_a_worker_cannot_take_back_that_it_has_begun():
     assert seat.lose(Death(-9), 0).cause is Cause.CRASH
 
 
+def test_a_worker_that_has_a_model_cannot_say_that_it_has_none():
+    """That holds the whole queue up, costs no attempt, and the recording could make it say so in each of its turns."""
+    none = Failed(cause=Cause.NO_MODEL, error="", retriable=True, **CARRIED)
+    warm = seated()
+    assert isinstance(warm.hear(sent(failed()), 0.0), Failed)
+    warm.take(PART, 0)
+    for seat in (seated(), warm):
+        with pytest.raises(WireError, match="no model, though it had one"):
+            seat.hear(sent(none), 0.0)
+    for seat in (seated(is_begun=False), seated()):
+        seat.take(dataclasses.replace(PART, model=ModelSpec("small")), 0)
+        assert seat.hear(sent(none), 0.0) == none
+    replaced = seated()
+    replaced.take(PART, 0)
+    replaced.hear(sent(Gone("", 0, 0, "", oom=False)), 0.0)
+    assert replaced.hear(sent(none), 0.0) == none, "another process, whose end had crossed the part on its line"
+
+
 # -- nonsense ---------------------------------------------------------------------------------------------------------
 
 
