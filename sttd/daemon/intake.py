@@ -9,6 +9,7 @@ from loguru import logger
 
 from sttd.daemon import attempts, by_folder
 from sttd.daemon.context import Context
+from sttd.daemon.source import source_path
 from sttd.errors import LedgerError
 from sttd.host.events import Kind, say
 from sttd.inbox import Found, Gone
@@ -118,6 +119,7 @@ def _miss(context: Context, sources: Sequence[str]) -> list[Job]:
                 error = "the file is gone from the inbox; put it back and it is queued again"
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)
                 say(Kind.JOB_VANISHED, f"job {latest.id}: {printable(source)} is gone from the inbox", latest)
+                context.pool.forget(source_path(context, latest))
             elif left_in_inbox(latest) and latest.plan is None:  # what is being put aside is missed by who does that
                 # should it come back, it is a new job
                 ledger.update(latest, location="")

@@ -16,6 +16,7 @@ from sttd.configfile.languages import CODES
 from sttd.daemon import attempts, filing, first
 from sttd.daemon.context import Context
 from sttd.daemon.ending import release
+from sttd.daemon.source import source_path
 from sttd.errors import LedgerError, SttdError, UsageError
 from sttd.host.events import Kind, say
 from sttd.hub.names import require_name
@@ -232,6 +233,7 @@ def cancel(context: Context, job: Job) -> str:
         context.ledger.update(
             job, state=State.CANCELLED, cause=Cause.CANCELLED, copy_of=None, finished_at=context.utc()
         )
+        context.pool.forget(source_path(context, job))
         say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
         return f"{_named(job)} is cancelled"
     if job.state is State.RUNNING:

@@ -142,6 +142,25 @@ def test_a_drain_goes_on_where_a_machine_was_lost_while_it_was_given_the_last_jo
     context.ledger.close()
 
 
+@pytest.mark.parametrize("end", ["it is done", "it fails", "a person cancels it", "its file is taken away"])
+def test_workers_elsewhere_drop_a_recording_when_its_job_ends_whichever_way(daemon, end):
+    """Of one that waited for its next attempt it was kept over there, for as long as the worker lived."""
+    stations, running = daemon
+    (attempt,) = stations.pool.attempts.values()
+    path = stations.config.paths.inbox / "a.wav"
+    if end in ("it is done", "it fails"):
+        while stations.pool.attempts:
+            stations.step(attempt) if end == "it is done" else stations.end(attempt, Cause.BAD_FILE)
+    else:
+        stations.end(attempt, Cause.ERROR)
+        assert stations.pool.forgotten == [], "it waits for its next attempt"
+        path.unlink() if "file" in end else stations.ask("cancel", running.job.id)
+        stations.miss()
+        stations.tick(1.0)
+    assert stations.pool.forgotten == [str(path)]
+    assert stations.context.ledger.get(1).state not in (State.QUEUED, State.RUNNING)
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_machine_that_is_lost_while_it_is_given_a_job_costs_the_job_nothing(tmp_path, monkeypatch, log, shared):
     """Between the look for a free slot and the submit: it failed for "a fault in sttd", and the third one ended the daemon."""

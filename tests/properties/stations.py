@@ -82,6 +82,7 @@ class Pool:
         self.attempts: dict[str, Attempt] = {}
         self.views: list[SourceView] = []
         self.benched: list[tuple[str, str]] = []  # nodes, and why
+        self.forgotten: list[str] = []  # recordings that workers elsewhere were to drop
 
     def free_slots(self) -> int:
         return SLOTS - len(self.attempts)
@@ -90,7 +91,7 @@ class Pool:
         return SLOTS
 
     def forget(self, source: str) -> None:
-        pass
+        self.forgotten.append(source)
 
     def sources(self) -> list[SourceView]:
         return self.views
