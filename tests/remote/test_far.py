@@ -15,8 +15,11 @@ import psutil
 import pytest
 
 from sttd import __version__
+from sttd.host.capacity import Capacity
 from sttd.part import Cause, Chunks, Done, Failed, Loaded, ModelSpec, Notice, Options, PartSpec, Progress, Started
 from sttd.pool.blocks import AHEAD, BLOCK, answer, ends_of
+from sttd.pool.far import side as sides
+from sttd.pool.far.facts import threads
 from sttd.pool.far.fetch import Fetch
 from sttd.pool.far.shelf import Shelf
 from sttd.pool.far.side import Side
@@ -456,3 +459,18 @@ def test_a_worker_says_no_word_of_its_far_side(tmp_path, word):
     with pytest.raises(WireError, match="which no worker says"):
         side._heard(process, word)
     assert line.sent == []
+
+
+def test_the_slots_of_a_machine_share_its_cores_and_have_a_gpu_each_but_a_scheduler_has_done_that(
+    tmp_path, monkeypatch
+):
+    machine = Capacity(8, 2**34, ("0", "1"))
+    setup = Setup(__version__, PROTOCOL, 10.0, 1.0, slots=4)
+    assert threads(setup, machine, {}) == 2
+    assert (
+        threads(setup, machine, {"SLURM_JOB_ID": "7"}) == threads(setup, machine, {"KUBERNETES_SERVICE_HOST": "x"}) == 8
+    )
+    assert threads(dataclasses.replace(setup, cpu_threads=3), machine, {"SLURM_JOB_ID": "7"}) == 3
+    monkeypatch.setattr(sides, "capacity", lambda: machine)
+    slots = [Side(Kept(), dataclasses.replace(setup, number=each), Shelf(tmp_path), "none") for each in range(3)]
+    assert [each._settings().gpu for each in slots] == ["0", "1", "0"]
