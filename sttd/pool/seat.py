@@ -17,6 +17,7 @@ from sttd.pool.wire import Ask, Gone, Took, WireError
 from sttd.pool.worker import Worker
 
 _NEVER = math.inf
+_LATE = 60.0  # seconds: so much later than another word one of a worker may be heard
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +34,7 @@ class Seat:
     sent: bool = False  # the part's recording is on its way to the worker
     took: bool = False  # the worker has begun with the part
     started: bool = False  # the part's model is ready
+    started_at: float = _NEVER  # when that was first heard
     sequence: Sequence = field(init=False)  # of the part's chunks
     asked: set[Cause] = field(default_factory=set)  # why it was asked to stop
     spoilt: bool = False  # it is to have no further part
@@ -56,6 +58,7 @@ class Seat:
         self.sequence, self.asked = Sequence(part), set()
         self.has_model = self.loaded is not None and serves(self.loaded, part.model)
         self.sent = self.took = self.started = False
+        self.started_at = _NEVER
         self.idle_since = _NEVER
 
     def has(self, part_id: str, attempt: int) -> bool:
@@ -101,7 +104,7 @@ class Seat:
         return None
 
     def _hear(self, message: Any, now: float) -> Event | None:
-        self._check(message)
+        self._check(message, now)
         if isinstance(message, ENDS):
             if self.ordered is not None:
                 return None
@@ -110,11 +113,11 @@ class Seat:
             stuck = self.loaded is not None and self.loaded.stuck
             self.spoilt = stuck or (isinstance(message, Failed) and spoils(message))
         elif isinstance(message, Started):
-            self.started = True
+            self.started, self.started_at = True, min(now, self.started_at)
         event: Event = message
         return event
 
-    def _check(self, message: Any) -> None:
+    def _check(self, message: Any, now: float) -> None:
         """Raises WireError: it does not fit what was said and ordered before."""
         assert self.part is not None
         match message:
@@ -125,16 +128,19 @@ class Seat:
                     self.sequence.check(message)
                 except OutOfOrder as error:
                     raise WireError(f"what does not fit: {error}") from error
-            case Done(cause=Cause() as cause) if cause not in self.asked and not self._has_used_its_time(cause):
+            case Done(cause=Cause() as cause) if cause not in self.asked and not self._has_used_its_time(cause, now):
                 raise WireError(f"that it stops ({cause}), which nobody had asked for")
             case Failed(cause=Cause.NO_MODEL) if self.has_model:
                 raise WireError("that it has no model, though it had one")
             case Failed(cause=Cause.EXISTING) if self.part.existing is None:
                 raise WireError("that there are subtitles already, which nobody had asked for")
 
-    def _has_used_its_time(self, cause: Cause) -> bool:
-        """Whether it may stop by itself: where something is done in each turn, the turns come to an end."""
-        return cause is Cause.SLICE and self.sequence.has_moved
+    def _has_used_its_time(self, cause: Cause, now: float) -> bool:
+        """Whether it may stop by itself: at the end of its turn, in which something was done. Words may come late: half of it will do."""
+        assert self.part is not None
+        return (
+            cause is Cause.SLICE and self.sequence.has_moved and now - self.started_at >= (self.part.budget - _LATE) / 2
+        )
 
     def _gone(self, gone: Gone, now: float) -> Lost | None:
         """The process at the far end of a line is gone, and the line is there: the next part gets another process.

@@ -51,7 +51,7 @@ from tests.pool.liar import HELLO, LiarSource, begun
 
 SR = 16_000
 CARRIED: dict[str, Any] = {"part_id": "1.0", "attempt": 1}
-PART = PartSpec("1.0", 1, "a", 1, 1, ModelSpec("demo"), Options(), parts=1)
+PART = PartSpec("1.0", 1, "a", 1, 1, ModelSpec("demo"), Options(), parts=1, budget=0.0)
 SEGMENT = Segment(0.0, 1.0, "hello", -0.1, 1.0, 0.0, 0.0, "en", (Word(0.0, 1.0, "hello", 0.9),))
 FAR, LOCAL = CommandSource(Config(remotes=(Remote("far", ("x",)),)), "far"), LocalSource(Config(), worker="none")
 
@@ -162,6 +162,21 @@ def test_one_that_stops_though_nobody_asked_for_that_and_nothing_is_done_is_brok
     else:
         with pytest.raises(WireError):
             worked.hear(sent(stop), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "after", "is_told"), [(1800.0, 5.0, False), (1800.0, 1000.0, True), (30.0, 1.0, True)]
+)
+def test_a_slice_is_not_over_long_before_its_time(budget, after, is_told):
+    """A chunk of one sample was enough for another turn: each costs nothing, and there were hundreds of them a second, for ever."""
+    seat = seated(dataclasses.replace(PART, budget=budget))
+    seat.hear(sent(chunks(chunk())), 0.0)
+    stop = Done(resume_at=0, cause=Cause.SLICE, **CARRIED)
+    if is_told:
+        assert seat.hear(sent(stop), after) == stop
+    else:
+        with pytest.raises(WireError, match="which nobody had asked for"):
+            seat.hear(sent(stop), after)
 
 
 def test_what_was_asked_of_one_attempt_is_not_asked_of_the_next():
