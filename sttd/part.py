@@ -256,7 +256,7 @@ class Failed(Message):
     cause: Cause
     error: str
     retriable: bool  # False: the next attempt would end the same
-    spoilt: bool = False  # something in the process has gone wrong for good: it is to have no further part
+    spoilt: bool = False  # something in the worker's process has gone wrong for good: it is to have no further part
     unread: int = 0  # with UNREADABLE: the byte from which on the file could not be read
 
 

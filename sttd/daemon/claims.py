@@ -17,7 +17,7 @@ def judged(context: Context, running: Running, event: Failed) -> tuple[Cause, st
     job, cause = running.job, event.cause
     if cause in _OF_THE_FILE:
         is_believed = not is_as_queued(context, job) or context.claims.refuted(job.id)
-    elif _is_of_the_machine(running, cause):
+    elif _is_of_the_machine(running, event):
         is_believed = context.claims.of_machine(job.id, running.worker, context.clock())
     else:
         return cause, event.error
@@ -26,10 +26,11 @@ def judged(context: Context, running: Running, event: Failed) -> tuple[Cause, st
     return Cause.ERROR, f"its worker said again and again what is not so; the last time: {event.error}"
 
 
-def _is_of_the_machine(running: Running, cause: Cause) -> bool:
-    """Whether every job there would meet it. A machine elsewhere that has no room for one recording says so before it begins."""
+def _is_of_the_machine(running: Running, event: Failed) -> bool:
+    """Whether every job there would meet it. That a machine elsewhere has no room for a recording is said before a worker begins."""
+    cause = event.cause
     if cause is Cause.MACHINE:
-        return running.started is not None or not running.is_elsewhere
+        return event.spoilt or not running.is_elsewhere
     if cause is not Cause.CONFIGURATION or running.job.overrides != Overrides():
         return False
     return not (is_of_its_beginning(running) or by_folder.is_to_blame(running.job, cause))

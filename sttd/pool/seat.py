@@ -5,6 +5,7 @@ Values only, no pipe and no signal: the pool calls each method with its lock hel
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,6 +113,10 @@ class Seat:
             self.jobs += 1
             stuck = self.loaded is not None and self.loaded.stuck
             self.spoilt = stuck or (isinstance(message, Failed) and spoils(message))
+            if isinstance(
+                message, Failed
+            ):  # of what a far side says before its worker has begun, nothing is a worker's fault
+                message = dataclasses.replace(message, spoilt=self.took and spoils(message))
         elif isinstance(message, Started):
             self.started, self.started_at = True, min(now, self.started_at)
         event: Event = message

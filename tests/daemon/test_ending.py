@@ -35,12 +35,14 @@ def oldest(daemon):
     return next(iter(daemon.pool.attempts.values()))
 
 
-def fail(daemon, cause: Cause, error: str = "it went wrong", *, retriable: bool = True, attempt=None) -> int:
+def fail(
+    daemon, cause: Cause, error: str = "it went wrong", *, retriable: bool = True, attempt=None, **known: bool
+) -> int:
     """An attempt, mostly the oldest, ends so; returns its job."""
     attempt = attempt or oldest(daemon)
     del daemon.pool.attempts[attempt.spec.part_id]
     carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
-    daemon.message(Failed(cause=cause, error=error, retriable=retriable, **carried))
+    daemon.message(Failed(cause=cause, error=error, retriable=retriable, **carried, **known))
     return int(attempt.spec.part_id.partition(".")[0])
 
 
@@ -409,3 +411,22 @@ def test_what_one_job_alone_says_of_the_machine_while_the_same_worker_does_other
     assert ends == 1 + BELIEVED + daemon.config.pool.attempts
     assert daemon.context.ledger.get(1).state is State.FAILED
     assert daemon.context.troubles.texts() == []
+
+
+@pytest.mark.parametrize(("has_begun", "state"), [(True, State.FAILED), (False, State.QUEUED)])
+def test_a_worker_elsewhere_is_not_believed_for_ever_and_a_machine_without_room_is(daemon, has_begun, state):
+    with_another_machine(daemon)
+    drop(daemon, "a.wav")
+    for number in range(20):
+        (daemon.config.paths.inbox / f"other {number}.wav").write_text("y" * (number + 9))
+        daemon.look()
+        daemon.tick(2000.0)
+        for attempt in list(daemon.pool.attempts.values()):
+            running = daemon.context.running[attempt.spec.part_id]
+            running.node, running.worker = "gpu1", "gpu1/1"
+            if attempt.spec.part_id != "1.0":
+                succeed(daemon, attempt)
+            elif attempt.killed is None:
+                fail(daemon, Cause.MACHINE, "there is no room", attempt=attempt, spoilt=has_begun)
+    job = daemon.context.ledger.get(1)
+    assert (job.state if job.state is State.FAILED else State.QUEUED, job.attempts > 0) == (state, has_begun)

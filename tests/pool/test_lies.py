@@ -187,6 +187,16 @@ def test_what_was_asked_of_one_attempt_is_not_asked_of_the_next():
         seat.hear(Done(part_id="1.0", attempt=2, resume_at=0, cause=Cause.ASKED), 0.0)
 
 
+def test_of_a_machine_at_fault_it_is_told_whether_a_worker_says_so_or_none_had_begun():
+    """That there is no room for the recording over there costs it nothing, however often; a worker that says so may lie."""
+    fault = failed(cause=Cause.MACHINE)
+    seat = seated(is_begun=False)
+    assert not seat.hear(sent(dataclasses.replace(fault, spoilt=True)), 0.0).spoilt
+    seat.take(PART, 0)
+    seat.hear(sent(Took("1.0", 1)), 0.0)
+    assert seat.hear(sent(fault), 0.0).spoilt
+
+
 def test_subtitles_are_found_only_where_they_are_looked_for():
     with pytest.raises(WireError, match="subtitles already"):
         seated().hear(sent(Failed(cause=Cause.EXISTING, error="", retriable=False, **CARRIED)), 0.0)
