@@ -72,7 +72,7 @@ MAY = {
     "web": SHARED | {"configfile", "host", "inbox", "ledger", "outbox", "phrases", "report", "search", "view"},
     "view": SHARED | {"inbox", "ledger"},
     "search": {"errors", "fs", "inboxes", "ledger", "text"},
-    "notify": SHARED | {"host", "ledger"},
+    "notify": SHARED | {"host", "ledger", "view"},
     "hub": {"errors", "fs", "demo"},
     "install": {"config", "configfile", "errors", "host", ""},
     "configfile": {"config", "errors", "fs", "hub", "lanes", "part", "units", "", "host"},

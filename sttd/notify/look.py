@@ -11,13 +11,16 @@ from typing import Any
 
 from sttd.config import Config
 from sttd.errors import LedgerError
+from sttd.fs import pulse
 from sttd.job import UNDER_WAY, Job
 from sttd.ledger import LEDGER, Ledger
 from sttd.ledger.followed import Followed
+from sttd.ledger.names import PULSE
 from sttd.notify import changes, spans
 from sttd.notify.notice import Notice
 from sttd.notify.record import Place, Record
 from sttd.text import printable
+from sttd.view import figures
 
 _Signature = tuple[tuple[int, int, int] | None, ...]
 
@@ -42,6 +45,7 @@ class Look:
 
     def __init__(self, config: Config, record: Record, views: Views) -> None:
         self._path = config.paths.state / LEDGER
+        self._pulse = config.paths.state / PULSE
         self._receivers = config.receivers
         self._record, self._views = record, views
         self._standing = record.standing()
@@ -102,7 +106,8 @@ class Look:
     def _daemon(self, ledger: Followed, now: float) -> list[Notice]:
         status = self._views.status(ledger)
         memory = status["memory"]
-        reasons = _reasons(status) if self._views.health(status, now) else []
+        reasons = _hangs(self._pulse, status["daemon"])
+        reasons += _reasons(status) if self._views.health(status, now) else []
         after, found = spans.step(self._spans, spans.Sight(reasons, memory["level"], memory["percent"]), now)
         if after == self._spans:
             return []
@@ -124,6 +129,12 @@ def _came(ledger: Followed, number: int) -> float | None:
 
 def _end(job: Job) -> float:
     return job.finished_at or 0.0
+
+
+def _hangs(path: Path, daemon: Mapping[str, Any]) -> list[str]:
+    """What the figures of a daemon that stands still do not say: they are those of before."""
+    quiet = figures.silence(pulse.silent(path, daemon.get("pid"))) if daemon["running"] else None
+    return [figures.hangs(quiet)] if quiet else []
 
 
 def _reasons(status: Mapping[str, Any]) -> list[str]:

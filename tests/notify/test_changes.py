@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import sqlite3
+import time
 
 import pytest
 
 from sttd.config import Config, Paths, Receiver
 from sttd.job import State
 from sttd.ledger import Ledger
+from sttd.ledger.names import PULSE
 from sttd.notify import told
 from sttd.notify.record import Record
 from tests.notify.conftest import NOW, World
@@ -238,6 +241,27 @@ def test_a_daemon_that_ends_is_trouble_and_one_that_is_restarted_is_none(world: 
     world.status = gone
     assert look(NOW + 300) == []
     assert [notice.text for notice in look(NOW + 360)] == ["work is held up: the daemon does not run"]
+
+
+def test_a_daemon_that_hangs_is_trouble_though_its_figures_say_nothing(world: World):
+    """As `sttd status` has it: a process that is stopped, or stands still, is there and leaves its last figures."""
+    world.status = {"daemon": {"running": True, "pid": os.getpid()}}
+    with (world.state / PULSE).open("w") as pulse:
+
+        def last_beat(ago: int) -> None:
+            fcntl.lockf(pulse, fcntl.LOCK_UN)
+            fcntl.lockf(pulse, fcntl.LOCK_EX, 1, int(time.monotonic()) - ago)
+
+        look = world.begin()
+        last_beat(10)
+        assert look(NOW) == look(NOW + 100) == []
+        last_beat(100)
+        assert look(NOW + 100) == []
+        said = "the daemon has given no sign of life for 1min 30s: it hangs, or somebody has stopped it: restart it"
+        assert [notice.text for notice in look(NOW + 160)] == [f"work is held up: {said}"]
+        last_beat(0)
+        assert look(NOW + 170) == []
+        assert [notice.text for notice in look(NOW + 230)] == ["sttd works again, after 1min 10s"]
 
 
 def test_critical_memory_is_told_at_once_and_once(world: World):
