@@ -106,9 +106,10 @@ class Look:
     def _daemon(self, ledger: Followed, now: float) -> list[Notice]:
         status = self._views.status(ledger)
         memory = status["memory"]
-        reasons = _hangs(self._pulse, status["daemon"])
-        reasons += _reasons(status) if self._views.health(status, now) else []
-        after, found = spans.step(self._spans, spans.Sight(reasons, memory["level"], memory["percent"]), now)
+        down = _down(self._pulse, status["daemon"])
+        reasons = down or (_reasons(status) if self._views.health(status, now) else [])
+        sight = spans.Sight(reasons, memory["level"], memory["percent"], works=not down)
+        after, found = spans.step(self._spans, sight, now)
         if after == self._spans:
             return []
         new = self._record.store(found, self._receivers, now, spans=after)
@@ -131,16 +132,16 @@ def _end(job: Job) -> float:
     return job.finished_at or 0.0
 
 
-def _hangs(path: Path, daemon: Mapping[str, Any]) -> list[str]:
-    """What the figures of a daemon that stands still do not say: they are those of before."""
-    quiet = figures.silence(pulse.silent(path, daemon.get("pid"))) if daemon["running"] else None
+def _down(path: Path, daemon: Mapping[str, Any]) -> list[str]:
+    """Why nothing at all is done: the daemon does not run, or stands still. The figures of such a one are those of before."""
+    if not daemon["running"]:
+        return ["the daemon does not run"]
+    quiet = figures.silence(pulse.silent(path, daemon.get("pid")))
     return [figures.hangs(quiet)] if quiet else []
 
 
 def _reasons(status: Mapping[str, Any]) -> list[str]:
     """Why work is held up, as `sttd status` has it."""
-    if not status["daemon"]["running"]:
-        return ["the daemon does not run"]
     away = status["inbox"]["away"]
     found = [*status["trouble"], *([f"the inbox is away: {away}"] if away else [])]
     return list(map(printable, found or [each["name"] for each in status["operations"]]))

@@ -1,7 +1,8 @@
 """Since when work is held up, and since when memory is critical: spans of time, each told once at its begin and its end. Pure.
 
 A trouble that is over within a minute is told to nobody, as is a calm of less than a minute: a daemon is restarted, a share is
-away for a moment, and each next try of a job clears and begins its trouble again.
+away for a moment, and each next try of a job clears and begins its trouble again. In a trouble that was told no other one is, but
+for a daemon that ends or hangs: the first one may have held up a single recording.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ class Spans:
     told: bool = False  # somebody was told of it
     calm: float | None = None  # since when nothing was wrong, in a trouble that was told
     critical: float | None = None  # the begin of critical memory
+    down: float | None = None  # since when the daemon does not run, or hangs
+    down_told: bool = False  # somebody was told of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Sight:
     reasons: Sequence[str]  # why work is held up; none: it is not
     memory: str | None  # the level
     percent: float | None
+    works: bool = True  # the daemon runs, and does not hang
 
 
 def step(spans: Spans, sight: Sight, now: float) -> tuple[Spans, list[Notice]]:
@@ -43,19 +47,26 @@ def step(spans: Spans, sight: Sight, now: float) -> tuple[Spans, list[Notice]]:
 
 def _behind_the_clock(spans: Spans, now: float) -> Spans:
     """A clock that was set back must not make a minute last for a year."""
-    since = None if spans.since is None else min(spans.since, now)
-    return replace(spans, since=since, calm=None if spans.calm is None else min(spans.calm, now))
+    since, calm, down = (None if at is None else min(at, now) for at in (spans.since, spans.calm, spans.down))
+    return replace(spans, since=since, calm=calm, down=down)
 
 
 def _held(spans: Spans, sight: Sight, now: float) -> tuple[Spans, list[Notice]]:
-    if sight.reasons:
-        since = now if spans.since is None else spans.since
-        spans = replace(spans, since=since, calm=None)
-        if spans.told or now - since < PATIENCE:
-            return spans, []
-        text = "work is held up: " + "; ".join(sight.reasons)
-        word = f"held-up-{round(since * 1000)}"
-        return replace(spans, told=True), [Notice(word, "held-up", since, text, {"reasons": list(sight.reasons)})]
+    if not sight.reasons:
+        return _over(spans, now)
+    since = now if spans.since is None else spans.since
+    down = None if sight.works else now if spans.down is None else spans.down
+    spans = replace(spans, since=since, calm=None, down=down, down_told=spans.down_told and not sight.works)
+    kind, begun = ("held-up", since) if down is None or not spans.told else ("down", down)
+    if (spans.told and (down is None or spans.down_told)) or now - begun < PATIENCE:
+        return spans, []
+    text = "work is held up: " + "; ".join(sight.reasons)
+    notice = Notice(f"{kind}-{round(begun * 1000)}", "held-up", begun, text, {"reasons": list(sight.reasons)})
+    return replace(spans, told=True, down_told=not sight.works), [notice]
+
+
+def _over(spans: Spans, now: float) -> tuple[Spans, list[Notice]]:
+    spans = replace(spans, down=None, down_told=False)
     if spans.since is None or not spans.told:
         return replace(spans, since=None), []
     calm = now if spans.calm is None else spans.calm

@@ -264,6 +264,29 @@ def test_a_daemon_that_hangs_is_trouble_though_its_figures_say_nothing(world: Wo
         assert [notice.text for notice in look(NOW + 230)] == ["sttd works again, after 1min 10s"]
 
 
+def test_a_daemon_that_ends_or_hangs_in_another_trouble_is_told_once_more(world: World):
+    """The first trouble may be that of one recording, and last for days, in which all others were done."""
+    look = world.begin()
+    gone = {"daemon": {"running": False}}
+    world.status = TROUBLE
+    assert look(NOW) == []
+    assert len(look(NOW + 60)) == 1
+    world.status = gone
+    assert look(NOW + 100) == look(NOW + 159) == []
+    (notice,) = world.begin()(NOW + 160)
+    assert (notice.event, notice.text, notice.at) == ("held-up", "work is held up: the daemon does not run", NOW + 100)
+    look = world.begin()
+    assert look(NOW + 300) == []
+    world.status = TROUBLE
+    assert look(NOW + 310) == look(NOW + 400) == []
+    world.status = gone
+    assert look(NOW + 500) == []
+    assert [notice.at for notice in look(NOW + 560)] == [NOW + 500]
+    world.status = {}
+    assert look(NOW + 600) == []
+    assert [notice.text for notice in look(NOW + 660)] == ["sttd works again, after 10min"]
+
+
 def test_critical_memory_is_told_at_once_and_once(world: World):
     look = world.begin()
     world.status = {"memory": {"level": "critical", "percent": 96.2}}
