@@ -233,6 +233,28 @@ def test_files_that_are_chosen_arrive_in_the_inbox(browser, shelf, tmp_path):
     assert browser.driver.find_elements("css selector", ".files progress") == []
 
 
+def test_a_file_that_is_dropped_on_the_page_arrives_in_the_inbox(browser, shelf, tmp_path):
+    """As the browser has it from the desktop. The zone says that it may be let go, and the page is not left."""
+    (tmp_path / "dropped.flac").write_bytes(b"sound" * 1000)
+    browser.open("/")
+    browser.wait(lambda: browser.js("return document.readyState") == "complete")
+    place = browser.js("const r = document.querySelector('h1').getBoundingClientRect(); return {x: r.x + 5, y: r.y + 5}")
+    data = {"items": [], "files": [str(tmp_path / "dropped.flac")], "dragOperationsMask": 1}
+
+    def drag(kind: str) -> None:
+        browser.driver.execute_cdp_cmd("Input.dispatchDragEvent", place | {"type": kind, "data": data})
+
+    is_over = "return document.querySelector('#upload .zone').classList.contains('over')"
+    drag("dragEnter")
+    browser.wait(lambda: browser.js(is_over))
+    drag("dragOver")
+    drag("drop")
+    browser.wait(lambda: "arrived" in browser.find("#upload .files").text)
+    assert not browser.js(is_over)
+    assert (shelf.root / "inbox" / "dropped.flac").read_bytes() == b"sound" * 1000
+    assert browser.driver.current_url == f"{browser.served.origin}/"
+
+
 def test_the_language_is_switched_by_a_button(browser):
     browser.open("/jobs/1")
     browser.find(".tongue button").click()
