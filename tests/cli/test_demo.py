@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
+import psutil
+
 from tests.cli.conftest import SOUND
+from tests.harness import PATIENCE
 
 
 def test_a_folder_with_recordings_is_left_alone(sttd, root):
@@ -28,3 +35,15 @@ def test_a_demo_that_fails_shows_the_end_of_the_log(process):
     assert "/nowhere" in done.stderr
     assert "sttd: the demo failed" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_the_demo_with_its_code_and_leaves_no_daemon(root):
+    """Also where it is sent to the command alone."""
+    command = [sys.executable, "-m", "sttd", "--root", str(root), "demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout.readline().startswith("2 recordings dropped into")
+        started = psutil.Process(demo.pid).children()
+        demo.send_signal(signal.SIGINT)
+        assert (demo.wait(PATIENCE), demo.stderr.read()) == (130, "")
+    assert started
+    assert not [each for each in started if each.is_running()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -119,14 +120,15 @@ def test_wait_goes_on_while_the_daemon_makes_the_ledger_anew(root, ledger, daemo
 
 
 def test_wait_says_why_it_waits(root, ledger):
-    """No daemon runs; the machine is at fault."""
+    """No daemon runs; the machine is at fault. Ctrl-C ends it, with its code."""
     job = ledger.add("c.mp3", SOUND, 1.0)
     ledger.update(job, error="the disk is full", not_before=time.time() + 60)
     command = [sys.executable, "-m", "sttd", "--root", str(root), "wait", "1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as waiting:
         assert waiting.stderr.readline() == f"sttd: no daemon runs: the wait goes on until `sttd --root {root} run`\n"
         assert waiting.stderr.readline() == "sttd: job 1 (c.mp3) waits: the disk is full\n"
-        waiting.terminate()
+        waiting.send_signal(signal.SIGINT)
+        assert (waiting.wait(PATIENCE), waiting.stderr.read().strip()) == (130, "")
 
 
 JOURNAL = """
