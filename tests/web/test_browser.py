@@ -238,7 +238,9 @@ def test_a_file_that_is_dropped_on_the_page_arrives_in_the_inbox(browser, shelf,
     (tmp_path / "dropped.flac").write_bytes(b"sound" * 1000)
     browser.open("/")
     browser.wait(lambda: browser.js("return document.readyState") == "complete")
-    place = browser.js("const r = document.querySelector('h1').getBoundingClientRect(); return {x: r.x + 5, y: r.y + 5}")
+    place = browser.js(
+        "const r = document.querySelector('h1').getBoundingClientRect(); return {x: r.x + 5, y: r.y + 5}"
+    )
     data = {"items": [], "files": [str(tmp_path / "dropped.flac")], "dragOperationsMask": 1}
 
     def drag(kind: str) -> None:

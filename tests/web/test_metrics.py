@@ -17,6 +17,7 @@ from tests.web import NO_WEB
 
 pytest.importorskip("starlette", reason=NO_WEB)
 
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 NAME = "Gespräch mit <script>.mp3"
@@ -114,7 +115,11 @@ def test_names_are_as_monitors_want_them_and_the_alert_rules_use_them(serve, led
     for name in kinds:
         assert re.fullmatch(r"(sttd|process)_[a-z_]+", name)
         assert not re.search(r"_(milliseconds|ms|minutes|hours|percent|kilobytes|gauge|counter)(_|$)", name)
-    named = set(re.findall(r"\bsttd_[a-z_]+", re.sub(r"#.*", "", ALERTS.read_text("utf-8"))))
+    (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+    for rule in group["rules"]:
+        assert rule["labels"]["severity"] in ("info", "warning", "critical")
+        assert rule["annotations"]["summary"]
+    named = {name for rule in group["rules"] for name in re.findall(r"\bsttd_[a-z_]+", rule["expr"])}
     assert len(named) > 8
     assert named <= {name for name, *_ in scraped(served)}
     other = served.get("/metrics", {"Accept": "application/openmetrics-text;version=1.0.0"})
