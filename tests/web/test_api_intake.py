@@ -25,13 +25,14 @@ pytest.importorskip("starlette", reason=NO_WEB)
 
 from starlette.exceptions import HTTPException
 
-from sttd.config import Watch
+from sttd.config import Config, Paths, Watch
 from sttd.fs.folder import Folder
 from sttd.own import LOCK, UPLOAD
-from sttd.web.api import asr, names, pcm
+from sttd.web.api import asr, intake, names, pcm
 from sttd.web.api.asked import Asked, make
 from sttd.web.api.ticket import Ticket
 from sttd.web.api.upload import Upload, remove_leftovers
+from sttd.web.site import Site
 
 FILES = "/api/v1/files/"
 SOUND = b"RIFF" + bytes(996)
@@ -93,6 +94,30 @@ def test_a_file_lies_in_the_inbox_when_its_ticket_is_given(served, inbox):
     assert found["detail"] == "sttd is not running: start it"
     assert not found["results"]
     assert served.get(f"{answer.headers['location']}/result.txt").status == 409
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_file_is_on_the_disk_when_its_ticket_is_given(tmp_path, monkeypatch, once):
+    """First what it holds, under its private name, then its name: a power cut takes nothing that was answered."""
+    inbox, synced, sync = make_inbox(tmp_path), [], os.fsync
+
+    def noted(handle: int) -> None:
+        there = [path.name for path in inbox.rglob("*.wav")]
+        synced.append((Path(os.readlink(f"/proc/self/fd/{handle}")), there))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    site = Site(Config(paths=Paths(root=tmp_path, inbox=inbox, state=tmp_path / "state")), "token", tmp_path)
+    with Folder.open(inbox) as folder:
+        upload = Upload(folder, ".wav", 1e6)
+        upload.write(SOUND)
+        asked = Asked("th")
+        ticket = intake.put_once(site, upload, "a.wav", asked) if once else intake.put(site, upload, "a.wav")
+        upload.close()
+    assert synced[0] == (inbox / upload.name, [upload.name])
+    assert {path for path, there in synced if there == [ticket.name]} >= {(inbox / ticket.source).parent, inbox}
+    if once:
+        assert inbox / "api" in [path for path, _ in synced]
 
 
 def test_a_name_that_is_taken_gets_a_number_and_each_its_ticket(served, inbox):
