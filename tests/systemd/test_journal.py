@@ -47,6 +47,9 @@ def test_a_query_for_a_job_tells_its_life_and_nothing_else(service):
     assert events(life) == ["job-queued", "job-started", "model-loaded", "job-done"]
     assert {record["STTD_SOURCE"] for record in life} == {"talk.flac"}
     assert {record["_SYSTEMD_UNIT"] for record in life} == {service.unit}
+    shown = service.box.do("/opt/sttd/bin/sttd", "logs", "1", f"--since=@{service.since}", "-o", "json", "--no-pager")
+    cursors = [json.loads(line)["__CURSOR"] for line in shown.splitlines()]
+    assert cursors == [record["__CURSOR"] for record in life], "`sttd logs 1` shows the same"
     done = life[-1]
     assert done["PRIORITY"] == "5"
     assert float(done["STTD_AUDIO_SECONDS"]) > 0
