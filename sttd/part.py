@@ -40,6 +40,7 @@ class CueRoom:
     lines: int
     columns: int  # of a line; 0: as the script wants it
     longest: float  # seconds
+    label: int = 0  # columns in front of a speaker's words, at most
 
 
 @dataclass(frozen=True, slots=True)

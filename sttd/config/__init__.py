@@ -114,7 +114,7 @@ class Config:
         set_as = self.subtitles
         cue = None
         if not {"srt", "vtt", "lrc"}.isdisjoint(self.output.formats):
-            cue = CueRoom(set_as.lines, set_as.line_length, set_as.longest)
+            cue = CueRoom(set_as.lines, set_as.line_length, set_as.longest, self.transcribe.label())
         return Options(**words, max_gap=self.limits.max_gap, max_audio=self.limits.max_audio, cue=cue)
 
     def model_spec(self, name: str | None = None, hold: str = "") -> ModelSpec:

@@ -97,6 +97,14 @@ class Transcribe:
     vad: bool = key(True, "Leave out what is no speech. false: all of the sound goes through the model.", "bool")
     vad_threshold: float = key(0.5, "Probability above which sound is speech.", "fraction")
 
+    def label(self) -> int:
+        """Columns of the longest name of a channel, with its colon, where channels are speakers; else 0."""
+        from sttd.script import width  # noqa: PLC0415 - commands that only look do without it
+
+        if self.channels == "mix":
+            return 0
+        return max(width(f"{name}: ") for name in (*self.channel_names, "Channel 8"))
+
 
 @dataclass(frozen=True, slots=True)
 class Expert:

@@ -6,23 +6,28 @@ import dataclasses
 import io
 import itertools
 import json
+import types
 
 import pysubs2
 import pytest
 import webvtt
 from hypothesis import given, strategies as st
 
-from sttd.config import Subtitles
+from sttd.config import Config, Subtitles, Transcribe
 from sttd.job import Job
 from sttd.outbox import Heard, Meta
 from sttd.outbox.formats import FORMATS
 from sttd.outbox.formats.cues import cues
+from sttd.outbox.formats.layout import Layout
 from sttd.outbox.formats.record import read
 from sttd.outbox.formats.rows import rows
 from sttd.outbox.speakers import names_of
 from sttd.part import Chunk, Segment
-from sttd.script import width
+from sttd.script import script_of, width
+from sttd.worker.decoding.judge import Piece
+from sttd.worker.decoding.segments import is_long
 from tests.outbox.ffmpeg import packets
+from tests.outbox.test_subtitles import RIGHTS
 
 NAMES = {1: "Agent", 2: "Customer"}
 LONG = "I wanted to ask about the bill that came last week, because there is something on it that I never ordered."
@@ -170,3 +175,24 @@ def test_what_was_heard_is_counted_by_channel_and_each_has_its_own_noise():
     assert heard.channels == {1: 2.0, 2: 0.0}
     assert heard.passed_over == 0.0
     assert Heard.of([chunk(0, said=(CALL[0],)), chunk(1), chunk(2)]).channels == {}
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "th", "ja"])
+@pytest.mark.parametrize("name", ["", "Customer Service"])
+def test_what_the_worker_leaves_without_the_times_of_its_words_has_room_beside_the_name(language, name):
+    """Else it would be divided, and nobody would know when its second half is said."""
+    channels = {"channels": "split", "channel_names": ("A", name)} if name else {}
+    room = Config(transcribe=Transcribe(**channels)).options().cue
+    label, left = width(f"{name}: ") if name else 0, 0
+    for at in range(0, 2000, 37):
+        text = RIGHTS[language][at : at + 90].strip()
+        while is_long(_heard(text), Piece(0, 100, ()), room):
+            text = text[:-1].strip()
+        assert Layout(text, Subtitles(), label).fits(), text
+        left += width(text) > 0.8 * script_of(text).line * script_of(text).columns
+    assert left > 30, "not every segment is timed for that"
+
+
+def _heard(text: str):
+    """What a model made of a stretch: as much of it as is asked for here."""
+    return types.SimpleNamespace(voice=types.SimpleNamespace(tokenizer=types.SimpleNamespace(decode=lambda _: text)))
