@@ -147,6 +147,16 @@ def test_redo_takes_a_model_and_a_language(sttd, archived, asked):
     assert asked() == [Request(Ask.REDO, archived.id, model="demo", language="en")]
 
 
+def test_several_jobs_are_done_again_at_once(sttd, archived, asked, root, ledger):
+    """As with the other commands, what cannot be is told, and the others are asked for."""
+    (root / "inbox" / "b.mp3").write_bytes(b"sound")
+    other, gone = finished(ledger, "b.mp3"), finished(ledger, "c.mp3")
+    outcome = sttd("redo", str(archived.id), str(gone.id), str(other.id), "--language", "en")
+    assert outcome.code == 1
+    assert f"the source of job {gone.id} is gone" in outcome.err
+    assert asked() == [Request(Ask.REDO, job.id, language="en") for job in (archived, other)]
+
+
 @pytest.mark.parametrize(
     ("model", "code", "said"),
     [

@@ -120,7 +120,7 @@ def test_everything_below_such_a_folder_is_no_job_either(path, why):
 
 @pytest.mark.parametrize(
     "suffix",
-    "vob m2ts m2t mod asf mpga weba 3g2 aifc wave bwf f4v qta m4r qt ec3 ogx mp1 awb snd m1a m2p divx gsm sln mxf voc rm".split(),
+    "vob m2ts m2t mod asf mpga weba 3g2 aifc wave bwf f4v qta m4r qt ec3 ogx mp1 awb snd m1a m2p divx gsm sln ulaw alaw mxf voc rm dss".split(),
 )
 def test_suffixes_of_cameras_phones_telephone_systems_and_discs_are_recordings(suffix):
     assert RULES.file(f"VTS_01_1.{suffix.upper()}") is None

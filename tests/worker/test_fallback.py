@@ -144,6 +144,8 @@ def test_silence_is_what_the_first_decoding_says_and_no_other(model):
     assert text(chunk) == SONG.strip()
     chunk, asked = decode(model, Said("ขอบคุณ", -1.1, no_speech=0.88), *guesses)
     assert (text(chunk), asked) == ("", [0.0])
+    chunk, _ = decode(model, Said("ขอบคุณ", -1.9, no_speech=0.3), *guesses)
+    assert text(chunk) == "คนละเรื่อง", "also where a guess is taken that says so of itself"
 
 
 def test_only_what_is_kept_of_a_decoding_is_judged(model):

@@ -73,6 +73,20 @@ def test_knocks_are_no_speech():
     assert spans_of(audio) == []
 
 
+@pytest.mark.parametrize("peak", [-16, -56])
+def test_music_is_no_speech(peak):
+    """Chords that are struck twice a second, with overtones as those of a voice."""
+    draw, seconds = np.random.default_rng(1), np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE
+    audio = np.zeros(len(seconds))
+    for first in range(0, len(seconds), SAMPLE_RATE // 2):
+        since = seconds[: len(seconds) - first]
+        for note in 110 * 2 ** (draw.choice([0, 3, 5, 7, 10, 12, 15, 17, 19], 4) / 12):
+            for overtone in range(1, 6):
+                sound = np.exp(-2.5 * since) * np.sin(2 * np.pi * note * overtone * since) / overtone**1.5
+                audio[first:] += np.minimum(since / 0.01, 1) * sound
+    assert spans_of(gained((audio / np.abs(audio).max()).astype(np.float32), peak)) == []
+
+
 def test_groups_and_pieces_are_heard_alike(said):
     frames = said.audio[: 200 * FRAME].reshape(-1, FRAME)
     whole, pieces = LevelledSilero(), LevelledSilero()
