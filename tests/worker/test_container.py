@@ -1,5 +1,6 @@
 """What FFmpeg may take a file for and which decoders it may run; and tracks that show up late."""
 
+import struct
 from fractions import Fraction
 
 import av
@@ -93,6 +94,23 @@ def test_a_track_that_appears_after_opening_ends_nothing(tmp_path, said):
             container.mux(stream.encode(None))
     (tmp_path / "x.ogg").write_bytes(one + (tmp_path / "two.ogg").read_bytes())
     assert len(decode(tmp_path / "x.ogg")[0]) / speech.RATE >= said.seconds - 0.1
+
+
+def with_a_late_subtitle(data: bytes) -> bytes:
+    """A DVD's film with its first subtitle behind its middle."""
+    at = len(data) // 2048 * 6 // 10 * 2048
+    body = b"\x81\x80\x05\x21\0\x01\0\x01\x20\0\x3c" + bytes(58)
+    body += b"\xff" * (2048 - 14 - 6 - len(body))
+    return data[:at] + data[at : at + 14] + b"\0\0\1\xbd" + struct.pack(">H", len(body)) + body + data[at:]
+
+
+@pytest.mark.ci
+def test_a_subtitle_that_appears_late_on_a_dvd_ends_nothing(tmp_path, said):
+    path = film(tmp_path / "x.vob", "vob", "mpeg2video", [("ac3", 48_000, 0, np.tile(said.audio, 8))], 30)
+    alone = decode(path)[0]
+    path.write_bytes(with_a_late_subtitle(path.read_bytes()))
+    heard, warnings = decode(path)
+    assert (len(heard), warnings) == (len(alone), [])
 
 
 @pytest.mark.parametrize(
