@@ -178,18 +178,19 @@ def test_what_was_heard_is_counted_by_channel_and_each_has_its_own_noise():
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "th", "ja"])
-@pytest.mark.parametrize("name", ["", "Customer Service"])
-def test_what_the_worker_leaves_without_the_times_of_its_words_has_room_beside_the_name(language, name):
+@pytest.mark.parametrize(("name", "length"), [("", 0), ("Customer Service", 0), ("", 24)])
+def test_what_the_worker_leaves_without_the_times_of_its_words_has_room_beside_the_name(language, name, length):
     """Else it would be divided, and nobody would know when its second half is said."""
     channels = {"channels": "split", "channel_names": ("A", name)} if name else {}
-    room = Config(transcribe=Transcribe(**channels)).options().cue
+    limits = Subtitles(line_length=length)
+    room = Config(transcribe=Transcribe(**channels), subtitles=limits).options().cue
     label, left = width(f"{name}: ") if name else 0, 0
     for at in range(0, 2000, 37):
         text = RIGHTS[language][at : at + 90].strip()
         while is_long(_heard(text), Piece(0, 100, ()), room):
             text = text[:-1].strip()
-        assert Layout(text, Subtitles(), label).fits(), text
-        left += width(text) > 0.8 * script_of(text).line * script_of(text).columns
+        assert Layout(text, limits, label).fits(), text
+        left += width(text) > 0.7 * limits.columns(script_of(text))
     assert left > 30, "not every segment is timed for that"
 
 

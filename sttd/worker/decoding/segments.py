@@ -12,7 +12,8 @@ from sttd.worker.decoding.judge import FRAMES_PER_SECOND, Piece
 from sttd.worker.decoding.places import Places
 from sttd.worker.decoding.words import SECONDS_PER_TIMESTAMP, Timed, untimed
 
-_FILLED = 0.85  # of a subtitle's columns: the breaks between words leave some of them empty
+_EMPTY = 0.15  # of a subtitle's columns: the breaks between words leave some of them empty
+_WORD = 12  # columns that one break leaves empty; where lines are short, that is more
 _LABEL = 1.5  # columns that are not filled for each of a speaker's name: in a short line more is left empty
 _LEAST = 0.1  # seconds that a segment keeps whose time stamps lie behind the end of the audio
 
@@ -34,9 +35,10 @@ def is_long(heard: Heard, piece: Piece, room: CueRoom | None) -> bool:
     text = _text(heard, piece)
     script = script_of(text)
     line = (room.columns or script.line) * script.columns
-    columns = _FILLED * room.lines * line - _LABEL * min(room.label, line // 2)  # as outbox/formats/layout.py has it
+    empty = max(_EMPTY * room.lines * line, _WORD * (room.lines - 1))
+    label = _LABEL * min(room.label, line // 2)  # as outbox/formats/layout.py has it
     length = (piece.end - piece.start) * SECONDS_PER_TIMESTAMP
-    return length > room.longest or width(text) > columns
+    return length > room.longest or width(text) > room.lines * line - empty - label
 
 
 def segments(
