@@ -32,16 +32,24 @@ def trial(receivers: Sequence[Receiver], now: float) -> Iterator[Outcome]:
     notice = Notice(word, "test", now, "this is a test of `sttd notify`: nothing has happened")
     ended: queue.Queue[Outcome] = queue.Queue()
     halt = os.eventfd(0, os.EFD_CLOEXEC)
-    threads = [threading.Thread(target=_try, args=(each, notice, halt, ended), daemon=True) for each in receivers]
-    for thread in threads:
-        thread.start()
+    begun, over = 0, threading.Semaphore(0)  # a Ctrl-C may come before a thread is known to have started
+
+    def attempt(receiver: Receiver) -> None:
+        try:
+            _try(receiver, notice, halt, ended)
+        finally:
+            over.release()
+
     try:
+        for each in receivers:
+            begun += 1
+            threading.Thread(target=attempt, args=(each,), daemon=True).start()
         yield from _outcomes(receivers, ended)
     finally:  # Ctrl-C does not reach commands: each has a process group of its own
         os.eventfd_write(halt, 1)
         end = time.monotonic() + PATIENCE
-        for thread in threads:
-            thread.join(max(0.0, end - time.monotonic()))
+        for _ in range(begun):
+            over.acquire(timeout=max(0.0, end - time.monotonic()))
 
 
 def _outcomes(receivers: Sequence[Receiver], ended: queue.Queue[Outcome]) -> Iterator[Outcome]:

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,10 +18,11 @@ import psutil
 import pytest
 
 from sttd import configfile
+from sttd.config import Receiver
 from sttd.configfile import render
 from sttd.errors import ConfigError
 from sttd.ledger import Ledger
-from sttd.notify import place
+from sttd.notify import place, trial
 from tests.harness import PATIENCE, wait_for
 from tests.notify.conftest import World
 
@@ -132,7 +134,23 @@ def test_ctrl_c_ends_the_commands_of_a_test(notifier, tmp_path):
     )
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 130
-    wait_for(lambda: not psutil.pid_exists(int(number)), "init has taken it away")
+    assert not psutil.pid_exists(int(number))
+
+
+def test_ctrl_c_ends_a_command_that_has_only_just_begun(tmp_path, monkeypatch):
+    """It came while the thread of the command was being started, and the command went on for as long as it liked."""
+    start, pid = threading.Thread.start, tmp_path / "pid"
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        wait_for(lambda: pid.exists() and pid.read_text().strip(), "the command runs")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    receiver = Receiver("c", command=("/bin/sh", "-c", f"echo $$ > {pid}; exec sleep 1000"), timeout=PATIENCE)
+    with pytest.raises(KeyboardInterrupt):
+        list(trial.trial([receiver], time.time()))
+    assert not psutil.pid_exists(int(pid.read_text()))
 
 
 def test_the_end_of_the_service_ends_a_command_which_is_run_again(notifier, world: World, tmp_path):
