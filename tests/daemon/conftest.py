@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sttd.config import Config
 from sttd.configfile import load
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
@@ -21,6 +22,12 @@ from tests.properties.stations import Stations
 __all__ = ["tmp_path"]
 
 
+def context_of(config: Config, ledger: Ledger, inputs: queue.SimpleQueue) -> Context:
+    """One without an inbox, whose errands come back into `inputs`."""
+    errands = [Errands(inputs.put) for _ in range(3)]
+    return Context(config, ledger, pool_of(config), None, *errands, Sought(Errands(inputs.put)), Deadlines())
+
+
 @pytest.fixture
 def stations(tmp_path: Path):
     """A context whose pool is never started, and the queue of its errands."""
@@ -29,18 +36,7 @@ def stations(tmp_path: Path):
         (tmp_path / folder).mkdir()
     ledger = Ledger.open(tmp_path / "state" / "ledger.db")
     inputs: queue.SimpleQueue = queue.SimpleQueue()
-    yield (
-        Context(
-            config,
-            ledger,
-            pool_of(config),
-            None,
-            *(Errands(inputs.put) for _ in range(3)),
-            Sought(Errands(inputs.put)),
-            Deadlines(),
-        ),
-        inputs,
-    )
+    yield context_of(config, ledger, inputs), inputs
     ledger.close()
 
 

@@ -18,13 +18,10 @@ from sttd import outbox
 from sttd.configfile import load
 from sttd.daemon import filing, orders, twins
 from sttd.daemon.context import Context
-from sttd.daemon.errands import Errands
-from sttd.daemon.sought import Sought
 from sttd.job import Identity, State
 from sttd.ledger import Ledger
 from sttd.part import Cause
-from sttd.pool.build import pool_of
-from sttd.rules.deadlines import Deadlines
+from tests.daemon.conftest import context_of
 from tests.harness import PATIENCE
 from tests.machine import needs_root
 from tests.properties.stations import CHUNKS, Stations
@@ -309,15 +306,7 @@ def _file_away(root: Path) -> None:
     config.paths.state.mkdir()
     inputs: queue.SimpleQueue = queue.SimpleQueue()
     ledger = Ledger.open(config.paths.state / "ledger.db")
-    context = Context(
-        config,
-        ledger,
-        pool_of(config),
-        None,
-        *(Errands(inputs.put) for _ in range(3)),
-        Sought(Errands(inputs.put)),
-        Deadlines(),
-    )
+    context = context_of(config, ledger, inputs)
     logger.remove()
     logger.add(sys.stdout, level="ERROR", format="{message}")
     job = ledger.add("theirs/talk.flac", Identity.of((root / "inbox/theirs/talk.flac").stat()), context.utc())
