@@ -274,11 +274,13 @@ class _Results:
     def _drop_second_name(self, suffix: str, target: str) -> None:
         """A staged result that a kill left both names. Nobody has a name that is refused."""
         try:
-            if self._is_moved(suffix, target):
-                self._folder.unlink(target)
+            has_both = self._is_moved(suffix, target)
         except OSError as error:
             if blame(error) is not Blame.NAME:
                 raise
+        else:
+            if has_both:
+                self._folder.unlink(target)
 
     def _read_choice(self) -> _Choice:
         """A choice that is torn was never acted upon: it is on disk before the first result has its name."""

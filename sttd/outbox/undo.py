@@ -8,10 +8,11 @@ from sttd.config import Config
 from sttd.errors import SttdError
 from sttd.fs.blame import Blame, blame
 from sttd.job import Job
+from sttd.outbox import former
 from sttd.outbox.leftovers import remove_staging
 from sttd.outbox.places import Places
 from sttd.outbox.plan import Plan
-from sttd.outbox.publish import STAGING, Unkept, opened
+from sttd.outbox.publish import STAGING, Unkept, existing_folder, opened
 from sttd.outbox.source import give_back, has_successor
 
 
@@ -67,7 +68,7 @@ def _withdraw(plan: Plan, places: Places) -> bool:
 
 
 def _is_untouched(plan: Plan, places: Places) -> bool:
-    """Whether all results are staged, without a second name, and no earlier ones may have given way.
+    """Whether all results are staged, without a second name, and no earlier ones were removed for them.
 
     Then the source was not filed away either: where it is not there, somebody else took it.
     """
@@ -77,5 +78,16 @@ def _is_untouched(plan: Plan, places: Places) -> bool:
         transcripts.below([STAGING, plan.staging]) as staging,
     ):
         staged = map(staging.file, plan.hashes)
-        return not plan.replaces and all(seen is not None and seen.st_nlink == 1 for seen in staged)
+        return all(seen is not None and seen.st_nlink == 1 for seen in staged) and _have_former(plan, places)
     return False
+
+
+def _have_former(plan: Plan, places: Places) -> bool:
+    """Whether the earlier results are there; what was set aside for the new ones gets its name again."""
+    if not plan.replaces:
+        return True
+    with contextlib.suppress(FileNotFoundError), existing_folder(plan, places) as folder:
+        if former.has_removed(plan, folder, set()):
+            return False
+        former.put_back(plan, folder)
+    return True

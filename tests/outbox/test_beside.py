@@ -269,9 +269,9 @@ def test_a_name_that_somebody_has_is_left_to_them_when_results_follow(tmp_path):
     assert source.with_name("S01E01.en.srt").read_text() == "mine"
 
 
-def replaced(config, job, written, language="en"):
+def replaced(config, job, written, language="en", **changes):
     """The plan of a redo, whose results are to replace those that were `written`."""
-    redo = job.evolve(id=job.id + 1, redo_of=job.id, language=language)
+    redo = job.evolve(**{"id": job.id + 1, "redo_of": job.id, "language": language} | changes)
     meta = outbox.Meta.of(redo, finished_at=2.0)
     return outbox.stage(redo, meta, lambda: iter(SAID), config, outbox.Places(config.paths), earlier=lambda _: written)
 
@@ -364,6 +364,27 @@ def test_earlier_results_are_back_where_nothing_comes_of_the_new_ones(tmp_path, 
             keep(config, plan)
     assert source.with_name("talk.en.srt").read_bytes() == before
     assert not list((tmp_path / "inbox").rglob(".sttd-*"))
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_new_version_that_a_person_took_is_cancelled_with_its_earlier_results_in_place(tmp_path, is_removed):
+    """The source went when the earlier results had been set aside. It is too late once one of these was removed."""
+    config, job, source = library(tmp_path, formats=("srt",))
+    kept, config = (
+        dataclasses.replace(config, output=dataclasses.replace(config.output, place="transcripts", source=fate))
+        for fate in ("keep", "archive")
+    )
+    first = first_results(kept, job)
+    (written,), plan = map(Path, first), replaced(config, job, first, redo_of=None)
+    before = written.read_bytes()
+    with Folder.open(written.parent) as folder:
+        assert former.set_aside(plan, folder, written.name)
+        if is_removed:
+            folder.discard(plan.aside(written.name))
+    source.unlink()
+    assert outbox.undo(job.evolve(id=2, plan=plan.to_json()), config, outbox.Places(config.paths)) is not is_removed
+    assert files_in(tmp_path / "transcripts" / "sub") == ([] if is_removed else [written.name])
+    assert is_removed or written.read_bytes() == before
 
 
 def test_the_language_is_written_as_media_servers_know_it():
