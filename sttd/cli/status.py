@@ -13,6 +13,7 @@ from sttd.cli import running
 from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal
 from sttd.ledger.facts import DAEMON
+from sttd.text import sentence
 from sttd.view import access, figures, outlook, plain
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def status(as_json: bool, watch: bool) -> int:
     if as_json or found["daemon"]["running"] or access.has_ledger(config):
         _print(found, lying, as_json)
     else:
-        print(f"sttd: {access.no_ledger(config)}", file=sys.stderr)
+        print(f"sttd: {sentence(access.no_ledger(config))}", file=sys.stderr)
     return figures.health(found, time.time())
 
 

@@ -116,11 +116,11 @@ def require_readable(config: Config) -> None:
 
 
 def no_ledger(config: Config) -> str:
-    """What to do where no daemon has ever run."""
-    return (
-        f"there is no ledger at {config.paths.state / LEDGER}: start the daemon (systemctl start sttd, or sttd run), "
-        "or name its folder with --root or --config"
-    )
+    """What to do where no daemon has ever run. A folder may have been named, and be the wrong one."""
+    missing = f"there is no ledger at {config.paths.state / LEDGER}: start the daemon"
+    if config.program == "sttd":
+        return f"{missing} (systemctl start sttd, or sttd run), or name its folder with --root or --config"
+    return f"{missing} ({config.program} run), or name another folder with --root or --config"
 
 
 def ask(config: Config, request: Request) -> str:

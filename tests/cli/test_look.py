@@ -44,6 +44,14 @@ def test_status_before_the_first_start(tmp_path, process):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("words", [("status",), ("jobs",), ("wait", "1"), ("report",), ("search", "word")])
+def test_who_named_a_folder_without_a_ledger_is_told_the_command_for_that_folder(tmp_path, process, words):
+    named = tmp_path / "new"
+    done = process("--root", str(named), *words)
+    asks = f"start the daemon (sttd --root {named} run), or name another folder with --root or --config"
+    assert done.stderr == f"sttd: there is no ledger at {named}/state/ledger.db: {asks}\n"
+
+
 def test_status_of_a_daemon_that_runs(sttd, ledger, daemon):
     """The keys of the contract come first, in its order."""
     lives(ledger, LIVE)
