@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,16 +83,32 @@ def list_() -> None:
         for name in dict.fromkeys(wanted.values())
         if is_folder(name) and Path(name).is_dir()
     ]
-    width = max(len(printable(one.name)) for one in found)
-    for one in found:
-        roles = ", ".join(key for key, name in wanted.items() if one.name == canonical(name))
-        state = f"incomplete: no {', no '.join(one.missing)}" if one.missing else printable(str(one.folder))
-        print(f"{printable(one.name):<{width}}  {size(one.size):>9}  {state}" + (f"  ({roles})" if roles else ""))
+    rows = [_row(one, [key for key, name in wanted.items() if one.name == canonical(name)]) for one in found]
     here = {one.name for one in found}
-    print(f"\nknown by name, not in {printable(str(hub))}:\n  {' '.join(name for name in SIZES if name not in here)}")
-    absent = [f"{key} = {name}" for key, name in wanted.items() if canonical(name) not in here]
+    known = [name for name in SIZES if name not in here]
+    absent = [f"{key} = {printable(name)}" for key, name in wanted.items() if canonical(name) not in here]
+    if is_terminal():
+        from sttd.cli import term
+
+        screen = term.console()
+        screen.print(term.models(rows, printable(str(hub)), known, absent, screen.width))
+    else:
+        print("\n".join(_plain(rows, printable(str(hub)), known, absent)))
+
+
+def _row(one: cache.Found, roles: list[str]) -> tuple[str, str, str, str]:
+    """Name, size, folder or what is missing, and which keys name it; harmless."""
+    state = f"incomplete: no {', no '.join(one.missing)}" if one.missing else printable(str(one.folder))
+    return printable(one.name), size(one.size), state, f"({', '.join(roles)})" if roles else ""
+
+
+def _plain(rows: list[tuple[str, str, str, str]], hub: str, known: list[str], absent: list[str]) -> Iterator[str]:
+    width = max(len(name) for name, *_ in rows)
+    for name, bytes_, state, roles in rows:
+        yield f"{name:<{width}}  {bytes_:>9}  {state}" + (f"  {roles}" if roles else "")
+    yield f"\nknown by name, not in {hub}:\n  {' '.join(known)}"
     if absent:
-        print(f"\nconfigured, but not on this machine: {', '.join(map(printable, absent))}")
+        yield f"\nconfigured, but not on this machine: {', '.join(absent)}"
 
 
 @model.command()

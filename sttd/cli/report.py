@@ -67,9 +67,11 @@ def report(since: float | None, output: Path | None, as_json: bool, language: st
         write(output, made.document(found, words))
         print(f"sttd: wrote {printable(str(output))}", file=sys.stderr)
     elif screen.is_terminal():
-        for line in made.lines(found, made.words_of(ENGLISH)):
-            print(line)
-        print("\nwith charts: sttd report -o report.html".replace("sttd", given().program(), 1))
+        from sttd.cli import term
+
+        words = made.words_of(ENGLISH)
+        picture = term.figures(made.facts(found, words), made.troubles(found, words))
+        term.console().print(picture, f"\nwith charts: {given().program()} report -o report.html", sep="\n")
     else:
         screen.write(sys.stdout, made.document(found, words))
 

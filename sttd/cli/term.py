@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -37,6 +39,16 @@ def facts() -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
+    return table
+
+
+def figures(words: Iterable[tuple[str, str]], counts: Iterable[tuple[int, str]]) -> Table:
+    """Words and what they say; below them counts, one under the other, and what each is of."""
+    table = facts()
+    for word, text in words:
+        table.add_row(word, Text(text))
+    for count, name in counts:
+        table.add_row(Text(f"{count:,}", "default", justify="right"), Text(name))
     return table
 
 
@@ -112,6 +124,26 @@ def _life(lived: Life, now: float) -> Table:
             table.add_row(day, "")
         table.add_row(when[11:], Text(text))
     return table
+
+
+def models(
+    rows: Sequence[tuple[str, str, str, str]], hub: str, known: Sequence[str], absent: Sequence[str], width: int
+) -> RenderableType:
+    """Name, size, folder and roles of each model on a line; where that is too long its folder is below. Then what is not here."""
+    name = max(cell_len(row[0]) for row in rows)
+    on_one_line = all(name + 13 + cell_len(f"{state}  {roles}") <= width for _, _, state, roles in rows)
+    blocks: list[RenderableType] = []
+    for row in rows:
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(width=min(name, max(8, width - 13)), overflow="fold")
+        table.add_column(width=9, justify="right")
+        cells = row if on_one_line else (row[0], row[1], row[3])
+        table.add_row(*map(Text, cells))
+        blocks += [table] if on_one_line else [table, Padding(Text(row[2], "dim"), (0, 0, 0, 2))]
+    blocks += [Text(f"\nknown by name, not in {hub}:"), Padding(Text(" ".join(known)), (0, 0, 0, 2))]
+    if absent:
+        blocks.append(Text(f"\nconfigured, but not on this machine: {', '.join(absent)}"))
+    return Group(*blocks)
 
 
 def settings(rows: Sequence[tuple[str, str, str, str]], tables: Sequence[tuple[str, str]]) -> RenderableType:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sttd.report.figures import Figures, Levels, build
 from sttd.report.markup import Markup
 from sttd.report.page import content, document, period, style, words_of
-from sttd.report.summary import as_json, lines
+from sttd.report.summary import as_json, facts, troubles
 
 __all__ = [
     "Figures",
@@ -15,8 +15,9 @@ __all__ = [
     "build",
     "content",
     "document",
-    "lines",
+    "facts",
     "period",
     "style",
+    "troubles",
     "words_of",
 ]

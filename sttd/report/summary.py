@@ -16,26 +16,28 @@ from sttd.report.page import period
 _STATES = (State.DONE, State.FAILED, State.CANCELLED, State.VANISHED)
 
 
-def lines(figures: Figures, words: Words, zone: dt.tzinfo | None = None) -> Iterator[str]:
-    """A line a figure: a word, then what it says."""
+def facts(figures: Figures, words: Words, zone: dt.tzinfo | None = None) -> Iterator[tuple[str, str]]:
+    """The figures in the order in which they are read: a word, and what it says."""
     jobs = figures.jobs
-    yield f"period       {period(figures, words, zone)}"
+    yield "period", period(figures, words, zone)
     ended = [(jobs.ended[state], "gone" if state is State.VANISHED else str(state)) for state in _STATES]
-    yield f"recordings   {', '.join(f'{count:,} {name}' for count, name in ended if count or name in ('done', 'failed'))}"
+    yield "recordings", ", ".join(f"{count:,} {name}" for count, name in ended if count or name in ("done", "failed"))
     speed = f"; a worker is {spoken.number(jobs.audio / jobs.service)} times as fast as played" if jobs.service else ""
-    yield f"audio        {jobs.audio / 3600:,.1f} h, {spoken.number(figures.audio_rate)} h an hour{speed}"
+    yield "audio", f"{jobs.audio / 3600:,.1f} h, {spoken.number(figures.audio_rate)} h an hour{speed}"
     half, most = (spoken.duration(words, wait(jobs, share)) for share in (MEDIAN, HIGH))
-    yield f"waiting      median {half}, 95th percentile {most}, from arrival to transcript"
+    yield "waiting", f"median {half}, 95th percentile {most}, from arrival to transcript"
     if figures.memory_high is not None:
         levels = figures.levels
-        yield (
-            f"memory       {spoken.percent(figures.memory_high)} at most; levels: {levels.moderate:g} % moderate, "
-            f"{levels.high:g} % high, {levels.critical:g} % critical"
-        )
+        known = f"{levels.moderate:g} % moderate, {levels.high:g} % high, {levels.critical:g} % critical"
+        yield "memory", f"{spoken.percent(figures.memory_high)} at most; levels: {known}"
+
+
+def troubles(figures: Figures, words: Words) -> Iterator[tuple[int, str]]:
+    """How often each thing went wrong, of those that did."""
     for name, count in kinds(words):
         total = sum(map(count, figures.spans))
         if total:
-            yield f"{total:>11,}  {name}"
+            yield total, name
 
 
 def as_json(figures: Figures) -> dict[str, Any]:

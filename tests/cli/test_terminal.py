@@ -18,6 +18,7 @@ import pytest
 from rich.cells import cell_len
 
 from sttd.job import State
+from sttd.ledger.past.records import Sample
 from tests import forked
 from tests.cli.conftest import HOSTILE, SOUND, THAI, failed, finished, lives
 from tests.cli.test_look import LIVE
@@ -116,6 +117,31 @@ def test_no_line_is_wider_than_the_terminal(show, busy, width, command):
     for line in ESCAPE.sub("", show(width, command)).split("\r\n"):
         assert cell_len(line.rstrip()) <= width
         assert width < 40 or command == "status" or not line.startswith("…")
+
+
+@pytest.mark.parametrize("width", [24, 50, 80, 200])
+@pytest.mark.parametrize("words", [("report",), ("model", "list")])
+def test_a_report_and_the_models_are_shaped_for_the_terminal(root, ledger, width, words, tmp_path):
+    """Words are broken only where one alone is wider, as a path may be."""
+    finished(ledger, THAI)
+    now = int(time.time())
+    ledger.add_sample(Sample(now - 90, 60, 40.0, 71.5, 1, queued=0, load_timeouts=2, resumes=0), now)
+    hub = tmp_path / "a folder" / ("deep-" * 12)
+    cached = hub / "models--Systran--faster-whisper-small" / "snapshots" / ("e" * 40)
+    cached.mkdir(parents=True)
+    (cached.parents[1] / "refs").mkdir()
+    (cached.parents[1] / "refs" / "main").write_text("e" * 40)
+    screen = Forked(root, width, *words, HF_HUB_CACHE=str(hub))
+    lines = ESCAPE.sub("", screen.read()).split("\r\n")
+    assert screen.close() == 0, lines
+    assert all(cell_len(line.rstrip()) <= width for line in lines), lines
+    found = " ".join(lines).split()
+    wanted = (
+        {"95th", "moderate,", "transcript", "report.html"}
+        if words == ("report",)
+        else {"distil-large-v3.5", "tokenizer.json,"}
+    )
+    assert wanted <= set(found), lines
 
 
 LONG_MODEL = "/srv/models/whisper-large-v3-thai-combined-ct2"
