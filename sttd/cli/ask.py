@@ -18,9 +18,10 @@ from sttd.errors import UsageError
 from sttd.job import Job, State
 from sttd.ledger.facts import DAEMON
 from sttd.ledger.request import MOST_FIRST, Ask, Request, checked
+from sttd.rules import refusals
 from sttd.text import printable, sentence
 from sttd.view import access
-from sttd.view.possible import NotPossible, refuse_cancel, refuse_next, refuse_redo, refuse_retry
+from sttd.view.possible import NotPossible, refusal_of_redo
 
 if TYPE_CHECKING:
     from sttd.config import Config
@@ -40,7 +41,7 @@ def retry(numbers: tuple[int, ...], failed: bool) -> int:
     if bool(numbers) is failed:
         raise UsageError("say which jobs: `sttd retry ID ...`, or `sttd retry --failed` for all that failed")
     if numbers:
-        return _each(numbers, Ask.RETRY, lambda job, _: refuse_retry(job), "will be queued again")
+        return _each(numbers, Ask.RETRY, lambda job, _: refusals.of_retry(job), "will be queued again")
     config = given().load()
     with access.reading(config) as ledger:
         _retry_failed(config, ledger)
@@ -63,7 +64,7 @@ def _retry_failed(config: Config, ledger: Ledger) -> None:
 @shared
 def cancel(numbers: tuple[int, ...]) -> int:
     """Take jobs out of the queue, or stop them. Their sources stay where they are."""
-    return _each(numbers, Ask.CANCEL, lambda job, _: refuse_cancel(job), "will be cancelled")
+    return _each(numbers, Ask.CANCEL, lambda job, _: refusals.of_cancel(job), "will be cancelled")
 
 
 @click.command("next", short_help="A waiting job before all others.")
@@ -77,7 +78,7 @@ def next_(numbers: tuple[int, ...]) -> int:
             f"{len(wanted)} jobs are named, and {MOST_FIRST} can be before all others: name the first of them"
         )
     # each request puts its job before those of earlier ones
-    return _each(wanted[::-1], Ask.NEXT, lambda job, _: refuse_next(job), "will be the next")
+    return _each(wanted[::-1], Ask.NEXT, lambda job, _: refusals.of_next(job), "will be the next")
 
 
 @click.command(short_help="Transcribe finished jobs once more.")
@@ -94,13 +95,13 @@ def redo(numbers: tuple[int, ...], model: str | None, language: str | None) -> i
     if model is not None:
         with access.reading(config) as ledger:
             _require_model(config, ledger, model)
-    return _each(numbers, Ask.REDO, refuse_redo, "will be done again", model=model, language=language)
+    return _each(numbers, Ask.REDO, refusal_of_redo, "will be done again", model=model, language=language)
 
 
 def _each(
     numbers: Sequence[int],
     kind: Ask,
-    check: Callable[[Job, Config], None],
+    refusal: Callable[[Job, Config], str],
     later: str,
     *,
     model: str | None = None,
@@ -119,10 +120,8 @@ def _each(
         refused: list[str] = []
         asked: list[tuple[str, Job]] = []
         for job in jobs:
-            try:
-                check(job, config)
-            except NotPossible as error:
-                refused.append(str(error))
+            if why := refusal(job, config):
+                refused.append(why)
             else:
                 asked.append((access.ask(config, requests[job.id]), job))
         for name, job in asked:

@@ -1,1 +1,1 @@
-"""The daemon's decisions: pure functions over values, with `now` passed in. Nothing here does I/O."""
+"""The daemon's decisions, and what it refuses: pure functions over values, with `now` passed in. Nothing here does I/O."""

@@ -10,29 +10,25 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from sttd.config import Config
-from sttd.job import Job, State
+from sttd.job import Job
 from sttd.ledger import Ledger, Request as Asked
 from sttd.ledger.names import SPOOL
 from sttd.ledger.request import Ask
+from sttd.rules import refusals
 from sttd.text import sentence
-from sttd.view import access, possible
+from sttd.view import access
 from sttd.web.pages.language import Words
 
 _LONGEST = 4096  # bytes of a form
 
 
-def _refuse_redo(job: Job) -> None:
-    """Whether the source is still there the daemon sees: here a share that hangs would hold up a thread."""
-    if job.state is not State.DONE or job.location == "":
-        raise possible.NotPossible
-
-
-# what a job's page offers, and what raises NotPossible where that cannot be done
-ABOUT_A_JOB: dict[Ask, tuple[str, Callable[[Job], None]]] = {
-    Ask.NEXT: ("Transcribe it next", possible.refuse_next),
-    Ask.RETRY: ("Try again", possible.refuse_retry),
-    Ask.REDO: ("Transcribe it anew", _refuse_redo),
-    Ask.CANCEL: ("Cancel", possible.refuse_cancel),
+# what a job's page offers, and why that cannot be done
+ABOUT_A_JOB: dict[Ask, tuple[str, Callable[[Job], str]]] = {
+    Ask.NEXT: ("Transcribe it next", refusals.of_next),
+    Ask.RETRY: ("Try again", refusals.of_retry),
+    # whether the source is still there the daemon sees: here a share that hangs would hold up a thread
+    Ask.REDO: ("Transcribe it anew", refusals.of_redo),
+    Ask.CANCEL: ("Cancel", refusals.of_cancel),
 }
 _ABOUT_ALL = frozenset({Ask.PAUSE, Ask.RESUME, Ask.RETRY_FAILED})
 
@@ -45,12 +41,9 @@ def may_ask(config: Config) -> bool:
 
 def offers(job: Job) -> Iterator[tuple[str, str]]:
     """What can be asked about a job: the name of the request, and what its button says, in English."""
-    for kind, (title, refuse) in ABOUT_A_JOB.items():
-        try:
-            refuse(job)
-        except possible.NotPossible:
-            continue
-        yield str(kind), title
+    for kind, (title, refusal) in ABOUT_A_JOB.items():
+        if not refusal(job):
+            yield str(kind), title
 
 
 def leave(config: Config, name: str, job: Job | None) -> str:
