@@ -20,12 +20,13 @@ from sttd.daemon.source import source_path
 from sttd.errors import LedgerError, SttdError, UsageError
 from sttd.host.events import Kind, say
 from sttd.hub.names import require_name
-from sttd.job import RETRIABLE, Job, Overrides, State
+from sttd.job import Job, Overrides, State
 from sttd.ledger import Answer, Ask, Request, moved
 from sttd.ledger.facts import PAUSED
 from sttd.ledger.request import MOST_FIRST
 from sttd.ledger.spool import Left, Unfit
 from sttd.part import Cause
+from sttd.rules import refusals
 from sttd.text import printable
 
 # what a queued job died of that waits for its next try: only time passes meanwhile
@@ -145,7 +146,8 @@ def _refuse(context: Context, name: str, left: Left, why: str) -> Answer:
     answer = Answer(ok=False, text=why)
     context.ledger.set_answer(name, answer, context.utc())
     about = "" if left.request.job is None else f" {left.request.job}"
-    say(Kind.REQUEST_REFUSED, f"{left.request.kind}{about}, asked by user {left.owner}, is refused: {printable(why)}")
+    text = printable(why.replace("`sttd ", f"`{context.config.program} "))  # its commands are for this ledger
+    say(Kind.REQUEST_REFUSED, f"{left.request.kind}{about}, asked by user {left.owner}, is refused: {text}")
     return answer
 
 
@@ -201,12 +203,7 @@ def _retry_failed(context: Context, before: Answer) -> Answer:
 
 def retry(context: Context, job: Job) -> str:
     """Queue an ended job again, with all of its attempts, from its checkpoint."""
-    if job.state is State.FAILED and job.plan is not None:
-        raise Refused(
-            f"job {job.id} has just failed and its file is still to be moved to failed/: try again after that"
-        )
-    if job.state not in RETRIABLE or job.plan is not None:
-        raise Refused(f"job {job.id} is {job.state}, which cannot be tried again")
+    _require(refusals.of_retry(job))
     latest = context.ledger.latest(job.source)
     if not job.location and latest is not None and latest.id != job.id:
         raise Refused(f"job {job.id}: {printable(job.source)} is another file by now, which job {latest.id} is about")
@@ -229,6 +226,7 @@ def retry(context: Context, job: Job) -> str:
 
 def cancel(context: Context, job: Job) -> str:
     """Take a waiting job out of the queue, or end a running one. Its source stays where it is."""
+    _require(refusals.of_cancel(job))
     if job.state is State.QUEUED:
         context.ledger.update(
             job, state=State.CANCELLED, cause=Cause.CANCELLED, copy_of=None, finished_at=context.utc()
@@ -238,17 +236,14 @@ def cancel(context: Context, job: Job) -> str:
         return f"{_named(job)} is cancelled"
     if job.state is State.RUNNING:
         attempts.cancel(context, job)
-        return f"{_named(job)} is being stopped"
-    if job.state is State.COMMITTING:
+    else:
         filing.cancel(context, job)
-        return f"{_named(job)} is being stopped"
-    raise Refused(f"job {job.id} could not be cancelled any more: it is {job.state}")
+    return f"{_named(job)} is being stopped"
 
 
 def redo(context: Context, job: Job, overrides: Overrides) -> str:
     """A new job from the source of a finished one, with another model or language; the old result stays."""
-    if job.state is not State.DONE or job.location == "":
-        raise Refused(f"job {job.id} is {job.state} and its source is not kept, so that it cannot be done again")
+    _require(refusals.of_redo(job))
     if overrides.model is not None:
         _require_name(context, overrides.model)
     if overrides.language is not None and overrides.language not in CODES:
@@ -266,10 +261,7 @@ def redo(context: Context, job: Job, overrides: Overrides) -> str:
 
 def put_first(context: Context, job: Job) -> str:
     """A waiting job comes before all others, at once where it only waits for its next try."""
-    if job.state is not State.QUEUED:
-        raise Refused(f"job {job.id} is {job.state}: only a job that waits can be the next")
-    if job.copy_of is not None:
-        raise Refused(f"job {job.id} gets the result of job {job.copy_of}, which is the one to put first")
+    _require(refusals.of_next(job))
     if job.cause in AFTER_FAULTS and job.not_before > context.utc():
         job = context.ledger.update(job, not_before=0.0)
         context.ledger.hurry_parts(job)
@@ -281,6 +273,12 @@ def put_first(context: Context, job: Job) -> str:
     if job.waits_for_folder:
         later = f", once the options of its folder are put right ({printable(job.error or '')})"
     return f"{_named(job)} is the next{later}{left}"
+
+
+def _require(refusal: str) -> None:
+    """Raises Refused where there is a reason; see rules/refusals.py."""
+    if refusal:
+        raise Refused(refusal)
 
 
 def _named(job: Job) -> str:

@@ -12,7 +12,9 @@ def of_retry(job: Job) -> str:
     """Why a job cannot be queued again."""
     if job.state is State.DONE:
         return _is_done(job)
-    if job.state not in RETRIABLE:
+    if job.state is State.FAILED and job.plan is not None:
+        return f"job {job.id} has just failed and its file is still to be moved to failed/: try again after that"
+    if job.state not in RETRIABLE or job.plan is not None:
         return f"job {job.id} is {job.state} already"
     return ""
 

@@ -238,10 +238,10 @@ def test_what_the_daemon_advises_is_printed_as_the_command_for_its_ledger(sttd, 
 def test_what_the_daemon_refuses_is_an_error_in_its_words(sttd, ledger, answering):
     """The job was finished between the look and the request, say."""
     ledger.update(ledger.add("a.mp3", SOUND, 1.0), state=State.RUNNING)
-    answering(lambda request: Answer(ok=False, text="job 1 could not be cancelled any more: it is done"))
+    answering(lambda request: Answer(ok=False, text="job 1 is done: there is nothing to cancel"))
     done = sttd("cancel", "1")
     assert (done.code, done.out) == (1, "")
-    assert done.err == "sttd: job 1 could not be cancelled any more: it is done\n"
+    assert done.err == "sttd: job 1 is done: there is nothing to cancel\n"
 
 
 def test_a_daemon_that_does_not_answer_is_not_waited_for_long(sttd, ledger, daemon, asked, monkeypatch):

@@ -22,6 +22,7 @@ from sttd.ledger.names import REFUSED
 from sttd.ledger.request import MOST_FIRST
 from sttd.ledger.spool import leave
 from sttd.part import Cause
+from sttd.rules import refusals
 from tests.properties.stations import Stations
 
 NAME = f"{1:020d}-{1:016x}"
@@ -226,8 +227,8 @@ def test_a_request_about_a_job_that_is_not_there_or_has_gone_on_is_refused_in_wo
     stations.context.ledger.update(job, state=State.QUEUED)
     asked = {
         stations.ask("retry", 99): "there is no job 99",
-        stations.ask("retry", job.id): "is queued, which cannot be tried again",
-        stations.ask("redo", job.id): "cannot be done again",
+        stations.ask("retry", job.id): "is queued already",
+        stations.ask("redo", job.id): "wait for its end",
     }
     stations.tick(1.0)
     for name, said in asked.items():
@@ -428,8 +429,33 @@ def test_a_job_that_does_not_wait_for_a_worker_is_not_put_first(stations):
     requests.take(stations.context)
     told = [ledger.answer(name) for name in names]
     assert [answer.ok for answer in told] == [False, False]
-    assert "only a job that waits" in told[0].text
+    assert f"`sttd retry {ended.id}` queues it again" in told[0].text
     assert f"the result of job {ended.id}" in told[1].text
+
+
+REFUSALS = {
+    "retry": refusals.of_retry,
+    "cancel": refusals.of_cancel,
+    "redo": refusals.of_redo,
+    "next": refusals.of_next,
+}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_the_daemon_refuses_what_the_commands_refuse_in_the_same_words(stations, log, kind):
+    """A job may have gone on between the look and the request: it read as two troubles, one of them without a way out."""
+    ledger = stations.context.ledger
+    stations.context.config = dataclasses.replace(stations.config, program="sttd --root /x")
+    jobs = [ledger.add(f"{state}.mp3", Identity(1, 1), 1.0, state=state, location="") for state in State]
+    jobs += [ledger.add("twin.mp3", Identity(1, 1), 1.0, copy_of=1)]
+    jobs += [ledger.add("just.mp3", Identity(1, 1), 1.0, state=State.FAILED, plan={"step": "fail"})]
+    refused = {stations.ask(kind, job.id): REFUSALS[kind](job) for job in jobs if REFUSALS[kind](job)}
+    requests.take(stations.context)
+    assert len(refused) > 3
+    assert {name: ledger.answer(name).text for name in refused} == refused
+    logged = [line for line in log if "is refused" in line]
+    assert len(logged) == len(refused)
+    assert all("`sttd --root /x " in line for line in logged if "`" in line)  # for the ledger that the log is about
 
 
 def test_a_model_that_was_looked_for_does_not_have_the_folder_of_all_other_requests_read(stations, folder, monkeypatch):
