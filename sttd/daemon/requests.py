@@ -84,6 +84,7 @@ def _begin(context: Context, name: str) -> None:
     """A request that was found: read it, unless it is known already."""
     if name in context.spool.under_way or context.sought.is_under_way(name):
         return
+    found = context.sought.take(name)
     answer = context.ledger.answer(name)
     if answer is not None and answer.ok is not None:
         context.spool.remove(name)  # carried out by a daemon that was killed before it came to that
@@ -91,12 +92,11 @@ def _begin(context: Context, name: str) -> None:
     try:
         left = context.spool.read(name)
     except FileNotFoundError:
-        context.sought.forget(name)
         return
     except Unfit as error:
         context.spool.refuse(name, str(error))
         return
-    why = _missing(context, name, left.request)
+    why = _missing(context, name, left.request, found)
     if why:
         _refuse(context, name, left, why)
         context.spool.remove(name)
@@ -104,10 +104,12 @@ def _begin(context: Context, name: str) -> None:
         _carry_out(context, name, left)
 
 
-def _missing(context: Context, name: str, request: Request) -> str | None:
+def _missing(context: Context, name: str, request: Request, found: str | None) -> str | None:
     """Why the model that a request names is not here; "": it is, or need not be; None: it is being looked for."""
     if request.kind is not Ask.REDO or request.model is None or context.config.has_others:  # it may be there
         return ""
+    if found is not None:
+        return found
 
     def go_on() -> None:
         context.spool.found.appendleft(name)
@@ -115,7 +117,8 @@ def _missing(context: Context, name: str, request: Request) -> str | None:
 
     with contextlib.suppress(UsageError):  # a folder that must not be looked at, say: `redo` refuses it
         _require_name(context, request.model)
-        return context.sought.why_missing(name, request.model, go_on)
+        context.sought.look(name, request.model, go_on)
+        return None
     return ""
 
 

@@ -16,6 +16,7 @@ import time
 import pytest
 
 from sttd.daemon import requests
+from sttd.errors import LedgerError
 from sttd.job import Identity, State
 from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, facts, refused, schema, spool
 from sttd.ledger.names import REFUSED
@@ -300,6 +301,49 @@ def test_a_request_that_is_taken_back_while_its_model_is_looked_for_is_not_carri
     stations.tick(1.0)
     assert stations.context.ledger.answer(name) is None
     assert len(stations.context.ledger.jobs()) == 1
+
+
+@pytest.mark.parametrize(
+    "data", [None, b"no JSON", b'{"kind": "pause"}', b'{"kind": "redo", "job": 1, "model": "smal"}']
+)
+def test_what_was_found_of_a_model_is_forgotten_whatever_became_of_its_request(stations, folder, data):
+    """Of requests that were replaced meanwhile, or carried out, what was found stayed for as long as the daemon ran."""
+    name = leave(folder, Request(Ask.REDO, done(stations).id, model="demo"))
+    stations.tick(1.0)
+    assert stations.context.sought.is_under_way(name)
+    (folder / name).unlink()
+    if data is not None:
+        put(folder / name, data)
+    stations.settle()
+    stations.tick(1.0)
+    assert not stations.context.sought.is_under_way(name)
+    assert stations.context.sought.found == {}
+    assert os.listdir(folder) == []
+
+
+def test_what_was_found_of_a_model_is_forgotten_where_the_ledger_fails_after_its_request(stations, folder, monkeypatch):
+    """What was found is handed over once more then, when the request is carried out and gone."""
+    name = leave(folder, Request(Ask.REDO, done(stations).id, model="demo"))
+    stations.tick(1.0)
+    after = stations.ask("pause")
+    stations.context.spool.found.append(after)
+    real = requests._switch
+    troubles = [LedgerError("the disk is full")]
+
+    def switch(*args, **kwargs):
+        if troubles:
+            raise troubles.pop()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(requests, "_switch", switch)
+    finished = stations.errands.do()
+    with pytest.raises(LedgerError):
+        finished.settle()
+    assert stations.context.ledger.answer(name).ok is True
+    finished.settle()
+    stations.tick(1.0)
+    assert stations.context.ledger.answer(after).ok is True
+    assert stations.context.sought.found == {}
 
 
 def test_a_fault_in_sttd_ends_one_request_and_not_the_daemon(stations, folder, log, monkeypatch):
