@@ -14,11 +14,11 @@ _OF_THE_FILE = (Cause.CHANGED, Cause.GONE)
 
 def judged(context: Context, running: Running, event: Failed) -> tuple[Cause, str]:
     """The cause that counts, and the words for it."""
-    job, cause = running.job, event.cause
+    job, cause, claims = running.job, event.cause, context.claims
     if cause in _OF_THE_FILE:
-        is_believed = not is_as_queued(context, job) or context.claims.refuted(job.id)
+        is_believed = not is_as_queued(context, job) or claims.refuted(job.id, running.submitted, context.clock())
     elif _is_of_the_machine(running, event):
-        is_believed = context.claims.of_machine(job.id, running.worker, context.clock())
+        is_believed = claims.of_machine(job.id, running.worker, running.submitted, context.clock())
     else:
         return cause, event.error
     if is_believed:

@@ -2,7 +2,9 @@
 
 That the machine is at fault, or the file is another one, costs a job no attempt. A recording that has taken its worker over could say
 so for ever, and hold the others up each time. So it is believed `BELIEVED` times after it turned out not to be so, and then it is an
-error of the job like any other.
+error of the job like any other. What several workers of one recording meet at once (a share that is away for a moment) counts once.
+
+Only the cause of an end is decided here, like that of a line that breaks again and again; what follows from a cause is policy's alone.
 """
 
 from __future__ import annotations
@@ -22,25 +24,28 @@ class Claims:
         self._said: dict[
             int, tuple[str, float]
         ] = {}  # by job, which worker said last that its machine is at fault, and when
-        self._refuted: dict[int, int] = {}  # by job, how often it was not so
+        self._refuted: dict[int, tuple[int, float]] = {}  # by job, how often it was not so, and when the last time
 
     def well(self, worker: str, submitted: float) -> None:
         """An attempt that was given to a worker at `submitted` is done."""
         self._well[worker] = max(submitted, self._well.get(worker, submitted))
 
-    def of_machine(self, job: int, worker: str, now: float) -> bool:
-        """A worker says that its machine is at fault.
+    def of_machine(self, job: int, worker: str, submitted: float, now: float) -> bool:
+        """A worker says that its machine is at fault, of an attempt that it was given at `submitted`.
 
         It was not the last time that this job's worker said so, where that one has done well since what it was given afterwards.
         """
         before, when = self._said.pop(job, ("", now))
         self._said[job] = (worker, now)
         _forget(self._said)
-        return self._well.get(before, -math.inf) <= when or self.refuted(job)
+        return self._well.get(before, -math.inf) <= when or self.refuted(job, submitted, now)
 
-    def refuted(self, job: int) -> bool:
+    def refuted(self, job: int, submitted: float, now: float) -> bool:
         """What a worker says is not so, or was not so the last time."""
-        times = self._refuted[job] = self._refuted.pop(job, 0) + 1
+        times, latest = self._refuted.pop(job, (0, -math.inf))
+        if submitted > latest:
+            times, latest = times + 1, now
+        self._refuted[job] = (times, latest)
         _forget(self._refuted)
         return times <= BELIEVED
 

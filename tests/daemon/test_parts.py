@@ -11,7 +11,8 @@ import pytest
 from sttd.daemon import attempts, results, sweep
 from sttd.daemon.listener import Nobody
 from sttd.job import Shared, State
-from sttd.part import Cause
+from sttd.part import Cause, Failed
+from sttd.rules.claims import BELIEVED
 from tests.properties.stations import CHUNKS, SHARED, Attempt, Pool, Stations
 
 TEXTS = [f"a {number}" for number in range(CHUNKS)]
@@ -512,3 +513,19 @@ def test_a_fault_while_the_progress_of_a_part_is_stored_leaves_nothing_half_stor
     daemon.tick(0.0)
     assert job(daemon).state is State.FAILED
     assert job(daemon).chunks == sum(part.chunks for part in daemon.context.ledger.parts(job(daemon)))
+
+
+def test_a_share_that_was_away_for_a_moment_was_so_once_however_many_workers_met_it(daemon):
+    """Each of them says so, and the file is there again when that is heard: with many workers it was an error of the recording."""
+    workers = []
+    for _ in range(BELIEVED):
+        daemon.step(at(daemon, 0))
+        daemon.tick(1.0)
+        workers.append(len(daemon.pool.attempts))
+        for attempt in list(daemon.pool.attempts.values()):
+            del daemon.pool.attempts[attempt.spec.part_id]
+            carried = {"part_id": attempt.spec.part_id, "attempt": attempt.spec.attempt}
+            daemon.message(Failed(cause=Cause.GONE, error="it is not there", retriable=False, **carried))
+        daemon.tick(2000.0)
+    assert workers[0] > 1
+    assert [part.attempts for part in daemon.context.ledger.parts(job(daemon))] == [0, 0, 0]
