@@ -96,6 +96,7 @@ def _take_up(context: Context, job: Job, identity: Identity, arrival: Arrival) -
     """A job that is there already, about the file as it is now, or queued again because it is back."""
     if arrival is Arrival.CHANGED:
         job = context.ledger.update(job, **fresh(identity))
+        context.claims.forget(job.id)
         text = f"job {job.id}: {printable(job.source)} has changed and is taken as it is now"
         say(Kind.JOB_CHANGED, text, job)
     else:

@@ -223,6 +223,7 @@ def retry(context: Context, job: Job) -> str:
     }
     context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
     context.ledger.reopen_parts(job)  # those that are done stay so, if it is the same that is asked for
+    context.claims.forget(job.id)
     say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again", job)
     return f"{_named(job)} is queued again"
 

@@ -50,6 +50,8 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
         waiting |= {"not_before": now + max(config.settle(), config.watch.patience), "cause": Cause.CHANGED}
     if identity == job.identity:  # it was another one for a moment, or its worker is wrong: not again and again at once
         waiting["not_before"] = max(waiting["not_before"], now + config.pool.machine_wait)
+    else:
+        context.claims.forget(job.id)
     if identity is None:
         gone = {
             "cause": Cause.GONE,

@@ -30,6 +30,11 @@ class Claims:
         """An attempt that was given to a worker at `submitted` is done."""
         self._well[worker] = max(submitted, self._well.get(worker, submitted))
 
+    def forget(self, job: int) -> None:
+        """A person wants it tried anew, or its file is another one now."""
+        self._said.pop(job, None)
+        self._refuted.pop(job, None)
+
     def of_machine(self, job: int, worker: str, submitted: float, now: float) -> bool:
         """A worker says that its machine is at fault, of an attempt that it was given at `submitted`.
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from sttd.config import Remote
-from sttd.daemon import ending, reload, trial
+from sttd.daemon import ending, reload, requests, trial
 from sttd.job import Overrides, State
 from sttd.part import Cause, Chunks, Done, Failed, Lost, Started
 from sttd.rules.claims import BELIEVED
@@ -390,6 +390,38 @@ def test_a_file_that_changes_again_and_again_costs_no_attempt(daemon):
         fail(daemon, Cause.CHANGED)
         daemon.look()
         daemon.tick(2000.0)
+    assert daemon.context.ledger.get(1).attempts == 0
+
+
+def test_a_person_who_has_a_disbelieved_recording_tried_again_has_it_tried_anew(daemon):
+    """From its first attempt on each fault of the machine, or of its share, was an error of its own."""
+    drop(daemon, "a.wav")
+    while states(daemon) != [State.FAILED]:
+        daemon.tick(2000.0)
+        fail(daemon, Cause.CHANGED)
+    daemon.go_on()
+    requests.retry(daemon.context, daemon.context.ledger.get(1))
+    for _ in range(BELIEVED):
+        daemon.tick(2000.0)
+        fail(daemon, Cause.CHANGED)
+    assert daemon.context.ledger.get(1).attempts == 0
+
+
+@pytest.mark.parametrize("is_seen_first", [True, False])
+def test_what_was_said_of_the_file_before_says_nothing_of_the_one_that_took_its_place(daemon, is_seen_first):
+    drop(daemon, "a.wav")
+    for _ in range(BELIEVED):
+        daemon.tick(2000.0)
+        fail(daemon, Cause.CHANGED)
+    if not is_seen_first:
+        daemon.tick(2000.0)
+    (daemon.config.paths.inbox / "a.wav").write_text("another one")
+    if not is_seen_first:
+        fail(daemon, Cause.CHANGED)
+    daemon.look()
+    for _ in range(BELIEVED):
+        daemon.tick(2000.0)
+        fail(daemon, Cause.GONE)
     assert daemon.context.ledger.get(1).attempts == 0
 
 
