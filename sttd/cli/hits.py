@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sttd.languages import english_name
-from sttd.search import Excerpt, Found, Hit, Place
+from sttd.search import Excerpt, Found, Hit, Passage
 from sttd.text import sentence
 from sttd.view import plain
 
@@ -31,8 +31,8 @@ def found(hits: Found, width: int, *, within: bool) -> RenderableType:
     for at, hit in enumerate(hits.hits):
         if at == 0 or not within:
             lines += [Text(), _head(hit)] if at else [_head(hit)]
-        if hit.place is not None:
-            lines.append(Padding(_said(hit.place), (0, 0, 0, indent)))
+        if hit.passage is not None:
+            lines.append(Padding(_said(hit.passage), (0, 0, 0, indent)))
     return Group(*lines)
 
 
@@ -44,10 +44,10 @@ def _head(hit: Hit) -> Text:
     return text.append(sentence(hit.source), "bold").append(f"  {' · '.join(about)}", "dim")
 
 
-def _said(place: Place) -> Text:
+def _said(passage: Passage) -> Text:
     """When, and the words around what was asked for."""
-    times = Text().append(f"{plain.clock(place.start)}-{plain.clock(place.end)}  ", "cyan")
-    return times.append_text(_marked(place.excerpt))
+    times = Text().append(f"{plain.clock(passage.start)}-{plain.clock(passage.end)}  ", "cyan")
+    return times.append_text(_marked(passage.excerpt))
 
 
 def _marked(excerpt: Excerpt) -> Text:

@@ -16,7 +16,7 @@ from sttd.cli.options import given, shared
 from sttd.cli.screen import is_terminal, write_if_read
 from sttd.errors import LedgerError, NoSuchJob, UsageError
 from sttd.ledger.questions import LARGEST
-from sttd.search import Coverage, Excerpt, Filters, Found, Hit, Place
+from sttd.search import Coverage, Excerpt, Filters, Found, Hit, Passage
 from sttd.text import printable, sentence
 from sttd.view import access, figures, plain
 
@@ -106,8 +106,8 @@ def _places(config: Config, index: Indexed, number: int, asked: str, limit: int)
             raise UsageError(f"there is no job {number}: `sttd jobs` lists them") from None
     places = index.search().within(number, asked, limit)
     name = Excerpt(job.source, ())
-    for place in places:
-        yield Hit(job.id, job.source, name, job.created_at, job.language or "und", place, len(places))
+    for passage in places:
+        yield Hit(job.id, job.source, name, job.created_at, job.language or "und", passage, len(places))
 
 
 def _print(found: Found, as_json: bool, words: Sequence[str], *, within: bool) -> None:
@@ -138,26 +138,26 @@ def _further(found: Found, program: str, words: str) -> Iterator[str]:
         yield f"older recordings: the same with --before {found.next}"
 
 
-def span(place: Place) -> str:
+def span(passage: Passage) -> str:
     """From when to when, in the recording."""
-    return f"{plain.clock(place.start)}-{plain.clock(place.end)}"
+    return f"{plain.clock(passage.start)}-{plain.clock(passage.end)}"
 
 
 def _line(hit: Hit) -> str:
     """For pipes: the name is followed by a tab, which no printed name holds, and what was said."""
-    when, said = ("-", "") if hit.place is None else (span(hit.place), hit.place.excerpt.text)
+    when, said = ("-", "") if hit.passage is None else (span(hit.passage), hit.passage.excerpt.text)
     return f"{hit.job:>6}  {when:<17}  {printable(hit.source)}\t{sentence(said)}"
 
 
 def _figures(hit: Hit) -> dict[str, Any]:
     """Keys are never renamed or removed. Times are seconds, `created_at` in UTC; `marks` are characters of `text`: from, to."""
-    place = hit.place
+    passage = hit.passage
     return {
         "job": hit.job, "source": hit.source, "created_at": hit.created_at, "language": hit.language, "places": hit.places,
-        "start": None if place is None else place.start, "end": None if place is None else place.end,
-        "spoken": None if place is None else place.language,
-        "text": "" if place is None else place.excerpt.text,
-        "marks": [] if place is None else [list(each) for each in place.excerpt.marks],
+        "start": None if passage is None else passage.start, "end": None if passage is None else passage.end,
+        "spoken": None if passage is None else passage.language,
+        "text": "" if passage is None else passage.excerpt.text,
+        "marks": [] if passage is None else [list(each) for each in passage.excerpt.marks],
     }  # fmt: skip
 
 

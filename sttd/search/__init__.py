@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from sttd.search.excerpt import Excerpt
 from sttd.search.file import INDEX, IndexTrouble, lock_of
-from sttd.search.find import Filters, Found, Hit, Place, Search
+from sttd.search.find import Filters, Found, Hit, Passage, Search
 from sttd.search.follow import Coverage, Follower
 from sttd.search.index import Offered
 
 __all__ = [
-    "INDEX", "Coverage", "Excerpt", "Filters", "Follower", "Found", "Hit", "IndexTrouble", "Offered", "Place", "Search",
+    "INDEX", "Coverage", "Excerpt", "Filters", "Follower", "Found", "Hit", "IndexTrouble", "Offered", "Passage", "Search",
     "lock_of",
 ]  # fmt: skip

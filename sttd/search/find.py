@@ -39,7 +39,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Passage:
     """Where in a recording something was said."""
 
     start: float  # seconds
@@ -57,7 +57,7 @@ class Hit:
     name: Excerpt  # the path without its suffix, with what of it was asked for
     created_at: float  # when it came in: UTC seconds
     language: str  # that most of it is in; "und": nothing was said
-    place: Place | None  # where the phrases are nearest to each other; None: they are in the name alone
+    passage: Passage | None  # where the phrases are nearest to each other; None: they are in the name alone
     places: int  # how many segments have one of the phrases
 
 
@@ -105,7 +105,7 @@ class Search:
             return Found((), None)
         return Found(hits, hits[-1].job if len(rows) > limit else None)
 
-    def within(self, job: int, asked: str, limit: int = MOST) -> tuple[Place, ...]:
+    def within(self, job: int, asked: str, limit: int = MOST) -> tuple[Passage, ...]:
         """The segments of one recording that have a phrase of the query, in their order.
 
         Raises:
@@ -163,17 +163,17 @@ class _Text:
         """The segments in which stretches begin, in their order."""
         return sorted({self._segment(start) for start, _ in stretches})
 
-    def place(self, stretch: Stretch, wanted: Sequence[Phrase]) -> Place:
+    def passage(self, stretch: Stretch, wanted: Sequence[Phrase]) -> Passage:
         """A stretch, as it is shown."""
         first = self._segment(stretch[0])
         last = self._segment(stretch[1])
         return self.shown(first, last if last < first + _TOGETHER else first, wanted)
 
-    def shown(self, first: int, last: int, wanted: Sequence[Phrase]) -> Place:
+    def shown(self, first: int, last: int, wanted: Sequence[Phrase]) -> Passage:
         """Segments that follow each other, as they are shown."""
         self._said = self._said or [Said(*each) for each in json.loads(zlib.decompress(self._segments))]
         said = self._said[first : last + 1]
-        return Place(said[0].start, said[-1].end, said[0].language, excerpt(said, wanted))
+        return Passage(said[0].start, said[-1].end, said[0].language, excerpt(said, wanted))
 
     def _segment(self, offset: int) -> int:
         return bisect.bisect_right(self._starts, offset) - 1
@@ -224,6 +224,6 @@ def _hit(row: tuple[Any, ...], wanted: Sequence[Phrase]) -> Hit:
         name=excerpt([name], wanted),
         created_at=created_at,
         language=language,
-        place=text.place(nearest(found), wanted) if found else None,
+        passage=text.passage(nearest(found), wanted) if found else None,
         places=len(text.segments_of(itertools.chain.from_iterable(found))),
     )

@@ -24,7 +24,7 @@ from sttd.ledger import Ledger
 from sttd.ledger.results import Result
 from sttd.search.file import IndexDamaged, IndexTrouble
 from sttd.search.index import Entry, Index, Offered, Recording
-from sttd.search.transcript import Signature, Unreadable, read
+from sttd.search.transcript import NotATranscript, Signature, read
 from sttd.text import sentence
 
 LOOK = 2.0  # seconds between two looks for jobs that ended
@@ -154,7 +154,7 @@ class Follower:
             done = ledger.done()
             gone, new = sorted(self._known.difference(done)), sorted(set(done) - self._known)
             while gone and time.monotonic() < end:
-                self._forget(gone[-_BATCH:])
+                self._remove(gone[-_BATCH:])
                 del gone[-_BATCH:]
             while new and time.monotonic() < end:  # the newest are found first
                 self._take(ledger, new[-_BATCH:])
@@ -183,10 +183,10 @@ class Follower:
                 return False
         return True
 
-    def _forget(self, numbers: Sequence[int]) -> None:
+    def _remove(self, numbers: Sequence[int]) -> None:
         with self._index.transaction():
             for number in numbers:
-                self._index.forget(number)
+                self._index.remove(number)
         self._known.difference_update(numbers)
 
     def _take(self, ledger: Ledger, numbers: Sequence[int]) -> None:
@@ -233,7 +233,7 @@ class Follower:
             return
         try:
             signature, said = read(self._places(recording), self._folders)
-        except (OSError, Unreadable):  # deleted, or not to be read now: looked at again with the next check
+        except (OSError, NotATranscript):  # deleted, or not to be read now: looked at again with the next check
             if entry != Entry(recording, None):
                 self._index.put(recording)
         else:

@@ -171,7 +171,7 @@ class Index:
         for (job,) in older:
             self.put(self.page(job - 1, job)[job].recording)
 
-    def forget(self, job: int) -> None:
+    def remove(self, job: int) -> None:
         """Have nothing of a recording."""
         with told(self.path):
             self._strip(job)

@@ -39,7 +39,7 @@ class Signature(NamedTuple):
         return cls(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
 
-class Unreadable(ValueError):
+class NotATranscript(ValueError):
     """The file is no transcript, or is damaged."""
 
 
@@ -52,7 +52,7 @@ def read(paths: Sequence[str], folders: Sequence[Path]) -> tuple[Signature, list
 
     Raises:
         OSError: it cannot be read.
-        Unreadable: it is no transcript.
+        NotATranscript: it is no transcript.
     """
     handle, name = open_below(paths, folders)
     with os.fdopen(handle, "rb") as file:
@@ -60,7 +60,7 @@ def read(paths: Sequence[str], folders: Sequence[Path]) -> tuple[Signature, list
         try:
             return signature, list(_segments(file, signature.size))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-            raise Unreadable(f"{name} is no transcript: {error}") from error
+            raise NotATranscript(f"{name} is no transcript: {error}") from error
 
 
 def _segments(file: BinaryIO, size: int) -> Iterator[Said]:

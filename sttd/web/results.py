@@ -103,7 +103,7 @@ def corrected(file: BinaryIO) -> tuple[Meta, Iterator[Segment]]:
     try:
         found = transcript.LATEST.read(file)
         meta = Meta.from_head(found.head)
-    except (transcript.Unreadable, KeyError, TypeError, ValueError, AttributeError):
+    except (transcript.NotATranscript, KeyError, TypeError, ValueError, AttributeError):
         raise record.Altered("the JSON was changed by hand, and is no transcript any more") from None
     pieces = (found.segments(file.fileno(), first, _PIECE) for first in range(0, len(found), _PIECE))
     return meta, (segment for piece in pieces for segment in piece)

@@ -28,7 +28,7 @@ _OPEN, _CLOSE = b'  "segments": [', b"  ]"
 _SPAN = re.compile(rb'\s*\{"start": ([0-9.e+-]+|null), "end": ([0-9.e+-]+|null)')
 
 
-class Unreadable(ValueError):
+class NotATranscript(ValueError):
     """The file is no transcript."""
 
 
@@ -65,7 +65,7 @@ def read(file: BinaryIO) -> Transcript:
     """Look through a file, which is at its beginning.
 
     Raises:
-        Unreadable: it is no transcript.
+        NotATranscript: it is no transcript.
     """
     with contextlib.suppress(ValueError, RecursionError):
         head = _head(file)
@@ -153,12 +153,12 @@ def _read_whole(file: BinaryIO) -> Transcript:
     file.seek(0)
     data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
-        raise Unreadable("the file was laid out anew, and is too large to be read as a whole")
+        raise NotATranscript("the file was laid out anew, and is too large to be read as a whole")
     try:
         head = _object(json.loads(data))
         segments = [(each, segment_of(each)) for each in head.pop("segments")]
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        raise Unreadable("the file is no transcript any more") from None
+        raise NotATranscript("the file is no transcript any more") from None
     lines = tuple(json.dumps(each).encode() for each, _ in segments)
     found = Transcript(head, lines=lines, size=sum(map(len, lines)))
     found.starts.extend(segment.start for _, segment in segments)

@@ -68,7 +68,7 @@ def test_a_segment_that_holds_a_book_comes_in_parts_and_all_of_it_is_found(archi
     assert "".join(each.text for each in said) == text
     assert max(len(each.text) for each in said) <= 10_000
     (hit,) = archive.search.find('"a needle in it"').hits
-    assert "a needle in it" in hit.place.excerpt.text
+    assert "a needle in it" in hit.passage.excerpt.text
     assert archive.jobs("end") == [job.id]
 
 

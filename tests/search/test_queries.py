@@ -12,7 +12,7 @@ from hypothesis import example, given, strategies as st
 from sttd.search import Search
 from sttd.search.atoms import placed
 from sttd.search.index import Index, Recording
-from sttd.search.transcript import Said, Signature, Unreadable, read
+from sttd.search.transcript import NotATranscript, Said, Signature, read
 from tests.properties.words import folder
 from tests.search.transcripts import Archive
 
@@ -26,8 +26,8 @@ def talk(archive):
     return archive, job
 
 
-def place(archive, asked):
-    return archive.search.find(asked).hits[0].place
+def passage(archive, asked):
+    return archive.search.find(asked).hits[0].passage
 
 
 def test_all_words_must_occur_in_one_recording(talk):
@@ -40,7 +40,7 @@ def test_all_words_must_occur_in_one_recording(talk):
 
 def test_a_hit_begins_where_the_words_are_nearest_to_each_other(talk):
     archive, _ = talk
-    found = place(archive, "fox budget")
+    found = passage(archive, "fox budget")
     assert (found.start, found.end) == (3.0, 9.0)
     assert found.excerpt.text == "Nobody knew of the budget, and the fox went home."
     assert [found.excerpt.text[start:end] for start, end in found.excerpt.marks] == ["budget", "fox"]
@@ -63,9 +63,9 @@ def test_a_word_finds_longer_ones_that_begin_with_it_and_in_quotes_itself_alone(
 def test_a_recording_is_found_by_its_name_and_words_may_be_in_both(talk):
     archive, job = talk
     hit = archive.search.find("annual").hits[0]
-    assert (hit.job, hit.source, hit.place, hit.places) == (job.id, "talks/2024/Annual meeting.mp3", None, 0)
+    assert (hit.job, hit.source, hit.passage, hit.places) == (job.id, "talks/2024/Annual meeting.mp3", None, 0)
     assert [hit.name.text[start:end] for start, end in hit.name.marks] == ["Annual"]
-    assert place(archive, "annual winter").start == 9.0
+    assert passage(archive, "annual winter").start == 9.0
 
 
 def test_the_places_of_one_recording_are_all_its_segments_with_a_word(talk):
@@ -78,7 +78,7 @@ def test_the_places_of_one_recording_are_all_its_segments_with_a_word(talk):
 def test_a_long_text_is_cut_around_what_was_asked_for(archive):
     archive.done("a.mp3", ["word " * 200 + "needle " + "word " * 200], "en")
     archive.follow()
-    excerpt = place(archive, "needle").excerpt
+    excerpt = passage(archive, "needle").excerpt
     assert len(excerpt.text) <= 242
     assert (excerpt.text[:5], excerpt.text[-1]) == ("…word", "…")
     assert [excerpt.text[start:end] for start, end in excerpt.marks] == ["needle"]
@@ -157,7 +157,7 @@ def test_every_stretch_between_two_clusters_or_words_is_found(one, texts, data):
         ):
             hits = search.find(query).hits
             assert [hit.job for hit in hits] == [1]
-            assert hits[0].place.excerpt.marks
+            assert hits[0].passage.excerpt.marks
 
 
 @given(
@@ -217,7 +217,7 @@ def test_whatever_stands_in_a_result_can_be_indexed_or_is_no_transcript(one, con
     path.write_text(json.dumps(content))
     try:
         signature, segments = read([str(path)], [path.parent])
-    except Unreadable:
+    except NotATranscript:
         return
     with index.transaction():
         index.put(Recording(1, b"needle", 0.0, "th", b"/x"), signature, segments)

@@ -81,7 +81,7 @@ def test_the_marks_of_a_hit_are_what_was_asked_for(thai):
     archive, _ = thai
     for word in words(paragraphs("tha"))[:40]:
         for hit in archive.search.find(word).hits:
-            excerpt = hit.place.excerpt
+            excerpt = hit.passage.excerpt
             assert excerpt.marks
             assert {bare(excerpt.text[start:end]) for start, end in excerpt.marks} == {word}
 

@@ -65,7 +65,7 @@ def test_a_large_file_without_lines_is_not_read_to_its_end(tmp_path):
     with path.open("wb") as file:
         file.truncate(8 * transcript.LARGEST)
     tracemalloc.start()
-    with path.open("rb") as file, pytest.raises(transcript.Unreadable):
+    with path.open("rb") as file, pytest.raises(transcript.NotATranscript):
         transcript.read(file)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

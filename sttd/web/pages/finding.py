@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from sttd.errors import AlreadyRunning
 from sttd.ledger.names import LEDGER
-from sttd.search import INDEX, Coverage, Excerpt, Follower, Hit, IndexTrouble, Offered, Place, Search
+from sttd.search import INDEX, Coverage, Excerpt, Follower, Hit, IndexTrouble, Offered, Passage, Search
 from sttd.text import sentence
 from sttd.web import files
 from sttd.web.pages.drawing import number, page, words_of
@@ -124,7 +124,7 @@ class Finder:
         Raises:
             IndexTrouble: the index cannot be read.
         """
-        return [_spot(job, place) for place in self._search.within(job, asked, _PLACES)]
+        return [_spot(job, passage) for passage in self._search.within(job, asked, _PLACES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +157,14 @@ def _address(asked: str, narrowed: Narrowed, **more: int) -> str:
 
 def _line(hit: Hit, asked: str, narrowed: Narrowed) -> Line:
     more = _address(asked, narrowed, job=hit.job)
-    spot = None if hit.place is None else _spot(hit.job, hit.place)
+    spot = None if hit.passage is None else _spot(hit.job, hit.passage)
     folder = name_of(hit.source)[1]
     return Line(hit.job, list(_pieces(hit.name)), folder, hit.created_at, hit.language, spot, hit.places, more)
 
 
-def _spot(job: int, place: Place) -> Spot:
-    language = "" if place.language == "und" else place.language
-    return Spot(f"/jobs/{job}#t={place.start:.2f}", place.start, language, list(_pieces(place.excerpt)))
+def _spot(job: int, passage: Passage) -> Spot:
+    language = "" if passage.language == "und" else passage.language
+    return Spot(f"/jobs/{job}#t={passage.start:.2f}", passage.start, language, list(_pieces(passage.excerpt)))
 
 
 def _pieces(excerpt: Excerpt) -> Iterator[tuple[str, bool]]:

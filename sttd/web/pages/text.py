@@ -48,7 +48,7 @@ class Texts:
         with os.fdopen(handle, "rb") as file:
             try:
                 found = transcript.LATEST.read(file)
-            except transcript.Unreadable:
+            except transcript.NotATranscript:
                 return Shown(text=self._plain(job))
             length = job.audio_seconds or max(found.ends, default=0.0)
             bars = tuple(reading.bars(found.starts, found.ends, length, BARS))
@@ -63,7 +63,7 @@ class Texts:
         with os.fdopen(handle, "rb") as file:
             try:
                 found = transcript.LATEST.read(file)
-            except transcript.Unreadable:
+            except transcript.NotATranscript:
                 return None
             return self._piece(job, found, file.fileno(), min(first, len(found)), words)
 
