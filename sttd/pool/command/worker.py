@@ -15,7 +15,7 @@ from sttd.pool.command.carrier import Carrier
 from sttd.pool.command.feeder import Feeder, Way
 from sttd.pool.command.greeting import Messages, NoWorker, check
 from sttd.pool.command.pipes import Pipes
-from sttd.pool.command.said import Said
+from sttd.pool.command.stderr import Stderr
 from sttd.pool.death import Death
 from sttd.pool.wire import Ask, Beat, Die, FarOrder, Forget, Hello, Order, Ready, Refused, Setup, WireError, encode
 from sttd.pool.worker import Ears
@@ -53,7 +53,7 @@ class CommandWorker:
         self._feeder = Feeder(name, Way(self._send, self._wait_for_room, self._end_part))
         self._ends: queue.SimpleQueue[Failed] = queue.SimpleQueue()  # of parts that never were on their way
         self._messages = Messages()
-        self._said = Said(name, clock)
+        self._stderr = Stderr(name, clock)
         self._is_greeted = self._was_ready = False
         self._over = threading.Event()
 
@@ -129,12 +129,12 @@ class CommandWorker:
             self._over.set()
             exitcode = pipes.reap()
             self._feeder.stop()
-            self._said.close()
+            self._stderr.close()
             self._ears.ended(self._death(exitcode, why))
 
     def _death(self, exitcode: int | None, why: str) -> Death:
         assert self._carrier is not None
-        why = why or self._carrier.words(exitcode, self._said.last, self._messages.banner, was_ready=self._was_ready)
+        why = why or self._carrier.words(exitcode, self._stderr.last, self._messages.banner, was_ready=self._was_ready)
         if self._was_ready:
             return Death(exitcode, line=f"the worker on {self.name} is lost: {why}")
         return Death(exitcode, unborn=why)
@@ -148,7 +148,7 @@ class CommandWorker:
             now = self._clock()
             messages, errors = pipes.wait(min(ends_at - now, gone_at - now, 3600.0))
             now = self._clock()
-            self._said.feed(errors)
+            self._stderr.feed(errors)
             self._hear(messages)
             if messages:
                 heard = now

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sttd.fs.folder import open_regular_below
 from sttd.part import SAMPLE_RATE, Cause, PartSpec, Progress
 from sttd.pool.blocks import AHEAD, BLOCK, ends_of_handle
-from sttd.pool.far.shelf import Key, NoRoom, Place, Shelf, is_full
+from sttd.pool.far.shelf import Entry, Key, NoRoom, Shelf, is_full
 from sttd.pool.wire import Ask, Block, NoBlock
 
 _PROGRESS = 1.0  # seconds between two signs of life of the part
@@ -59,28 +59,28 @@ class Fetch:
         if part.ends is None or _is_here(part):
             return part
         key = (part.source, part.size, part.mtime_ns, part.ends)
-        place = self._shelf.find(key)
-        if place is None:
-            place = self._sent(key)
+        entry = self._shelf.find(key)
+        if entry is None:
+            entry = self._sent(key)
         # as this file system stores the time, which may be coarser
-        return dataclasses.replace(part, handle=place.reader, mtime_ns=os.fstat(place.reader).st_mtime_ns)
+        return dataclasses.replace(part, handle=entry.reader, mtime_ns=os.fstat(entry.reader).st_mtime_ns)
 
-    def _sent(self, key: Key) -> Place:
+    def _sent(self, key: Key) -> Entry:
         """The recording, sent and found whole."""
         try:
-            with self._shelf.place(key, self.part.size) as place:
-                self._receive(place)
-                if ends_of_handle(place.reader, self.part.size) != self.part.ends:
+            with self._shelf.entry(key, self.part.size) as entry:
+                self._receive(entry)
+                if ends_of_handle(entry.reader, self.part.size) != self.part.ends:
                     raise NotFetched(Cause.CHANGED, "the file has changed since it was queued")
-                os.utime(place.writer, ns=(self.part.mtime_ns, self.part.mtime_ns))
-                return place
+                os.utime(entry.writer, ns=(self.part.mtime_ns, self.part.mtime_ns))
+                return entry
         except NoRoom as error:
             raise NotFetched(Cause.MACHINE, str(error)) from error
         except OSError as error:
             text = "has no room left" if is_full(error) else f"fails: {error.strerror or error}"
             raise NotFetched(Cause.MACHINE, f"the folder for recordings that are sent {text}") from error
 
-    def _receive(self, place: Place) -> None:
+    def _receive(self, entry: Entry) -> None:
         part = self.part
         asked = done = 0
         told = time.monotonic()
@@ -89,7 +89,7 @@ class Fetch:
                 length = min(BLOCK, part.size - asked)
                 self._send(Ask(part.part_id, part.attempt, asked, length))
                 asked += length
-            done += _written(place, self._next(done), min(BLOCK, part.size - done))
+            done += _written(entry, self._next(done), min(BLOCK, part.size - done))
             if time.monotonic() - told >= _PROGRESS:
                 told = time.monotonic()
                 so_far = part.resume_from / SAMPLE_RATE
@@ -107,14 +107,14 @@ class Fetch:
         return answer
 
 
-def _written(place: Place, block: Block, length: int) -> int:
+def _written(entry: Entry, block: Block, length: int) -> int:
     """Write a block; returns its length."""
     rest = memoryview(block.data)
     if len(rest) != length:
         raise NotFetched(Cause.MACHINE, "the recording was damaged on its way to this worker")
     at = block.offset
     while rest:
-        count = os.pwrite(place.writer, rest, at)
+        count = os.pwrite(entry.writer, rest, at)
         rest, at = rest[count:], at + count
     return length
 

@@ -18,7 +18,7 @@ from multiprocessing import context
 from pathlib import Path
 from typing import Any
 
-PLACES = (
+ENTRIES = (
     4  # recordings that are kept at once, so that short ones between the parts of a long one do not cost it its place
 )
 _SPARE = 64 * 2**20  # bytes that are left free for others
@@ -42,7 +42,7 @@ class Inherited:
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class Entry:
     """One file."""
 
     writer: int  # file descriptors of the same file
@@ -62,26 +62,26 @@ class Shelf:
             OSError: none can be made in the folder.
         """
         self._folder = folder or Path(tempfile.gettempdir())
-        self._places = [_place(self._folder) for _ in range(PLACES)]
+        self._entries = [_entry(self._folder) for _ in range(ENTRIES)]
         self._turn = 0
         self._lock = threading.Lock()
 
     def inherited(self) -> tuple[Inherited, ...]:
         """What the worker's process is to inherit."""
-        return tuple(Inherited(place.reader) for place in self._places)
+        return tuple(Inherited(entry.reader) for entry in self._entries)
 
-    def find(self, key: Key) -> Place | None:
-        """The place where this recording is whole."""
+    def find(self, key: Key) -> Entry | None:
+        """The entry where this recording is whole."""
         with self._lock:
-            found = next((place for place in self._places if place.key == key), None)
+            found = next((entry for entry in self._entries if entry.key == key), None)
             if found is not None:
                 self._turn += 1
                 found.turn = self._turn
             return found
 
     @contextlib.contextmanager
-    def place(self, key: Key, size: int) -> Iterator[Place]:
-        """A place with room for `size` bytes, to be written to meanwhile; with an exception it is empty again.
+    def entry(self, key: Key, size: int) -> Iterator[Entry]:
+        """An entry with room for `size` bytes, to be written to meanwhile; with an exception it is empty again.
 
         What was used longest ago goes for it.
 
@@ -104,16 +104,16 @@ class Shelf:
     def forget(self, source: str) -> None:
         """Drop what was sent of this path of the head."""
         with self._lock:
-            for place in self._places:
-                if place.key is not None and place.key[0] == source:
-                    _clear(place)
+            for entry in self._entries:
+                if entry.key is not None and entry.key[0] == source:
+                    _clear(entry)
 
-    def _reserved(self, size: int) -> Place:
-        """An empty place, marked as taken."""
-        free = [place for place in self._places if not place.is_taken]
+    def _reserved(self, size: int) -> Entry:
+        """An empty entry, marked as taken."""
+        free = [entry for entry in self._entries if not entry.is_taken]
         if not free:
             raise NoRoom(f"{self._folder} takes no more recordings: what was sent to it before is still being written")
-        chosen, *others = sorted(free, key=lambda place: (place.key is not None, place.turn))
+        chosen, *others = sorted(free, key=lambda entry: (entry.key is not None, entry.turn))
         _clear(chosen)
         for other in others:
             if self._free() >= size + _SPARE:
@@ -144,20 +144,20 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _clear(place: Place) -> None:
+def _clear(entry: Entry) -> None:
     """Give its room back."""
-    place.key = None
-    os.ftruncate(place.writer, 0)
+    entry.key = None
+    os.ftruncate(entry.writer, 0)
 
 
-def _place(folder: Path) -> Place:
+def _entry(folder: Path) -> Entry:
     try:
         writer = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             raise
         writer = _named(folder)
-    return Place(writer, os.open(f"/proc/self/fd/{writer}", os.O_RDONLY | os.O_CLOEXEC))
+    return Entry(writer, os.open(f"/proc/self/fd/{writer}", os.O_RDONLY | os.O_CLOEXEC))
 
 
 def _named(folder: Path) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from sttd.pool.command.carrier import Command
 from sttd.pool.command.pipes import Pipes
-from sttd.pool.command.said import Said
+from sttd.pool.command.stderr import Stderr
 from sttd.pool.death import spoken
 from sttd.pool.ray import wire
 from sttd.pool.ray.wire import Cluster, Slots, Trouble
@@ -33,7 +33,7 @@ class Link:
         self.cluster = cluster
         self.slots: int | None = None  # see `wire.Slots`; None: the cluster is not reached yet
         self._clock = clock
-        self._said = Said("ray", clock)
+        self._stderr = Stderr("ray", clock)
         self._why = ""  # it has ended
         self._over = threading.Event()
         self._lock = threading.Lock()
@@ -105,8 +105,8 @@ class Link:
             why = f"the driver of Ray was killed: {error}"
         finally:
             exitcode = self._pipes.reap()
-            self._said.close()
-            self._why = why or _ended(exitcode, self._said.last)
+            self._stderr.close()
+            self._why = why or _ended(exitcode, self._stderr.last)
             self.slots = None
             self._over.set()
 
@@ -119,7 +119,7 @@ class Link:
         why, heard, line = "", self._clock(), bytearray()
         while not self._pipes.exited:
             messages, errors = self._pipes.wait(heard + _SILENCE - self._clock())
-            self._said.feed(_COLOUR.sub(b"", errors))
+            self._stderr.feed(_COLOUR.sub(b"", errors))
             if _ANOTHER in errors:
                 why = "the head of the cluster was started again, and knows nothing of what ran before"
             if messages:

@@ -12,7 +12,7 @@ _MOST = 60  # lines in a minute: the stacks of a worker's threads are one or two
 _SPAN = 60.0  # seconds
 
 
-class Said:
+class Stderr:
     """`last` is the last line that was no blank, for the words about the command's end."""
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
