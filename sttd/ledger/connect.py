@@ -116,7 +116,7 @@ def check(db: sqlite3.Connection, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """SQLite's errors with the path and what to do.
 
     A value that SQLite does not take is no trouble of the disk, which would be over some day: it is a fault in sttd, and
@@ -139,7 +139,7 @@ def told(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def alone(db: sqlite3.Connection, path: Path) -> Iterator[None]:
     """Within a transaction: what is done inside is undone where it fails, and nothing else."""
-    with told(path):
+    with translated(path):
         db.execute("SAVEPOINT alone")
         try:
             yield

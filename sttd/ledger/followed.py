@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 from sttd.job import Job, State
-from sttd.ledger.connect import told
+from sttd.ledger.connect import translated
 from sttd.ledger.store import Ledger
 
 OPEN = ""  # where a job stands that waits or is worked on
@@ -24,17 +24,17 @@ class Followed(Ledger):
     @contextlib.contextmanager
     def moment(self) -> Iterator[None]:
         """All questions in it are answered as of one moment."""
-        with told(self.path):
+        with translated(self.path):
             self._db.execute("BEGIN")
         try:
             yield
         finally:
-            with told(self.path):
+            with translated(self.path):
                 self._db.execute("ROLLBACK")
 
     def standing(self) -> dict[int, str]:
         """Where each job stands that is not done: a word that is another one after each end."""
-        with told(self.path):
+        with translated(self.path):
             found = {number: OPEN for (number,) in self._db.execute(_OPEN)}
             ended = self._db.execute(_ENDED)
             found |= {number: f"{state} {attempt} {at}" for number, state, attempt, at in ended}
@@ -48,11 +48,11 @@ class Followed(Ledger):
 
     def newest(self) -> int:
         """The largest number of a job; 0 where there is none."""
-        with told(self.path):
+        with translated(self.path):
             return int(self._db.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()[0])
 
     def newest_before(self, utc: float) -> int:
         """The same of those that were there at a time."""
-        with told(self.path):
+        with translated(self.path):
             query = "SELECT coalesce(max(id), 0) FROM jobs WHERE created_at <= ?"
             return int(self._db.execute(query, (utc,)).fetchone()[0])

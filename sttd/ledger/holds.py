@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 
-from sttd.ledger.connect import told
+from sttd.ledger.connect import translated
 from sttd.ledger.kept import Kept
 from sttd.ledger.rows import to_row
 
@@ -46,12 +46,12 @@ class Holds(Kept):
     def holds_folder(self, folder: str) -> bool:
         """Whether a recording of a folder is held."""
         which, values = _in_folder(folder, _HELD, "jobs_held_by_folder")
-        with told(self.path):
+        with translated(self.path):
             return self._db.execute(which, (*values, 1)).fetchone() is not None
 
     def held(self) -> int:
         """How many recordings are held."""
-        with told(self.path):
+        with translated(self.path):
             query = f"SELECT count(*) FROM jobs INDEXED BY jobs_held_by_folder WHERE {_HELD}"
             count: int = self._db.execute(query).fetchone()[0]
             return count

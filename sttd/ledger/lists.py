@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sttd.job import Job, State
-from sttd.ledger.connect import told
+from sttd.ledger.connect import translated
 from sttd.ledger.questions import SELECT, Questions
 
 # when a job ended; of one that has not ended when its attempt began, or when it came: as `sttd jobs` shows it
@@ -76,7 +76,7 @@ class Lists(Questions):
     def count_of(self, which: Which) -> int:
         """How many jobs pass the filters."""
         where, values = which.where()
-        with told(self.path):
+        with translated(self.path):
             return int(self._db.execute(f"SELECT count(*) FROM jobs{where}", values).fetchone()[0])
 
     def queue(self, limit: int) -> list[Job]:
@@ -89,6 +89,6 @@ class Lists(Questions):
 
     def ahead(self, job: Job) -> tuple[int, float]:
         """How many jobs have waited longer than a queued one, and their bytes."""
-        with told(self.path):
+        with translated(self.path):
             count, size = self._db.execute(_AHEAD, (job.queued_at, job.id)).fetchone()
         return int(count), float(size)

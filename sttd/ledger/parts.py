@@ -16,7 +16,7 @@ from typing import Any
 from sttd.errors import Stale
 from sttd.job import Job, Part, State
 from sttd.ledger import history
-from sttd.ledger.connect import told
+from sttd.ledger.connect import translated
 from sttd.ledger.questions import Questions
 from sttd.ledger.rows import BY_TYPE, cause_or_none, text_or_none
 
@@ -43,7 +43,7 @@ class Parts(Questions):
         """The parts of a job in the order of its recording; none where that is not shared out."""
         if job.shared is None:
             return []
-        with told(self.path):
+        with translated(self.path):
             rows = self._db.execute(f"{_SELECT} ORDER BY number", (job.id,)).fetchall()
         known = {part.number: part for row in rows if (part := _from_row(row)) is not None}
         lost = [_new(job, number) for number in range(job.shared.parts) if number not in known]
@@ -74,7 +74,7 @@ class Parts(Questions):
 
     def sums(self, job: Job) -> dict[str, Any]:
         """The figures of a job that are those of its parts together. SQLite adds them up: this is asked every second."""
-        with told(self.path):
+        with translated(self.path):
             found = self._db.execute(_SUMS, (job.id,)).fetchone()
             if not all(map(math.isfinite, found)):
                 self.parts(job)  # a row that is damaged is made whole by being read
@@ -83,7 +83,7 @@ class Parts(Questions):
 
     def waiting_parts(self, job: Job) -> int:
         """How many parts of a job no worker has, and are not done."""
-        with told(self.path):
+        with translated(self.path):
             return int(self._db.execute(_WAITING, (job.id,)).fetchone()[0])
 
     def reopen_parts(self, job: Job) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from sttd.errors import NoSuchJob
 from sttd.job import Job, State
 from sttd.ledger import facts, history, results, tally, thinning, walks
-from sttd.ledger.connect import told
+from sttd.ledger.connect import translated
 from sttd.ledger.facts import Fact, T
 from sttd.ledger.request import Answer
 from sttd.ledger.results import Result
@@ -82,7 +82,7 @@ class Questions:
                 )
                 SELECT owner FROM owners WHERE owner IS NOT NULL
             """
-            with told(self.path):
+            with translated(self.path):
                 found.update(owner for (owner,) in self._db.execute(query))
         for owner in (each for each in found if not isinstance(each, int)):
             self._all(f"{SELECT} WHERE state = 'queued' AND owner = ? LIMIT ?", (owner, _ODD))  # mends the rows
@@ -90,7 +90,7 @@ class Questions:
 
     def odd_states(self) -> list[Job]:
         """Jobs in a state that does not exist, some of them: no other question is about them."""
-        with told(self.path):
+        with translated(self.path):
             states = [state for (state,) in self._db.execute("SELECT state FROM counts WHERE jobs > 0")]
         odd = [state for state in states if state not in set(State)]
         return [job for state in odd for job in self._all(f"{SELECT} WHERE state = ? LIMIT ?", (state, _ODD))]
@@ -112,7 +112,7 @@ class Questions:
     def has_peers(self, job: Job, key: str) -> bool:
         """Whether another job of the same size has a result, or comes to one now."""
         query = f"SELECT 1 FROM jobs WHERE {_PEERS} LIMIT 1"
-        with told(self.path):
+        with translated(self.path):
             return self._db.execute(query, (job.size, key, job.id)).fetchone() is not None
 
     def unhashed_peers(self, job: Job, key: str, limit: int) -> list[Job]:
@@ -135,7 +135,7 @@ class Questions:
 
     def originals(self, after: int, limit: int) -> list[int]:
         """The numbers over `after` of jobs that twins wait for, in order."""
-        with told(self.path):
+        with translated(self.path):
             return walks.originals(self._db, after, limit)
 
     def filed(self, after: float, until: float, limit: int) -> list[Job]:
@@ -153,7 +153,7 @@ class Questions:
     def is_newest_at(self, job: Job) -> bool:
         """Whether no newer job is about the file at the job's `location`."""
         query = "SELECT 1 FROM jobs WHERE location = ? AND id > ? LIMIT 1"
-        with told(self.path):
+        with translated(self.path):
             return self._db.execute(query, (os.fsencode(job.location or ""), job.id)).fetchone() is None
 
     def looked_for(self) -> list[str]:
@@ -176,12 +176,12 @@ class Questions:
 
     def done(self) -> list[int]:
         """The numbers of all jobs that are done."""
-        with told(self.path):
+        with translated(self.path):
             return results.numbers(self._db)
 
     def results(self, after: int, until: int = 2**63 - 1, limit: int = -1) -> list[Result]:
         """What came of the jobs that are done whose numbers are over `after` and not over `until`."""
-        with told(self.path):
+        with translated(self.path):
             return results.page(self._db, after, until, limit)
 
     def planned(self, after: int = 0, limit: int = -1) -> list[int]:
@@ -189,14 +189,14 @@ class Questions:
         # in other states a plan is damage, and means nothing
         which = ("INDEXED BY jobs_planned WHERE plan IS NOT NULL AND state = 'failed'", "WHERE state = 'committing'")
         query = " UNION ".join(f"SELECT id FROM jobs {each} AND id > :after" for each in which)
-        with told(self.path):
+        with translated(self.path):
             rows = self._db.execute(f"{query} ORDER BY id LIMIT :limit", {"after": after, "limit": limit})
             return [number for (number,) in rows]
 
     def is_planned(self, job_id: int) -> bool:
         """Whether the files of a job are to be moved."""
         query = "SELECT 1 FROM jobs WHERE id = ? AND (plan IS NOT NULL OR state = 'committing')"
-        with told(self.path):
+        with translated(self.path):
             return self._db.execute(query, (job_id,)).fetchone() is not None
 
     def abroad(self) -> list[Job]:
@@ -211,12 +211,12 @@ class Questions:
 
     def only_waits_for(self, causes: Sequence[str]) -> bool:
         """Whether every queued job waits because of one of `causes`."""
-        with told(self.path):
+        with translated(self.path):
             return walks.causes(self._db) <= set(map(str, causes))
 
     def counts(self) -> dict[State, int]:
         """How many jobs there are in each state."""
-        with told(self.path):
+        with translated(self.path):
             found, is_damaged = tally.counts(self._db)
         if is_damaged:
             self._mend_counts()
@@ -224,7 +224,7 @@ class Questions:
 
     def forgettable(self, before: float, limit: int) -> list[int]:
         """Jobs that may be forgotten: see `thinning`."""
-        with told(self.path):
+        with translated(self.path):
             return thinning.forgettable(self._db, before, limit)
 
     def missing(self, jobs: Iterable[int]) -> list[int]:
@@ -233,30 +233,30 @@ class Questions:
 
     def needed_sources(self) -> set[str]:
         """Where the sources lie, outside the inbox, that jobs want that have not ended."""
-        with told(self.path):
+        with translated(self.path):
             return thinning.needed_sources(self._db)
 
     def attempts(self, job_id: int) -> list[dict[str, Any]]:
-        with told(self.path):
+        with translated(self.path):
             return history.of(self._db, job_id)
 
     def answer(self, request: str) -> Answer | None:
         """What came of a request; None where the daemon has not seen it, or it was long ago."""
-        with told(self.path):
+        with translated(self.path):
             query = "SELECT ok, text, jobs, last FROM answers WHERE request = ?"
             row = self._db.execute(query, (request,)).fetchone()
         return None if row is None else Answer(None if row[0] is None else bool(row[0]), *row[1:])
 
     def fact(self, fact: Fact[T]) -> T:
         """A single value: of its shape, whatever is stored."""
-        with told(self.path):
+        with translated(self.path):
             value, damage = facts.read(self._db, fact)
         if damage is not None:
             self._mend_fact(fact, damage)
         return value
 
     def _paths(self, query: str) -> Iterator[str]:
-        with told(self.path):
+        with translated(self.path):
             for (path,) in self._db.execute(query):
                 with contextlib.suppress(ValueError):  # a damaged row, which ends when its turn comes
                     yield path_of(path)
@@ -271,7 +271,7 @@ class Questions:
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[Read]:
         """The jobs as the rows say, and what of each is damaged."""
-        with told(self.path):
+        with translated(self.path):
             return [from_row(row) for row in self._db.execute(query, values)]
 
     def _mend(self, _damaged: Sequence[Read]) -> bool:

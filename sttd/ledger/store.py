@@ -17,7 +17,7 @@ from typing import Any, Self
 from sttd.errors import LedgerError, Stale
 from sttd.job import Identity, Job
 from sttd.ledger import moved, tally, thinning, waits
-from sttd.ledger.connect import alone, check, connect, connect_readonly, told
+from sttd.ledger.connect import alone, check, connect, connect_readonly, translated
 from sttd.ledger.facts import FORGOTTEN, Fact, T
 from sttd.ledger.gauges import Gauges
 from sttd.ledger.holds import Holds
@@ -60,7 +60,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
             LedgerCorrupt: it is damaged, or another program's; see `rebuild`.
             LedgerError: it cannot be opened, or a newer sttd made it.
         """
-        with told(path):
+        with translated(path):
             db = connect(path)
             try:
                 check(db, path)
@@ -74,7 +74,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         """For a command. It needs no right to write, whether the daemon runs, was killed, or ended well."""
         if not path.exists():
             raise LedgerError(f"there is no ledger at {path}: has sttd run with this configuration?")
-        with told(path):
+        with translated(path):
             # a daemon that starts makes the tables meanwhile; one that starts or ends makes or removes the WAL file
             for wait in (0.01, 0.05, 0.2, 1.0, 2.0):
                 with contextlib.suppress(sqlite3.OperationalError):
@@ -86,7 +86,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
     def close(self) -> None:
         if self._manifest is not None:
             self._manifest.close()
-        with told(self.path):
+        with translated(self.path):
             self._db.close()
 
     @contextlib.contextmanager
@@ -95,7 +95,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         if self._db.in_transaction:
             yield
             return
-        with told(self.path):
+        with translated(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._db.executemany("DELETE FROM unrecorded WHERE job = ?", [(job,) for job in self._recorded])
@@ -121,7 +121,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         if self._manifest is None or not self._owed:
             return
         known = len(self._recorded)
-        with told(self.path):
+        with translated(self.path):
             owed = self._db.execute(
                 "SELECT job, EXISTS (SELECT 1 FROM jobs WHERE id = job) FROM unrecorded ORDER BY job LIMIT ?",
                 (known + _STEP,),
@@ -231,7 +231,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
 
     def end_waits(self, now: float) -> None:
         """Let the jobs start whose `not_before` has come; some thousand in one call."""
-        with told(self.path):
+        with translated(self.path):
             jobs = waits.over(self._db, now)
         if jobs:
             with self.transaction():

@@ -75,7 +75,7 @@ def lock_of(path: Path) -> Path:
 
 def opened(path: Path) -> sqlite3.Connection:
     """A connection of the writer to a whole index of this version, made anew where it is not that."""
-    with told(path):
+    with translated(path):
         if path.exists():
             with contextlib.suppress(IndexDamaged):
                 return _whole(path)
@@ -85,7 +85,7 @@ def opened(path: Path) -> sqlite3.Connection:
 def made(path: Path) -> sqlite3.Connection:
     """A connection of the writer to an empty index, in place of what was there. Nobody sees it half made."""
     begun = path.with_name(f"{path.name}.new")
-    with told(path):
+    with translated(path):
         begun.unlink(missing_ok=True)
         os.close(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
         with contextlib.closing(sqlite3.connect(begun, isolation_level=None)) as db:
@@ -100,7 +100,7 @@ def _whole(path: Path) -> sqlite3.Connection:
     # asked by its name: closing a handle of it would end locks that this process has by SQLite (fcntl(2))
     if not stat.S_ISREG(path.lstat().st_mode):
         raise IndexDamaged(f"the search index {path} is not a regular file")
-    with told(path):
+    with translated(path):
         db = _connected(path)
         try:
             _require_whole(db, path)
@@ -141,7 +141,7 @@ def read_only(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise IndexMissing(f"there is no search index {path} yet")
-    with told(path):
+    with translated(path):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10, isolation_level=None)
         try:
             stamps = db.execute("SELECT value FROM stamp").fetchall()
@@ -155,7 +155,7 @@ def read_only(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """Errors of SQLite and of the system with the path, and what to do.
 
     Raises:

@@ -18,7 +18,7 @@ from typing import Any
 
 from sttd.search.excerpt import Excerpt, excerpt
 from sttd.search.facets import folder_token, language_token, name_of
-from sttd.search.file import IndexDamaged, IndexMissing, read_only, told
+from sttd.search.file import IndexDamaged, IndexMissing, read_only, translated
 from sttd.search.phrases import Phrase, Stretch, expression, nearest, phrases, places
 from sttd.search.transcript import Said
 
@@ -138,7 +138,7 @@ class Search:
     def _blaming(self) -> Iterator[None]:
         """Tell the writer of damage."""
         try:
-            with told(self.path):
+            with translated(self.path):
                 yield
         except IndexDamaged:
             self._on_damage()

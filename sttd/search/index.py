@@ -15,7 +15,7 @@ from pathlib import Path
 from sttd.fs.lock import Lock
 from sttd.search.atoms import atoms
 from sttd.search.facets import facets, name_of
-from sttd.search.file import lock_of, made, opened, told
+from sttd.search.file import lock_of, made, opened, translated
 from sttd.search.phrases import alone, atoms_of, key, tokens
 from sttd.search.transcript import Said, Signature
 
@@ -62,7 +62,7 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with told(path):
+        with translated(path):
             self._lock = Lock(lock_of(path), "the search index in")
         try:
             self._db = opened(path)
@@ -89,7 +89,7 @@ class Index:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All of the steps inside or none."""
-        with told(self.path):
+        with translated(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -101,19 +101,19 @@ class Index:
 
     def jobs(self) -> set[int]:
         """The numbers of all recordings in it."""
-        with told(self.path):
+        with translated(self.path):
             return {job for (job,) in self._db.execute("SELECT job FROM recordings")}
 
     def offered(self) -> Offered:
         """Of all recordings in it: a tenth of a second for 100,000."""
-        with told(self.path):
+        with translated(self.path):
             languages = sorted(each for (each,) in self._db.execute("SELECT DISTINCT language FROM recordings"))
             folders = {source.rpartition(b"/")[0] for (source,) in self._db.execute("SELECT source FROM recordings")}
         return Offered(tuple(languages), tuple(map(os.fsdecode, sorted(folders - {b""}))))
 
     def checked(self) -> tuple[float, float]:
         """When the latest look at every result ended, in UTC seconds, and how many seconds it took; zeros: there was none."""
-        with told(self.path):
+        with translated(self.path):
             row = self._db.execute("SELECT ended_at, took FROM checks").fetchone()
         return (0.0, 0.0) if row is None else row
 
@@ -128,19 +128,19 @@ class Index:
             SELECT job, source, created_at, language, path, size, mtime_ns, ctime_ns FROM recordings
             WHERE job > ? AND job <= ?
         """
-        with told(self.path):
+        with translated(self.path):
             rows = self._db.execute(query, (after, until)).fetchall()
         return {row[0]: Entry(Recording(*row[:5]), Signature(*row[5:]) if row[5] >= 0 else None) for row in rows}
 
     def is_taken(self, recording: Recording) -> bool:
         """Whether the result of a newer job has the path of this one's: `redo` may put it there."""
         query = "SELECT 1 FROM recordings WHERE path = ? AND job > ? LIMIT 1"
-        with told(self.path):
+        with translated(self.path):
             return self._db.execute(query, (recording.path, recording.job)).fetchone() is not None
 
     def searchable(self) -> int:
         """How many recordings have their text in it."""
-        with told(self.path):
+        with translated(self.path):
             count: int = self._db.execute("SELECT count(*) FROM recordings WHERE size >= 0").fetchone()[0]
             return count
 
@@ -152,7 +152,7 @@ class Index:
             signature: of the file that its text was read from; None: there was none to be read.
             said: its text.
         """
-        with told(self.path):
+        with translated(self.path):
             self._strip(recording.job)
             row = (
                 recording.job, recording.source, recording.created_at, recording.language, recording.path,
@@ -166,14 +166,14 @@ class Index:
     def _take_from_older(self, newer: Recording) -> None:
         """A job that is done again may put its result in place of the older one's: nobody else has that text."""
         query = "SELECT job FROM recordings WHERE path = ? AND job < ? AND size >= 0"
-        with told(self.path):
+        with translated(self.path):
             older = self._db.execute(query, (newer.path, newer.job)).fetchall()
         for (job,) in older:
             self.put(self.page(job - 1, job)[job].recording)
 
     def remove(self, job: int) -> None:
         """Have nothing of a recording."""
-        with told(self.path):
+        with translated(self.path):
             self._strip(job)
             self._db.execute("DELETE FROM recordings WHERE job = ?", (job,))
 
@@ -182,7 +182,7 @@ class Index:
 
         Returns whether there is more to be done. See https://sqlite.org/fts5.html#the_merge_command
         """
-        with told(self.path):
+        with translated(self.path):
             if self._db.execute("PRAGMA user_version").fetchone()[0] == _TIDY:
                 return False
         with self.transaction():

@@ -20,7 +20,7 @@ from typing import Any
 from sttd.fs.regular import is_regular, open_regular
 from sttd.fs.sync import fsync_folder
 from sttd.job import Job, State
-from sttd.ledger.connect import connect, told
+from sttd.ledger.connect import connect, translated
 from sttd.ledger.facts import FORGOTTEN, LASTING
 from sttd.ledger.manifest import log as manifest
 from sttd.ledger.manifest.log import Manifest
@@ -78,7 +78,7 @@ def rebuild(path: Path, work: Path, alive: Callable[[], None]) -> Rebuilt:
     """
     new = path.with_name(f"{path.name}.new")
     _remove(new)
-    with told(new), contextlib.closing(connect(new)) as db:
+    with translated(new), contextlib.closing(connect(new)) as db:
         bad = _take_manifest(db, Manifest(path.with_name(MANIFEST)), alive)
         known = """
             SELECT 1 FROM jobs WHERE source = ? AND id >= ? UNION ALL SELECT 1 FROM forgotten WHERE job = ?

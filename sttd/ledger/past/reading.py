@@ -9,7 +9,7 @@ from collections import Counter
 
 from sttd.errors import LedgerError
 from sttd.job import State
-from sttd.ledger.connect import told
+from sttd.ledger.connect import translated
 from sttd.ledger.past.records import STATES, Sample, Sum, buckets
 from sttd.ledger.past.tables import SAMPLES, SUMS
 from sttd.ledger.questions import Questions
@@ -47,7 +47,7 @@ class History(Questions):
 
     def require_history(self) -> None:
         """Raises LedgerError where no daemon of this version has opened the ledger yet."""
-        with told(self.path):
+        with translated(self.path):
             version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version < _VERSION:
             raise LedgerError(f"ledger {self.path} is of an older sttd: restart the daemon, which brings it up to date")
@@ -55,7 +55,7 @@ class History(Questions):
     def ended_between(self, since: float, until: float) -> Sum:
         """What became of the jobs that ended in a time (UTC seconds), forgotten ones included."""
         span = (since, until)
-        with told(self.path):
+        with translated(self.path):
             ended = {state: self._db.execute(_TOTALS, (state, *span)).fetchone() for state in STATES}
             waits = self._waits(span)
             found = Sum(
@@ -81,6 +81,6 @@ class History(Questions):
 
     def sampled_between(self, since: float, until: float) -> Sample | None:
         """All samples that begin in a time (UTC seconds), in one; None: there are none."""
-        with told(self.path):
+        with translated(self.path):
             row = self._db.execute(_SAMPLED, (int(since), int(until - since), since, until)).fetchone()
         return None if row[4] is None else SAMPLES.read(row)

@@ -74,7 +74,7 @@ def _promise(container: InputContainer, track: Any, file: SourceFile, head: Head
     name, begin = container.format.name, (container.start_time or 0) / av.time_base
     whole = container.duration / av.time_base if container.duration is not None else None
     if name == "mp3":
-        found = mp3.told(file)
+        found = mp3.declared(file)
         return Promise(found[0], of_track=True, size=found[1]) if found else None
     if name == "avi":
         return _avi(file, track.index)

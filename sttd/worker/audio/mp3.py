@@ -64,7 +64,7 @@ def _read(file: SourceFile, at: int, count: int) -> bytes:
     return file.read(count)
 
 
-def told(file: SourceFile) -> tuple[float, int] | None:
+def declared(file: SourceFile) -> tuple[float, int] | None:
     """Seconds of sound and bytes of it. None: it does not say, or there is more than it says.
 
     Raises:
