@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sttd.part import Cause
+from sttd.part import SAMPLE_RATE, Cause
 from sttd.worker.errors import PartFailed
 
 LOWEST, HIGHEST = 1_000, 768_000  # Hz; telephones have 8,000, the best converters that are sold 768,000
@@ -22,4 +22,4 @@ def check(rate: int | None) -> None:
         text = (
             f"its sample rate is {rate:,} Hz, and no recording has that: the file is damaged, or was converted wrongly"
         )
-        raise PartFailed(Cause.BAD_FILE, f"{text}; export it with 16,000 to 48,000 Hz")
+        raise PartFailed(Cause.BAD_FILE, f"{text}; export it with {SAMPLE_RATE:,} to 48,000 Hz")

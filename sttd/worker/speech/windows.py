@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sttd.part import SAMPLE_RATE, TOGETHER
-from sttd.worker.heap import beside, room
+from sttd.worker.heap import allocate, copied
 from sttd.worker.speech.cutting import END_SILENCE, FRAME, Bounds, Cut, Cutter
 from sttd.worker.speech.front import LevelledSilero
 from sttd.worker.speech.passed_over import levels
@@ -39,7 +39,7 @@ class Window:
     start: int  # first sample of the recording that it stands for, skipped silence included
     end: int  # sample after the last
     spans: tuple[tuple[int, int], ...]  # samples of the recording: the pieces with speech, in order
-    audio: Array  # the spans joined, float32, 16 kHz, at most 416000 samples; empty where there is only silence
+    audio: Array  # the spans joined, float32, 16 kHz, at most `Bounds.speech`; empty where there is only silence
     levels: tuple[tuple[int, int, int], ...] = ()  # see `Chunk.levels`
     channel: int = TOGETHER
 
@@ -153,14 +153,14 @@ class _Buffer:
         """Begin the next window `count` samples later. What lies before its lead is forgotten, with the room it took."""
         self.start += count
         gone = lead(self.start) - self._first
-        self._held = beside(self._held[gone : self._size])
+        self._held = copied(self._held[gone : self._size])
         self._size -= gone
         self._first += gone
 
     def _append(self, block: Array) -> None:
         size = self._size + len(block)
         if size > len(self._held):
-            grown = room(max(size, 2 * len(self._held)))
+            grown = allocate(max(size, 2 * len(self._held)))
             grown[: self._size] = self._held[: self._size]
             self._held = grown
         self._held[self._size : size] = block
