@@ -57,7 +57,7 @@ def existing(context: Context, job: Job, options: Options) -> Existing | None:
     return Existing(_languages(options), beside) if _skips(context, job) and _is_wanted(context, job) else None
 
 
-def leave(context: Context, job: Job, why: str) -> None:
+def skip(context: Context, job: Job, why: str) -> None:
     """A job whose recording needs no transcript is done without one."""
     ended = {"cause": Cause.EXISTING, "error": None, "options_key": None, "finished_at": context.utc()}
     with context.ledger.transaction():
@@ -150,6 +150,6 @@ def _act(context: Context, row: Job, found: Found) -> None:
         known = {"copy_of": found.former, "sha256": found.sha256, "cause": None, "error": None}
         filing.advance(context, context.ledger.update(row, state=State.COMMITTING, plan={"step": "follow"}, **known))
     elif found.why is not None:
-        leave(context, row, found.why)
+        skip(context, row, found.why)
     else:
         context.looked.end(row, found.beside)

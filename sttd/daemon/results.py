@@ -52,7 +52,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
             ended(context, running, event.cause or Cause.SLICE, None)
         case Failed(cause=Cause.EXISTING) if running.job.cause != Cause.CANCELLED:
             with context.ledger.transaction():
-                library.leave(context, book(context, running, Cause.EXISTING, event.error)[0], event.error)
+                library.skip(context, book(context, running, Cause.EXISTING, event.error)[0], event.error)
             drop(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
@@ -174,7 +174,7 @@ def _whole(context: Context, job: Job, running: Running, event: Done) -> Job:
     return context.ledger.update(job, state=State.COMMITTING, plan=plan, error=None, cause=cause, **done)
 
 
-def _forget_chunks(running: Running) -> None:
+def _remove_checkpoint(running: Running) -> None:
     with contextlib.suppress(OSError):  # their header names another version of the file, so that they would not count
         running.checkpoint.remove()
 
@@ -182,7 +182,7 @@ def _forget_chunks(running: Running) -> None:
 def _came_to(context: Context, job: Job, running: Running) -> None:
     """What follows from the state that a job is in after an attempt, its row and the log having it."""
     if running.part is not None and job.shared is None:  # begun anew
-        _forget_chunks(running)
+        _remove_checkpoint(running)
     if job.state not in (State.QUEUED, State.RUNNING):
         context.pool.forget(running.spec.source)
     if job.state in (State.COMMITTING, State.FAILED):
@@ -271,5 +271,5 @@ def started_anew(context: Context, running: Running) -> None:
     drop(context, running)
     stop(context, job.id, Cause.CHANGED, FOLLOWED)
     if part is None:
-        _forget_chunks(running)
+        _remove_checkpoint(running)
     _came_to(context, job, running)

@@ -20,10 +20,10 @@ def page(topic: str, text: str) -> str:
     title, _, body = text.partition("\n")
     title = _inline(title.lstrip("# "))
     head = [f'.TH STTD-{topic.upper()} 7 "" "sttd" "sttd"', ".ad l", ".nh", ".SH NAME", f"sttd\\-{topic} \\- {title}"]
-    return "\n".join([*head, ".SH DESCRIPTION", *_parts(body), ""])
+    return "\n".join([*head, ".SH DESCRIPTION", *_blocks(body), ""])
 
 
-def _parts(text: str) -> Iterator[str]:
+def _blocks(text: str) -> Iterator[str]:
     for block in re.split(r"\n\s*\n", text.strip("\n")):
         lines = block.split("\n")
         if lines[0].startswith("#"):

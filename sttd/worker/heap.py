@@ -15,15 +15,15 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32]
 
 
-def room(*shape: int) -> Array:
+def allocate(*shape: int) -> Array:
     """An array beside the heap, in pages of its own that go back to the system with it: for what is large and lives long."""
     size = math.prod(shape)
     pages = mmap.mmap(-1, max(1, 4 * size), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     return np.frombuffer(pages, np.float32, size).reshape(shape)
 
 
-def beside(array: Array) -> Array:
+def copied(array: Array) -> Array:
     """A copy that lies there."""
-    copy = room(*array.shape)
+    copy = allocate(*array.shape)
     copy[:] = array
     return copy

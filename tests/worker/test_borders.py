@@ -196,6 +196,6 @@ def test_borders_are_in_order_where_one_is_followed_by_a_long_silence():
 def test_a_channel_that_is_over_keeps_nothing_of_what_is_read_for_the_others():
     blocks = ((at, np.zeros((2, SAMPLE_RATE), np.float32)) for at in range(0, 60 * SAMPLE_RATE, SAMPLE_RATE))
     shared = _Shared(blocks, [0, 0])
-    shared.forget(0)
+    shared.drop(0)
     assert len(list(shared.of(1))) == 60
     assert list(shared.of(0)) == []

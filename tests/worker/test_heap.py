@@ -32,7 +32,7 @@ def test_a_window_that_waits_for_the_model_holds_its_features_alone(model):
 
 def test_what_lies_beside_the_heap_outlives_what_it_was_copied_from():
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
-    copy = heap.beside(array[:, ::2])
+    copy = heap.copied(array[:, ::2])
     array[:] = 0
     assert copy[:, 1:].tolist() == [[2.0], [5.0]]
-    assert heap.beside(np.zeros((80, 0), np.float32)).shape == (80, 0)
+    assert heap.copied(np.zeros((80, 0), np.float32)).shape == (80, 0)

@@ -34,7 +34,7 @@ def put(site: Site, upload: Upload, name: str) -> Ticket:
         HTTPException: it is no recording, or empty.
         OSError: it cannot be put there.
     """
-    identity = upload.seal()
+    identity = upload.sync()
     with contextlib.suppress(LedgerError, access.NotAllowed), site.ledger() as ledger:
         # on a file system with a coarse clock an earlier one may look the same
         while ledger.about(name, identity) is not None:
@@ -52,7 +52,7 @@ def put_once(site: Site, upload: Upload, name: str, asked: Asked) -> Ticket:
         HTTPException: it is no recording, or empty.
         OSError: it cannot be put there.
     """
-    identity = upload.seal()
+    identity = upload.sync()
     base = f"{names.cut(names.stem(name), _STEM)} {upload.digest[:16]}"
     file = f"{base}.{name.rpartition('.')[2]}"
     source = f"{asked.source}/{file}"

@@ -123,7 +123,7 @@ class Upload:
         """The SHA-256 of what was written, in hexadecimal."""
         return self._digest.hexdigest()
 
-    def seal(self) -> Identity:
+    def sync(self) -> Identity:
         """Bring it to the disk. Returns what the ledger will know it by: it was changed at this moment.
 
         Raises:

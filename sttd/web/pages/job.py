@@ -73,7 +73,7 @@ def _waits(job: Job, ahead: int, words: Words) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Milestone:
     """One step in the life of a job."""
 
     at: float | None  # UTC seconds
@@ -82,24 +82,24 @@ class Event:
     error: str = ""  # in English
 
 
-def history(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[Event]:
+def history(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[Milestone]:
     """From drop to archive."""
-    yield Event(job.created_at, words("Dropped into {folder}", folder=name_of(job.source)[1] or "inbox"))
+    yield Milestone(job.created_at, words("Dropped into {folder}", folder=name_of(job.source)[1] or "inbox"))
     if job.redo_of is not None:
-        yield Event(None, words("Transcribed anew, as it was asked for job {id}", id=job.redo_of))
+        yield Milestone(None, words("Transcribed anew, as it was asked for job {id}", id=job.redo_of))
     for each in attempts:
         yield _attempt(each, words)
     if job.state not in ENDED:
         return
     if job.state is State.DONE:
-        yield Event(job.finished_at, words("Its transcript is in place"), "good")
+        yield Milestone(job.finished_at, words("Its transcript is in place"), "good")
     else:
         told = attempts and job.error == attempts[-1]["error"]
-        yield Event(job.finished_at, words(ENDS[job.state]), "bad", "" if told else sentence(job.error or ""))
+        yield Milestone(job.finished_at, words(ENDS[job.state]), "bad", "" if told else sentence(job.error or ""))
     if job.location:
-        yield Event(None, words("The recording lies at {path}", path=printable(job.location)))
+        yield Milestone(None, words("The recording lies at {path}", path=printable(job.location)))
     elif job.location == "":
-        yield Event(None, words("The recording is gone: deleted, replaced or taken away"))
+        yield Milestone(None, words("The recording is gone: deleted, replaced or taken away"))
 
 
 # what is said instead of a transcript
@@ -109,19 +109,19 @@ SILENCE = {State.DONE: "Nobody was heard speaking.", None: "Its transcript will 
 ENDS = {State.FAILED: "Given up", State.CANCELLED: "Cancelled", State.VANISHED: "Its file is gone"}
 
 
-def _attempt(each: dict[str, Any], words: Words) -> Event:
+def _attempt(each: dict[str, Any], words: Words) -> Milestone:
     who = words("Attempt {n}", n=each["attempt"])
     if each["model"]:
         who = words("Attempt {n} with the model {model}", n=each["attempt"], model=printable(each["model"]))
     if each["worker"]:
         who = words("{attempt} on {worker}", attempt=who, worker=printable(each["worker"]))
     if each["ended_at"] is None:
-        return Event(each["started_at"], words("{attempt} is under way", attempt=who), "busy")
+        return Milestone(each["started_at"], words("{attempt} is under way", attempt=who), "busy")
     lasted = words.span(each["ended_at"] - each["started_at"])
     if not each["cause"]:
-        return Event(each["started_at"], words("{attempt}: done after {span}", attempt=who, span=lasted), "good")
+        return Milestone(each["started_at"], words("{attempt}: done after {span}", attempt=who, span=lasted), "good")
     why = sentence(": ".join(text for text in (life.ENDS.get(each["cause"], each["cause"]), each["error"]) if text))
-    return Event(each["started_at"], words("{attempt} ended after {span}:", attempt=who, span=lasted), "bad", why)
+    return Milestone(each["started_at"], words("{attempt} ended after {span}:", attempt=who, span=lasted), "bad", why)
 
 
 def details(job: Job, head: dict[str, Any], words: Words) -> Iterator[tuple[str, Any]]:

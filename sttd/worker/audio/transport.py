@@ -43,7 +43,7 @@ def one_after_the_other(file: SourceFile, first: int, second: int) -> bool:
     """
     here, step = file.tell(), max(1, file.seek(0, os.SEEK_END) // _STRETCHES)
     pieces = places(file, _STRETCHES, min(step, _LONG_PIECE))
-    found = [{number(packet) for packet in packets(data)} & {first, second} for _, data in pieces]
+    found = [{pid_of(packet) for packet in packets(data)} & {first, second} for _, data in pieces]
     file.seek(here)
     heard = [each for each in found if each]
     both, turns = heard.count({first, second}), sum(one != two for one, two in itertools.pairwise(heard))
@@ -56,7 +56,7 @@ def packets(data: bytes) -> Iterator[bytes]:
     size, first = _layout(data)
     for at in range(first, len(data) - 187, size):
         packet = data[at : at + 188]
-        if packet[0] == 0x47 and packet[3] & 0x10 and number(packet) < _STUFFING:
+        if packet[0] == 0x47 and packet[3] & 0x10 and pid_of(packet) < _STUFFING:
             yield packet
 
 
@@ -69,7 +69,7 @@ def _layout(data: bytes) -> tuple[int, int]:
     return _SIZES[0], len(data)
 
 
-def number(packet: bytes) -> int:
+def pid_of(packet: bytes) -> int:
     """Its PID."""
     return (packet[1] & 0x1F) << 8 | packet[2]
 
@@ -80,7 +80,7 @@ def is_scrambled(packet: bytes) -> bool:
 
 def carries(packet: bytes) -> bool:
     """Whether it is of sound, pictures or the like, and not of a table."""
-    return number(packet) >= _TABLES
+    return pid_of(packet) >= _TABLES
 
 
 def tables(file: SourceFile, place: int) -> bytes:
@@ -92,10 +92,10 @@ def tables(file: SourceFile, place: int) -> bytes:
     file.seek(place)
     data = file.read(_ENOUGH)
     found = list(packets(data))
-    maps = {number(packet) for packet in found if _begins_map(packet)}
+    maps = {pid_of(packet) for packet in found if _begins_map(packet)}
     size, _ = _layout(data)
     before, behind = (bytes(4) if size == 192 else b""), (bytes(16) if size == 204 else b"")
-    return b"".join(before + packet + behind for packet in found if number(packet) in maps | {0})
+    return b"".join(before + packet + behind for packet in found if pid_of(packet) in maps | {0})
 
 
 def _begins_map(packet: bytes) -> bool:
@@ -112,5 +112,5 @@ def numbers_of_sound(data: bytes) -> set[int]:
     for packet in packets(data):
         body = _body(packet)
         if packet[1] & 0x40 and body[:3] == b"\0\0\1" and len(body) > 3 and body[3] in _SOUND:
-            found.add(number(packet))
+            found.add(pid_of(packet))
     return found

@@ -14,7 +14,7 @@ from sttd.part import SAMPLE_RATE
 from sttd.worker.decoding.features import Features, log_mel
 from sttd.worker.decoding.judge import FRAMES_PER_SECOND, LEVEL, Layout, is_hushed, quietest
 from sttd.worker.decoding.voice import Spoken, Voice
-from sttd.worker.heap import beside, room
+from sttd.worker.heap import allocate, copied
 from sttd.worker.speech.windows import Window
 
 FRAMES = 3000  # that the encoder takes at once: 30 s
@@ -38,7 +38,7 @@ def prepare(whisper: Any, window: Window) -> Prepared:
     if len(window.audio) < _SAMPLES_PER_FRAME:
         return Prepared(window, None)
     features = log_mel(whisper.feature_extractor, window.audio)[..., :-1]  # the last frame is of padding alone
-    return Prepared(replace(window, audio=window.audio[:0].copy()), beside(features[..., :FRAMES]))
+    return Prepared(replace(window, audio=window.audio[:0].copy()), copied(features[..., :FRAMES]))
 
 
 @dataclass
@@ -104,7 +104,7 @@ def encode(whisper: Any, items: Sequence[Item]) -> Any:
         return whisper.encode(stack(items))
     made = iter(_made(whisper, owed))
     first = next(made) if items[0].encoded is None else items[0].encoded
-    together = room(len(items), *first.shape[1:])
+    together = allocate(len(items), *first.shape[1:])
     together[0] = first[0]
     for row, item in zip(together[1:], items[1:], strict=True):
         row[:] = (next(made) if item.encoded is None else item.encoded)[0]
@@ -113,7 +113,7 @@ def encode(whisper: Any, items: Sequence[Item]) -> Any:
 
 def outputs(whisper: Any, items: Sequence[Item]) -> list[Floats]:
     """The encoder's output of each item: 1 by 1500 positions of 20 ms by the model's width, in the host's memory."""
-    return [beside(output) for output in _made(whisper, items)]
+    return [copied(output) for output in _made(whisper, items)]
 
 
 def _made(whisper: Any, items: Sequence[Item]) -> Iterator[Floats]:

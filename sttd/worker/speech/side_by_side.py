@@ -55,7 +55,7 @@ def side_by_side(
         window = next(cutting[channel], None)
         if window is None:
             del cutting[channel]
-            shared.forget(rows[channel])
+            shared.drop(rows[channel])
             continue
         ends[channel] = window.end
         yield replace(window, channel=channel) if window.audio.any() else _silent(window, channel)
@@ -81,7 +81,7 @@ class _Shared:
             if waiting:
                 yield waiting.popleft()
 
-    def forget(self, row: int) -> None:
+    def drop(self, row: int) -> None:
         """Nothing more of it is wanted: what is read for the others must not pile up."""
         self._waiting[row] = deque(maxlen=0)
 
