@@ -25,7 +25,7 @@ _WIDE = 110  # columns from which a name, its bar and its figures have room on o
 
 def status(found: dict[str, Any], now: float, width: int, lying: Lying, program: str) -> RenderableType:
     """The picture, for a screen of `width` columns. `program`: how sttd is called for the same ledger."""
-    blocks: list[RenderableType] = [_facts(found, now, width, program, named=bool(lying.ignored))]
+    blocks: list[RenderableType] = [_facts(found, now, width, program, left=_left(found, lying))]
     busy = [worker for worker in found["workers"] if worker["job"] is not None]
     if busy:
         blocks += [Text(), _workers(busy, now, width)]
@@ -34,7 +34,7 @@ def status(found: dict[str, Any], now: float, width: int, lying: Lying, program:
         (f"{found['jobs']['failed']} failed", list(_failed(found, now))),
         (f"{found['inbox']['settling']} not settled yet", [_row("", name, "") for name in lying.settling]),
         (
-            f"{sum(found['inbox']['ignored'].values())} left alone in the inbox",
+            f"{_left(found, lying)} left alone in the inbox",
             [row for why, name in lying.ignored for row in _left_alone(name, why, width)],
         ),
     ):
@@ -43,7 +43,7 @@ def status(found: dict[str, Any], now: float, width: int, lying: Lying, program:
     return Group(*blocks)
 
 
-def _facts(found: dict[str, Any], now: float, width: int, program: str, *, named: bool) -> Table:
+def _facts(found: dict[str, Any], now: float, width: int, program: str, *, left: int) -> Table:
     table = term.facts()
     running = found["daemon"]["running"]
     style = "yellow" if found["paused"] else "green" if running else "red"
@@ -59,7 +59,7 @@ def _facts(found: dict[str, Any], now: float, width: int, program: str, *, named
     memory = found["memory"]
     if memory["percent"] is not None:
         table.add_row("memory", Text(plain.memory(found), LEVELS.get(memory["level"], "default")))
-    inbox = _inbox(found) if named else plain.inbox(found)
+    inbox = _inbox(found, left) if left else plain.inbox(found)
     if inbox:
         table.add_row("inbox", Text(inbox))
     for operation in found["operations"]:
@@ -82,9 +82,14 @@ def _counts(found: dict[str, Any]) -> Text:
     return Text(", ").join(blocks) if blocks else Text(none)
 
 
-def _inbox(found: dict[str, Any]) -> str:
+def _left(found: dict[str, Any], lying: Lying) -> int:
+    """How many were left alone, where some are named; 0: none is. Since a daemon has counted them more may have come."""
+    return max(sum(found["inbox"]["ignored"].values()), len(lying.ignored)) if lying.ignored else 0
+
+
+def _inbox(found: dict[str, Any], left: int) -> str:
     """The same as `plain.inbox` where the kinds are shown below."""
-    counts = {"settling": found["inbox"]["settling"], "left alone": sum(found["inbox"]["ignored"].values())}
+    counts = {"settling": found["inbox"]["settling"], "left alone": left}
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 

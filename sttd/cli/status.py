@@ -74,7 +74,7 @@ class _Look:
         return found, self._lying
 
     def _look_far(self, found: dict[str, Any], daemons: Config | None, ledger: Ledger) -> None:
-        if self._names and found["daemon"]["running"]:
+        if self._names:
             from sttd.view import lying
 
             self._lying = lying.look(self._config, ledger, found)

@@ -18,7 +18,7 @@ from sttd.host.notify import Notifier
 from sttd.hub import cache
 from sttd.job import State
 from sttd.ledger import live
-from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
+from sttd.ledger.facts import DAEMON, EXAMPLES, IGNORED, PAUSED
 from sttd.part import SAMPLE_RATE, Cause
 from sttd.pool.protocol import LOCAL, WorkerView
 from sttd.text import printable
@@ -35,7 +35,7 @@ class Life:
         self._hung = hung
         self._live: dict[str, Any] = {}
         self._status = ""
-        self._ignored: dict[str, int] = context.ledger.fact(IGNORED)
+        self._ignored = (context.ledger.fact(IGNORED), context.ledger.fact(EXAMPLES))
         state = context.config.paths.state
         # `sttd transcribe` has no inbox: another daemon's runtime folder may be in its environment
         self._live_path = live.path_of(state) if context.inbox is not None else live.path_of(state, {})
@@ -56,7 +56,8 @@ class Life:
 
     def tell(self) -> None:
         """Write the live figures, and the status line for systemd."""
-        self._note_ignored(self.show()["inbox"]["ignored"])
+        inbox = self.show()["inbox"]
+        self._note_ignored(inbox["ignored"], inbox["examples"])
         status = self.status()
         if status != self._status:
             self._notifier.status(status)
@@ -71,11 +72,13 @@ class Life:
             self._live = figures
         return figures
 
-    def _note_ignored(self, ignored: dict[str, int]) -> None:
+    def _note_ignored(self, ignored: dict[str, int], examples: dict[str, str]) -> None:
         """What the inbox leaves alone, for `sttd status` after the daemon's end: a drain may have been all that ran."""
-        if self._context.inbox is not None and ignored != self._ignored:
-            self._context.ledger.set_fact(IGNORED, ignored)
-            self._ignored = ignored
+        if self._context.inbox is not None and (ignored, examples) != self._ignored:
+            with self._context.ledger.transaction():
+                self._context.ledger.set_fact(IGNORED, ignored)
+                self._context.ledger.set_fact(EXAMPLES, examples)
+            self._ignored = (ignored, examples)
 
     def figures(self) -> dict[str, Any]:
         context = self._context
@@ -88,6 +91,7 @@ class Life:
                 "ignored": dict(inbox.ignored) if inbox else {},
                 "settling": inbox.settling if inbox else 0,
                 "away": inbox.away if inbox else None,
+                "examples": dict(inbox.examples) if inbox else {},
             },
             "remotes": self._sources(),
             "trouble": [*context.troubles.texts(), *elsewhere.unreachable(context)],

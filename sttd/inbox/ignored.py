@@ -60,6 +60,10 @@ class Ignored:
         """How many there are, by reason in words."""
         return {left.words: left.count for left in self.kinds.values()}
 
+    def examples(self) -> dict[str, str]:
+        """One of each kind, by reason in words; none that is hidden: programs put them there, and want them overlooked."""
+        return {left.words: left.example for left in self.kinds.values() if left.why is not Why.HIDDEN}
+
 
 def _suffix(rel: str) -> str:
     stem, dot, suffix = rel.rpartition("/")[2].rpartition(".")

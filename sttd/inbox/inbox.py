@@ -171,6 +171,11 @@ class Inbox:
         return self._looks.ignored
 
     @property
+    def examples(self) -> dict[str, str]:
+        """One of them for each reason, by its path below the inbox; see `Ignored.examples`."""
+        return self._looks.examples
+
+    @property
     def settling(self) -> int:
         """How many files are being watched until they have settled, or until they are surely gone."""
         return self._tracker.settling

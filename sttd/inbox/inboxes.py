@@ -123,6 +123,15 @@ class Inboxes:
         return found
 
     @property
+    def examples(self) -> dict[str, str]:
+        """One of them for each reason, by its source; see `Ignored.examples`."""
+        found: dict[str, str] = {}
+        for name, inbox in self._all.items():
+            for reason, path in inbox.examples.items():
+                found.setdefault(reason, inboxes.join(name, path))
+        return found
+
+    @property
     def settling(self) -> int:
         """How many files are being watched until they have settled, or until they are surely gone."""
         return sum(inbox.settling for inbox in self._all.values())

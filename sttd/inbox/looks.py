@@ -44,6 +44,7 @@ class Looks:
         rescan_interval: float,
     ) -> None:
         self.ignored: dict[str, int] = {}  # by reason, of the latest walk
+        self.examples: dict[str, str] = {}  # see `Ignored.examples`
         self.away: str | None = None  # why the inbox is away, as it was told
         self.answered = -1  # the number of the latest kick that a walk has answered since
         self.beat = clock()  # when it was last seen to get on
@@ -273,7 +274,7 @@ class Looks:
 
     def _name_ignored(self, ignored: Ignored) -> None:
         """What is left alone, once for each kind."""
-        self.ignored = ignored.counts()
+        self.ignored, self.examples = ignored.counts(), ignored.examples()
         for left in ignored.kinds.values():
             if left.words not in self._named and len(self._named) < NAMED:
                 self._named.add(left.words)

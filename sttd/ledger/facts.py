@@ -135,6 +135,9 @@ def _watched(value: Any) -> dict[str, Any]:
 PAUSED = Fact[bool]("paused", _flag, False, False, "the queue is not paused", lasts=True)
 FIRST = Fact[tuple[int, ...]]("first", _list_of(_job), (), (), "no job comes before the others")
 IGNORED = Fact[dict[str, int]]("ignored", _dict_of(_whole), {}, {}, "what the inbox leaves alone is counted again")
+EXAMPLES = Fact[dict[str, str]](  # of what is ignored, by reason
+    "left alone", _dict_of(_name), {}, {}, "what the inbox leaves alone is named again"
+)
 DAEMON = Fact[dict[str, Any]]("daemon", _daemon, {}, {}, "the next start of the daemon writes it again")
 # UTC seconds of the end of the last job whose source was looked at again, by age (see daemon/lookback.py)
 LOOKED_BACK = Fact[tuple[float, ...] | None](
@@ -163,7 +166,7 @@ FORMER_INBOXES = Fact[tuple[str, ...]](
     "former inboxes", _list_of(_path), (), (), "jobs that wait in a former inbox are tried like all others", lasts=True
 )
 ALL: tuple[Fact[Any], ...] = (
-    PAUSED, FIRST, IGNORED, DAEMON, LOOKED_BACK, PLACES, FORGOTTEN, CLOCK, INBOX_FOLDER, WATCHED, INBOX_MARK,
+    PAUSED, FIRST, IGNORED, EXAMPLES, DAEMON, LOOKED_BACK, PLACES, FORGOTTEN, CLOCK, INBOX_FOLDER, WATCHED, INBOX_MARK,
     FORMER_INBOXES,
 )  # fmt: skip
 LASTING = frozenset(fact.name for fact in ALL if fact.lasts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sttd.job import UNDER_WAY, Job, Part, State
 from sttd.ledger import live
-from sttd.ledger.facts import DAEMON, IGNORED, PAUSED
+from sttd.ledger.facts import DAEMON, EXAMPLES, IGNORED, PAUSED
 from sttd.sharing import span_of
 from sttd.units import format_duration
 
@@ -33,7 +33,10 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
     daemon = ledger.fact(DAEMON) if ledger and running else {}
     now = live_figures(ledger) if ledger and running else {}
     memory = now.get("memory", {})
-    ignored = ledger.fact(IGNORED) if ledger else {}  # as the latest daemon left them
+    ignored, examples = (
+        (ledger.fact(IGNORED), ledger.fact(EXAMPLES)) if ledger else ({}, {})
+    )  # as the latest daemon left them
+    inbox = {"ignored": ignored, "settling": 0, "away": None} | now.get("inbox", {})
     return {
         "daemon": {"running": running, "pid": daemon.get("pid"), "since": daemon.get("since"),
                    "version": daemon.get("version"), "silent": None},
@@ -41,7 +44,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
         "workers": [_worker(worker) for worker in now.get("workers", [])],
         "memory": {"percent": memory.get("percent"), "level": memory.get("level")},
         "paused": ledger.fact(PAUSED) if ledger else False,
-        "inbox": {"ignored": ignored, "settling": 0, "away": None} | now.get("inbox", {}) | {"path": None},
+        "inbox": inbox | {"path": None, "examples": inbox.get("examples", examples)},
         "trouble": now.get("trouble", []),
         "operations": now.get("operations", []),
         "remotes": now.get("remotes", []),

@@ -1,4 +1,7 @@
-"""What lies in the inboxes and is no job, by name: left alone, or not settled yet. The daemon tells how many there are."""
+"""What lies in the inboxes and is no job, by name: left alone, or not settled yet. The daemon tells how many there are.
+
+The inboxes are looked through, also while no daemon runs. One name of each kind is known without that; see `Ignored.examples`.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +59,14 @@ def look(config: Config, ledger: Ledger, found: dict[str, Any]) -> Lying:
         return Lying()
     looks = {name: functools.partial(_walk, name, each) for name, each in config.each_inbox().items()}
     walks: dict[str, Any] = answers(looks, _PATIENCE)
-    ignored = tuple((why, name) for walk in walks.values() for why, name in walk["ignored"])
+    ignored = [(why, name) for walk in walks.values() for why, name in walk["ignored"]]
+    for words, name in counted["examples"].items():
+        why = words.partition(": ")[0]
+        # a walk reads no content, and says what there is now: only one that was not answered leaves others to be named
+        if (why == Why.CONTENT or len(walks) < len(looks)) and name not in {each for _, each in ignored}:
+            ignored.append((why, name))
     newest = [(name, Identity(*seen)) for walk in walks.values() for name, *seen in walk["newest"]]
-    return Lying(ignored, _unsettled(newest, ledger) if counted["settling"] else ())
+    return Lying(tuple(ignored), _unsettled(newest, ledger) if counted["settling"] else ())
 
 
 def _walk(name: str, config: Config) -> dict[str, Any]:

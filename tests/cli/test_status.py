@@ -99,6 +99,29 @@ def test_what_is_ignored_settles_waits_or_has_failed_is_named(sttd, ledger, daem
     assert [each["error"] for each in found["failures"]] == ["the file holds no audio"]
 
 
+def test_what_is_ignored_is_named_after_the_daemons_end_too(sttd, ledger, root):
+    """After a drain nothing else says which files have no transcript. A walk that is not answered leaves one of each kind."""
+    (root / "inbox").mkdir()
+    for name in ("notes.docx", "more.docx"):
+        (root / "inbox" / name).write_bytes(b"x")
+    suffix, content = "suffix not in watch.suffixes", "no recording, by its first bytes"
+    ledger.set_fact(facts.IGNORED, {f"{suffix}: .docx": 1, f"{suffix}: .pdf": 1, content: 1})
+    ledger.set_fact(
+        facts.EXAMPLES, {f"{suffix}: .docx": "notes.docx", f"{suffix}: .pdf": "gone.pdf", content: "main.ts"}
+    )
+    lines = sttd("status").out.splitlines()
+    assert {line for line in lines if line.startswith("ignored")} == {
+        f"ignored  notes.docx\t{suffix}", f"ignored  more.docx\t{suffix}", f"ignored  main.ts\t{content}",
+    }  # fmt: skip
+    (root / "inbox").rename(root / "away")
+    with pytest.MonkeyPatch.context() as hanging:
+        hanging.setattr("sttd.view.lying.answers", lambda *_: {})
+        lines = sttd("status").out.splitlines()
+    assert [line.partition("\t")[0] for line in lines if line.startswith("ignored")] == [
+        "ignored  notes.docx", "ignored  gone.pdf", "ignored  main.ts",
+    ]  # fmt: skip
+
+
 def test_without_anything_unusual_the_inbox_is_not_walked(sttd, ledger, daemon, monkeypatch):
     """It may be on a share, whose disks may sleep."""
     from sttd.view import lying

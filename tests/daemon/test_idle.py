@@ -17,6 +17,7 @@ class Inbox:
 
     away = None
     ignored: dict[str, int] = {}  # noqa: RUF012 - of a stand-in
+    examples: dict[str, str] = {}  # noqa: RUF012 - as above
     settling = 0
 
     def reasons(self):

@@ -97,12 +97,14 @@ def test_what_the_inbox_leaves_alone_is_told_after_the_daemons_end_too(life, sta
     """After a drain nothing else says that there are files without a transcript, and why."""
     context, _ = stations
     left = {"suffix not in watch.suffixes: .xyz": 2}
-    context.inbox = SimpleNamespace(ignored=left, settling=0, away=None)
+    names = {"suffix not in watch.suffixes: .xyz": "movies//\udcff.xyz"}
+    context.inbox = SimpleNamespace(ignored=left, examples=names, settling=0, away=None)
     life.tell()
     assert outcome(context) == (
         "every file has come to its end; left alone in the inbox: 2 (suffix not in watch.suffixes: .xyz)"
     )
     assert figures.status(context.ledger, running=False)["inbox"]["ignored"] == left
-    context.inbox.ignored = {}
+    assert figures.status(context.ledger, running=False)["inbox"]["examples"] == names
+    context.inbox.ignored = context.inbox.examples = {}
     life.tell()
     assert figures.status(context.ledger, running=False)["inbox"]["ignored"] == {}

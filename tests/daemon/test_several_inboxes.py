@@ -145,6 +145,19 @@ def test_a_reload_takes_over_what_a_table_says_of_results_but_not_where_its_inbo
     assert not [line for line in log if "[[watch]]" in line]
 
 
+def test_what_any_inbox_leaves_alone_is_named_by_its_source(bench):
+    movies = bench.config.inboxes()["movies"]
+    (movies / "Show").mkdir()
+    (movies / "Show" / "poster.jpg").touch()
+    bench.context.inbox = inboxes = inbox.Inboxes(bench.config, lambda event: None, {})
+    inboxes.start()
+    try:
+        wait_for(lambda: not inboxes.restless(), "they are looked through")
+        assert inboxes.examples == {"suffix not in watch.suffixes: .jpg": "movies//Show/poster.jpg"}
+    finally:
+        inboxes.stop()
+
+
 def test_a_reload_tells_the_inboxes_where_results_appear_now(bench):
     """Else results beside recordings would be named as ignored, with the advice to have them transcribed."""
     bench.context.pool.configure = lambda config: None

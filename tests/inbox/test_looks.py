@@ -466,6 +466,10 @@ def test_what_is_no_recording_by_its_content_stays_is_counted_and_named_once(mak
         "suffix not in watch.suffixes: .jpg": 1,
         "no recording, by its first bytes": 1,
     }
+    suffix = "suffix not in watch.suffixes"
+    names = box.looks.examples
+    assert names.pop(f"{suffix}: .txt") in ("notes.txt", "b.txt")
+    assert names == {f"{suffix}: .jpg": "photo.jpg", "no recording, by its first bytes": "site/main.ts"}
     assert len(log) == 3
     assert any("photo.jpg (suffix not in watch.suffixes: .jpg)" in line and "watch.suffixes" in line for line in log)
     assert any("site/main.ts" in line for line in log)
