@@ -203,6 +203,19 @@ def test_events_tell_what_has_changed(served, shelf):
         assert "gpu2" not in drawn
 
 
+def test_what_is_ignored_is_named_on_the_page(served, shelf):
+    """One of each kind; a name is anybody's. Hidden files have none."""
+    suffix, content = "suffix not in watch.suffixes: .docx", "no recording, by its first bytes"
+    names = {suffix: "movies//Show/<i>notes.docx", content: "\udcffmain.ts"}
+    inbox = {"ignored": {suffix: 2, content: 1, "hidden": 3}, "settling": 0, "away": None, "examples": names}
+    with shelf.daemon({"inbox": inbox}):
+        page = wait_for(lambda: "notes" in (text := served.get("/").text) and text, "what was seen before is forgotten")
+    text = re.sub(r"<[^>]*>", "", page)
+    assert f"2 files are ignored ({suffix}): movies › Show › &lt;i&gt;notes.docx, …" in text
+    assert f"1 file is ignored ({content}): \\xffmain.ts\n" in text
+    assert "3 files are ignored (hidden)\n" in text
+
+
 def test_thai_for_who_wants_it(served):
     """By what the browser accepts, or by the switch, which lasts."""
     assert 'lang="th"' in served.get("/", {"Accept-Language": "th-TH,th;q=0.9,en;q=0.8"}).text

@@ -66,6 +66,7 @@ class Front:
                 held_up=list(plain.held_up(shot.status, self.site.config.program)),
                 workers=overview.workers(shot),
                 away=overview.away(shot),
+                ignored=overview.ignored(shot),
                 may_ask=asking.may_ask(self.site.config),
                 inbox=printable(str(self.site.config.paths.inbox)),
             )

@@ -148,6 +148,30 @@ def away(shot: Snapshot) -> list[tuple[str, str]]:
     return [(each["name"], sentence(each["away"])) for each in shot.status["remotes"] if each["away"]]
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Files of a kind that are no jobs."""
+
+    number: int
+    reason: str
+    name: str  # of one of them, with its folder; "": they are hidden
+
+
+def ignored(shot: Snapshot) -> list[Ignored]:
+    """What the inboxes leave alone."""
+    inbox = shot.status["inbox"]
+    return [
+        Ignored(number, sentence(reason), _with_folder(inbox["examples"].get(reason, "")))
+        for reason, number in sorted(inbox["ignored"].items())
+        if number
+    ]
+
+
+def _with_folder(source: str) -> str:
+    name, folder = name_of(source)
+    return f"{folder} › {name}" if folder else name
+
+
 def workers(shot: Snapshot) -> list[Worker]:
     """All of them, those that work first."""
     found = []
