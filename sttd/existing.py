@@ -24,13 +24,13 @@ _PARTIAL_TITLE = re.compile(r"forced|foreign|\bsigns?\b|\bsongs?\b|comment", re.
 
 
 @dataclass(frozen=True, slots=True)
-class Subtitles:
+class ExistingSubtitles:
     where: str  # the name of the file, or which track, for people
     language: str  # Whisper's code; "": not known
     is_track: bool = False
 
 
-def beside(recording: str, names: Iterable[str]) -> list[Subtitles]:
+def beside(recording: str, names: Iterable[str]) -> list[ExistingSubtitles]:
     """Those of a recording among the names of its folder."""
     names = list(names)
     stem = _stem(recording)
@@ -45,11 +45,11 @@ def beside(recording: str, names: Iterable[str]) -> list[Subtitles]:
             continue
         tags = [tag.lower() for tag in name[len(stem) + 1 :].split(".")[:-1]]
         if not _PARTIAL.intersection(tags):
-            found.append(Subtitles(name, _language(tags)))
+            found.append(ExistingSubtitles(name, _language(tags)))
     return found
 
 
-def track(number: int, language: str, title: str, *, is_partial: bool) -> Subtitles | None:
+def track(number: int, language: str, title: str, *, is_partial: bool) -> ExistingSubtitles | None:
     """Those of a track of the file; None: it has not all that is said.
 
     Args:
@@ -60,10 +60,10 @@ def track(number: int, language: str, title: str, *, is_partial: bool) -> Subtit
     """
     if is_partial or _PARTIAL_TITLE.search(title):
         return None
-    return Subtitles(f"track {number} of its subtitles", language_of(language) or "", is_track=True)
+    return ExistingSubtitles(f"track {number} of its subtitles", language_of(language) or "", is_track=True)
 
 
-def enough(found: Iterable[Subtitles], wanted: Iterable[str], spoken: str = "") -> str | None:
+def enough(found: Iterable[ExistingSubtitles], wanted: Iterable[str], spoken: str = "") -> str | None:
     """Why a recording needs no transcript, in words; None: it needs one.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sttd.configfile.languages import CODES
-from sttd.existing import Subtitles, beside, enough, track
+from sttd.existing import ExistingSubtitles, beside, enough, track
 from sttd.languages import codes_of, english_name, language_of
 
 
@@ -38,7 +38,7 @@ def test_every_language_of_whisper_has_its_names():
     ],
 )  # fmt: skip
 def test_a_file_with_the_stem_of_the_recording_is_its_subtitles(name, language):
-    assert beside("film.mkv", ["film.mkv", name]) == [Subtitles(name, language)]
+    assert beside("film.mkv", ["film.mkv", name]) == [ExistingSubtitles(name, language)]
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_what_is_forced_or_of_another_recording_is_not(name):
 
 
 def test_a_track_counts_unless_it_has_only_a_part_of_what_is_said():
-    assert track(1, "eng", "", is_partial=False) == Subtitles("track 1 of its subtitles", "en", is_track=True)
-    assert track(1, "und", "SDH", is_partial=False) == Subtitles("track 1 of its subtitles", "", is_track=True)
+    assert track(1, "eng", "", is_partial=False) == ExistingSubtitles("track 1 of its subtitles", "en", is_track=True)
+    assert track(1, "und", "SDH", is_partial=False) == ExistingSubtitles("track 1 of its subtitles", "", is_track=True)
     for title, is_partial in (("", True), ("English (Forced)", False), ("Signs & Songs", False), ("Commentary", False)):
         assert track(1, "eng", title, is_partial=is_partial) is None
 
 
-FILE, TRACK = Subtitles("film.en.srt", "en"), Subtitles("track 1 of its subtitles", "th", is_track=True)
-NAMELESS = Subtitles("film.srt", ""), Subtitles("track 2 of its subtitles", "", is_track=True)
+FILE, TRACK = ExistingSubtitles("film.en.srt", "en"), ExistingSubtitles("track 1 of its subtitles", "th", is_track=True)
+NAMELESS = ExistingSubtitles("film.srt", ""), ExistingSubtitles("track 2 of its subtitles", "", is_track=True)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ NAMELESS = Subtitles("film.srt", ""), Subtitles("track 2 of its subtitles", "", 
         ([NAMELESS[0]], ["th"], "", True),
         ([NAMELESS[1]], ["th"], "", False),
         ([NAMELESS[1]], [], "", True),
-        ([Subtitles("film.zh.srt", "zh")], ["yue"], "", True),
+        ([ExistingSubtitles("film.zh.srt", "zh")], ["yue"], "", True),
         ([], [], "", False),
     ],
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sttd import outbox
 from sttd.daemon import filing, orders, whereabouts
 from sttd.daemon.context import Context
-from sttd.daemon.looked import Subtitles
+from sttd.daemon.looked import Sidecars
 from sttd.daemon.source import look_again
 from sttd.daemon.twins import content_hash
 from sttd.errors import SttdError
@@ -33,7 +33,7 @@ class Found:
     sha256: str | None = None  # of the recording, where it was needed
     former: int | None = None  # the job that has transcribed it under another name
     why: str | None = None  # it needs no transcript
-    beside: Subtitles = ()  # names and languages of its subtitles
+    beside: Sidecars = ()  # names and languages of its subtitles
 
 
 def waits(context: Context, job: Job) -> bool:

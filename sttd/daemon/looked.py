@@ -8,7 +8,7 @@ from sttd.job import Job
 
 KEPT = 10_000  # looks
 Key = tuple[int, int, int]  # number, size and time of change of a job
-Subtitles = tuple[tuple[str, str], ...]  # names and languages of the files beside a recording
+Sidecars = tuple[tuple[str, str], ...]  # names and languages of the files beside a recording
 
 
 @dataclass(slots=True)
@@ -16,9 +16,9 @@ class Looked:
     """Owned by the loop. A restart may lose it without harm: the recordings are looked at once more."""
 
     under_way: set[int] = field(default_factory=set)
-    over: dict[Key, Subtitles] = field(default_factory=dict)  # until the job starts
+    over: dict[Key, Sidecars] = field(default_factory=dict)  # until the job starts
 
-    def end(self, job: Job, beside: Subtitles) -> None:
+    def end(self, job: Job, beside: Sidecars) -> None:
         """The recording of a job was looked at; `beside`: what lies beside it."""
         self.over[job.id, job.size, job.mtime_ns] = beside
         if len(self.over) > KEPT:  # jobs that never started: they were cancelled, or wait for others

@@ -60,11 +60,11 @@ def _is_about(folder: str, error: OSError | SttdError) -> bool:
     return any(isinstance(name, str) and (name == folder or split(folder, name) is not None) for name in names)
 
 
-class Refused(SttdError):
+class Unnameable(SttdError):
     """A file system takes no name that can be made of the recording's. Nothing of its results is in place."""
 
 
-def refused(context: Context, row: Job, error: Refused) -> None:
+def unnameable(context: Context, row: Job, error: Unnameable) -> None:
     """What cannot be named has failed."""
     again = f"drop it again under another name, or `{context.config.program} retry {row.id}` where the folder takes it by now"
     text = f"no name for its results is accepted: {error}: {again}"

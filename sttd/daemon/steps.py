@@ -138,8 +138,8 @@ def publish(context: Context, job: Job) -> Step | None:
     def failed(row: Job, error: OSError | SttdError) -> None:
         if isinstance(error, outbox.Unkept):
             setbacks.transcribe_again(context, row, str(error), error.moved_to)
-        elif isinstance(error, setbacks.Refused):
-            setbacks.refused(context, row, error)
+        elif isinstance(error, setbacks.Unnameable):
+            setbacks.unnameable(context, row, error)
         else:
             setbacks.in_vain(context, row, "its results cannot be put in place", error, source_path(context, row))
 
@@ -149,7 +149,7 @@ def publish(context: Context, job: Job) -> Step | None:
         except OSError as error:
             # what an earlier try has put in place would belong to nobody; where that cannot be taken back, it is tried again
             if blame(error) is Blame.NAME and outbox.undo(job, config, context.places):
-                raise setbacks.Refused(str(error)) from error
+                raise setbacks.Unnameable(str(error)) from error
             raise
 
     def then(row: Job, filed: outbox.Filed) -> None:

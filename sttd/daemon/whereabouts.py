@@ -15,7 +15,7 @@ from typing import Any
 from sttd import inboxes
 from sttd.daemon.context import Context
 from sttd.host.events import Kind, say
-from sttd.inbox import Folder, Held, Strange
+from sttd.inbox import FolderIdentity, Held, Strange
 from sttd.job import Job
 from sttd.ledger import moved
 from sttd.ledger.facts import FORMER_INBOXES, INBOX_FOLDER, INBOX_MARK, WATCHED
@@ -27,18 +27,18 @@ NAMED = 3  # jobs that a line names
 POSTPONED = 600.0  # seconds between two looks at a job that waits for a former inbox
 
 
-def before(context: Context, inbox: str = "") -> Folder | None:
+def before(context: Context, inbox: str = "") -> FolderIdentity | None:
     """The folder that was the inbox of this name in the run before."""
     if inbox:
         return next((_folder(each) for each in _watched(context).values() if each["inbox"] == inbox), None)
     known = context.ledger.fact(INBOX_FOLDER)
     if known is not None:
-        return Folder(**known)
+        return FolderIdentity(**known)
     mark = context.ledger.fact(INBOX_MARK)
-    return None if mark is None else Folder(str(context.config.paths.inbox), mark, 0, 0)
+    return None if mark is None else FolderIdentity(str(context.config.paths.inbox), mark, 0, 0)
 
 
-def begin(context: Context) -> dict[str, Folder]:
+def begin(context: Context) -> dict[str, FolderIdentity]:
     """At the start: the inboxes of the run before. Under another path nothing is moved before it is known which folder it is."""
     paths = {name: str(path) for name, path in context.config.inboxes().items()}
     with context.ledger.transaction():
@@ -88,8 +88,8 @@ def _watched(context: Context) -> dict[str, dict[str, Any]]:
     return dict(known)
 
 
-def _folder(known: dict[str, Any]) -> Folder:
-    return Folder(**{name: value for name, value in known.items() if name != "inbox"})
+def _folder(known: dict[str, Any]) -> FolderIdentity:
+    return FolderIdentity(**{name: value for name, value in known.items() if name != "inbox"})
 
 
 def _note(context: Context, watched: dict[str, dict[str, Any]]) -> None:

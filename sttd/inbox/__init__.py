@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from sttd.inbox.events import Away, Found, Gone, Held, Own, Strange
     from sttd.inbox.inbox import Inbox
     from sttd.inbox.inboxes import Inboxes
-    from sttd.inbox.lock import Folder
+    from sttd.inbox.lock import FolderIdentity
 
-__all__ = ["Away", "Folder", "Found", "Gone", "Held", "Inbox", "Inboxes", "Own", "Strange"]
+__all__ = ["Away", "FolderIdentity", "Found", "Gone", "Held", "Inbox", "Inboxes", "Own", "Strange"]
 
-_HOMES = {"Folder": "lock", "Inbox": "inbox", "Inboxes": "inboxes"}  # all others: events
+_HOMES = {"FolderIdentity": "lock", "Inbox": "inbox", "Inboxes": "inboxes"}  # all others: events
 
 
 def __getattr__(name: str) -> Any:

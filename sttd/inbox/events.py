@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sttd.inbox.lock import Folder
+from sttd.inbox.lock import FolderIdentity
 from sttd.job import Identity
 
 
@@ -27,7 +27,7 @@ class Gone:
 class Held:
     """The inbox's folder has been taken hold of, for the first time, or another one in its place: by what it is known."""
 
-    folder: Folder
+    folder: FolderIdentity
     inbox: str = ""  # its name
 
 

@@ -16,7 +16,7 @@ from sttd.config import Config
 from sttd.config.hearing import FORMATS
 from sttd.errors import SttdError
 from sttd.inbox.events import InboxEvent
-from sttd.inbox.lock import Folder
+from sttd.inbox.lock import FolderIdentity
 from sttd.inbox.looks import RECHECK, Looks
 from sttd.inbox.mail import Mailbox
 from sttd.inbox.place import Place
@@ -47,7 +47,7 @@ class Inbox:
         self,
         config: Config,
         sink: Callable[[InboxEvent], None],
-        before: Folder | None = None,
+        before: FolderIdentity | None = None,
         *,
         waiting: bool = False,
         setting: str = "paths.inbox",

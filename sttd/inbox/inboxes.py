@@ -14,7 +14,7 @@ from sttd import inboxes
 from sttd.config import Config
 from sttd.inbox.events import Away, Found, Gone, Held, InboxEvent, Own, Strange
 from sttd.inbox.inbox import PATIENCE, Inbox
-from sttd.inbox.lock import Folder
+from sttd.inbox.lock import FolderIdentity
 
 
 class Inboxes:
@@ -31,7 +31,7 @@ class Inboxes:
         self,
         config: Config,
         sink: Callable[[InboxEvent], None],
-        before: Mapping[str, Folder],
+        before: Mapping[str, FolderIdentity],
         *,
         waiting: Collection[str] = (),
     ) -> None:

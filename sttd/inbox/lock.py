@@ -36,7 +36,7 @@ _SETUP = (errno.EROFS, errno.ENOLCK)  # of a mount, as somebody has set it up: n
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class FolderIdentity:
     """By what the inbox of an earlier run is known again."""
 
     path: str
@@ -45,7 +45,7 @@ class Folder:
     inode: int
 
 
-class State(enum.Enum):
+class ClaimState(enum.Enum):
     """What the path leads to now."""
 
     INTACT = "the folder that is held"
@@ -67,7 +67,7 @@ class Claim:
         OSError: the machine's fault; it passes.
     """
 
-    def __init__(self, root: Path, before: Folder | None = None, setting: str = "paths.inbox") -> None:
+    def __init__(self, root: Path, before: FolderIdentity | None = None, setting: str = "paths.inbox") -> None:
         self._root = root
         self._setting = setting
         try:
@@ -86,10 +86,10 @@ class Claim:
             raise
 
     @property
-    def folder(self) -> Folder:
-        return Folder(os.fspath(self._root), self.mark, *self._numbers)
+    def folder(self) -> FolderIdentity:
+        return FolderIdentity(os.fspath(self._root), self.mark, *self._numbers)
 
-    def state(self) -> State:
+    def state(self) -> ClaimState:
         """What the path leads to now.
 
         The hold keeps a lazily unmounted file system alive: mounted again it is the same, and lock and watch still hold.
@@ -98,11 +98,11 @@ class Claim:
             OSError: it cannot be looked at.
         """
         if _numbers(self._root.stat()) != self._numbers:
-            return State.OTHER
+            return ClaimState.OTHER
         with contextlib.suppress(FileNotFoundError):
             if _numbers(_lock_file(self._handle)) == self._lock_numbers:
-                return State.INTACT
-        return State.UNMARKED
+                return ClaimState.INTACT
+        return ClaimState.UNMARKED
 
     def mark_again(self) -> None:
         """Put lock and mark into the folder that is held, where somebody took them away.

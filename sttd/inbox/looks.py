@@ -12,7 +12,7 @@ from sttd.host.events import Kind, say
 from sttd.inbox.doubtful import Doubtful
 from sttd.inbox.events import BATCH, Away, Found, Gone, Held, InboxEvent, Own, Strange
 from sttd.inbox.ignored import Ignored
-from sttd.inbox.lock import Folder
+from sttd.inbox.lock import FolderIdentity
 from sttd.inbox.mail import Mail
 from sttd.inbox.news import News
 from sttd.inbox.place import Place, Standing
@@ -67,7 +67,7 @@ class Looks:
         self._found: list[tuple[str, Identity]] = []
         self._found_since = 0.0
         self._gone: list[str] = []
-        self._held: Folder | None = None  # as it was told
+        self._held: FolderIdentity | None = None  # as it was told
         self._strange: str | None = None  # the mark of the strange folder that the daemon was asked about, and
         self._missing: list[str] = []  # the known files that are not in it
 

@@ -10,7 +10,7 @@ from loguru import logger
 from sttd.errors import AlreadyRunning, NotConfigured, SttdError
 from sttd.fs import moves
 from sttd.host import sandbox
-from sttd.inbox.lock import Claim, Folder, State, passes
+from sttd.inbox.lock import Claim, ClaimState, FolderIdentity, passes
 from sttd.own import LOCK
 
 
@@ -34,7 +34,7 @@ class Place:
     def __init__(
         self,
         root: Path,
-        before: Folder | None = None,
+        before: FolderIdentity | None = None,
         *,
         waiting: bool = False,
         setting: str = "paths.inbox",
@@ -53,7 +53,7 @@ class Place:
         self._marked_again = False
 
     @property
-    def folder(self) -> Folder | None:
+    def folder(self) -> FolderIdentity | None:
         """What it is known by in a later run; None before it was ever held."""
         return None if self._claim is None else self._claim.folder
 
@@ -84,10 +84,10 @@ class Place:
         """How it stands now."""
         self.renewed = False
         try:
-            state = State.OTHER if self._claim is None else self._claim.state()
-            if state is State.OTHER:
+            state = ClaimState.OTHER if self._claim is None else self._claim.state()
+            if state is ClaimState.OTHER:
                 self._renew()
-            elif state is State.UNMARKED and self._claim is not None:
+            elif state is ClaimState.UNMARKED and self._claim is not None:
                 self._claim.mark_again()
                 self._say_marked()
         except (AlreadyRunning, NotConfigured) as error:
@@ -105,7 +105,11 @@ class Place:
     def is_home(self) -> bool:
         """Whether it is there, unchanged since `look`, and the folder that it was."""
         try:
-            return self._claim is not None and self._claim.mark == self.mark and self._claim.state() is not State.OTHER
+            return (
+                self._claim is not None
+                and self._claim.mark == self.mark
+                and self._claim.state() is not ClaimState.OTHER
+            )
         except OSError:
             return False
 

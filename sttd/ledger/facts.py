@@ -152,11 +152,11 @@ FORGOTTEN = Fact[float | None]("forgotten since", _number, None, 0.0, "the manif
 CLOCK = Fact[dict[str, float | None] | None](  # a `rules.clock.Known`
     "clock", _clock, None, None, "the clock is compared with the newest job"
 )
-INBOX_FOLDER = Fact[dict[str, Any] | None](  # an `inbox.Folder`
+INBOX_FOLDER = Fact[dict[str, Any] | None](  # an `inbox.FolderIdentity`
     "inbox folder", _with(path=_path, mark=_text, device=_whole, inode=_whole), None, None,
     "the folder that paths.inbox names is taken as it is there now", lasts=True,
 )  # fmt: skip
-WATCHED = Fact[dict[str, dict[str, Any]]](  # by path: an `inbox.Folder`, and whose inbox it is; null: nobody's any more
+WATCHED = Fact[dict[str, dict[str, Any]]](  # by path: an `inbox.FolderIdentity`, and whose inbox it is; null: nobody's any more
     "watched folders", _dict_of(_watched), {}, {},
     "the folders of the [[watch]] tables are taken as they are there now", lasts=True,
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from sttd import inbox
 from sttd.config import Watched
 from sttd.daemon import dispatch, draining, filing, intake, library, reload, requests, strays, whereabouts
-from sttd.inbox import Folder, Found, Gone, Held, Own, Strange
+from sttd.inbox import FolderIdentity, Found, Gone, Held, Own, Strange
 from sttd.job import Identity, Job, State
 from sttd.ledger import facts, moved
 from tests.harness import wait_for
@@ -63,7 +63,7 @@ class Bench(Stations):
 
     def hold(self, name, mark="1" * 32):
         path = self.config.inboxes()[name]
-        whereabouts.held(self.context, Held(Folder(str(path), mark, 1, 2), name))
+        whereabouts.held(self.context, Held(FolderIdentity(str(path), mark, 1, 2), name))
 
     def root_of(self, name):
         return self.config.paths.root / name

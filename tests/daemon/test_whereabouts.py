@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 
 from sttd.daemon import dispatch, filing, intake, whereabouts
-from sttd.inbox import Folder, Found, Gone, Held, Strange
+from sttd.inbox import FolderIdentity, Found, Gone, Held, Strange
 from sttd.job import Identity, State
 from sttd.part import Cause
 from tests.properties.stations import CHUNKS, Stations
 
-OLD = Folder("/old/inbox", "0" * 32, 1, 2)
+OLD = FolderIdentity("/old/inbox", "0" * 32, 1, 2)
 
 
 class Inbox:
@@ -41,7 +41,7 @@ def context(stations):
 
 
 def new_of(context, mark="1" * 32):
-    return Folder(str(context.config.paths.inbox), mark, 3, 4)
+    return FolderIdentity(str(context.config.paths.inbox), mark, 3, 4)
 
 
 def places(context):

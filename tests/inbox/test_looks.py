@@ -11,7 +11,7 @@ import pytest
 
 from sttd.inbox import looks as looks_module
 from sttd.inbox.events import BATCH, Away, Found, Gone, Held, Strange
-from sttd.inbox.lock import Folder
+from sttd.inbox.lock import FolderIdentity
 from sttd.inbox.looks import QUICK, RECHECK, Looks
 from sttd.inbox.mail import Mail
 from sttd.inbox.news import News
@@ -27,7 +27,7 @@ class Box:
     def __init__(self, root, settle=5.0, rescan=60.0, mark=None, watch=None):
         root.mkdir(exist_ok=True)
         self.root, self.now, self.told, self.due = root, 1000.0, [], 0.0
-        before = None if mark is None else Folder(str(root), mark, 0, 0)
+        before = None if mark is None else FolderIdentity(str(root), mark, 0, 0)
         place = Place(root, before, waiting=True)
         assert place.take() is None
         self.place = place

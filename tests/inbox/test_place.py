@@ -13,7 +13,7 @@ import pytest
 
 from sttd.errors import AlreadyRunning, NotConfigured
 from sttd.host import sandbox
-from sttd.inbox.lock import Claim, Folder
+from sttd.inbox.lock import Claim, FolderIdentity
 from sttd.inbox.place import Place, Standing
 from sttd.own import LOCK
 from tests.harness import PATIENCE
@@ -205,7 +205,7 @@ def test_a_lock_file_that_another_daemon_took_meanwhile_is_not_taken_from_it(pla
 
 
 def known(root, mark="0" * 32, path=None, numbers=(0, 0)):
-    return Folder(str(path or root), mark, *numbers)
+    return FolderIdentity(str(path or root), mark, *numbers)
 
 
 def took(root, before, *, waiting=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 from av.stream import Disposition
 
-from sttd.existing import Subtitles, enough, track
+from sttd.existing import ExistingSubtitles, enough, track
 from sttd.languages import language_of
 from sttd.part import Cause, Existing
 from sttd.worker.errors import PartFailed
@@ -25,13 +25,13 @@ def check(container: Any, heard: Any, existing: Existing) -> None:
     Raises:
         PartFailed: EXISTING; it has subtitles that are enough.
     """
-    found = [Subtitles(name, language) for name, language in existing.beside]
+    found = [ExistingSubtitles(name, language) for name, language in existing.beside]
     found += [each for number, stream in enumerate(container.streams.subtitles, 1) if (each := _track(number, stream))]
     why = enough(found, existing.wanted, language_of(heard.language or "") or "")
     if why is not None:
         raise PartFailed(Cause.EXISTING, why)
 
 
-def _track(number: int, stream: Any) -> Subtitles | None:
+def _track(number: int, stream: Any) -> ExistingSubtitles | None:
     title = f"{stream.metadata.get('title', '')} {stream.metadata.get('handler_name', '')}"
     return track(number, stream.language or "", title, is_partial=bool(stream.disposition & _PARTIAL))
