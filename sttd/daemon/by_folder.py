@@ -20,7 +20,7 @@ from sttd import inboxes
 from sttd.config import Config
 from sttd.configfile import folder_options
 from sttd.daemon.context import Context
-from sttd.daemon.folder_looks import PAUSE, Known
+from sttd.daemon.folder_looks import PAUSE, FolderLook
 from sttd.errors import ConfigError, SttdError
 from sttd.host.events import Kind, say
 from sttd.hub import cache
@@ -104,7 +104,7 @@ def _look(context: Context, folder: str) -> None:
     folders.looking.add(folder)
     before, now = folders.known.get(folder), context.utc()
 
-    def then(found: Known) -> None:
+    def then(found: FolderLook) -> None:
         folders.looking.discard(folder)
         context.troubles.end(TROUBLE)
         found.at = context.clock()
@@ -127,7 +127,7 @@ def _look(context: Context, folder: str) -> None:
     context.looks[inbox].post(name, lambda: look(config, folder, before, now), then, failed)
 
 
-def _note(context: Context, folder: str, found: Known) -> None:
+def _note(context: Context, folder: str, found: FolderLook) -> None:
     folders, before = context.folder_looks, context.folder_looks.known.get(folder)
     blamed = folders.blamed.get(folder)
     if blamed is not None and found.options is not None:
@@ -169,7 +169,7 @@ def _trouble(folder: str) -> str:
     return f"{TROUBLES}{folder}"
 
 
-def look(config: Config, folder: str, before: Known | None, now: float) -> Known:
+def look(config: Config, folder: str, before: FolderLook | None, now: float) -> FolderLook:
     """What the files above a folder set. Off the loop.
 
     Args:
@@ -188,23 +188,23 @@ def look(config: Config, folder: str, before: Known | None, now: float) -> Known
         )
         return _checked(config, found, before, now)
     except options.Gone:
-        return Known()
+        return FolderLook()
     except options.Unfit as error:
-        return Known(refused=str(error))
+        return FolderLook(refused=str(error))
     except OSError:
         raise
     except Exception as error:  # noqa: BLE001 - anybody writes these files: none may end the daemon, or be a riddle
         logger.exception("a fault in sttd, met with the options of {}", printable(folder))
-        return Known(refused=f"the options of {folder}: a fault in sttd ({error!r}): the log has its trace")
+        return FolderLook(refused=f"the options of {folder}: a fault in sttd ({error!r}): the log has its trace")
 
 
-def _checked(config: Config, found: tuple[File, ...], before: Known | None, now: float) -> Known:
+def _checked(config: Config, found: tuple[File, ...], before: FolderLook | None, now: float) -> FolderLook:
     content = hash(tuple((file.path, file.data) for file in found))
     age = now - max((file.changed_at for file in found), default=-math.inf)
     if before is not None and before.content == content:
-        known = Known(before.options, before.mistakes, content)
+        known = FolderLook(before.options, before.mistakes, content)
     else:
-        known = Known(*_read(found), content, young=abs(age) < config.watch.settle_closed)
+        known = FolderLook(*_read(found), content, young=abs(age) < config.watch.settle_closed)
     known.refused = known.mistakes
     if known.options:
         try:

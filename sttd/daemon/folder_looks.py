@@ -16,7 +16,7 @@ _KNOWN = 1000  # folders that are remembered
 
 
 @dataclass(slots=True)
-class Known:
+class FolderLook:
     """What the latest look at a folder found."""
 
     options: FolderOptions | None = None  # without regard to the configuration; None: the folder is not there
@@ -32,7 +32,7 @@ class Known:
 class FolderLooks:
     """By folder, as `by_folder.folder_of` names them."""
 
-    known: dict[str, Known] = field(default_factory=dict)
+    known: dict[str, FolderLook] = field(default_factory=dict)
     looking: set[str] = field(default_factory=set)  # looks under way
     again: set[str] = field(default_factory=set)  # looks under way that may be out of date
     releasing: set[str] = field(default_factory=set)  # folders whose held recordings may go on
@@ -40,7 +40,7 @@ class FolderLooks:
     said: dict[str, str] = field(default_factory=dict)  # why recordings wait, as log and status have it
     failed_at: dict[str, float] = field(default_factory=dict)  # monotonic seconds: when an inbox could not be looked at
 
-    def at_turn(self, folder: str, now: float) -> Known | None:
+    def at_turn(self, folder: str, now: float) -> FolderLook | None:
         """What counts for a recording whose turn is now; None: a look is needed first."""
         found = self.known.get(folder)
         if found is None or found.young or folder in self.looking:
@@ -59,7 +59,7 @@ class FolderLooks:
             return False
         return found is None or not found.young or now - found.at >= PAUSE
 
-    def note(self, folder: str, found: Known) -> None:
+    def note(self, folder: str, found: FolderLook) -> None:
         """The outcome of a look. Where there are too many, the oldest is forgotten that the log has not named."""
         self.known.pop(folder, None)
         self.known[folder] = found

@@ -27,7 +27,7 @@ LIKE = 16  # finished jobs of the same size whose recordings are looked for
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LibraryLook:
     """What a look came to."""
 
     sha256: str | None = None  # of the recording, where it was needed
@@ -98,7 +98,7 @@ def _post(context: Context, job: Job) -> bool:
         return False
     looked.under_way.add(job.id)
 
-    def then(found: Found) -> None:
+    def then(found: LibraryLook) -> None:
         looked.under_way.discard(job.id)
         row = context.ledger.find(job.id)
         if row is not None and row.state is State.QUEUED and row.identity == job.identity:
@@ -110,7 +110,7 @@ def _post(context: Context, job: Job) -> bool:
         say(Kind.REMARK, text, job, error=str(error))
         looked.end(job, ())
 
-    def work() -> Found:
+    def work() -> LibraryLook:
         gone = [former for former in like if _is_gone(context, former)]
         return _look(job, gone, wanted, context.places)
 
@@ -124,20 +124,20 @@ def _is_gone(context: Context, former: Job) -> bool:
     return context.places.is_gone(former.source) and not is_lost
 
 
-def _look(job: Job, gone: list[Job], wanted: tuple[str, ...] | None, places: outbox.Places) -> Found:
+def _look(job: Job, gone: list[Job], wanted: tuple[str, ...] | None, places: outbox.Places) -> LibraryLook:
     """Whether it is one of the recordings that are `gone` from their names, and what subtitles it has."""
     renamed = [former for former in gone if former.sha256 and _was_beside(former, places)]
     if renamed:
         sha256 = content_hash(job, places)
         former = next((former.id for former in renamed if sha256 and former.sha256 == sha256), None)
         if former is not None:
-            return Found(sha256, former)
+            return LibraryLook(sha256, former)
     if wanted is None:
-        return Found()
+        return LibraryLook()
     found = beside(job.source.rpartition("/")[2], outbox.names_beside(job, places))
     # where several languages will do, what the audio track says decides: its worker sees that
     why = enough(found, wanted) if len(wanted) == 1 else None
-    return Found(why=why, beside=tuple((each.where, each.language) for each in found))
+    return LibraryLook(why=why, beside=tuple((each.where, each.language) for each in found))
 
 
 def _was_beside(former: Job, places: outbox.Places) -> bool:
@@ -145,7 +145,7 @@ def _was_beside(former: Job, places: outbox.Places) -> bool:
     return not former.outputs or bool(outbox.beside(former.source, outbox.results_of([former]), places))
 
 
-def _act(context: Context, row: Job, found: Found) -> None:
+def _act(context: Context, row: Job, found: LibraryLook) -> None:
     if found.former is not None:
         known = {"copy_of": found.former, "sha256": found.sha256, "cause": None, "error": None}
         filing.advance(context, context.ledger.update(row, state=State.COMMITTING, plan={"step": "follow"}, **known))

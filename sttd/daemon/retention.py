@@ -26,7 +26,7 @@ from sttd.ledger import WORK, Ledger
 from sttd.ledger.facts import CLOCK
 from sttd.outbox import retention
 from sttd.outbox.retention import Choice, Kept
-from sttd.rules.clock import DAY, HOUR, Known, WallClock
+from sttd.rules.clock import DAY, HOUR, ClockState, WallClock
 from sttd.rules.due import growing
 from sttd.text import printable
 
@@ -141,14 +141,14 @@ class Upkeep:
             self._stored_clock, self._ended_then = now, self._ended()
         return believed
 
-    def _known_clock(self) -> Known:
+    def _known_clock(self) -> ClockState:
         """As an earlier run left it; where none did, by the newest job."""
         stored = self._context.ledger.fact(CLOCK)
         if stored is not None and stored["believed"] is not None:
-            return Known(stored["believed"], stored["doubted"])
+            return ClockState(stored["believed"], stored["doubted"])
         newest = self._context.ledger.jobs(limit=1)
         times = [time for job in newest for time in (job.created_at, job.started_at, job.finished_at) if time]
-        return Known(max(times, default=self._context.utc()))
+        return ClockState(max(times, default=self._context.utc()))
 
     def _ended(self) -> int:
         """How many jobs have ended, those that were forgotten since included."""

@@ -149,7 +149,7 @@ PLACES = Fact[dict[str, dict[str, Any]]](  # see outbox/places.py
 )  # fmt: skip
 # UTC seconds since when the manifest has had names of forgotten jobs; 0: not known, since long ago
 FORGOTTEN = Fact[float | None]("forgotten since", _number, None, 0.0, "the manifest is rewritten soon")
-CLOCK = Fact[dict[str, float | None] | None](  # a `rules.clock.Known`
+CLOCK = Fact[dict[str, float | None] | None](  # a `rules.clock.ClockState`
     "clock", _clock, None, None, "the clock is compared with the newest job"
 )
 INBOX_FOLDER = Fact[dict[str, Any] | None](  # an `inbox.FolderIdentity`

@@ -9,7 +9,7 @@ WEEK = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ClockState:
     """What is known of the clock, for the next start of the daemon. UTC seconds."""
 
     believed: float  # the latest time that was believed
@@ -24,7 +24,7 @@ class WallClock:
     - A clock that was set back makes nothing old, and is believed at once.
     """
 
-    def __init__(self, known: Known, boot: float) -> None:
+    def __init__(self, known: ClockState, boot: float) -> None:
         """`boot` is what the other clock says now; it may begin anywhere. In seconds."""
         self._known = known
         self._believed_at = boot  # or before
@@ -32,7 +32,7 @@ class WallClock:
         self.ahead = 0.0  # seconds, at the latest look
 
     @property
-    def known(self) -> Known:
+    def known(self) -> ClockState:
         return self._known
 
     def look(self, utc: float, boot: float) -> tuple[bool, bool]:
@@ -42,9 +42,9 @@ class WallClock:
         if self.ahead > DAY:
             jumped = last is not None and abs((utc - last[0]) - (boot - last[1])) > HOUR
             if known.doubted is None or jumped or not 0 <= utc - known.doubted <= WEEK:
-                self._known = Known(known.believed, utc)
+                self._known = ClockState(known.believed, utc)
                 return True, False
             if utc - known.doubted < DAY:
                 return False, False
-        self._known, self._believed_at = Known(utc), boot
+        self._known, self._believed_at = ClockState(utc), boot
         return False, True

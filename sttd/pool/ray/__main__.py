@@ -11,7 +11,7 @@ import uuid
 from typing import NoReturn
 
 from sttd.pool.ray import reach
-from sttd.pool.ray.wire import Coming, Trouble, cluster, tell
+from sttd.pool.ray.wire import Coming, DriverFailed, cluster, tell
 
 _CLOSING = 3.0  # seconds that Ray may take to let go
 
@@ -24,7 +24,7 @@ def main() -> NoReturn:
     os.dup2(2, 1)  # what Ray prints goes to the log
 
     def give_up(why: str) -> NoReturn:
-        tell(news, Trouble(why))
+        tell(news, DriverFailed(why))
         os._exit(1)
 
     try:

@@ -14,7 +14,7 @@ from sttd.pool.command.pipes import Pipes
 from sttd.pool.command.stderr import Stderr
 from sttd.pool.death import spoken
 from sttd.pool.ray import wire
-from sttd.pool.ray.wire import Cluster, Slots, Trouble
+from sttd.pool.ray.wire import Cluster, DriverFailed, Slots
 
 DRIVER = (sys.executable, "-m", "sttd.pool.ray")
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")  # of Ray's words, also where they go to no terminal
@@ -134,7 +134,7 @@ class Link:
     def _take(self, line: bytes) -> str:
         """Returns why it ends, where it does."""
         news = wire.news(line)
-        if isinstance(news, Trouble):
+        if isinstance(news, DriverFailed):
             return news.why
         if isinstance(news, Slots):
             self.slots = news.slots

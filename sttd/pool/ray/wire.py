@@ -6,7 +6,7 @@
 - On `life` the daemon says KILL (or closes it); the driver answers with one End when nothing of the worker runs any more. If the
   driver dies, the system closes all of these, and each worker is lost.
 - On its standard output the driver writes lines of JSON: Coming until it has reached the cluster, then Slots now and then, which
-  also say that it lives, or at last a Trouble.
+  also say that it lives, or at last a DriverFailed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class DriverFailed:
     """The driver ends."""
 
     why: str  # with the remedy
@@ -65,7 +65,7 @@ class Nonsense(Exception):
     """It is nothing that a driver says; the message says what it was."""
 
 
-def pack(message: Cluster | End | Coming | Slots | Trouble) -> bytes:
+def pack(message: Cluster | End | Coming | Slots | DriverFailed) -> bytes:
     return json.dumps(dataclasses.asdict(message)).encode()
 
 
@@ -78,13 +78,13 @@ def end(data: bytes) -> End:
     return End(**json.loads(data))
 
 
-def tell(descriptor: int, message: Coming | Slots | Trouble) -> None:
+def tell(descriptor: int, message: Coming | Slots | DriverFailed) -> None:
     """A line to the daemon; without effect where it is gone."""
     with contextlib.suppress(OSError):
         os.write(descriptor, pack(message) + b"\n")
 
 
-def news(line: bytes) -> Coming | Slots | Trouble:
+def news(line: bytes) -> Coming | Slots | DriverFailed:
     """A line of the driver's standard output.
 
     Raises:
@@ -92,6 +92,6 @@ def news(line: bytes) -> Coming | Slots | Trouble:
     """
     try:
         found: dict[str, Any] = json.loads(line)
-        return Coming() if found == {} else Trouble(**found) if "why" in found else Slots(**found)
+        return Coming() if found == {} else DriverFailed(**found) if "why" in found else Slots(**found)
     except (ValueError, TypeError):
         raise Nonsense(f"it said {line[:80]!r}, which no driver says") from None

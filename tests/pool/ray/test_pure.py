@@ -27,7 +27,7 @@ from sttd.pool.ray.actor import _process, living
 from sttd.pool.ray.link import Link
 from sttd.pool.ray.room import needs, slots
 from sttd.pool.ray.source import RaySource
-from sttd.pool.ray.wire import Cluster, Coming, End, Slots, Trouble
+from sttd.pool.ray.wire import Cluster, Coming, DriverFailed, End, Slots
 from tests.harness import wait_for
 from tests.machine import needs_root
 from tests.unprivileged import as_nobody
@@ -62,7 +62,7 @@ def test_what_is_said_between_daemon_and_driver_comes_over_as_it_was():
     about = Cluster("h:1", "/t", 2, "auto", command=("a", "b"))
     assert wire.cluster(wire.pack(about).decode()) == about
     assert wire.end(wire.pack(End(-9, "its node is gone"))) == End(-9, "its node is gone")
-    for message in (Coming(), Slots(3), Trouble("ไม่มี")):
+    for message in (Coming(), Slots(3), DriverFailed("ไม่มี")):
         assert wire.news(wire.pack(message)) == message
 
 
@@ -157,7 +157,7 @@ def test_a_head_that_listens_and_never_answers_is_said_to_be_slow_and_the_token_
             )
     *coming, trouble = map(wire.news, done.stdout.splitlines())
     assert coming == [Coming(), Coming()]
-    assert isinstance(trouble, Trouble)
+    assert isinstance(trouble, DriverFailed)
     assert trouble.why.startswith(f"{address} answers, but has not let Ray in within 1 s: its head is too busy")
 
 
