@@ -211,6 +211,40 @@ def test_no_parts_of_the_project_import_each_other_in_a_circle():
         pytest.fail("a circle of packages: " + " <- ".join(error.args[1]))
 
 
+@pytest.mark.parametrize(
+    ("fact", "place"),
+    [
+        (16_000, "part.py"),
+        (".sttd", "own.py"),
+        (".sttd.lock", None),  # made of the one before
+        (".filing.", "own.py"),
+        ("work", "ledger/names.py"),
+        ("ledger.db", "ledger/names.py"),
+    ],
+)
+def test_a_fact_stands_in_one_place(fact, place):
+    """Whoever changes it changes it everywhere. Texts for people may quote it."""
+    found = [
+        str(path.relative_to(TOP))
+        for path in MODULES.values()
+        for node in nodes(path)
+        if isinstance(node, ast.Constant) and type(node.value) is type(fact) and node.value == fact
+    ]
+    assert found == ([place] if place else [])
+
+
+def test_one_function_hashes_a_file_and_one_counts_the_gpus():
+    def named(name: str) -> list[str]:
+        return [
+            str(path.relative_to(TOP))
+            for path in MODULES.values()
+            if any(name in (getattr(node, "attr", ""), getattr(node, "value", "")) for node in nodes(path))
+        ]
+
+    assert named("file_digest") == ["fs/digest.py"]
+    assert named("nvidia[0-9]*") == ["host/capacity.py"]
+
+
 def test_the_rules_catch_what_they_are_for(tmp_path):
     """The reader of imports sees them at every depth and in every form."""
     (tmp_path / "x.py").write_text(
