@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 
 import pytest
@@ -49,3 +50,28 @@ def test_a_daemon_whose_folder_hangs_answers_reloads_pauses_goes_on_and_ends(mak
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_log("configuration loaded again")
         assert daemon.stop() == 0
+
+
+@pytest.mark.ci
+def test_a_daemon_that_starts_while_all_its_folders_hang_says_so_and_works_when_they_are_back(make_daemon):
+    """It hung before the first line of its log, and no command said why."""
+    daemon = make_daemon({"pool.machine_wait": "1s", "watch.rescan_interval": "1s"})
+    folders = [daemon.inbox, daemon.archive, daemon.transcripts, daemon.failed]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+    speech.encode(daemon.inbox / "a.flac", speech.sample("english"))
+    with contextlib.ExitStack() as shares:
+        for folder in folders:
+            shares.enter_context(hanging(folder))
+        daemon.start()
+        for folder in folders:
+            wait_for(
+                lambda at=folder: [line for line in daemon.log if str(at) in line and "answer" in line], f"{folder}"
+            )
+        wait_for(lambda: daemon.sttd("status").returncode == 1, "the status says so")
+        assert f"{daemon.inbox} " in daemon.sttd("status").stdout
+        assert daemon.sttd("pause").returncode == daemon.sttd("resume").returncode == 0
+        daemon.wait_log("resumed")
+    daemon.wait_state(State.DONE)
+    assert (daemon.archive / "a.flac").exists()
+    assert daemon.stop() == 0
