@@ -27,6 +27,7 @@ STYLES = {
 }  # fmt: skip
 WIDE = 100  # columns from which there is room for dates
 NARROW = 72  # columns below which only what matters most is shown
+NARROWEST = 48  # columns below which there is no room for a time
 
 
 def console(file: TextIO | None = None) -> Console:
@@ -61,7 +62,7 @@ def progress(share: float | None, width: int | None) -> ProgressBar:
 
 
 def jobs(found: list[Job], width: int, now: float) -> Table:
-    """A line a job; on a narrow terminal without the figures."""
+    """A line a job; on a narrow terminal without the figures, and with the hour alone or the day."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", expand=False)
     table.add_column("id", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
@@ -71,16 +72,19 @@ def jobs(found: list[Job], width: int, now: float) -> Table:
     if width >= WIDE:
         table.add_column("lang", no_wrap=True)
         table.add_column("model", no_wrap=True)
-    if width >= NARROW:
+    if width >= NARROWEST:
         table.add_column("when", no_wrap=True)
     for job in found:
         cells = [Text(str(job.id)), Text(str(job.state), STYLES[job.state]), _recording(job)]
-        figures = [Text(plain.clock(job.audio_seconds)), Text(plain.nearby(plain.when(job), now), "dim")]
+        at = plain.when(job)
+        figures = [Text(plain.clock(job.audio_seconds)), Text(plain.nearby(at, now), "dim")]
+        if width < NARROW:
+            figures = [Text(plain.nearest(at, now), "dim")]
         if width >= WIDE:
             style = "yellow" if job.fallback_reason else "default"
             model = Text(plain.model_name(job.model, _model_room(width)), style)
             figures[1:1] = [Text(printable(job.language or "-")), model]
-        table.add_row(*cells, *(figures if width >= NARROW else ()))
+        table.add_row(*cells, *(figures if width >= NARROWEST else ()))
     return table
 
 

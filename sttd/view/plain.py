@@ -46,6 +46,12 @@ def nearby(utc: float | None, now: float) -> str:
     return time.strftime("%b %d %H:%M" if abs(utc - now) < 150 * 86400 else "%Y-%m-%d", then)
 
 
+def nearest(utc: float | None, now: float) -> str:
+    """The same in six columns: `14:32`, `Nov 28`, `2025`."""
+    found = nearby(utc, now)
+    return found[:6] if " " in found else found.partition("-")[0] or found
+
+
 def about(utc: float, now: float) -> str:
     """When something will be, which is an estimate: `about 14:32, in 3h 10min`."""
     left = utc - now

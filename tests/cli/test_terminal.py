@@ -171,6 +171,18 @@ def test_a_narrow_terminal_still_says_the_state(show, busy):
         assert any(line.split()[:2] == [str(number), state] for line in lines)
 
 
+def test_at_50_columns_the_hour_of_a_job_is_said_or_else_its_day(show, ledger):
+    """In the local zone, as everywhere."""
+    now = time.time()
+    for ago in (0, 40 * 86400, 900 * 86400):
+        ledger.add(f"{ago}.mp3", SOUND, now - ago)
+    lines = ESCAPE.sub("", show(50, "jobs", TZ="UTC")).split("\r\n")
+    ends = {words[2]: " ".join(words[3:]) for line in lines if len(words := line.split()) > 3}
+    assert ends["0.mp3"] in (time.strftime("%H:%M", time.gmtime(now)), time.strftime("%b %d", time.gmtime(now)))
+    assert ends[f"{40 * 86400}.mp3"] == time.strftime("%b %d", time.gmtime(now - 40 * 86400))
+    assert ends[f"{900 * 86400}.mp3"] == time.strftime("%Y", time.gmtime(now - 900 * 86400))
+
+
 def test_no_color_is_obeyed(show, busy):
     assert not COLOUR.search(show(120, "status", NO_COLOR="1"))
 
