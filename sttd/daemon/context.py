@@ -25,7 +25,7 @@ from sttd.daemon.sought import Sought
 from sttd.daemon.taken import Taken
 from sttd.daemon.tries import Tries
 from sttd.daemon.troubles import Troubles
-from sttd.daemon.unreadable import Unreadable
+from sttd.daemon.unreadable import UnreadableFiles
 from sttd.daemon.where import Whereabouts
 from sttd.inbox import Inboxes
 from sttd.job import Identity, Job, Part
@@ -145,7 +145,7 @@ class Context:
     told: dict[int, int] = field(default_factory=dict)  # the part of a shared-out job that the listener hears, by job
     # the languages of shared-out jobs by job, with the version of the file and the options (see `spread.languages`), and by channel
     decided: dict[int, tuple[tuple[Identity, str], Mapping[int, Decided]]] = field(default_factory=dict)
-    unreadable: Unreadable = field(default_factory=Unreadable)
+    unreadable: UnreadableFiles = field(default_factory=UnreadableFiles)
     folder_looks: FolderLooks = field(default_factory=FolderLooks)
     looks: dict[str, Errands] = field(default_factory=dict)  # at these, by inbox: one that hangs holds up no other
     silent: list[Errands] = field(default_factory=list)  # looks at folders that did not answer at the start

@@ -88,7 +88,7 @@ class Disks:
             del self._ill[found]
         return found
 
-    def forget(self, job: int) -> list[str]:
+    def drop(self, job: int) -> list[str]:
         """A job does not wait for a disk any more. Returns the devices that nobody waits for: whether they are ill is unknown."""
         unknown = []
         for device, ill in list(self._ill.items()):

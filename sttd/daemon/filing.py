@@ -66,7 +66,7 @@ def advance(context: Context, job: Job) -> None:
         context.filing.put_off(job.id, now, context.config.pool.machine_wait, growing=False)
         return
     if step_of(job) in ALWAYS:
-        library_disks.forget(context, job.id)
+        library_disks.drop(context, job.id)
     elif not library_disks.may_try(context, job):
         return
     step = STEPS[step_of(job)](context, job)
@@ -150,7 +150,7 @@ def _go_on(context: Context, number: int) -> None:
 def _nothing_left(context: Context, number: int) -> None:
     """Nothing is to be done with the files of a job any more."""
     context.filing.end(number)
-    library_disks.forget(context, number)
+    library_disks.drop(context, number)
     context.troubles.end_for(number)
 
 

@@ -37,7 +37,7 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
     except Exception as error:
         logger.exception("a fault in sttd, met with job {}", job_id)
         context.checking.end(job_id)
-        context.unreadable.forget(job_id)
+        context.unreadable.drop(job_id)
         context.looked.under_way.discard(job_id)
         words, job = f"{type(error).__name__}: {error}", context.ledger.find(job_id)
         if job is not None and job.state in ENDED:

@@ -71,9 +71,9 @@ def went_well(context: Context, row: Job) -> None:
         context.troubles.end(_trouble(device))
 
 
-def forget(context: Context, number: int) -> None:
+def drop(context: Context, number: int) -> None:
     """A job has no files any more that wait for a disk."""
-    for device in context.disks.forget(number):
+    for device in context.disks.drop(number):
         context.troubles.end(_trouble(device))
 
 

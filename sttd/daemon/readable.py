@@ -52,7 +52,7 @@ def has_come_further(context: Context, running: Running) -> None:
     """The attempt has given a chunk, or the whole transcript: that the file could not be read is over."""
     job = running.job
     if running.tried.cause == Cause.UNREADABLE and not running.progressed:
-        context.unreadable.forget(job.id)
+        context.unreadable.drop(job.id)
         say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} can be read again", job)
 
 
@@ -65,7 +65,7 @@ def _post(context: Context, job: Job) -> None:
         context.unreadable.looking.discard(job.id)
         current = context.ledger.find(job.id)
         if current is None or (current.state, current.attempt) != (job.state, job.attempt):
-            context.unreadable.forget(job.id)
+            context.unreadable.drop(job.id)
         elif why is None:
             context.unreadable.again[job.id] = job.attempt
             context.ledger.update(current, not_before=0.0)

@@ -230,7 +230,7 @@ def ended(
         halt(context, job.id)  # its other parts: they would be for nothing
     _came_to(context, job, running)
     if end.cause is not Cause.UNREADABLE:
-        context.unreadable.forget(job.id)
+        context.unreadable.drop(job.id)
 
 
 def store_end(context: Context, running: Running, end: Ending, *, at_once: bool) -> Job:

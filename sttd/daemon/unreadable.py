@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Unreadable:
+class UnreadableFiles:
     """By job number."""
 
     looking: set[int] = field(default_factory=set)  # those whose files are being looked at
     again: dict[int, int] = field(default_factory=dict)  # those that can be read again, by the attempt that could not
     places: dict[int, int] = field(default_factory=dict)  # the byte at which reading failed
 
-    def forget(self, job: int) -> None:
+    def drop(self, job: int) -> None:
         """It has ended, or can be read."""
         self.looking.discard(job)
         self.again.pop(job, None)
