@@ -81,14 +81,19 @@ def next_(numbers: tuple[int, ...]) -> int:
     return _each(wanted[::-1], Ask.NEXT, lambda job, _: refusals.of_next(job), "will be the next")
 
 
-@click.command(short_help="Transcribe finished jobs once more.")
-@click.argument("numbers", metavar="ID...", nargs=-1, required=True, type=int, shell_complete=complete_jobs("done"))
+@click.command(short_help="Transcribe ended jobs once more.")
+@click.argument(
+    "numbers", metavar="ID...", nargs=-1, required=True, type=int, shell_complete=complete_jobs("done,failed,cancelled")
+)
 @click.option("--model", metavar="M", help="With this model.", shell_complete=complete_models)
 @click.option("--language", metavar="L", help="Taken to be in this language.",
               shell_complete=complete_languages)  # fmt: skip
 @shared
 def redo(numbers: tuple[int, ...], model: str | None, language: str | None) -> int:
-    """Transcribe the sources of finished jobs once more, as new jobs. The old results stay."""
+    """Transcribe the sources of finished jobs once more, as new jobs. The old results stay.
+
+    Jobs that failed or were cancelled are queued again, as by `sttd retry`: with another model or language from their beginning.
+    """
     given().load(*language_options(language))  # refuses what is no language
     config = given().load()
     checked(Request(Ask.REDO, 1, model, language))  # the options, whatever the job

@@ -13,14 +13,14 @@ import dataclasses
 from loguru import logger
 
 from sttd.configfile.languages import CODES
-from sttd.daemon import attempts, filing, first
+from sttd.daemon import attempts, filing, first, orders
 from sttd.daemon.context import Context
 from sttd.daemon.ending import release
 from sttd.daemon.source import source_path
 from sttd.errors import LedgerError, SttdError, UsageError
 from sttd.host.events import Kind, say
 from sttd.hub.names import require_name
-from sttd.job import Job, Overrides, State
+from sttd.job import RETRIABLE, Job, Overrides, State
 from sttd.ledger import Answer, Ask, Request, moved
 from sttd.ledger.facts import PAUSED
 from sttd.ledger.request import MOST_FIRST
@@ -30,20 +30,12 @@ from sttd.rules import refusals
 from sttd.text import printable
 
 # what a queued job died of that waits for its next try: only time passes meanwhile
-AFTER_FAULTS = frozenset(
-    {
-        Cause.TIMEOUT,
-        Cause.CRASH,
-        Cause.OOM,
-        Cause.GPU_MEMORY,
-        Cause.ERROR,
-        Cause.NO_MODEL,
-        Cause.MACHINE,
-        Cause.CONFIGURATION,
-    }
-)
+AFTER_FAULTS = frozenset({
+    Cause.TIMEOUT, Cause.CRASH, Cause.OOM, Cause.GPU_MEMORY, Cause.ERROR, Cause.NO_MODEL, Cause.MACHINE, Cause.CONFIGURATION,
+})  # fmt: skip
 BUDGET = 0.2  # seconds that requests may take of one round of the loop
 STEP = 50  # jobs in one step of a request that is about many
+AS_BEFORE = Overrides()
 
 
 class Refused(SttdError):
@@ -204,8 +196,11 @@ def _retry_failed(context: Context, before: Answer) -> Answer:
     return Answer(ok=True, text=f"queued again: {queued} failed job" + ("" if queued == 1 else "s"), jobs=queued)
 
 
-def retry(context: Context, job: Job) -> str:
-    """Queue an ended job again, with all of its attempts, from its checkpoint."""
+def retry(context: Context, job: Job, asked: Overrides = AS_BEFORE) -> str:
+    """Queue an ended job again, with all of its attempts, from its checkpoint.
+
+    `asked`: what is asked of this job alone from now on, beside what was asked before. Its chunks may not fit that.
+    """
     _require(refusals.of_retry(job))
     latest = context.ledger.latest(job.source)
     if not job.location and latest is not None and latest.id != job.id:
@@ -220,12 +215,16 @@ def retry(context: Context, job: Job) -> str:
         "copy_of": None,
         "no_copy": False,
         "options_key": None,  # those of its folder may have been put right
+        "overrides": Overrides(asked.model or job.overrides.model, asked.language or job.overrides.language),
     }
-    context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
+    new = context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
     context.ledger.reopen_parts(job)  # those that are done stay so, if it is the same that is asked for
     context.claims.forget(job.id)
-    say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again", job)
-    return f"{_named(job)} is queued again"
+    words = f" ({_in_words(asked)})" if asked != AS_BEFORE else ""
+    if words and job.chunks and job.options_key != orders.key_of(context, new):
+        words += ", from its beginning: its chunks were made with other options"
+    say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} is queued again{words}", job)
+    return f"{_named(job)} is queued again{words}"
 
 
 def cancel(context: Context, job: Job) -> str:
@@ -246,19 +245,24 @@ def cancel(context: Context, job: Job) -> str:
 
 
 def redo(context: Context, job: Job, overrides: Overrides) -> str:
-    """A new job from the source of a finished one, with another model or language; the old result stays."""
+    """A new job from the source of a finished one, with another model or language; the old result stays.
+
+    One that came to no result is itself queued again.
+    """
     _require(refusals.of_redo(job))
     if overrides.model is not None:
         _require_name(context, overrides.model)
     if overrides.language is not None and overrides.language not in CODES:
         raise Refused(f"{overrides.language!r} is no language that Whisper knows")
+    if job.state in RETRIABLE:
+        release(context)
+        return retry(context, job, overrides)
     new = context.ledger.add(
         job.source, job.identity, context.utc(),
         location=moved.location(job, context.config.paths), redo_of=job.id, sha256=job.sha256, overrides=overrides,
         folder_options=job.folder_options,
     )  # fmt: skip
-    words = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(overrides).items() if value)
-    text = f"job {new.id}: {printable(job.source)} is done again ({printable(words) or 'as configured'})"
+    text = f"job {new.id}: {printable(job.source)} is done again ({_in_words(overrides) or 'as configured'})"
     say(Kind.JOB_QUEUED, text, new, redo_of=job.id)
     return f"{_named(job)} is done again as job {new.id}"
 
@@ -277,6 +281,10 @@ def put_first(context: Context, job: Job) -> str:
     if job.waits_for_folder:
         later = f", once the options of its folder are put right ({printable(job.error or '')})"
     return f"{_named(job)} is the next{later}{left}"
+
+
+def _in_words(asked: Overrides) -> str:
+    return printable(", ".join(f"{name} {value}" for name, value in dataclasses.asdict(asked).items() if value))
 
 
 def _require(refusal: str) -> None:

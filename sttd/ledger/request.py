@@ -21,7 +21,7 @@ class Ask(enum.StrEnum):
     RETRY = "retry"  # a job that ended without a result
     RETRY_FAILED = "retry-failed"  # every failed job
     CANCEL = "cancel"
-    REDO = "redo"  # a finished job once more, as a new one
+    REDO = "redo"  # a finished job once more, as a new one; what came to no result is queued again
     NEXT = "next"  # a waiting job before all others
     PAUSE = "pause"
     RESUME = "resume"

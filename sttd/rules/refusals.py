@@ -5,7 +5,7 @@ Each function returns the sentence, which names what can be done instead; "": it
 
 from __future__ import annotations
 
-from sttd.job import RETRIABLE, Job, State
+from sttd.job import ENDED, RETRIABLE, Job, State
 
 
 def of_retry(job: Job) -> str:
@@ -41,9 +41,10 @@ def of_next(job: Job) -> str:
 
 def of_redo(job: Job) -> str:
     """Why a job cannot be done again. Whether its source is still where it was filed is not known here."""
-    if job.state is not State.DONE:
-        other = f"`sttd retry {job.id}` queues it again" if job.state in RETRIABLE else "wait for its end"
-        return f"job {job.id} is {job.state}: {other}"
+    if job.state in RETRIABLE and of_retry(job):
+        return of_retry(job)
+    if job.state not in ENDED:
+        return f"job {job.id} is {job.state}: wait for its end"
     if job.location == "":
         return f"the source of job {job.id} is gone (deleted, as output.source says, replaced or taken away): drop it once more"
     return ""

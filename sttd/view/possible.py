@@ -21,7 +21,7 @@ class NotPossible(SttdError):
 
 
 def refusal_of_redo(job: Job, config: Config) -> str:
-    """Why a job cannot be done again: it is not done, or its source is no longer there; "": it can be."""
+    """Why a job cannot be done again: it has not ended, or its source is no longer there; "": it can be."""
     why = refusals.of_redo(job)
     if why:
         return why

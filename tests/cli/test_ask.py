@@ -59,7 +59,7 @@ def test_what_cannot_be_done_is_refused_with_what_can(sttd, ledger, asked, root)
         (["retry", waits], "queued already"),
         (["cancel", done], "nothing to cancel"),
         (["cancel", gone], "nothing to cancel"),
-        (["redo", gone], f"`sttd --root {root} retry {gone}`"),
+        (["redo", gone], f"the source of job {gone} is gone"),
         (["redo", waits], "wait for its end"),
         (["redo", done], "the source of job 1 is gone"),
     ):
@@ -145,6 +145,16 @@ def test_redo_takes_a_model_and_a_language(sttd, archived, asked):
     done = sttd("redo", str(archived.id), "--language", "en", "--model", "demo", *languages)
     assert done.code == 0, done.err
     assert asked() == [Request(Ask.REDO, archived.id, model="demo", language="en")]
+
+
+def test_what_came_to_no_result_is_done_again_too(sttd, ledger, asked, root):
+    """Also with another model or language, which a retry does not take."""
+    (root / "inbox").mkdir()
+    (root / "inbox" / "a.mp3").write_bytes(b"sound")
+    job = failed(ledger, "a.mp3")
+    done = sttd("redo", str(job.id), "--language", "th")
+    assert (done.code, done.err) == (0, "")
+    assert asked() == [Request(Ask.REDO, job.id, language="th")]
 
 
 def test_several_jobs_are_done_again_at_once(sttd, archived, asked, root, ledger):

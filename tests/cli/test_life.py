@@ -195,7 +195,8 @@ def test_numbers_of_jobs_are_completed_with_their_names(completed, ledger):
     assert completed("show", "") == ["plain,3", "plain,2", "plain,1"]
     assert completed("retry", "") == ["plain,3", "plain,2"]
     assert completed("retry", "3", "") == ["plain,2"]
-    assert completed("redo", "", shell="zsh") == ["plain", "1", f"done: {THAI}"]
+    assert completed("redo", "", shell="zsh")[-3:] == ["plain", "1", f"done: {THAI}"]
+    assert completed("redo", "") == ["plain,3", "plain,2", "plain,1"]
     assert "evil\\x1b[31m\\x0aname" in completed("show", "2", shell="zsh")[2]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sttd.daemon import attempts, results, sweep
+from sttd.daemon import attempts, requests, results, sweep
 from sttd.daemon.listener import Nobody
-from sttd.job import Shared, State
+from sttd.job import Overrides, Shared, State
 from sttd.part import Cause, Failed
 from sttd.rules.claims import BELIEVED
 from tests.properties.stations import CHUNKS, SHARED, Attempt, Pool, Stations
@@ -220,8 +220,9 @@ def test_where_one_worker_is_all_that_there_ever_is_a_recording_stays_one_part_a
     assert (job(daemon).shared and job(daemon).shared.parts, job(daemon, 2).shared) == (3, None)
 
 
-def test_the_last_failure_of_a_part_fails_the_job_in_words_and_stops_the_others(daemon):
-    """A retry has what was done by then, of all parts."""
+@pytest.mark.parametrize("kind", ["retry", "redo"])
+def test_the_last_failure_of_a_part_fails_the_job_in_words_and_stops_the_others(daemon, kind):
+    """A retry has what was done by then, of all parts; so has a redo."""
     daemon.step(at(daemon, 0))
     daemon.tick(1.0)
     daemon.step(at(daemon, 1))
@@ -236,7 +237,7 @@ def test_the_last_failure_of_a_part_fails_the_job_in_words_and_stops_the_others(
     assert (failed.state, failed.cause) == (State.FAILED, Cause.BAD_FILE)
     assert failed.error == "part 2 of 3 (0:02 to 0:03): it went wrong"
     drain(daemon)
-    daemon.ask("retry", 1)
+    daemon.ask(kind, 1)
     daemon.tick(1.0)
     assert job(daemon).attempts == 0
     daemon.tick(1.0)
@@ -245,6 +246,29 @@ def test_the_last_failure_of_a_part_fails_the_job_in_words_and_stops_the_others(
         ("1.1", 1),
     ]
     drain(daemon)
+    assert texts(daemon) == TEXTS
+    assert len(daemon.context.ledger.jobs()) == 1
+
+
+def test_a_redo_of_a_failed_job_with_another_language_begins_anew_and_says_so(daemon):
+    """What is asked beside that is what was asked before."""
+    context = daemon.context
+    daemon.step(at(daemon, 0))
+    daemon.end(at(daemon, 0), Cause.BAD_FILE)
+    drain(daemon)
+    failed = job(daemon)
+    assert (failed.state, failed.chunks > 0) == (State.FAILED, True)
+    text = requests.redo(context, failed, Overrides(language="th"))
+    assert text == (
+        f"job 1 ({failed.source}) is queued again (language th), from its beginning: its chunks were made with other options"
+    )
+    daemon.tick(1.0)
+    assert (at(daemon, 0).spec.next_index, at(daemon, 0).spec.options.language) == (0, "th")
+    daemon.end(at(daemon, 0), Cause.BAD_FILE)
+    drain(daemon)
+    assert requests.redo(context, job(daemon), Overrides()) == f"job 1 ({failed.source}) is queued again"
+    drain(daemon)
+    assert (job(daemon).state, job(daemon).overrides) == (State.DONE, Overrides(language="th"))
     assert texts(daemon) == TEXTS
 
 

@@ -42,8 +42,9 @@ def may_ask(config: Config) -> bool:
 def offers(job: Job) -> Iterator[tuple[str, str]]:
     """What can be asked about a job: the name of the request, and what its button says, in English."""
     for kind, (title, refusal) in ABOUT_A_JOB.items():
-        if not refusal(job):
-            yield str(kind), title
+        if refusal(job) or (kind is Ask.REDO and not refusals.of_retry(job)):  # then it does what "Try again" does
+            continue
+        yield str(kind), title
 
 
 def leave(config: Config, name: str, job: Job | None) -> str:
