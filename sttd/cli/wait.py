@@ -38,9 +38,8 @@ def wait(numbers: tuple[int, ...]) -> int:
     config = given().load()
     waits = list(dict.fromkeys(numbers))
     with access.reading(config) as ledger:
-        for number in waits:
-            find(ledger, number)
-    if not access.is_running(config):
+        jobs = [find(ledger, number) for number in waits]
+    if any(job.state not in ENDED for job in jobs) and not access.is_running(config):
         _note(f"no daemon runs: the wait goes on until `{plain.start(given().program())}`")
     return _until_ended(config, waits)
 

@@ -105,6 +105,12 @@ def test_wait_ends_with_the_last_job_and_says_how_each_ended(root, sttd, ledger,
         assert waiting.wait(PATIENCE) == 1
 
 
+def test_wait_for_what_has_ended_needs_no_daemon(process, ledger):
+    finished(ledger, "a.mp3")
+    done = process("wait", "1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "job 1 (a.mp3) is done\n", "")
+
+
 def test_wait_goes_on_while_the_daemon_makes_the_ledger_anew(root, ledger, daemon):
     job = ledger.add("c.mp3", SOUND, 1.0)
     ledger.update(job, error="the disk is full", not_before=time.time() + 60)
