@@ -44,7 +44,8 @@ def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]
         yield "cause", job.cause
     yield "size", size(job.size)
     if job.audio_seconds is not None:
-        yield "audio", f"{clock(job.audio_seconds)}, {percent(done_share(job))} done in {job.chunks} chunks"
+        chunks = "1 chunk" if job.chunks == 1 else f"{job.chunks} chunks"
+        yield "audio", f"{clock(job.audio_seconds)}, {percent(done_share(job))} done in {chunks}"
     yield from _parts(job, prospect)
     if job.language:
         known = "" if job.language_probability is None else f" ({job.language_probability:.0%})"

@@ -137,6 +137,12 @@ def test_the_newest_jobs_are_the_last_lines(sttd, ledger):
     assert [job["id"] for job in json.loads(sttd("jobs", "--json", "--limit", "2").out)] == [4, 5]
 
 
+def test_one_chunk_is_written_as_one(sttd, ledger):
+    for chunks, words in ((1, "1 chunk"), (2, "2 chunks"), (0, "0 chunks")):
+        job = finished(ledger, f"{chunks}.mp3", chunks=chunks)
+        assert f"done in {words}\n" in sttd("show", str(job.id)).out
+
+
 def test_show_tells_all(sttd, ledger):
     fallback = {"model": "base", "fallback_reason": "load timed out after 5 minutes"}
     job = finished(ledger, THAI, **fallback, warnings=("the file ends early", "a\x1b[31m"))
