@@ -52,7 +52,8 @@ def show(*, defaults: bool, changed: bool, as_json: bool) -> None:
     elif is_terminal():
         from sttd.cli import term
 
-        term.console().print(term.settings(rows, tables))
+        screen = term.console()
+        screen.print(term.settings(rows, tables, screen.width))
     else:
         print("\n".join(_plain(rows, tables)))
 

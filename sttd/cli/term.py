@@ -27,7 +27,7 @@ STYLES = {
 }  # fmt: skip
 WIDE = 100  # columns from which there is room for dates
 NARROW = 72  # columns below which only what matters most is shown
-NARROWEST = 48  # columns below which there is no room for a time
+NARROWEST = 48  # columns below which there is no room for a time, or beside a key
 
 
 def console(file: TextIO | None = None) -> Console:
@@ -150,7 +150,9 @@ def models(
     return Group(*blocks)
 
 
-def settings(rows: Sequence[tuple[str, str, str, str]], tables: Sequence[tuple[str, str]]) -> RenderableType:
+def settings(
+    rows: Sequence[tuple[str, str, str, str]], tables: Sequence[tuple[str, str]], width: int
+) -> RenderableType:
     """Each key with its value, and at the right where that comes from; what is set somewhere stands out."""
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(ratio=1, overflow="fold")
@@ -162,11 +164,22 @@ def settings(rows: Sequence[tuple[str, str, str, str]], tables: Sequence[tuple[s
             before = section
         is_set = where != "default"
         table.add_row(
-            Text(f"{key} = {sentence(value)}", "cyan" if is_set else "default"),
+            _setting(f"{key} =", sentence(value), "cyan" if is_set else "default", width),
             Text(printable(where), "default" if is_set else "dim"),
         )
     further = [Text(f"\n[[{name}]]\n{chr(10).join(map(sentence, each.splitlines()))}") for name, each in tables]
     return Group(table, *further)
+
+
+def _setting(key: str, value: str, style: str, width: int) -> RenderableType:
+    """What has no room on the line of its key, of a long list say, is below its value where the screen is not too narrow for that."""
+    if width < NARROWEST:
+        return Text(f"{key} {value}", style)
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(Text(key, style), Text(value, style))
+    return table
 
 
 def heading(name: str, more: str = "") -> str:

@@ -144,6 +144,14 @@ def test_a_report_and_the_models_are_shaped_for_the_terminal(root, ledger, width
     assert wanted <= set(found), lines
 
 
+@pytest.mark.parametrize("width", [24, 50, 80])
+def test_a_long_list_of_the_configuration_stands_below_its_beginning(show, width):
+    lines = ESCAPE.sub("", show(width, "config", "show")).split("\r\n")
+    assert all(cell_len(line.rstrip()) <= width for line in lines)
+    begin = next(number for number, line in enumerate(lines) if line.startswith("suffixes ="))
+    assert width < 50 or lines[begin + 1].startswith(" " * 11 + '"')
+
+
 LONG_MODEL = "/srv/models/whisper-large-v3-thai-combined-ct2"
 
 
