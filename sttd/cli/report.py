@@ -66,7 +66,7 @@ def report(since: float | None, output: Path | None, as_json: bool, language: st
     if output is not None:
         write(output, made.document(found, words))
         print(f"sttd: wrote {printable(str(output))}", file=sys.stderr)
-    elif screen.is_terminal():
+    elif sys.stdout.isatty():  # TERM=dumb, too: a page would be of no use there
         from sttd.cli import term
 
         words = made.words_of(ENGLISH)

@@ -197,6 +197,9 @@ def test_no_color_is_obeyed(show, busy):
 
 def test_a_dumb_terminal_gets_plain_text(show, busy):
     assert "\x1b" not in show(120, "status", TERM="dumb")
+    report = show(120, "report", TERM="dumb")
+    assert report.startswith("period  ")
+    assert "\x1b" not in report
 
 
 def test_watch_follows_the_ledger_until_ctrl_c(root, ledger, busy):
