@@ -5,6 +5,7 @@ Widths are in columns, as on a terminal: a Chinese, Japanese or Korean character
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ _REGIONAL = range(0x1F1E6, 0x1F200)  # two of them are one flag
 _SKIN = range(0x1F3FB, 0x1F400)
 _TAGS = range(0xE0020, 0xE0080)
 _JAMO = range(0x1160, 0x1200)  # Hangul vowels and finals, which join what is before them
+_KNOWN = 4096  # characters of which it is known what they are: laying out subtitles asks of each a hundred times
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is one object: they are compared a hundred times a subtitle
 class Script:
     """How subtitles in a script are set and read."""
 
@@ -53,6 +55,7 @@ _RANGES = (
 )
 
 
+@functools.lru_cache(_KNOWN)
 def script_of_letter(char: str) -> Script | None:
     """None for what is no letter. Han is Chinese here: whether it is Japanese, its neighbours say."""
     code = ord(char)
@@ -83,6 +86,7 @@ def leading(counts: Mapping[str, int]) -> Script:
     return SCRIPTS[max(most, key=most.__getitem__)]
 
 
+@functools.lru_cache(_KNOWN)
 def width_of(char: str) -> int:
     """Columns of one character."""
     if char < "\u0300":
@@ -94,6 +98,8 @@ def width_of(char: str) -> int:
 
 def width(text: str) -> int:
     """Columns of a text."""
+    if text.isascii():
+        return len(text)
     return sum(map(width_of, text))
 
 
@@ -104,16 +110,25 @@ def may_cut(text: str, at: int) -> bool:
     Thai and Lao see as one: a vowel and its consonant.
     """
     before, after = text[at - 1], text[at]
-    code = ord(after)
-    if unicodedata.category(after).startswith("M") or after in _FOLLOWERS or after in (_JOINER, "\u200c"):
-        return False  # combining marks, Thai tone marks and variation selectors among them
-    if before == _JOINER or before in _LEADERS or unicodedata.combining(before) == 9:  # a virama joins consonants
+    if _joins_before(after) or _joins_after(before):
         return False
-    if code in _SKIN or code in _TAGS or code in _JAMO:
-        return False
-    if code in _REGIONAL:
+    if ord(after) in _REGIONAL:
         start = at
         while start > 0 and ord(text[start - 1]) in _REGIONAL:
             start -= 1
         return (at - start) % 2 == 0
     return not (before == "\r" and after == "\n")
+
+
+@functools.lru_cache(_KNOWN)
+def _joins_before(char: str) -> bool:
+    """Whether a character belongs to the one before it: combining marks, Thai tone marks and variation selectors among them."""
+    code = ord(char)
+    is_mark = unicodedata.category(char).startswith("M") or char in _FOLLOWERS or char in (_JOINER, "\u200c")
+    return is_mark or code in _SKIN or code in _TAGS or code in _JAMO
+
+
+@functools.lru_cache(_KNOWN)
+def _joins_after(char: str) -> bool:
+    """Whether a character belongs to the one after it. A virama joins consonants."""
+    return char == _JOINER or char in _LEADERS or unicodedata.combining(char) == 9

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from sttd.script import CHINESE, JAPANESE, LATIN, THAI, may_cut, script_of_letter, width_of
@@ -30,6 +30,9 @@ _NO_BEGIN = frozenset("ーァィゥェォッャュョヮヵヶぁぃぅぇぉっ
 _PARTICLES = frozenset("的了吗嗎呢吧啊们們嘛呀")  # of Chinese: they belong to the word before them
 _THAI_RUN = range(0x0E00, 0x0E80)
 _BURMESE_KILLERS = "\u103a\u1039"  # they make the consonant before them the end of its syllable
+_UNSPACED = (THAI, CHINESE, JAPANESE)
+_FIRST_UNSPACED = "\u0e00"  # the first letter of Thai; scripts before it in Unicode have spaces between words
+_NOTHING = "\uffff" * 3  # no character: before a text's beginning, and behind its end
 _SPACE = "\u200b"  # zero width: separates the words of Khmer, Burmese and Thai in some texts
 
 _FEATURES = (
@@ -52,11 +55,11 @@ def breaks(text: str, most: int) -> list[Break]:
         most: columns; graphemes of what is wider between two places are places of their own.
     """
     found: list[Break] = []
-    scores: dict[int, float] | None = None
+    scores: _Scores | None = None
     last = 0
     for at in range(1, len(text)):
         before, after = text[at - 1], text[at]
-        if after == " ":
+        if after == " " or _is_within_word(before, after):
             continue
         if before == " " or (before == _SPACE and may_cut(text, at)):
             price = _spaced(text, at) if at > 1 else None
@@ -65,7 +68,7 @@ def breaks(text: str, most: int) -> list[Break]:
         else:
             price = _touching(text, at)
             if price is None and _is_unspaced(before, after):
-                scores = _scores(text) if scores is None else scores
+                scores = scores or _Scores(text)
                 price = _scored(text, at, scores)
         if price is not None:
             made = Break(at - 1 if before == " " else at, at, price)
@@ -124,16 +127,21 @@ def _kinsoku(before: str, after: str) -> bool:
     return unicodedata.category(before) not in ("Ps", "Pi", "Sc") and before not in "¿¡#@"
 
 
+def _is_within_word(before: str, after: str) -> bool:
+    """Whether both are letters or digits of scripts with spaces between words: most places are so, and are told at once."""
+    return before < _FIRST_UNSPACED and after < _FIRST_UNSPACED and before.isalnum() and after.isalnum()
+
+
 def _is_unspaced(before: str, after: str) -> bool:
     """Whether a word may end between two characters without a space: one of them is of a script without spaces."""
-    return any(script_of_letter(char) in (THAI, CHINESE, JAPANESE) for char in (before, after))
+    return script_of_letter(before) in _UNSPACED or script_of_letter(after) in _UNSPACED
 
 
 def _is_thai(char: str) -> bool:
     return ord(char) in _THAI_RUN
 
 
-def _scored(text: str, at: int, scores: Mapping[int, float]) -> float | None:
+def _scored(text: str, at: int, scores: _Scores) -> float | None:
     """The price of a break between two words that no space separates; None where a word goes on."""
     before, after = text[at - 1], text[at]
     if after == _SPACE:
@@ -142,11 +150,12 @@ def _scored(text: str, at: int, scores: Mapping[int, float]) -> float | None:
         return WORD + _TIED + _UNSURE
     if script_of_letter(before) is LATIN or script_of_letter(after) is LATIN:
         return WORD
-    if at not in scores:  # no model
+    score = scores.at(at)
+    if score is None:
         return _syllable(text, at)
-    if scores[at] <= 0 or after in _PARTICLES:
+    if score <= 0 or after in _PARTICLES:
         return None
-    return WORD + _UNSURE * (1 - min(1.0, scores[at]))
+    return WORD + _UNSURE * (1 - min(1.0, score))
 
 
 def _syllable(text: str, at: int) -> float | None:
@@ -169,31 +178,35 @@ def _within(text: str, first: int, last: int, most: int) -> Iterator[Break]:
                 yield Break(at - (text[at - 1] == " "), at, WITHIN + tied)
 
 
-def _scores(text: str) -> dict[int, float]:
-    """By position: how sure budoux is that a word ends before it; 1 and more is sure, 0 and less is no. None of Lao and the like."""
-    found: dict[int, float] = {}
-    scripts = {script_of_letter(char) for char in text}
-    ideographs = "ja" if JAPANESE in scripts else _chinese(text) if CHINESE in scripts else ""
-    for at in range(1, len(text)):
-        script = script_of_letter(text[at]) or script_of_letter(text[at - 1])
-        if script is THAI and not (_is_thai(text[at]) or _is_thai(text[at - 1])):
-            continue
-        if script in (THAI, CHINESE, JAPANESE):
-            found[at] = _score(_model("th" if script is THAI else ideographs), text, at)
-    return found
+class _Scores:
+    """How sure budoux is of each border between words of a text. Only places where a line may be broken are asked about."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._around = f"{_NOTHING}{text}{_NOTHING}"
+        scripts = set(map(script_of_letter, text))
+        self._ideographs = "ja" if JAPANESE in scripts else _chinese(text) if CHINESE in scripts else ""
+
+    def at(self, at: int) -> float | None:
+        """1 and more is sure, 0 and less is no; None where there is no model, of Lao and the like."""
+        before, after = self._text[at - 1], self._text[at]
+        script = script_of_letter(after) or script_of_letter(before)
+        if script not in _UNSPACED or (script is THAI and not (_is_thai(after) or _is_thai(before))):
+            return None
+        return _score(_model("th" if script is THAI else self._ideographs), self._around[at : at + 6])
 
 
-def _score(model: _Model, text: str, at: int) -> float:
+def _score(model: _Model, around: str) -> float:
+    """How sure it is that a word ends between the third and the fourth of six characters."""
     total = model.base
-    for weights, first, last in model.features:
-        if at + first >= 0 and at + last <= len(text):
-            total += weights.get(text[at + first : at + last], 0)
+    for weight, characters in model.features:
+        total += weight(around[characters], 0)
     return total / model.sure
 
 
 class _Model(NamedTuple):
     base: float
-    features: tuple[tuple[Mapping[str, int], int, int], ...]  # weights, and of which characters from the place on
+    features: tuple[tuple[Callable[[str, int], int], slice], ...]  # weights, and of which of the six characters
     sure: float  # the score of a sure border
 
 
@@ -213,10 +226,14 @@ def _model(name: str) -> _Model:
     }
     weights = load[name]().model
     base = -sum(sum(group.values()) for group in weights.values()) / 2
-    return _Model(base, tuple((weights.get(key, {}), first, last) for key, first, last in _FEATURES), _SURE[name])
+    return _Model(
+        base,
+        tuple((weights.get(key, {}).get, slice(first + 3, last + 3)) for key, first, last in _FEATURES),
+        _SURE[name],
+    )
 
 
 def _chinese(text: str) -> str:
     """Which of the two models knows more of a text's characters."""
     known = {name: _model(name).features[3][0] for name in ("zh-hans", "zh-hant")}
-    return max(known, key=lambda name: sum(char in known[name] for char in text))
+    return max(known, key=lambda name: sum(known[name](char, 0) != 0 for char in text))

@@ -47,7 +47,8 @@ class Layout:
         self._limits = limits
         scripts = [name for name, count in _counts(text).items() if count]
         self._only = scripts[0] if len(scripts) == 1 else None  # the script of all letters
-        most = min(limits.columns(SCRIPTS[name]) for name in (*scripts, LATIN.name))
+        self._columns = {name: limits.columns(script) for name, script in SCRIPTS.items()}
+        most = min(self._columns[name] for name in (*scripts, LATIN.name))
         self._before = min(before, most // 2)
         self._breaks: Sequence[Break] = (Break(0, 0, 0.0), *breaks(text, most), Break(len(text), len(text), 0.0))
         self._ends = [0] * len(self._breaks)  # columns before each break, without the space at it
@@ -127,8 +128,10 @@ class Layout:
 
     def _border(self, first: int, last: int) -> float:
         """The price of the break at the end of a piece, and of the words that either end of it tears off their phrase."""
-        price, few = self._breaks[last].price, self._room(first, last) // 3
-        end, begin = self._phrases[first][1], self._phrases[last][0]
+        price, end, begin = self._breaks[last].price, self._phrases[first][1], self._phrases[last][0]
+        if not (first < end < last or first < begin < last):
+            return price
+        few = self._room(first, last) // 3
         if first < end < last and self._ends[end] - self._starts[first] < few:
             price += _STRAY
         if first < begin < last and self._ends[last] - self._starts[begin] < few:
@@ -159,9 +162,8 @@ class Layout:
         """Columns of a line, as most letters of a piece want it."""
         before, after = self._letters[first], self._letters[last]
         if self._only is not None:
-            name = self._only
-            return self._limits.columns(SCRIPTS[name] if after[name] > before[name] else LATIN)
-        return self._limits.columns(leading({name: after[name] - before[name] for name in after}))
+            return self._columns[self._only if after[self._only] > before[self._only] else LATIN.name]
+        return self._columns[leading({name: after[name] - before[name] for name in after}).name]
 
     def _width(self, first: int, last: int) -> int:
         return self._ends[last] - self._starts[first]
