@@ -29,7 +29,10 @@ WORKER = {
 FIGURES = {
     "workers": [WORKER, {"pid": 4244, "state": "idle", "job": None, "source": None, "model": "small", "progress": None, "done": 0.0, "total": None}],
     "memory": {"percent": 83.4, "level": "moderate"},
-    "inbox": {"ignored": {"hidden": 2}, "settling": 3, "away": None},
+    "inbox": {
+        "ignored": {"hidden": 2, "suffix not in watch.suffixes: .docx": 2}, "settling": 3, "away": None,
+        "examples": {"suffix not in watch.suffixes: .docx": f"{'k' * 200}.docx"},
+    },
     "trouble": ["the model small is not here: sttd model pull small"],
     "operations": [],
 }  # fmt: skip
