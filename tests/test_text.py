@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from sttd.text import printable
+from sttd.text import counted, printable
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,8 @@ def test_any_name_becomes_one_line_of_encodable_text_and_no_two_the_same(raw):
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_different_names_look_different(one, other):
     assert (printable(one) == printable(other)) == (one == other)
+
+
+def test_a_count_agrees_with_its_noun():
+    words = [counted(number, what) for number, what in ((1, "chunk"), (0, "chunk"), (2, "failed job"), (3, "copy"))]
+    assert words == ["1 chunk", "0 chunks", "2 failed jobs", "3 copies"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sttd.job import ENDED, UNDER_WAY, Job, State
 from sttd.sharing import in_words
-from sttd.text import printable, sentence
+from sttd.text import counted, printable, sentence
 from sttd.view.plain import about, attempt, clock, done_share, moment, percent, size, span
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]
         yield "cause", job.cause
     yield "size", size(job.size)
     if job.audio_seconds is not None:
-        chunks = "1 chunk" if job.chunks == 1 else f"{job.chunks} chunks"
-        yield "audio", f"{clock(job.audio_seconds)}, {percent(done_share(job))} done in {chunks}"
+        yield "audio", f"{clock(job.audio_seconds)}, {percent(done_share(job))} done in {counted(job.chunks, 'chunk')}"
     yield from _parts(job, prospect)
     if job.language:
         known = "" if job.language_probability is None else f" ({job.language_probability:.0%})"

@@ -19,7 +19,7 @@ from sttd.job import Job, State
 from sttd.ledger.facts import DAEMON
 from sttd.ledger.request import MOST_FIRST, Ask, Request, checked
 from sttd.rules import refusals
-from sttd.text import printable, sentence
+from sttd.text import counted, printable, sentence
 from sttd.view import access
 from sttd.view.possible import NotPossible, refusal_of_redo
 
@@ -53,8 +53,7 @@ def _retry_failed(config: Config, ledger: Ledger) -> None:
     if not count:
         print("no job has failed")
         return
-    jobs = "1 failed job" if count == 1 else f"{count} failed jobs"
-    _ask(config, ledger, Request(Ask.RETRY_FAILED), f"will be queued again: {jobs}")
+    _ask(config, ledger, Request(Ask.RETRY_FAILED), f"will be queued again: {counted(count, 'failed job')}")
 
 
 @click.command()

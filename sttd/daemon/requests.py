@@ -27,7 +27,7 @@ from sttd.ledger.request import MOST_FIRST
 from sttd.ledger.spool import Left, Unfit
 from sttd.part import Cause
 from sttd.rules import refusals
-from sttd.text import printable
+from sttd.text import counted, printable
 
 # what a queued job died of that waits for its next try: only time passes meanwhile
 AFTER_FAULTS = frozenset({
@@ -193,7 +193,7 @@ def _retry_failed(context: Context, before: Answer) -> Answer:
             queued += 1
     if len(page) == STEP:
         return Answer(ok=None, jobs=queued, last=page[-1].id)
-    return Answer(ok=True, text=f"queued again: {queued} failed job" + ("" if queued == 1 else "s"), jobs=queued)
+    return Answer(ok=True, text=f"queued again: {counted(queued, 'failed job')}", jobs=queued)
 
 
 def retry(context: Context, job: Job, asked: Overrides = AS_BEFORE) -> str:

@@ -28,7 +28,7 @@ from sttd.outbox import retention
 from sttd.outbox.retention import Choice, Kept
 from sttd.rules.clock import DAY, HOUR, ClockState, WallClock
 from sttd.rules.due import growing
-from sttd.text import printable
+from sttd.text import counted, printable
 
 INTERVAL = 600.0  # seconds between two rounds
 ROWS = 100  # jobs or files in one step on the loop
@@ -248,10 +248,6 @@ def _is_old(path: Path, before: float) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return path.lstat().st_mtime < before
     return False
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number} {what if number == 1 else f'{what[:-1]}ies' if what.endswith('y') else f'{what}s'}"
 
 
 def empty_wal(ledger: Path) -> None:

@@ -12,7 +12,7 @@ from sttd.host.events import Kind, say
 from sttd.job import Job, Part, State
 from sttd.part import Cause, Lost, Notice, Started
 from sttd.rules.policy import AT_FAULT
-from sttd.text import printable
+from sttd.text import counted, printable
 
 _NOTICES = 1000  # of one attempt; two days of audio with a clean-up each 20 chunks have half as many
 
@@ -93,7 +93,7 @@ def tell_done(job: Job, filed: outbox.Filed) -> None:
     name, audio = printable(job.source), job.audio_seconds or 0.0
     text = (
         f"job {job.id}: {name} is done: {audio:.1f} s of audio, language {job.language}, model {job.model}, "
-        f"{job.chunks} chunks" + (f" (fallback: {job.fallback_reason})" if job.fallback_reason else "")
+        f"{counted(job.chunks, 'chunk')}" + (f" (fallback: {job.fallback_reason})" if job.fallback_reason else "")
     )
     say(
         Kind.JOB_DONE, text, job,
