@@ -18,7 +18,7 @@ from sttd.pool.wire import Ask, Gone, Took, WireError
 from sttd.pool.worker import Worker
 
 _NEVER = math.inf
-_LATE = 60.0  # seconds: so much later than another word one of a worker may be heard
+_LATE = 60.0  # seconds: a daemon that hears nothing for longer is ended by its watchdog
 
 
 @dataclass(slots=True, eq=False)
@@ -141,7 +141,12 @@ class Seat:
                 raise WireError("that there are subtitles already, which nobody had asked for")
 
     def _has_used_its_time(self, cause: Cause, now: float) -> bool:
-        """Whether it may stop by itself: at the end of its turn, in which something was done. Words may come late: half of it will do."""
+        """Whether it may stop by itself: at the end of its turn, in which something was done.
+
+        Its owner is charged from when its begin was heard on, so that this time counts: a liar is to pay for its turns. That of an
+        honest one is shorter than its budget by `_LATE` at most. Half of the rest will do: this computer may have slept
+        meanwhile, and its clock with it, while a worker elsewhere went on.
+        """
         assert self.part is not None
         return (
             cause is Cause.SLICE and self.sequence.has_moved and now - self.started_at >= (self.part.budget - _LATE) / 2
