@@ -477,6 +477,26 @@ def test_a_recording_of_a_job_that_has_ended_is_dropped_over_there(rig, tmp_path
         assert len(asks) == 2
 
 
+def test_a_recording_that_another_job_is_about_too_is_not_dropped_under_its_worker(rig, tmp_path, unseen, monkeypatch):
+    """Of two redos of one recording the first that ended, or was cancelled, made an empty file of what the other one's worker read."""
+    asks = []
+    ask = Feeder.ask
+    monkeypatch.setattr(Feeder, "ask", lambda feeder, question: (asks.append(question), ask(feeder, question)))
+    told = rig(*FAR)
+    told.reach()
+    spec = sent(told, tmp_path, unseen, b"started chunks", "1.0")
+    for attempt, times in ((1, 1), (2, 1), (3, 2)):
+        told.pool.submit(dataclasses.replace(spec, attempt=attempt))
+        told.seen("1.0", Started, attempt)
+        assert len(asks) == times
+        if attempt == 1:
+            told.pool.forget(spec.source)
+        told.pool.stop("1.0", attempt, Cause.ASKED)
+        told.seen("1.0", Done, attempt)
+        if attempt == 2:
+            told.pool.forget(spec.source)
+
+
 def test_what_is_asked_of_a_command_has_the_usual_signals():
     """Python ignores SIGPIPE; `ssh` and what a script runs would inherit that."""
     process = launch(["cat", "/proc/self/status"])

@@ -67,7 +67,7 @@ class Side:
             case Die():
                 self._die()
             case Forget(source):
-                self._shelf.forget(source)
+                self._forget(source)
             case Exit():
                 self._exit(order)
             case Clean():
@@ -187,6 +187,13 @@ class Side:
         with self._changed:
             process = self._process
         return process is not None and process.send(order)
+
+    def _forget(self, source: str) -> None:
+        """Unless its worker reads it: another job is about the same recording, and its end is told as well."""
+        with self._changed:
+            is_read = self._part is not None and not self._has_ended and self._part.source == source
+        if not is_read:
+            self._shelf.forget(source)
 
     def _exit(self, order: Exit) -> None:
         with self._changed:
