@@ -58,7 +58,7 @@ def _held(spans: Spans, sight: Sight, now: float) -> tuple[Spans, list[Notice]]:
     down = None if sight.works else now if spans.down is None else spans.down
     spans = replace(spans, since=since, calm=None, down=down, down_told=spans.down_told and not sight.works)
     kind, begun = ("held-up", since) if down is None or not spans.told else ("down", down)
-    if (spans.told and (down is None or spans.down_told)) or now - begun < PATIENCE:
+    if (spans.told and (down is None or spans.down_told)) or now - (begun if down is None else down) < PATIENCE:
         return spans, []
     text = "work is held up: " + "; ".join(sight.reasons)
     notice = Notice(f"{kind}-{round(begun * 1000)}", "held-up", begun, text, {"reasons": list(sight.reasons)})

@@ -264,6 +264,21 @@ def test_a_daemon_that_hangs_is_trouble_though_its_figures_say_nothing(world: Wo
         assert [notice.text for notice in look(NOW + 230)] == ["sttd works again, after 1min 10s"]
 
 
+def test_a_restart_in_a_trouble_that_nobody_was_told_of_yet_is_not_told_for_it(world: World):
+    """ "The daemon does not run", it said, of one that had run again for days, and nothing of what held the work up."""
+    look = world.begin()
+    world.status = TROUBLE
+    assert look(NOW) == []
+    world.status = {"daemon": {"running": False}}
+    assert look(NOW + 58) == look(NOW + 61) == []
+    world.status = TROUBLE
+    (notice,) = look(NOW + 63)
+    assert (notice.text, notice.at) == ("work is held up: the disk is full", NOW)
+    world.status = {"daemon": {"running": False}}
+    assert look(NOW + 70) == []
+    assert len(look(NOW + 130)) == 1
+
+
 def test_a_daemon_that_ends_or_hangs_in_another_trouble_is_told_once_more(world: World):
     """The first trouble may be that of one recording, and last for days, in which all others were done."""
     look = world.begin()
