@@ -28,8 +28,8 @@ def temporary_of(path: str) -> str:
     return f".sttd-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.part"
 
 
-def make(source: Folder, name: str, target: Folder) -> str:
-    """Copy a file into `target` under its hidden name, which is returned.
+def make(source: Folder, name: str, target: Folder, mode: int | None = None) -> str:
+    """Copy a file into `target` under its hidden name, which is returned. `mode`: of the copy; None: that of the file.
 
     Raises:
         Unreadable: its disk does not give all of it.
@@ -39,7 +39,7 @@ def make(source: Folder, name: str, target: Folder) -> str:
     target.discard(temporary)
     try:
         with _reading(source, name) as reader:
-            _write(reader, target, temporary)
+            _write(reader, target, temporary, mode)
             _compare(reader, target, temporary)
     except OSError:
         target.discard(temporary)  # a disk that is full needs its room
@@ -47,11 +47,11 @@ def make(source: Folder, name: str, target: Folder) -> str:
     return temporary
 
 
-def _write(reader: int, target: Folder, temporary: str) -> None:
+def _write(reader: int, target: Folder, temporary: str, mode: int | None) -> None:
     writer = target.create(temporary, 0o600)
     try:
         _copy_data(reader, writer)
-        _copy_attributes(reader, writer)
+        _copy_attributes(reader, writer, mode)
         os.fsync(writer)  # the time of change with it: by it a copy is known again
     finally:
         os.close(writer)
@@ -107,10 +107,10 @@ def _next_data(source: int, position: int, size: int) -> int:
         return sparse.next_data(source, position, size)
 
 
-def _copy_attributes(reader: int, writer: int) -> None:
+def _copy_attributes(reader: int, writer: int, mode: int | None) -> None:
     """Mode, extended attributes and times, the times last. Never setuid or setgid, which sttd's unit may not set."""
     seen = os.fstat(reader)
-    os.fchmod(writer, seen.st_mode & 0o777)
+    os.fchmod(writer, seen.st_mode & 0o777 if mode is None else mode)
     with contextlib.suppress(OSError):  # one of the file systems knows none
         for name in os.listxattr(reader):
             if name.startswith("user."):

@@ -103,7 +103,8 @@ def _put_aside(job: Job, places: Places, target: Folder, base: str) -> PutAside:
             with contextlib.suppress(PermissionError):  # unreadable; it may have failed for that
                 moves.secure(folder, name, moves.RESULT_MODE)
             try:
-                return PutAside(target.path_of(place(folder, name, target, base, again=True)))
+                new = place(folder, name, target, base, again=True, mode=moves.RESULT_MODE)
+                return PutAside(target.path_of(new))
             except Unreadable as error:
                 return PutAside(None, error.strerror)
             except PermissionError:

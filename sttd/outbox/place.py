@@ -33,7 +33,7 @@ def _folder_in(above: Folder, name: str) -> Folder:
     return _named(name, above.make, NotADirectoryError)
 
 
-def place(source: Folder, name: str, target: Folder, base: str, *, again: bool = False) -> str:
+def place(source: Folder, name: str, target: Folder, base: str, *, again: bool = False, mode: int | None = None) -> str:
     """Move a file into `target` under the first name made of `base` that is free; returns that name.
 
     A second name, or a copy on another file system, that an earlier try made is the move: only the first name is left to go.
@@ -45,6 +45,7 @@ def place(source: Folder, name: str, target: Folder, base: str, *, again: bool =
         base: the name that is wanted.
         again: there may have been an earlier try, so that the whole folder is worth reading: the first name may be free
             since, with a copy of that try under a later one.
+        mode: of a copy on another file system; None: that of the file.
     """
     new = _moved_before(source, name, target, base, again=again)
     if new is not None:
@@ -56,15 +57,15 @@ def place(source: Folder, name: str, target: Folder, base: str, *, again: bool =
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        return _copy(source, name, target, base)
+        return _copy(source, name, target, base, mode)
     target.sync()
     source.sync()
     return new
 
 
-def _copy(source: Folder, name: str, target: Folder, base: str) -> str:
+def _copy(source: Folder, name: str, target: Folder, base: str, mode: int | None) -> str:
     """To another file system."""
-    temporary = copies.make(source, name, target)
+    temporary = copies.make(source, name, target, mode)
     try:
         new = _rename(target, temporary, target, base)
     except OSError:

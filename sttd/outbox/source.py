@@ -206,7 +206,7 @@ def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple
     else:
         moves.secure(folder, private, moves.RESULT_MODE)
         try:
-            new = place(folder, private, target, names.split(plan.name)[1], again=again)
+            new = place(folder, private, target, names.split(plan.name)[1], again=again, mode=moves.RESULT_MODE)
         except Unreadable as error:
             _put_back(folder, private, name)
             return Filed(outputs, plan.location, kept_because=error.strerror)

@@ -144,3 +144,28 @@ def test_a_source_that_anybody_may_write_to_has_the_mode_of_results_in_the_archi
     source.chmod(0o666)
     put = outbox.file_failure(job.evolve(error="no audio"), config, Places(config.paths))
     assert stat.S_IMODE(os.stat(put.location).st_mode) == 0o640
+
+
+@needs_root
+@pytest.mark.parametrize("end", ["archive", "failed"])
+def test_the_copy_of_a_file_of_another_user_that_anybody_may_write_to_has_the_mode_of_results(end):
+    """On another disk it is the service's own. The file itself keeps its mode, which only its owner may change."""
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory(dir="/dev/shm") as shm:
+        root, there = Path(name), Path(shm) / end
+        config, job, source = make(root)
+        config = dataclasses.replace(config, paths=dataclasses.replace(config.paths, **{end: there}))
+        there.mkdir()
+        for folder in root, there.parent, there, config.paths.inbox, config.paths.transcripts, source.parent:
+            folder.chmod(0o777)
+        source.chmod(0o666)
+
+        def work() -> None:
+            if end == "archive":
+                print(commit(config, job).location)
+            else:
+                print(outbox.file_failure(job.evolve(error="no audio"), config, Places(config.paths)).location)
+
+        done = as_nobody(work)
+        assert done.err == ""
+        assert not source.exists()
+        assert stat.S_IMODE((there / "sub" / "talk.mp3").stat().st_mode) == 0o640
