@@ -30,7 +30,7 @@ from sttd.fs.lock import Lock
 from sttd.fs.pulse import Pulse
 from sttd.host import descriptors, log, restarts
 from sttd.host.events import Kind, say
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.inbox import Inboxes
 from sttd.job import Identity
 from sttd.ledger import LOCK, SPOOL, spool

@@ -12,7 +12,7 @@ from sttd.part import Cause, Failed
 _OF_THE_FILE = (Cause.CHANGED, Cause.GONE)
 
 
-def judged(context: Context, running: Running, event: Failed) -> tuple[Cause, str]:
+def cause_of(context: Context, running: Running, event: Failed) -> tuple[Cause, str]:
     """The cause that counts, and the words for it."""
     job, cause, claims = running.job, event.cause, context.claims
     if cause in _OF_THE_FILE:

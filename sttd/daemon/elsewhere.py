@@ -7,7 +7,7 @@ from sttd.daemon.ending import HOLD_ALL, Ending
 from sttd.part import Cause
 
 
-def judged(context: Context, running: Running, cause: Cause) -> Cause:
+def cause_of(context: Context, running: Running, cause: Cause) -> Cause:
     """Why a worker was lost.
 
     Where one elsewhere never came to its part in all its time, its machine hangs, or the recording made it hang: that is as

@@ -14,7 +14,7 @@ from sttd.daemon.hung import Hung
 from sttd.host import memory
 from sttd.host.events import Kind, say
 from sttd.host.memory import Level
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.hub import cache
 from sttd.job import State
 from sttd.ledger import live

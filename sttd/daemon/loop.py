@@ -38,7 +38,7 @@ from sttd.daemon.sampling import Sampler
 from sttd.daemon.signals import Signal
 from sttd.errors import INTERRUPTED, LedgerCorrupt, LedgerError
 from sttd.host.events import Kind, say
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.inbox import Away, Found, Gone, Held, Own, Strange
 from sttd.part import Chunks, Done, Event, Failed, Lost, Notice, Progress, Started
 from sttd.rules.due import Schedule

@@ -11,7 +11,7 @@ from loguru import logger
 from sttd.config import Config
 from sttd.errors import LedgerCorrupt
 from sttd.fs.regular import is_regular
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.job import State
 from sttd.ledger import LEDGER, WORK, Ledger
 from sttd.ledger.manifest.rebuild import is_lost, rebuild, set_aside

@@ -56,7 +56,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
             drop(context, running)
         case Failed():
             context.unreadable.places[running.job.id] = event.unread
-            cause, error = claims.judged(context, running, event)
+            cause, error = claims.cause_of(context, running, event)
             ended(context, running, cause, error, retriable=event.retriable or cause is not event.cause)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
@@ -65,7 +65,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
             ended(context, running, Cause.NO_MODEL, event.error, falls_back=True)
         case Lost():
             lost(running, event)
-            cause = elsewhere.judged(context, running, event.cause)
+            cause = elsewhere.cause_of(context, running, event.cause)
             ended(context, running, cause, running.why or event.error)
 
 

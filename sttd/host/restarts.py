@@ -16,7 +16,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 
 FIRST = 2.0  # seconds; each further failure in a row doubles the wait
 LONGEST = 300.0

@@ -18,7 +18,7 @@ from sttd.ledger.followed import Followed
 from sttd.ledger.names import PULSE
 from sttd.notify import changes, spans
 from sttd.notify.notice import Notice
-from sttd.notify.record import Place, Record
+from sttd.notify.record import Cursor, Record
 from sttd.text import printable
 from sttd.view import figures
 
@@ -63,7 +63,7 @@ class Look:
         """
         if not os.path.lexists(self._path):
             if self._place is None:  # all that ever comes is new
-                self._store([], now, Place(0, now), {})
+                self._store([], now, Cursor(0, now), {})
             return []
         before = _signature(self._path)
         has_wal = before[1] is not None
@@ -78,7 +78,7 @@ class Look:
             standing, newest = ledger.standing(), ledger.newest()
             place = self._place
             if place is not None and _is_another(ledger, newest, place):
-                place = Place(ledger.newest_before(place.at), place.at)
+                place = Cursor(ledger.newest_before(place.at), place.at)
             done = [] if place is None else list(ledger.done_after(place.newest))
             known = {job.id for job in done}
             numbers = [*changes.gone(self._standing, standing), *changes.failed(self._standing, standing)]
@@ -89,10 +89,10 @@ class Look:
             raise LedgerError("the daemon has begun to write the ledger while it was read")
         found = list(changes.notices(sorted([*done, *ended], key=_end), self._views.job))
         found += changes.notices(working, self._views.job)
-        return self._store(found, now, Place(newest, now, came), standing, is_first=place is None)
+        return self._store(found, now, Cursor(newest, now, came), standing, is_first=place is None)
 
     def _store(
-        self, found: list[Notice], now: float, place: Place, standing: dict[int, str], *, is_first: bool = False
+        self, found: list[Notice], now: float, place: Cursor, standing: dict[int, str], *, is_first: bool = False
     ) -> list[Notice]:
         changed = {number: mark for number, mark in standing.items() if self._standing.get(number) != mark}
         gone = changes.gone(self._standing, standing)
@@ -117,7 +117,7 @@ class Look:
         return new
 
 
-def _is_another(ledger: Followed, newest: int, place: Place) -> bool:
+def _is_another(ledger: Followed, newest: int, place: Cursor) -> bool:
     """Whether it is another ledger than the one of the last look, or one that was made anew."""
     came = _came(ledger, place.newest)  # None: that job may be forgotten
     return newest < place.newest or (None not in (came, place.came) and came != place.came)

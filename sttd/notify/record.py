@@ -42,7 +42,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """How far the ledger was looked through."""
 
     newest: int  # the largest number of a job
@@ -67,10 +67,10 @@ class Record:
 
     # looking
 
-    def place(self) -> Place | None:
+    def place(self) -> Cursor | None:
         """None: there was no look yet."""
         found = self._fact("place")
-        return None if found is None else Place(*found)
+        return None if found is None else Cursor(*found)
 
     def standing(self) -> dict[int, str]:
         with self._reading():
@@ -85,7 +85,7 @@ class Record:
         receivers: Iterable[Receiver],
         now: float,
         *,
-        place: Place | None = None,
+        place: Cursor | None = None,
         standing: tuple[Mapping[int, str], Iterable[int]] = ({}, ()),
         spans: Spans | None = None,
     ) -> list[Notice]:
@@ -197,7 +197,7 @@ class Record:
                 self._empty("TRUE")
         return found
 
-    def forget(self, now: float) -> None:
+    def prune(self, now: float) -> None:
         """Notices of long ago that nobody is to be told any more."""
         with self._writing():
             old = "SELECT id FROM notices WHERE notice IS NULL AND at < ?"

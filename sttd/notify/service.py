@@ -17,7 +17,7 @@ from sttd.config import Config
 from sttd.errors import INTERRUPTED, ConfigError, LedgerError, NotConfigured
 from sttd.fs.lock import Lock
 from sttd.host import log
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.notify import place, schema
 from sttd.notify.look import Look, Views
 from sttd.notify.record import Record
@@ -146,7 +146,7 @@ class _Service:
             self._systemd.status(", ".join(f"{count} {state}" for state, count in counts.items()))
             self._counted = now
         if now - self._forgotten > _DAY:
-            self._record.forget(time.time())
+            self._record.prune(time.time())
             self._forgotten = now
 
     def _end(self) -> None:

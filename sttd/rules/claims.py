@@ -42,7 +42,7 @@ class Claims:
         """
         before, when = self._said.pop(job, ("", now))
         self._said[job] = (worker, now)
-        _forget(self._said)
+        _trim(self._said)
         return self._well.get(before, -math.inf) <= when or self.refuted(job, submitted, now)
 
     def refuted(self, job: int, submitted: float, now: float) -> bool:
@@ -51,10 +51,10 @@ class Claims:
         if submitted > latest:
             times, latest = times + 1, now
         self._refuted[job] = (times, latest)
-        _forget(self._refuted)
+        _trim(self._refuted)
         return times <= BELIEVED
 
 
-def _forget(jobs: dict[int, Any]) -> None:
+def _trim(jobs: dict[int, Any]) -> None:
     while len(jobs) > _KNOWN:
         del jobs[next(iter(jobs))]

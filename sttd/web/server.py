@@ -17,7 +17,7 @@ from sttd.config import Config
 from sttd.config.web import Address
 from sttd.errors import INTERRUPTED, SttdError
 from sttd.host.init import stand_aside
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.web.app import application
 from sttd.web.connection import MOST, Connection
 from sttd.web.site import Site, folder_of, make_folder

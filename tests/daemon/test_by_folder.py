@@ -16,7 +16,7 @@ from sttd.configfile import folder_options
 from sttd.daemon import by_folder as flow, draining, requests
 from sttd.daemon.folder_looks import PAUSE
 from sttd.daemon.opening import open_ledger
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.job import Identity, Overrides, State
 from sttd.ledger import LEDGER, holds
 from sttd.part import Cause, Failed

@@ -11,7 +11,7 @@ from sttd.daemon import folders
 from sttd.daemon.draining import is_drained
 from sttd.daemon.hung import TOLD, Hung
 from sttd.daemon.life import Life
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.view import figures
 from tests.harness import PATIENCE, wait_for
 

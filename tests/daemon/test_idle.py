@@ -7,7 +7,7 @@ import dataclasses
 
 from sttd.config import Retention
 from sttd.daemon.loop import TICK, Loop
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.ledger import Ledger
 from tests.harness import PATIENCE
 

@@ -9,7 +9,7 @@ import pytest
 from sttd.daemon import filing
 from sttd.daemon.hung import Hung
 from sttd.daemon.life import Life
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.job import State
 from tests.daemon.test_filing import stage, transcribed
 from tests.harness import PATIENCE

@@ -10,7 +10,7 @@ import pytest
 
 from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 
 RELOADED, STOPPED = 2.0, 20.0  # seconds on the clock
 

@@ -12,7 +12,7 @@ from sttd.daemon import whereabouts
 from sttd.daemon.draining import is_drained, is_whole, outcome
 from sttd.daemon.hung import Hung
 from sttd.daemon.life import Life
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.job import Identity
 from sttd.view import figures
 from tests.harness import wait_for

@@ -17,7 +17,7 @@ from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
 from sttd.daemon.troubles import Troubles
 from sttd.errors import LedgerError, UsageError
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.job import Identity, State
 from sttd.ledger import Checkpoint, live
 from sttd.part import Cause

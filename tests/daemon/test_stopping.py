@@ -16,7 +16,7 @@ from sttd.configfile import load
 from sttd.daemon.loop import Loop
 from sttd.daemon.signals import Signal
 from sttd.errors import LedgerCorrupt
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.job import State
 from sttd.ledger import LEDGER, Ledger
 from sttd.part import Cause

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from sttd.host.notify import Notifier
 from sttd.host.restarts import FILE, LONGEST, SOUND, Starts, following, reset, wait_turn
+from sttd.host.sd_notify import Notifier
 
 
 def test_the_wait_doubles_from_failure_to_failure_up_to_its_limit():

@@ -11,7 +11,7 @@ import pytest
 from sttd.config import Config
 from sttd.daemon.opening import open_ledger
 from sttd.errors import Stale
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.job import Identity, Shared, State
 from sttd.ledger import Checkpoint, Ledger, schema
 from sttd.ledger.checkpoint import Broken

@@ -13,7 +13,7 @@ from sttd.config import Config
 from sttd.daemon.opening import open_ledger
 from sttd.errors import LedgerCorrupt
 from sttd.fs.regular import NotRegular, is_regular
-from sttd.host.notify import Notifier
+from sttd.host.sd_notify import Notifier
 from sttd.job import FolderOptions, Identity, Overrides, State
 from sttd.ledger import Checkpoint, Ledger, facts
 from sttd.ledger.manifest.log import Manifest

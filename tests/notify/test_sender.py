@@ -132,9 +132,9 @@ def test_names_do_not_stay_when_nobody_is_to_be_told_any_more(record, senders, t
     senders(*receivers)
     settled(record)
     assert b"secret name" not in path.read_bytes()
-    record.forget(NOW + KEPT - 1)
+    record.prune(NOW + KEPT - 1)
     assert len(states(record)) == 2
-    record.forget(NOW + KEPT + 1)
+    record.prune(NOW + KEPT + 1)
     assert states(record) == states(record, "SELECT * FROM notices") == []
 
 

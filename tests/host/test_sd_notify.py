@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from sttd.host.notify import Notifier, watchdog_interval
+from sttd.host.sd_notify import Notifier, watchdog_interval
 from tests.harness import PATIENCE
 
 
@@ -124,6 +124,6 @@ def test_the_watchdog_is_for_the_process_that_systemd_means(environ, interval):
 def test_the_environment_that_is_passed_in_is_the_one_that_counts(manager):
     """A child whose NOTIFY_SOCKET points at the socket speaks to it; one without is silent."""
     server, environ = manager
-    code = "from sttd.host.notify import Notifier; Notifier().ready()"
+    code = "from sttd.host.sd_notify import Notifier; Notifier().ready()"
     subprocess.run([sys.executable, "-c", code], env=os.environ | environ, check=True)
     assert server.recv(100) == b"READY=1"
