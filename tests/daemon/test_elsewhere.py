@@ -40,7 +40,7 @@ def test_only_one_elsewhere_that_never_came_to_its_part_is_judged_as_a_line_that
 ):
     stations, running = daemon
     running.node, running.started = node, started
-    assert elsewhere.judged(stations.context, running, cause) is found
+    assert elsewhere.cause_of(stations.context, running, cause) is found
     assert [name for name, _ in stations.pool.benched] == (["gpu1"] if found is Cause.LINE else [])
 
 
