@@ -13,7 +13,7 @@ from tests.web import NO_WEB
 jinja2 = pytest.importorskip("jinja2", reason=NO_WEB)
 
 from sttd import languages, phrases  # noqa: E402
-from sttd.web.pages import asking, endpoints, job, language, overview, reporting  # noqa: E402
+from sttd.web.pages import asking, endpoints, job, language, meaning, overview, reporting  # noqa: E402
 
 FOLDER = Path(language.__file__).parent
 THAI = language.words("th").phrases
@@ -49,7 +49,7 @@ def tables() -> set[str]:
         *overview.STATES.values(), *overview.WORKERS.values(), *(title for title, _ in overview.TABS.values()),
         *(title for title, _ in asking.ABOUT_A_JOB.values()), *job.FORMATS.values(), *job.ENDS.values(),
         "moderate", "high", "critical", *overview.HEADS.values(), *endpoints.TITLES.values(), *job.SILENCE.values(),
-        *(title for title, _ in reporting.PERIODS.values()),
+        *(title for title, _ in reporting.PERIODS.values()), *meaning.phrases(),
     }  # fmt: skip
 
 

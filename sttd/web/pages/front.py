@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from sttd.text import printable
-from sttd.view import plain
 from sttd.web.pages import asking, overview
 from sttd.web.pages.drawing import draw, fragment, number, page, words_of
 from sttd.web.pages.language import Words
@@ -57,17 +56,18 @@ class Front:
 
     def _now(self, shot: Snapshot, language: Words) -> Markup:
         if language.language not in shot.drawn:
+            may_ask = asking.may_ask(self.site.config)
             shot.drawn[language.language] = draw(
                 "now.html",
                 language,
                 status=shot.status,
                 look=overview.head(shot.status),
                 heads=overview.HEADS,
-                held_up=list(plain.held_up(shot.status, self.site.config.program)),
+                held_up=overview.held_up(shot, self.site.config.program, may_ask=may_ask),
                 workers=overview.workers(shot),
                 away=overview.away(shot),
                 ignored=overview.ignored(shot),
-                may_ask=asking.may_ask(self.site.config),
+                may_ask=may_ask,
                 inbox=printable(str(self.site.config.paths.inbox)),
             )
         return Markup(shot.drawn[language.language])  # noqa: S704 - made by a template

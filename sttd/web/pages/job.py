@@ -10,7 +10,7 @@ from typing import Any
 from sttd.job import ENDED, UNDER_WAY, Job, State
 from sttd.text import printable, sentence
 from sttd.view import life, plain
-from sttd.web.pages import asking
+from sttd.web.pages import asking, meaning
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Snapshot
 from sttd.web.pages.overview import STATES, name_of
@@ -49,9 +49,9 @@ def standing(job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: boo
         "again": again,
         "left": worker and worker["job_left"],
         "ends_at": shot.ends_at(job.id),
-        "error": sentence(job.error) if job.error and not under_way else "",
+        "error": meaning.of_error(job.error, job.cause) if job.error and not under_way else None,
         "fallback": sentence(job.fallback_reason or ""),
-        "warnings": [sentence(each) for each in job.warnings],
+        "warnings": [meaning.of_warning(each) for each in job.warnings],
         "said": said,
         "asks": list(asking.offers(job)) if may_ask else [],
     }
@@ -79,7 +79,7 @@ class Milestone:
     at: float | None  # UTC seconds
     text: str
     kind: str = ""  # good, bad, busy
-    error: str = ""  # in English
+    error: meaning.Said | None = None
 
 
 def history(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[Milestone]:
@@ -94,8 +94,9 @@ def history(job: Job, attempts: list[dict[str, Any]], words: Words) -> Iterator[
     if job.state is State.DONE:
         yield Milestone(job.finished_at, words("Its transcript is in place"), "good")
     else:
-        told = attempts and job.error == attempts[-1]["error"]
-        yield Milestone(job.finished_at, words(ENDS[job.state]), "bad", "" if told else sentence(job.error or ""))
+        told = not job.error or (attempts and job.error == attempts[-1]["error"])
+        error = None if told else meaning.of_error(job.error or "", job.cause)
+        yield Milestone(job.finished_at, words(ENDS[job.state]), "bad", error)
     if job.location:
         yield Milestone(None, words("The recording lies at {path}", path=printable(job.location)))
     elif job.location == "":
@@ -120,7 +121,8 @@ def _attempt(each: dict[str, Any], words: Words) -> Milestone:
     lasted = words.span(each["ended_at"] - each["started_at"])
     if not each["cause"]:
         return Milestone(each["started_at"], words("{attempt}: done after {span}", attempt=who, span=lasted), "good")
-    why = sentence(": ".join(text for text in (life.ENDS.get(each["cause"], each["cause"]), each["error"]) if text))
+    words_of_it = ": ".join(text for text in (life.ENDS.get(each["cause"], each["cause"]), each["error"]) if text)
+    why = meaning.Said(sentence(words_of_it), meaning.of_error(each["error"] or "", each["cause"]).meaning)
     return Milestone(each["started_at"], words("{attempt} ended after {span}:", attempt=who, span=lasted), "bad", why)
 
 

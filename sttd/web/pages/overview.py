@@ -13,6 +13,7 @@ from sttd.ledger import Ledger
 from sttd.ledger.lists import Which
 from sttd.text import printable, sentence
 from sttd.view import figures, plain
+from sttd.web.pages import meaning
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Snapshot
 
@@ -50,7 +51,7 @@ class Row:
     about: tuple[str, ...]  # language, length, model: those that are known
     when: float  # UTC seconds
     ends_at: float | None  # of one that waits: when it will be done, as far as that is known
-    remark: str
+    remarks: tuple[meaning.Said, ...]  # what went wrong, and what a person should know
     fallback: bool
 
 
@@ -78,7 +79,7 @@ def row(job: Job, words: Words, ends_at: float | None = None) -> Row:
         about=tuple(about),
         when=plain.when(job),
         ends_at=ends_at,
-        remark=plain.remark(job) if job.state is not State.RUNNING else "",
+        remarks=() if job.state in UNDER_WAY else tuple(meaning.of_job(job)),
         fallback=bool(job.fallback_reason),
     )
 
@@ -143,9 +144,16 @@ class Worker:
     again: str  # which attempt, from where
 
 
-def away(shot: Snapshot) -> list[tuple[str, str]]:
+def away(shot: Snapshot) -> list[tuple[str, meaning.Said]]:
     """The machines that take no parts now, and why."""
-    return [(each["name"], sentence(each["away"])) for each in shot.status["remotes"] if each["away"]]
+    remotes = [each for each in shot.status["remotes"] if each["away"]]
+    return [(each["name"], meaning.Said(sentence(each["away"]), meaning.AWAY)) for each in remotes]
+
+
+def held_up(shot: Snapshot, program: str, *, may_ask: bool) -> list[meaning.Said]:
+    """What keeps recordings from being transcribed. A pause is no news to who has a button that ends it."""
+    found = plain.held_up(shot.status, program)
+    return [meaning.of_trouble(word, text) for word, text in found if word != "paused" or not may_ask]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +161,8 @@ class Ignored:
     """Files of a kind that are no jobs."""
 
     number: int
-    reason: str
+    said: meaning.Said
+    suffix: str  # ": .pdf" where that is why; else ""
     name: str  # of one of them, with its folder; "": they are hidden
 
 
@@ -161,7 +170,7 @@ def ignored(shot: Snapshot) -> list[Ignored]:
     """What the inboxes leave alone."""
     inbox = shot.status["inbox"]
     return [
-        Ignored(number, sentence(reason), _with_folder(inbox["examples"].get(reason, "")))
+        Ignored(number, *meaning.of_ignored(reason), _with_folder(inbox["examples"].get(reason, "")))
         for reason, number in sorted(inbox["ignored"].items())
         if number
     ]
