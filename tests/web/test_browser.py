@@ -35,6 +35,7 @@ FIGURES = {
     },
     "trouble": ["the model small is not here: sttd model pull small"],
     "operations": [],
+    "remotes": [{"name": "gpu1", "away": "ssh: connect to host gpu1 port 22: No route to host", "slots": 2, "workers": 0, "retry_at": 0.0}],
 }  # fmt: skip
 PAGES = ["/", "/jobs/1", "/jobs/2", "/jobs/3", "/jobs/5", "/search?q=hello&language=en", "/report", "/nothing"]
 
@@ -50,7 +51,12 @@ def shelf(tmp_path_factory):
     ]
     made.finish("<i>call</i>.flac", people, fallback_reason="it did not load in 5 minutes", warnings=("cut off",))
     made.fail(made.add(f"{EVIL.replace('/', ' ')}.mp3"), "the file holds no audio")
-    made.add("waits.mp3")
+    made.add(
+        "waits.mp3",
+        not_before=4e9,
+        cause="machine",
+        error="its checkpoint cannot be read: only 3 of 4 chunks can be read",
+    )
     made.run(made.add("ประชุม.mp3"), progress=15.0, audio_seconds=60.0)
     with made.daemon(FIGURES):
         yield made
@@ -117,6 +123,22 @@ def test_axe_finds_no_violation_in_any_combination(browser, path, language):
         found[dark, width] = browser.violations()
         assert browser.js("return document.documentElement.scrollWidth") <= width
     assert {where: each for where, each in found.items() if each} == {}
+
+
+@pytest.mark.ci
+def test_nothing_is_cut_off_or_squeezed_on_a_phone(browser):
+    """The head is one row in Thai too, why a machine is away can be read, and when a job is tried again stands on one line."""
+    rows = "return [...document.querySelectorAll(arguments[0])].map((each) => [each.scrollWidth - each.clientWidth, each.clientHeight])"
+    load(browser, "/", "th")
+    show(browser, dark=False, width=390)
+    tops = "return ['.brand', '.tongue'].map((each) => document.querySelector(each).getBoundingClientRect().top)"
+    brand, tongue = browser.js(tops)
+    assert abs(brand - tongue) < 5
+    assert [wider for wider, _ in browser.js(rows, ".worker .facts, .worker .why")] == [0] * 3
+    load(browser, "/jobs/4", "th")
+    show(browser, dark=False, width=390)
+    ((_, height),) = browser.js(rows, ".standing .line")
+    assert height < 60
 
 
 def test_a_link_on_another_site_leads_in_and_the_form_does(browser):
