@@ -14,7 +14,7 @@ from sttd.job import Job, Shared, State
 from sttd.view import figures
 from sttd.web.pages import live, overview
 from sttd.web.pages.job import standing
-from sttd.web.pages.language import Words
+from sttd.web.pages.language import Words, words
 
 
 def test_a_fault_of_one_look_ends_no_stream(monkeypatch):
@@ -55,7 +55,10 @@ def test_a_recording_in_parts_is_one_bar_on_its_page():
     shot = live.Snapshot(figures.status(None, running=False) | {"workers": workers, "waiting": []})
     shown = standing(job, shot, 0, Words("en", {}), may_ask=False, said=None)
     assert (shown["share"], shown["at"], shown["left"], shown["again"]) == (0.25, "10:00 / 40:00", 900.0, "")
-    assert [each.again for each in overview.workers(shot)] == [
+    assert [each.again for each in overview.workers(shot, Words("en", {}))] == [
         "part 2 of 4 (10:00 to 20:00)",
         "part 3 of 4 (20:00 to 30:00)",
     ]
+    workers[1]["resumed_at"] = 60.0
+    thai = [each.again for each in overview.workers(shot, words("th"))]
+    assert thai == ["ส่วนที่ 2 จาก 4 (10:00 ถึง 20:00)", "ส่วนที่ 3 จาก 4 (20:00 ถึง 30:00), ครั้งที่ 3 ตั้งแต่ 21:00"]

@@ -123,7 +123,7 @@ def test_every_word_that_holds_work_up_has_a_meaning():
 def test_each_kind_is_of_a_sentence_that_sttd_says():
     """A sentence that is written anew would lose its meaning without a word."""
     system = [os.strerror(number) for number in SYSTEM]
-    for table in (meaning.ERRORS, meaning.TROUBLES, meaning.WARNINGS):
+    for table in (meaning.ERRORS, meaning.FALLBACKS, meaning.TROUBLES, meaning.WARNINGS):
         for pattern, _ in table:
             assert any(re.search(pattern, text) for text in [*sentences(), *system]), pattern
     assert all(meaning.of_error(text, None).meaning for text in system)
@@ -198,6 +198,12 @@ def test_the_thai_page_says_what_it_means_above_what_the_daemon_said(pages, path
     )
     assert said not in english
     assert original in english
+
+
+def test_what_holds_a_job_up_looks_like_no_failure(pages):
+    assert 'class="note bad"' in pages["/jobs/1", "en"]
+    assert 'class="note warned"' in pages["/jobs/3", "en"]
+    assert 'class="note bad"' not in pages["/jobs/3", "en"]
 
 
 def test_what_is_left_alone_is_said_in_thai(pages):

@@ -169,6 +169,12 @@ def test_a_job_that_is_not_there(served):
         assert "There is no such page" in answer.text
 
 
+def test_the_page_of_an_error_says_nothing_twice(served):
+    """HTTP's own words for a status are no more than the title has; what sttd says is more."""
+    assert re.findall("<p[^>]*>(.*?)</p>", served.get("/nothing", {"Accept": "text/html"}).text)[0].startswith("<a")
+    assert "is no format" in served.get("/jobs/1/result.exe", {"Accept": "text/html"}).text
+
+
 def test_events_tell_what_has_changed(served, shelf):
     """Each has the part of the page as it is now; that a job has changed is told too."""
     nothing = {
@@ -350,3 +356,10 @@ def test_a_waiting_job_says_why(served, shelf):
     assert "Next try:" in text
     assert "the model is not here" in text
     assert late.state is State.QUEUED
+
+
+def test_silence_has_no_language(served, shelf):
+    """`und` is a code that no person knows."""
+    job = shelf.finish("silence.flac", [])
+    assert job.language == "und"
+    assert "<dt>Language" not in served.get(f"/jobs/{job.id}").text

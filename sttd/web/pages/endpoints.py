@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -70,6 +71,8 @@ async def _language(request: Request) -> Response:
 
 
 def error(request: Request, status: int, text: str) -> Response:
-    """The page of an error."""
+    """The page of an error. What only names the status, as HTTP does, says no more than the title."""
     title = TITLES.get(status, TITLES[500])
-    return page(request, "problem.html", status=status, title=title, text=text)
+    return page(
+        request, "problem.html", status=status, title=title, text="" if text == HTTPStatus(status).phrase else text
+    )

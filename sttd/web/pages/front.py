@@ -64,7 +64,7 @@ class Front:
                 look=overview.head(shot.status),
                 heads=overview.HEADS,
                 held_up=overview.held_up(shot, self.site.config.program, may_ask=may_ask),
-                workers=overview.workers(shot),
+                workers=overview.workers(shot, language),
                 away=overview.away(shot),
                 ignored=overview.ignored(shot),
                 may_ask=may_ask,

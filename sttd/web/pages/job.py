@@ -13,7 +13,7 @@ from sttd.view import life, plain
 from sttd.web.pages import asking, meaning
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Snapshot
-from sttd.web.pages.overview import STATES, name_of
+from sttd.web.pages.overview import STATES, attempt, name_of
 
 # what the page calls them; all but the first four are made of the JSON where they were not written
 FORMATS = {
@@ -32,7 +32,7 @@ def standing(job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: boo
         done, length = (worker["done"], worker["total"]) if job.shared is None else (job.progress, job.audio_seconds)
         total = f" / {plain.clock(length)}" if length else ""
         at = f"{plain.clock(done)}{total}"
-        again = plain.attempt(worker) if job.shared is None and plain.is_again(worker) else ""
+        again = attempt(worker, words) if job.shared is None and plain.is_again(worker) else ""
     share = None
     if job.state is State.RUNNING:
         share = plain.done_share(job) if worker is None or job.shared is not None else worker["progress"]
@@ -50,7 +50,7 @@ def standing(job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: boo
         "left": worker and worker["job_left"],
         "ends_at": shot.ends_at(job.id),
         "error": meaning.of_error(job.error, job.cause) if job.error and not under_way else None,
-        "fallback": sentence(job.fallback_reason or ""),
+        "fallback": meaning.of_fallback(job.fallback_reason or ""),
         "warnings": [meaning.of_warning(each) for each in job.warnings],
         "said": said,
         "asks": list(asking.offers(job)) if may_ask else [],
@@ -132,7 +132,7 @@ def details(job: Job, head: dict[str, Any], words: Words) -> Iterator[tuple[str,
     yield words("Size"), plain.size(job.size)
     if job.audio_seconds is not None:
         yield words("Length"), plain.clock(job.audio_seconds)
-    if job.language:
+    if job.language not in (None, "", "und"):
         sure = "" if job.language_probability is None else f" ({job.language_probability:.0%})"
         yield words("Language"), f"{words.name_of(job.language)}{sure}"
     spoken = head.get("languages")

@@ -72,6 +72,14 @@ ERRORS = (
     *_SYSTEM,
 )  # fmt: skip
 
+# why the fallback model was taken
+FALLBACKS = (
+    (r"^load timed out", "It took too long to load."),
+    (r"CUDA out of memory", CAUSES[Cause.GPU_MEMORY]),
+    (r"not on this machine|get it with: ", "It is not on this machine. Download it."),
+    (r"^load failed", "It could not be loaded."),
+)
+
 # what holds work up
 ANYTHING = "Something holds work up."
 TROUBLES = (
@@ -142,6 +150,11 @@ def of_error(text: str, cause: str | None) -> Said:
     return Said(sentence(text), _found(ERRORS, text) or known)
 
 
+def of_fallback(text: str) -> Said:
+    """Why the fallback model was taken; "" where it was not."""
+    return Said(sentence(text), _found(FALLBACKS, text))
+
+
 def of_warning(text: str) -> Said:
     return Said(sentence(text), _found(WARNINGS, text))
 
@@ -163,5 +176,5 @@ def _found(kinds: Sequence[tuple[str, str]], text: str) -> str:
 
 def phrases() -> set[str]:
     """Everything that any sentence can mean."""
-    kinds = {meaning for table in (ERRORS, TROUBLES, WARNINGS) for _, meaning in table}
+    kinds = {meaning for table in (ERRORS, FALLBACKS, TROUBLES, WARNINGS) for _, meaning in table}
     return {*CAUSES.values(), *HOLDS.values(), *IGNORED.values(), *kinds, ANYTHING, AWAY}

@@ -14,9 +14,10 @@ from starlette.routing import BaseRoute, Route
 
 from sttd.job import ENDED, Job, State
 from sttd.ledger import Ledger
+from sttd.part import Cause
 from sttd.view import plain
 from sttd.web import files, results
-from sttd.web.pages import asking, job as about, media, overview
+from sttd.web.pages import asking, job as about, meaning, media, overview
 from sttd.web.pages.drawing import draw, fragment, number, page, words_of
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Looks
@@ -104,7 +105,7 @@ class One:
             "clock": plain.clock(job.audio_seconds),
             "media": bool(name) and job.state in ENDED,
             "film": bool(name) and media.is_film(name) and job.state in ENDED,
-            "gone": gone if job.state in ENDED else "",
+            "gone": meaning.of_error(gone, Cause.GONE) if gone and job.state in ENDED else None,
             "formats": [(suffix, title) for suffix, title in about.FORMATS.items() if suffix in made],
             "details": list(about.details(job, shown.head or {}, language)),
         }

@@ -181,7 +181,23 @@ def _with_folder(source: str) -> str:
     return f"{folder} › {name}" if folder else name
 
 
-def workers(shot: Snapshot) -> list[Worker]:
+def part(worker: dict[str, Any], words: Words) -> str:
+    """Which part of its recording a worker has; "": it is not shared out."""
+    if worker.get("part") is None:
+        return ""
+    begins, ends = plain.clock(worker["begins"]), plain.clock(worker["ends"])
+    return words("part {n} of {m} ({begins} to {ends})", n=worker["part"], m=worker["parts"], begins=begins, ends=ends)
+
+
+def attempt(worker: dict[str, Any], words: Words) -> str:
+    """Which attempt a worker is at, and where in the audio it began."""
+    if not worker["resumed_at"]:
+        return words("attempt {n}", n=worker["attempt"])
+    began = worker["resumed_at"] + (worker.get("begins") or 0.0)
+    return words("attempt {n} from {at}", n=worker["attempt"], at=plain.clock(began))
+
+
+def workers(shot: Snapshot, words: Words) -> list[Worker]:
     """All of them, those that work first."""
     found = []
     for each in shot.status["workers"]:
@@ -197,7 +213,7 @@ def workers(shot: Snapshot) -> list[Worker]:
                 at=f"{plain.clock(each['done'])}{total}" if each["done"] is not None else "",
                 left=each["left"],
                 again=", ".join(
-                    word for word in (plain.part(each), plain.attempt(each) if plain.is_again(each) else "") if word
+                    text for text in (part(each, words), attempt(each, words) if plain.is_again(each) else "") if text
                 ),
             )
         )
