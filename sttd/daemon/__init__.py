@@ -16,14 +16,14 @@ from sttd import __version__, inboxes, outbox
 from sttd.config import Config
 from sttd.configfile import warnings
 from sttd.daemon import folders, trial, whereabouts
-from sttd.daemon.context import Context, Trial
-from sttd.daemon.errands import Errands
+from sttd.daemon.context import Context
+from sttd.daemon.errands import Errands, FileWork
 from sttd.daemon.inputs import Inputs
+from sttd.daemon.judging import Judging, Trial
 from sttd.daemon.listener import Listener
 from sttd.daemon.loop import Input, Loop
 from sttd.daemon.opening import open_ledger
 from sttd.daemon.signals import Signal, signals_taken, take_signals
-from sttd.daemon.sought import Sought
 from sttd.daemon.sweep import recover
 from sttd.errors import INTERRUPTED, LedgerCorrupt
 from sttd.fs.lock import Lock
@@ -93,7 +93,7 @@ def _serve(
         inbox = Inboxes(config, inputs.put, known, waiting=waiting)
         context.inbox = inbox
         recover(context, folders_answer=not silent)
-        context.silent = folders.wait_for(silent, inputs.put)
+        context.work.silent = folders.wait_for(silent, inputs.put)
         try:
             inbox.expect(context.ledger.waiting_sources())
             take_signals(inputs.put)
@@ -127,7 +127,7 @@ def transcribe(files: Sequence[Path], config: Config, listener: Listener) -> int
         recover(context)
         for file in files:
             context.ledger.add(file.name, Identity.of(file.stat()), context.utc(), location=os.path.abspath(file))  # noqa: PTH100
-        context.listener = listener
+        context.shared.listener = listener
         with signals_taken(inputs.put):
             listener.begin(lambda: inputs.put(Signal(signal.SIGTERM)))
             context.pool.start(inputs.tell)
@@ -167,21 +167,23 @@ def _stations(
             ledger=ledger,
             pool=pool_of(config),
             inbox=None,
-            errands=Errands(inputs.put),
-            checks=Errands(inputs.put, threads=1),
-            upkeep=Errands(inputs.put, threads=1),
-            sought=Sought(Errands(inputs.put, threads=1)),
-            looks={name: Errands(inputs.put, threads=1) for name in config.inboxes()},
+            work=FileWork(
+                errands=Errands(inputs.put),
+                checks=Errands(inputs.put, threads=1),
+                upkeep=Errands(inputs.put, threads=1),
+                models=Errands(inputs.put, threads=1),
+                looks={name: Errands(inputs.put, threads=1) for name in config.inboxes()},
+            ),
             deadlines=Deadlines(),
-            trial=Trial(trial.SAMPLE),
+            judging=Judging(trial=Trial(trial.SAMPLE)),
         )
         try:
             yield context
         finally:
-            for errands in context.file_work():
+            for errands in context.work.all():
                 errands.close()
             ledger.close()
-            if not context.operations():  # else a mount hangs, perhaps
+            if not context.work.operations():  # else a mount hangs, perhaps
                 _tidy(config)
 
 

@@ -55,7 +55,7 @@ def book(context: Context, running: Running, cause: Cause | None, error: str | N
 def drop(context: Context, running: Running) -> None:
     """The attempt is over: nothing of it stays in memory."""
     seconds = context.clock() - (running.started or context.clock())
-    context.turns.end(running.charge, seconds)
+    context.starting.turns.end(running.charge, seconds)
     context.deadlines.remove(running.spec.part_id)
     del context.running[running.spec.part_id]
     with contextlib.suppress(OSError):  # what was not written was logged when it failed

@@ -14,7 +14,7 @@ _OF_THE_FILE = (Cause.CHANGED, Cause.GONE)
 
 def cause_of(context: Context, running: Running, event: Failed) -> tuple[Cause, str]:
     """The cause that counts, and the words for it."""
-    job, cause, claims = running.job, event.cause, context.claims
+    job, cause, claims = running.job, event.cause, context.judging.claims
     if cause in _OF_THE_FILE:
         is_believed = not is_as_queued(context, job) or claims.refuted(job.id, running.submitted, context.clock())
     elif _is_of_the_machine(running, event):

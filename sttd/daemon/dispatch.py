@@ -101,14 +101,14 @@ def may_start(context: Context) -> bool:
         return False
     if context.stopping or context.troubles.hold() or context.ledger.fact(PAUSED):
         return False
-    return not (context.busy_only and context.running)
+    return not (context.starting.busy_only and context.running)
 
 
 def pick(context: Context, passed: set[int]) -> tuple[Queue, Job] | None:
     """The next job, and the queue it comes from."""
     if (wanted := first.pick(context, passed)) is not None:
         return wanted
-    for owner, queue in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context)):
+    for owner, queue in context.starting.turns.order(context.ledger.waiting_owners(), orders.slice_of(context)):
         job = context.ledger.next_job(owner, queue, passed)
         if job is not None:
             return queue, job
@@ -161,14 +161,14 @@ def begin(context: Context, order: Order, queue: Queue) -> None:
         context.ledger.begin_attempt(job, now, 0 if part is None else part.number)
     existing = None if part is not None else library.existing(context, job, order.options)
     spec = orders.part_spec(context, job, order, existing)
-    context.happened.resumes += spec.next_index > 0
-    charge = context.turns.begin(job.owner, queue, orders.slice_of(context))
+    context.counts.happened.resumes += spec.next_index > 0
+    charge = context.starting.turns.begin(job.owner, queue, orders.slice_of(context))
     running = Running(job, spec, order.checkpoint, charge, context.clock(), part, begins=spread.begins_of(order))
     context.running[spec.part_id] = running
     limit = liveness_limit(spec.model.load_timeout)
     context.deadlines.waiting(spec.part_id, running.submitted, limit, longest_start(limit, spec.size))
     try:
-        placed = context.pool.submit(spec, context.models.reasons(spec.model.name, context.clock()))
+        placed = context.pool.submit(spec, context.starting.models.reasons(spec.model.name, context.clock()))
     except PoolFull as error:  # the worker that was free has just been lost, or its machine: no fault of the job
         _not_placed(context, running, str(error))
         return

@@ -21,8 +21,9 @@ def is_drained(context: Context) -> bool:
 
     While a person has paused the queue, the drain waits: what waits can still end. The log says how to go on.
     """
-    errands = (context.checks, context.errands, context.upkeep, context.sought.errands)
-    if context.running or context.trial.under_way or any(each.under_way for each in errands):
+    work = context.work
+    errands = (work.checks, work.errands, work.upkeep, work.models)
+    if context.running or context.judging.trial.under_way or any(each.under_way for each in errands):
         return False
     restless = [] if context.inbox is None else context.inbox.restless()
     if not all(is_away_for_long(context, name) for name in restless):
@@ -46,7 +47,9 @@ def _is_filed(context: Context) -> bool:
     """Whether no job's files can be moved now. Asked last, and only up to the first one whose can: rows with a plan are read."""
     now, last = context.clock(), 0
     while page := context.ledger.planned(last, PAGE):
-        if not all(context.filing.waits(number, now) or context.disks.waits(number, now) for number in page):
+        if not all(
+            context.filing.tries.waits(number, now) or context.filing.disks.waits(number, now) for number in page
+        ):
             return False
         last = page[-1]
     return True
@@ -57,7 +60,7 @@ def _is_held_up(context: Context) -> bool:
     holding = context.troubles.holding()
     if elsewhere.unreachable(context, TRIES):
         return not any(worker.state == "connecting" for worker in context.pool.workers())
-    return bool(holding - {STREAK}) or (STREAK in holding and context.streaks.in_vain(context.clock()) >= TRIES)
+    return bool(holding - {STREAK}) or (STREAK in holding and context.judging.streaks.in_vain(context.clock()) >= TRIES)
 
 
 def left(context: Context) -> int:
@@ -68,7 +71,7 @@ def left(context: Context) -> int:
 
 def is_whole(context: Context) -> bool:
     """Whether each file that was dropped has its result."""
-    return not context.failed_now and not left(context) and not _is_one_away(context)
+    return not context.counts.failed_now and not left(context) and not _is_one_away(context)
 
 
 def _is_one_away(context: Context) -> bool:
@@ -89,7 +92,7 @@ def outcome(context: Context) -> str:
         "for what is wrong with this machine": (waiting - held, troubles),
         "until bad options are put right": (
             held,
-            map(printable, dict.fromkeys(context.folder_looks.said.values())),
+            map(printable, dict.fromkeys(context.sources.folders.said.values())),
         ),
     }
     return "; ".join(_wait(jobs, why, texts) for why, (jobs, texts) in reasons.items() if jobs > 0)

@@ -49,19 +49,19 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
         cause, error = Cause.BAD_FILE, f"{printable(job.location)} is not there any more{remedy}"
     if cause is Cause.CONFIGURATION and job.overrides != Overrides():  # what was asked for this job alone
         cause, retriable = Cause.ERROR, False
-    repeated = context.lines.ended(running.spec.part_id, cause, progressed=running.progressed)
+    repeated = context.judging.lines.ended(running.spec.part_id, cause, progressed=running.progressed)
     judged = _decide(context, running, cause, retriable=retriable, repeated=repeated)
     if cause is Cause.LINE and judged.state is State.FAILED:
         error = f"its line broke again and again, and it is taken to be the reason; the last time: {error}"
-    if cause in _OF_THE_CONFIGURATION and running.submitted < context.configured:
+    if cause in _OF_THE_CONFIGURATION and running.submitted < context.judging.configured:
         return Ending(cause, error, replace(judged, not_before=0.0), "", 0.0, outdated=True)
     if cause is Cause.CONFIGURATION and is_of_its_beginning(running):
         again = context.utc() + max(wait, context.config.model.retry_after)
         return Ending(cause, error, replace(judged, not_before=again), "", wait)
     if judged.spend_attempt and cause is not Cause.BAD_FILE and job.overrides == Overrides():
-        held = context.streaks.met(job.id, f"{cause}: {error}", context.clock(), wait)
+        held = context.judging.streaks.met(job.id, f"{cause}: {error}", context.clock(), wait)
         if held is not None:
-            context.trial.job = job
+            context.judging.trial.job = job
             return Ending(Cause.MACHINE, error, _decide(context, running, Cause.MACHINE), STREAK, held)
     everybodys = cause in HOLD_ALL and job.overrides.model is None and not by_folder.is_to_blame(job, cause)
     return Ending(cause, error, judged, HOLD_ALL[cause] if everybodys else "", wait)
@@ -91,7 +91,7 @@ def _decide(
         retriable=retriable,
         repeated=repeated,
         now=context.utc(),
-        random=context.random,
+        random=context.judging.random,
         waits=pool.retry_waits,
         attempts_allowed=pool.attempts,
         machine_wait=pool.machine_wait,
@@ -109,7 +109,7 @@ def begin_trouble(context: Context, end: Ending) -> bool:
         return context.troubles.begin(end.trouble, error, end.wait)
     text = f"{MANY} jobs in a row ended with the same error: {error}"
     if context.troubles.begin(STREAK, text, end.wait):
-        context.trial.is_told = False
+        context.judging.trial.is_told = False
         retry = f"`{printable(context.config.program)} retry ID`"
         say(
             Kind.QUEUE_HELD,
@@ -122,15 +122,15 @@ def begin_trouble(context: Context, end: Ending) -> bool:
 
 def went_well(context: Context, running: Running) -> None:
     """A job has its transcript: no error is everybody's."""
-    context.streaks.well(running.submitted, context.clock())
-    context.claims.well(running.worker, running.submitted)
+    context.judging.streaks.well(running.submitted, context.clock())
+    context.judging.claims.well(running.worker, running.submitted)
     context.troubles.end(STREAK)
 
 
 def release(context: Context) -> None:
     """A person has changed something, or wants to try: what is wrong is found out anew."""
-    context.streaks.release()
-    context.folder_looks.release()
-    context.disks.hurry()
+    context.judging.streaks.release()
+    context.sources.folders.release()
+    context.filing.disks.hurry()
     context.troubles.end(STREAK)
     context.troubles.end(HOLD_ALL[Cause.CONFIGURATION])

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from loguru import logger
@@ -144,3 +144,25 @@ class Errands:
                 outcome = Finished(self, errand, None, Fault(f"{type(error).__name__}: {error}"))
             del self._now[number]
             self._sink(outcome)
+
+
+@dataclass(slots=True)
+class FileWork:
+    """All that is done with files off the loop for its jobs."""
+
+    errands: Errands  # results and sources put in place, and what else must not hold the loop
+    checks: Errands  # content checks, on a thread of their own
+    upkeep: Errands  # looking for what is old, and rewriting the manifest: on a thread of their own
+    models: Errands  # looks at models that requests name: on a thread of their own
+    looks: dict[str, Errands] = field(
+        default_factory=dict
+    )  # at folders' options, by inbox: one that hangs holds up no other
+    silent: list[Errands] = field(default_factory=list)  # looks at folders that did not answer at the start
+
+    def all(self) -> tuple[Errands, ...]:
+        return self.errands, self.checks, self.upkeep, self.models, *self.looks.values(), *self.silent
+
+    def operations(self) -> list[Operation]:
+        """What is under way, the oldest first."""
+        under_way = [operation for errands in self.all() for operation in errands.operations()]
+        return sorted(under_way, key=lambda each: each.since)

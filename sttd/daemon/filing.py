@@ -44,7 +44,7 @@ ALWAYS = ("undo", "fail")  # steps that wait for no disk of a library
 
 def room(context: Context) -> int:
     """How many more jobs may begin to have their files moved."""
-    return max(0, MOST - len(context.filing))
+    return max(0, MOST - len(context.filing.tries))
 
 
 def step_of(job: Job) -> str:
@@ -60,10 +60,10 @@ def step_of(job: Job) -> str:
 def advance(context: Context, job: Job) -> None:
     """Take a job's next step, unless one is under way, or was in vain a short while ago."""
     now = context.clock()
-    if context.stopping or not context.filing.may_begin(job.id, now) or not room(context):
+    if context.stopping or not context.filing.tries.may_begin(job.id, now) or not room(context):
         return
     if job.location is None and _is_unsure(context, job):
-        context.filing.put_off(job.id, now, context.config.pool.machine_wait, growing=False)
+        context.filing.tries.put_off(job.id, now, context.config.pool.machine_wait, growing=False)
         return
     if step_of(job) in ALWAYS:
         library_disks.drop(context, job.id)
@@ -76,24 +76,24 @@ def advance(context: Context, job: Job) -> None:
 
 def _is_unsure(context: Context, job: Job) -> bool:
     """Whether nobody knows where the file of a job is, or its inbox alone is away."""
-    where = context.whereabouts.of[inboxes.split(job.source)[0]]
+    where = context.sources.whereabouts.of[inboxes.split(job.source)[0]]
     return where.undecided or (bool(context.config.watched) and whereabouts.is_away(context, job))
 
 
 def _post(context: Context, job: Job, step: Step) -> None:
     """Do a step's work off the loop. What follows happens to the row as it is then, if it is still where it was."""
-    context.filing.begin(job.id)
+    context.filing.tries.begin(job.id)
 
     def back(act: Callable[[Job], None], *, is_final: bool) -> None:
-        context.filing.back(job.id)
+        context.filing.tries.back(job.id)
         with guard(context, job.id):
             row = context.ledger.get(job.id)
             is_where_it_was = (row.state, row.attempt, row.plan) == (job.state, job.attempt, job.plan)
             # a job that was cancelled meanwhile has another cause: the next step takes back what this one wrote
             if is_where_it_was and (is_final or row.cause == job.cause):
                 act(row)
-        if not context.filing.waits(job.id, context.clock()):
-            context.filing.end(job.id)
+        if not context.filing.tries.waits(job.id, context.clock()):
+            context.filing.tries.end(job.id)
         _go_on(context, job.id)  # the next step, or what a person asked for meanwhile
 
     def then(result: Any) -> None:
@@ -112,7 +112,7 @@ def _post(context: Context, job: Job, step: Step) -> None:
                 error.add_note(why)
             raise
 
-    context.errands.post(step.name, work, then, failed, job.id)
+    context.work.errands.post(step.name, work, then, failed, job.id)
 
 
 def resume(context: Context) -> None:
@@ -122,18 +122,18 @@ def resume(context: Context) -> None:
     the next ones in the next.
     """
     now = context.clock()
-    for number in (*context.disks.due(now), *context.filing.due(now, (room(context) + 1) // 2)):
+    for number in (*context.filing.disks.due(now), *context.filing.tries.due(now, (room(context) + 1) // 2)):
         _go_on(context, number)
-    page = context.ledger.planned(context.filed, PAGE)
+    page = context.ledger.planned(context.filing.last, PAGE)
     for number in page:
         if not room(context):
             break
-        if context.filing.may_begin(number, now) and not context.disks.waits(number, now):
+        if context.filing.tries.may_begin(number, now) and not context.filing.disks.waits(number, now):
             _go_on(context, number)
-        context.filed = number
+        context.filing.last = number
     else:
-        context.filed = page[-1] if len(page) == PAGE else 0
-    if not context.filing.struggle():
+        context.filing.last = page[-1] if len(page) == PAGE else 0
+    if not context.filing.tries.struggle():
         for name in OUTBOX:
             context.troubles.end(name)
 
@@ -149,12 +149,12 @@ def _go_on(context: Context, number: int) -> None:
 
 def _nothing_left(context: Context, number: int) -> None:
     """Nothing is to be done with the files of a job any more."""
-    context.filing.end(number)
+    context.filing.tries.end(number)
     library_disks.drop(context, number)
     context.troubles.end_for(number)
 
 
 def cancel(context: Context, job: Job) -> None:
     """Take a committing job back. Where its files are being put in place now, it may be too late: then it is done."""
-    context.filing.hurry(job.id)
+    context.filing.tries.hurry(job.id)
     advance(context, context.ledger.update(job, cause=Cause.CANCELLED))

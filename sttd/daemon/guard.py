@@ -36,16 +36,16 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
         raise
     except Exception as error:
         logger.exception("a fault in sttd, met with job {}", job_id)
-        context.checking.end(job_id)
-        context.unreadable.drop(job_id)
-        context.looked.under_way.discard(job_id)
+        context.twins.tries.end(job_id)
+        context.sources.unreadable.drop(job_id)
+        context.sources.looked.under_way.discard(job_id)
         words, job = f"{type(error).__name__}: {error}", context.ledger.find(job_id)
         if job is not None and job.state in ENDED:
             _put_off(context, job, words)
             return
-        if context.faults.met(job_id):
+        if context.judging.faults.met(job_id):
             raise
-        if job is not None and _has_promised(job) and context.faults.times(job_id) < MOST:
+        if job is not None and _has_promised(job) and context.judging.faults.times(job_id) < MOST:
             _put_off(context, job, words)
         else:
             give_up(context, job_id, words)
@@ -53,7 +53,7 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
 
 def give_up(context: Context, job_id: int, error: str) -> None:
     """Fail a job for a fault in sttd. Its source is put aside by the next sweep."""
-    context.filing.end(job_id)
+    context.filing.tries.end(job_id)
     under_way = context.attempts_of(job_id)
     for running in under_way:
         context.pool.kill(running.spec.part_id, running.spec.attempt, Cause.ERROR)
@@ -70,7 +70,7 @@ def give_up(context: Context, job_id: int, error: str) -> None:
         job = context.ledger.update(
             job, state=State.FAILED, cause=Cause.ERROR, error=text, finished_at=context.utc(), plan={"step": "fail"}
         )
-    context.failed_now += 1
+    context.counts.failed_now += 1
     say(Kind.JOB_FAILED, f"job {job_id}: {printable(job.source)} failed: {text}", job, error=text)
 
 
@@ -84,7 +84,7 @@ def _put_off(context: Context, job: Job, error: str) -> None:
 
     One that has ended does not count among those that end the daemon: the next start would meet it again.
     """
-    context.filing.put_off(job.id, context.clock(), context.config.pool.machine_wait, growing=True)
+    context.filing.tries.put_off(job.id, context.clock(), context.config.pool.machine_wait, growing=True)
     text = f"job {job.id}: {printable(job.source)}: its files cannot be moved: a fault in sttd ({printable(error)})"
     if job.plan is not None and context.troubles.begin_for(job.id, f"job {job.id}", text):
         say(Kind.RESULT_TROUBLE, f"{text}; it is tried again, other jobs go on", job, error=error)

@@ -37,7 +37,7 @@ class Hung:
         return operation.since if seen is None else seen.moved
 
     def tell(self) -> None:
-        under_way, now = self._context.operations(), self._context.clock()
+        under_way, now = self._context.work.operations(), self._context.clock()
         for operation in self._seen.keys() - set(under_way):
             if self._seen.pop(operation).is_told:
                 age = format_duration(round(now - operation.since))

@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 def found(context: Context, event: Found) -> None:
     """Settled files: queue them."""
     # what has the name of a file that was taken since, if anything, is told anew: see source.look_again
-    files = [each for each in event.files if not context.taken.since(each[0], event.looked)]
+    files = [each for each in event.files if not context.sources.taken.since(each[0], event.looked)]
     by_folder.arrived(context, (source for source, _ in files))
     restart = _take(context, files, _queue, lambda file: file[0])
     for job in restart:
@@ -96,7 +96,7 @@ def _take_up(context: Context, job: Job, identity: Identity, arrival: Arrival) -
     """A job that is there already, about the file as it is now, or queued again because it is back."""
     if arrival is Arrival.CHANGED:
         job = context.ledger.update(job, **fresh(identity))
-        context.claims.forget(job.id)
+        context.judging.claims.forget(job.id)
         text = f"job {job.id}: {printable(job.source)} has changed and is taken as it is now"
         say(Kind.JOB_CHANGED, text, job)
     else:

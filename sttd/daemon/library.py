@@ -38,12 +38,12 @@ class LibraryLook:
 
 def waits(context: Context, job: Job) -> bool:
     """Whether the job's recording is being looked at, or needs no worker. Called when its turn has come."""
-    looked, key = context.looked, (job.id, job.size, job.mtime_ns)
+    looked, key = context.sources.looked, (job.id, job.size, job.mtime_ns)
     if not _is_wanted(context, job):
         return False
     if key in looked.over:  # until it starts, which may be later: its content is compared next
         return False
-    oldest = next(iter(context.checks.operations()), None)
+    oldest = next(iter(context.work.checks.operations()), None)
     if oldest is not None and context.clock() - oldest.since > PATIENCE:
         return False
     if job.id in looked.under_way or len(looked.under_way) >= MOST:
@@ -53,7 +53,7 @@ def waits(context: Context, job: Job) -> bool:
 
 def existing(context: Context, job: Job, options: Options) -> Existing | None:
     """What the worker of a job that starts now is to know of subtitles; None: they do not matter."""
-    beside = context.looked.over.pop((job.id, job.size, job.mtime_ns), ())
+    beside = context.sources.looked.over.pop((job.id, job.size, job.mtime_ns), ())
     return Existing(_languages(options), beside) if _skips(context, job) and _is_wanted(context, job) else None
 
 
@@ -90,7 +90,7 @@ def _languages(options: Options) -> tuple[str, ...]:
 
 def _post(context: Context, job: Job) -> bool:
     """Begin to look at a recording. False: there is nothing to look at."""
-    looked = context.looked
+    looked = context.sources.looked
     like = context.ledger.kept_like(job, LIKE) if _is_beside(context, job) else []
     like = [former for former in like if not whereabouts.came_from_away(context, former)]
     wanted = _languages(orders.wanted(context, job)[1]) if _skips(context, job) else None
@@ -114,7 +114,7 @@ def _post(context: Context, job: Job) -> bool:
         gone = [former for former in like if _is_gone(context, former)]
         return _look(job, gone, wanted, context.places)
 
-    context.checks.post(f"looks at what is there of {printable(job.source)}", work, then, failed, job.id)
+    context.work.checks.post(f"looks at what is there of {printable(job.source)}", work, then, failed, job.id)
     return True
 
 
@@ -152,4 +152,4 @@ def _act(context: Context, row: Job, found: LibraryLook) -> None:
     elif found.why is not None:
         skip(context, row, found.why)
     else:
-        context.looked.end(row, found.beside)
+        context.sources.looked.end(row, found.beside)

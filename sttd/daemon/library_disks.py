@@ -21,7 +21,7 @@ WAITS = "its results go to a disk that takes none"  # the first words of why a q
 def begin(context: Context, row: Job, what: str, error: outbox.DiskTrouble) -> None:
     """A step of a job has failed on the disk that its results go to. Logged once."""
     wait, words = context.config.pool.machine_wait, printable(str(error))
-    is_news = context.disks.begin(row.id, error.where, words, context.clock() + wait)
+    is_news = context.filing.disks.begin(row.id, error.where, words, context.clock() + wait)
     context.troubles.begin(_trouble(error.where.device), f"{what.removeprefix('its ')}: {words}")
     if is_news:
         text = f"job {row.id}: {printable(row.source)}: {what}: {words}"
@@ -33,7 +33,7 @@ def ready(context: Context, job: Job) -> Job | None:
     """The job as it starts, as far as the disk is concerned that its results go to; None: it waits for that, with all such jobs."""
     if job.location is not None:
         return job
-    found = context.disks.holding(_destination(context, job))
+    found = context.filing.disks.holding(_destination(context, job))
     if found is not None:
         error, where = found
         until = context.utc() + context.config.pool.machine_wait
@@ -48,7 +48,7 @@ def ready(context: Context, job: Job) -> Job | None:
 def may_try(context: Context, job: Job) -> bool:
     """Whether a job's next step may be done, as far as the disk is concerned that its results go to."""
     to = _destination(context, job)
-    return to is None or context.disks.may_try(job.id, to, context.clock(), context.config.pool.machine_wait)
+    return to is None or context.filing.disks.may_try(job.id, to, context.clock(), context.config.pool.machine_wait)
 
 
 def require(context: Context, job: Job) -> None:
@@ -58,22 +58,22 @@ def require(context: Context, job: Job) -> None:
         DiskTrouble: it is.
     """
     to = _destination(context, job)
-    found = context.disks.holding(to)
-    if found is not None and not context.disks.is_tried(job.id, to):
+    found = context.filing.disks.holding(to)
+    if found is not None and not context.filing.disks.is_tried(job.id, to):
         raise outbox.DiskTrouble(*found)
 
 
 def went_well(context: Context, row: Job) -> None:
     """The results of a job are where they belong."""
     to = _destination(context, row)
-    device = None if to is None else context.disks.end(to)
+    device = None if to is None else context.filing.disks.end(to)
     if device is not None:
         context.troubles.end(_trouble(device))
 
 
 def drop(context: Context, number: int) -> None:
     """A job has no files any more that wait for a disk."""
-    for device in context.disks.drop(number):
+    for device in context.filing.disks.drop(number):
         context.troubles.end(_trouble(device))
 
 

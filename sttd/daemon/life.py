@@ -118,7 +118,7 @@ class Life:
     def _operations(self) -> list[dict[str, Any]]:
         """File work that takes long: a large file, or, where it does not move on, a file system that hangs."""
         late = self._context.utc() - self._context.clock()
-        long = [each for each in self._context.operations() if self._context.clock() - each.since >= LONG]
+        long = [each for each in self._context.work.operations() if self._context.clock() - each.since >= LONG]
         return [
             {
                 "name": each.name,
@@ -186,7 +186,7 @@ class Life:
 
     def _act(self) -> None:
         context, pool = self._context, self._context.pool
-        context.busy_only = self.level >= Level.HIGH
+        context.starting.busy_only = self.level >= Level.HIGH
         if self.level < Level.MODERATE:
             pool.limit(None)
             return

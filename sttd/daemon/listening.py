@@ -15,20 +15,20 @@ from sttd.part import Chunk
 
 def heard(context: Context, running: Running, chunks: Sequence[Chunk], done: int) -> None:
     """Chunks of an attempt are checkpointed."""
-    if running.spec.number == context.told.get(running.job.id, 0):
-        context.listener.heard(running.job, chunks, done)
+    if running.spec.number == context.shared.told.get(running.job.id, 0):
+        context.shared.listener.heard(running.job, chunks, done)
 
 
 def went_on(context: Context, job: Job) -> None:
     """A part of a job is done: what there is of those behind it may be told. Raises OSError: it cannot be read."""
-    if not context.listener.listens:
+    if not context.shared.listener.listens:
         return
     parts = context.ledger.parts(job)
-    number = context.told.get(job.id, 0)
+    number = context.shared.told.get(job.id, 0)
     while number + 1 < len(parts) and parts[number].state is State.DONE:
         number += 1
-        context.told[job.id] = number
+        context.shared.told[job.id] = number
         checkpoint = orders.checkpoint_of(context, job, part=parts[number])
         chunks = tuple(checkpoint.chunks())
         if chunks:
-            context.listener.heard(job, chunks, checkpoint.resume().sample)
+            context.shared.listener.heard(job, chunks, checkpoint.resume().sample)

@@ -226,7 +226,7 @@ class Loop:
         if self._context.inbox is not None:
             self._context.inbox.stop()
         # what has not begun is in the ledger; what is under way may be killed anywhere, but has its time
-        for errands in self._context.file_work():
+        for errands in self._context.work.all():
             errands.drop()
         grace = self._context.config.pool.stop_grace
         self._patience_ends = self._context.clock() + grace
@@ -238,11 +238,11 @@ class Loop:
         # attempts that nobody ends are taken up later
         if not self._closed or (context.running and not self._is_idle()):
             return False
-        if not context.errands.under_way:
+        if not context.work.errands.under_way:
             return True
         if context.clock() < self._patience_ends:
             return False
-        for operation in context.operations():
+        for operation in context.work.operations():
             age = context.clock() - operation.since
             logger.warning("left in the middle after {:.0f} s: {}; the next start goes on with it", age, operation.name)
         return True

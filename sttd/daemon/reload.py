@@ -57,7 +57,7 @@ def _take_over(context: Context, old: Config, new: Config) -> None:
         logger.warning("[[watch]] tables have changed: inboxes and how they are watched take effect after a restart")
     kept = {name: getattr(old, name) for name in NEED_RESTART}
     config = dataclasses.replace(new, **kept, watched=_watched(old, new))
-    context.config, context.configured = config, context.clock()
+    context.config, context.judging.configured = config, context.clock()
     context.pool.configure(config)
     if context.inbox is not None:
         context.inbox.configure(config)

@@ -47,7 +47,7 @@ def take(context: Context, *, whole: bool = False) -> None:
 
     `whole`: the folder was read to its end, or need not be.
     """
-    spool, end = context.spool, context.clock() + BUDGET
+    spool, end = context.requests.spool, context.clock() + BUDGET
     failed: OSError | None = None
     while context.clock() < end:
         try:
@@ -74,24 +74,24 @@ def take(context: Context, *, whole: bool = False) -> None:
 
 def _begin(context: Context, name: str) -> None:
     """A request that was found: read it, unless it is known already."""
-    if name in context.spool.under_way or context.sought.is_under_way(name):
+    if name in context.requests.spool.under_way or context.requests.sought.is_under_way(name):
         return
-    found = context.sought.take(name)
+    found = context.requests.sought.take(name)
     answer = context.ledger.answer(name)
     if answer is not None and answer.ok is not None:
-        context.spool.remove(name)  # carried out by a daemon that was killed before it came to that
+        context.requests.spool.remove(name)  # carried out by a daemon that was killed before it came to that
         return
     try:
-        left = context.spool.read(name)
+        left = context.requests.spool.read(name)
     except FileNotFoundError:
         return
     except Unfit as error:
-        context.spool.refuse(name, str(error))
+        context.requests.spool.refuse(name, str(error))
         return
     why = _missing(context, name, left.request, found)
     if why:
         _refuse(context, name, left, why)
-        context.spool.remove(name)
+        context.requests.spool.remove(name)
     elif why is not None:
         _carry_out(context, name, left)
 
@@ -104,12 +104,12 @@ def _missing(context: Context, name: str, request: Request, found: str | None) -
         return found
 
     def go_on() -> None:
-        context.spool.found.appendleft(name)
+        context.requests.spool.found.appendleft(name)
         take(context, whole=True)  # the folder may have thousands more, whose models are being looked for
 
     with contextlib.suppress(UsageError):  # a folder that must not be looked at, say: `redo` refuses it
         _require_name(context, request.model)
-        context.sought.look(name, request.model, go_on)
+        context.requests.sought.look(name, request.model, go_on)
         return None
     return ""
 
@@ -132,9 +132,9 @@ def _carry_out(context: Context, name: str, left: Left) -> None:
         logger.exception("a fault in sttd, met by the request {!r} of user {}", left.request, left.owner)
         answer = _refuse(context, name, left, f"a fault in sttd ({type(error).__name__}): its log has the trace")
     if answer.ok is None:
-        context.spool.under_way[name] = left
+        context.requests.spool.under_way[name] = left
     else:
-        context.spool.remove(name)
+        context.requests.spool.remove(name)
 
 
 def _refuse(context: Context, name: str, left: Left, why: str) -> Answer:
@@ -219,7 +219,7 @@ def retry(context: Context, job: Job, asked: Overrides = AS_BEFORE) -> str:
     }
     new = context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
     context.ledger.reopen_parts(job)  # those that are done stay so, if it is the same that is asked for
-    context.claims.forget(job.id)
+    context.judging.claims.forget(job.id)
     words = f" ({_in_words(asked)})" if asked != AS_BEFORE else ""
     if words and job.chunks and job.options_key != orders.key_of(context, new):
         words += ", from its beginning: its chunks were made with other options"

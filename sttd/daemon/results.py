@@ -55,13 +55,13 @@ def _take(context: Context, running: Running, event: Event) -> None:
                 library.skip(context, book(context, running, Cause.EXISTING, event.error)[0], event.error)
             drop(context, running)
         case Failed():
-            context.unreadable.places[running.job.id] = event.unread
+            context.sources.unreadable.places[running.job.id] = event.unread
             cause, error = claims.cause_of(context, running, event)
             ended(context, running, cause, error, retriable=event.retriable or cause is not event.cause)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
             lost(running, event)
             until = context.clock() + context.config.model.retry_after
-            context.models.hold(running.node, running.spec.model.name, until, event.error)
+            context.starting.models.hold(running.node, running.spec.model.name, until, event.error)
             ended(context, running, Cause.NO_MODEL, event.error, falls_back=True)
         case Lost():
             lost(running, event)
@@ -93,10 +93,10 @@ def started(context: Context, running: Running, event: Started) -> None:
     context.troubles.end("model")
     if running.job.overrides == Overrides() and not by_folder.is_to_blame(running.job, Cause.CONFIGURATION):
         context.troubles.end(HOLD_ALL[Cause.CONFIGURATION])
-    context.models.loaded()
+    context.starting.models.loaded()
     if event.fallback_reason and not running.spec.model.hold:
         until = now + context.config.model.retry_after  # later workers go straight to the fallback
-        context.models.hold(running.node, event.requested_model, until, event.fallback_reason)
+        context.starting.models.hold(running.node, event.requested_model, until, event.fallback_reason)
         instead = f"is used instead of {printable(event.requested_model)}: {event.fallback_reason}"
         say_model(Kind.MODEL_REPLACED, running, event, instead)
     elif event.load_seconds:
@@ -186,7 +186,7 @@ def _came_to(context: Context, job: Job, running: Running) -> None:
     if job.state not in (State.QUEUED, State.RUNNING):
         context.pool.forget(running.spec.source)
     if job.state in (State.COMMITTING, State.FAILED):
-        context.failed_now += job.state is State.FAILED
+        context.counts.failed_now += job.state is State.FAILED
         filing.advance(context, job)
     elif job.state not in (State.QUEUED, State.RUNNING):
         look_again(context, job)
@@ -230,7 +230,7 @@ def ended(
         halt(context, job.id)  # its other parts: they would be for nothing
     _came_to(context, job, running)
     if end.cause is not Cause.UNREADABLE:
-        context.unreadable.drop(job.id)
+        context.sources.unreadable.drop(job.id)
 
 
 def store_end(context: Context, running: Running, end: Ending, *, at_once: bool) -> Job:

@@ -90,7 +90,7 @@ class Upkeep:
             self._round = None
             raise
         else:
-            self._context.upkeep.post("looks for what is old", _without_fault(work), self._go_on, self._failed)
+            self._context.work.upkeep.post("looks for what is old", _without_fault(work), self._go_on, self._failed)
 
     def _steps(self) -> Steps:
         limits, paths = self._context.config.retention, self._context.config.paths

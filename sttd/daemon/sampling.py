@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from loguru import logger
 
-from sttd.daemon.context import Context, Happened
+from sttd.daemon.context import Context
+from sttd.daemon.counts import Happened
 from sttd.errors import LedgerCorrupt, LedgerError
 from sttd.host.memory import Level
 from sttd.job import State
@@ -37,7 +38,7 @@ class Sampler:
             return
         counts = context.ledger.counts()
         known = (tuple(counts.values()), level)
-        is_news = self._known not in (None, known) or bool(context.running) or context.happened != Happened()
+        is_news = self._known not in (None, known) or bool(context.running) or context.counts.happened != Happened()
         self._known = known
         if self._sample is None and not is_news:
             return
@@ -54,7 +55,7 @@ class Sampler:
         context, sample = self._context, self._sample
         if sample is None:
             return
-        happened = context.happened
+        happened = context.counts.happened
         whole = replace(sample, load_timeouts=happened.load_timeouts, resumes=happened.resumes)
         try:
             context.ledger.add_sample(whole, context.utc())
@@ -64,4 +65,4 @@ class Sampler:
             logger.debug("no sample is stored: {}", error)
             self._due = context.clock() + SPAN
             return
-        self._sample, context.happened = None, Happened()
+        self._sample, context.counts.happened = None, Happened()

@@ -39,7 +39,7 @@ def in_vain(
     wait = context.config.pool.machine_wait
     everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
     shared = everybody and alone is None
-    context.filing.put_off(row.id, context.clock(), wait, growing=not everybody, shared=shared)
+    context.filing.tries.put_off(row.id, context.clock(), wait, growing=not everybody, shared=shared)
     words = printable("; ".join([str(error), *getattr(error, "__notes__", ())]))
     if shared:
         name = ARCHIVE if _is_about(str(context.config.paths.archive), error) else TRANSCRIPTS
@@ -70,7 +70,7 @@ def unnameable(context: Context, row: Job, error: Unnameable) -> None:
     text = f"no name for its results is accepted: {error}: {again}"
     failed = {"cause": Cause.ERROR, "error": text, "finished_at": context.utc(), "plan": {"step": "fail"}}
     job = context.ledger.update(row, state=State.FAILED, **failed)
-    context.failed_now += 1
+    context.counts.failed_now += 1
     say(Kind.JOB_FAILED, f"job {row.id}: {printable(row.source)} failed: {printable(text)}", job, error=text)
 
 

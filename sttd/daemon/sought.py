@@ -1,13 +1,15 @@
-"""Models that requests name: whether they are on this machine. One may lie on a share that hangs, so the loop looks at none."""
+"""Requests, and whether the models that they name are here. One may lie on a share that hangs, so the loop looks at none."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sttd.daemon.errands import Errands
 from sttd.errors import SttdError
 from sttd.hub import cache
+from sttd.ledger.spool import Spool
 from sttd.text import printable
 
 
@@ -46,3 +48,9 @@ class Sought:
 
         hub = cache.cache(os.environ)
         self.errands.post(f"looks for the model {printable(model)}", lambda: cache.find(model, hub), found, failed)
+
+
+@dataclass(slots=True)
+class Requests:
+    spool: Spool  # where people leave them
+    sought: Sought  # the models that they name

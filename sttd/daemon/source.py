@@ -39,8 +39,8 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
             each attempt would be for nothing.
     """
     config, now = context.config.of(job.source), context.utc()
-    context.listener.anew(job)
-    context.told.pop(job.id, None)
+    context.shared.listener.anew(job)
+    context.shared.told.pop(job.id, None)
     identity = _as_it_is(source_path(context, job))
     waiting: dict[str, Any] = {"not_before": now + config.settle(), "queued_at": now}
     if job.location is not None:  # no event tells when a file outside the inbox has settled: its own time does
@@ -51,7 +51,7 @@ def start_anew(context: Context, job: Job, *, settled: bool) -> Job:
     if identity == job.identity:  # it was another one for a moment, or its worker is wrong: not again and again at once
         waiting["not_before"] = max(waiting["not_before"], now + config.pool.machine_wait)
     else:
-        context.claims.forget(job.id)
+        context.judging.claims.forget(job.id)
     if identity is None:
         gone = {
             "cause": Cause.GONE,
@@ -91,7 +91,7 @@ def look_for(context: Context, job: Job) -> None:
 def look_again(context: Context, job: Job) -> None:
     """The job has ended. A new file may have come under its name before, and was not taken for one then."""
     if context.inbox is not None and job.location is None:
-        context.taken.note(job.source, context.clock())
+        context.sources.taken.note(job.source, context.clock())
         context.inbox.forget(job.source)
         after = context.ledger.find(job.id)
         if after is not None and left_in_inbox(after):  # a person may have taken it while nobody minded: Gone says so

@@ -91,7 +91,7 @@ def languages(
     if options.language or options.languages:
         return {}, True
     which = job.identity, key  # another file, or other options, may be in another language
-    known = context.decided.get(job.id)
+    known = context.shared.decided.get(job.id)
     if known is not None and known[0] == which:
         return known[1], True
     found: dict[int, Decided] = {}
@@ -102,7 +102,7 @@ def languages(
                 found[channel] = Decided(place.language, place.language_probability or 0.0)
         has_all = part.state is State.DONE or part.progress > 0  # channels; each has a chunk then
         if places and has_all and found.keys() >= places.keys():
-            context.decided[job.id] = which, found
+            context.shared.decided[job.id] = which, found
             return found, True
         if part.state is not State.DONE:
             return found, False

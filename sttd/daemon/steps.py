@@ -78,7 +78,7 @@ def _mend(context: Context, row: Job, broken: Broken) -> None:
         with contextlib.suppress(OSError):  # then the next attempt finds them whole, and this comes again
             orders.checkpoint_of(context, row, part=part).discard()
     if row.state is State.FAILED:
-        context.failed_now += 1
+        context.counts.failed_now += 1
         say(
             Kind.JOB_FAILED,
             f"job {row.id}: {printable(row.source)} failed: {printable(row.error or '')}",
@@ -171,7 +171,7 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
             location=filed.location if plan.takes_source else row.location,  # of an inbox that has another name by now
             finished_at=context.utc(), error=None, cause=None,
         )  # fmt: skip
-    context.faults.ended_well()
+    context.judging.faults.ended_well()
     tell_done(done, filed)
     context.troubles.end_for(row.id)
     context.troubles.end(TRANSCRIPTS)
@@ -182,10 +182,10 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
     if filed.changed and context.inbox is not None:
         context.inbox.kick()  # what it saw of the file as it is now has just been forgotten
     remove_checkpoint(context, done)
-    context.listener.ended(done)
+    context.shared.listener.ended(done)
     config = orders.configured(context, done)
     work = lambda: outbox.remove_staging(done, config, context.places)  # noqa: E731
-    context.errands.post("removes an empty staging folder", work, _nothing, _nothing)
+    context.work.errands.post("removes an empty staging folder", work, _nothing, _nothing)
 
 
 def undo(context: Context, job: Job) -> Step:
@@ -219,7 +219,7 @@ def _cancelled(context: Context, row: Job) -> None:
     context.troubles.end_for(job.id)
     say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
     look_again(context, job)
-    context.listener.ended(job)
+    context.shared.listener.ended(job)
 
 
 def put_aside(context: Context, job: Job) -> Step:
@@ -235,7 +235,7 @@ def put_aside(context: Context, job: Job) -> Step:
             say(Kind.RESULT_TROUBLE, f"job {row.id}: its source stays in the inbox: {printable(put.kept_because)}", row)
         context.troubles.end_for(row.id)
         look_again(context, row)
-        context.listener.ended(job)
+        context.shared.listener.ended(job)
 
     def failed(row: Job, error: OSError | SttdError) -> None:
         setbacks.in_vain(
@@ -258,8 +258,7 @@ def _nothing(_: object) -> None:
 
 
 def remove_checkpoint(context: Context, job: Job) -> None:
-    for known in (context.decided, context.told):
-        known.pop(job.id, None)
+    context.shared.drop(job.id)
     try:
         orders.checkpoint_of(context, job).remove()
     except OSError as error:

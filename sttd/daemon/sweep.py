@@ -132,7 +132,7 @@ def _take_up_parts(context: Context, job: Job, attempts: set[int]) -> None:
         say(Kind.JOB_STOPPED, text, job, cause=Cause.SHUTDOWN, attempt=part.attempt)
     if lost or not attempts:
         job = parts.settle(context, job, queued_at=context.utc())
-    context.failed_now += job.state is State.FAILED
+    context.counts.failed_now += job.state is State.FAILED
     if job.state is State.CANCELLED:
         say(Kind.JOB_CANCELLED, f"job {job.id}: {printable(job.source)} is cancelled", job)
 

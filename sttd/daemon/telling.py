@@ -27,9 +27,9 @@ def notice(context: Context, running: Running, event: Notice) -> None:
             event, level="WARNING", text="its worker says more than anybody reads: the rest is left out", event=""
         )
     kind, level = Kind.of(event.event), event.level
-    context.happened.load_timeouts += kind is Kind.MODEL_TIMEOUT
+    context.counts.happened.load_timeouts += kind is Kind.MODEL_TIMEOUT
     if kind in (Kind.MODEL_ERROR, Kind.MODEL_FALLBACK):
-        level = level if context.models.is_news(event.text) else "DEBUG"
+        level = level if context.starting.models.is_news(event.text) else "DEBUG"
     say(kind, f"job {running.job.id}: {printable(event.text)}", running.job, level=level, worker=running.label)
 
 

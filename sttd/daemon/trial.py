@@ -27,10 +27,10 @@ SAMPLE = Path(sttd.__file__).parent / "demo" / "samples" / "english.flac"
 
 def step(context: Context) -> None:
     """Begin with it, where the hold's round has not had one and a worker is free."""
-    trial, rounds = context.trial, context.streaks.rounds
+    trial, rounds = context.judging.trial, context.judging.streaks.rounds
     if trial.sample is None or trial.under_way or trial.rounds == rounds or STREAK not in context.troubles.holding():
         return
-    is_full = context.pool.free_slots() <= 0 or (context.busy_only and context.running)
+    is_full = context.pool.free_slots() <= 0 or (context.starting.busy_only and context.running)
     if is_full or context.stopping or context.ledger.fact(PAUSED):
         return
     try:
@@ -40,7 +40,7 @@ def step(context: Context) -> None:
         return
     now, limit = context.clock(), liveness_limit(part.model.load_timeout)
     try:
-        context.pool.submit(part, context.models.reasons(part.model.name, now))
+        context.pool.submit(part, context.starting.models.reasons(part.model.name, now))
     except PoolFull:  # the worker that was free has just been lost: another tick finds another one
         return
     trial.rounds, trial.attempt, trial.under_way, trial.since = rounds, part.attempt, True, now
@@ -53,7 +53,7 @@ def order(context: Context, sample: Path, attempt: int) -> PartSpec:
     Raises OSError where there is no sample.
     """
     seen = sample.stat()
-    spec, options = orders.wanted(context, context.trial.job or Job(0, "", 0, 0))
+    spec, options = orders.wanted(context, context.judging.trial.job or Job(0, "", 0, 0))
     return PartSpec(
         part_id=PART,
         attempt=attempt,
@@ -68,7 +68,7 @@ def order(context: Context, sample: Path, attempt: int) -> PartSpec:
 
 def handle(context: Context, event: Event) -> None:
     """What the worker says of it."""
-    trial, now = context.trial, context.clock()
+    trial, now = context.judging.trial, context.clock()
     if not trial.under_way or event.attempt != trial.attempt:
         return
     if isinstance(event, Started):
@@ -83,18 +83,18 @@ def handle(context: Context, event: Event) -> None:
 
 def kill(context: Context) -> None:
     """It takes too long."""
-    context.pool.kill(PART, context.trial.attempt, Cause.TIMEOUT)
+    context.pool.kill(PART, context.judging.trial.attempt, Cause.TIMEOUT)
 
 
 def _ended(context: Context, event: Done | Failed | Lost) -> None:
     if STREAK not in context.troubles:
         return  # a job has gone well meanwhile, or a person has said that it is over
     if isinstance(event, Done) and event.resume_at is None:
-        context.streaks.well(context.trial.since, context.clock())
+        context.judging.streaks.well(context.judging.trial.since, context.clock())
         context.troubles.end(STREAK)
         text = "sttd's own sample was transcribed, so the machine works: recordings that end with that error fail after their attempts"
         say(Kind.REMARK, text, level="WARNING")
-    elif not isinstance(event, Done) and not context.trial.is_told:
-        context.trial.is_told = True
+    elif not isinstance(event, Done) and not context.judging.trial.is_told:
+        context.judging.trial.is_told = True
         text = f"sttd's own sample cannot be transcribed either: {printable(event.error)}"
         say(Kind.REMARK, text, error=event.error)

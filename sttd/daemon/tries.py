@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import heapq
+from dataclasses import dataclass, field
+
+from sttd.daemon.disks import Disks
 
 LONGEST = 20.0  # times the configured wait: with 30 s, ten minutes
 
@@ -74,3 +77,23 @@ class Tries:
 
     def __len__(self) -> int:
         return len(self._under_way)
+
+
+@dataclass(slots=True)
+class Filing:
+    """The jobs whose files are being moved; see filing.py."""
+
+    tries: Tries = field(default_factory=Tries)
+    disks: Disks = field(init=False)
+    last: int = 0  # number of the last job whose plan was looked at; 0: begin anew
+
+    def __post_init__(self) -> None:
+        self.disks = Disks(self.tries)
+
+
+@dataclass(slots=True)
+class Twins:
+    """The jobs whose content is being hashed; see twins.py."""
+
+    tries: Tries = field(default_factory=Tries)
+    last: int = 0  # number of the last original whose twins were looked at; 0: begin anew

@@ -54,7 +54,7 @@ def turn(context: Context, job: Job) -> Turn:
         if _check(context, peer):
             return Turn.LATER
     twin = context.ledger.twin(job, key)
-    if twin is None or context.disks.has(twin.id):
+    if twin is None or context.filing.disks.has(twin.id):
         return Turn.START
     context.ledger.update(job, copy_of=twin.id, options_key=key)
     return Turn.TWIN
@@ -62,9 +62,11 @@ def turn(context: Context, job: Job) -> Turn:
 
 def look_ahead(context: Context) -> None:
     """Look at the content of the next jobs while the workers are busy, so that none of them waits for it."""
-    if not context.config.watch.dedupe or len(context.checking) >= CHECKS:
+    if not context.config.watch.dedupe or len(context.twins.tries) >= CHECKS:
         return
-    for owner, queue in context.turns.order(context.ledger.waiting_owners(), orders.slice_of(context))[:QUEUES]:
+    for owner, queue in context.starting.turns.order(context.ledger.waiting_owners(), orders.slice_of(context))[
+        :QUEUES
+    ]:
         for job in context.ledger.next_jobs(owner, queue, AHEAD):
             wanted = job.sha256 is None and job.redo_of is None and not job.no_copy
             if wanted and context.ledger.has_peers(job, orders.key_of(context, job)):
@@ -73,26 +75,26 @@ def look_ahead(context: Context) -> None:
 
 def _check(context: Context, job: Job) -> bool:
     """Hash the content of a job off the loop. Returns whether that is worth waiting for."""
-    oldest = next(iter(context.checks.operations()), None)
+    oldest = next(iter(context.work.checks.operations()), None)
     if oldest is not None and context.clock() - oldest.since > PATIENCE:
         return False
-    if job.id in context.checking or len(context.checking) >= CHECKS:
+    if job.id in context.twins.tries or len(context.twins.tries) >= CHECKS:
         return True
-    context.checking.begin(job.id)
+    context.twins.tries.begin(job.id)
 
     def then(value: str | None) -> None:
-        context.checking.end(job.id)
+        context.twins.tries.end(job.id)
         # "": it could not be read, and is nobody's twin
         context.ledger.note_hash(job, value or "")
 
     def failed(error: OSError | SttdError) -> None:
-        context.checking.end(job.id)
+        context.twins.tries.end(job.id)
         text = f"job {job.id}: its content could not be compared: {printable(str(error))}"
         say(Kind.REMARK, text, job, error=str(error))
         context.ledger.note_hash(job, "")
 
     name = f"reads {printable(job.source)} to compare its content"
-    context.checks.post(name, lambda: content_hash(job, context.places), then, failed, job.id)
+    context.work.checks.post(name, lambda: content_hash(job, context.places), then, failed, job.id)
     return True
 
 
@@ -116,8 +118,8 @@ def follow(context: Context) -> None:
 
     A bounded number of originals is looked at in one call, and the next ones in the next.
     """
-    page = context.ledger.originals(context.followed, ORIGINALS)
-    context.followed = page[-1] if len(page) == ORIGINALS else 0
+    page = context.ledger.originals(context.twins.last, ORIGINALS)
+    context.twins.last = page[-1] if len(page) == ORIGINALS else 0
     left = RELEASED
     for original_id in page:
         original = context.ledger.find(original_id)
@@ -149,7 +151,7 @@ def _comes_to_a_result(context: Context, original: Job) -> bool:
     """Whether twins do well to wait for a job that has not come to its end."""
     if original.state in ENDED or not original.sha256:  # without one: it is about another version of its file by now
         return False
-    if context.disks.has(original.id):
+    if context.filing.disks.has(original.id):
         return False
     return original.state is not State.QUEUED or original.cause not in (*AT_FAULT, Cause.GONE)
 

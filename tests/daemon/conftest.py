@@ -11,8 +11,7 @@ from sttd.config import Config
 from sttd.configfile import load
 from sttd.daemon import dispatch
 from sttd.daemon.context import Context
-from sttd.daemon.errands import Errands
-from sttd.daemon.sought import Sought
+from sttd.daemon.errands import Errands, FileWork
 from sttd.ledger import Ledger
 from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
@@ -24,8 +23,8 @@ __all__ = ["tmp_path"]
 
 def context_of(config: Config, ledger: Ledger, inputs: queue.SimpleQueue) -> Context:
     """One without an inbox, whose errands come back into `inputs`."""
-    errands = [Errands(inputs.put) for _ in range(3)]
-    return Context(config, ledger, pool_of(config), None, *errands, Sought(Errands(inputs.put)), Deadlines())
+    work = FileWork(*(Errands(inputs.put) for _ in range(4)))
+    return Context(config, ledger, pool_of(config), None, work, Deadlines())
 
 
 @pytest.fixture

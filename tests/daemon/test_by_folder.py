@@ -250,7 +250,7 @@ def test_a_start_and_a_reload_look_anew(daemon):
     drop(daemon, "c/2.mp3")
     assert len(daemon.pool.attempts) == 1
     (daemon.inbox.root / "c" / folder_options.NAME).unlink()
-    daemon.context.folder_looks.release()
+    daemon.context.sources.folders.release()
     daemon.tick(0.0)
     daemon.tick(0.0)
     assert len(daemon.pool.attempts) == 2
@@ -271,7 +271,7 @@ def test_a_file_that_is_being_written_is_looked_at_again(daemon):
 
 
 def test_a_look_that_was_under_way_when_a_recording_came_is_made_again(daemon):
-    daemon.context.looks[""] = looks = Drawer()
+    daemon.context.work.looks[""] = looks = Drawer()
     drop(daemon, "a/1.mp3")
     before = looks.do()
     options(daemon, "a", THAI)
@@ -306,7 +306,7 @@ def test_while_the_inbox_is_not_mounted_nothing_is_taken_for_the_absence_of_opti
 
 
 def test_an_error_of_the_machine_is_said_once_and_over_by_itself(daemon, log):
-    daemon.context.looks[""].fails.extend([(errno.EMFILE, False)] * 3)
+    daemon.context.work.looks[""].fails.extend([(errno.EMFILE, False)] * 3)
     drop(daemon, "1.mp3")
     for _ in range(2):
         daemon.tick(2.0)

@@ -204,7 +204,7 @@ def test_a_person_who_says_that_it_is_over_is_believed_at_once(daemon, kind):
 @pytest.mark.parametrize("names", [NAMES, NAMES[::-1], NAMES[2:] + NAMES[:2]])
 def test_poisonous_files_end_in_failed_and_hold_the_others_up_once(daemon, names):
     """Five of six crash their workers, each time. The sixth is done, and sttd's own sample: so the others are at fault themselves."""
-    daemon.context.trial.sample = trial.SAMPLE
+    daemon.context.judging.trial.sample = trial.SAMPLE
     drop(daemon, *names)
     for _ in range(60):
         for attempt in list(daemon.pool.attempts.values()):

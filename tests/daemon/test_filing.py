@@ -53,7 +53,7 @@ def test_a_source_that_changed_after_its_transcript_starts_again_and_holds_nobod
     assert job.state is State.QUEUED
     assert job.identity == Identity.of(path.stat())
     assert not context.troubles.hold()
-    assert not len(context.filing)
+    assert not len(context.filing.tries)
 
 
 def test_a_list_of_names_that_went_bad_holds_its_job_alone_and_is_said(stations, tmp_path):
@@ -81,7 +81,7 @@ def test_a_source_with_a_bad_sector_holds_its_job_alone_and_is_said(stations, mo
         assert stage(context, inputs, job).state is State.COMMITTING
     assert not context.troubles.hold()
     assert "it cannot be read to its end (Input/output error): drop a copy" in str(context.troubles.texts())
-    context.filing.hurry(job.id)
+    context.filing.tries.hurry(job.id)
     assert stage(context, inputs, context.ledger.get(job.id)).sha256
 
 
@@ -137,7 +137,7 @@ def test_a_full_disk_keeps_every_job_from_starting_and_is_logged_once(stations, 
         )
         for _ in range(2):
             job = stage(context, inputs, job)
-            context.filing.hurry(job.id)
+            context.filing.tries.hurry(job.id)
     assert (job.state, job.plan, job.attempts) == (State.COMMITTING, {"step": "stage", "chunks": 0}, 0)
     assert context.troubles.hold()
     assert [line for line in context.troubles.texts() if "results cannot be written: [Errno 28]" in line]
@@ -346,7 +346,7 @@ def test_one_file_that_cannot_be_filed_away_holds_up_nobody_else_and_is_shown_as
     assert job.state is State.COMMITTING
     assert not context.troubles.hold()
     assert [text for text in context.troubles.texts() if "immutable" in text]
-    context.filing.hurry(job.id)
+    context.filing.tries.hurry(job.id)
     filing.resume(context)
     inputs.get(timeout=PATIENCE).settle()
     assert context.ledger.get(job.id).state is State.DONE
@@ -373,7 +373,7 @@ def test_a_cancelled_job_whose_source_is_filed_away_already_is_done(stations):
     job = stage(context, inputs, job)
     published = inputs.get(timeout=PATIENCE)  # in place, and the ledger does not know yet
     context.ledger.update(job, cause=Cause.CANCELLED)
-    context.filing.end(job.id)  # as after a kill
+    context.filing.tries.end(job.id)  # as after a kill
     filing.resume(context)
     for _ in range(2):  # nothing is taken back; published once more
         inputs.get(timeout=PATIENCE).settle()

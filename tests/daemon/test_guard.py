@@ -37,9 +37,9 @@ def test_a_job_whose_file_was_being_looked_at_is_looked_at_again_after_a_retry(s
     """The look met the fault, and never comes back."""
     context, _ = stations
     job(context)
-    context.unreadable.looking.add(1)
+    context.sources.unreadable.looking.add(1)
     meet(context, 1)
-    assert context.unreadable.looking == set()
+    assert context.sources.unreadable.looking == set()
 
 
 def test_a_job_whose_results_may_be_in_place_goes_on_with_its_promise(stations):
@@ -51,7 +51,7 @@ def test_a_job_whose_results_may_be_in_place_goes_on_with_its_promise(stations):
         meet(context, 1)
         row = context.ledger.get(1)
         assert (row.state, row.plan) == (State.COMMITTING, promise)
-        assert context.filing.waits(1, context.clock())
+        assert context.filing.tries.waits(1, context.clock())
     meet(context, 1)
     assert context.ledger.get(1).state is State.FAILED
 
@@ -72,7 +72,7 @@ def test_a_job_that_ends_well_between_faults_lets_the_daemon_live(stations):
     for number in range(1, 3 * MOST):
         job(context, f"{number}.mp3")
         meet(context, number)
-        context.faults.ended_well()
+        context.judging.faults.ended_well()
 
 
 def test_the_same_job_counts_once(stations):

@@ -22,8 +22,8 @@ def nothing(_: object) -> None: ...
 def test_file_work_that_hangs_is_logged_once_and_once_when_it_is_over(stations, log):
     context, inputs = stations
     back = threading.Event()
-    context.errands.post("puts the results of a.mp3 in place", back.wait, nothing, nothing)
-    wait_for(context.operations, "it is under way")
+    context.work.errands.post("puts the results of a.mp3 in place", back.wait, nothing, nothing)
+    wait_for(context.work.operations, "it is under way")
     hung = Hung(context)
     hung.tell()
     assert log == [], "it has only just begun"
@@ -49,8 +49,8 @@ def test_a_large_file_whose_hashing_goes_on_for_minutes_is_no_line_in_the_log(st
         while not back.wait(0.001):
             hashlib.sha256(bytes(2**16))
 
-    context.errands.post("reads film.mkv to compare its content", reads, nothing, nothing)
-    (operation,) = wait_for(context.operations, "it is under way")
+    context.work.errands.post("reads film.mkv to compare its content", reads, nothing, nothing)
+    (operation,) = wait_for(context.work.operations, "it is under way")
     hung = Hung(context)
     life = Life(context, Notifier({}), hung)
     for _ in range(30):
@@ -73,8 +73,8 @@ def test_a_folder_that_did_not_answer_at_the_start_is_looked_at_off_the_loop(sta
     back = threading.Event()
     monkeypatch.setattr(outbox, "make_folder", lambda folder: back.wait(PATIENCE))
     archive = str(context.config.paths.archive)
-    context.silent = folders.wait_for([archive], inputs.put)
-    (found,) = wait_for(context.operations, "it is under way")
+    context.work.silent = folders.wait_for([archive], inputs.put)
+    (found,) = wait_for(context.work.operations, "it is under way")
     assert found.name == f"looks at {archive}, which did not answer at the start"
     context.clock = lambda: time.monotonic() + TOLD
     hung = Hung(context)
@@ -91,10 +91,12 @@ def test_a_folder_that_never_answers_holds_up_neither_a_drain_nor_the_upkeep_nor
     context, inputs = stations
     back, done = threading.Event(), []
     monkeypatch.setattr(outbox, "make_folder", lambda folder: back.wait(PATIENCE))
-    context.silent = folders.wait_for([str(context.config.paths.archive), str(context.config.paths.failed)], inputs.put)
-    wait_for(lambda: len(context.operations()) == 2, "both are named")
+    context.work.silent = folders.wait_for(
+        [str(context.config.paths.archive), str(context.config.paths.failed)], inputs.put
+    )
+    wait_for(lambda: len(context.work.operations()) == 2, "both are named")
     assert is_drained(context)
-    context.upkeep.post("looks for what is old", lambda: None, done.append, done.append)
+    context.work.upkeep.post("looks for what is old", lambda: None, done.append, done.append)
     inputs.get(timeout=PATIENCE).settle()
     assert done == [None]
     back.set()

@@ -44,7 +44,7 @@ def test_an_idle_daemon_writes_nothing_to_its_ledger_for_hours(stations, tmp_pat
         end = now + hours * 3600
         while now < end:
             loop._tick()
-            while context.upkeep.under_way:
+            while context.work.upkeep.under_way:
                 inputs.get(timeout=PATIENCE).settle()
             now += 60 * TICK
 

@@ -37,13 +37,13 @@ def test_a_job_whose_file_cannot_be_put_in_its_place_is_shown_while_it_is_tried_
             inputs.get(timeout=PATIENCE).settle()
         for _ in range(3):
             assert shown()
-            context.filing.hurry(job.id)
+            context.filing.tries.hurry(job.id)
             filing.resume(context)
-            assert job.id in context.filing, "it is under way"
+            assert job.id in context.filing.tries, "it is under way"
             assert shown()
             inputs.get(timeout=PATIENCE).settle()
     assert len([line for line in log if "immutable" in line]) == 1, "it is news once, and not over in between"
-    context.filing.hurry(job.id)
+    context.filing.tries.hurry(job.id)
     filing.resume(context)
     while context.ledger.get(job.id).state is not State.DONE:
         inputs.get(timeout=PATIENCE).settle()

@@ -315,7 +315,7 @@ def test_results_that_follow_their_recording_end_the_trouble_too(library):
     for _ in range(2):
         library.work()
     assert library.latest("one//b.mp3").plan == {"step": "follow"}
-    library.context.disks.may_try(99, ("one", "x.mp3"), library.now, 1.0)  # another one waits, too
+    library.context.filing.disks.may_try(99, ("one", "x.mp3"), library.now, 1.0)  # another one waits, too
     assert len(library.texts) == 1
     library.refuses = None
     library.later()
@@ -381,7 +381,7 @@ def test_the_ledger_lets_those_wait_that_the_disk_holds(library, where):
     for inbox in ("", "two", "apart"):
         for path in below:
             library.context.ledger.add(f"{inbox}//{path}" if inbox else path, Identity(1, 1), library.now)
-    library.context.disks.begin(99, disk, "it is full", library.now + 10)
+    library.context.filing.disks.begin(99, disk, "it is full", library.now + 10)
     for job in library.context.ledger.jobs(newest=False):
         if not library_disks.ready(library.context, job.evolve(plan={"place": "beside"})):
             break

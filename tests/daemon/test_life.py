@@ -43,8 +43,8 @@ def test_file_work_that_takes_long_has_a_name_and_an_age(life, stations):
     """A hung archive, say. What is over within seconds is not worth a word."""
     context, _ = stations
     stuck = threading.Event()
-    context.errands.post("moves a.mp3 to the archive", stuck.wait, lambda _: None, lambda _: None, 7)
-    wait_for(context.operations, "a thread has it")
+    context.work.errands.post("moves a.mp3 to the archive", stuck.wait, lambda _: None, lambda _: None, 7)
+    wait_for(context.work.operations, "a thread has it")
     assert life.figures()["operations"] == []
     began, context.clock, context.utc = context.clock(), lambda: began + 15.0, lambda: 1_000_015.0
     (operation,) = life.figures()["operations"]

@@ -57,8 +57,8 @@ def test_the_count_of_errands_is_right_after_a_fault(stations):
     def odd(*_):
         raise KeyError("odd")
 
-    context.errands.post("goes wrong", odd, print, print, job.id)
-    context.errands.post("is answered wrongly", lambda: None, odd, print, job.id)
+    context.work.errands.post("goes wrong", odd, print, print, job.id)
+    context.work.errands.post("is answered wrongly", lambda: None, odd, print, job.id)
     real = context.ledger.find
     for left in (1, 0):
         finished = inputs.get(timeout=PATIENCE)
@@ -72,7 +72,7 @@ def test_the_count_of_errands_is_right_after_a_fault(stations):
         context.ledger.find = real
         with guard(context, job.id):
             finished.settle()
-        assert context.errands.under_way == left
+        assert context.work.errands.under_way == left
 
 
 def broken_errands(context, inputs, where: str, count: int) -> Loop:
@@ -84,7 +84,7 @@ def broken_errands(context, inputs, where: str, count: int) -> Loop:
     work, then = (odd, print) if where == "work" else (lambda: None, odd)
     for number in range(1, count + 1):
         job = context.ledger.add(f"{number}.mp3", Identity(1, 1), 0.0)
-        context.errands.post("goes wrong", work, then, print, job.id)
+        context.work.errands.post("goes wrong", work, then, print, job.id)
         wait_for(lambda number=number: inputs.qsize() == number, "its outcome waits for the loop")
     inputs.put(Signal(signal.SIGTERM))
     context.clock = lambda: 0.0  # no tick comes between, however slow this machine is
@@ -130,7 +130,7 @@ def test_failed_jobs_whose_sources_meet_a_fault_each_time_wait_alone(stations, l
         for _ in range(2):
             with guard(context, number):
                 raise KeyError("odd")
-        assert context.filing.waits(number, context.clock())
+        assert context.filing.tries.waits(number, context.clock())
     assert len(context.ledger.planned()) == len(context.troubles.jobs()) == 2 * MOST - 1
     assert len([line for line in log if "its files cannot be moved" in line]) == 2 * MOST - 1
     assert not context.troubles.hold()

@@ -91,8 +91,8 @@ def test_a_model_on_a_share_that_hangs_holds_up_no_other_look_and_is_asked_for_o
     for _ in range(3):
         models.look()
     wait_for(lambda: asked, "it looks")
-    assert not context.checks.under_way
-    context.checks.post("another look", lambda: "done", lambda _: None, lambda _: None)
+    assert not context.work.checks.under_way
+    context.work.checks.post("another look", lambda: "done", lambda _: None, lambda _: None)
     assert inputs.get(timeout=PATIENCE).result == "done"
     answer.set()
     inputs.get(timeout=PATIENCE).settle()

@@ -517,7 +517,7 @@ def test_a_person_who_listens_hears_the_parts_in_their_order(daemon):
         def heard(self, job, chunks, done):
             heard.extend(segment.text for chunk in chunks for segment in chunk.segments)
 
-    daemon.context.listener = Person()
+    daemon.context.shared.listener = Person()
     daemon.step(at(daemon, 0))
     daemon.tick(1.0)
     finish(daemon, 1)

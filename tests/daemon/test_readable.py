@@ -56,13 +56,13 @@ def test_no_attempt_is_made_until_the_file_can_be_read_and_the_waits_grow(waitin
 def test_a_look_that_hangs_keeps_nobody_else_waiting(waiting, monkeypatch):
     """Each gives way when its turn comes; a bounded number of looks is under way."""
     context, _, now = waiting
-    monkeypatch.setattr(context.checks, "post", lambda *_: None)
+    monkeypatch.setattr(context.work.checks, "post", lambda *_: None)
     for number in range(100):
         other = context.ledger.add(f"{number}.mp3", Identity(1, 1), now[0])
         other = context.ledger.update(other, cause=Cause.UNREADABLE)
         assert readable.waits(context, other)
         assert context.ledger.get(other.id).not_before > now[0]
-    assert len(context.unreadable.looking) == readable.MOST
+    assert len(context.sources.unreadable.looking) == readable.MOST
 
 
 def test_a_job_that_went_on_meanwhile_is_left_alone(waiting, stations, monkeypatch):

@@ -172,7 +172,7 @@ def test_what_cannot_be_set_aside_is_removed_all_the_same(stations, folder, asid
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # EFBIG, as ENOSPC: some bytes have no room
     put(folder / NAME, b"no JSON")
     try:
-        stations.context.spool.refuse(NAME, "it is none")
+        stations.context.requests.spool.refuse(NAME, "it is none")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
@@ -216,7 +216,7 @@ def test_a_flood_takes_a_bounded_share_of_each_round_and_is_cleared(stations, fo
         assert len(set(os.listdir(aside)) - copies) <= spool.SET_ASIDE
         assert len(os.listdir(aside)) <= refused.MOST
         assert now[0] - before < 2 * requests.BUDGET
-        assert len(stations.context.spool.found) <= 100
+        assert len(stations.context.requests.spool.found) <= 100
         assert rounds < 50, os.listdir(folder)
     assert rounds > 5
     assert stations.context.ledger.fact(facts.PAUSED) is True
@@ -310,14 +310,14 @@ def test_what_was_found_of_a_model_is_forgotten_whatever_became_of_its_request(s
     """Of requests that were replaced meanwhile, or carried out, what was found stayed for as long as the daemon ran."""
     name = leave(folder, Request(Ask.REDO, done(stations).id, model="demo"))
     stations.tick(1.0)
-    assert stations.context.sought.is_under_way(name)
+    assert stations.context.requests.sought.is_under_way(name)
     (folder / name).unlink()
     if data is not None:
         put(folder / name, data)
     stations.settle()
     stations.tick(1.0)
-    assert not stations.context.sought.is_under_way(name)
-    assert stations.context.sought.found == {}
+    assert not stations.context.requests.sought.is_under_way(name)
+    assert stations.context.requests.sought.found == {}
     assert os.listdir(folder) == []
 
 
@@ -326,7 +326,7 @@ def test_what_was_found_of_a_model_is_forgotten_where_the_ledger_fails_after_its
     name = leave(folder, Request(Ask.REDO, done(stations).id, model="demo"))
     stations.tick(1.0)
     after = stations.ask("pause")
-    stations.context.spool.found.append(after)
+    stations.context.requests.spool.found.append(after)
     real = requests._switch
     troubles = [LedgerError("the disk is full")]
 
@@ -343,7 +343,7 @@ def test_what_was_found_of_a_model_is_forgotten_where_the_ledger_fails_after_its
     finished.settle()
     stations.tick(1.0)
     assert stations.context.ledger.answer(after).ok is True
-    assert stations.context.sought.found == {}
+    assert stations.context.requests.sought.found == {}
 
 
 def test_a_fault_in_sttd_ends_one_request_and_not_the_daemon(stations, folder, log, monkeypatch):

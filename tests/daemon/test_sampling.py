@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from sttd.daemon.context import Happened
+from sttd.daemon.counts import Happened
 from sttd.daemon.sampling import Sampler
 from sttd.errors import LedgerCorrupt, LedgerError
 from sttd.host.memory import Level
@@ -71,7 +71,7 @@ def test_a_job_that_comes_is_news_once(bench):
 def test_what_happened_is_counted_once(bench):
     context, sampler, live = bench
     live(5)
-    context.happened = Happened(load_timeouts=2, resumes=3)
+    context.counts.happened = Happened(load_timeouts=2, resumes=3)
     live(10)
     sampler.store()
     sampler.store()
@@ -89,7 +89,7 @@ def test_a_ledger_that_cannot_be_written_loses_nothing_and_holds_nothing_up(benc
         raise LedgerError("no space left on device")
 
     live(5)
-    context.happened = Happened(load_timeouts=1)
+    context.counts.happened = Happened(load_timeouts=1)
     with monkeypatch.context() as broken:
         broken.setattr(context.ledger, "add_sample", full)
         live(200)
@@ -126,4 +126,4 @@ def test_a_clock_before_1970_is_no_trouble(bench):
     come(context)
     live(70)
     assert stored(context)[0][0] == 0
-    assert dataclasses.asdict(context.happened) == {"load_timeouts": 0, "resumes": 0}
+    assert dataclasses.asdict(context.counts.happened) == {"load_timeouts": 0, "resumes": 0}

@@ -37,7 +37,7 @@ def failed(context, count: int) -> list[int]:
         for number in range(count):
             fields = {"state": State.FAILED, "plan": {"step": "fail"}, "finished_at": 1.0}
             jobs.append(context.ledger.add(f"{number}.mp3", Identity(number, 1), 1.0, **fields).id)
-            context.filing.put_off(jobs[-1], context.clock(), 3600.0, growing=False)
+            context.filing.tries.put_off(jobs[-1], context.clock(), 3600.0, growing=False)
     return jobs
 
 
@@ -49,24 +49,24 @@ def test_files_that_wait_for_their_next_try_cost_a_round_the_same_however_many(s
     failed(context, 6 * filing.PAGE)
     many = [steps_of_sqlite(context.ledger, lambda: filing.resume(context)) for _ in range(10)]
     assert max(many) <= 1.2 * few
-    assert not len(context.filing)
+    assert not len(context.filing.tries)
 
 
 def test_each_row_has_its_turn_and_what_is_due_again_has_it_at_once(stations):
     context, _ = stations
     jobs = failed(context, 3 * filing.PAGE)
     new, due, gone = jobs[-1], jobs[-2], jobs[-3]
-    context.filing.end(new)
+    context.filing.tries.end(new)
     for _ in range(4):  # the pages, and the one behind the last
         filing.resume(context)
-    assert new in context.filing
+    assert new in context.filing.tries
     context.troubles.begin_for(gone, "odd", "odd")
     context.ledger.update(context.ledger.get(gone), plan=None)
     for number in (due, gone):
-        context.filing.put_off(number, context.clock(), 0.0, growing=False)
+        context.filing.tries.put_off(number, context.clock(), 0.0, growing=False)
     filing.resume(context)
-    assert due in context.filing
-    assert context.filing.may_begin(gone, context.clock())
+    assert due in context.filing.tries
+    assert context.filing.tries.may_begin(gone, context.clock())
     assert not context.troubles.jobs()  # nothing is to be done for it any more
 
 

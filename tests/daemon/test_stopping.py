@@ -40,12 +40,12 @@ def test_file_work_that_hangs_does_not_keep_the_daemon_from_its_end(stations, lo
     hang, hangs, begun = threading.Event(), threading.Semaphore(0), []
     for number in range(5):
         work = lambda number=number: (begun.append(number), hangs.release(), hang.wait())  # noqa: E731
-        context.errands.post(f"copies {number}", work, print, print)
+        context.work.errands.post(f"copies {number}", work, print, print)
     for _ in range(2):  # as many as there are threads
         assert hangs.acquire(timeout=PATIENCE)
     assert run(context, inputs, grace, signals) == 0
     assert [line for line in log if "left in the middle" in line and "copies 0" in line]
-    assert context.errands.under_way == 2, "what has not begun is no longer there"
+    assert context.work.errands.under_way == 2, "what has not begun is no longer there"
     hang.set()
     assert sorted(begun) == [0, 1]
 
@@ -56,7 +56,7 @@ def test_a_life_that_ends_for_a_damaged_ledger_leaves_the_next_one_no_threads(tm
     config.paths.state.mkdir()
     before = set(threading.enumerate())
     with pytest.raises(LedgerCorrupt), daemon._stations(config, queue.SimpleQueue(), Notifier({})) as context:
-        assert len(set(threading.enumerate()) - before) > len(context.file_work())
+        assert len(set(threading.enumerate()) - before) > len(context.work.all())
         raise LedgerCorrupt("it is damaged")
     wait_for(lambda: not set(threading.enumerate()) - before, "no thread is left")
     Ledger.open(config.paths.state / LEDGER).close()  # and nobody holds it
@@ -66,8 +66,10 @@ def test_file_work_that_ends_within_the_grace_is_waited_for(stations):
     """Also by a daemon whose workers have all ended."""
     context, inputs = stations
     done, loop = [], Loop(context, inputs, Notifier())
-    context.errands.post("copies", lambda: wait_for(lambda: loop._closed, "the workers have ended"), done.append, print)
-    wait_for(context.errands.operations, "it is under way")
+    context.work.errands.post(
+        "copies", lambda: wait_for(lambda: loop._closed, "the workers have ended"), done.append, print
+    )
+    wait_for(context.work.errands.operations, "it is under way")
     assert run(context, inputs, 3600.0, 1, loop) == 0
     assert done == [True]
 

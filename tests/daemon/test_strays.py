@@ -20,10 +20,10 @@ def walked(stations):
     context, inputs = stations
 
     def walk(*rels: str) -> int:
-        before = context.errands.under_way
+        before = context.work.errands.under_way
         strays.put_back(context, Own(rels))
-        posted = context.errands.under_way - before
-        for _ in range(context.errands.under_way):
+        posted = context.work.errands.under_way - before
+        for _ in range(context.work.errands.under_way):
             inputs.get(timeout=PATIENCE).settle()
         return posted
 

@@ -20,7 +20,7 @@ from tests.properties.stations import Stations
 @pytest.fixture
 def daemon(tmp_path):
     stations = Stations(tmp_path, "archive")
-    stations.context.trial.sample = trial.SAMPLE
+    stations.context.judging.trial.sample = trial.SAMPLE
     yield stations
     stations.context.ledger.close()
 
@@ -112,13 +112,13 @@ def test_a_sample_that_takes_too_long_is_killed_and_a_drain_waits_for_its_end(da
 
 def test_a_sample_that_is_missing_for_a_moment_is_tried_in_the_next_round(daemon, tmp_path):
     """As while the package is being upgraded."""
-    daemon.context.trial.sample = tmp_path / "sample.flac"
+    daemon.context.judging.trial.sample = tmp_path / "sample.flac"
     drop(daemon, "a.wav", "b.wav", "c.wav")
     for _ in range(4):
         work(daemon, None)
         daemon.tick(0.0)
     assert trial.PART not in daemon.pool.attempts
-    daemon.context.trial.sample.write_bytes(trial.SAMPLE.read_bytes())
+    daemon.context.judging.trial.sample.write_bytes(trial.SAMPLE.read_bytes())
     for _ in range(10):
         work(daemon, None) if trial.PART not in daemon.pool.attempts else None
         daemon.tick(60.0)
@@ -130,7 +130,7 @@ def test_the_sample_is_transcribed_as_the_recordings_that_met_the_error(tmp_path
     daemon = Stations(tmp_path, "archive", watched=["films"])
     table = dataclasses.replace(daemon.config.watched[0], values={"transcribe": {"hotwords": "odd"}})
     daemon.context.config = daemon.config = dataclasses.replace(daemon.config, watched=(table,))
-    daemon.context.trial.sample = trial.SAMPLE
+    daemon.context.judging.trial.sample = trial.SAMPLE
     for number in range(3):
         (tmp_path / "films" / f"{number}.wav").write_text("x" * (number + 1))
     daemon.look()
@@ -174,7 +174,7 @@ def test_a_worker_that_is_lost_while_it_is_given_the_sample_does_not_end_the_dae
         work(daemon, None)
         daemon.tick(0.0)
     assert trial.PART not in daemon.pool.attempts
-    assert not daemon.context.trial.under_way
+    assert not daemon.context.judging.trial.under_way
     assert daemon.context.deadlines.overdue(daemon.now + 1e9) == []
     monkeypatch.undo()
     daemon.tick(0.0)

@@ -65,13 +65,13 @@ def test_a_flood_of_one_size_costs_a_round_of_the_loop_next_to_nothing(stations)
     context, inputs = stations
     flood(context)
     assert counted(context.ledger, lambda: dispatch.dispatch(context)) < 200
-    assert len(context.checking) == twins.CHECKS
+    assert len(context.twins.tries) == twins.CHECKS
     assert counted(context.ledger, lambda: dispatch.dispatch(context)) < 200
-    assert context.checks.under_way == twins.CHECKS
-    while context.checks.under_way:  # each that comes back makes room for another one
+    assert context.work.checks.under_way == twins.CHECKS
+    while context.work.checks.under_way:  # each that comes back makes room for another one
         inputs.get(timeout=PATIENCE).settle()
         assert counted(context.ledger, lambda: dispatch.dispatch(context)) < 200
-        assert context.checks.under_way == len(context.checking) <= twins.CHECKS
+        assert context.work.checks.under_way == len(context.twins.tries) <= twins.CHECKS
     assert len(context.pool.attempts) == SLOTS  # no worker waits
     assert sum(job.sha256 is not None for job in context.ledger.each()) <= SLOTS + twins.AHEAD + twins.CHECKS
 
@@ -84,8 +84,8 @@ def test_a_worker_that_becomes_free_in_a_flood_of_one_size_has_its_next_job_at_o
     context.ledger.note_hash(context.ledger.get(1), "another")  # the one that runs, from before its turn
     context.pool.attempts = dict.fromkeys(range(SLOTS))
     dispatch.dispatch(context)
-    assert context.checks.under_way > 0
-    while context.checks.under_way:
+    assert context.work.checks.under_way > 0
+    while context.work.checks.under_way:
         inputs.get(timeout=PATIENCE).settle()
     context.pool.attempts.popitem()
     dispatch.dispatch(context)
@@ -103,7 +103,7 @@ def test_a_flood_of_twins_is_copied_a_few_at_a_time(stations):
         for number in range(2000):
             context.ledger.add(f"{number}.mp3", Identity(SIZE, 1), context.utc(), copy_of=original.id)
     assert counted(context.ledger, lambda: twins.follow(context)) < 2000
-    assert context.ledger.counts()[State.COMMITTING] == len(context.filing) > 0
+    assert context.ledger.counts()[State.COMMITTING] == len(context.filing.tries) > 0
 
 
 def test_a_flood_of_copies_of_as_many_finished_jobs_costs_a_round_of_the_loop_next_to_nothing(stations):
@@ -116,13 +116,13 @@ def test_a_flood_of_copies_of_as_many_finished_jobs_costs_a_round_of_the_loop_ne
         for number in range(1, 2001):
             context.ledger.add(f"copy of {number}.mp3", Identity(number, 1), 0.0, copy_of=number)
     twins.follow(context)
-    assert context.ledger.counts()[State.COMMITTING] == len(context.filing) > 0
+    assert context.ledger.counts()[State.COMMITTING] == len(context.filing.tries) > 0
     assert steps_of_sqlite(context.ledger, lambda: twins.follow(context)) < 50_000
     assert counted(context.ledger, lambda: twins.follow(context)) < 200, "there is no room for more"
     seen = set()
     for _ in range(2 * 2001 // twins.ORIGINALS):
         twins.follow(context)
-        seen.add(context.followed)
+        seen.add(context.twins.last)
     assert max(seen) > 1900, "each has its turn"
 
 
@@ -174,7 +174,7 @@ def test_a_running_job_of_the_same_size_is_hashed_once_for_all_that_wait(station
     flood(context, 10)
     done = []
     dispatch.dispatch(context)
-    while context.checks.under_way:
+    while context.work.checks.under_way:
         finished = inputs.get(timeout=PATIENCE)
         done.append(finished.errand.job)
         finished.settle()
@@ -189,8 +189,8 @@ def test_a_hanging_content_check_keeps_no_job_from_starting_for_ever(stations, t
     context, _ = stations
     flood(context, 3)
     os.mkfifo(tmp_path / "inbox" / "hangs")  # whoever opens it waits
-    context.checks.post("hangs", lambda: Path(tmp_path / "inbox" / "hangs").read_bytes(), print, print)
-    wait_for(context.checks.operations, "the thread hangs")
+    context.work.checks.post("hangs", lambda: Path(tmp_path / "inbox" / "hangs").read_bytes(), print, print)
+    wait_for(context.work.checks.operations, "the thread hangs")
     job = context.ledger.get(2)
     assert twins.turn(context, job) is twins.Turn.LATER
     since = context.clock()

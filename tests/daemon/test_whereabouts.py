@@ -115,7 +115,7 @@ def start_with(bench, inbox):
     bench.start()
     whereabouts.begin(bench.context)
     bench.errands.posted.clear()
-    bench.context.filing.end(1)
+    bench.context.filing.tries.end(1)
     filing.resume(bench.context)
     assert not bench.errands.posted, "nothing is moved before it is known which folder that is"
 

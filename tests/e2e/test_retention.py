@@ -13,8 +13,7 @@ import pytest
 from sttd.config import Config, Paths, Retention
 from sttd.daemon import compaction, retention
 from sttd.daemon.context import Context
-from sttd.daemon.errands import Errands
-from sttd.daemon.sought import Sought
+from sttd.daemon.errands import Errands, FileWork
 from sttd.job import Identity, State
 from sttd.ledger import Answer, Checkpoint, Ledger, facts
 from sttd.part import Chunk
@@ -41,7 +40,7 @@ def context(tmp_path):
     pools = [Errands(inputs.put) for _ in range(4)]
     yield Context(
         config=Config(paths=Paths(root=tmp_path, **folders)), ledger=ledger, pool=None, inbox=Inbox(),
-        errands=pools[0], checks=pools[1], upkeep=pools[2], sought=Sought(pools[3]), deadlines=Deadlines(), utc=lambda: time.time() + 10 * DAY,
+        work=FileWork(*pools), deadlines=Deadlines(), utc=lambda: time.time() + 10 * DAY,
     ), inputs  # fmt: skip
     ledger.close()
 
@@ -59,7 +58,7 @@ def thin(context, inputs, **settings) -> None:
     context.config = dataclasses.replace(context.config, retention=Retention(**settings))
     upkeep = retention.Upkeep(context, boot=lambda: 0.0)
     upkeep.begin()
-    while context.upkeep.under_way:
+    while context.work.upkeep.under_way:
         inputs.get(timeout=PATIENCE).settle()
 
 
@@ -181,7 +180,7 @@ def test_a_round_that_failed_is_tried_again_soon_and_less_and_less_often(context
         nonlocal now
         now = time
         upkeep.begin()
-        while context.upkeep.under_way:
+        while context.work.upkeep.under_way:
             inputs.get(timeout=PATIENCE).settle()
         return upkeep.interval
 
@@ -231,12 +230,12 @@ def test_a_folder_is_not_walked_again_before_something_in_it_may_be_too_old(cont
     upkeep = retention.Upkeep(context, boot=lambda: ahead)
     for _ in range(72):  # the rounds of twelve hours
         upkeep.begin()
-        while context.upkeep.under_way:
+        while context.work.upkeep.under_way:
             inputs.get(timeout=PATIENCE).settle()
         ahead += retention.INTERVAL
     assert len(walks) == 1
     upkeep.begin()
-    while context.upkeep.under_way:
+    while context.work.upkeep.under_way:
         inputs.get(timeout=PATIENCE).settle()
     assert len(walks) == 2
     assert not (tmp_path / "archive" / "a.mp3").exists()

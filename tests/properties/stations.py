@@ -20,9 +20,9 @@ from sttd import inboxes
 from sttd.config import Config, Model, Output, Paths, Pool as PoolSettings, Watched
 from sttd.daemon import by_folder, dispatch, intake, requests, results, sweep
 from sttd.daemon.context import Context
-from sttd.daemon.errands import Errand, Finished, Operation
+from sttd.daemon.errands import Errand, FileWork, Finished, Operation
 from sttd.daemon.guard import guard
-from sttd.daemon.sought import Sought
+from sttd.daemon.judging import Judging
 from sttd.errors import LedgerError, SttdError
 from sttd.inbox import Found, Gone
 from sttd.job import Identity, State
@@ -257,14 +257,13 @@ class Stations:
         self.unheard: deque[Callable[[], None]] = deque()
         self.walked: deque[Found] = deque()  # looks that the loop has not been told of
         self.pool, self.errands, self.inbox = Pool(), Drawer(), Folder(self.config.inboxes())
-        clocks = {"clock": lambda: self.now, "utc": lambda: self.now, "random": lambda: 0.5}
+        clocks = {"clock": lambda: self.now, "utc": lambda: self.now}
+        drawers: dict[str, Any] = dict.fromkeys(("errands", "checks", "upkeep", "models"), self.errands)
+        looks: dict[str, Any] = {name: AtOnce() for name in self.config.inboxes()}
         parts: dict[str, Any] = {
             "pool": self.pool,
-            "errands": self.errands,
-            "checks": self.errands,
-            "upkeep": self.errands,
-            "sought": Sought(self.errands),
-            "looks": {name: AtOnce() for name in self.config.inboxes()},
+            "work": FileWork(**drawers, looks=looks),
+            "judging": Judging(random=lambda: 0.5),
             "inbox": self.inbox,
         }
         self.context = Context(config=self.config, ledger=ledger, deadlines=Deadlines(), **parts, **clocks)
