@@ -46,10 +46,10 @@ def bind(context: Context, job: Job) -> Job | None:
     if context.inbox is None or job.options_key is not None:
         return job
     folder = folder_of(job.source)
-    known = context.sources.folders.at_turn(folder, context.clock())
+    known = context.recordings.folders.at_turn(folder, context.clock())
     if known is None:
         _look(context, folder)
-        known = context.sources.folders.at_turn(folder, context.clock())
+        known = context.recordings.folders.at_turn(folder, context.clock())
     if known is None:
         return None
     if known.refused:
@@ -62,7 +62,7 @@ def bind(context: Context, job: Job) -> Job | None:
 
 def arrived(context: Context, sources: Iterable[str]) -> None:
     """Files have settled; options that came with them count for them."""
-    context.sources.folders.doubt({folder_of(source) for source in sources})
+    context.recordings.folders.doubt({folder_of(source) for source in sources})
 
 
 def is_to_blame(job: Job, cause: Cause) -> bool:
@@ -76,12 +76,12 @@ def is_to_blame(job: Job, cause: Cause) -> bool:
 def blame(context: Context, job: Job, error: str | None) -> None:
     """A worker could not do what the folder asks for: its recordings wait until that is something else."""
     found, folder = job.folder_options, folder_of(job.source)
-    context.sources.folders.blame(folder, found, f"{found.files[-1]}: {error}")
+    context.recordings.folders.blame(folder, found, f"{found.files[-1]}: {error}")
 
 
 def step(context: Context) -> None:
     """Look again where recordings wait, and let go those that need not any more. Called once a second."""
-    folders, now = context.sources.folders, context.clock()
+    folders, now = context.recordings.folders, context.clock()
     if context.stopping:
         return
     for folder, known in list(folders.known.items()):
@@ -97,7 +97,7 @@ def step(context: Context) -> None:
 
 
 def _look(context: Context, folder: str) -> None:
-    folders, config = context.sources.folders, context.config.of(folder)
+    folders, config = context.recordings.folders, context.config.of(folder)
     inbox, below = inboxes.split(folder)
     if inbox not in context.work.looks or not folders.may_look(folder, context.clock()):
         return
@@ -128,7 +128,7 @@ def _look(context: Context, folder: str) -> None:
 
 
 def _note(context: Context, folder: str, found: FolderLook) -> None:
-    folders, before = context.sources.folders, context.sources.folders.known.get(folder)
+    folders, before = context.recordings.folders, context.recordings.folders.known.get(folder)
     blamed = folders.blamed.get(folder)
     if blamed is not None and found.options is not None:
         if blamed[0] == found.options:
@@ -148,7 +148,7 @@ def _hold(context: Context, folder: str, why: str) -> None:
     config = context.config
     until = context.utc() + max(config.pool.machine_wait, config.watch.patience)
     context.ledger.hold_folder(folder, until, why)
-    said = context.sources.folders.said
+    said = context.recordings.folders.said
     if said.get(folder) == why or (folder not in said and len(said) >= NAMED):
         return
     said[folder] = why
@@ -161,7 +161,7 @@ def _hold(context: Context, folder: str, why: str) -> None:
 
 
 def _over(context: Context, folder: str) -> None:
-    if context.sources.folders.said.pop(folder, None) is not None:
+    if context.recordings.folders.said.pop(folder, None) is not None:
         context.troubles.end(_trouble(folder))
 
 

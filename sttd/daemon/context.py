@@ -15,9 +15,9 @@ from sttd.config import Config
 from sttd.daemon.counts import Counts
 from sttd.daemon.errands import FileWork
 from sttd.daemon.judging import Judging
+from sttd.daemon.recordings import Recordings
 from sttd.daemon.shared import Shared
 from sttd.daemon.sought import Requests, Sought
-from sttd.daemon.sources import Sources
 from sttd.daemon.starting import Starting
 from sttd.daemon.tries import Filing, Twins
 from sttd.daemon.troubles import Troubles
@@ -96,7 +96,7 @@ class Context:
     judging: Judging = field(default_factory=Judging)
     filing: Filing = field(default_factory=Filing)
     twins: Twins = field(default_factory=Twins)
-    sources: Sources = field(default_factory=Sources)
+    recordings: Recordings = field(default_factory=Recordings)
     shared: Shared = field(default_factory=Shared)
     counts: Counts = field(default_factory=Counts)
     stopping: bool = False

@@ -92,7 +92,7 @@ def outcome(context: Context) -> str:
         "for what is wrong with this machine": (waiting - held, troubles),
         "until bad options are put right": (
             held,
-            map(printable, dict.fromkeys(context.sources.folders.said.values())),
+            map(printable, dict.fromkeys(context.recordings.folders.said.values())),
         ),
     }
     return "; ".join(_wait(jobs, why, texts) for why, (jobs, texts) in reasons.items() if jobs > 0)

@@ -130,7 +130,7 @@ def went_well(context: Context, running: Running) -> None:
 def release(context: Context) -> None:
     """A person has changed something, or wants to try: what is wrong is found out anew."""
     context.judging.streaks.release()
-    context.sources.folders.release()
+    context.recordings.folders.release()
     context.filing.disks.hurry()
     context.troubles.end(STREAK)
     context.troubles.end(HOLD_ALL[Cause.CONFIGURATION])

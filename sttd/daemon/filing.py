@@ -76,7 +76,7 @@ def advance(context: Context, job: Job) -> None:
 
 def _is_unsure(context: Context, job: Job) -> bool:
     """Whether nobody knows where the file of a job is, or its inbox alone is away."""
-    where = context.sources.whereabouts.of[inboxes.split(job.source)[0]]
+    where = context.recordings.whereabouts.of[inboxes.split(job.source)[0]]
     return where.undecided or (bool(context.config.watched) and whereabouts.is_away(context, job))
 
 

@@ -37,8 +37,8 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
     except Exception as error:
         logger.exception("a fault in sttd, met with job {}", job_id)
         context.twins.tries.end(job_id)
-        context.sources.unreadable.drop(job_id)
-        context.sources.looked.under_way.discard(job_id)
+        context.recordings.unreadable.drop(job_id)
+        context.recordings.looked.under_way.discard(job_id)
         words, job = f"{type(error).__name__}: {error}", context.ledger.find(job_id)
         if job is not None and job.state in ENDED:
             _put_off(context, job, words)

@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 def found(context: Context, event: Found) -> None:
     """Settled files: queue them."""
     # what has the name of a file that was taken since, if anything, is told anew: see source.look_again
-    files = [each for each in event.files if not context.sources.taken.since(each[0], event.looked)]
+    files = [each for each in event.files if not context.recordings.taken.since(each[0], event.looked)]
     by_folder.arrived(context, (source for source, _ in files))
     restart = _take(context, files, _queue, lambda file: file[0])
     for job in restart:

@@ -38,7 +38,7 @@ class LibraryLook:
 
 def waits(context: Context, job: Job) -> bool:
     """Whether the job's recording is being looked at, or needs no worker. Called when its turn has come."""
-    looked, key = context.sources.looked, (job.id, job.size, job.mtime_ns)
+    looked, key = context.recordings.looked, (job.id, job.size, job.mtime_ns)
     if not _is_wanted(context, job):
         return False
     if key in looked.over:  # until it starts, which may be later: its content is compared next
@@ -53,7 +53,7 @@ def waits(context: Context, job: Job) -> bool:
 
 def existing(context: Context, job: Job, options: Options) -> Existing | None:
     """What the worker of a job that starts now is to know of subtitles; None: they do not matter."""
-    beside = context.sources.looked.over.pop((job.id, job.size, job.mtime_ns), ())
+    beside = context.recordings.looked.over.pop((job.id, job.size, job.mtime_ns), ())
     return Existing(_languages(options), beside) if _skips(context, job) and _is_wanted(context, job) else None
 
 
@@ -90,7 +90,7 @@ def _languages(options: Options) -> tuple[str, ...]:
 
 def _post(context: Context, job: Job) -> bool:
     """Begin to look at a recording. False: there is nothing to look at."""
-    looked = context.sources.looked
+    looked = context.recordings.looked
     like = context.ledger.kept_like(job, LIKE) if _is_beside(context, job) else []
     like = [former for former in like if not whereabouts.came_from_away(context, former)]
     wanted = _languages(orders.wanted(context, job)[1]) if _skips(context, job) else None
@@ -152,4 +152,4 @@ def _act(context: Context, row: Job, found: LibraryLook) -> None:
     elif found.why is not None:
         skip(context, row, found.why)
     else:
-        context.sources.looked.end(row, found.beside)
+        context.recordings.looked.end(row, found.beside)

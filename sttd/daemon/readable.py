@@ -27,7 +27,7 @@ _BLOCK = 256 * 1024  # bytes of a look, as many as a worker reads at once
 
 def waits(context: Context, job: Job) -> bool:
     """Whether the job's file could not be read, and is to be looked at first. Called when its turn has come."""
-    known = context.sources.unreadable
+    known = context.recordings.unreadable
     if job.cause != Cause.UNREADABLE or known.again.pop(job.id, None) == job.attempt:
         return False
     # it gives way to the others at once: the file may lie on a file system that hangs
@@ -52,22 +52,22 @@ def has_come_further(context: Context, running: Running) -> None:
     """The attempt has given a chunk, or the whole transcript: that the file could not be read is over."""
     job = running.job
     if running.tried.cause == Cause.UNREADABLE and not running.progressed:
-        context.sources.unreadable.drop(job.id)
+        context.recordings.unreadable.drop(job.id)
         say(Kind.JOB_QUEUED, f"job {job.id}: {printable(job.source)} can be read again", job)
 
 
 def _post(context: Context, job: Job) -> None:
     path, below = source_path(context, job), source_below(context, job)
-    place = context.sources.unreadable.places.get(job.id, 0)
-    context.sources.unreadable.looking.add(job.id)
+    place = context.recordings.unreadable.places.get(job.id, 0)
+    context.recordings.unreadable.looking.add(job.id)
 
     def then(why: str | None) -> None:
-        context.sources.unreadable.looking.discard(job.id)
+        context.recordings.unreadable.looking.discard(job.id)
         current = context.ledger.find(job.id)
         if current is None or (current.state, current.attempt) != (job.state, job.attempt):
-            context.sources.unreadable.drop(job.id)
+            context.recordings.unreadable.drop(job.id)
         elif why is None:
-            context.sources.unreadable.again[job.id] = job.attempt
+            context.recordings.unreadable.again[job.id] = job.attempt
             context.ledger.update(current, not_before=0.0)
         else:
             again = next_look(context, current.queued_at)

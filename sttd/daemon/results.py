@@ -55,7 +55,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
                 library.skip(context, book(context, running, Cause.EXISTING, event.error)[0], event.error)
             drop(context, running)
         case Failed():
-            context.sources.unreadable.places[running.job.id] = event.unread
+            context.recordings.unreadable.places[running.job.id] = event.unread
             cause, error = claims.cause_of(context, running, event)
             ended(context, running, cause, error, retriable=event.retriable or cause is not event.cause)
         case Lost(cause=Cause.NO_MODEL) if may_fall_back(running):
@@ -230,7 +230,7 @@ def ended(
         halt(context, job.id)  # its other parts: they would be for nothing
     _came_to(context, job, running)
     if end.cause is not Cause.UNREADABLE:
-        context.sources.unreadable.drop(job.id)
+        context.recordings.unreadable.drop(job.id)
 
 
 def store_end(context: Context, running: Running, end: Ending, *, at_once: bool) -> Job:

@@ -91,7 +91,7 @@ def look_for(context: Context, job: Job) -> None:
 def look_again(context: Context, job: Job) -> None:
     """The job has ended. A new file may have come under its name before, and was not taken for one then."""
     if context.inbox is not None and job.location is None:
-        context.sources.taken.note(job.source, context.clock())
+        context.recordings.taken.note(job.source, context.clock())
         context.inbox.forget(job.source)
         after = context.ledger.find(job.id)
         if after is not None and left_in_inbox(after):  # a person may have taken it while nobody minded: Gone says so

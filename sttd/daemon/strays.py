@@ -16,7 +16,7 @@ REMEMBERED = 20_000  # of those
 
 def put_back(context: Context, event: Own) -> None:
     """Give them their own names, off the loop; those that could not be given them before come last."""
-    where = context.sources.whereabouts
+    where = context.recordings.whereabouts
     files, told = set(event.files), {inboxes.split(rel)[0] for rel in event.files}  # another inbox tells of its own
     where.stranded = {rel for rel in where.stranded if rel in files or inboxes.split(rel)[0] not in told}
     found = [rel for rel in event.files if rel not in where.returning and _is_stray(context, rel)]
@@ -31,7 +31,7 @@ def _is_stray(context: Context, rel: str) -> bool:
 
 
 def _put_back(context: Context, rel: str) -> None:
-    where = context.sources.whereabouts
+    where = context.recordings.whereabouts
 
     def then(path: str | None) -> None:
         where.returning.discard(rel)

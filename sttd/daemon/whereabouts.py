@@ -46,7 +46,7 @@ def begin(context: Context) -> dict[str, FolderIdentity]:
         _take_back(context, paths)
     known = {name: folder for name in paths if (folder := before(context, name)) is not None}
     for name, folder in known.items():
-        context.sources.whereabouts.of[name].undecided = folder.path != paths[name]
+        context.recordings.whereabouts.of[name].undecided = folder.path != paths[name]
     return known
 
 
@@ -100,7 +100,7 @@ def _note(context: Context, watched: dict[str, dict[str, Any]]) -> None:
 def held(context: Context, event: Held) -> None:
     """The folder of an inbox has been taken hold of: note by what it is known again."""
     name, folder, ledger = event.inbox, event.folder, context.ledger
-    known, where = before(context, name), context.sources.whereabouts.of[name]
+    known, where = before(context, name), context.recordings.whereabouts.of[name]
     if folder == known:
         return
     for number in ledger.planned() if where.undecided else ():
@@ -125,7 +125,7 @@ def strange(context: Context, event: Strange) -> None:
     """The folder is not the one it was: it is the inbox now, unless a job waits for a file that is missing in it."""
     missing = set(event.missing)
     waiting = [source for source in context.ledger.waiting_sources() if source in missing]
-    where = context.sources.whereabouts.of[event.inbox]
+    where = context.recordings.whereabouts.of[event.inbox]
     if waiting:
         jobs = context.ledger.latest_of(waiting[:NAMED])
         named = ", ".join(f"job {job.id} ({printable(source)})" for source, job in jobs.items())
@@ -149,7 +149,7 @@ def look_after(context: Context) -> None:
 
 
 def _look_after(context: Context, name: str, away: str | None) -> None:
-    where = context.sources.whereabouts.of[name]
+    where = context.recordings.whereabouts.of[name]
     if away is None:
         where.advice = ""
     reason = f"{away}; {where.advice}" if away and where.advice else away
@@ -184,7 +184,7 @@ def are_all_away(context: Context) -> bool:
 
 def is_away_for_long(context: Context, name: str) -> bool:
     """Whether an inbox has been away for so long that nobody who wants an end should wait for it."""
-    return context.clock() - context.sources.whereabouts.of[name].since >= context.config.pool.machine_wait
+    return context.clock() - context.recordings.whereabouts.of[name].since >= context.config.pool.machine_wait
 
 
 def waits_for_inbox(context: Context, job: Job) -> bool:
@@ -219,8 +219,8 @@ def waits_alone(context: Context, job: Job) -> bool:
         f"{context.config.paths.inbox} and cancel this job"
     )
     context.ledger.postpone(moved.outside(former), context.utc() + POSTPONED, text, Cause.UNREADABLE)
-    if former not in context.sources.whereabouts.said:
-        context.sources.whereabouts.said.add(former)
+    if former not in context.recordings.whereabouts.said:
+        context.recordings.whereabouts.said.add(former)
         say(Kind.JOB_WAITS, f"job {job.id}: {printable(job.source)} waits: {text}", job, error=text)
     return True
 
@@ -241,7 +241,7 @@ def _leave(context: Context, inbox: str, path: str, *, all_jobs: bool) -> None:
             context.ledger.update(job, **relocated(job, f"{path}/{below}", fate="keep"))
     count = context.ledger.leave_inbox(inbox, path, all_jobs=all_jobs)
     context.ledger.set_fact(FORMER_INBOXES, tuple(dict.fromkeys((*_former(context), path))))
-    context.sources.whereabouts.former = None
+    context.recordings.whereabouts.former = None
     if count:
         say(Kind.REMARK, _farewell(context, inbox, path, count))
 
@@ -264,11 +264,11 @@ def _words(inbox: str) -> str:
 def _forget_former(context: Context, path: str) -> None:
     """A folder is an inbox again."""
     context.ledger.set_fact(FORMER_INBOXES, tuple(each for each in _former(context) if each != path))
-    context.sources.whereabouts.former = None
+    context.recordings.whereabouts.former = None
 
 
 def _former(context: Context) -> list[str]:
-    where = context.sources.whereabouts
+    where = context.recordings.whereabouts
     if where.former is None:
         known = context.ledger.fact(FORMER_INBOXES)
         where.former = list(known)

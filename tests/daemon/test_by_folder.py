@@ -250,7 +250,7 @@ def test_a_start_and_a_reload_look_anew(daemon):
     drop(daemon, "c/2.mp3")
     assert len(daemon.pool.attempts) == 1
     (daemon.inbox.root / "c" / folder_options.NAME).unlink()
-    daemon.context.sources.folders.release()
+    daemon.context.recordings.folders.release()
     daemon.tick(0.0)
     daemon.tick(0.0)
     assert len(daemon.pool.attempts) == 2

@@ -37,9 +37,9 @@ def test_a_job_whose_file_was_being_looked_at_is_looked_at_again_after_a_retry(s
     """The look met the fault, and never comes back."""
     context, _ = stations
     job(context)
-    context.sources.unreadable.looking.add(1)
+    context.recordings.unreadable.looking.add(1)
     meet(context, 1)
-    assert context.sources.unreadable.looking == set()
+    assert context.recordings.unreadable.looking == set()
 
 
 def test_a_job_whose_results_may_be_in_place_goes_on_with_its_promise(stations):

@@ -373,7 +373,7 @@ def test_a_recording_whose_content_is_compared_too_is_looked_at_once(careful, mo
     assert careful.jobs()["b.mp3"].state is State.DONE
     assert sum("reads b.mp3 to compare its content" in name for name in posted) == 1
     assert sum("looks at what is there of b.mp3" in name for name in posted) == 1
-    assert not careful.context.sources.looked.over
+    assert not careful.context.recordings.looked.over
 
 
 @pytest.mark.parametrize("moment", range(8))

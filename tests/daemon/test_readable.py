@@ -62,7 +62,7 @@ def test_a_look_that_hangs_keeps_nobody_else_waiting(waiting, monkeypatch):
         other = context.ledger.update(other, cause=Cause.UNREADABLE)
         assert readable.waits(context, other)
         assert context.ledger.get(other.id).not_before > now[0]
-    assert len(context.sources.unreadable.looking) == readable.MOST
+    assert len(context.recordings.unreadable.looking) == readable.MOST
 
 
 def test_a_job_that_went_on_meanwhile_is_left_alone(waiting, stations, monkeypatch):

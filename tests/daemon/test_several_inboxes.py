@@ -181,13 +181,13 @@ def test_a_reload_tells_the_inboxes_where_results_appear_now(bench):
 
 def test_what_is_stranded_in_one_inbox_is_remembered_when_another_tells_of_its_own(bench):
     """Else the log would name it again with each walk."""
-    bench.context.sources.whereabouts.stranded = {
+    bench.context.recordings.whereabouts.stranded = {
         "movies//.sttd-7.filing.a",
         "movies//.sttd-8.filing.a",
         ".sttd-9.filing.b",
     }
     strays.put_back(bench.context, Own(("movies//.sttd-7.filing.a",)))
-    assert bench.context.sources.whereabouts.stranded == {"movies//.sttd-7.filing.a", ".sttd-9.filing.b"}
+    assert bench.context.recordings.whereabouts.stranded == {"movies//.sttd-7.filing.a", ".sttd-9.filing.b"}
 
 
 def test_a_strange_folder_is_adopted_as_the_inbox_that_it_is_of(bench):
@@ -341,7 +341,7 @@ def test_a_copy_of_a_recording_is_not_taken_for_that_recording_renamed_while_its
     bench.context.inbox.why["movies"] = why
     bench.find("a.mkv")
     assert library.waits(bench.context, bench.context.ledger.latest("a.mkv")) == (why is None)
-    assert bool(bench.context.sources.looked.under_way) == (why is None)
+    assert bool(bench.context.recordings.looked.under_way) == (why is None)
 
 
 def test_by_what_the_inboxes_are_known_again_is_in_the_manifest(bench):

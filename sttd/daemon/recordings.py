@@ -12,7 +12,7 @@ from sttd.daemon.where import Whereabouts
 
 
 @dataclass(slots=True)
-class Sources:
+class Recordings:
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
     folders: FolderLooks = field(default_factory=FolderLooks)
     looked: Looked = field(default_factory=Looked)
