@@ -15,7 +15,7 @@ _HEADER = """\
 #
 # --set section.key=value on the command line overrides the environment (STTD_SECTION__KEY), which overrides this file.
 # Durations are written as for systemd: 30s, 5min, 1h 30min. `sttd check-config` reports mistakes.
-# `systemctl reload sttd` applies changes; those in [paths] and [watch] need a restart.
+# `systemctl reload sttd` applies changes; those in [paths], of polling and of suffixes need a restart.
 #
 # Recordings in a folder of the inbox can have options of their own, in a file .sttd.toml in that folder: [transcribe]
 # without batch_size and replace, [subtitles], [output] formats and [model] name. `sttd check-config PATH` checks one.

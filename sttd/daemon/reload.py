@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from loguru import logger
 
-from sttd.config import Config, Watched
+from sttd.config import Config, Paths, Watched
 from sttd.daemon.context import Context
 from sttd.daemon.ending import release
 from sttd.errors import ConfigError
 from sttd.host import log
 from sttd.host.events import Kind, say
 
-NEED_RESTART = ("paths", "watch")  # sections that locks, watches and jobs are bound to
+NEED_RESTART = {  # by section: what locks, watches and jobs are bound to
+    "paths": tuple(each.name for each in dataclasses.fields(Paths)),
+    "watch": ("polling", "suffixes"),
+}
 
 
 def reload(context: Context, load_config: Callable[[], Config]) -> None:
@@ -31,31 +35,37 @@ def reload(context: Context, load_config: Callable[[], Config]) -> None:
 
 def _bound(config: Config) -> list[object]:
     """What of its tables cannot change while the daemon runs."""
-    return [(each.name, each.inbox, each.values.get("watch", {})) for each in config.watched]
+    return [(each.name, each.inbox, _watch(each, bound=True)) for each in config.watched]
+
+
+def _watch(table: Watched, *, bound: bool) -> dict[str, Any]:
+    """What a table says of how its inbox is watched: that which needs a restart, or that which does not."""
+    keys = table.values.get("watch", {})
+    return {name: value for name, value in keys.items() if (name in NEED_RESTART["watch"]) is bound}
 
 
 def _watched(old: Config, new: Config) -> tuple[Watched, ...]:
-    """The inboxes that the daemon began with, watched as they were; all else is as it is now."""
+    """The inboxes that the daemon began with; of how they are watched what needs a restart. All else is as it is now."""
     now = {each.name: each for each in new.watched}
     kept = []
     for was in old.watched:
-        values = {**now.get(was.name, was).values, "watch": was.values.get("watch", {})}
-        kept.append(dataclasses.replace(was, values=values))
+        table = now.get(was.name, was)
+        watch = _watch(table, bound=False) | _watch(was, bound=True)
+        kept.append(dataclasses.replace(was, values={**table.values, "watch": watch}))
     return tuple(kept)
 
 
 def _take_over(context: Context, old: Config, new: Config) -> None:
     """What can change while the daemon runs does; the rest is named."""
-    for section in NEED_RESTART:
+    kept: dict[str, Any] = {}
+    for section, bound in NEED_RESTART.items():
         before, after = getattr(old, section), getattr(new, section)
-        names = [
-            each.name for each in dataclasses.fields(before) if getattr(before, each.name) != getattr(after, each.name)
-        ]
+        names = [name for name in bound if getattr(before, name) != getattr(after, name)]
         if names:
             logger.warning("[{}] {} has changed: it takes effect after a restart", section, ", ".join(names))
+        kept[section] = dataclasses.replace(after, **{name: getattr(before, name) for name in bound})
     if _bound(old) != _bound(new):
-        logger.warning("[[watch]] tables have changed: inboxes and how they are watched take effect after a restart")
-    kept = {name: getattr(old, name) for name in NEED_RESTART}
+        logger.warning("[[watch]] tables have changed: their inboxes, polling and suffixes take effect after a restart")
     config = dataclasses.replace(new, **kept, watched=_watched(old, new))
     context.config, context.judging.configured = config, context.clock()
     context.pool.configure(config)

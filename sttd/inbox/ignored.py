@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
+from sttd.host.events import Kind, say
 from sttd.inbox.rules import Why
 from sttd.text import printable
 
 MOST = 12  # suffixes that are counted apart from each other; names are anybody's
+NAMED = 50  # kinds that are named in the log; anybody can make up more suffixes
 _LONGEST = 16  # characters of a suffix; a longer one is probably a sentence with a dot in it
 _REMEDY = {
     Why.HIDDEN: "to have it transcribed, give it a name that does not begin with a dot",
@@ -63,6 +66,13 @@ class Ignored:
     def examples(self) -> dict[str, str]:
         """One of each kind, by reason in words; none that is hidden: programs put them there, and want them overlooked."""
         return {left.words: left.example for left in self.kinds.values() if left.why is not Why.HIDDEN}
+
+    def name(self, named: set[str]) -> None:
+        """Each kind in the log, but those that were named before; they are counted among them now."""
+        for left in self.kinds.values():
+            if left.words not in named and len(named) < NAMED:
+                named.add(left.words)
+                say(Kind.INBOX_IGNORED, left.line(), source=os.fsencode(left.example), files=left.count)
 
 
 def _suffix(rel: str) -> str:

@@ -18,7 +18,7 @@ from sttd.errors import SttdError
 from sttd.inbox.events import InboxEvent
 from sttd.inbox.lock import FolderIdentity
 from sttd.inbox.looks import RECHECK, Looks
-from sttd.inbox.mail import Mailbox
+from sttd.inbox.mail import Mailbox, Times
 from sttd.inbox.place import Place
 from sttd.inbox.rules import Rules
 from sttd.inbox.settle import Tracker
@@ -118,8 +118,10 @@ class Inbox:
             self._thread.join(patience)
 
     def configure(self, config: Config) -> None:
-        """The configuration is another one: what of it is not bound to the folder and its watch counts from the next walk on."""
+        """The configuration is another one: what of it is not bound to the folder and its watch counts from now on."""
+        watch = config.watch
         self._rules.results = _results(config)
+        self._mailbox.configure(Times(config.settle(), watch.settle_closed, watch.patience, watch.rescan_interval))
 
     def adopt(self, mark: str) -> None:
         """The strange folder with that mark is the inbox now; see `Strange`."""

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from sttd.host.events import Kind, say
 from sttd.inbox.doubtful import Doubtful
 from sttd.inbox.events import BATCH, Away, Found, Gone, Held, InboxEvent, Own, Strange
-from sttd.inbox.ignored import Ignored
 from sttd.inbox.lock import FolderIdentity
-from sttd.inbox.mail import Mail
+from sttd.inbox.mail import Mail, Times
 from sttd.inbox.news import News
 from sttd.inbox.place import Place, Standing
 from sttd.inbox.rules import Rules
@@ -25,7 +24,6 @@ from sttd.text import printable
 
 RECHECK = 5.0  # seconds between two looks for an inbox that is away
 QUICK = 10.0  # seconds between two looks at the folder itself, and where no events come between two walks, at most
-NAMED = 50  # kinds of what is left alone that are named in the log; anybody can make up more suffixes
 SHARE = 5  # a walk that events ask for waits this many times the length of the one before: 100,000 files take a second
 
 
@@ -78,6 +76,8 @@ class Looks:
 
     def round(self, mail: Mail) -> float:
         """Do what is due. Returns when something is due next, in the clock's seconds."""
+        if mail.times is not None:
+            self._configure(mail.times)
         for rel in mail.forgotten:
             self._tracker.forget(rel)
         self._tracker.expect(mail.expected)  # after these: what is forgotten may be expected again in the same moment
@@ -112,6 +112,12 @@ class Looks:
             self.answered = mail.kicks
         self._tell(home)
         return min(self._walk_time(), self._tracker.next_due(), self._clock() + QUICK)
+
+    def _configure(self, times: Times) -> None:
+        """Other times are configured: the next walk is not waited for longer than they say, nor a file that settles."""
+        self._tracker.configure(times.settle, times.settle_closed, times.patience)
+        self._interval = times.rescan_interval
+        self._walk_due = min(self._walk_due, self._walk_ended + self._pause(failed=False))
 
     def watch(self) -> None:
         """Watch the folder, if it is held. Before the first round: that one may be a walk of minutes."""
@@ -201,7 +207,8 @@ class Looks:
         for rel in self._doubtful.count(seen, scan.ignored):
             self._tracker.forget(rel)
             self._look(rel, home)
-        self._name_ignored(scan.ignored)
+        self.ignored, self.examples = scan.ignored.counts(), scan.ignored.examples()
+        scan.ignored.name(self._named)
         self._report_refused(scan.errors)
         if not home and not scan.errors:
             self._ask_about(missing, used=bool(seen) or self._place.is_replaced)
@@ -271,14 +278,6 @@ class Looks:
         if reason != self.away:
             self.away = reason
             self._sink(Away(reason))
-
-    def _name_ignored(self, ignored: Ignored) -> None:
-        """What is left alone, once for each kind."""
-        self.ignored, self.examples = ignored.counts(), ignored.examples()
-        for left in ignored.kinds.values():
-            if left.words not in self._named and len(self._named) < NAMED:
-                self._named.add(left.words)
-                say(Kind.INBOX_IGNORED, left.line(), source=os.fsencode(left.example), files=left.count)
 
     def _report_refused(self, errors: dict[str, OSError]) -> None:
         """Folders that cannot be read, once for each change."""

@@ -12,6 +12,16 @@ from sttd.inbox.news import News
 LIMIT = 20_000  # files with news at a time; beyond that a walk through the whole inbox is cheaper than the list
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What of section `watch` may change while the inbox is watched, in seconds."""
+
+    settle: float
+    settle_closed: float
+    patience: float
+    rescan_interval: float
+
+
 @dataclass(slots=True)
 class Mail:
     """All that came since it was last taken."""
@@ -23,6 +33,7 @@ class Mail:
     expected: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     adopt: str | None = None  # the mark of the strange folder that is the inbox now
+    times: Times | None = None  # they are others now
     kicks: int = 0  # how often a walk was asked for since the start
     stop: bool = False
 
@@ -77,6 +88,10 @@ class Mailbox:
     def adopt(self, mark: str) -> None:
         with self._wake():
             self._mail.adopt = mark
+
+    def configure(self, times: Times) -> None:
+        with self._wake():
+            self._mail.times = times
 
     def stop(self) -> None:
         with self._wake():

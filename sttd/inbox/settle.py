@@ -76,16 +76,28 @@ class Tracker:
     """What is known of each file. 100,000 told ones take some 20 MB: a path and a number each."""
 
     def __init__(self, settle: float, settle_closed: float, patience: float) -> None:
-        self._settle = settle
-        self._closed = min(settle, settle_closed)
-        self._patience = patience
-        self._gap = max(settle, SHORTEST)  # between the two looks that make a file gone
+        self._ask(settle, settle_closed, patience)
         self._settling: dict[str, _Settling] = {}
         self._told: dict[str, int] = {}  # as `_pack`ed
         self._expected: set[str] = set()
         self._unrest: dict[str, _Unrest] = {}
         self._absent: dict[str, float] = {}  # when to look again
         self._next = math.inf  # nothing is due before
+
+    def configure(self, settle: float, settle_closed: float, patience: float) -> None:
+        """Another quiet is asked for, of the files under observation too."""
+        before = self._gap
+        self._ask(settle, settle_closed, patience)
+        for rel, entry in self._settling.items():
+            self._set_due(entry, self._settles_at(rel, entry))
+        self._absent = {rel: again + self._gap - before for rel, again in self._absent.items()}
+        self._next = -math.inf  # `due` finds out
+
+    def _ask(self, settle: float, settle_closed: float, patience: float) -> None:
+        self._settle = settle
+        self._closed = min(settle, settle_closed)
+        self._patience = patience
+        self._gap = max(settle, SHORTEST)  # between the two looks that make a file gone
 
     @property
     def settling(self) -> int:

@@ -128,20 +128,22 @@ def test_a_drain_waits_for_an_inbox_that_is_away_no_longer_than_for_the_machine(
     assert "1 job waits" in draining.outcome(bench.context)
 
 
-def test_a_reload_takes_over_what_a_table_says_of_results_but_not_where_its_inbox_is(bench, log):
+def test_a_reload_takes_over_what_a_table_says_but_not_where_its_inbox_is_and_which_files_it_takes(bench, log):
     bench.context.pool.configure = lambda config: None
     (movies,) = bench.config.watched
-    values = {"transcribe": {"language": "th"}, "watch": {"settle": 9.0}}
+    values = {"transcribe": {"language": "th"}, "watch": {"settle": 9.0, "suffixes": ("xyz",)}}
     changed = dataclasses.replace(movies, inbox=bench.root_of("elsewhere"), values=values)
     new = dataclasses.replace(bench.config, watched=(changed, Watched("new", bench.root_of("new"))))
     reload.reload(bench.context, lambda: new)
     config = bench.context.config
     assert list(config.inboxes()) == ["", "movies"]
     assert config.of("movies//a").transcribe.language == "th"
-    assert (config.of("movies//a").paths.inbox, config.of("movies//a").watch) == (movies.inbox, config.watch)
+    assert config.of("movies//a").paths.inbox == movies.inbox
+    assert config.of("movies//a").watch == dataclasses.replace(config.watch, settle=9.0)
     assert sum("[[watch]] tables have changed" in line for line in log) == 1
     log.clear()
     reload.reload(bench.context, lambda: config)
+    assert config.of("movies//a").watch == bench.context.config.of("movies//a").watch
     assert not [line for line in log if "[[watch]]" in line]
 
 

@@ -106,6 +106,26 @@ def test_the_patience_does_not_make_settle_shorter():
     assert tracker.see("a", A, 60.0)
 
 
+def test_another_quiet_counts_for_files_under_observation_and_for_missing_ones():
+    tracker = Tracker(settle=600.0, settle_closed=60.0, patience=900.0)
+    tracker.expect(["gone"])
+    assert not tracker.miss("gone", 0.0)
+    tracker.see("quiet", A, 0.0)
+    tracker.see("closed", A, 0.0, News.FINAL)
+    tracker.see("written", A, 0.0, News.WRITTEN)
+    tracker.configure(5.0, 1.0, 20.0)
+    assert tracker.due(1.0) == ["closed"]
+    assert tracker.see("closed", A, 1.0)
+    assert tracker.due(5.0) == ["quiet", "gone"]
+    assert tracker.see("quiet", A, 5.0)
+    assert tracker.miss("gone", 5.0)
+    tracker.configure(5.0, 1.0, 30.0)
+    assert tracker.due(20.0) == []
+    assert not tracker.see("written", A, 20.0)
+    assert tracker.due(30.0) == ["written"]
+    assert tracker.see("written", A, 30.0)
+
+
 def test_settle_zero_waits_for_a_writer_that_is_known_to_be_at_work():
     tracker = Tracker(0.0, 0.5, 900.0)
     assert not tracker.see("a", A, 0.0, News.WRITTEN)

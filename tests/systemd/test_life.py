@@ -76,11 +76,13 @@ def test_the_status_line_has_figures_and_no_names(service, long):
 
 def test_a_reload_takes_over_what_it_can_and_names_the_rest(service):
     service.start()
-    service.configure({"output": 'formats = ["txt"]', "watch": 'rescan_interval = "7s"', "log": 'level = "DEBUG"'})
+    service.configure(
+        {"output": 'formats = ["txt"]', "watch": 'rescan_interval = "7s"\npolling = true', "log": 'level = "DEBUG"'}
+    )
     pid = service.pid
     service.box.do("systemctl", "reload", "sttd")
     service.wait_log("configuration loaded again")
-    assert "[watch] rescan_interval has changed: it takes effect after a restart" in service.log()
+    assert "[watch] polling has changed: it takes effect after a restart" in service.log()
     service.drop(speech.SAMPLES / "english.flac", "talk.flac")
     service.wait_job("done")
     assert service.box.do("ls", "/srv/sttd/transcripts").split() == ["talk.en.txt"]
