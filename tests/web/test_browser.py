@@ -256,6 +256,12 @@ def test_files_that_are_chosen_arrive_in_the_inbox(browser, shelf, tmp_path):
     assert "arrived" in words[1]
     assert (shelf.root / "inbox" / "เสียง 1.flac").read_bytes() == b"sound" * 1000
     assert browser.driver.find_elements("css selector", ".files progress") == []
+    (tmp_path / "เสียง 1.flac").unlink()
+    load(browser, "/", "th")
+    browser.find("#upload input").send_keys(str(tmp_path / "notes.docx"))
+    original = browser.wait(lambda: browser.find(".files .words .original[lang=en]"))
+    assert "'notes.docx' has no suffix of a recording" in original.text
+    assert browser.find(".files .words").text.startswith("ไม่ใช่ไฟล์เสียง หรือนามสกุลไฟล์ไม่ใช่ของไฟล์เสียง")
 
 
 def test_a_file_that_is_dropped_on_the_page_arrives_in_the_inbox(browser, shelf, tmp_path):

@@ -11,6 +11,7 @@ import errno
 import functools
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 import sttd
 from sttd.inbox.rules import Why
 from sttd.job import State
+from sttd.ledger.request import Answer
 from sttd.part import Cause
 from sttd.view import figures, plain
 from tests.web import NO_WEB
@@ -198,6 +200,22 @@ def test_the_thai_page_says_what_it_means_above_what_the_daemon_said(pages, path
     )
     assert said not in english
     assert original in english
+
+
+def test_what_came_of_a_button_is_said_in_thai(tmp_path):
+    shelf = Shelf(tmp_path)
+    shelf.ledger.set_answer("a-1", Answer(ok=False, text="job 1 is done already"), time.time())
+    served = Served(tmp_path)
+    thai = served.get("/?request=a-1", {"Accept-Language": "th"}).text
+    assert f'{THAI("That cannot be done")}</span> <span class="original" lang="en">job 1 is done already<' in thai
+    assert (
+        f'<span class="meaning">{THAI("The daemon was asked.")}</span>'
+        in served.get("/?request=a-2", {"Accept-Language": "th"}).text
+    )
+    assert "<span>job 1 is done already</span>" in served.get("/?request=a-1").text
+    assert "<span>The daemon was asked.</span>" in served.get("/?request=a-2").text
+    served.close()
+    shelf.ledger.close()
 
 
 def test_what_holds_a_job_up_looks_like_no_failure(pages):

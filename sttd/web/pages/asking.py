@@ -17,7 +17,7 @@ from sttd.ledger.request import Ask
 from sttd.rules import refusals
 from sttd.text import sentence
 from sttd.view import access
-from sttd.web.pages.language import Words
+from sttd.web.pages import meaning
 
 _LONGEST = 4096  # bytes of a form
 
@@ -61,13 +61,15 @@ def leave(config: Config, name: str, job: Job | None) -> str:
     return access.ask(config, Asked(kind, None if job is None else job.id))
 
 
-def said(ledger: Ledger, request: Request, words: Words) -> str | None:
+def said(ledger: Ledger, request: Request) -> meaning.Said | None:
     """What the daemon says to the request that the address names; None: none. An address can say nothing by itself."""
     name = request.query_params.get("request")
     if name is None:
         return None
     found = ledger.answer(name)
-    return words("The daemon was asked.") if found is None or found.ok is None else sentence(found.text)
+    if found is None or found.ok is None:
+        return meaning.Said("", meaning.ASKED)
+    return meaning.Said(sentence(found.text), meaning.ANSWERS[found.ok])
 
 
 async def fields(request: Request) -> dict[str, str]:

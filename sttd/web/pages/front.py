@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from sttd.text import printable
-from sttd.web.pages import asking, overview
+from sttd.web.pages import asking, meaning, overview
 from sttd.web.pages.drawing import draw, fragment, number, page, words_of
 from sttd.web.pages.language import Words
 from sttd.web.pages.live import Live, Looks, Snapshot
@@ -45,14 +45,23 @@ class Front:
         shot = self._looks.now()
         with self.site.ledger() as ledger:
             listing = overview.listing(ledger, tab, before, shot, language)
-            said = asking.said(ledger, request, language)
+            said = asking.said(ledger, request)
         drawn = draw("list.html", language, listing=listing, tabs=_tabs(), may_ask=may_ask)
         if "fragment" in request.query_params:
             return fragment(drawn)
         address = request.url.include_query_params(fragment="1").remove_query_params("request")
         now = self._now(shot, language)
         address_of_fragment = f"{address.path}?{address.query}"
-        return page(request, "queue.html", here="queue", now=now, list=drawn, fragment=address_of_fragment, said=said)
+        return page(
+            request,
+            "queue.html",
+            here="queue",
+            now=now,
+            list=drawn,
+            fragment=address_of_fragment,
+            said=said,
+            refusals=meaning.REFUSALS,
+        )
 
     def _now(self, shot: Snapshot, language: Words) -> Markup:
         if language.language not in shot.drawn:

@@ -22,7 +22,9 @@ FORMATS = {
 }  # fmt: skip
 
 
-def standing(job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: bool, said: str | None) -> dict[str, Any]:
+def standing(
+    job: Job, shot: Snapshot, ahead: int, words: Words, *, may_ask: bool, said: meaning.Said | None
+) -> dict[str, Any]:
     """What the template `standing.html` shows. `ahead`: how many jobs have waited longer."""
     worker = shot.worker_of(job.id)
     under_way = job.state in UNDER_WAY

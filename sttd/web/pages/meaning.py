@@ -109,6 +109,20 @@ HOLDS = {  # by the word that `plain.held_up` has for it
 }
 AWAY = "No work goes to this machine now. It is tried again by itself."
 
+# what came of a button
+ASKED = "The daemon was asked."
+ANSWERS = {True: "It is done.", False: "That cannot be done"}
+
+# why a file that is sent is not taken, by the status of the answer
+REFUSALS = {
+    400: "It is empty, or its name cannot be used. Rename it.",
+    409: "There is another file of that name. Rename it.",
+    413: "It is larger than is allowed.",
+    415: "It is no recording, or has no suffix of one.",
+    503: "Nothing can be taken now. Send it again later.",
+    507: "The disk is full. Make room, and send it again.",
+}
+
 IGNORED = {
     Why.HIDDEN: "hidden files",
     Why.UNFINISHED: "not finished copying or downloading",
@@ -177,4 +191,5 @@ def _found(kinds: Sequence[tuple[str, str]], text: str) -> str:
 def phrases() -> set[str]:
     """Everything that any sentence can mean."""
     kinds = {meaning for table in (ERRORS, FALLBACKS, TROUBLES, WARNINGS) for _, meaning in table}
-    return {*CAUSES.values(), *HOLDS.values(), *IGNORED.values(), *kinds, ANYTHING, AWAY}
+    tables = (CAUSES, HOLDS, IGNORED, ANSWERS, REFUSALS)
+    return {*kinds, *(words for table in tables for words in table.values()), ANYTHING, AWAY, ASKED}

@@ -58,7 +58,7 @@ class One:
         with self.site.ledger() as ledger:
             job = _find(ledger, request)
             attempts = ledger.attempts(job.id)
-            said = asking.said(ledger, request, language)
+            said = asking.said(ledger, request)
             ahead = ledger.ahead(job)[0] if job.state is State.QUEUED else 0
         may_ask = asking.may_ask(self.site.config)
         shot = self._looks.now()

@@ -26,11 +26,17 @@ function row(name) {
   return { item, bar, stop, words };
 }
 
-function finish({ item, bar, stop, words }, kind, text) {
+function finish({ item, bar, stop, words }, kind, text, meaning = "") {
   bar.remove();
   stop.remove();
   item.classList.add(kind);
-  words.textContent = text;
+  words.textContent = meaning || text;
+  if (!meaning) return;
+  const original = document.createElement("span"); // as the server said it
+  original.className = "original";
+  original.lang = "en";
+  original.textContent = text;
+  words.append(" ", original);
 }
 
 function send(file, shown) {
@@ -43,7 +49,7 @@ function send(file, shown) {
       if (request.status < 300) {
         finish(shown, "good", says.taken);
         arrived.set(shown, answer.ticket);
-      } else finish(shown, "bad", answer.error ?? request.statusText);
+      } else finish(shown, "bad", answer.error ?? request.statusText, says[`refused${request.status}`]);
       done();
     };
     request.onerror = () => { finish(shown, "bad", says.lost); done(); };
