@@ -126,7 +126,8 @@ def follow(context: Context) -> None:
         if original is not None and original.state is State.DONE:
             for twin in context.ledger.waiting_for(original_id, _room(context)):
                 with guard(context, twin.id):
-                    if whereabouts.is_away(context, twin):  # it waits for its inbox with the others there
+                    # it waits for its inbox with the others there, or the result is one that was asked for the original alone
+                    if whereabouts.is_away(context, twin) or twin.options_key != original.options_key:
                         context.ledger.update(twin, copy_of=None)
                     else:
                         _copy(context, twin, original)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sttd.daemon import dispatch, orders, sweep, twins
-from sttd.job import Identity, State
+from sttd.daemon import dispatch, orders, requests, sweep, twins
+from sttd.job import Identity, Overrides, State
 from sttd.ledger import Ledger
 from sttd.ledger.fresh import fresh
 from sttd.part import Cause
@@ -244,3 +244,21 @@ def test_a_twin_that_went_on_while_its_copy_was_written_is_left_as_it_is(station
     context.ledger.update(row, state=meanwhile, plan=None, finished_at=0.0)
     errand.settle()
     assert context.ledger.get(twin.id).state is meanwhile
+
+
+def test_a_twin_gets_no_result_that_was_asked_for_its_original_alone(stations):
+    """An original that was cancelled and asked for in another language before its twins were told that nothing came of it."""
+    context, _ = stations
+    original = context.ledger.add("first.mp3", Identity(SIZE, 1), context.utc(), sha256="a" * 64)
+    key = orders.key_of(context, original)
+    original = context.ledger.update(original, options_key=key)
+    twin = context.ledger.add("second.mp3", Identity(SIZE, 1), context.utc(), sha256="a" * 64)
+    context.ledger.update(twin, copy_of=original.id, options_key=key)
+    with context.ledger.transaction():
+        requests.cancel(context, original)
+        requests.redo(context, context.ledger.get(original.id), Overrides(language="th"))
+    original = context.ledger.get(original.id)
+    for state in (State.RUNNING, State.COMMITTING, State.DONE):
+        original = context.ledger.update(original, state=state, options_key=orders.key_of(context, original))
+    twins.follow(context)
+    assert (context.ledger.get(twin.id).state, context.ledger.get(twin.id).copy_of) == (State.QUEUED, None)
