@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sttd.host.events import Kind, say
 from sttd.inbox.rules import Why
 from sttd.text import printable
 
@@ -67,12 +66,12 @@ class Ignored:
         """One of each kind, by reason in words; none that is hidden: programs put them there, and want them overlooked."""
         return {left.words: left.example for left in self.kinds.values() if left.why is not Why.HIDDEN}
 
-    def name(self, named: set[str]) -> None:
-        """Each kind in the log, but those that were named before; they are counted among them now."""
+    def unnamed(self, named: set[str]) -> Iterator[Left]:
+        """The kinds that are not `named` in the log yet. From now on they are."""
         for left in self.kinds.values():
             if left.words not in named and len(named) < NAMED:
                 named.add(left.words)
-                say(Kind.INBOX_IGNORED, left.line(), source=os.fsencode(left.example), files=left.count)
+                yield left
 
 
 def _suffix(rel: str) -> str:

@@ -208,7 +208,8 @@ class Looks:
             self._tracker.forget(rel)
             self._look(rel, home)
         self.ignored, self.examples = scan.ignored.counts(), scan.ignored.examples()
-        scan.ignored.name(self._named)
+        for left in scan.ignored.unnamed(self._named):
+            say(Kind.INBOX_IGNORED, left.line(), source=os.fsencode(left.example), files=left.count)
         self._report_refused(scan.errors)
         if not home and not scan.errors:
             self._ask_about(missing, used=bool(seen) or self._place.is_replaced)
