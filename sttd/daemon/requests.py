@@ -217,6 +217,8 @@ def retry(context: Context, job: Job, asked: Overrides = AS_BEFORE) -> str:
         "options_key": None,  # those of its folder may have been put right
         "overrides": Overrides(asked.model or job.overrides.model, asked.language or job.overrides.language),
     }
+    if asked.model is not None:  # that the one before had no room for a batch, or on the GPU, says nothing of it
+        changes |= {"batch_size": None, "device": None}
     new = context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
     context.ledger.reopen_parts(job)  # those that are done stay so, if it is the same that is asked for
     context.judging.claims.forget(job.id)

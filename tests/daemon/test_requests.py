@@ -17,7 +17,7 @@ import pytest
 
 from sttd.daemon import requests
 from sttd.errors import LedgerError
-from sttd.job import Identity, State
+from sttd.job import Identity, Overrides, State
 from sttd.ledger import SPOOL, Answer, Ask, Ledger, Request, facts, refused, schema, spool
 from sttd.ledger.names import REFUSED
 from sttd.ledger.request import MOST_FIRST
@@ -515,3 +515,13 @@ def test_a_model_that_was_looked_for_does_not_have_the_folder_of_all_other_reque
         stations.settle()
     assert reads == []
     assert [each.redo_of for each in stations.context.ledger.jobs()] == [job.id, job.id, job.id, None]
+
+
+def test_another_model_that_is_asked_for_has_the_gpu_and_the_batch_that_are_configured(stations):
+    """A smaller one is asked for where memory was short: it ran on the CPU, one clip at a time, as the larger one had to."""
+    ledger = stations.context.ledger
+    short = {"state": State.FAILED, "cause": Cause.GPU_MEMORY, "batch_size": 1, "device": "cpu"}
+    jobs = [ledger.add(f"{number}.mp3", Identity(1, 1), 1.0, **short) for number in range(2)]
+    for job, asked in zip(jobs, (Overrides(model="demo"), Overrides(language="th")), strict=True):
+        requests.redo(stations.context, job, asked)
+    assert [(ledger.get(job.id).batch_size, ledger.get(job.id).device) for job in jobs] == [(None, None), (1, "cpu")]

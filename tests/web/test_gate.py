@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from sttd.cli.app import main
+from sttd.web.pages.endpoints import TITLES
 from tests.harness import PATIENCE
 from tests.machine import needs_root
 from tests.web import NO_WEB
@@ -200,7 +201,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(site, path):
 
 def test_errors_have_the_form_that_the_path_asks_for(site):
     assert "error" in site.get("/api/v1/nothing").json()
-    assert "Not Found" in site.get("/nothing").text
+    assert TITLES[404] in site.get("/nothing").text
     assert site.ask("POST", "/healthz", b"", site.bearer()).status == 405
 
 
