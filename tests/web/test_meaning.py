@@ -7,6 +7,7 @@ place in the daemon that begins a trouble has a sentence here.
 from __future__ import annotations
 
 import ast
+import contextlib
 import errno
 import functools
 import os
@@ -160,22 +161,14 @@ def pages(tmp_path_factory):
     assert waits.state is State.QUEUED
     ignored = {"ignored": {"suffix not in watch.suffixes: .pdf": 2, "hidden": 1}, "settling": 0, "away": None}
     remotes = [{"name": "gpu1", "away": "ssh: no route to host", "slots": 1, "workers": 0, "retry_at": 0.0}]
-    with shelf.daemon(
-        {
-            "workers": [],
-            "memory": {},
-            "trouble": [f"results cannot be written: {FULL}"],
-            "inbox": ignored,
-            "remotes": remotes,
-        }
-    ):
-        served = Served(shelf.root)
+    trouble = [f"results cannot be written: {FULL}"]
+    figures_of_it = {"workers": [], "memory": {}, "trouble": trouble, "inbox": ignored, "remotes": remotes}
+    with shelf.daemon(figures_of_it), contextlib.closing(Served(shelf.root)) as served:
         asked = {
             (path, code): served.get(path, {"Accept-Language": code}).text
             for path in ("/", "/jobs/1", "/jobs/2", "/jobs/3")
             for code in ("en", "th")
         }
-        served.close()
     shelf.ledger.close()
     return asked
 
@@ -205,17 +198,19 @@ def test_the_thai_page_says_what_it_means_above_what_the_daemon_said(pages, path
 def test_what_came_of_a_button_is_said_in_thai(tmp_path):
     shelf = Shelf(tmp_path)
     shelf.ledger.set_answer("a-1", Answer(ok=False, text="job 1 is done already"), time.time())
-    served = Served(tmp_path)
-    thai = served.get("/?request=a-1", {"Accept-Language": "th"}).text
-    assert f'{THAI("That cannot be done")}</span> <span class="original" lang="en">job 1 is done already<' in thai
-    assert (
-        f'<span class="meaning">{THAI("The daemon was asked.")}</span>'
-        in served.get("/?request=a-2", {"Accept-Language": "th"}).text
-    )
-    assert "<span>job 1 is done already</span>" in served.get("/?request=a-1").text
-    assert "<span>The daemon was asked.</span>" in served.get("/?request=a-2").text
-    served.close()
+    with contextlib.closing(Served(tmp_path)) as served:
+        answers = [
+            [served.get(f"/?request={name}", {"Accept-Language": code}).text for code in ("th", "en")]
+            for name in ("a-1", "a-2")
+        ]
     shelf.ledger.close()
+    (refused_thai, refused), (asked_thai, asked) = answers
+    assert (
+        f'{THAI("That cannot be done")}</span> <span class="original" lang="en">job 1 is done already<' in refused_thai
+    )
+    assert "<span>job 1 is done already</span>" in refused
+    assert f'<span class="meaning">{THAI("The daemon was asked.")}</span>' in asked_thai
+    assert "<span>The daemon was asked.</span>" in asked
 
 
 def test_what_holds_a_job_up_looks_like_no_failure(pages):
