@@ -6,7 +6,8 @@ import contextlib
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Collection, Iterator
 from typing import BinaryIO, NoReturn
 from urllib.parse import quote
 
@@ -18,11 +19,12 @@ from sttd.config import Config
 from sttd.config.hearing import FORMATS
 from sttd.configfile import folder_options
 from sttd.job import Job, State
-from sttd.outbox.formats import formats, record
+from sttd.outbox.formats import Format, formats, record
 from sttd.outbox.meta import Meta
 from sttd.part import Segment
 from sttd.text import printable
 from sttd.web import files, transcript
+from sttd.web.latest import Latest
 from sttd.web.ranges import OpenFile
 
 MEDIA = {
@@ -31,6 +33,7 @@ MEDIA = {
 }  # fmt: skip
 _RECORD = "json"
 _PIECE = 300  # segments that are in memory at once
+_KEPT, _KEPT_BYTES = 16, 32 * 2**20  # of files that were made
 
 Read = Callable[[BinaryIO], tuple[Meta, Iterator[Segment]]]  # raises record.Altered
 
@@ -84,6 +87,12 @@ def opened(job: Job, config: Config, read: Read = record.read) -> Iterator[tuple
     Raises:
         HTTPException: see `response`.
     """
+    with _json(job, config) as (name, file):
+        yield name, *_read(job, read, file)
+
+
+@contextlib.contextmanager
+def _json(job: Job, config: Config) -> Iterator[tuple[str, BinaryIO]]:
     try:
         handle, name = files.open_result(job, _RECORD, config)
     except files.Unreadable as error:
@@ -91,11 +100,14 @@ def opened(job: Job, config: Config, read: Read = record.read) -> Iterator[tuple
     except files.Missing:
         raise HTTPException(404, _why_missing(job)) from None
     with os.fdopen(handle, "rb") as file:
-        try:
-            meta, segments = read(file)
-        except record.Altered as error:
-            raise HTTPException(409, f"job {job.id}: {error}, so that no other format can be made of it") from None
-        yield name, meta, segments
+        yield name, file
+
+
+def _read(job: Job, read: Read, file: BinaryIO) -> tuple[Meta, Iterator[Segment]]:
+    try:
+        return read(file)
+    except record.Altered as error:
+        raise HTTPException(409, f"job {job.id}: {error}, so that no other format can be made of it") from None
 
 
 def corrected(file: BinaryIO) -> tuple[Meta, Iterator[Segment]]:
@@ -116,15 +128,38 @@ def attachment(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(harmless, safe='')}"
 
 
+class _Made:
+    """A file without a name that was made of a JSON. It is closed with its last user."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.handle, self.size = os.dup(file.fileno()), os.fstat(file.fileno()).st_size
+        weakref.finalize(self, os.close, self.handle)
+
+
+def _are_many(made: Collection[_Made]) -> bool:
+    return len(made) > _KEPT or sum(each.size for each in made) > _KEPT_BYTES
+
+
+# a download that broke off asks for its rest, and a player for ranges: subtitles of ten hours take seconds to lay out
+_LATEST: Latest[_Made] = Latest(_are_many)
+
+
 def _made(job: Job, wanted: str, config: Config, read: Read) -> tuple[int, str]:
     """A format that the daemon did not write, as an unnamed file; and its name."""
     limits = folder_options.overlaid(config.of(job.source), job.folder_options.values).subtitles
-    with opened(job, config, read) as (name, meta, segments), tempfile.TemporaryFile() as file:
+    with _json(job, config) as (name, file):
+        key = (transcript.identity(file), wanted, limits, read)
+        made = _LATEST.get(key, lambda: _make(formats(limits)[wanted], *_read(job, read, file)))
+        return os.dup(made.handle), f"{name.removesuffix(_RECORD)}{wanted}"
+
+
+def _make(form: Format, meta: Meta, segments: Iterator[Segment]) -> _Made:
+    with tempfile.TemporaryFile() as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="\n")
-        formats(limits)[wanted].write(text, meta, segments)
+        form.write(text, meta, segments)
         text.detach()  # which flushes it
         file.flush()
-        return os.dup(file.fileno()), f"{name.removesuffix(_RECORD)}{wanted}"
+        return _Made(file)
 
 
 def _why_missing(job: Job) -> str:

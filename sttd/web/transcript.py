@@ -12,15 +12,13 @@ import json
 import math
 import os
 import re
-import threading
 from array import array
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
-from weakref import WeakValueDictionary
 
 from sttd.part import Segment, Word
+from sttd.web.latest import Latest
 
 LARGEST = 64 * 2**20  # bytes of a file that sttd did not lay out: it is in memory as a whole
 _HEAD = 2**20  # bytes before the segments of a file that sttd laid out
@@ -110,39 +108,23 @@ class Known:
 
     def __init__(self, most: int = 8) -> None:
         self._most = most
-        self._found: OrderedDict[tuple[int, ...], Transcript] = OrderedDict()
-        self._lock = threading.Lock()
-        self._reading: WeakValueDictionary[tuple[int, ...], _Turn] = WeakValueDictionary()
+        self._latest: Latest[Transcript] = Latest(self._are_many)
 
     def read(self, file: BinaryIO) -> Transcript:
         """See `read` of this module. A file that was changed is looked through again.
 
         One is looked through once, however many ask for it at the same time: a large one takes hundreds of MiB meanwhile.
         """
-        seen = os.fstat(file.fileno())
-        key = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
-        with self._lock:
-            turn = self._reading.setdefault(key, _Turn())
-        with turn.lock:
-            with self._lock:
-                found = self._found.pop(key, None)
-            if found is None:
-                found = read(file)
-            with self._lock:
-                self._found[key] = found
-                while len(self._found) > 1 and self._are_many():
-                    self._found.popitem(last=False)
-        return found
+        return self._latest.get(identity(file), lambda: read(file))
 
-    def _are_many(self) -> bool:
-        return len(self._found) > self._most or sum(each.size for each in self._found.values()) > LARGEST
+    def _are_many(self, found: Collection[Transcript]) -> bool:
+        return len(found) > self._most or sum(each.size for each in found) > LARGEST
 
 
-class _Turn:
-    """Held by those who want the same file."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
+def identity(file: BinaryIO) -> tuple[int, ...]:
+    """What an open file is known by: with other content it is another one."""
+    seen = os.fstat(file.fileno())
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns
 
 
 LATEST = Known()  # of this process: pages and downloads ask for the same

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from sttd import configfile
 from sttd.job import FolderOptions
+from sttd.outbox.formats import record
 from tests.swaps import SWAPS, fifo, link
 from tests.web import NO_WEB
 from tests.web.served import Served
@@ -14,6 +20,7 @@ from tests.web.shelf import Shelf, segment
 
 pytest.importorskip("starlette", reason=NO_WEB)
 
+from sttd.web import results
 from sttd.web.api.ticket import Ticket
 
 SAID = [segment(0, 2, "hello world this"), segment(2, 3.9, "is a longer line that has to be broken")]
@@ -31,6 +38,12 @@ def served(shelf):
     made = Served(shelf.root)
     yield made
     made.close()
+
+
+def is_below(handle, folder):
+    with contextlib.suppress(FileNotFoundError):  # another thread has closed it
+        return str(handle.readlink()).startswith(str(folder))
+    return False
 
 
 def addresses(job, suffix):
@@ -84,6 +97,34 @@ def test_a_format_that_is_made_has_the_subtitles_limits_of_its_folder(served, sh
         found = [served.get(each).text for each in addresses(job, "srt")]
         assert found[0] == found[1]
         assert (max(map(len, found[0].replace(" --> ", "\n").splitlines())) <= 20) is fits
+
+
+def test_a_format_is_made_once_until_its_transcript_changes(served, shelf):
+    """Layout takes seconds for a long recording. A download that broke off goes on where it was, with If-Range."""
+    job = shelf.finish("once.flac", SAID, formats=("json",))
+    path = addresses(job, "srt")[0]
+    whole, again = served.get(path), served.get(path)
+    assert again.headers["etag"] == whole.headers["etag"]
+    rest = served.get(path, {"Range": "bytes=30-", "If-Range": whole.headers["etag"]})
+    assert (rest.status, rest.body) == (206, whole.body[30:])
+    written = shelf.root / "transcripts" / "once.en.json"
+    written.write_text(written.read_text("utf-8").replace("hello", "goodbye"), "utf-8")
+    assert "goodbye world" in served.get(path).text
+    assert served.get(addresses(job, "srt")[1]).status == 409  # a program gets nothing that a person has changed
+
+
+def test_files_that_were_made_are_not_kept_for_ever(monkeypatch, shelf, tmp_path):
+    """The latest few; the others are closed as soon as nobody sends them any more."""
+    job = shelf.finish("kept.flac", SAID, formats=("json",))
+    config = configfile.load(root=shelf.root)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(results, "_KEPT", 2)
+    for wanted in ("srt", "vtt", "lrc", "md", "tsv"):
+        handle, name = results._made(job, wanted, config, record.read)
+        assert name == f"kept.en.{wanted}"
+        assert os.pread(handle, 10_000, 0)
+        os.close(handle)
+    assert sum(is_below(each, tmp_path) for each in Path("/proc/self/fd").iterdir()) == 2
 
 
 def test_a_result_that_cannot_be_read_now_is_asked_for_again(served, shelf):

@@ -57,7 +57,7 @@ def test_transcripts_that_are_in_memory_as_a_whole_are_not_kept_together(tmp_pat
         path.write_text(json.dumps({"segments": [{"start": 0, "end": 1, "text": "x" * 1000}] * 2}))
         with path.open("rb") as file:
             known.read(file)
-    assert sum(each.size for each in known._found.values()) <= transcript.LARGEST
+    assert sum(each.size for each in known._latest._found.values()) <= transcript.LARGEST
 
 
 def test_a_large_file_without_lines_is_not_read_to_its_end(tmp_path):
