@@ -61,6 +61,7 @@ def _measure(args: argparse.Namespace) -> int:
     setup = ways.Setup(model, args.compute_type, tuple(args.set), args.fresh)
     found = table.groups(clips, _heard(clips, args.ways.split(","), setup, seeds))
     print(_head(args.model, setup), "", *table.table(found), sep="\n")
+    print("", *table.marks_table(found), sep="\n")
     missed = [group for group in found if group.misses()]
     for group in found:
         if args.verbose:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.real.corpus import Clip
 from tests.real.hear import Heard
+from tests.real.marks import Marks, marks
 from tests.real.score import Score, differences, score
 from tests.real.ways import OURS, OURS_BOTH, PEERS, SEQUENTIAL
 
@@ -50,6 +51,15 @@ class Group:
 
     def total(self, way: str) -> Score:
         return sum((result.score for result in self.ways[way].values()), Score())
+
+    def marks(self, way: str) -> Marks:
+        """Of what a way heard in all clips."""
+        return sum((marks(result.heard["text"]) for result in self.ways[way].values()), Marks())
+
+    def said(self) -> Marks | None:
+        """The same of the clips' own texts; None where any of them is written without punctuation."""
+        found = [marks(clip.text) for clip in self.clips]
+        return sum(found, Marks()) if all(each.marks for each in found) else None
 
     def processor(self, way: str) -> float:
         return sum(float(result.heard["processor"]) for result in self.ways[way].values())
@@ -112,6 +122,23 @@ def table(found: Sequence[Group]) -> Iterator[str]:
             runs = sorted({result.runs for result in group.ways[way].values()})
             cells = [head, way, wrong, *map(str, counts), cost, " or ".join(map(str, runs))]
             yield "| " + " | ".join(cells) + " |"
+
+
+def marks_table(found: Sequence[Group]) -> Iterator[str]:
+    """Lines of Markdown: punctuation and capital letters of what was said and heard, of groups in English alone."""
+    english = [group for group in found if group.language == "en" and not group.silent]
+    if not english:
+        return
+    yield "| group | text | words | marks in 100 words | capitals in 100 words |"
+    yield "| --- | --- | --- | --- | --- |"
+    for group in english:
+        said = group.said()
+        texts = [("what was said", said)] if said else []
+        texts += [(way, group.marks(way)) for way in group.ways]
+        for number, (name, has) in enumerate(texts):
+            head = f"{group.name}: {len(group.clips)} files" if number == 0 else ""
+            rates = (f"{has.per_hundred(count):.1f}" for count in (has.marks, has.capitals))
+            yield "| " + " | ".join([head, name, str(has.words), *rates]) + " |"
 
 
 def files(group: Group) -> Iterator[str]:
