@@ -15,6 +15,7 @@ from sttd.daemon.errands import Errands, FileWork
 from sttd.ledger import Ledger
 from sttd.pool.build import pool_of
 from sttd.rules.deadlines import Deadlines
+from tests.harness import wait_for
 from tests.memory import tmp_path
 from tests.properties.stations import Stations
 
@@ -35,7 +36,11 @@ def stations(tmp_path: Path):
         (tmp_path / folder).mkdir()
     ledger = Ledger.open(tmp_path / "state" / "ledger.db")
     inputs: queue.SimpleQueue = queue.SimpleQueue()
-    yield context_of(config, ledger, inputs), inputs
+    context = context_of(config, ledger, inputs)
+    yield context, inputs
+    for errands in context.work.all():
+        errands.close()
+    wait_for(lambda: not context.work.operations(), "no thread writes into the folder, which is removed now")
     ledger.close()
 
 
