@@ -127,18 +127,20 @@ def test_axe_finds_no_violation_in_any_combination(browser, path, language):
 
 @pytest.mark.ci
 def test_nothing_is_cut_off_or_squeezed_on_a_phone(browser):
-    """The head is one row in Thai too, why a machine is away can be read, and when a job is tried again stands on one line."""
+    """The head is one row in Thai too, a worker's facts can be read, a job's next try is one line, a language's name is small."""
     rows = "return [...document.querySelectorAll(arguments[0])].map((each) => [each.scrollWidth - each.clientWidth, each.clientHeight])"
     load(browser, "/", "th")
-    show(browser, dark=False, width=390)
-    tops = "return ['.brand', '.tongue'].map((each) => document.querySelector(each).getBoundingClientRect().top)"
-    brand, tongue = browser.js(tops)
-    assert abs(brand - tongue) < 5
-    assert [wider for wider, _ in browser.js(rows, ".worker .facts, .worker .why")] == [0] * 3
+    for width in (1280, 390):
+        show(browser, dark=False, width=width)
+        assert [wider for wider, _ in browser.js(rows, ".worker .facts, .worker .why")] == [0] * 3
+    top = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
+    assert abs(browser.js(top, ".brand") - browser.js(top, ".tongue")) < 5
     load(browser, "/jobs/4", "th")
     show(browser, dark=False, width=390)
-    ((_, height),) = browser.js(rows, ".standing .line")
-    assert height < 60
+    assert browser.js(rows, ".standing .line")[0][1] < 60
+    load(browser, "/jobs/2", "th")
+    size = "return parseFloat(getComputedStyle(document.querySelector(arguments[0])).fontSize)"
+    assert browser.js(size, ".chip") < browser.js(size, ".said") * 0.8
 
 
 def test_a_link_on_another_site_leads_in_and_the_form_does(browser):
