@@ -191,11 +191,20 @@ def copy_new(source: Folder, name: str, target: Folder, new: str) -> None:
     end_move(source, name, target, new)
 
 
-def is_moved(source: Folder, name: str, target: Folder, new: str) -> bool:
-    """Whether `new` is the same file already, or its copy on another mount: a move was killed before it was whole."""
+def is_open(folder: Folder, name: str) -> bool:
+    """Whether others than its owner may write to a file, and nobody but that owner, who is another user, can change it."""
+    seen = folder.file(name)
+    return seen is not None and seen.st_uid != os.geteuid() and bool(seen.st_mode & 0o022)
+
+
+def is_moved(source: Folder, name: str, target: Folder, new: str, *, copied: bool = False) -> bool:
+    """Whether `new` is the same file already, or its copy on another mount: a move was killed before it was whole.
+
+    `copied`: on the same mount, too, it would have been copied.
+    """
     here, there = source.file(name), target.file(new)
     if here is None or there is None:
         return False
     if os.path.samestat(here, there):
         return True
-    return source.mount() != target.mount() and copies.is_copy(source, name, target, new)
+    return (copied or source.mount() != target.mount()) and copies.is_copy(source, name, target, new)

@@ -190,7 +190,8 @@ def _has_arrived(plan: Plan, folder: Folder, places: Places) -> bool:
     """Whether a try was killed when it had put the source into the archive, before the private name was gone: it goes now."""
     with _archive_folder(plan, places) as target:
         found = find(target, names.split(plan.name)[1], plan.size, plan.mtime_ns)
-        if not any(moves.is_moved(folder, plan.private_name, target, new) for new in found):
+        copied = moves.is_open(folder, plan.private_name)
+        if not any(moves.is_moved(folder, plan.private_name, target, new, copied=copied) for new in found):
             return False
         moves.drop_first_name(folder, plan.private_name, target)
         return True
