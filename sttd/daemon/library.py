@@ -17,7 +17,7 @@ from sttd.daemon.twins import content_hash
 from sttd.errors import SttdError
 from sttd.existing import beside, enough
 from sttd.host.events import Kind, say
-from sttd.job import Job, State
+from sttd.job import Job, Overrides, State
 from sttd.part import Cause, Existing, Options
 from sttd.text import printable
 
@@ -77,7 +77,7 @@ def _is_beside(context: Context, job: Job) -> bool:
 
 def _is_wanted(context: Context, job: Job) -> bool:
     """A job that a person asked for, or that has begun, is not looked at."""
-    is_new = job.redo_of is None and job.location is None and not job.chunks
+    is_new = job.redo_of is None and job.overrides == Overrides() and job.location is None and not job.chunks
     return is_new and context.inbox is not None and (_skips(context, job) or _is_beside(context, job))
 
 

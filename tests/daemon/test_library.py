@@ -11,11 +11,11 @@ from typing import ClassVar
 
 import pytest
 
-from sttd.daemon import twins
+from sttd.daemon import requests, twins
 from sttd.daemon.errands import Operation
 from sttd.daemon.guard import guard
 from sttd.daemon.library import MOST, PATIENCE
-from sttd.job import State
+from sttd.job import Overrides, State
 from sttd.part import Cause, Existing, Failed
 from tests.properties import stations
 from tests.properties.stations import Stations
@@ -232,6 +232,21 @@ def test_a_recording_with_subtitles_in_the_wanted_language_is_not_transcribed(ca
     careful.ask("redo", jobs["a.mp3"].id)
     careful.work_off()
     assert careful.context.ledger.jobs(limit=1)[0].outputs == (str(careful.folder / "a.en.srt"),)
+
+
+def test_a_cancelled_job_that_is_done_again_in_another_language_has_that_whatever_subtitles_there_are(careful):
+    """It is the same job, and was looked at as a new one."""
+    careful.drop("a.mp3", "a")
+    careful.look()
+    (job,) = careful.jobs().values()
+    with careful.context.ledger.transaction():
+        requests.cancel(careful.context, job)
+    careful.drop("a.en.srt", "1")
+    with careful.context.ledger.transaction():
+        requests.redo(careful.context, careful.context.ledger.get(job.id), Overrides(language="en"))
+    careful.work_off()
+    (job,) = careful.jobs().values()
+    assert (job.state, job.cause, len(job.outputs)) == (State.DONE, None, 1)
 
 
 def test_where_several_languages_will_do_the_worker_gets_to_know_what_is_beside(careful):
