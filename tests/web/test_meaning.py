@@ -223,3 +223,14 @@ def test_what_is_left_alone_is_said_in_thai(pages):
     assert "ชนิดที่ไม่ถอดเสียง: .pdf" in pages["/", "th"]
     assert "ไฟล์ซ่อน" in pages["/", "th"]
     assert "watch.suffixes" not in pages["/", "th"]
+
+
+def test_a_message_of_megabytes_is_known_by_its_ends_and_read_no_further(monkeypatch):
+    """A list of jobs may have hundreds; each expression was searched for in the whole of each."""
+    read = []
+    search = meaning.re.search
+    monkeypatch.setattr(meaning.re, "search", lambda pattern, text: (read.append(len(text)), search(pattern, text))[1])
+    whole = "x" * 10**6
+    tail = meaning.WARNINGS[-1][0]
+    assert meaning._found(meaning.WARNINGS, whole + tail) == meaning._found(meaning.WARNINGS, tail) != ""
+    assert max(read) < 3000

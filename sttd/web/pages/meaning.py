@@ -148,6 +148,7 @@ WARNINGS = (
     (r"^another recording follows in the file", "Another recording follows in the file. Save it as a file of its own."),
     (r"subtitles", CAUSES[Cause.EXISTING]),
 )  # fmt: skip
+_END = 1000  # characters
 
 
 def of_job(job: Job) -> Iterator[Said]:
@@ -185,7 +186,9 @@ def of_ignored(reason: str) -> tuple[Said, str]:
 
 
 def _found(kinds: Sequence[tuple[str, str]], text: str) -> str:
-    return next((meaning for pattern, meaning in kinds if re.search(pattern, text)), "")
+    """By the ends of a text: a library's message may have 65,000 characters, and a list of jobs has many."""
+    ends = text if len(text) <= 2 * _END else f"{text[:_END]}\n{text[-_END:]}"
+    return next((meaning for pattern, meaning in kinds if re.search(pattern, ends)), "")
 
 
 def phrases() -> set[str]:
