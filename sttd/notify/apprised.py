@@ -1,7 +1,7 @@
-"""Any address that Apprise knows (https://github.com/caronc/apprise): the extra `sttd[notify]`, in a process of its own for each try.
+"""Delivers to any address that Apprise knows (https://github.com/caronc/apprise, extra `sttd[notify]`). Each try is a process.
 
-Apprise keeps no time limit of the whole, and reads an answer of any size: the process is ended in time, and has little memory. The
-address is a secret: the process reads it from its standard input, and what it prints is not looked at.
+Apprise has no time limit for a whole try, and reads an answer of any size: so the process is ended at the receiver's timeout, and
+its memory is limited. The address is a secret: the process reads it from standard input, and its output is thrown away.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _HINT = "`apprise -vv ADDRESS` shows why; the reason may hold the address, so th
 
 
 def send(receiver: Receiver, notice: Notice, halt: int) -> None:
-    """Tell it once. `halt`: a handle that can be read from when the notifier ends.
+    """Try once. `halt`: a file descriptor that is readable once the notifier is to end.
 
     Raises:
-        NotTold: it was not taken.
+        NotTold: the try failed.
         CutOff: the notifier ends.
     """
     if importlib.util.find_spec("apprise") is None:
@@ -45,13 +45,13 @@ def send(receiver: Receiver, notice: Notice, halt: int) -> None:
     try:
         code, _ = command.ended(words, {}, given, receiver.timeout, halt)
     except NotTold as error:
-        raise NotTold(str(error)) from None  # without what was printed
+        raise NotTold(str(error)) from None  # without the output, which may hold the address
     if code:
         raise NotTold(f"{_WHY.get(code, 'Apprise failed')}: {_HINT}")
 
 
 def main() -> int:
-    """One try, in the process of its own; returns its exit code."""
+    """What the process of one try runs; returns its exit code."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     import apprise  # noqa: PLC0415 - an extra
 

@@ -1,4 +1,4 @@
-"""What happened to the jobs between two looks, each of which tells where all stand that are not done. Pure."""
+"""What happened to the jobs between two looks. A look has the standing of each job that is not done (see Followed). Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Describe = Callable[[Job], Mapping[str, object]]
 
 
 def gone(before: Mapping[int, str], now: Mapping[int, str]) -> list[int]:
-    """Jobs that stood somewhere and do not any more: they are done, or forgotten."""
+    """Jobs that had a standing and have none now: they are done, or forgotten."""
     return [number for number in before if number not in now]
 
 
@@ -23,9 +23,9 @@ def failed(before: Mapping[int, str], now: Mapping[int, str]) -> list[int]:
 
 
 def notices(ended: Iterable[Job], describe: Describe) -> Iterator[Notice]:
-    """What there is to tell of jobs that have come to an end, or have a worker now.
+    """The notices about jobs that have ended, or that have a worker now.
 
-    A recording that was left out, as it has subtitles already, is nothing to be told of.
+    A recording that was skipped because it has subtitles already gives none.
     """
     for job in ended:
         at = job.finished_at or 0.0

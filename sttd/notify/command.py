@@ -1,7 +1,7 @@
-"""A command: it reads the notice as JSON from its standard input, and has done its work where it ends with 0. No shell is used.
+"""Delivers by a command, which reads the notice as JSON from standard input. Exit code 0 means delivered. No shell is used.
 
-It is the leader of a process group of its own, which is ended with it: nothing that it starts outlives it. It has the rights of the
-notifier, which its unit takes nearly all of away, and no others.
+The command leads a process group of its own. The group is killed when the command ends, so that nothing it started there outlives
+it. It runs with the rights of the notifier, nearly all of which the unit takes away.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # systemd l
 
 
 def run(receiver: Receiver, identity: str, event: str, body: bytes, halt: int) -> str:
-    """Run it to its end; returns the beginning of what it printed.
+    """Run the command to its end; returns the beginning of its output.
 
     Args:
         receiver: whose command it is.
         identity: of the notice.
-        event: its kind.
+        event: the kind of the notice.
         body: the JSON.
-        halt: a handle that can be read from when the notifier ends.
+        halt: a file descriptor that is readable once the notifier is to end.
 
     Raises:
         NotTold: it cannot be started, takes too long, or does not end with 0.
@@ -44,7 +44,7 @@ def run(receiver: Receiver, identity: str, event: str, body: bytes, halt: int) -
 
 
 def ended(words: Sequence[str], more: Mapping[str, str], given: bytes, timeout: float, halt: int) -> tuple[int, str]:
-    """The same of any program, with `more` in its environment: how it ended, as subprocess has it, and what it printed."""
+    """Run any program so, with `more` added to its environment. Returns its `Popen.returncode` and the start of its output."""
     environ = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
     with _in_memory(given) as handle:
         try:
@@ -68,7 +68,7 @@ def ended(words: Sequence[str], more: Mapping[str, str], given: bytes, timeout: 
 
 @contextlib.contextmanager
 def _in_memory(body: bytes) -> Iterator[int]:
-    """The JSON as a file: a pipe that the command does not read would have to be waited for."""
+    """The JSON as a file: writing to a pipe would block if the command does not read it."""
     handle = os.memfd_create("sttd-notice", os.MFD_CLOEXEC)
     try:
         os.write(handle, body)
@@ -79,7 +79,7 @@ def _in_memory(body: bytes) -> Iterator[int]:
 
 
 def _watched(process: subprocess.Popen[bytes], life: int, timeout: float, halt: int) -> str:
-    """Wait for its end, and read what it prints meanwhile, whoever else holds its output open."""
+    """Read its output until it ends. A process that it started and that keeps the output open is not waited for."""
     assert process.stdout is not None
     output, end = process.stdout.fileno(), time.monotonic() + timeout
     kept, watch = bytearray(), [output, halt, life]
@@ -107,9 +107,9 @@ def _text(kept: bytearray) -> str:
 
 
 def _end(process: subprocess.Popen[bytes], life: int) -> None:
-    """The whole group: SIGTERM where the command itself still runs, then SIGKILL for whatever is left.
+    """End the whole group: SIGTERM if the command itself still runs, then SIGKILL for whatever is left.
 
-    It is waited for last: until then no other group can get its number.
+    The command is reaped last: until then no other group can get its number.
     """
     if not select.select([life], [], [], 0)[0]:
         _signal(process.pid, signal.SIGTERM)

@@ -43,7 +43,7 @@ def read(secret_file: str, environ: Mapping[str, str] = os.environ) -> list[str]
 
 
 def keys(secret_file: str, environ: Mapping[str, str] = os.environ) -> list[bytes]:
-    """The keys that webhooks are signed with. Raises NotTold: there is none, or it is none."""
+    """The keys that webhooks are signed with. Raises NotTold: there is no secret, or it is not a long enough one in Base64."""
     found = []
     for line in read(secret_file, environ):
         text = line.removeprefix(PREFIX)

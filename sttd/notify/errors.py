@@ -1,10 +1,10 @@
-"""Why a try was in vain."""
+"""Why a try to deliver a notice did not succeed."""
 
 from __future__ import annotations
 
 
 class NotTold(Exception):
-    """A try was in vain; the message is why. It holds no address, no secret and no name: it is stored, and logged.
+    """A try failed; the message says why. It holds no address, no secret and no name, because it is stored and logged.
 
     Args:
         why: the reason.
@@ -17,4 +17,4 @@ class NotTold(Exception):
 
 
 class CutOff(Exception):
-    """The notifier ends, and has ended the try."""
+    """The notifier is to end, and has ended the try."""

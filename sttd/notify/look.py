@@ -27,7 +27,7 @@ _Signature = tuple[tuple[int, int, int] | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How commands show the daemon and its jobs (view/figures.py): notices hold the same."""
+    """How commands show the daemon and its jobs (view/figures.py): notices hold the same data."""
 
     status: Callable[[Ledger], dict[str, Any]]
     health: Callable[[dict[str, Any], float], int]
@@ -35,11 +35,13 @@ class Views:
 
 
 class Look:
-    """Each look stores what it found in one transaction. The first one of all tells nothing: it finds what is old.
+    """Looks, and stores what it finds. The very first look tells of no job: those that it finds are old.
+
+    What a look finds of jobs is stored in one transaction.
 
     Args:
         config: where the ledger is, and who is to be told.
-        record: where it is stored.
+        record: where the notices are stored.
         views: how the daemon and its jobs are shown.
     """
 
@@ -54,7 +56,7 @@ class Look:
         self._seen: _Signature | None = None
 
     def __call__(self, now: float) -> list[Notice]:
-        """What is new. `now`: UTC seconds.
+        """Look once; returns the new notices. `now`: UTC seconds.
 
         Raises:
             LedgerError: the ledger cannot be read now.
@@ -62,7 +64,7 @@ class Look:
             PermissionError: this user may not read the ledger.
         """
         if not os.path.lexists(self._path):
-            if self._place is None:  # all that ever comes is new
+            if self._place is None:  # there is no ledger yet: every job to come is new
                 self._store([], now, Cursor(0, now), {})
             return []
         before = _signature(self._path)
@@ -133,7 +135,7 @@ def _end(job: Job) -> float:
 
 
 def _down(path: Path, daemon: Mapping[str, Any]) -> list[str]:
-    """Why nothing at all is done: the daemon does not run, or stands still. The figures of such a one are those of before."""
+    """Why no work is done at all: the daemon does not run, or hangs. Its other figures are out of date then."""
     if not daemon["running"]:
         return ["the daemon does not run"]
     quiet = figures.silence(pulse.silent(path, daemon.get("pid")))
@@ -148,7 +150,7 @@ def _reasons(status: Mapping[str, Any]) -> list[str]:
 
 
 def _signature(path: Path) -> _Signature:
-    """What changes with each change of the ledger: of its file, and of its WAL."""
+    """Inode, size and time of the ledger and of its WAL: each change of the ledger changes them."""
     found: list[tuple[int, int, int] | None] = []
     for name in (path, path.with_name(f"{path.name}-wal")):
         try:

@@ -28,7 +28,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened. `word` is unique among all notices of one notifier, and the same whenever it is found out."""
+    """One thing that happened. `word` is unique among all notices of one notifier, and the same if the event is found again."""
 
     word: str
     event: str  # of config.receiver.EVENTS, or "test"
@@ -45,9 +45,9 @@ class Notice:
 
     @property
     def folders(self) -> list[str]:
-        """The folders that the job's recording lies in, the nearest one first; "." where that is the inbox itself.
+        """The folders that the job's recording lies in, the nearest one first; ["."] if it lies in the inbox itself.
 
-        A recording of an inbox with a name lies in a folder of that name, as its results do.
+        A recording of an inbox with a name counts as lying in a folder of that name, as its results do.
         """
         inbox, path = inboxes.split(self.source or "")
         components = [component for component in (inbox, *path.split("/")[:-1]) if component]
@@ -79,7 +79,7 @@ def _sound(value: Any) -> Any:
 
 
 def of_job(event: str, word: str, job: Job, data: Mapping[str, Any], at: float) -> Notice:
-    """What happened to a job."""
+    """A notice about a job."""
     text = sentence(f"{printable(job.source)}: {_words(event, job)}")
     return Notice(word, event, at, text, data, job.id, job.source, job.language)
 

@@ -1,4 +1,4 @@
-"""Where the notifier has its own file, and how a job is named there."""
+"""Where the notifier's own file lies, and how a job is named in it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ NAME = "notify.db"
 
 
 def word(number: int, created_at: float) -> str:
-    """What the words of a job's notices begin with. Its number alone is not enough: a ledger that is lost without its log begins
-    to count anew.
+    """The beginning of `word` in each notice about a job. Its number alone is not enough: if ledger and log are both lost, job
+    numbers start again at 1.
     """
     return f"job-{number}-{round(created_at * 1000)}"
 

@@ -1,7 +1,7 @@
-"""What was noticed, and whom it was told to: the one place that says so, whatever is killed.
+"""The notices, and which receivers have got them. This file alone decides what is still to be sent after a kill.
 
-A notice, whom it is for, and how far the ledger was looked through are stored in one transaction. So nothing is noticed twice, and
-nothing that was noticed is lost. A try is noted before it begins: one that was cut off is made again, with the same identity.
+A notice, its receivers, and how far the ledger was read are stored in one transaction. So nothing is noticed twice, and nothing
+that was noticed is lost. A try is noted before it begins: one that was cut off is made again, with the same identity.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from sttd.notify.spans import Spans
 from sttd.notify.waits import LONGEST
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-KEPT = 30 * 86400.0  # seconds that a notice is remembered when nobody is to be told any more
+KEPT = 30 * 86400.0  # seconds; older notices that wait for no receiver are deleted
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A notice that somebody is to be told."""
+    """A notice that one receiver is still to get."""
 
     key: int
     identity: str  # unique everywhere, the same at each try
     notice: Notice
     tries: int  # so far
-    since: float  # it has waited for so long; UTC seconds
-    was_begun: bool  # a try was cut off: nobody knows whether it came
+    since: float  # when it began to wait; UTC seconds
+    was_begun: bool  # a try was cut off: it is not known whether the notice arrived
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far the ledger was looked through."""
+    """How far the ledger was read."""
 
     newest: int  # the largest number of a job
     at: float  # UTC seconds
@@ -54,7 +54,7 @@ class Record:
     """Every method may raise NoRecord. Used by all threads."""
 
     def __init__(self, folder: Path) -> None:
-        self.is_damaged = False  # found out while it was used: it must be opened anew, which sets it aside
+        self.is_damaged = False  # damage was found in use: opening the file anew sets it aside
         self._db = schema.connect(folder)
         self._lock = threading.Lock()
         with self._writing():
@@ -68,7 +68,7 @@ class Record:
     # looking
 
     def place(self) -> Cursor | None:
-        """None: there was no look yet."""
+        """How far the last look has read; None: there was no look yet."""
         found = self._fact("place")
         return None if found is None else Cursor(*found)
 
@@ -89,14 +89,14 @@ class Record:
         standing: tuple[Mapping[int, str], Iterable[int]] = ({}, ()),
         spans: Spans | None = None,
     ) -> list[Notice]:
-        """What a look has found, all of it or nothing. Returns those notices that are new.
+        """Store what a look has found, all of it or nothing. Returns those notices that are new.
 
         Args:
-            notices: in the order in which they are to be told.
-            receivers: those who want one are to be told; none: it counts as known.
+            notices: in the order in which they are to be delivered.
+            receivers: each gets the notices that it wants; empty: the notices are only stored as known.
             now: UTC seconds.
-            place: how far the ledger was looked through.
-            standing: where jobs stand now, those that changed; and jobs that do not stand anywhere any more.
+            place: how far the ledger was read.
+            standing: the jobs whose standing has changed, with the new one; and the jobs that have none any more.
             spans: as they are now.
         """
         with self._writing():
@@ -127,7 +127,7 @@ class Record:
     # telling
 
     def next(self, receiver: str, now: float) -> Delivery | None:
-        """What a receiver is to be told next: what was tried least, and of that the oldest."""
+        """A receiver's next delivery that is due: the one with the fewest tries, and the oldest of these."""
         query = """
             SELECT notice, tries, since, state FROM deliveries INDEXED BY deliveries_open
             WHERE receiver = ? AND state IN ('waiting', 'begun') AND (due <= ? OR due > ?) ORDER BY tries, notice LIMIT 1
@@ -135,7 +135,7 @@ class Record:
         with self._reading():
             found = self._db.execute(
                 query, (receiver, now, now + LONGEST)
-            ).fetchone()  # due later: the clock was set back
+            ).fetchone()  # due later than any wait: the clock was set back
             if found is None:
                 return None
             key, tries, since, state = found
@@ -155,16 +155,16 @@ class Record:
         self._change(delivery.key, receiver, "state = 'begun'")
 
     def wait(self, delivery: Delivery, receiver: str, now: float, due: float, error: str) -> None:
-        """A try was in vain."""
+        """A try failed: the next one is at `due`."""
         change = "state = 'waiting', tries = tries + 1, at = ?, due = ?, error = ?"
         self._change(delivery.key, receiver, change, now, due, error)
 
     def put_back(self, delivery: Delivery, receiver: str) -> None:
-        """A try was ended by us, and counts for nothing."""
+        """We ended the try ourselves: it does not count."""
         self._change(delivery.key, receiver, "state = 'waiting'")
 
     def end(self, delivery: Delivery, receiver: str, now: float, error: str | None = None) -> None:
-        """It was told; with an error: it is given up."""
+        """It was delivered; with an error: it is given up."""
         state = "delivered" if error is None else "dropped"
         change = f"state = '{state}', tries = tries + 1, at = ?, error = ?"
         self._change(delivery.key, receiver, change, now, error)
@@ -176,14 +176,14 @@ class Record:
             self._empty(f"id = {key}")
 
     def _empty(self, which: str) -> None:
-        """Nobody is to be told any more: the names are removed."""
+        """Remove the content of notices that wait for no receiver, because it holds names."""
         waits = "SELECT 1 FROM deliveries WHERE notice = id AND state IN ('waiting', 'begun')"
         self._db.execute(
             f"UPDATE notices SET notice = NULL WHERE {which} AND notice IS NOT NULL AND NOT EXISTS ({waits})"
         )
 
     def drop_strangers(self, receivers: Iterable[Receiver], now: float) -> dict[str, int]:
-        """Give up what receivers were to be told that are not configured any more; how much that is, by name."""
+        """Give up the deliveries to receivers that are not configured any more. Returns how many, by receiver."""
         known = [receiver.name for receiver in receivers]
         of_others = f"state IN ('waiting', 'begun') AND receiver NOT IN ({', '.join('?' * len(known))})"
         with self._writing():
@@ -198,7 +198,7 @@ class Record:
         return found
 
     def prune(self, now: float) -> None:
-        """Notices of long ago that nobody is to be told any more."""
+        """Delete old notices that wait for no receiver."""
         with self._writing():
             old = "SELECT id FROM notices WHERE notice IS NULL AND at < ?"
             self._db.execute(f"DELETE FROM deliveries WHERE notice IN ({old})", (now - KEPT,))

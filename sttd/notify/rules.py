@@ -1,4 +1,4 @@
-"""Who is told of what. Pure."""
+"""Which receivers get which notices. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sttd.notify.notice import Notice
 
 
 def wants(receiver: Receiver, notice: Notice) -> bool:
-    """Whether a receiver is told of it. Rules about recordings say nothing of what concerns the whole machine.
+    """Whether a receiver gets a notice. Rules about recordings do not apply to notices about the whole machine.
 
-    A recording whose language is not known yet passes for every language: better one notice more than a failure unseen.
+    A recording whose language is not known yet passes for every language: one notice too many is better than a failure unseen.
     """
     if notice.event not in receiver.events:
         return False

@@ -1,4 +1,4 @@
-"""The file of the notifier: SQLite, with its tables; made where there is none, set aside where it is damaged."""
+"""The notifier's file: SQLite, with its tables. A missing one is made, a damaged one is set aside."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NoRecord(SttdError):
 
 
 def connect(place: Path) -> sqlite3.Connection:
-    """To write: made where there is none; a damaged one is set aside.
+    """A connection that may write. A missing file is made, a damaged one is set aside.
 
     Raises:
         NoRecord: it cannot be opened.

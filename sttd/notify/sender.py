@@ -20,16 +20,16 @@ from sttd.text import sentence
 from sttd.units import format_duration
 
 PAUSE = 5.0  # seconds after the notifier's own file could not be read or written
-FAR = 600.0  # seconds; the clock may be set while nothing is due
+FAR = 600.0  # seconds that it sleeps at most: the clock may be set meanwhile
 
 
 class Sender(threading.Thread):
-    """Tells one receiver all that the record has for it, until it is told to end.
+    """Delivers to one receiver all that the record has for it, until `end` is called.
 
     Args:
-        receiver: who is told.
+        receiver: whom to deliver to.
         record: of the notices.
-        halt: a handle that can be read from when the notifier ends.
+        halt: a file descriptor that is readable once the notifier is to end.
     """
 
     def __init__(self, receiver: Receiver, record: Record, halt: int) -> None:
@@ -78,7 +78,7 @@ class Sender(threading.Thread):
         with self._news:
             if not self._is_new and not self._is_over:
                 self._news.wait(seconds)
-            # what is new waits as well while a receiver that failed is left in peace
+            # after a failure `run` sleeps on until the pause ends, whatever is new
             self._is_new = False
 
     def _try(self, delivery: Delivery) -> None:
@@ -135,7 +135,7 @@ class Sender(threading.Thread):
         )
 
     def _note(self, write: Callable[[], None]) -> None:
-        """Write what came of a try. While that is not possible nothing else is told: else it would be told again and again."""
+        """Store the outcome of a try. Nothing else is sent until that succeeds: the same notice would be sent again and again."""
         while not self._is_over:
             try:
                 write()

@@ -1,4 +1,4 @@
-"""`sttd notify`: looks every two seconds, and lets each receiver's thread tell what is new, until SIGTERM or Ctrl-C."""
+"""`sttd notify`: looks every two seconds and wakes the receivers' threads if anything is new, until SIGTERM, SIGHUP or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _DAY = 86400.0
 
 
 def run(config: Config, views: Views) -> int:
-    """Until a signal; returns the exit code.
+    """Run until a signal; returns the exit code.
 
     Raises:
-        ConfigError: nobody is to be told.
+        ConfigError: no receiver is configured.
         NotConfigured: the folder of the notifier cannot be made or written.
         AlreadyRunning: another notifier has it.
         NoRecord: its file cannot be opened.
@@ -66,7 +66,7 @@ def _folder(state: Path) -> Iterator[Path]:
 
 
 class _Halt:
-    """Signals, as a handle that can be read from for good once one has come."""
+    """A signal handler whose file descriptor becomes readable at the first signal, and stays so."""
 
     def __init__(self) -> None:
         self.handle = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -120,7 +120,7 @@ class _Service:
         return INTERRUPTED if self._halt.number == signal.SIGINT else 0
 
     def _round(self) -> None:
-        """A look. One that is not possible is tried again: nothing is lost by it."""
+        """One look. If it fails, the next round looks again: nothing is lost by that."""
         try:
             if self._look(time.time()):
                 self._wake()
@@ -150,7 +150,7 @@ class _Service:
             self._forgotten = now
 
     def _end(self) -> None:
-        """Commands are ended; what is under way otherwise is not waited for long, and told again with the same id."""
+        """Commands are ended. A webhook has some seconds left; if it needs more it is sent again later, with the same id."""
         for sender in self._senders:
             sender.end()
         end = time.monotonic() + _PATIENCE

@@ -1,8 +1,9 @@
-"""Since when work is held up, and since when memory is critical: spans of time, each told once at its begin and its end. Pure.
+"""Since when work is held up, and since when memory is critical. The first has a notice at its begin and its end, the second
+at its begin. Pure.
 
-A trouble that is over within a minute is told to nobody, as is a calm of less than a minute: a daemon is restarted, a share is
-away for a moment, and each next try of a job clears and begins its trouble again. In a trouble that was told no other one is, but
-for a daemon that ends or hangs: the first one may have held up a single recording.
+A trouble of less than a minute has no notice, and a calm of less than a minute does not end one: a daemon is restarted, a share
+is away for a moment, and each new try of a job clears its trouble and sets it again. While a trouble with a notice lasts, another
+trouble has none, unless the daemon ends or hangs: the first one may have held up a single recording.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ PATIENCE = 60.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """As they are now; times are UTC seconds. It is stored: the end of a trouble is told by a later process, too."""
+    """The spans as they are now; times are UTC seconds. They are stored, so that a restarted notifier reports the end too."""
 
-    since: float | None = None  # the trouble's begin
+    since: float | None = None  # when the trouble began
     told: bool = False  # somebody was told of it
     calm: float | None = None  # since when nothing was wrong, in a trouble that was told
-    critical: float | None = None  # the begin of critical memory
+    critical: float | None = None  # since when memory is critical
     down: float | None = None  # since when the daemon does not run, or hangs
     down_told: bool = False  # somebody was told of that
 
@@ -39,14 +40,14 @@ class Sight:
 
 
 def step(spans: Spans, sight: Sight, now: float) -> tuple[Spans, list[Notice]]:
-    """The spans behind a look, and what is to be told."""
+    """The spans after a look, and its notices."""
     spans, held = _held(_behind_the_clock(spans, now), sight, now)
     spans, memory = _memory(spans, sight, now)
     return spans, held + memory
 
 
 def _behind_the_clock(spans: Spans, now: float) -> Spans:
-    """A clock that was set back must not make a minute last for a year."""
+    """No time is later than now: after the clock was set back, a minute of patience could otherwise last for a year."""
     since, calm, down = (None if at is None else min(at, now) for at in (spans.since, spans.calm, spans.down))
     return replace(spans, since=since, calm=calm, down=down)
 

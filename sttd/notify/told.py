@@ -1,4 +1,4 @@
-"""What was told of a job, for `sttd show`: read from the notifier's own file, where there is one and it may be read."""
+"""The deliveries about one job, for `sttd show`, if there is a notifier's file and this user may read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _QUERY = """
 
 
 def of_job(state: Path, job: Job) -> list[dict[str, Any]]:
-    """Each delivery, oldest first; none where nothing is known. `state`: the daemon's state folder."""
+    """Each delivery, oldest first; empty if nothing is known. `state`: the daemon's state folder."""
     address = f"{(place.folder(state) / place.NAME).absolute().as_uri()}?mode=ro"
     with (
         contextlib.suppress(sqlite3.Error),

@@ -1,4 +1,4 @@
-"""`sttd notify test`: a sample to each receiver, at once, whatever it wants to be told."""
+"""`sttd notify test`: sends a sample to all receivers at the same time, whatever events they want."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sttd.notify import ways
 from sttd.notify.errors import CutOff, NotTold
 from sttd.notify.notice import Notice
 
-MORE = 10.0  # seconds beyond a receiver's own limit: a name is looked up, a process that ignores SIGTERM is ended
-PATIENCE = 5.0  # seconds for commands that are ended
+MORE = 10.0  # seconds beyond a receiver's own limit: to look up a name, and to kill a process that ignores SIGTERM
+PATIENCE = 5.0  # seconds that we wait for commands to be ended
 
 
 class Outcome(NamedTuple):
@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
 
 
 def trial(receivers: Sequence[Receiver], now: float) -> Iterator[Outcome]:
-    """How it went with each, as they come to an end. `now`: UTC seconds."""
+    """The outcome for each receiver, as they finish. `now`: UTC seconds."""
     word = f"test-{secrets.token_hex(4)}"
     notice = Notice(word, "test", now, "this is a test of `sttd notify`: nothing has happened")
     ended: queue.Queue[Outcome] = queue.Queue()

@@ -1,10 +1,10 @@
-"""How long is waited before the next try, and when a notice is given up. Pure."""
+"""How long to wait before the next try, and when to give up a notice. Pure."""
 
 from __future__ import annotations
 
 WAITS = (5.0, 30.0, 120.0, 600.0, 1800.0)  # seconds; the last one repeats
 LONGEST = WAITS[-1]
-FEWEST = 3  # tries that each notice has, however old it is: a clock may have jumped, or nobody ran for a week
+FEWEST = 3  # tries of each notice, however old it is: the clock may have jumped, or the notifier was off
 
 
 def wait(failures: int) -> float:
@@ -13,5 +13,5 @@ def wait(failures: int) -> float:
 
 
 def is_over(age: float, tries: int, give_up: float) -> bool:
-    """Whether a notice is given up that waits for `age` seconds, after so many tries in vain."""
+    """Whether to give up a notice that has waited for `age` seconds and failed `tries` times."""
     return age >= give_up and tries >= FEWEST

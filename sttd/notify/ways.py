@@ -1,4 +1,4 @@
-"""One try to tell a receiver, by whatever way it has."""
+"""One try to deliver to a receiver, in the way that it is configured for."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from sttd.notify.notice import Notice
 
 
 def tell(receiver: Receiver, notice: Notice, identity: str, halt: int) -> str:
-    """Tell it once; returns what a command printed.
+    """Try once; returns the output of a command.
 
     Args:
-        receiver: who is told.
-        notice: of what.
+        receiver: whom to deliver to.
+        notice: what to deliver.
         identity: of the notice, the same at each try.
-        halt: a handle that can be read from when the notifier ends.
+        halt: a file descriptor that is readable once the notifier is to end.
 
     Raises:
-        NotTold: in vain.
-        CutOff: the notifier ends.
+        NotTold: the try failed.
+        CutOff: the notifier is to end.
     """
     if receiver.command:
         return command.run(receiver, identity, notice.event, notice.body(identity), halt)

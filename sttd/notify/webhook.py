@@ -1,6 +1,6 @@
 """A signed webhook: one POST, signed as https://www.standardwebhooks.com has it, so that any of its libraries can check it.
 
-No redirect is followed: the notice goes to the host that the configuration names. Of an answer the status alone is read.
+No redirect is followed: the notice goes to the host that the configuration names. Only the status of an answer is read.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from sttd.notify.errors import NotTold
 
 
 def signature(keys: Iterable[bytes], identity: str, at: int, body: bytes) -> str:
-    """The header webhook-signature: one signature for each key; who checks takes any one of them."""
+    """The header webhook-signature: one signature for each key; the receiver accepts it if any one of them is right."""
     signed = b".".join((identity.encode("ascii"), str(at).encode("ascii"), body))
     digests = [hmac.new(key, signed, hashlib.sha256).digest() for key in keys]
     return " ".join(f"v1,{base64.b64encode(digest).decode('ascii')}" for digest in digests)
 
 
 def send(receiver: Receiver, identity: str, body: bytes) -> None:
-    """Raises NotTold: it was not taken."""
+    """Try once. Raises NotTold: it was not accepted."""
     url, at = urlsplit(receiver.webhook), int(time.time())
     headers = {
         "Content-Type": "application/json",
@@ -52,7 +52,7 @@ def send(receiver: Receiver, identity: str, body: bytes) -> None:
 
 
 class _Post:
-    """One request. A socket's own time limit begins anew with each byte, so that a slow server could hold it for ever: a timer cuts."""
+    """One request. A socket's own timeout starts again with each byte, and a slow server could hold it: a timer cuts."""
 
     def __init__(self, url: SplitResult, timeout: float) -> None:
         self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -75,7 +75,7 @@ class _Post:
                 raise TimeoutError
             self._connection.request("POST", self._path, body, headers)
             status = self._connection.getresponse().status
-            if self._is_over.is_set():  # the end of a head that was cut looks like its last line
+            if self._is_over.is_set():  # headers that were cut off parse like whole ones
                 raise TimeoutError
             return status
         except (OSError, HTTPException) as error:
@@ -89,11 +89,11 @@ class _Post:
         held = self._connection.sock
         if held is not None:
             with contextlib.suppress(OSError):
-                # not the method of TLS, which is another thread's now
+                # not SSLSocket's method: another thread is using its TLS state
                 socket.socket.shutdown(held, socket.SHUT_RDWR)
 
     def _reason(self, error: OSError | HTTPException) -> str:
-        """In words that hold nothing of the address."""
+        """The error, in words that hold nothing of the address."""
         if self._is_over.is_set() or isinstance(error, TimeoutError):
             return f"there was no answer within {self._timeout:g} s"
         if isinstance(error, ssl.SSLError):

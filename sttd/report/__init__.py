@@ -1,4 +1,4 @@
-"""The report: what sttd did in a time, as figures, as a page with charts, and in words. It reads the ledger alone."""
+"""The report: what sttd did in a period, as figures, as a page with charts, and in words. It reads only the ledger."""
 
 from __future__ import annotations
 

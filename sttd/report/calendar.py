@@ -77,12 +77,12 @@ def _date(number: int, step: Step) -> dt.date:
 
 
 def midnight(day: dt.date, zone: dt.tzinfo | None) -> float:
-    """When a day begins; where the clock goes forward at midnight, the first time that it has."""
+    """When a day begins; if the clock goes forward at midnight, the first time that the day has."""
     return dt.datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
 
 
 def local(utc: float, zone: dt.tzinfo | None) -> dt.datetime:
-    """What the clock shows."""
+    """The time that the clock shows in a zone."""
     return dt.datetime.fromtimestamp(utc, zone)
 
 

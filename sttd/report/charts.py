@@ -1,4 +1,4 @@
-"""The charts of a report. Each says what it shows also in words and in a table."""
+"""The charts of a report. What each one shows is also there in words and as a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Chart:
     key: str
     title: str
     unit: str  # of its vertical axis
-    legend: Sequence[tuple[str, str]]  # a class, and what is drawn so
+    legend: Sequence[tuple[str, str]]  # a class of CSS, and what is drawn in it
     draw: Callable[[Frame], Markup]
     label: str  # the whole in a sentence
     columns: Sequence[str]
@@ -40,7 +40,7 @@ def _gone(span: Span) -> int:
 
 
 def recordings(figures: Figures, words: Words) -> Chart:
-    """What became of them, as bars on each other."""
+    """What became of them, as stacked bars."""
     names = words("done"), words("failed"), words("cancelled or gone")
 
     def counts(span: Span) -> tuple[int, int, int]:
@@ -72,7 +72,7 @@ def recordings(figures: Figures, words: Words) -> Chart:
 
 
 def waiting(figures: Figures, words: Words) -> Chart:
-    """How long they took from arrival to transcript: half of them, and nearly all."""
+    """Time from arrival to transcript: its median and its 95th percentile."""
     found = [(wait(span.jobs, MEDIAN), wait(span.jobs, HIGH)) for span in figures.spans]
     known = [each for pair in found for each in pair if each is not None]
 
@@ -159,13 +159,13 @@ def _memory(span: Span) -> tuple[float | None, float | None]:
 
 
 def level(words: Words, number: int) -> str:
-    """Of the memory."""
+    """The name of a level of memory."""
     names = words("normal"), words("moderate"), words("high"), words("critical")
     return names[min(number, len(names) - 1)]
 
 
 def kinds(words: Words) -> list[tuple[str, Callable[[Span], int]]]:
-    """What went wrong, or nearly so."""
+    """What went wrong, or nearly so: the name of each kind, and how to count it in a span."""
     return [
         (words("loads of the model that took too long"), lambda span: span.load_timeouts),
         (words("recordings done by the fallback model"), lambda span: span.jobs.fallbacks),
@@ -175,7 +175,7 @@ def kinds(words: Words) -> list[tuple[str, Callable[[Span], int]]]:
 
 
 def troubles(figures: Figures, words: Words) -> Chart:
-    """A row for each kind, all of one scale: where and how often."""
+    """A row for each kind, all with one scale: when, and how often."""
     found = [(name, [count(span) for span in figures.spans]) for name, count in kinds(words)]
     top = max(1, *(max(values) for _, values in found))
 
@@ -212,13 +212,13 @@ def _bars(frame: Frame, values: Sequence[float], kind: str, *, whole: bool) -> M
 
 
 def _bar(at: float, width: float, base: float, top: float, kind: str, *, fill: str | None = None) -> Markup:
-    """At least a unit high: what is there is seen."""
+    """At least a unit high, so that small values are seen."""
     height = max(1.0, base - top)
     return tag("rect", class_=kind, x=at, y=base - height, width=width, height=height, fill=fill)
 
 
 def _stem(at: float, median: float, high: float) -> Markup:
-    """From the median, a disc, up to the 95th percentile, a diamond."""
+    """A line from the median (a disc) up to the 95th percentile (a diamond)."""
     diamond = f"M{at:.2f} {high - 4:.2f}l4 4-4 4-4-4z"
     return join(
         tag("line", class_="stem", x1=at, x2=at, y1=median, y2=high),

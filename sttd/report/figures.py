@@ -1,4 +1,4 @@
-"""The figures of a report: what became of jobs in each span of a time, and how the daemon was."""
+"""The figures of a report: what became of jobs in each span of a period, and the daemon's memory, queue and resumes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Percent of the memory, see `[memory]`."""
+    """In percent of the memory; see `[memory]`."""
 
     moderate: float
     high: float
@@ -46,7 +46,7 @@ class Span:
     """One bar of each chart."""
 
     start: float  # UTC seconds
-    end: float  # of the last one: later than now
+    end: float  # the last span may end later than now
     jobs: Sum
     daemon: Sample | None  # None: it did nothing, or did not run
 
@@ -81,7 +81,7 @@ class Figures:
 
     @property
     def jobs(self) -> Sum:
-        """All of them."""
+        """Those of all spans together."""
         whole = Sum(int(self.since), int(self.until - self.since))
         for each in self.spans:
             whole = whole.joined(each.jobs)
@@ -102,7 +102,7 @@ class Figures:
 
     @property
     def memory_high(self) -> float | None:
-        """Percent, the highest."""
+        """The highest, in percent."""
         found = [each.daemon.memory_high for each in self.spans if each.daemon]
         return max((each for each in found if each is not None), default=None)
 
@@ -112,7 +112,7 @@ class Figures:
 
 
 def wait(jobs: Sum, share: float) -> float | None:
-    """Seconds from arrival to transcript that `share` of the recordings that are done did not exceed; see `quantile`."""
+    """Seconds within which `share` of the recordings that are done had their transcript after their arrival; see `quantile`."""
     return quantile(jobs.waits, share)
 
 

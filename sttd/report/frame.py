@@ -19,7 +19,7 @@ HATCH = 6  # units between the lines of a hatched bar
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """In units of a chart, which are pixels where it has the width that it is drawn for."""
+    """In units of a chart, which are pixels if the chart is shown at this width."""
 
     name: str
     width: float
@@ -34,7 +34,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52.0, 10.0, 10.0, 26.0  # margins for what stands bes
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where in a chart things are."""
+    """Where the parts of a chart are."""
 
     key: str  # of the chart, for names within it
     size: Size
@@ -71,7 +71,7 @@ class Frame:
         return scale(low, high, self.bottom, TOP)
 
     def svg(self, label: str, *content: str) -> Markup:
-        """The chart. `label`: the same in words, for who does not see it."""
+        """The chart. `label`: the same in words, for screen readers."""
         return tag(
             "svg",
             *content,
@@ -82,7 +82,7 @@ class Frame:
         )
 
     def hatch(self) -> Markup:
-        """What `fill` calls `url(#…-hatch)`: bars that differ from others also without their colour."""
+        """The pattern that `fill` calls `url(#…-hatch)`: hatched bars differ from others without colour too."""
         lines = join(
             tag("rect", class_="hatch-ground", width=HATCH, height=HATCH),
             tag("rect", class_="hatch-line", width=HATCH / 2.4, height=HATCH),

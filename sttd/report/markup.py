@@ -1,4 +1,4 @@
-"""HTML and SVG from values: all text is escaped, unless it is markup that was made here."""
+"""HTML and SVG from values: all text is escaped, unless it is `Markup`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Markup(str):
 
 
 def tag(name: str, *content: str | None, **attributes: str | float | None) -> Markup:
-    """An element. `class_` is the attribute class, `aria_label` aria-label; None: without it."""
+    """An element. `class_` is the attribute class, `aria_label` aria-label; one that is None is left out."""
     words = [name]
     for key, value in attributes.items():
         if value is not None:

@@ -1,4 +1,4 @@
-"""The report as HTML: the content of a page, and a whole file that needs nothing else, no script and no other address."""
+"""The report as HTML: the content of a page, and a whole file, which has no script and loads nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def style(name: str = "report.css") -> str:
 
 
 def words_of(language: str) -> Words:
-    """What a report says in one of `phrases.OFFERED`."""
+    """The words of a report in one of the languages of `phrases.OFFERED`."""
     return load(_FOLDER / "words", language)
 
 
@@ -38,13 +38,13 @@ def content(figures: Figures, words: Words, zone: dt.tzinfo | None = None) -> Ma
 
 
 def period(figures: Figures, words: Words, zone: dt.tzinfo | None = None) -> str:
-    """What time it is about."""
+    """The period that the report covers."""
     first, last = (spoken.moment(words, each, zone) for each in (figures.since, figures.until))
     return f"{first} – {last} ({figures.zone})"
 
 
 def document(figures: Figures, words: Words, zone: dt.tzinfo | None = None, drawn: Markup | None = None) -> str:
-    """A file of its own. `drawn`: its `content`, where that is made already."""
+    """A file of its own. `drawn`: its `content`, if that is made already."""
     title = words("Report of sttd")
     head = join(
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
@@ -103,7 +103,7 @@ def _joined(chart: Chart, span: Span) -> str:
 
 
 def _table(chart: Chart, figures: Figures, words: Words, zone: dt.tzinfo | None) -> Markup:
-    """Spans in which nothing was are left out."""
+    """Spans in which nothing happened are left out."""
     head = tag("tr", *(tag("th", name, scope="col") for name in (words("from"), *chart.columns)))
     rows = [
         tag(

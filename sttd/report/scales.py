@@ -9,7 +9,7 @@ from dataclasses import dataclass
 ROUND = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000, 86400, 2 * 86400, 5 * 86400, 10 * 86400,
          30 * 86400, 100 * 86400, 365 * 86400, 1000 * 86400)  # fmt: skip
 
-_NOTHING = 1e-9  # what is below is no figure of a report
+_NOTHING = 1e-9  # smaller values count as 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Logarithmic:
-    """The same, where equal factors are equal distances; `low` > 0."""
+    """`low` to `high` becomes `start` to `end`, where equal factors are equal distances; `low` > 0."""
 
     low: float
     high: float
@@ -42,12 +42,12 @@ class Logarithmic:
 
 
 def ticks(top: float, most: int = 5, *, whole: bool = False) -> list[float]:
-    """Round values from 0 to the first one that is not below `top`, at most `most` steps apart.
+    """Round values from 0 to the first one that is not below `top`, in at most `most` steps.
 
     Args:
         top: the highest value that is shown.
         most: steps.
-        whole: of things that are counted: no parts of one.
+        whole: the values are counts, without fractions.
     """
     if top < _NOTHING:
         return [0.0, 1.0]
@@ -60,9 +60,10 @@ def ticks(top: float, most: int = 5, *, whole: bool = False) -> list[float]:
 
 
 def durations(low: float, high: float, most: int = 6) -> list[float]:
-    """Round durations, the first not over `low` (if there is one that short), the last not below `high` (as there): at least two.
+    """Round durations for a logarithmic axis from `low` to `high`: at least two.
 
-    They are some distance apart, as a logarithmic scale has it.
+    The first is not above `low` and the last not below `high`, as far as `ROUND` goes. Those between keep a distance of a
+    `most`-th of the axis.
     """
     first = max((index for index, each in enumerate(ROUND) if each <= low), default=0)
     last = min((index for index, each in enumerate(ROUND) if each >= high), default=len(ROUND) - 1)

@@ -1,4 +1,4 @@
-"""Times, durations and numbers of a report in words, as short as they are clear. Pure."""
+"""Times, durations and numbers of a report in words, as short as is still clear. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def moment(words: Words, utc: float, zone: dt.tzinfo | None) -> str:
 
 
 def mark(words: Words, utc: float, step: Step, zone: dt.tzinfo | None) -> str:
-    """Of a time axis whose marks are a step apart: what tells one from the next."""
+    """The name of a mark on a time axis with marks a step apart: only what differs from its neighbours."""
     when = local(utc, zone)
     if step.unit == "year" or (step.unit == "month" and when.month == 1):
         return year(words, when.year)
@@ -49,7 +49,7 @@ def mark(words: Words, utc: float, step: Step, zone: dt.tzinfo | None) -> str:
 
 
 def span(words: Words, start: float, step: Step, zone: dt.tzinfo | None) -> str:
-    """Of a bar: when it begins."""
+    """The name of a bar: when it begins."""
     when = local(start, zone)
     if step.is_of_days:
         return date(words, when)
@@ -57,7 +57,7 @@ def span(words: Words, start: float, step: Step, zone: dt.tzinfo | None) -> str:
 
 
 def duration(words: Words, seconds: float | None) -> str:
-    """Two digits that count."""
+    """About two significant digits."""
     if seconds is None:
         return "–"
     if seconds < 9.95:

@@ -17,7 +17,7 @@ _STATES = (State.DONE, State.FAILED, State.CANCELLED, State.VANISHED)
 
 
 def facts(figures: Figures, words: Words, zone: dt.tzinfo | None = None) -> Iterator[tuple[str, str]]:
-    """The figures in the order in which they are read: a word, and what it says."""
+    """The figures in the order in which they are read: name and text of each."""
     jobs = figures.jobs
     yield "period", period(figures, words, zone)
     ended = [(jobs.ended[state], "gone" if state is State.VANISHED else str(state)) for state in _STATES]
@@ -33,7 +33,7 @@ def facts(figures: Figures, words: Words, zone: dt.tzinfo | None = None) -> Iter
 
 
 def troubles(figures: Figures, words: Words) -> Iterator[tuple[int, str]]:
-    """How often each thing went wrong, of those that did."""
+    """Count and name of each kind of trouble that occurred."""
     for name, count in kinds(words):
         total = sum(map(count, figures.spans))
         if total:

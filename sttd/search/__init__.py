@@ -1,4 +1,4 @@
-"""Search in all transcripts: an index file of its own, which one process builds from the JSON results and follows.
+"""Search in all transcripts: an index file, which one process builds from the JSON results and keeps up to date.
 
     follower = Follower(index, ledger, folders)   # the one writer; `run(stop)` in a thread of its own
     Search(index).find("ประชุม budget")     # from any thread

@@ -1,7 +1,7 @@
-"""What a text is searched by: its atoms. Pure.
+"""The units of search: a text is split into atoms. Pure.
 
-An atom is a word, or one grapheme cluster of a script that puts no space between words. Punctuation and spaces are none,
-so that a query need not have those of the text: Thai has spaces where its writer took breath.
+An atom is a word, or one grapheme cluster of a script that puts no space between words. Punctuation and spaces are not
+atoms, so that a query need not repeat them: where Thai has spaces is up to its writer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MIXED = (  # blocks with digits, marks and punctuation: Thai, Lao, Burmese, Khm
     (0x0E00, 0x0E7F), (0x0E80, 0x0EFF), (0x1000, 0x109F), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F), (0x1780, 0x17FF),
     (0x3005, 0x3007), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F),
 )  # fmt: skip
-# letters to Unicode that belong to the cluster before them (UAX 29): sara am of Thai and Lao, voicing of half-width kana,
+# letters by their category that belong to the cluster before them (UAX 29): sara am of Thai and Lao, voicing of half-width kana,
 # vowels and finals of decomposed Hangul
 _FOLLOWERS = "\u0e33\u0eb3\uff9e\uff9f\u1160-\u11ff"
 _STACKERS = "\u1039\u17d2"  # Burmese and Khmer: the consonant that follows is written below
@@ -60,7 +60,7 @@ def atoms(text: str) -> list[str]:
 
 
 def placed(text: str) -> Iterator[Placed]:
-    """The same, with their places."""
+    """The atoms of a text, each with its place."""
     for match in _pattern().finditer(text):
         for atom in _normal(match[0]):
             yield Placed(atom, *match.span())
@@ -74,9 +74,9 @@ def is_cluster(atom: str) -> bool:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _normal(found: str) -> tuple[str, ...]:
-    """The form in which an atom is compared: case, width, accents, digits and equal spellings are one.
+    """The form in which an atom is compared: without differences of case, width, accents, digits and equal spellings.
 
-    They are several where one character of it stands for some: sara am, which many type as two, a squared word of Japanese.
+    The result is several atoms if one character stands for several: sara am, which many type as two, or a squared Japanese word.
     """
     text = unicodedata.normalize("NFKD", found.casefold().translate(_PLAIN)).casefold()
     text = unicodedata.normalize("NFC", _LEFT_OUT.sub("", _SHORT_I.sub("\u0439", text)))
@@ -88,7 +88,7 @@ def _normal(found: str) -> tuple[str, ...]:
 
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    """A cluster, or a word. Made when a text is first looked at: it takes 0.05 s."""
+    """Matches a cluster, or a word. Compiled at its first use, because that takes 0.05 s."""
     bases, marks = _bases(), _marks()
     joined = f"(?:[{_STACKERS}]+[{bases}]|[{marks}{_JOINERS}{_FOLLOWERS}])"
     return re.compile(f"(?:{_TWO_E}|[{bases}]){joined}*|[^\\W_{bases}](?:[^\\W_{bases}]|[{marks}{_JOINERS}])*")
@@ -101,7 +101,7 @@ def _base() -> re.Pattern[str]:
 
 @functools.cache
 def _bases() -> str:
-    """What a cluster may begin with, as a class of a pattern. Digits of these scripts are words, as digits are elsewhere."""
+    """What a cluster may begin with, for a class of a pattern. Digits are not in it: they make words, in these scripts too."""
     codes = (code for first, last in _MIXED for code in range(first, last + 1))
     letters = (code for code in codes if unicodedata.category(chr(code)) in ("Lo", "Lm"))
     return _class([*_runs(letters), *_LETTERS])
@@ -109,7 +109,7 @@ def _bases() -> str:
 
 @functools.cache
 def _marks() -> str:
-    """Combining marks of all scripts, as a class of a pattern."""
+    """Combining marks of all scripts, for a class of a pattern."""
     codes = (*range(0x0300, 0x1F000), *range(0xE0100, 0xE01F0))
     return _class(_runs(code for code in codes if unicodedata.category(chr(code))[0] == "M"))
 

@@ -1,4 +1,4 @@
-"""What of a transcript is shown of a hit. Pure."""
+"""The piece of a transcript that is shown for a hit. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sttd.search.phrases import Phrase, marks
 from sttd.search.transcript import Said
 
 LENGTH = 240  # characters
-_BEFORE = 80  # of them before the first mark, where the text is longer
+_BEFORE = 80  # of them before the first match, if the text is longer
 _CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A text, and which stretches of it were asked for: start and end of each, in characters, apart and in order."""
+    """A text, and its stretches that match the query: start and end of each in characters, without overlaps, in order."""
 
     text: str
     marks: tuple[tuple[int, int], ...]

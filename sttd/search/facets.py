@@ -1,4 +1,4 @@
-"""What of a recording can be searched beside its text: its name, its languages, its folders. Pure."""
+"""What a recording is found or filtered by besides its text: its name, its languages, its folders. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator
 
-_LANGUAGE, _FOLDER = "\ue002", "\ue003"  # private characters: no word of a text is such a token; see phrases
+_LANGUAGE, _FOLDER = "\ue002", "\ue003"  # private-use characters: no word of a text looks like that
 
 
 def name_of(source: bytes) -> str:
@@ -25,15 +25,15 @@ def facets(source: bytes, languages: Iterable[str]) -> Iterator[str]:
 
 
 def language_token(language: str) -> str:
-    """Recordings have it in which this language is spoken."""
+    """The token of recordings in which this language is spoken."""
     return f"{_LANGUAGE}{language.encode().hex()}"
 
 
 def folder_token(folder: bytes) -> str:
-    """Recordings have it whose source lay in or below this folder of the inbox.
+    """The token of recordings whose source lay in or below this folder of the inbox.
 
-    As people type it: é of macOS in two characters is the one of the keyboard, blanks around a name do not count, and a folder of
-    an inbox with a name is written as results are filed, `movies/Show` for `movies//Show`.
+    A folder may be written in several ways: é as one character or as two (macOS), with blanks around a name, and a folder of an
+    inbox with a name also as in the folder of results, `movies/Show` for `movies//Show`.
     """
     text = unicodedata.normalize("NFC", folder.decode("utf-8", "surrogateescape"))
     typed = "/".join(filter(None, map(str.strip, text.split("/")))).encode("utf-8", "surrogateescape")

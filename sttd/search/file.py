@@ -1,7 +1,7 @@
-"""The index's file: SQLite with FTS5. What makes it ours and whole, and its errors in words.
+"""The index's file: SQLite with FTS5. How it is made, opened and checked, and its errors in words.
 
-It holds nothing that is not in the ledger and in the results, so it is never mended: what is damaged, of another version or
-another program's is deleted and made anew.
+It holds nothing that is not in the ledger and in the results, so it is never repaired: a file that is damaged, of another version
+or of another program is deleted and made anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sttd.errors import SttdError
 
 INDEX = "search.db"
 MODE = 0o600  # the text of every recording is in it
-APPLICATION = 1937011811  # "sttc": no ledger
+APPLICATION = 1937011811  # "sttc": the ledger has another
 VERSION = 3  # of tables and of tokens: raise it where either changes
 STAMP = f"{VERSION} {unicodedata.unidata_version}"  # atoms depend on Unicode's tables
 SCHEMA = f"""
@@ -53,7 +53,7 @@ SCHEMA = f"""
     COMMIT;
 """
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_CHECKED = 32 * 2**20  # bytes of an index that is looked through when it is opened; damage in a larger one is met later
+_CHECKED = 32 * 2**20  # bytes: a larger index is not checked when it is opened, and damage in it is found in use
 
 
 class IndexTrouble(SttdError):
@@ -61,20 +61,20 @@ class IndexTrouble(SttdError):
 
 
 class IndexDamaged(IndexTrouble):
-    """The index is to be made anew."""
+    """The index is damaged, or not ours: it has to be made anew."""
 
 
 class IndexMissing(IndexTrouble):
-    """There is no index: it is about to be made."""
+    """There is no index yet: its writer will make it."""
 
 
 def lock_of(path: Path) -> Path:
-    """What the index's one writer holds."""
+    """The lock that the index's one writer holds."""
     return path.with_name(f"{path.name}.lock")
 
 
 def opened(path: Path) -> sqlite3.Connection:
-    """A connection of the writer to a whole index of this version, made anew where it is not that."""
+    """The writer's connection to a whole index of this version. Anything else is replaced by an empty index."""
     with translated(path):
         if path.exists():
             with contextlib.suppress(IndexDamaged):
@@ -83,7 +83,7 @@ def opened(path: Path) -> sqlite3.Connection:
 
 
 def made(path: Path) -> sqlite3.Connection:
-    """A connection of the writer to an empty index, in place of what was there. Nobody sees it half made."""
+    """The writer's connection to a new, empty index in place of what was there. Nobody sees it half made."""
     begun = path.with_name(f"{path.name}.new")
     with translated(path):
         begun.unlink(missing_ok=True)
@@ -97,7 +97,7 @@ def made(path: Path) -> sqlite3.Connection:
 
 
 def _whole(path: Path) -> sqlite3.Connection:
-    # asked by its name: closing a handle of it would end locks that this process has by SQLite (fcntl(2))
+    # lstat, not open: closing a descriptor of the file would drop SQLite's locks on it in this process (fcntl(2))
     if not stat.S_ISREG(path.lstat().st_mode):
         raise IndexDamaged(f"the search index {path} is not a regular file")
     with translated(path):
@@ -114,7 +114,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last steps, which are taken again
+        db.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last steps, which are taken again
         db.execute("PRAGMA journal_size_limit = 16777216")
         db.execute("PRAGMA secure_delete = ON")  # the text of a result that was deleted does not stay in free pages
     except BaseException:
@@ -156,7 +156,7 @@ def read_only(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Errors of SQLite and of the system with the path, and what to do.
+    """Turns errors of SQLite and of the system into ours, which name the path.
 
     Raises:
         IndexDamaged: the file is no index, or damaged.

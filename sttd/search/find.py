@@ -1,4 +1,4 @@
-"""Queries. They read the index alone, from any thread, while it is written."""
+"""Queries. They read only the index, from any thread, also while it is written."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from sttd.search.file import IndexDamaged, IndexMissing, read_only, translated
 from sttd.search.phrases import Phrase, Stretch, expression, nearest, phrases, places
 from sttd.search.transcript import Said
 
-MOST = 100  # hits of one page, places of one recording
-_PLACES = 500  # of a phrase in one recording, among which the nearest are looked for
+MOST = 100  # hits on one page, or places in one recording, at most
+_PLACES = 500  # of a phrase in one recording, at most, that are compared to find the nearest ones
 _HIGHEST = 2**63 - 1  # a number that SQLite can hold
 _TOGETHER = 3  # segments at most that one excerpt shows
 
@@ -33,8 +33,8 @@ class Filters:
     """Which recordings are searched."""
 
     language: str | None = None  # one that is spoken in them, among others perhaps; a code such as "th"
-    since: float | None = None  # when they came in: UTC seconds
-    until: float | None = None  # and before which time
+    since: float | None = None  # they came in at this time or later: UTC seconds
+    until: float | None = None  # they came in before this time
     folder: str | None = None  # of the inbox, in or below which they lay, `os.fsdecode`d
 
 
@@ -50,13 +50,13 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A recording that has all that was asked for."""
+    """A recording that matches the whole query."""
 
     job: int
     source: str  # path below the inbox, `os.fsdecode`d
-    name: Excerpt  # the path without its suffix, with what of it was asked for
+    name: Excerpt  # the path without its suffix, with what matches in it
     created_at: float  # when it came in: UTC seconds
-    language: str  # that most of it is in; "und": nothing was said
+    language: str  # of most of what is said; "und": nothing was said
     passage: Passage | None  # where the phrases are nearest to each other; None: they are in the name alone
     places: int  # how many segments have one of the phrases
 
@@ -136,7 +136,7 @@ class Search:
 
     @contextlib.contextmanager
     def _blaming(self) -> Iterator[None]:
-        """Tell the writer of damage."""
+        """Report damage to the writer."""
         try:
             with translated(self.path):
                 yield
@@ -155,7 +155,7 @@ class _Text:
         self._said: list[Said] = []
 
     def stretches(self, wanted: Sequence[Phrase]) -> list[list[Stretch]]:
-        """Where each of the phrases occurs that do, in offsets of the key."""
+        """The places of each phrase that occurs, as offsets in the key."""
         found = (places(self._key, phrase, _PLACES) for phrase in wanted)
         return [each for each in found if each]
 
@@ -164,13 +164,13 @@ class _Text:
         return sorted({self._segment(start) for start, _ in stretches})
 
     def passage(self, stretch: Stretch, wanted: Sequence[Phrase]) -> Passage:
-        """A stretch, as it is shown."""
+        """The passage that shows a stretch; of one over too many segments, the first."""
         first = self._segment(stretch[0])
         last = self._segment(stretch[1])
         return self.shown(first, last if last < first + _TOGETHER else first, wanted)
 
     def shown(self, first: int, last: int, wanted: Sequence[Phrase]) -> Passage:
-        """Segments that follow each other, as they are shown."""
+        """The passage from one segment to another."""
         self._said = self._said or [Said(*each) for each in json.loads(zlib.decompress(self._segments))]
         said = self._said[first : last + 1]
         return Passage(said[0].start, said[-1].end, said[0].language, excerpt(said, wanted))
@@ -192,10 +192,10 @@ def _rows(
         times = (filters.since or 0.0, math.inf if filters.until is None else filters.until)
         query = "SELECT min(job), max(job) FROM recordings WHERE created_at >= ? AND created_at < ?"
         least, most = db.execute(query, times).fetchone()
-        # job numbers grow with time, but for a clock that was set back
+        # job numbers grow with time, except where the clock was set back
         conditions.append("words.rowid BETWEEN ? AND ? AND created_at >= ? AND created_at < ?")
         values += [least, most, *times]
-    # CROSS JOIN: in this order
+    # CROSS JOIN has SQLite join in this order
     query = f"""
         SELECT job, source, created_at, language, key, starts, segments
         FROM words CROSS JOIN recordings ON job = words.rowid CROSS JOIN texts USING (job)

@@ -1,6 +1,6 @@
-"""Keeps the index as the ledger and the results are.
+"""Keeps the index up to date with the ledger and the results.
 
-Nothing is remembered but the index itself: what is to be done is the difference between it and the ledger. So it does not
+No progress is stored besides the index itself: the work to do is the difference between it and the ledger. So it does not
 matter where the process was killed, or what happened while it did not run.
 """
 
@@ -29,12 +29,10 @@ from sttd.text import sentence
 
 LOOK = 2.0  # seconds between two looks for jobs that ended
 CHECK = 60.0  # seconds between two looks at every result, for those that a person deleted or changed
-OFFER = 60.0  # seconds between two looks at what there is to filter by
-TIDY = 3600.0  # seconds between two merges of the whole index, which take the words of what was deleted out of its file
-_SHARE = (
-    20  # after a look it rests so many times as long as that took: a million jobs cost a twentieth of a core at most
-)
-_LONGEST = 30.0  # seconds that it rests
+OFFER = 60.0  # seconds between two readings of what can be filtered by
+TIDY = 3600.0  # seconds between two merges of the whole index, which remove the words of deleted texts from its file
+_SHARE = 20  # it rests this many times as long as a look took: a million jobs take a twentieth of a core, about
+_LONGEST = 30.0  # seconds that it rests at most
 _SPELL = 3.0  # seconds that one step takes, about
 _BATCH = 200  # recordings in one transaction
 _PAGE = 500  # results that are looked at in one go
@@ -56,10 +54,10 @@ class Follower:
         index: its file; made where there is none. The folder exists.
         ledger: the daemon's ledger; there may be none yet.
         folders: of the configuration, below which results lie. Nothing outside of them is read, and no link is followed.
-        transcripts: that of them to which results may have been moved since they were written.
+        transcripts: the one of these folders to which all results may have been moved since they were written.
 
     Raises:
-        AlreadyRunning: another process follows with this index.
+        AlreadyRunning: another process writes this index.
         IndexTrouble: the index cannot be opened.
     """
 
@@ -69,7 +67,7 @@ class Follower:
         self._folders, self._transcripts = folders, transcripts
         self._remake = threading.Event()
         self._known = self._index.jobs()
-        self._seen: tuple[Signature | None, ...] | None = None  # the ledger, when there was nothing more to be done
+        self._seen: tuple[Signature | None, ...] | None = None  # the ledger's, when nothing was left to do
         self._check_after = 0  # number of the last job that the current check has looked at
         self._next_check = self._next_tidy = 0.0  # monotonic
         self._check_took = 0.0  # seconds, so far
@@ -82,7 +80,7 @@ class Follower:
         self._remake.set()
 
     def run(self, stop: threading.Event) -> None:
-        """Follow until `stop` is set. A result on a mount that hangs holds it up: let it run in a daemon thread."""
+        """Follow until `stop` is set. A result on a hung mount blocks it: run it in a daemon thread."""
         told = ""
         while not stop.is_set():
             began = time.thread_time()
@@ -102,10 +100,10 @@ class Follower:
         self._index.close()
 
     def catch_up(self, tell: Callable[[Coverage], None]) -> None:
-        """Do all that is to be done now; `tell` hears now and then how far it is.
+        """Do all that there is to do; `tell` is called with the progress.
 
-        For a command, which is to answer soon: the index is not merged, see `tidy`, and not every result is looked at where
-        that was done a moment ago.
+        For a command, which is to answer soon: the index is not merged (see `tidy`), and results are not checked if the
+        latest check is recent.
 
         Raises:
             LedgerError, IndexTrouble: as `step`.
@@ -116,12 +114,12 @@ class Follower:
             tell(self.coverage)
 
     def tidy(self) -> None:
-        """Merge the index for some seconds, where texts were taken out of it. Raises IndexTrouble."""
+        """Merge the index for some seconds, if texts were removed from it. Raises IndexTrouble."""
         self._next_tidy = 0.0
         self._tidy(time.monotonic() + _SPELL)
 
     def step(self) -> bool:
-        """Do what is to be done, for some seconds at most. Returns whether there is more.
+        """Do what there is to do, for some seconds at most. Returns whether there is more.
 
         Raises:
             LedgerError: the ledger cannot be read.
@@ -133,7 +131,7 @@ class Follower:
             return self._follow()
         except IndexDamaged as error:
             logger.warning("{}: it is made anew", sentence(str(error)))
-            self._remake.set()  # for the next step too, where the disk has no room now
+            self._remake.set()  # for the next step, if the disk has no room now
             self._begin_anew()
             return True
 
@@ -168,13 +166,13 @@ class Follower:
         return checking or self._tidy(end)
 
     def _ledger_as_it_is(self) -> tuple[Signature | None, ...] | None:
-        """What is another after each change of the ledger; None: there is none."""
+        """Signatures of the ledger and its WAL: each change of the ledger changes them. None: there is no ledger."""
         files = [self._ledger, self._ledger.with_name(f"{self._ledger.name}-wal")]
         found = tuple(map(_signature, files))
         return None if found[0] is None else found
 
     def _tidy(self, end: float) -> bool:
-        """Merge the index, after texts were taken out of it. Returns whether there is more to be done."""
+        """Merge the index, if texts were removed from it. Returns whether there is more to do."""
         if time.monotonic() < self._next_tidy:
             return False
         while time.monotonic() < end:
@@ -217,7 +215,7 @@ class Follower:
         return True
 
     def _has_changed(self, recording: Recording, entry: Entry | None) -> bool:
-        """Whether a recording or its result is another than in the index. One that is not there is left to the next look."""
+        """Whether a recording or its result differs from the index. One that the index does not have is left to the next look."""
         if entry is None:
             return False
         if entry.recording != recording:
@@ -227,20 +225,20 @@ class Follower:
         return entry.signature != signature and not (entry.signature is None and self._index.is_taken(recording))
 
     def _put(self, recording: Recording, entry: Entry | None = None) -> None:
-        """Have it in the index, where it may be as `entry` by now: one whose result cannot be read still is not written each time."""
+        """Put it into the index, which has `entry` of it so far. A result that still cannot be read is not written again."""
         if not recording.path or self._index.is_taken(recording):
             self._index.put(recording)
             return
         try:
             signature, said = read(self._places(recording), self._folders)
-        except (OSError, NotATranscript):  # deleted, or not to be read now: looked at again with the next check
+        except (OSError, NotATranscript):  # deleted, or unreadable now: the next check looks again
             if entry != Entry(recording, None):
                 self._index.put(recording)
         else:
             self._index.put(recording, signature, said)
 
     def _places(self, recording: Recording) -> list[str]:
-        """Where its result may lie; one that was moved with all others is found as on the page of its job."""
+        """Where its result may lie: where it was written, or below today's folder if all results were moved there."""
         written = os.fsdecode(recording.path)
         places: Sequence[str] = (written,) if written else ()
         if places and self._transcripts is not None:
@@ -258,18 +256,18 @@ class Follower:
 
 
 def _pause(took: float) -> float:
-    """Seconds between two looks at every result, by how many one takes."""
+    """Seconds between two looks at every result, by how long one takes."""
     return max(CHECK, _SHARE * took)
 
 
 def _until_check(ended_at: float, took: float, now: float) -> float:
-    """Seconds until the next look at every result is due; 0 also where the clock was set back behind the latest one."""
+    """Seconds until the next look at every result is due; 0 also if the clock was set back to before the latest one."""
     since = now - ended_at
     return _pause(took) - since if 0 <= since < _pause(took) else 0.0
 
 
 def recording_of(result: Result) -> Recording:
-    """What the index has of a job that is done."""
+    """What the index stores about a job that is done."""
     path = next((output for output in result.outputs if output.endswith(".json")), "")
     return Recording(result.job, result.source, result.created_at, result.language or "und", os.fsencode(path))
 

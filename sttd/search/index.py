@@ -21,7 +21,7 @@ from sttd.search.transcript import Said, Signature
 
 _TIDY, _UNTIDY, _MERGING = range(
     3
-)  # `user_version` of the file: whether words of texts that were taken out may be in it
+)  # values of the file's `user_version`: whether words of removed texts may still be in it
 _PAGES = 500  # of FTS5, merged in one step
 
 
@@ -41,15 +41,15 @@ class Entry:
     """A recording in the index, and the file as it was read."""
 
     recording: Recording
-    signature: Signature | None  # None: none was read
+    signature: Signature | None  # None: no file was read
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What there is to filter by."""
+    """What can be filtered by."""
 
-    languages: tuple[str, ...] = ()  # that most of a recording is in
-    folders: tuple[str, ...] = ()  # of the inboxes, that recordings lay in: `os.fsdecode`d
+    languages: tuple[str, ...] = ()  # the main languages of the recordings
+    folders: tuple[str, ...] = ()  # of the inboxes, in which recordings lay: `os.fsdecode`d
 
 
 class Index:
@@ -76,7 +76,7 @@ class Index:
         self._lock.release()
 
     def remake(self) -> None:
-        """Delete it, and begin an empty one."""
+        """Replace it by an empty one."""
         self._db.close()
         self._db = made(self.path)
         self._file = _identity(self.path)
@@ -88,7 +88,7 @@ class Index:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the steps inside or none."""
+        """All changes inside are made, or none."""
         with translated(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -105,7 +105,7 @@ class Index:
             return {job for (job,) in self._db.execute("SELECT job FROM recordings")}
 
     def offered(self) -> Offered:
-        """Of all recordings in it: a tenth of a second for 100,000."""
+        """Read from all recordings in it: a tenth of a second for 100,000."""
         with translated(self.path):
             languages = sorted(each for (each,) in self._db.execute("SELECT DISTINCT language FROM recordings"))
             folders = {source.rpartition(b"/")[0] for (source,) in self._db.execute("SELECT source FROM recordings")}
@@ -145,11 +145,11 @@ class Index:
             return count
 
     def put(self, recording: Recording, signature: Signature | None = None, said: Sequence[Said] = ()) -> None:
-        """Have this of a recording, in place of what the index had.
+        """Store this about a recording, in place of what the index had.
 
         Args:
-            recording: is found by its name at least.
-            signature: of the file that its text was read from; None: there was none to be read.
+            recording: it is found at least by its name.
+            signature: of the file that its text was read from; None: none could be read.
             said: its text.
         """
         with translated(self.path):
@@ -164,7 +164,7 @@ class Index:
             self._take_from_older(recording)
 
     def _take_from_older(self, newer: Recording) -> None:
-        """A job that is done again may put its result in place of the older one's: nobody else has that text."""
+        """A redo may have replaced the result of an older job, which has no text any more then."""
         query = "SELECT job FROM recordings WHERE path = ? AND job < ? AND size >= 0"
         with translated(self.path):
             older = self._db.execute(query, (newer.path, newer.job)).fetchall()
@@ -172,15 +172,15 @@ class Index:
             self.put(self.page(job - 1, job)[job].recording)
 
     def remove(self, job: int) -> None:
-        """Have nothing of a recording."""
+        """Remove a recording from the index."""
         with translated(self.path):
             self._strip(job)
             self._db.execute("DELETE FROM recordings WHERE job = ?", (job,))
 
     def tidy(self) -> bool:
-        """Merge some of FTS5's segments where texts were taken out: only that takes their words out of the file.
+        """Merge some of FTS5's segments, if texts were removed: only a merge removes their words from the file.
 
-        Returns whether there is more to be done. See https://sqlite.org/fts5.html#the_merge_command
+        Returns whether there is more to do. See https://sqlite.org/fts5.html#the_merge_command
         """
         with translated(self.path):
             if self._db.execute("PRAGMA user_version").fetchone()[0] == _TIDY:
@@ -217,7 +217,7 @@ class Index:
         self._db.execute("INSERT INTO words (rowid, name, body, facets) VALUES (?, ?, ?, ?)", words)
 
     def _strip(self, job: int) -> None:
-        """Take a text out of the index. FTS5 has to be given what it was made of."""
+        """Remove a text from the index. To delete a row, FTS5 (contentless here) has to be given its tokens."""
         query = "SELECT source, key, facets FROM texts JOIN recordings USING (job) WHERE job = ?"
         row = self._db.execute(query, (job,)).fetchone()
         if row is None:

@@ -1,8 +1,8 @@
-"""What a person asks for: phrases of atoms. How they are indexed, and where they occur in a transcript. Pure.
+"""A query as phrases of atoms. How these are indexed, and where they occur in a transcript. Pure.
 
-A run of clusters is indexed as pairs of neighbours, the last cluster alone: the phrase of a query's pairs is then found
-wherever its clusters stand, without a dictionary of words. A cluster that is asked for alone is a token of its own, so that
-the index need not be searched for every pair that begins with it.
+A run of clusters is indexed as overlapping pairs of neighbours, and its last cluster by itself. The clusters of a query become
+such pairs too, and are found wherever they stand side by side: no dictionary of words is needed. Each cluster of a text is also a
+token of its own: a query of one cluster would otherwise have to read every pair that begins with it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from sttd.search.atoms import atoms, is_cluster
 
 MOST = 32  # phrases of one query
 _LONGEST = 1000  # characters of a query that are looked at
-_STEM = 3  # letters from which on a word also finds those that begin with it
-# private characters, which no atom has: they keep tokens of our own apart from words
+_STEM = 3  # letters: a word of so many also finds words that begin with it
+# private-use characters, which no atom has: they tell our own tokens from words
 _PAIR, _ALONE = "\ue000", "\ue001"
 _EDGE = "\x1f"  # around each atom of a key
 _ASKED = re.compile(r'["“”„]([^"“”„]*)["“”„]|[^\s"“”„]+')
@@ -65,7 +65,7 @@ def alone(atoms: Iterable[str]) -> str:
 
 
 def expression(phrase: Phrase) -> str:
-    """A phrase in the syntax of FTS5. It consists of tokens in quotes, so that no text has a meaning there."""
+    """A phrase in the syntax of FTS5. All tokens are in quotes, so that no text is read as syntax."""
     pieces = phrase.atoms
     if len(pieces) == 1 and is_cluster(pieces[0]):
         return f'"{_ALONE}{pieces[0]}"'
@@ -73,8 +73,8 @@ def expression(phrase: Phrase) -> str:
     if not is_cluster(pieces[-1]):
         return f'"{" ".join([*before, last])}"{" *" if phrase.is_open else ""}'
     if is_cluster(pieces[-2]):
-        return f'"{" ".join(before)}"'  # the last pair has the last cluster
-    return f'"{" ".join([*before, last])}" *'  # alone or the first one of a pair
+        return f'"{" ".join(before)}"'  # the last pair ends with the last cluster
+    return f'"{" ".join([*before, last])}" *'  # the last cluster stands alone, or begins a pair
 
 
 def key(atoms: Iterable[str]) -> str:
@@ -121,7 +121,7 @@ def nearest(found: Sequence[Sequence[Stretch]]) -> Stretch:
 
 
 def marks(text: Sequence[tuple[str, int, int]], wanted: Sequence[Phrase]) -> list[Stretch]:
-    """The stretches of a text that phrases are found in, apart from each other and in their order.
+    """The stretches of a text that match a phrase, without overlaps, in order.
 
     Args:
         text: its atoms, each with start and end.

@@ -28,7 +28,7 @@ class Said(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """A file that has the same is not read again."""
+    """Of a file: while it is the same, the file is not read again."""
 
     size: int
     mtime_ns: int
@@ -64,7 +64,7 @@ def read(paths: Sequence[str], folders: Sequence[Path]) -> tuple[Signature, list
 
 
 def _segments(file: BinaryIO, size: int) -> Iterator[Said]:
-    """A small file is read in one piece, whatever a person has made of its lines; a large one line by line, as sttd wrote it."""
+    """A small file is read whole, as a person may have changed its line breaks; a large one line by line, as sttd wrote it."""
     if size <= _SMALL:
         for segment in json.loads(file.read())["segments"]:
             yield from _said(segment)
@@ -76,7 +76,7 @@ def _segments(file: BinaryIO, size: int) -> Iterator[Said]:
 
 
 def _said(segment: Any) -> Iterator[Said]:
-    """A segment; one that holds a book comes in pieces, because an excerpt of a hit looks at each word of its segment."""
+    """A segment; a very long one comes in pieces, because an excerpt of a hit looks at each word of its segment."""
     times, language = (_figure(segment["start"]), _figure(segment["end"])), _whole(segment.get("language") or "und")
     text = _whole(segment["text"])
     first = 0
@@ -89,11 +89,11 @@ def _said(segment: Any) -> Iterator[Said]:
 
 
 def _whole(text: str) -> str:
-    """A text that UTF-8 can hold."""
+    """The text without lone surrogates, which UTF-8 cannot encode."""
     return _SURROGATES.sub("\ufffd", text)
 
 
 def _figure(value: Any) -> float:
-    """Seconds; what was not finite is null in JSON."""
+    """Seconds; null in JSON, for a figure that was not finite, becomes 0."""
     seconds = 0.0 if value is None else float(value)
     return seconds if math.isfinite(seconds) else 0.0
