@@ -40,7 +40,7 @@ from sttd.rules.deadlines import Deadlines
 
 __all__ = ["Listener", "run", "transcribe"]
 
-TIDY = 2.0  # seconds that the empty staging folder may take to go
+TIDY = 2.0  # seconds to wait for the removal of the empty staging folder
 
 
 def run(config: Config, *, load_config: Callable[[], Config], drain: bool) -> int:
@@ -82,9 +82,9 @@ def _serve(
     damage: LedgerCorrupt | None,
     silent: list[str],
 ) -> int:
-    """One life of the daemon, with one ledger. Raises LedgerCorrupt where another one is needed.
+    """One life of the daemon, with one ledger. Raises LedgerCorrupt if a new ledger is needed.
 
-    `silent`: the folders of results that do not answer. What an earlier life left half written is removed where there is none.
+    `silent`: the folders of results that do not answer. While there are any, half-written leftovers are not removed.
     """
     inputs: Inputs[Input] = Inputs()
     with _stations(config, inputs, notifier, damage) as context:
@@ -140,7 +140,7 @@ def transcribe(files: Sequence[Path], config: Config, listener: Listener) -> int
 
 
 def _came_late(inputs: queue.SimpleQueue[Input], number: int) -> bool:
-    """Whether a signal came when the loop had ended, and before its handler was another one."""
+    """Whether a signal came after the loop had ended and before the former handlers were back."""
     with contextlib.suppress(queue.Empty):
         while True:
             if inputs.get_nowait() == Signal(number):
@@ -152,7 +152,7 @@ def _came_late(inputs: queue.SimpleQueue[Input], number: int) -> bool:
 def _stations(
     config: Config, inputs: queue.SimpleQueue[Input], notifier: Notifier, damage: LedgerCorrupt | None = None
 ) -> Iterator[Context]:
-    """State locked, ledger opened; all undone at the end."""
+    """Lock the state folder, open the ledger and start the threads; undo it all at the end."""
     state = config.paths.state
     with contextlib.ExitStack() as held:
         held.callback(Lock(state / LOCK, "the state folder").release)
@@ -183,12 +183,12 @@ def _stations(
             for errands in context.work.all():
                 errands.close()
             ledger.close()
-            if not context.work.operations():  # else a mount hangs, perhaps
+            if not context.work.operations():  # else a mount may hang
                 _tidy(config)
 
 
 def _tidy(config: Config) -> None:
-    """Leave no empty folder among the transcripts. On a share that hangs it stays, and the daemon ends."""
+    """Leave no empty folder among the transcripts. If the share hangs, the folder stays and the daemon ends all the same."""
     thread = threading.Thread(target=outbox.tidy, args=(config,), name="tidy", daemon=True)
     thread.start()
     thread.join(TIDY)

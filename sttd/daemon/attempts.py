@@ -9,18 +9,18 @@ from sttd.errors import Stale
 from sttd.job import Job, Part, State
 from sttd.part import Cause
 
-OF_A_PART = ("chunks", "progress", "begins")  # what of `Running.unsaved` is its part's, where the job has several
+OF_A_PART = ("chunks", "progress", "begins")  # keys of `Running.unsaved` for a part's row, if there are parts
 
 
 def store(context: Context, running: Running, seconds: float = 0.0) -> tuple[Job, Part | None]:
-    """Write what an attempt has come to since the last time; in a transaction, as several rows may be about it.
+    """Write an attempt's progress since the last time. Call it in a transaction, because it may write several rows.
 
-    Nothing in memory changes: the transaction may fail, and all of it is written another time.
+    Nothing in memory changes: if the transaction fails, all of it is written the next time.
 
     Args:
         context: of the loop.
         running: the attempt.
-        seconds: that its worker has spent on it, where it has ended.
+        seconds: the time that its worker has spent on it, if it has ended.
 
     Returns:
         The rows of the job and of the part as they are then.
@@ -35,7 +35,7 @@ def store(context: Context, running: Running, seconds: float = 0.0) -> tuple[Job
         part = ledger.parts(ledger.update(running.job, shared=shared))[0]
     of_part = {name: unsaved.pop(name) for name in OF_A_PART if name in unsaved}
     part = ledger.update_part(part, service=part.service + seconds, **of_part)
-    job = ledger.get(part.job)  # other parts of it go on as well
+    job = ledger.get(part.job)  # read again: attempts at other parts change it too
     if job.state is not State.RUNNING:  # its row was damaged: the sweep ends its attempts
         raise Stale(f"job {job.id} is {job.state}, and part {part.number} of it runs")
     return ledger.update(job, **unsaved, **ledger.sums(job)), part
@@ -63,7 +63,7 @@ def drop(context: Context, running: Running) -> None:
 
 
 def cancel(context: Context, job: Job) -> None:
-    """End a running job. Its row says so, in case that its attempt ends otherwise, or with the daemon, before the kill."""
+    """Cancel a running job. Its row says so first: the attempt, or the daemon, may end before the kill."""
     job = context.ledger.update(job, cause=Cause.CANCELLED)
     for running in context.attempts_of(job.id):
         running.job = job
@@ -79,6 +79,6 @@ def stop(context: Context, job_id: int, cause: Cause, why: str) -> None:
 
 
 def halt(context: Context, job_id: int) -> None:
-    """Ask the attempts at a job to stop at a batch's end: it does not go on."""
+    """Ask the attempts at a job to stop at the end of their batch, because the job does not go on."""
     for running in context.attempts_of(job_id):
         context.pool.stop(running.spec.part_id, running.spec.attempt, Cause.ASKED)

@@ -1,8 +1,8 @@
 """Options by folder: read when a recording's turn comes, kept with its job from its first attempt on.
 
-Whoever drops files may write a `.sttd.toml`, also a bad one. The recordings below it wait then, and say why; all others go
-on. It is looked at again every `pool.machine_wait`, and once it is good they have their turn. What a look found counts for a
-moment, because the recordings of a folder mostly have their turns one after the other.
+Anybody who drops files may write a `.sttd.toml`, even a bad one. Then the recordings below it wait, and their rows have the
+reason; all others go on. The file is read again every `pool.machine_wait`, and once it is good they have their turn. What
+was read is kept for a moment, because the recordings of a folder mostly have their turns one after the other.
 
 The looks are made on a thread of their own: the inbox may lie on a share that hangs.
 """
@@ -32,8 +32,8 @@ from sttd.text import printable
 
 NAMED = 20  # folders with bad options that log and status name at a time: anybody can make more
 TROUBLE = "folder options"
-TROUBLES = "options: "  # what the names of those begin with that are about one folder
-# the keys that may ask for what a model does not know
+TROUBLES = "options: "  # prefix of the names of troubles with one folder
+# the keys that may ask for something that a model does not know
 _OF_A_MODEL = frozenset({"model.name", "transcribe.language", "transcribe.languages", "transcribe.task"})
 
 
@@ -41,7 +41,7 @@ def bind(context: Context, job: Job) -> Job | None:
     """The job with the options of its folder. Called when its turn has come.
 
     Returns:
-        None: it does not start now, because they are being looked at, or are bad.
+        None: the job does not start now, because the options are being read, or are bad.
     """
     if context.inbox is None or job.options_key is not None:
         return job
@@ -61,12 +61,12 @@ def bind(context: Context, job: Job) -> Job | None:
 
 
 def arrived(context: Context, sources: Iterable[str]) -> None:
-    """Files have settled; options that came with them count for them."""
+    """Files have settled. Options may have come with them, so those are read again before the next turn."""
     context.recordings.folders.doubt({folder_of(source) for source in sources})
 
 
 def is_to_blame(job: Job, cause: Cause) -> bool:
-    """Whether what the job's folder asks for may be what its attempt ended of: then no other job is held up."""
+    """Whether the options of the job's folder may be why its attempt ended: then no other job is held up."""
     keys = job.folder_options.values.keys()
     return (cause is Cause.NO_MODEL and "model.name" in keys) or (
         cause is Cause.CONFIGURATION and not keys.isdisjoint(_OF_A_MODEL)
@@ -74,13 +74,13 @@ def is_to_blame(job: Job, cause: Cause) -> bool:
 
 
 def blame(context: Context, job: Job, error: str | None) -> None:
-    """A worker could not do what the folder asks for: its recordings wait until that is something else."""
+    """A worker could not do what the folder asks for: its recordings wait until the options change."""
     found, folder = job.folder_options, folder_of(job.source)
     context.recordings.folders.blame(folder, found, f"{found.files[-1]}: {error}")
 
 
 def step(context: Context) -> None:
-    """Look again where recordings wait, and let go those that need not any more. Called once a second."""
+    """Read options again where recordings wait, and release recordings that need not wait any more. Called once a second."""
     folders, now = context.recordings.folders, context.clock()
     if context.stopping:
         return
@@ -117,7 +117,7 @@ def _look(context: Context, folder: str) -> None:
         folders.looking.discard(folder)
         folders.failed_at[inbox] = context.clock()
         if isinstance(error, FileNotFoundError) and context.inbox is not None:
-            context.inbox.kick()  # it says whether the inbox is away, or writes its mark again
+            context.inbox.kick()  # it finds out whether the inbox is away, or writes its mark again
             return
         text = f"the options of folders cannot be looked at: {printable(str(error))}"
         if context.troubles.begin(TROUBLE, text):
@@ -193,7 +193,7 @@ def look(config: Config, folder: str, before: FolderLook | None, now: float) -> 
         return FolderLook(refused=str(error))
     except OSError:
         raise
-    except Exception as error:  # noqa: BLE001 - anybody writes these files: none may end the daemon, or be a riddle
+    except Exception as error:  # noqa: BLE001 - anybody writes these files: none may end the daemon, or fail without a reason
         logger.exception("a fault in sttd, met with the options of {}", printable(folder))
         return FolderLook(refused=f"the options of {folder}: a fault in sttd ({error!r}): the log has its trace")
 
@@ -216,7 +216,7 @@ def _checked(config: Config, found: tuple[File, ...], before: FolderLook | None,
 
 
 def _read(found: tuple[File, ...]) -> tuple[FolderOptions, str]:
-    """What the files set, the nearest one over those above it; and their mistakes."""
+    """What the files set, where the nearest one overrides those above it; and their mistakes."""
     values: dict[str, Any] = {}
     paths: list[str] = []
     try:
@@ -238,6 +238,6 @@ def _require_model(config: Config, chosen: FolderOptions) -> None:
 
 
 def folder_of(source: str) -> str:
-    """The folder of a recording: its inbox, and the path below it, together as a source has them."""
+    """The folder of a recording: its inbox and the path below it, joined as in `Job.source`."""
     inbox, path = inboxes.split(source)
     return inboxes.join(inbox, path.rpartition("/")[0])

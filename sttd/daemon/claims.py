@@ -1,4 +1,4 @@
-"""Whether a worker is believed that its file or its machine is to blame, and not the recording; see rules/claims.py."""
+"""Whether to believe a worker that blames its file or its machine, and not the recording; see rules/claims.py."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def cause_of(context: Context, running: Running, event: Failed) -> tuple[Cause, 
 
 
 def _is_of_the_machine(running: Running, event: Failed) -> bool:
-    """Whether every job there would meet it. That a machine elsewhere has no room for a recording is said before a worker begins."""
+    """Whether every job on that machine would meet the error.
+
+    That a machine elsewhere has no room for one recording is reported before its worker takes the part: that is not `spoilt`.
+    """
     cause = event.cause
     if cause is Cause.MACHINE:
         return event.spoilt or not running.is_elsewhere

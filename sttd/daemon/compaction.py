@@ -39,7 +39,7 @@ class Compaction:
             while not hand_over(manifest, compacted):
                 size = manifest.size()
                 compacted = yield lambda compacted=compacted, size=size: catch_up(manifest.path, compacted, size)  # type: ignore[misc]
-            yield old.close  # the file system frees the blocks of a large file for a while
+            yield old.close  # off the loop: freeing the blocks of a large file takes a while
         self._needed = float(compacted.needed)
         if names_for is not None and ledger.forgotten == forgotten:
             ledger.set_fact(FORGOTTEN, None)
@@ -47,12 +47,12 @@ class Compaction:
             logger.warning("{} lines of the manifest were no good, and are left out", compacted.bad_lines)
 
     def _estimate(self) -> float:
-        """Bytes of the lines that count, about."""
+        """About how many bytes the lines that are still needed take."""
         counts = self._context.ledger.counts()
         return sum(counts[state] for state in _HAVE_LINES) * self._context.ledger.manifest.mean_line()
 
     def _names_for(self) -> float | None:
-        """For how long the manifest has had names of jobs that are forgotten; None: none, or not all are known to it."""
+        """For how long the manifest has had names of forgotten jobs; None: it has none, or is not up to date yet."""
         ledger = self._context.ledger
         since = ledger.fact(FORGOTTEN)
         if since is None or not ledger.is_recorded:

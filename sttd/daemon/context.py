@@ -1,7 +1,7 @@
 """What the modules of the daemon share: the stations, the clocks, and the attempts under way. Owned by the loop's thread.
 
-What is to be done next is never kept here: it follows from the ledger's rows (see sweep.py). What is kept is what is under
-way now, and when something that went wrong is tried again, which a restart may lose without harm.
+What is to be done next is never kept here: it follows from the ledger's rows (see sweep.py). Here is only what is under
+way now, and when something that went wrong is tried again; a restart may lose both without harm.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from sttd.pool.protocol import LOCAL, WorkerPool
 from sttd.rules.deadlines import Deadlines
 from sttd.rules.fairness import Charge
 
-FOLLOWED = "another part of it found that out"  # why an attempt was killed of which nothing is needed any more
+FOLLOWED = "another part of it found that out"  # `Running.why` of an attempt that another part of its job made needless
 
 
 @dataclass(slots=True)
 class Running:
-    """One attempt under way, at a part of a job: mostly the only one."""
+    """One attempt under way, at one part of a job; most jobs are one part."""
 
     job: Job
     spec: PartSpec
@@ -49,7 +49,7 @@ class Running:
     since: float | None = None  # the same in UTC seconds
     pid: int | None = None  # of its process on this machine
     worker: str = ""  # its worker's name
-    node: str = LOCAL  # where that is
+    node: str = LOCAL  # the machine of that worker
     progressed: bool = False  # a chunk came in this attempt
     done: float = 0.0  # seconds of audio
     total: float | None = None
@@ -57,7 +57,7 @@ class Running:
     unsaved: dict[str, Any] = field(default_factory=dict)  # changes of job and part for their next ledger write
     why: str | None = None  # why it was killed, in words
     gives_way: bool = False  # it was asked to stop, because others wait
-    notices: int = 0  # that its worker had for the log
+    notices: int = 0  # messages that its worker has sent for the log
     torn: bool = False  # a chunk could not be checkpointed: what comes after it leads to no result
 
     @property
@@ -77,7 +77,7 @@ class Running:
 
     @property
     def tried(self) -> Job | Part:
-        """What the attempt is at: its own attempts, batch size, device and what went wrong before."""
+        """The part or job that the attempt works on: it has the attempts, batch size, device and last error that count."""
         return self.part or self.job
 
 
@@ -89,8 +89,8 @@ class Context:
     inbox: Inboxes | None  # None: `sttd transcribe`
     work: FileWork
     deadlines: Deadlines
-    clock: Callable[[], float] = time.monotonic  # seconds; what lasts
-    utc: Callable[[], float] = time.time  # seconds since the epoch; what is stored
+    clock: Callable[[], float] = time.monotonic  # monotonic seconds, for durations
+    utc: Callable[[], float] = time.time  # seconds since the epoch, for what is stored
     running: dict[str, Running] = field(default_factory=dict)  # by part id
     starting: Starting = field(default_factory=Starting)
     judging: Judging = field(default_factory=Judging)
@@ -102,7 +102,7 @@ class Context:
     stopping: bool = False
     troubles: Troubles = field(init=False)
     requests: Requests = field(init=False)
-    places: Places = field(init=False)  # the folders that results and sources go to, known again by their marks
+    places: Places = field(init=False)  # the folders that results and sources go to, recognised by their marks
 
     def __post_init__(self) -> None:
         self.troubles = Troubles(self.clock)

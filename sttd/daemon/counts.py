@@ -1,4 +1,4 @@
-"""What the loop counts. What counts more is counted in the ledger's rows."""
+"""What the loop counts in memory. Numbers that must survive a restart are in the ledger's rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Happened:
-    """What no row of a job says, counted since the last sample (see sampling.py)."""
+    """Events that no job's row has, counted since the last sample (see sampling.py)."""
 
     load_timeouts: int = 0  # loads of a model that took too long
     resumes: int = 0  # attempts that went on from a checkpoint

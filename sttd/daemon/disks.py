@@ -12,17 +12,17 @@ Destination = tuple[str, str]  # where results go: the name of an inbox, and the
 
 @dataclass(slots=True)
 class Ill:
-    """One disk. Meanwhile no job starts whose results go there, and of those that have results one at a time is tried."""
+    """One disk. While it is ill, no job starts whose results go there; of those that have results, one at a time is tried."""
 
     error: str
     until: float  # monotonic seconds: none is tried before
-    folders: list[DiskFolder] = field(default_factory=list)  # what of the inboxes lies on it
+    folders: list[DiskFolder] = field(default_factory=list)  # the folders of inboxes that lie on it
     jobs: dict[int, None] = field(default_factory=dict)  # whose files wait, in the order in which they are tried
     tried: int | None = None  # the one that is tried now, or was last
 
 
 class Disks:
-    """By device. The loop's thread alone changes it; others may ask whether a step is worth its beginning.
+    """By device. The loop's thread alone changes it; other threads may ask whether a step is worth starting.
 
     Args:
         under_way: the jobs with a step that is under way.
@@ -33,7 +33,7 @@ class Disks:
         self._ill: dict[str, Ill] = {}
 
     def begin(self, job: int, where: DiskFolder, error: str, until: float) -> bool:
-        """A step of a job, which is not under way any more, has failed there. Returns whether it is news of the disk."""
+        """A step of a job has failed on a disk, and has ended. Returns whether the disk is newly ill."""
         is_news = where.device not in self._ill
         ill = self._ill.setdefault(where.device, Ill(error, until))
         if ill.tried not in self._under_way:
@@ -45,7 +45,7 @@ class Disks:
         return is_news
 
     def holding(self, to: Destination | None) -> tuple[str, DiskFolder] | None:
-        """The error of the disk that results go to, and what of their inbox lies on it; None: nothing is known to be wrong."""
+        """The error of the disk that results go to, and their folder on it; None: nothing is known to be wrong."""
         for ill in self._ill.copy().values() if to is not None else ():
             folder = None if to is None else _folder(ill, to)
             if folder is not None:
@@ -53,7 +53,7 @@ class Disks:
         return None
 
     def may_try(self, job: int, to: Destination, now: float, wait: float) -> bool:
-        """Whether a job's files may be moved now. Where they may though the disk is ill, all others wait for `wait` seconds."""
+        """Whether a job's files may be moved now. If they may though the disk is ill, all others wait for `wait` seconds."""
         ill = self._find(to)
         if ill is None:
             return True
@@ -65,7 +65,7 @@ class Disks:
         return True
 
     def is_tried(self, job: int, to: Destination | None) -> bool:
-        """Whether a step is worth its beginning: one that waits for a thread may have been posted before the disk was ill."""
+        """Whether a step is worth starting: it may have waited for a thread since before the disk was ill."""
         ill = self._find(to)
         return ill is None or ill.tried == job
 
@@ -78,7 +78,7 @@ class Disks:
         return any(job in ill.jobs and ill.tried != job and self._is_to_wait(ill, now) for ill in self._ill.values())
 
     def due(self, now: float) -> list[int]:
-        """Of each disk that may be tried again the job whose turn it is."""
+        """For each disk that may be tried again, the job whose turn it is."""
         return [next(iter(ill.jobs)) for ill in self._ill.values() if not self._is_to_wait(ill, now)]
 
     def end(self, to: Destination) -> str | None:
@@ -89,7 +89,7 @@ class Disks:
         return found
 
     def drop(self, job: int) -> list[str]:
-        """A job does not wait for a disk any more. Returns the devices that nobody waits for: whether they are ill is unknown."""
+        """A job does not wait for a disk any more. Returns the devices that no job waits for: whether they are ill is unknown."""
         unknown = []
         for device, ill in list(self._ill.items()):
             ill.jobs.pop(job, None)

@@ -67,14 +67,14 @@ def dispatch(context: Context) -> None:
 
 
 def _make_room(context: Context, passed: set[int]) -> None:
-    """A job waits, and a long recording has more than one worker: that goes on with one fewer."""
+    """While a job waits, a long recording that has more than one worker gives one up."""
     running = spread.spare(context) if context.pool.free_slots() <= 0 else None
     if running is not None and may_start(context) and pick(context, passed) is not None:
         spread.give_way(context, running)
 
 
 def _want(context: Context, passed: set[int]) -> None:
-    """Tell the pool where there is more to do than it has slots: it reaches for workers elsewhere."""
+    """Tell the pool if there is more to do than it has slots: it connects to workers elsewhere."""
     pool = context.pool
     if not pool.can_grow() or pool.free_slots() > 0 or not may_start(context):
         return
@@ -85,7 +85,7 @@ def _want(context: Context, passed: set[int]) -> None:
 
 
 def _bound(context: Context, job: Job) -> Job | None:
-    """The job with the options of its folder; None: it waits for these, its file cannot be read now, or no results be written there."""
+    """The job with the options of its folder; None: its inbox, a disk, these options or its file keep it from starting now."""
     if whereabouts.waits_alone(context, job) or whereabouts.waits_for_inbox(context, job):
         return None
     ready = library_disks.ready(context, job)
@@ -96,7 +96,7 @@ def _bound(context: Context, job: Job) -> Job | None:
 
 
 def may_start(context: Context) -> bool:
-    """Whether a job may start now: not while stopping, paused, held up, no inbox there, or short of memory with a job running."""
+    """Whether a job may start now: not while stopping, paused, held up, without an inbox, or short of memory while one runs."""
     if whereabouts.are_all_away(context):
         return False
     if context.stopping or context.troubles.hold() or context.ledger.fact(PAUSED):
@@ -130,24 +130,24 @@ def submit(context: Context, job: Job, queue: Queue) -> None:
 
 
 def _nothing_to_begin(context: Context, job: Job) -> None:
-    """Of the parts of a job none can be given to a worker now."""
+    """No part of a job can be given to a worker now."""
     if state_of(context.ledger.parts(job), cancelled=False) is State.QUEUED:
         spread.wait(context, job)
-    else:  # it waited though there was nothing to wait for: its results could not be kept, say
+    else:  # all parts are done, or one has failed: its results could not be put in place, say
         with context.ledger.transaction():
             job = parts.settle(context, job)
         filing.advance(context, job)
 
 
 def further(context: Context) -> None:
-    """Nobody waits: workers that are free get further parts of the jobs that run."""
+    """No job waits: free workers get further parts of the jobs that run."""
     for job in spread.candidates(context):
         if not may_start(context) or context.pool.free_slots() <= 0:
             return
         with guard(context, job.id):
             try:
                 order = spread.order(context, job, turn=False)
-            except OSError:  # when its turn has come it is said, and waits
+            except OSError:  # `submit` reports it, when the job's turn has come
                 continue
             if order is not None:
                 begin(context, order, "served")
@@ -178,7 +178,10 @@ def begin(context: Context, order: Order, queue: Queue) -> None:
 
 
 def _not_placed(context: Context, running: Running, why: str) -> None:
-    """An attempt that nobody has is over, and has its turn again. Where the ledger cannot be written now, the next sweep finds its row."""
+    """No worker has taken the attempt: it ends, and its job gets another turn.
+
+    If the ledger cannot be written now, the next sweep finds the row.
+    """
     try:
         results.ended(context, running, Cause.ASKED, why)
     finally:
@@ -187,7 +190,7 @@ def _not_placed(context: Context, running: Running, why: str) -> None:
 
 
 def _stored(context: Context, order: Order, now: float) -> tuple[Job, Part | None]:
-    """The rows of an attempt that begins: how far it was, as the checkpoint says."""
+    """Update the rows of an attempt that begins, with the progress that its checkpoint has."""
     ledger, job, resume = context.ledger, order.job, order.resume
     known = {"state": State.RUNNING, "attempt": job.attempt + 1, "chunks": resume.index}
     of_job = {"options_key": order.key, "requested_model": order.model.name} | orders.heard(job, resume)
@@ -203,7 +206,7 @@ def _stored(context: Context, order: Order, now: float) -> tuple[Job, Part | Non
 
 
 def _not_resumed(context: Context, job: Job, error: OSError) -> None:
-    """Its checkpoint cannot be read. The others go first; where the disk is at fault they wait as well."""
+    """The checkpoint of a job cannot be read. Other jobs go first; if the disk is at fault, they wait as well."""
     wait, text = context.config.pool.machine_wait, f"its checkpoint cannot be read: {printable(str(error))}"
     is_news = job.error != text
     waits = {"queued_at": context.utc(), "not_before": context.utc() + wait, "cause": Cause.MACHINE, "error": text}

@@ -1,4 +1,4 @@
-"""`run --drain` and `transcribe`: when all is worked off that can be, and how it went, in words."""
+"""`run --drain` and `transcribe`: when everything is done that can be, and how it went, in words."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TRIES = 2
 
 
 def is_drained(context: Context) -> bool:
-    """Whether every file that is a job has ended, or waits for a machine that does not let it.
+    """Whether every job has ended, or waits for a fault of a machine, for bad options or for an inbox that is away.
 
-    While a person has paused the queue, the drain waits: what waits can still end. The log says how to go on.
+    While a person has paused the queue, the drain waits: the waiting jobs can still end. The log says how to go on.
     """
     work = context.work
     errands = (work.checks, work.errands, work.upkeep, work.models)
@@ -37,14 +37,14 @@ def is_drained(context: Context) -> bool:
 
 
 def _is_in_vain(context: Context) -> bool:
-    """Whether each job that waits does so for what is wrong with a machine, and no other one is to be had for it now."""
+    """Whether every waiting job waits for a fault of a machine, and no other machine can take it now."""
     if not context.ledger.only_waits_for(tuple(AT_FAULT)):
         return False
     return not (context.pool.can_grow() and context.ledger.waiting_owners())
 
 
 def _is_filed(context: Context) -> bool:
-    """Whether no job's files can be moved now. Asked last, and only up to the first one whose can: rows with a plan are read."""
+    """Whether no job's files can be moved now. Asked last, and ended by the first job whose files can be: it reads the rows."""
     now, last = context.clock(), 0
     while page := context.ledger.planned(last, PAGE):
         if not all(
@@ -56,7 +56,7 @@ def _is_filed(context: Context) -> bool:
 
 
 def _is_held_up(context: Context) -> bool:
-    """Whether no job starts; an error that several jobs met, and a machine that is away, are tried again before that is believed."""
+    """Whether no job starts. A streak of errors, or unreachable machines, count only after `TRIES` tries."""
     holding = context.troubles.holding()
     if elsewhere.unreachable(context, TRIES):
         return not any(worker.state == "connecting" for worker in context.pool.workers())
@@ -105,7 +105,7 @@ def _wait(jobs: int, why: str, texts: Iterable[str]) -> str:
 
 
 def _left_alone(context: Context) -> str:
-    """What was no job, in words."""
+    """What the inbox ignored, in words."""
     ignored = context.inbox.ignored if context.inbox is not None else {}
     words = [f"{count} ({reason})" for reason, count in sorted(ignored.items())]
     return f"; left alone in the inbox: {', '.join(words)}" if words else ""

@@ -1,6 +1,6 @@
-"""Earlier results that are of the same recording done again, so that new ones may take their place.
+"""Earlier results of the same recording, which new ones may replace.
 
-The path alone does not tell: a recorder may call each day's recording the same, and yesterday's lies in archive/.
+The path alone proves nothing: a recorder may give each day's recording the same name, and yesterday's lies in archive/.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MOST = 100  # jobs that are followed back
 
 
 def earlier_results(context: Context, job: Job) -> outbox.Earlier:
-    """Those that are to give way to the results of a job, with `output.existing = "replace-ours"`."""
+    """A function of the content's hash: the results that a job's replace. None unless `output.existing` is "replace-ours"."""
     output = orders.configured(context, job).output
     if output.existing != "replace-ours":
         return lambda _: {}
@@ -26,7 +26,7 @@ def earlier_results(context: Context, job: Job) -> outbox.Earlier:
 
 
 def _before(context: Context, job: Job, *, stays: bool) -> set[int]:
-    """The jobs that this one does again, and where sources stay, those about what its source has overwritten."""
+    """The jobs that this one does again, and if sources stay in place, those whose source its own has overwritten."""
     found: set[int] = set()
     above: Job | None = job
     while above is not None and len(found) < MOST:
@@ -42,8 +42,8 @@ def of_the_same(jobs: Iterable[Job], before: Collection[int], sha256: str) -> di
     """Paths and hashes of the results of one recording.
 
     Args:
-        jobs: done with recordings of its path, oldest first. A path that several had is the last one's.
-        before: the numbers of jobs that are about it whatever its content was.
+        jobs: done with recordings of its path, oldest first. A result's path that several had belongs to the last one.
+        before: the numbers of jobs that are about this recording, whatever its content was.
         sha256: of its content.
     """
     same, results = set(before), dict[str, str]()

@@ -1,4 +1,4 @@
-"""What ended an attempt and is the matter of one machine of several: that machine waits, and no job does."""
+"""Ends of attempts for which one machine of several is at fault: nothing goes to that machine, and no job waits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sttd.part import Cause
 def cause_of(context: Context, running: Running, cause: Cause) -> Cause:
     """Why a worker was lost.
 
-    Where one elsewhere never came to its part in all its time, its machine hangs, or the recording made it hang: that is as
-    little known as of a line that broke.
+    If a worker elsewhere ran out of time before it began, its machine hangs, or the recording made it hang. Which one is not
+    known, just as for a broken connection, so the cause becomes LINE.
     """
     if cause is not Cause.TIMEOUT or not running.is_elsewhere or running.started is not None:
         return cause
@@ -20,7 +20,7 @@ def cause_of(context: Context, running: Running, cause: Cause) -> Cause:
 
 
 def unreachable(context: Context, tries: int = 1) -> list[str]:
-    """Why nobody can transcribe, where that is so, and each machine was tried so many times."""
+    """Why no worker can be reached, if each machine was tried `tries` times; empty: some worker may be."""
     found = [source for source in context.pool.sources() if source.slots]
     if not found or not all(source.is_cut_off and source.tries >= tries for source in found):
         return []
@@ -28,13 +28,13 @@ def unreachable(context: Context, tries: int = 1) -> list[str]:
 
 
 def is_of_its_node(context: Context, running: Running, end: Ending) -> bool:
-    """Whether another machine may do better: not where chunks cannot be kept here, or the job asks for what others do not."""
+    """Whether another machine may do better: not if chunks cannot be stored here, or the job's own options are to blame."""
     if not context.config.has_others or running.torn:
         return False
     return end.cause is Cause.MACHINE or (end.cause in HOLD_ALL and end.trouble == HOLD_ALL[end.cause])
 
 
 def let_wait(context: Context, running: Running, end: Ending) -> None:
-    """Nothing goes to the machine of an attempt for a while. Where it is its own fault alone, the pool has seen to that."""
+    """Send nothing to the machine of an attempt for a while. If its worker has reported MACHINE, the pool has done so already."""
     if end.cause is not Cause.MACHINE:
         context.pool.bench(running.node, end.error or str(end.cause))

@@ -21,14 +21,14 @@ _OF_THE_CONFIGURATION = (Cause.NO_MODEL, Cause.CONFIGURATION)
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended, in the end."""
+    """How an attempt is taken to have ended."""
 
     cause: Cause
     error: str | None
     verdict: Verdict
     trouble: str  # that keeps every job from starting; "": the others go on
     wait: float  # seconds for which it does
-    outdated: bool = False  # it tells of a configuration that is no longer in force
+    outdated: bool = False  # its error is about a configuration that is no longer in force
 
 
 def ending(context: Context, running: Running, cause: Cause, error: str | None, *, retriable: bool) -> Ending:
@@ -44,7 +44,7 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
     job, wait = running.job, context.config.pool.machine_wait
     if cause is Cause.GONE and job.location is not None:  # no inbox will tell what becomes of it
         remedy = f": put it back, then `{printable(context.config.program)} retry {job.id}`"
-        if context.inbox is None:  # `sttd transcribe`: nobody can ask for its jobs, whose numbers others have elsewhere
+        if context.inbox is None:  # `sttd transcribe`: its jobs cannot be retried; a daemon's may have their numbers
             remedy = ""
         cause, error = Cause.BAD_FILE, f"{printable(job.location)} is not there any more{remedy}"
     if cause is Cause.CONFIGURATION and job.overrides != Overrides():  # what was asked for this job alone
@@ -68,9 +68,9 @@ def ending(context: Context, running: Running, cause: Cause, error: str | None, 
 
 
 def is_of_its_beginning(running: Running) -> bool:
-    """Whether the language that the model does not know is that of the job's checkpoints, and of no configuration.
+    """Whether the language that the model does not know comes from the job's checkpoints, not from a configuration.
 
-    The fallback knows fewer languages than the model that began. The job alone waits for that one.
+    The fallback knows fewer languages than the model that began. Only this job waits, for the model that began.
     """
     spec = running.spec
     begun = bool(spec.decided) or any(place.language is not None for place in spec.places.values())
@@ -80,7 +80,7 @@ def is_of_its_beginning(running: Running) -> bool:
 def _decide(
     context: Context, running: Running, cause: Cause, *, retriable: bool = True, repeated: bool = False
 ) -> Verdict:
-    """The policy's verdict, with the batch that this attempt really had: none where its line broke before it began."""
+    """The policy's verdict. If the connection broke before the attempt began, no batch ran: there is none to halve."""
     pool, batch = context.config.pool, running.spec.options.batch_size
     if cause is Cause.LINE and running.started is None:
         batch = 1
@@ -103,7 +103,7 @@ def _decide(
 
 
 def begin_trouble(context: Context, end: Ending) -> bool:
-    """No job starts for a while. Returns whether a line about the job is worth while."""
+    """Let no job start for a while. Returns whether the end of this job's attempt deserves a line in the log."""
     error = printable(end.error or str(end.cause))
     if end.trouble != STREAK:
         return context.troubles.begin(end.trouble, error, end.wait)
@@ -121,14 +121,14 @@ def begin_trouble(context: Context, end: Ending) -> bool:
 
 
 def went_well(context: Context, running: Running) -> None:
-    """A job has its transcript: no error is everybody's."""
+    """A job has its transcript, so no error is met by every job."""
     context.judging.streaks.well(running.submitted, context.clock())
     context.judging.claims.well(running.worker, running.submitted)
     context.troubles.end(STREAK)
 
 
 def release(context: Context) -> None:
-    """A person has changed something, or wants to try: what is wrong is found out anew."""
+    """A person has changed something, or wants another try: forget what was wrong, and find it out anew."""
     context.judging.streaks.release()
     context.recordings.folders.release()
     context.filing.disks.hurry()

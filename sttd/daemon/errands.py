@@ -41,7 +41,7 @@ class Finished:
         Raises:
             LedgerError, OSError: the outcome is to be handed over once more.
             Fault: the errand met one.
-            Exception: a fault in sttd, met by who was told the outcome.
+            Exception: a fault in sttd, raised by `then` or `failed`.
         """
         try:
             self._hand_over()
@@ -83,10 +83,10 @@ class Operation:
     name: str
     job: int | None
     since: float  # monotonic seconds
-    clock: int | None = None  # of the processor time of its thread
+    clock: int | None = None  # id of the CPU-time clock of its thread
 
     def spent(self) -> float:
-        """Seconds of processor time: they grow with each block read and each folder listed, and stand while it waits."""
+        """Seconds of processor time: they grow with each block read and each folder listed, and stand still while it waits."""
         try:
             return 0.0 if self.clock is None else time.clock_gettime(self.clock)
         except OSError:  # its thread has just ended
@@ -126,7 +126,7 @@ class Errands:
                 return
 
     def close(self) -> None:
-        """Drop what has not begun, and let each thread end that has nothing in its hands."""
+        """Drop what has not begun, and let each thread end once it is idle."""
         self.drop()
         for _ in range(self._threads):
             self._queue.put(None)

@@ -1,4 +1,4 @@
-"""From a whole transcript to files in place. What is to be done next stands in the job's `plan`:
+"""From a whole transcript to files in place. The job's `plan` names its next step:
 
     committing  {"step": "stage"}    write the results into the staging folder, from the checkpoint
     committing  {"step": "copy"}     the same, from the results of the job that `copy_of` names
@@ -6,9 +6,9 @@
     committing  an outbox.Plan       give the results their names, file the source away: done
     failed      {"step": "fail"}     put the source aside, with the reason beside it
 
-A person who cancels a running or committing job sets its cause to "cancelled": what was put in place is taken back first.
+A person who cancels a running or committing job sets its cause to "cancelled": then what was put in place is taken back.
 
-Each step may be killed and is done again: by the next sweep, or by the next start. Nothing but the row says what is due.
+Each step may be killed and is done again: by the next sweep, or by the next start. Only the row says what is due.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def step_of(job: Job) -> str:
 
 
 def advance(context: Context, job: Job) -> None:
-    """Take a job's next step, unless one is under way, or was in vain a short while ago."""
+    """Take a job's next step, unless one is under way, or failed a short while ago."""
     now = context.clock()
     if context.stopping or not context.filing.tries.may_begin(job.id, now) or not room(context):
         return
@@ -75,13 +75,13 @@ def advance(context: Context, job: Job) -> None:
 
 
 def _is_unsure(context: Context, job: Job) -> bool:
-    """Whether nobody knows where the file of a job is, or its inbox alone is away."""
+    """Whether it is not known which folder the job's inbox is, or that inbox, one of several, is away."""
     where = context.recordings.whereabouts.of[inboxes.split(job.source)[0]]
     return where.undecided or (bool(context.config.watched) and whereabouts.is_away(context, job))
 
 
 def _post(context: Context, job: Job, step: Step) -> None:
-    """Do a step's work off the loop. What follows happens to the row as it is then, if it is still where it was."""
+    """Do a step's work off the loop. Then its outcome is applied to the current row, if that has not gone on meanwhile."""
     context.filing.tries.begin(job.id)
 
     def back(act: Callable[[Job], None], *, is_final: bool) -> None:
@@ -118,8 +118,8 @@ def _post(context: Context, job: Job, step: Step) -> None:
 def resume(context: Context) -> None:
     """Go on with the files of jobs that have something to be done, as their rows say.
 
-    First those whose next try is due; they leave room for others. Of all rows a bounded number is looked at in one call, and
-    the next ones in the next.
+    Tries that are due come first, and leave room for others. One call looks at a bounded number of rows, and the next call
+    goes on behind them.
     """
     now = context.clock()
     for number in (*context.filing.disks.due(now), *context.filing.tries.due(now, (room(context) + 1) // 2)):
@@ -155,6 +155,6 @@ def _nothing_left(context: Context, number: int) -> None:
 
 
 def cancel(context: Context, job: Job) -> None:
-    """Take a committing job back. Where its files are being put in place now, it may be too late: then it is done."""
+    """Cancel a committing job. If its files are being put in place now, it may be too late: then the job is done."""
     context.filing.tries.hurry(job.id)
     advance(context, context.ledger.update(job, cause=Cause.CANCELLED))

@@ -1,6 +1,6 @@
 """Jobs that a person wants before all others (`sttd next`): a list of numbers among the ledger's facts, the newest wish first.
 
-Whose turn it is otherwise is not changed by it: the worker's time is charged to the owner of the file as always.
+It does not change whose turn it is otherwise: the worker's time is charged to the owner of the file as always.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _OPEN = (State.QUEUED, State.RUNNING)
 
 
 def put(context: Context, job: Job) -> tuple[int, ...]:
-    """Before all others, also those that were put first before. It stays there until it has ended.
+    """Put a job before all others, also before those that were put first earlier. It stays on the list until it has ended.
 
     Returns:
-        The jobs for which there is no room any more: those that were put first before all others.
+        The jobs that the list has no room for any more: those that were put first the longest time ago.
     """
     ledger = context.ledger
     others = [number for number in ledger.fact(FIRST) if number != job.id]

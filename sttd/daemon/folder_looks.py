@@ -10,8 +10,8 @@ from sttd import inboxes
 from sttd.job import FolderOptions
 
 MOST = 64  # looks under way in one inbox
-FRESH = 1.0  # seconds for which a look counts after its first use
-PAUSE = 0.25  # seconds between two looks at a file that may be being written
+FRESH = 1.0  # seconds after which a look that a turn has used is made again
+PAUSE = 0.25  # seconds between two looks at a file that may still be written to
 _KNOWN = 1000  # folders that are remembered
 
 
@@ -60,14 +60,14 @@ class FolderLooks:
         return found is None or not found.young or now - found.at >= PAUSE
 
     def note(self, folder: str, found: FolderLook) -> None:
-        """The outcome of a look. Where there are too many, the oldest is forgotten that the log has not named."""
+        """Store the outcome of a look. If there are too many, forget the oldest that the log has not named."""
         self.known.pop(folder, None)
         self.known[folder] = found
         if len(self.known) > _KNOWN:
             del self.known[next(each for each in self.known if each not in self.said)]
 
     def blame(self, folder: str, options: FolderOptions, why: str) -> None:
-        """A worker could not use them: until they are others, the folder's recordings wait."""
+        """A worker could not use these options: the folder's recordings wait until they change."""
         self.blamed[folder] = options, why
         if len(self.blamed) > _KNOWN:
             del self.blamed[next(iter(self.blamed))]
@@ -82,7 +82,7 @@ class FolderLooks:
                 found.used, found.at = True, -math.inf
 
     def release(self) -> None:
-        """A person has changed something, or wants to try: what is wrong is found out anew."""
+        """A person has changed something, or wants another try: forget what was wrong, and find it out anew."""
         self.blamed.clear()
         for found in self.known.values():
             found.content = 0

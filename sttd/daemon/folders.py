@@ -1,8 +1,9 @@
-"""The folders at the start: made where they are missing, and refused only where no waiting helps.
+"""The folders at the start: missing ones are made, and the daemon refuses to start only where waiting cannot help.
 
-A folder on a share that is away, or on a disk that is full, is no mistake in the configuration: systemd does not try
-again after exit code 6. The state folder must be there, else there is no ledger: the daemon ends with 1, and is started
-again. What cannot be put into one of the others waits, and that is logged. The inbox is made by its own thread.
+A folder on a share that is away, or on a disk that is full, is no mistake in the configuration, so it must not lead to
+exit code 6, after which systemd does not try again. Without the state folder there is no ledger: the daemon ends with 1,
+and is started again. If another folder is away, what belongs there waits, and that is logged. The inbox is made by its
+own thread.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ def make(config: Config) -> list[str]:
 
 
 def wait_for(silent: list[str], sink: Callable[[Finished], None]) -> list[Errands]:
-    """Off the loop: `sttd status` shows that a folder does not answer, and the log when it does again.
+    """Look at these folders off the loop: until one answers, `sttd status` shows the look, and the log has its end.
 
-    Each on a thread of its own, which may never come back: nothing else may wait behind it.
+    Each look has a thread of its own: it may never come back, and nothing else may wait behind it.
     """
     looks = []
     for folder in silent:
@@ -69,7 +70,7 @@ def wait_for(silent: list[str], sink: Callable[[Finished], None]) -> list[Errand
 
 
 def _nothing(_: object) -> None:
-    """That it answers is all that was asked."""
+    """Nothing follows: the look only waits for an answer."""
 
 
 def _make_state(folder: Path) -> None:
@@ -90,16 +91,16 @@ def _make_state(folder: Path) -> None:
 
 
 def _close_to_others(state: Path) -> None:
-    """Only the daemon's user makes and removes files in the state folder; people ask by the spool in it."""
+    """Let only the daemon's user make and remove files in the state folder; other users leave requests in its spool."""
     mode = stat.S_IMODE(state.stat().st_mode)
-    for closed in (mode & ~0o022, mode & 0o755):  # RestrictSUIDSGID= of the unit refuses to set the bits above
+    for closed in (mode & ~0o022, mode & 0o755):  # RestrictSUIDSGID= of the unit forbids to set higher bits
         if stat.S_IMODE(state.stat().st_mode) & 0o022:
             with contextlib.suppress(PermissionError):  # root's, say: then root has chosen its mode
                 state.chmod(closed)
 
 
 def _trouble(folder: str) -> tuple[int, str]:
-    """Make a folder. What is wrong with it, as errno(3) has it and in words; 0 where nothing is."""
+    """Make a folder. Returns what is wrong with it, as an errno (or -1) and in words; 0: nothing is."""
     try:
         outbox.make_folder(folder)
         if os.access(folder, os.W_OK | os.X_OK):
@@ -118,5 +119,5 @@ def _trouble(folder: str) -> tuple[int, str]:
 
 
 def _passes(error: OSError) -> bool:
-    """Whether it may be over by itself. A file system that is read-only was mounted so, or the unit's sandbox says so."""
+    """Whether the error may go away by itself. A read-only file system does not: it, or the unit's sandbox, was set up so."""
     return blame(error) is Blame.MACHINE and error.errno != errno.EROFS

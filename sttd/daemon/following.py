@@ -1,4 +1,4 @@
-"""The step for a recording that was done under another name: its results get the new one, and nothing is transcribed."""
+"""The step for a recording that was done under another name: its results are renamed, and nothing is transcribed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _done(context: Context, row: Job, former: Job, followed: Followed) -> None:
     with context.ledger.transaction():
         for job in context.ledger.done_with(former.source):
             rest = {path: sha256 for path, sha256 in outbox.results_of([job]).items() if path in followed.left}
-            # without its hash the former name is no origin any more: a copy of the recording is not it once more
+            # without its hash the former job is not found again when a copy of the recording comes
             left = {"outputs": tuple(rest), "hashes": tuple(rest.values())}
             context.ledger.update(job, location="", sha256=None, **left)
         outputs = {"outputs": tuple(followed.outputs), "hashes": tuple(followed.outputs.values())}

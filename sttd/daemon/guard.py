@@ -1,6 +1,6 @@
 """What goes wrong with one job ends that job at most: the daemon and all other jobs go on.
 
-A step that meets a row which has gone on, or is gone, does nothing: what follows from the row is found by the next sweep.
+A step whose row has gone on, or is gone, does nothing: the next sweep finds what follows from the row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def guard(context: Context, job_id: int) -> Iterator[None]:
     """Around a step of one job.
 
     Raises:
-        LedgerError, OSError: what the step's caller knows how to answer.
+        LedgerError, OSError: the step's caller handles them.
         Exception: a fault in sttd, the third in a row for different jobs.
     """
     try:
@@ -61,7 +61,7 @@ def give_up(context: Context, job_id: int, error: str) -> None:
     job = context.ledger.find(job_id)
     if job is None or job.state in ENDED:
         return
-    # nobody can ask for the jobs of `sttd transcribe`, whose numbers others have elsewhere
+    # the jobs of `sttd transcribe` cannot be retried; a daemon's may have their numbers
     again = "" if context.inbox is None else f"; then `{printable(context.config.program)} retry {job_id}`"
     text = f"a fault in sttd ({printable(error)}): the log has its trace, please report it{again}"
     with context.ledger.transaction():
@@ -80,9 +80,9 @@ def _has_promised(job: Job) -> bool:
 
 
 def _put_off(context: Context, job: Job, error: str) -> None:
-    """A job whose files meet a fault in sttd where it cannot fail, or has failed already: it alone waits, longer and longer.
+    """A fault in sttd is met with the files of a job that cannot fail any more: this job alone waits, longer and longer.
 
-    One that has ended does not count among those that end the daemon: the next start would meet it again.
+    A job that has ended does not count towards ending the daemon: the next start would meet the fault again.
     """
     context.filing.tries.put_off(job.id, context.clock(), context.config.pool.machine_wait, growing=True)
     text = f"job {job.id}: {printable(job.source)}: its files cannot be moved: a fault in sttd ({printable(error)})"

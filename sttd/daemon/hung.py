@@ -12,7 +12,7 @@ from sttd.daemon.errands import Operation
 from sttd.host.events import Kind, say
 from sttd.units import format_duration
 
-TOLD = 30.0  # seconds without a move after which the log has it
+TOLD = 30.0  # seconds without progress after which it is logged
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The loop's queue: a worker that says more than the loop takes waits, and no other one, nor the loop's memory, for it."""
+"""The loop's queue. A worker that sends more than the loop takes has to wait: it delays no other and fills no memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from sttd.part import ENDS, Event, Message
 
 MOST = 8  # messages of one part that may wait: one may take 40 MiB
-_PATIENCE = 60.0  # seconds after which it is said all the same: the loop hangs, and a kill is to be followed up
+_PATIENCE = 60.0  # seconds after which a message is queued all the same: the loop hangs, and the thread must see its worker's end
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Inputs(queue.SimpleQueue[T], Generic[T]):
         self._is_closed = False
 
     def tell(self, event: Event) -> None:
-        """Put it, once few of its part wait. An end, which comes but once, does not wait: it may come from the loop's thread."""
+        """Queue an event, once few of its part wait. An end does not wait: it comes only once, perhaps from the loop's thread."""
         with self._changed:
             if not isinstance(event, ENDS):
                 self._changed.wait_for(lambda: self._is_closed or self._count(event) < MOST, _PATIENCE)
@@ -42,7 +42,7 @@ class Inputs(queue.SimpleQueue[T], Generic[T]):
         return thing
 
     def close(self) -> None:
-        """Nobody takes anything any more: nobody waits."""
+        """The loop takes nothing any more, so no thread waits."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

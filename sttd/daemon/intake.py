@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 def found(context: Context, event: Found) -> None:
     """Settled files: queue them."""
-    # what has the name of a file that was taken since, if anything, is told anew: see source.look_again
+    # files that were filed away since the look are left out; a new file of that name is reported anew: see source.look_again
     files = [each for each in event.files if not context.recordings.taken.since(each[0], event.looked)]
     by_folder.arrived(context, (source for source, _ in files))
     restart = _take(context, files, _queue, lambda file: file[0])
@@ -39,7 +39,7 @@ def _take(
     take: Callable[[Context, Sequence[Item]], list[Job]],
     name: Callable[[Item], str],
 ) -> list[Job]:
-    """All of them at once; where one meets a fault in sttd, each by itself, so that the others do not lose their turn."""
+    """Take all items at once; if that meets a fault in sttd, each by itself, so that the others do not lose their turn."""
     try:
         return take(context, items)
     except (LedgerError, OSError):
@@ -66,7 +66,7 @@ def _queue(context: Context, files: Sequence[tuple[str, Identity]]) -> list[Job]
             in_inbox = before is not None and left_in_inbox(before)
             arrival = arrival_of(before, identity, in_inbox=in_inbox)
             if arrival is Arrival.NEW or before is None:
-                latest[source] = _add(context, before, source, identity)  # it may be told of twice in one event
+                latest[source] = _add(context, before, source, identity)  # one event may have it twice
             elif arrival is Arrival.RESTART:
                 restart.append(before)
             elif arrival is not Arrival.KNOWN:
@@ -75,7 +75,7 @@ def _queue(context: Context, files: Sequence[tuple[str, Identity]]) -> list[Job]
 
 
 def _add(context: Context, before: Job | None, source: str, identity: Identity) -> Job:
-    """A new job; what the one `before` was about is no longer there."""
+    """Add a new job. The file that the job `before` was about is no longer there."""
     overwritten = before.id if before is not None and left_in_inbox(before) else None
     if before is not None:
         context.ledger.update(before, location="")
@@ -87,13 +87,13 @@ def _add(context: Context, before: Job | None, source: str, identity: Identity) 
 
 
 def _leave(context: Context, source: str) -> None:
-    """What older jobs were done with is no longer there either: a redo and its origin are about the same file."""
+    """The files of older done jobs are no longer there either: a redo and its origin are about the same file."""
     for job in context.ledger.done_in_place(source):
         context.ledger.update(job, location="")
 
 
 def _take_up(context: Context, job: Job, identity: Identity, arrival: Arrival) -> Job:
-    """A job that is there already, about the file as it is now, or queued again because it is back."""
+    """Update a job that is there already: its file has changed, or is back and the job is queued again."""
     if arrival is Arrival.CHANGED:
         job = context.ledger.update(job, **fresh(identity))
         context.judging.claims.forget(job.id)
@@ -107,7 +107,7 @@ def _take_up(context: Context, job: Job, identity: Identity, arrival: Arrival) -
 
 
 def gone(context: Context, event: Gone) -> None:
-    """Sources that are no longer there, as the inbox made sure."""
+    """Sources that are no longer there; the inbox has made sure of that."""
     _take(context, event.files, _miss, str)
 
 
@@ -121,7 +121,7 @@ def _miss(context: Context, sources: Sequence[str]) -> list[Job]:
                 ledger.update(latest, state=State.VANISHED, error=error, cause=Cause.GONE, finished_at=now)
                 say(Kind.JOB_VANISHED, f"job {latest.id}: {printable(source)} is gone from the inbox", latest)
                 context.pool.forget(source_path(context, latest))
-            elif left_in_inbox(latest) and latest.plan is None:  # what is being put aside is missed by who does that
+            elif left_in_inbox(latest) and latest.plan is None:  # the step that puts it aside notices that itself
                 # should it come back, it is a new job
                 ledger.update(latest, location="")
             else:

@@ -1,4 +1,4 @@
-"""What the end of an attempt is judged by, beside its job's row; see ending.py. A restart may lose it without harm."""
+"""What is needed to judge the end of an attempt, besides its job's row; see ending.py. A restart may lose it without harm."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Trial:
     sample: Path | None = None  # None: there is none
     job: Job | None = None  # the latest one that met the error
     under_way: bool = False
-    attempt: int = 0  # its number, so that what an old one says is passed over
-    rounds: int = 0  # of `Streaks`, when the latest one began
+    attempt: int = 0  # its number, so that messages of an old one are ignored
+    rounds: int = 0  # `Streaks.rounds` when the latest trial began
     since: float = 0.0  # monotonic seconds of that
     is_told: bool = False  # the log has that it failed
 
@@ -34,5 +34,5 @@ class Judging:
     streaks: Streaks = field(default_factory=Streaks)
     faults: Faults = field(default_factory=Faults)
     trial: Trial = field(default_factory=Trial)
-    configured: float = 0.0  # monotonic seconds: when there was a new configuration; attempts before it had another one
+    configured: float = 0.0  # monotonic seconds of the latest reload; attempts before it had another configuration
     random: Callable[[], float] = random.random

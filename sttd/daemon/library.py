@@ -1,7 +1,7 @@
 """Before the turn of a recording: was it done already under another name, or are its subtitles there already?
 
-It is looked at on the threads of the content checks, once for each job: the daemon's loop waits for no disk. What lies in
-the file itself is looked at by its worker, which gets to know what lies beside it.
+The look is made on the thread of the content checks, once for each job: the daemon's loop waits for no disk. What is inside
+the file is looked at by its worker, which is told what lies beside the file.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class LibraryLook:
 
 
 def waits(context: Context, job: Job) -> bool:
-    """Whether the job's recording is being looked at, or needs no worker. Called when its turn has come."""
+    """Whether the job waits for a look at its recording, which may need no worker. Called when its turn has come."""
     looked, key = context.recordings.looked, (job.id, job.size, job.mtime_ns)
     if not _is_wanted(context, job):
         return False
-    if key in looked.over:  # until it starts, which may be later: its content is compared next
+    if key in looked.over:  # kept until the job starts, which may be later: its content is compared next
         return False
     oldest = next(iter(context.work.checks.operations()), None)
     if oldest is not None and context.clock() - oldest.since > PATIENCE:
@@ -76,13 +76,13 @@ def _is_beside(context: Context, job: Job) -> bool:
 
 
 def _is_wanted(context: Context, job: Job) -> bool:
-    """A job that a person asked for, or that has begun, is not looked at."""
+    """Whether the job needs a look: not if a person asked for it, or it has begun."""
     is_new = job.redo_of is None and job.overrides == Overrides() and job.location is None and not job.chunks
     return is_new and context.inbox is not None and (_skips(context, job) or _is_beside(context, job))
 
 
 def _languages(options: Options) -> tuple[str, ...]:
-    """In which languages subtitles are enough; none: that follows from the recording."""
+    """The languages in which subtitles are enough; empty: the language of the recording decides."""
     if options.task == "translate":
         return ("en",)
     return (options.language,) if options.language else options.languages
@@ -119,7 +119,7 @@ def _post(context: Context, job: Job) -> bool:
 
 
 def _is_gone(context: Context, former: Job) -> bool:
-    """Only what left its old name can have got a new one: what lies there still is another recording, or a copy."""
+    """Whether a recording has left its name, and so may have a new one. If not, the new file is a copy, or another recording."""
     is_lost = context.inbox is not None and context.inbox.is_lost(former.source)
     return context.places.is_gone(former.source) and not is_lost
 
@@ -135,7 +135,7 @@ def _look(job: Job, gone: list[Job], wanted: tuple[str, ...] | None, places: out
     if wanted is None:
         return LibraryLook()
     found = beside(job.source.rpartition("/")[2], outbox.names_beside(job, places))
-    # where several languages will do, what the audio track says decides: its worker sees that
+    # if several languages will do, the language of the audio track decides, which its worker sees
     why = enough(found, wanted) if len(wanted) == 1 else None
     return LibraryLook(why=why, beside=tuple((each.where, each.language) for each in found))
 

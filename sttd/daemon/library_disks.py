@@ -1,7 +1,7 @@
 """One disk of a library that is full, failing or away holds up only the recordings whose results go to it.
 
-That is known from the first step that fails there. From then on no job starts whose results go there, and of those that
-are transcribed one at a time is tried, one after the other. The first step that succeeds there ends it.
+That is known from the first step that fails there. From then on no job starts whose results go there, and those that
+are transcribed are tried one at a time. The first step that succeeds there ends it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def begin(context: Context, row: Job, what: str, error: outbox.DiskTrouble) -> N
 
 
 def ready(context: Context, job: Job) -> Job | None:
-    """The job as it starts, as far as the disk is concerned that its results go to; None: it waits for that, with all such jobs."""
+    """The job, if the disk that its results go to lets it start; None: it waits for that disk, with all such jobs."""
     if job.location is not None:
         return job
     found = context.filing.disks.holding(_destination(context, job))
@@ -40,19 +40,19 @@ def ready(context: Context, job: Job) -> Job | None:
         which = moved.inside(where.inbox, where.folder, where.apart)
         context.ledger.postpone(which, until, f"{WAITS}: {error}", Cause.MACHINE)
         return None
-    if (job.error or "").startswith(WAITS):  # it takes some again
+    if (job.error or "").startswith(WAITS):  # the disk takes results again
         return context.ledger.update(job, error=None, cause=None)
     return job
 
 
 def may_try(context: Context, job: Job) -> bool:
-    """Whether a job's next step may be done, as far as the disk is concerned that its results go to."""
+    """Whether the disk that a job's results go to lets its next step be done."""
     to = _destination(context, job)
     return to is None or context.filing.disks.may_try(job.id, to, context.clock(), context.config.pool.machine_wait)
 
 
 def require(context: Context, job: Job) -> None:
-    """In the thread that is about to do a job's step: the disk may be known to be ill by now, and slow to answer.
+    """Called in the thread that is about to do a job's step: by now the disk may be known to be ill, and slow to answer.
 
     Raises:
         DiskTrouble: it is.

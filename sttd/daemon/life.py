@@ -27,7 +27,7 @@ LONG = 10.0  # seconds after which file work is named in the status
 
 
 class Life:
-    """Tells, once a second at most and only what has changed."""
+    """Reports once a second at most, and only what has changed."""
 
     def __init__(self, context: Context, notifier: Notifier, hung: Hung) -> None:
         self._context = context
@@ -45,7 +45,7 @@ class Life:
         self._asked: tuple[str, int] | None = None  # the attempt that was last asked to give its memory back
 
     def introduce(self) -> None:
-        """Who we are, and where our figures and the models are: a command may have another environment."""
+        """Store who we are, and where our figures and the models are, because a command may have another environment."""
         about = {"pid": os.getpid(), "since": self._context.utc(), "version": __version__}
         places = {"live": str(self._live_path), "models": str(cache.cache(os.environ))}
         self._context.ledger.set_fact(DAEMON, about | places)
@@ -64,7 +64,7 @@ class Life:
             self._status = status
 
     def show(self) -> dict[str, Any]:
-        """Write the live figures, which needs no ledger that can be written."""
+        """Write the live figures. This works even while the ledger cannot be written."""
         figures = self.figures()
         if figures != self._live:
             with contextlib.suppress(OSError):  # the folder cannot be written: nothing is shown
@@ -73,7 +73,7 @@ class Life:
         return figures
 
     def _note_ignored(self, ignored: dict[str, int], examples: dict[str, str]) -> None:
-        """What the inbox leaves alone, for `sttd status` after the daemon's end: a drain may have been all that ran."""
+        """Store what the inbox ignores, for `sttd status` after the daemon's end: perhaps only a drain has run."""
         if self._context.inbox is not None and (ignored, examples) != self._ignored:
             with self._context.ledger.transaction():
                 self._context.ledger.set_fact(IGNORED, ignored)
@@ -124,7 +124,7 @@ class Life:
                 "name": each.name,
                 "job": each.job,
                 "since": round(each.since + late),
-                "moved": round((self._hung.moved(each) + late) / LONG) * LONG,  # coarse: it is no change each second
+                "moved": round((self._hung.moved(each) + late) / LONG) * LONG,  # coarse: it need not change each second
             }
             for each in long
         ]
@@ -202,11 +202,11 @@ class Life:
         busy = [view for view in pool.workers() if view.part_id in context.running and view.node == LOCAL]
         pool.limit(max(1, len(busy) - 1))
         if len(busy) < 2:
-            return  # one always may: the memory may be somebody else's
+            return  # one worker may always go on: others may use the memory
         largest = max(busy, key=lambda view: view.rss)
         running = context.running[largest.part_id or ""]
         attempt = (running.spec.part_id, running.spec.attempt)
-        if attempt != self._asked:  # it is asked again at each look, and told of once
+        if attempt != self._asked:  # it is asked again at each look, and logged once
             self._asked = attempt
             text = f"memory is critical: worker {largest.pid} ({largest.rss / 2**20:.0f} MiB) is asked to stop"
             say(Kind.MEMORY_SHRINKS, text, running.job, worker=largest.pid, memory_worker=largest.rss)
@@ -221,7 +221,7 @@ def _attempt(running: Running) -> dict[str, Any]:
         begins, ends = parts.span(running.job, running.part)
         done, total, resumed = max(0.0, done - begins), ends - begins, max(0.0, resumed - begins)
         about = {"part": running.part.number, "parts": running.job.shared.parts, "begins": begins, "ends": ends}
-    if total and done > total + 1.0:  # there is more than the file says; how much, nobody knows
+    if total and done > total + 1.0:  # the audio is longer than the file says, by an unknown amount
         total = None if running.part is None else done
     return {
         "job": running.job.id,
@@ -245,9 +245,9 @@ def _kind(trouble: str) -> str:
 
 
 def held_up(troubles: Iterable[str], program: str) -> str:
-    """What kinds of trouble there are, for every local user: the names of troubles that are about one file stay unsaid.
+    """The kinds of trouble, for every local user: names of troubles with single files are left out.
 
-    The command is the whole one, as the daemon's own command line has it, which every local user may read too.
+    The command in it has the options of the daemon's own command line, which every local user may read too.
     """
     kinds = dict.fromkeys(_kind(name) for name in troubles)
     return f"held up ({', '.join(kinds)}): `{printable(program)} status` has the reason"

@@ -1,4 +1,4 @@
-"""Who is told of what is heard while it is heard: a person who looks on (`sttd transcribe`), or nobody."""
+"""Who gets the transcript while it is made: a person who looks on (`sttd transcribe`), or nobody."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A person who listens hears a recording in its order, whatever parts of it workers have: see `Listener`.
+"""A listener gets the chunks of a recording in order, whichever parts of it workers have: see `Listener`.
 
-What a part has brought before those in front of it were done is told when they are, from its checkpoint.
+The chunks of a part stay in its checkpoint until all parts before it are done; then the listener gets them from there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def heard(context: Context, running: Running, chunks: Sequence[Chunk], done: int
 
 
 def went_on(context: Context, job: Job) -> None:
-    """A part of a job is done: what there is of those behind it may be told. Raises OSError: it cannot be read."""
+    """A part of a job is done: pass on the chunks of the parts behind it. Raises OSError: they cannot be read."""
     if not context.shared.listener.listens:
         return
     parts = context.ledger.parts(job)

@@ -1,7 +1,7 @@
-"""Sources that were filed away are looked at again, in case their writers went on: a grown one is a new job.
+"""Sources that were filed away are looked at again, in case their writers went on: a changed one is a new job.
 
-Which ones follows from the ledger: ended jobs, by the time of their end. A fact says up to which end they were looked at,
-so that a restart misses none. The looks are made on a thread of their own, a page at a time.
+The ledger says which ones: those of ended jobs, by the time of their end. A fact stores the end up to which they were
+looked at, so that a restart misses none. The looks are made on a thread of their own, a page at a time.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ OLDEST = 7 * 86_400.0  # seconds; what ended before that is not looked at after 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    age: int  # its number
+    age: int  # index in `ages`
     jobs: list[Job]
-    until: float  # UTC seconds: all jobs were looked at that ended before
+    until: float  # UTC seconds: once it is done, all jobs that ended before were looked at
 
 
 class LookBack:
@@ -53,7 +53,7 @@ class LookBack:
         self._due = now + max(1.0, min(INTERVAL, waits[0] / 10))
         for number, wait in enumerate(waits):
             until = context.utc() - wait
-            self._ends[number] = min(self._ends[number], until)  # else the clock was ahead, and has been set back
+            self._ends[number] = min(self._ends[number], until)  # later only where the clock has been set back
             if until <= self._ends[number]:
                 continue
             jobs = context.ledger.filed(self._ends[number], until, PAGE)
@@ -93,9 +93,9 @@ class LookBack:
         if current is None or current.state is not job.state or current.location != job.location:
             return  # a person has asked for something meanwhile
         if not context.ledger.is_newest_at(job):
-            return  # the ledger failed when it had taken this page, which was handed over once more
+            return  # this page was stored before: the ledger failed afterwards, and it was handed over once more
         now = context.utc()
-        # its writer may be at work still: the new job starts when nothing more came for a while, and starts anew until then
+        # its writer may still be at work: the new job waits for a while, and starts anew if the file changes again
         settle = context.config.of(job.source).settle()
         not_before = now + max(settle, min(60.0, ages(context.config.watch.patience)[0]))
         same = {"location": job.location, "folder_options": job.folder_options}

@@ -111,12 +111,12 @@ class Loop:
         if self._waiting:
             self._handle(self._waiting[0])
             self._waiting.popleft()
-        overdue = self._context.clock() - self._ticked >= TICK  # inputs without end must not keep the rest waiting
+        overdue = self._context.clock() - self._ticked >= TICK  # endless inputs must not keep the rest waiting
         if overdue or self._is_idle():
             self._tick()
 
     def _handled(self, event: Input) -> bool:
-        """Whether an input could be acted on now; a fault that it met may be the ledger's business after all."""
+        """Whether an input could be acted on now: handling it may need the ledger after all."""
         try:
             self._handle(event)
         except (LedgerError, OSError):
@@ -141,7 +141,7 @@ class Loop:
             case Strange():
                 whereabouts.strange(context, event)
             case Away():
-                pass  # `look_after` sees it with the next tick, with what the look found beside
+                pass  # `look_after` handles it at the next tick, with what else the look found
             case Own():
                 strays.put_back(context, event)
             case Finished():
@@ -193,7 +193,7 @@ class Loop:
         dispatch.dispatch(context)
 
     def _record(self) -> None:
-        """Whether the manifest keeps up with the ledger, which goes on without it."""
+        """Write to the manifest what the ledger has for it. If that fails, the ledger goes on without it."""
         try:
             self._context.ledger.record()
         except OSError as error:
@@ -225,7 +225,7 @@ class Loop:
         self._notifier.stopping()
         if self._context.inbox is not None:
             self._context.inbox.stop()
-        # what has not begun is in the ledger; what is under way may be killed anywhere, but has its time
+        # errands that have not begun are in the ledger; those under way may be killed anywhere, but get some time
         for errands in self._context.work.all():
             errands.drop()
         grace = self._context.config.pool.stop_grace
@@ -233,9 +233,9 @@ class Loop:
         self._close(grace)
 
     def _is_over(self) -> bool:
-        """Whether the daemon may end: the workers have, and file work too, or its time is up."""
+        """Whether the daemon may end: the workers have ended, and file work has too, or its time is up."""
         context = self._context
-        # attempts that nobody ends are taken up later
+        # attempts without an end are taken up by the next start
         if not self._closed or (context.running and not self._is_idle()):
             return False
         if not context.work.errands.under_way:
@@ -263,17 +263,17 @@ class Loop:
         threading.Thread(target=close, name="close", daemon=True).start()
 
     def _exit_code(self) -> int:
-        """A daemon that was told to stop did well; one that drained did where every job has its transcript."""
+        """INTERRUPTED after Ctrl-C; 1 after a drain that left a job without its transcript; else 0."""
         if self._interrupted:
             return INTERRUPTED
         return 1 if self._drained_out and not is_whole(self._context) else 0
 
     def _trouble(self, name: str, error: LedgerError | OSError) -> None:
-        """The ledger cannot be written, or the system gives no more files: say it once, and try again in a while.
+        """The ledger cannot be written, or the system gives no more files: log it once, and try again in a while.
 
         Nothing is lost: inputs are kept. What needs no ledger goes on: chunks are checkpointed, signals are obeyed,
-        kills are followed up. The rest is little: nothing starts, so that each running part has one end left, and the
-        inbox tells of each file once.
+        kills are followed up. Few other inputs can pile up: no job starts, so each running part has one end left,
+        and the inbox reports each file once.
         """
         context = self._context
         if context.troubles.begin(name, str(error), TICK):

@@ -25,7 +25,7 @@ class Models:
 
     def look(self) -> None:
         wanted = self._context.config.model
-        if self._context.config.has_others:  # one that is not here may be there
+        if self._context.config.has_others:  # a model that is not here may be on another machine
             return
         if (wanted == self._known and not self._missing) or self._errands.under_way:
             return
@@ -52,5 +52,5 @@ class Models:
             self._context.troubles.end("model")
 
     def _failed(self, error: OSError | SttdError) -> None:
-        """Who loads a model will tell what is the matter."""
+        """The worker that loads a model will report what is wrong."""
         say(Kind.REMARK, f"the models cannot be looked for: {printable(str(error))}", level="DEBUG", error=str(error))

@@ -1,4 +1,4 @@
-"""Opening the ledger, whatever has become of it: one that is damaged or gone is made anew, and that is said."""
+"""Opening the ledger, in whatever state it is: one that is damaged or gone is made anew, and that is logged."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def open_ledger(config: Config, notifier: Notifier, damage: LedgerCorrupt | None
     """The ledger of `config.paths.state`.
 
     Args:
-        config: the state folder.
-        notifier: is to know that making it anew may take a while.
-        damage: what an earlier opening met: the ledger is set aside even where it looks whole.
+        config: names the state folder.
+        notifier: tells systemd that making it anew takes a while.
+        damage: what was met after an earlier opening: the ledger is set aside even if it looks whole.
 
     Raises:
         LedgerError, OSError: it cannot be opened or made.
@@ -59,7 +59,7 @@ def open_ledger(config: Config, notifier: Notifier, damage: LedgerCorrupt | None
 
 
 def _clear(manifest: Path) -> None:
-    """Set aside what is no file: a link, say, that was put there when the group could still write to the state folder."""
+    """Set aside a manifest that is no regular file: a link, say, from when the group could still write to the state folder."""
     with contextlib.suppress(FileNotFoundError):
         if not is_regular(manifest):
             aside = set_aside(manifest, time.time())

@@ -26,7 +26,7 @@ LONGEST_SLICE = 3600.0  # seconds, where `pool.job_timeout` is longer or infinit
 def wanted(context: Context, job: Job, part: Part | None = None) -> tuple[ModelSpec, Options]:
     """The model and the options of a job: those of its folder, with what a person asked for it alone.
 
-    `part`: the one of it that is to be begun, whose attempts may have been too much for a large batch, or for the GPU.
+    `part`: the one of it that is to be begun; earlier attempts may have shown that it needs a smaller batch, or the CPU.
     """
     config, tried = configured(context, job), part or job
     name = job.overrides.model or config.model.name
@@ -42,7 +42,7 @@ def wanted(context: Context, job: Job, part: Part | None = None) -> tuple[ModelS
 
 
 def configured(context: Context, job: Job) -> Config:
-    """The configuration for a job: the options of its folder are over those of its inbox."""
+    """The configuration for a job: the options of its folder override those of its inbox."""
     chosen = job.folder_options.values
     config = context.config.of(job.source)
     return folder_options.overlaid(config, chosen) if chosen else config
@@ -74,7 +74,7 @@ def transcript_of(context: Context, job: Job) -> Checkpoint | Whole:
 
 
 def heard(job: Job, resume: Resume) -> dict[str, Any]:
-    """The checkpoint may know what the ledger does not: that was made anew, or missed the end of a chunk's writing."""
+    """The language, if only the checkpoint knows it: the ledger was made anew, or not written after the chunk."""
     known = next((place for place in resume.places.values() if place.language is not None), None)
     if job.language is not None or known is None:
         return {}
@@ -82,14 +82,14 @@ def heard(job: Job, resume: Resume) -> dict[str, Any]:
 
 
 def asked(options: Options) -> dict[str, Any]:
-    """The options that the words of a transcript depend on, as it tells them."""
+    """The options that the words of a transcript depend on, as the transcript lists them."""
     words = dataclasses.asdict(options)
     return {name: value for name, value in words.items() if name not in ("batch_size", "max_gap", "max_audio", "cue")}
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be begun next of a job, and where it goes on."""
+    """The next attempt at a job, or at a part of it, and where it goes on."""
 
     job: Job
     part: Part | None  # None: all of the job, as far as is known
@@ -120,13 +120,13 @@ def part_spec(context: Context, job: Job, order: Order, existing: Existing | Non
         number=number,
         decided=order.decided if number else {},
         passes=order.part is None
-        or not order.part.attempts,  # behind one that went wrong, nothing is taken for granted
+        or not order.part.attempts,  # after a failed attempt, what lies before the part is decoded too
         **_sharing(context, job, order),
     )
 
 
 def _sharing(context: Context, job: Job, order: Order) -> dict[str, Any]:
-    """How the recording is shared out. One whose worker has begun it as one part stays that, whatever is configured now."""
+    """How the recording is shared out. One that was begun as one part stays one, whatever is configured now."""
     if job.shared is not None:
         return {"parts": job.shared.parts, "share": Share(job.shared.after, job.shared.length)}
     pool = context.config.pool

@@ -1,7 +1,7 @@
 """What the end of an attempt at one part of a job means for the job; see rules/parts.py.
 
-Each function is called in the transaction that has the attempt's end. The state of the job follows from the rows of its
-parts: a daemon that is killed anywhere finds in them what is to be done next.
+The functions that write are called in the transaction that stores the attempt's end. The state of the job follows from
+the rows of its parts: a daemon that is killed anywhere finds in them what is to be done next.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from sttd.text import printable
 def done(context: Context, job: Job, part: Part, running: Running, event: Done) -> Job:
     """A part has all of its chunks. The job waits for its turn with the next one, or has its transcript.
 
-    Of damage each part tells what it has met, and the last one of the recording as a whole, too.
+    Each part warns of the damage that it has met; the last one warns of that of the recording as a whole, too.
     """
     ended = {"cause": None, "error": None, "not_before": 0.0, "ends": event.audio_seconds}
     context.ledger.update_part(part, state=State.DONE, **ended)
-    warnings = tuple(dict.fromkeys((*job.warnings, *event.warnings)))  # a part that was done again says it again
+    warnings = tuple(dict.fromkeys((*job.warnings, *event.warnings)))  # a part that was done again repeats its warnings
     return settle(context, job, running, queued_at=context.utc(), warnings=warnings)
 
 
 def ended(context: Context, job: Job, part: Part, running: Running, end: Ending, *, at_once: bool, **waits: Any) -> Job:
-    """An attempt at a part ended without the rest of it. `waits`: changes of a job that waits for its turn now."""
+    """An attempt ended before its part was whole. `waits`: changes of the job's row, if it waits for its turn now."""
     decision = end.verdict
     context.ledger.update_part(
         part,
@@ -74,7 +74,7 @@ def settle(context: Context, job: Job, running: Running | None = None, **waits: 
 
 
 def commit(context: Context, job: Job, options: Options | None = None, **known: Any) -> Job:
-    """All parts are done: the results are next. `options`: that the latest attempt had."""
+    """All parts are done: the results are next. `options`: those of the latest attempt."""
     parts = context.ledger.parts(job)
     audio = max(part.ends or 0.0 for part in parts)
     chunks = sum(part.chunks for part in parts)
@@ -84,9 +84,9 @@ def commit(context: Context, job: Job, options: Options | None = None, **known: 
 
 
 def reopen(context: Context, job: Job, broken: Broken) -> Part:
-    """A part that was done is not: it goes on from what is there of it, or begins anew where that does not fit.
+    """A part that counted as done is not: it goes on from its checkpoint, or begins anew if its border does not fit.
 
-    That workers find other borders than their neighbours is a fault in sttd: each time an attempt is spent.
+    If workers find different borders between two parts, that is a fault in sttd: each time an attempt is spent.
     """
     part = context.ledger.parts(job)[broken.number]
     spent = part.attempts + broken.is_apart

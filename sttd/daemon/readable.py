@@ -1,8 +1,8 @@
-"""A file that could not be read once is looked at before each further attempt, so that waiting for it costs none.
+"""A file that could not be read is tested before each further attempt, so that waiting for it costs no attempts.
 
-It is looked at where reading failed: a disk may give the beginning of a file and no more. Waits grow with the time that it
-has waited already, also where a look went well and the attempt after it did not. The log has one line when that begins, and
-one when an attempt has come further.
+The test reads at the byte where reading failed: a disk may give the beginning of a file and no more. Waits grow with the
+time that the job has waited already, even if a test went well and the attempt after it did not. The log has one line when
+the trouble begins, and one when an attempt has come further.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def next_look(context: Context, since: float) -> float:
 
 
 def has_come_further(context: Context, running: Running) -> None:
-    """The attempt has given a chunk, or the whole transcript: that the file could not be read is over."""
+    """The attempt has given a chunk, or the whole transcript: the file can be read again."""
     job = running.job
     if running.tried.cause == Cause.UNREADABLE and not running.progressed:
         context.recordings.unreadable.drop(job.id)

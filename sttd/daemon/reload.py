@@ -34,18 +34,18 @@ def reload(context: Context, load_config: Callable[[], Config]) -> None:
 
 
 def _bound(config: Config) -> list[object]:
-    """What of its tables cannot change while the daemon runs."""
+    """What of the [[watch]] tables cannot change while the daemon runs."""
     return [(each.name, each.inbox, _watch(each, bound=True)) for each in config.watched]
 
 
 def _watch(table: Watched, *, bound: bool) -> dict[str, Any]:
-    """What a table says of how its inbox is watched: that which needs a restart, or that which does not."""
+    """The `watch` keys of a table: those whose change needs a restart (`bound`), or those whose change does not."""
     keys = table.values.get("watch", {})
     return {name: value for name, value in keys.items() if (name in NEED_RESTART["watch"]) is bound}
 
 
 def _watched(old: Config, new: Config) -> tuple[Watched, ...]:
-    """The inboxes that the daemon began with; of how they are watched what needs a restart. All else is as it is now."""
+    """The tables in force: the inboxes that the daemon began with, and what else needs a restart; the rest is new."""
     now = {each.name: each for each in new.watched}
     kept = []
     for was in old.watched:
@@ -56,7 +56,7 @@ def _watched(old: Config, new: Config) -> tuple[Watched, ...]:
 
 
 def _take_over(context: Context, old: Config, new: Config) -> None:
-    """What can change while the daemon runs does; the rest is named."""
+    """Take over what can change while the daemon runs, and log what cannot."""
     kept: dict[str, Any] = {}
     for section, bound in NEED_RESTART.items():
         before, after = getattr(old, section), getattr(new, section)

@@ -29,7 +29,7 @@ from sttd.part import Cause
 from sttd.rules import refusals
 from sttd.text import counted, printable
 
-# what a queued job died of that waits for its next try: only time passes meanwhile
+# causes after which a queued job only waits for its next try: nothing happens meanwhile
 AFTER_FAULTS = frozenset({
     Cause.TIMEOUT, Cause.CRASH, Cause.OOM, Cause.GPU_MEMORY, Cause.ERROR, Cause.NO_MODEL, Cause.MACHINE, Cause.CONFIGURATION,
 })  # fmt: skip
@@ -39,7 +39,7 @@ AS_BEFORE = Overrides()
 
 
 class Refused(SttdError):
-    """What was asked for cannot be done; the message is for who asked."""
+    """What was asked for cannot be done; the message is for the person who asked."""
 
 
 def take(context: Context, *, whole: bool = False) -> None:
@@ -79,7 +79,7 @@ def _begin(context: Context, name: str) -> None:
     found = context.requests.sought.take(name)
     answer = context.ledger.answer(name)
     if answer is not None and answer.ok is not None:
-        context.requests.spool.remove(name)  # carried out by a daemon that was killed before it came to that
+        context.requests.spool.remove(name)  # carried out by a daemon that was killed before this
         return
     try:
         left = context.requests.spool.read(name)
@@ -98,7 +98,7 @@ def _begin(context: Context, name: str) -> None:
 
 def _missing(context: Context, name: str, request: Request, found: str | None) -> str | None:
     """Why the model that a request names is not here; "": it is, or need not be; None: it is being looked for."""
-    if request.kind is not Ask.REDO or request.model is None or context.config.has_others:  # it may be there
+    if request.kind is not Ask.REDO or request.model is None or context.config.has_others:  # those may have it
         return ""
     if found is not None:
         return found
@@ -199,7 +199,7 @@ def _retry_failed(context: Context, before: Answer) -> Answer:
 def retry(context: Context, job: Job, asked: Overrides = AS_BEFORE) -> str:
     """Queue an ended job again, with all of its attempts, from its checkpoint.
 
-    `asked`: what is asked of this job alone from now on, beside what was asked before. Its chunks may not fit that.
+    `asked`: new overrides for this job alone, beside those that it has. Its chunks may not fit them.
     """
     _require(refusals.of_retry(job))
     latest = context.ledger.latest(job.source)
@@ -217,10 +217,10 @@ def retry(context: Context, job: Job, asked: Overrides = AS_BEFORE) -> str:
         "options_key": None,  # those of its folder may have been put right
         "overrides": Overrides(asked.model or job.overrides.model, asked.language or job.overrides.language),
     }
-    if asked.model is not None:  # that the one before had no room for a batch, or on the GPU, says nothing of it
+    if asked.model is not None:  # what the former model had no memory for says nothing about this one
         changes |= {"batch_size": None, "device": None}
     new = context.ledger.update(job, state=State.QUEUED, queued_at=now, location=where or None, **changes)
-    context.ledger.reopen_parts(job)  # those that are done stay so, if it is the same that is asked for
+    context.ledger.reopen_parts(job)  # parts that are done stay done, if the options are the same
     context.judging.claims.forget(job.id)
     words = f" ({_in_words(asked)})" if asked != AS_BEFORE else ""
     if words and job.chunks and job.options_key != orders.key_of(context, new):
@@ -249,7 +249,7 @@ def cancel(context: Context, job: Job) -> str:
 def redo(context: Context, job: Job, overrides: Overrides) -> str:
     """A new job from the source of a finished one, with another model or language; the old result stays.
 
-    One that came to no result is itself queued again.
+    A job without a result is itself queued again.
     """
     _require(refusals.of_redo(job))
     if overrides.model is not None:

@@ -20,7 +20,7 @@ from sttd.text import printable
 
 
 def handle(context: Context, event: Event) -> None:
-    """Act on one message of a worker; what carries an old attempt is dropped."""
+    """Act on one message of a worker; messages of an old attempt are dropped."""
     if event.part_id == trial.PART:
         trial.handle(context, event)
         return
@@ -32,7 +32,7 @@ def handle(context: Context, event: Event) -> None:
 
 def _take(context: Context, running: Running, event: Event) -> None:
     if running.torn and isinstance(event, Chunks | Done | Failed):
-        # sent before the kill could reach it: a result made of the chunks that there are would lack some
+        # sent before the kill could reach the worker: a result made of the stored chunks would lack some
         if not isinstance(event, Chunks):
             ended(context, running, Cause.MACHINE, running.why)
         return
@@ -70,7 +70,7 @@ def _take(context: Context, running: Running, event: Event) -> None:
 
 
 def started(context: Context, running: Running, event: Started) -> None:
-    """The model is ready: from here on the part's time is charged. Once: whoever says it again gets no more time."""
+    """The model is ready: from here on the part's time is charged. A second Started is ignored."""
     if running.started is not None:
         return
     now = context.clock()
@@ -82,7 +82,7 @@ def started(context: Context, running: Running, event: Started) -> None:
     if event.parts > 1 and running.spec.parts == 0 and share is not None:
         shared = Shared(event.parts, share.after, fitted(share, event.audio_seconds).length)
         running.unsaved["shared"] = shared
-        running.checkpoint.share(shared)  # a daemon that is killed before it has written the row finds it there
+        running.checkpoint.share(shared)  # found there if the daemon is killed before it writes the row
     running.unsaved |= {
         "model": event.model,
         "requested_model": event.requested_model,
@@ -104,7 +104,7 @@ def started(context: Context, running: Running, event: Started) -> None:
 
 
 def may_fall_back(running: Running) -> bool:
-    """Whether the load of the asked model may be what its worker died of: then the fallback is still to be tried."""
+    """Whether the worker may have died of loading the requested model, so that the fallback is still to be tried."""
     spec = running.spec.model
     return not spec.hold and spec.fallback not in ("", spec.name)
 
@@ -134,7 +134,7 @@ def chunks(context: Context, running: Running, event: Chunks) -> None:
 
 
 def save(context: Context) -> None:
-    """Write what the running attempts have come to, in one transaction. Called once a second."""
+    """Write the progress of the running attempts, in one transaction. Called once a second."""
     waiting = [running for running in context.running.values() if running.unsaved]
     if not waiting:
         return
@@ -148,7 +148,7 @@ def save(context: Context) -> None:
 
 
 def finished(context: Context, running: Running, event: Done) -> None:
-    """The transcript is whole: its files are next. Of a recording that is shared out, one part of it is."""
+    """The transcript is whole, and its files are next; or one part of a shared-out recording is whole."""
     context.troubles.end("machine")
     went_well(context, running)
     readable.has_come_further(context, running)
@@ -158,7 +158,7 @@ def finished(context: Context, running: Running, event: Done) -> None:
     drop(context, running)
     if part is not None:
         tell_part(job, dataclasses.replace(part, ends=event.audio_seconds), running)
-        with contextlib.suppress(OSError):  # its results are made of it too, and wait for it
+        with contextlib.suppress(OSError):  # the results are made from that checkpoint too, and wait for it
             listening.went_on(context, job)
     _came_to(context, job, running)
 
@@ -175,12 +175,12 @@ def _whole(context: Context, job: Job, running: Running, event: Done) -> Job:
 
 
 def _remove_checkpoint(running: Running) -> None:
-    with contextlib.suppress(OSError):  # their header names another version of the file, so that they would not count
+    with contextlib.suppress(OSError):  # what stays does not count: its header names another version of the file
         running.checkpoint.remove()
 
 
 def _came_to(context: Context, job: Job, running: Running) -> None:
-    """What follows from the state that a job is in after an attempt, its row and the log having it."""
+    """Act on the state of a job after an attempt, once its row and the log have it."""
     if running.part is not None and job.shared is None:  # begun anew
         _remove_checkpoint(running)
     if job.state not in (State.QUEUED, State.RUNNING):
@@ -203,7 +203,7 @@ def ended(
 ) -> None:
     """An attempt ended without a transcript.
 
-    `retriable`: another attempt may go better. `falls_back`: the next one there has another model.
+    `retriable`: another attempt may go better. `falls_back`: the next one on that machine has the fallback model.
     """
     if running.job.cause == Cause.CANCELLED:  # whatever the attempt ended of
         cause, error = Cause.CANCELLED, "cancelled"
@@ -214,7 +214,7 @@ def ended(
     in_vain = readable.is_in_vain(running, end.cause)
     known = (running.tried.cause, running.tried.error) == (end.cause, end.error) or in_vain or end.outdated
     of_its_node = not falls_back and elsewhere.is_of_its_node(context, running, end)
-    # a trouble that holds the whole queue, or one machine, lets the job have no wait of its own
+    # if the trouble holds the whole queue, or one machine, the job gets no wait of its own
     job = store_end(context, running, end, at_once=bool(end.trouble) or of_its_node or falls_back)
     drop(context, running)
     if end.cause is Cause.GONE:
@@ -259,7 +259,7 @@ def store_end(context: Context, running: Running, end: Ending, *, at_once: bool)
 
 
 def started_anew(context: Context, running: Running) -> None:
-    """The source is not what was queued. Where workers have other parts of it, the last of them to end begins it anew."""
+    """The source is not what was queued. If other parts of it run, it begins anew when the last of them has ended."""
     why = "the file has changed"
     with context.ledger.transaction():
         job, part = book(context, running, Cause.CHANGED, running.why or why)

@@ -1,7 +1,7 @@
 """Upkeep: what is old is removed from archive/, failed/ and the ledger, and the manifest is kept short.
 
-A round is a generator. What takes time it yields, to be done off the loop, and goes on with the result on the loop, where
-each step takes few jobs. Nothing that a job still needs is removed: the ledger is asked again in the step that removes.
+A round is a generator. It yields what takes time, to be done off the loop, and goes on with the result on the loop, where
+each step handles few jobs. Nothing that a job still needs is removed: the ledger is asked again in the step that removes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sttd.text import counted, printable
 
 INTERVAL = 600.0  # seconds between two rounds
 ROWS = 100  # jobs or files in one step on the loop
-PATIENCE = 60.0  # seconds: what a command was answered, it has read by then
+PATIENCE = 60.0  # seconds after which a command has read its answer
 FOUND = 10_000  # jobs that are looked for at once
 
 Steps = Generator[Callable[[], Any], Any, None]  # yields what is to be done off the loop
@@ -54,7 +54,7 @@ class Upkeep:
         self._clock: WallClock | None = None
         self._stored_clock, self._ended_then = -float("inf"), -1
         self._failed_first: float | None = None  # when a step of a round failed; None: the latest one went well
-        self._walks: dict[str, tuple[float, int]] = {}  # of a folder: when it is due (UTC), ended jobs at the last one
+        self._walks: dict[str, tuple[float, int]] = {}  # by folder: when it is due (UTC), ended jobs at the last one
 
     @property
     def interval(self) -> float:
@@ -77,7 +77,7 @@ class Upkeep:
         self._advance(lambda steps: steps.throw(error))
 
     def _advance(self, resume: Callable[[Steps], Callable[[], Any]]) -> None:
-        """On the loop: the next step, up to where something is to be done off it."""
+        """On the loop: go on with the round, up to the next work that is to be done off the loop."""
         steps = self._round
         if steps is None or self._context.stopping:
             self._round = None
@@ -107,7 +107,7 @@ class Upkeep:
             self._failed_first = first or self._failed_first
 
     def _try(self, what: str, steps: Steps) -> Steps:
-        """A step of the round. What it cannot do is said once, and tried again in the next one; the other steps go on."""
+        """Do a step of the round. A failure is logged once and tried again in the next round; the other steps go on."""
         troubles = self._context.troubles
         try:
             yield from steps
@@ -194,7 +194,7 @@ class Upkeep:
         removed: list[Kept] = []
         for start in range(0, len(choice.surplus), ROWS):
             some = choice.surplus[start : start + ROWS]
-            # first of all nobody may ask for them any more
+            # first the ledger forgets where they are, so that nobody can ask to do their jobs again
             free = set(ledger.give_up_sources([file.path for file in some]))
             removed += yield lambda some=some, free=free: retention.remove(file for file in some if file.path in free)  # type: ignore[misc]
         self._walks[folder] = (choice.again, ended)
@@ -232,8 +232,8 @@ def _remove_checkpoints(work: Path, jobs: list[int]) -> None:
 
 
 def remove_leftovers(ledger: Path, work: Path, before: float) -> int:
-    """Remove what has names of forgotten jobs and no row says so: checkpoints whose daemon was killed before it came to
-    that, and damaged ledgers and checkpoints that were set aside. Returns how many of the latter, all older than `before`.
+    """Remove what has names of forgotten jobs and is in no row: checkpoints that a killed daemon had still to remove, and
+    damaged ledgers and checkpoints that were set aside; all older than `before`. Returns how many of the latter.
     """
     old = [path for path in [*work.glob("*"), *ledger.parent.glob(f"{ledger.name}.corrupt-*")] if _is_old(path, before)]
     copies = [path for path in old if ".corrupt-" in path.name]
@@ -251,7 +251,7 @@ def _is_old(path: Path, before: float) -> bool:
 
 
 def empty_wal(ledger: Path) -> None:
-    """Bring what is in the WAL into the ledger and cut it off, with the names that older pages in it have."""
+    """Move the WAL into the ledger and truncate it, because its older pages have names of forgotten jobs."""
     db = sqlite3.connect(ledger, timeout=1, isolation_level=None)
     try:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

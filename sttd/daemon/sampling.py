@@ -1,6 +1,7 @@
-"""Samples of the daemon for reports: what the rows of jobs do not say. One a minute at most, and none while nothing happens.
+"""Samples of the daemon for reports: what the rows of jobs do not have. One a minute at most, none while nothing happens.
 
-An idle disk may sleep, so memory that others use is no news. What a killed daemon has seen of its last minute is lost.
+A change of memory use within its level starts no sample, so that an idle disk may sleep. What a killed daemon has seen of
+its last minute is lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What follows where a step with files did not succeed: who waits for it, and what a person is told."""
+"""What follows when a step with files fails: which jobs wait for it, and what is logged."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def in_vain(
     *,
     alone: Path | None = None,
 ) -> None:
-    """A step did not succeed. The machine's fault keeps every job from starting, that of a disk of the library those whose results
-    go there; any other keeps this one alone waiting.
+    """A step failed. A fault of the machine keeps every job from starting, one of a library's disk only those whose results go
+    there; any other fault keeps only this job waiting.
 
-    `alone`: the folder that it is about, where no other job needs that which comes to a result.
+    `alone`: the folder that the step is about, if no job needs such a step for its result: then only this job waits.
     """
     if isinstance(error, outbox.DiskTrouble):
         library_disks.begin(context, row, what, error)
         return
-    if isinstance(error, outbox.FileTrouble):  # the disk takes files
+    if isinstance(error, outbox.FileTrouble):  # the disk does take files
         library_disks.went_well(context, row)
     wait = context.config.pool.machine_wait
     everybody = isinstance(error, outbox.Absent) or (isinstance(error, OSError) and blame(error) is Blame.MACHINE)
@@ -47,7 +47,7 @@ def in_vain(
             text = f"job {row.id}: {printable(row.source)}: {what}: {words}; it is tried again, and no other job starts"
             say(Kind.RESULT_TROUBLE, text, row, error=str(error))
         return
-    # where it is the machine's fault it is one trouble, though what failed was dropped into thousands of folders
+    # a fault of the machine is one trouble, even if the files come from thousands of folders
     folder = str(alone if everybody else Path(source or row.source).parent)
     text = f"job {row.id}: {printable(row.source)}: {what}: {words}"
     if context.troubles.begin_for(row.id, f"{folder}: {type(error).__name__}", text):
@@ -61,11 +61,11 @@ def _is_about(folder: str, error: OSError | SttdError) -> bool:
 
 
 class Unnameable(SttdError):
-    """A file system takes no name that can be made of the recording's. Nothing of its results is in place."""
+    """A file system takes no name that can be made from the recording's name. None of its results is in place."""
 
 
 def unnameable(context: Context, row: Job, error: Unnameable) -> None:
-    """What cannot be named has failed."""
+    """Fail a job whose results cannot be named."""
     again = f"drop it again under another name, or `{context.config.program} retry {row.id}` where the folder takes it by now"
     text = f"no name for its results is accepted: {error}: {again}"
     failed = {"cause": Cause.ERROR, "error": text, "finished_at": context.utc(), "plan": {"step": "fail"}}

@@ -14,10 +14,10 @@ from sttd.sharing import Decided
 class Shared:
     listener: Listener = field(default_factory=Nobody)
     told: dict[int, int] = field(default_factory=dict)  # the part of a shared-out job that the listener hears, by job
-    # the languages of shared-out jobs by job, with the version of the file and the options (see `spread.languages`), and by channel
+    # by shared-out job: version of the file, options (see `spread.languages`), and the languages by channel
     decided: dict[int, tuple[tuple[Identity, str], Mapping[int, Decided]]] = field(default_factory=dict)
 
     def drop(self, job: int) -> None:
-        """Its checkpoint is removed: it begins anew, or has ended."""
+        """Forget a job whose checkpoint is removed: it begins anew, or has ended."""
         self.decided.pop(job, None)
         self.told.pop(job, None)

@@ -31,7 +31,7 @@ def signals_taken(put: Callable[[Signal], None]) -> Iterator[None]:
 
 
 def take_signals(put: Callable[[Signal], None]) -> None:
-    """SIGTERM, SIGINT and SIGHUP become inputs, a SIGHUP that came before, too; the handler does nothing else."""
+    """Turn SIGTERM, SIGINT and SIGHUP into inputs, also a SIGHUP that came before; the handler does nothing else."""
     hangs_up = hangup.ends_us()
     before = signal.getsignal(signal.SIGHUP)
 

@@ -1,4 +1,4 @@
-"""Requests, and whether the models that they name are here. One may lie on a share that hangs, so the loop looks at none."""
+"""Requests, and whether the models that they name are here. A model may lie on a share that hangs: the loop looks at none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sttd.text import printable
 class Sought:
     """By request: each look is used once, so that a model that was pulled since is found.
 
-    Whoever is called back takes what was found, whatever became of the request: nothing stays of one that is gone.
+    The callback takes what was found even if its request is gone, so that nothing of that stays.
 
     Args:
         errands: for these looks alone.
@@ -30,7 +30,7 @@ class Sought:
         return self.found.get(request, "") is None
 
     def take(self, request: str) -> str | None:
-        """What a look has found: why no worker could load the model, in a sentence; "": it is here; None: there was none."""
+        """What a look has found: why no worker could load the model, in a sentence; "": it is here; None: there was no look."""
         return self.found.pop(request, None)
 
     def look(self, request: str, model: str, then: Callable[[], None]) -> None:

@@ -21,7 +21,7 @@ from sttd.sharing import Decided
 
 
 def order(context: Context, job: Job, *, turn: bool) -> Order | None:
-    """What is to be begun of a job; None: of its parts none can begin now. Raises OSError: a checkpoint cannot be read.
+    """What is to be begun of a job; None: none of its parts can begin now. Raises OSError: a checkpoint cannot be read.
 
     `turn`: it waited in the queue; else other parts of it run.
     """
@@ -48,19 +48,19 @@ def order(context: Context, job: Job, *, turn: bool) -> Order | None:
 
 
 def _ends(context: Context, job: Job, part: Part, key: str) -> Mapping[int, Place]:
-    """By channel, where a part ended that is done: there the next one begins, and need not look for its border.
+    """By channel, where a part that is done has ended: the next one begins there, and need not look for its border.
 
-    Computers of other kinds round otherwise, so that now and then they find another one.
+    Other kinds of CPU round differently, so that now and then they would find another border.
     """
     resume = orders.checkpoint_of(context, job, key, part).resume()
     return resume.places if part.state is State.DONE and resume.index == part.chunks else {}
 
 
 def _as_begun(context: Context, job: Job, key: str) -> Job:
-    """The job, shared out as the chunks that are there were made.
+    """The job, shared out as it was when its chunks were made.
 
-    A ledger that was made anew, or did not get so far, may not know that it is shared out. What was begun with other options
-    is begun anew.
+    The ledger may not know that it is shared out, if it was made anew, or not written in time. A job whose chunks were made
+    with other options begins anew.
     """
     first = orders.checkpoint_of(context, job, key)
     if job.shared is None:
@@ -84,7 +84,7 @@ def _fits(context: Context, job: Job, key: str) -> bool:
 def languages(
     context: Context, job: Job, parts: Sequence[Part], key: str, options: Options
 ) -> tuple[Mapping[int, Decided], bool]:
-    """The language that was decided for each channel, and whether that is all: then parts may run in any order.
+    """The language that was decided for each channel, and whether none is left to decide: then parts may run in any order.
 
     The first speech decides, as in a recording that is one part. Until then one part runs after the other.
     """
@@ -100,7 +100,7 @@ def languages(
         for channel, place in places.items():
             if place.language is not None and channel not in found:
                 found[channel] = Decided(place.language, place.language_probability or 0.0)
-        has_all = part.state is State.DONE or part.progress > 0  # channels; each has a chunk then
+        has_all = part.state is State.DONE or part.progress > 0  # all channels: each has a chunk then
         if places and has_all and found.keys() >= places.keys():
             context.shared.decided[job.id] = which, found
             return found, True
@@ -120,7 +120,7 @@ def wait(context: Context, job: Job) -> Job:
 
 
 def progress_of(resume: Resume, part: Part) -> float:
-    """Seconds of its audio that a part has in its checkpoint. A channel without a chunk is not in there: the row knows it."""
+    """Seconds of its audio that a part has in its checkpoint; at most the row's, which counts channels without a chunk too."""
     done = (resume.sample - min(resume.begins.values(), default=0)) / SAMPLE_RATE
     return min(part.progress, done) if resume.index else 0.0
 
@@ -139,7 +139,7 @@ def begins_of(order: Order) -> float:
 def spare(context: Context) -> Running | None:
     """An attempt that may give way to a job that waits: the last one of a job that has several workers.
 
-    One at a time, and none that has brought nothing yet: it would have begun for nothing.
+    One at a time, and none that has brought no chunk yet: its work would be lost.
     """
     counts, under_way = _workers(context), context.running.values()
     if any(running.gives_way for running in under_way):

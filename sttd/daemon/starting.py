@@ -1,4 +1,4 @@
-"""What says which job starts next, and how, beside the rows of those that wait; see dispatch.py."""
+"""What decides which job starts next, and how, besides the rows of waiting jobs; see dispatch.py."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _mend(context: Context, row: Job, broken: Broken) -> None:
             why = f"{parts.words(row, part)} begins elsewhere than the part before it ends"
             setbacks.transcribe_again(context, row, why if broken.is_apart else "its checkpoint is not what it was")
     if part is not None and broken.is_apart:
-        with contextlib.suppress(OSError):  # then the next attempt finds them whole, and this comes again
+        with contextlib.suppress(OSError):  # if it fails, the next attempt finds the same chunks, and this comes again
             orders.checkpoint_of(context, row, part=part).discard()
     if row.state is State.FAILED:
         context.counts.failed_now += 1
@@ -126,7 +126,7 @@ def not_staged(context: Context, row: Job, error: OSError | SttdError) -> None:
 
 
 def publish(context: Context, job: Job) -> Step | None:
-    """Keep the promise of a plan: results to their names, then the source to its place."""
+    """Carry out a plan: results get their names, then the source goes to its place."""
     try:
         plan = outbox.Plan.from_json(job.plan or {})
     except SttdError as error:
@@ -147,7 +147,7 @@ def publish(context: Context, job: Job) -> Step | None:
         try:
             return outbox.keep(plan, context.places)
         except OSError as error:
-            # what an earlier try has put in place would belong to nobody; where that cannot be taken back, it is tried again
+            # results of an earlier try would belong to no job: take them back; if that cannot be done, the step is tried again
             if blame(error) is Blame.NAME and outbox.undo(job, config, context.places):
                 raise setbacks.Unnameable(str(error)) from error
             raise
@@ -168,7 +168,7 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
             context.ledger.update(job, outputs=tuple(rest), hashes=tuple(rest.values()))
         done = context.ledger.update(
             row, state=State.DONE, plan=None, outputs=filed.outputs, hashes=hashes,
-            location=filed.location if plan.takes_source else row.location,  # of an inbox that has another name by now
+            location=filed.location if plan.takes_source else row.location,  # not None outside of an inbox
             finished_at=context.utc(), error=None, cause=None,
         )  # fmt: skip
     context.judging.faults.ended_well()
@@ -176,11 +176,11 @@ def _done(context: Context, row: Job, filed: outbox.Filed, plan: outbox.Plan) ->
     context.troubles.end_for(row.id)
     context.troubles.end(TRANSCRIPTS)
     if plan.takes_source and filed.location and split(str(context.config.paths.archive), filed.location) is not None:
-        context.troubles.end(ARCHIVE)  # a result that moved no source says nothing of it
+        context.troubles.end(ARCHIVE)  # a job that moved no source says nothing of the archive
     library_disks.went_well(context, row)
     look_again(context, row)
     if filed.changed and context.inbox is not None:
-        context.inbox.kick()  # what it saw of the file as it is now has just been forgotten
+        context.inbox.kick()  # `look_again` has just made it forget the changed file
     remove_checkpoint(context, done)
     context.shared.listener.ended(done)
     config = orders.configured(context, done)
@@ -254,7 +254,7 @@ def _remember_places(context: Context) -> None:
 
 
 def _nothing(_: object) -> None:
-    """Follows from an errand that nobody waits for."""
+    """Nothing follows from an errand that nobody waits for."""
 
 
 def remove_checkpoint(context: Context, job: Job) -> None:

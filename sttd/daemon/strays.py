@@ -10,14 +10,14 @@ from sttd.inbox import Own
 from sttd.text import printable
 
 MOST = 100  # that are given their names back at a time: any member can put thousands of such names into the inbox
-NAMED = 50  # of those that cannot be, in the log
-REMEMBERED = 20_000  # of those
+NAMED = 50  # failures that the log names
+REMEMBERED = 20_000  # failures
 
 
 def put_back(context: Context, event: Own) -> None:
-    """Give them their own names, off the loop; those that could not be given them before come last."""
+    """Give strays their own names back, off the loop; those for which that failed before come last."""
     where = context.recordings.whereabouts
-    files, told = set(event.files), {inboxes.split(rel)[0] for rel in event.files}  # another inbox tells of its own
+    files, told = set(event.files), {inboxes.split(rel)[0] for rel in event.files}  # each inbox reports its own
     where.stranded = {rel for rel in where.stranded if rel in files or inboxes.split(rel)[0] not in told}
     found = [rel for rel in event.files if rel not in where.returning and _is_stray(context, rel)]
     found.sort(key=where.stranded.__contains__)

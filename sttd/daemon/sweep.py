@@ -23,7 +23,8 @@ from sttd.text import printable
 def recover(context: Context, *, folders_answer: bool = True) -> None:
     """At the start: what an earlier daemon left half done, and what it was about to do.
 
-    `folders_answer`: remove what it left half written, before anything is written there. Not where a share hangs: the next start does.
+    `folders_answer`: no share hangs, so what it left half written is removed before anything is written there. Else the next
+    start does that.
     """
     _remove_checkpoints(context)
     context.ledger.look_anew()
@@ -34,9 +35,9 @@ def recover(context: Context, *, folders_answer: bool = True) -> None:
 
 
 def _find_moved(context: Context) -> None:
-    """Jobs under way whose sources were noted in folders of another root, which this one is a copy of. See `moved`.
+    """Correct where sources of open jobs are, if the folders were moved or copied to here from another root. See `moved`.
 
-    Not `sttd transcribe`'s, nor those that wait in a former inbox: these name files elsewhere on purpose.
+    Not for `sttd transcribe`, nor for jobs that wait in a former inbox: these name files elsewhere on purpose.
     """
     if context.inbox is None:
         return
@@ -49,7 +50,7 @@ def _find_moved(context: Context) -> None:
 
 def sweep(context: Context) -> None:
     """Find everything that is to be done, and begin it where there is room."""
-    context.ledger.odd_states()  # those that no other question is about are made whole by being read
+    context.ledger.odd_states()  # reading damaged rows repairs them; no other query reads these
     _take_up_attempts(context)
     _drop_attempts(context)
     filing.resume(context)
@@ -71,7 +72,7 @@ def tell_damage(context: Context) -> None:
 
 
 def clamp_waits(context: Context) -> None:
-    """No job waits longer than the longest configured wait, whatever became of the clock or the waits since it was stored."""
+    """No job waits longer than the longest configured wait, even if the clock or the waits have changed since it was stored."""
     pool, model = context.config.pool, context.config.model
     settles = [max(each.settle(), each.watch.patience) for each in context.config.each_inbox().values()]
     waits = (*pool.retry_waits, pool.machine_wait, *settles, model.retry_after)
@@ -82,7 +83,7 @@ def clamp_waits(context: Context) -> None:
 
 
 def _take_up_attempts(context: Context) -> None:
-    """Jobs that run, says the ledger, and that nobody works on: of an earlier daemon, or of a step that did not end."""
+    """Queue jobs that run according to the ledger, but that no worker has: an earlier daemon left them, or a step that failed."""
     for job in context.ledger.jobs([State.RUNNING], newest=False):
         under_way = context.attempts_of(job.id)
         if job.shared is not None:
@@ -94,11 +95,11 @@ def _take_up_attempts(context: Context) -> None:
 
 
 def _drop_attempts(context: Context) -> None:
-    """End attempts whose rows say that there is none: one was damaged, and its job failed for it."""
+    """End attempts whose rows do not have them any more: a row was damaged, and its job failed for it."""
     for running in list(context.running.values()):
         job = context.ledger.find(running.job.id)
         row: Job | Part | None = job
-        if job is not None and job.shared is not None:  # the row of its part, from then on
+        if job is not None and job.shared is not None:  # once it is shared out, the row of the part counts
             row = next((part for part in context.ledger.parts(job) if part.number == running.spec.number), None)
         runs = job is not None and job.state is State.RUNNING
         if runs and row is not None and (row.state, row.attempt) == (State.RUNNING, running.spec.attempt):
@@ -138,7 +139,7 @@ def _take_up_parts(context: Context, job: Job, attempts: set[int]) -> None:
 
 
 def _remove_checkpoints(context: Context) -> None:
-    """Remove those of jobs that are done: their daemon was killed before it came to that."""
+    """Remove those of jobs that are done: an earlier daemon was killed before it could."""
     work = context.config.paths.state / WORK
     for path in work.iterdir() if work.is_dir() else ():
         with contextlib.suppress(NoSuchJob, ValueError, OverflowError):  # nobody's: not ours to remove

@@ -1,12 +1,12 @@
-"""When sttd took a file out of the inbox: a look from before that moment, told afterwards, says nothing of the file.
+"""When sttd took a file out of the inbox: a look from before that moment, reported afterwards, says nothing of the file.
 
-A walk through a large inbox takes seconds. What it saw may be archived by the time that it is told, and would come back as
-a job about a file that is not there.
+A walk through a large inbox takes seconds. A file that it saw may be archived by the time that it is reported, and would
+become a job about a file that is not there.
 """
 
 from __future__ import annotations
 
-KEPT = 10_000  # files; a look is told within seconds, and so many are not taken in that time
+KEPT = 10_000  # files; a look is reported within seconds, and so many are not taken in that time
 
 
 class Taken:

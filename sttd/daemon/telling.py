@@ -1,4 +1,4 @@
-"""What the log gets to know of attempts: one line for each thing that matters to a person."""
+"""What is logged about attempts: one line for each thing that matters to a person."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTICES = 1000  # of one attempt; two days of audio with a clean-up each 20 chu
 
 
 def notice(context: Context, running: Running, event: Notice) -> None:
-    """What a worker wants to be logged. Why there is no model is said once until there is one, not at every try."""
+    """Log what a worker asks for. Why no model loads is logged once until one does, not at every try."""
     running.notices += 1
     if running.notices > _NOTICES:
         return
@@ -54,7 +54,7 @@ def lost(running: Running, event: Lost) -> None:
 
 
 def tell(context: Context, job: Job, running: Running, end: Ending, *, known: bool) -> None:
-    """One line about the end of an attempt; none to speak of where what it says is `known`."""
+    """One line about the end of an attempt; at DEBUG level if it repeats a `known` fault of the machine."""
     cause, decision = end.cause, end.verdict
     head, error = f"job {job.id}: {named(job, running.part)}", printable(end.error or "")
     goes_on = job.state is State.RUNNING  # workers have other parts of it

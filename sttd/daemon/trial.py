@@ -26,7 +26,7 @@ SAMPLE = Path(sttd.__file__).parent / "demo" / "samples" / "english.flac"
 
 
 def step(context: Context) -> None:
-    """Begin with it, where the hold's round has not had one and a worker is free."""
+    """Begin a trial, if the hold's round has not had one and a worker is free."""
     trial, rounds = context.judging.trial, context.judging.streaks.rounds
     if trial.sample is None or trial.under_way or trial.rounds == rounds or STREAK not in context.troubles.holding():
         return
@@ -67,7 +67,7 @@ def order(context: Context, sample: Path, attempt: int) -> PartSpec:
 
 
 def handle(context: Context, event: Event) -> None:
-    """What the worker says of it."""
+    """Act on a message of the trial's worker."""
     trial, now = context.judging.trial, context.clock()
     if not trial.under_way or event.attempt != trial.attempt:
         return
@@ -82,7 +82,7 @@ def handle(context: Context, event: Event) -> None:
 
 
 def kill(context: Context) -> None:
-    """It takes too long."""
+    """End a trial that takes too long."""
     context.pool.kill(PART, context.judging.trial.attempt, Cause.TIMEOUT)
 
 

@@ -16,8 +16,8 @@ class Tries:
     def __init__(self) -> None:
         self._under_way: set[int] = set()
         self._next: dict[int, tuple[float, float]] = {}  # not before, and the wait that led there
-        self._shared: set[int] = set()  # of `_next`, those whose last try met what every job meets
-        self._times: list[tuple[float, int]] = []  # a heap of `_next`; what has changed there since is passed over
+        self._shared: set[int] = set()  # of `_next`, those whose last try met a trouble that every job meets
+        self._times: list[tuple[float, int]] = []  # a heap of `_next`; outdated entries are skipped
 
     def begin(self, job: int) -> None:
         """An errand about the job is posted."""
@@ -33,9 +33,9 @@ class Tries:
         self.hurry(job)
 
     def put_off(self, job: int, now: float, wait: float, *, growing: bool, shared: bool | None = None) -> None:
-        """It is back and was in vain: the next one comes after `wait` seconds, or where `growing` after twice the last wait.
+        """The errand has failed: the next one comes after `wait` seconds, or if `growing` after twice the last wait.
 
-        `shared`: whether it met what every job meets; None: that is as little known as before.
+        `shared`: whether it met a trouble that every job meets; None: leave that as it was.
         """
         self._under_way.discard(job)
         if shared is not None:
@@ -54,11 +54,11 @@ class Tries:
         return job not in self._under_way and self._next.get(job, (now, 0.0))[0] <= now
 
     def waits(self, job: int, now: float) -> bool:
-        """Whether the last one was in vain, and it is not time for the next."""
+        """Whether the last errand failed, and it is not time for the next."""
         return job not in self._under_way and self._next.get(job, (now, 0.0))[0] > now
 
     def due(self, now: float, limit: int) -> list[int]:
-        """Jobs that may be tried again now, at most `limit`, those first whose time came first. They stay until they are."""
+        """Jobs that may be tried again now, at most `limit`, in the order of their times. They stay due until they are tried."""
         found: list[tuple[float, int]] = []
         while self._times and self._times[0][0] <= now and len(found) < limit:
             when, job = heapq.heappop(self._times)
@@ -69,7 +69,7 @@ class Tries:
         return [job for _, job in found]
 
     def struggle(self) -> bool:
-        """Whether there is a job whose last try met what every job meets; another may be under way."""
+        """Whether the last try of some job met a trouble that every job meets; its next try may be under way."""
         return bool(self._shared)
 
     def __contains__(self, job: object) -> bool:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from sttd.host.events import Kind, say
 
 ALL = -float("inf")  # monotonic: a trouble that holds nobody up
-TRANSCRIPTS, ARCHIVE = OUTBOX = ("transcripts", "archive")  # names of troubles: what cannot be put in place, of any job
+TRANSCRIPTS, ARCHIVE = OUTBOX = ("transcripts", "archive")  # names of troubles: no job's files can be put there
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One thing that is wrong. What it keeps from starting it keeps until `until`."""
+    """One thing that is wrong. If it keeps jobs from starting, it does so until `until`."""
 
     text: str
     until: float  # monotonic seconds
@@ -63,7 +63,7 @@ class Troubles:
                     self.end(name)
 
     def drop(self, name: str) -> None:
-        """Forget it without a line: somebody else has already logged its end."""
+        """Forget it without a line in the log: the caller logs what has changed."""
         self._table.pop(name, None)
 
     def jobs(self) -> frozenset[int]:

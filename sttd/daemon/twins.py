@@ -27,7 +27,7 @@ CHECKS = 4  # content checks posted at a time
 AHEAD = 8  # queued jobs of a queue whose content is looked at before their turn
 QUEUES = 4  # queues in which that is done
 ORIGINALS = 64  # jobs that twins wait for, looked at in one call
-RELEASED = 200  # twins in one call
+RELEASED = 200  # twins that are released in one call
 PATIENCE = 60.0  # seconds; where a content check takes longer, jobs start without one
 
 
@@ -40,7 +40,7 @@ class Turn(enum.Enum):
 
 
 def turn(context: Context, job: Job) -> Turn:
-    """Look whether another job has, or comes to, the result that would be this one's own."""
+    """Look whether another job has, or will have, the result that this one would get."""
     if not context.config.watch.dedupe or job.redo_of is not None or job.no_copy:
         return Turn.START
     key = orders.key_of(context, job)
@@ -101,7 +101,7 @@ def _check(context: Context, job: Job) -> bool:
 def content_hash(job: Job, places: outbox.Places) -> str | None:
     """SHA-256 of the version of its source that a job is about.
 
-    None: it cannot be read, is another version before or afterwards, or would be read for hours for nothing.
+    None: it cannot be read, was another version before or afterwards, or has too many holes to be whole.
     """
     try:
         with os.fdopen(outbox.open_source(job, places), "rb") as file:
@@ -114,7 +114,7 @@ def content_hash(job: Job, places: outbox.Places) -> str | None:
 
 
 def follow(context: Context) -> None:
-    """Give twins a copy of what their original came to, or a turn of their own where it comes to nothing.
+    """Give twins a copy of their original's result, or a turn of their own if it comes to none.
 
     A bounded number of originals is looked at in one call, and the next ones in the next.
     """
@@ -126,7 +126,7 @@ def follow(context: Context) -> None:
         if original is not None and original.state is State.DONE:
             for twin in context.ledger.waiting_for(original_id, _room(context)):
                 with guard(context, twin.id):
-                    # it waits for its inbox with the others there, or the result is one that was asked for the original alone
+                    # its inbox is away, or the original's options were changed for it alone: the twin gets its own turn
                     if whereabouts.is_away(context, twin) or twin.options_key != original.options_key:
                         context.ledger.update(twin, copy_of=None)
                     else:
@@ -149,8 +149,8 @@ def _room(context: Context) -> int:
 
 
 def _comes_to_a_result(context: Context, original: Job) -> bool:
-    """Whether twins do well to wait for a job that has not come to its end."""
-    if original.state in ENDED or not original.sha256:  # without one: it is about another version of its file by now
+    """Whether a job that has not ended may come to a result, so that its twins wait for it."""
+    if original.state in ENDED or not original.sha256:  # no hash: it is about another version of its file by now
         return False
     if context.filing.disks.has(original.id):
         return False

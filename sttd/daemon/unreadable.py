@@ -10,7 +10,7 @@ class UnreadableFiles:
     """By job number."""
 
     looking: set[int] = field(default_factory=set)  # those whose files are being looked at
-    again: dict[int, int] = field(default_factory=dict)  # those that can be read again, by the attempt that could not
+    again: dict[int, int] = field(default_factory=dict)  # those that can be read again, with the attempt that could not
     places: dict[int, int] = field(default_factory=dict)  # the byte at which reading failed
 
     def drop(self, job: int) -> None:

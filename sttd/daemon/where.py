@@ -23,4 +23,4 @@ class Whereabouts:
     former: list[str] | None = None  # folders that were an inbox; None: not read from the ledger yet
     said: set[str] = field(default_factory=set)  # former inboxes whose waiting jobs the log has named
     returning: set[str] = field(default_factory=set)  # sources under private names that are given their own back now
-    stranded: set[str] = field(default_factory=set)  # those that could not be
+    stranded: set[str] = field(default_factory=set)  # those for which that failed

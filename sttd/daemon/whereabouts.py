@@ -1,9 +1,9 @@
-"""Which folder is which inbox: known again, replaced, away, or another one by the configuration.
+"""Which folder is which inbox: recognised, replaced, away, or changed in the configuration.
 
-A folder under another path that has not the mark of the one before is a new inbox. What waits for files of the former
-one waits alone: its jobs name their files by the whole path from then on, and no other job is held up by them. The path
-says which inbox a folder is: where a [[watch]] table is called otherwise now, or has the folder that was the first inbox,
-its jobs have the new name. The jobs of a table that was taken out wait alone, until a table has its folder again.
+A folder under a new path, without the mark of the one before, is a new inbox. The jobs whose files are in the former one
+wait alone: they name their files by the whole path from then on, and hold up no other job. The path says which inbox a
+folder is: if a [[watch]] table is renamed, or takes over the folder of the first inbox, the jobs there get the new name.
+The jobs of a table that was removed wait alone, until a table has its folder again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def before(context: Context, inbox: str = "") -> FolderIdentity | None:
 
 
 def begin(context: Context) -> dict[str, FolderIdentity]:
-    """At the start: the inboxes of the run before. Under another path nothing is moved before it is known which folder it is."""
+    """At the start: the inboxes of the run before. Where a path is new, no file is moved before the folder is known."""
     paths = {name: str(path) for name, path in context.config.inboxes().items()}
     with context.ledger.transaction():
         _let_go(context, paths)
@@ -51,7 +51,7 @@ def begin(context: Context) -> dict[str, FolderIdentity]:
 
 
 def _let_go(context: Context, paths: dict[str, str]) -> None:
-    """Folders that belong to no inbox any more, or to one of another name."""
+    """Let go of folders that belong to no inbox any more, or to one of another name."""
     watched, first = _watched(context), before(context)
     others = {path: name for name, path in paths.items()}
     for path, known in watched.items():
@@ -68,7 +68,7 @@ def _let_go(context: Context, paths: dict[str, str]) -> None:
 
 
 def _take_back(context: Context, paths: dict[str, str]) -> None:
-    """Folders that were let go of and are the inbox of a name that had none."""
+    """Take back folders that were let go of, and are now the inbox of a name that had none."""
     watched = _watched(context)
     for name, path in paths.items():
         known = watched.get(path)
@@ -98,7 +98,7 @@ def _note(context: Context, watched: dict[str, dict[str, Any]]) -> None:
 
 
 def held(context: Context, event: Held) -> None:
-    """The folder of an inbox has been taken hold of: note by what it is known again."""
+    """The folder of an inbox has been taken hold of: store what it is recognised by."""
     name, folder, ledger = event.inbox, event.folder, context.ledger
     known, where = before(context, name), context.recordings.whereabouts.of[name]
     if folder == known:
@@ -142,7 +142,7 @@ def strange(context: Context, event: Strange) -> None:
 
 def look_after(context: Context) -> None:
     """Log once that an inbox is away, hangs, or is no longer looked at, and once that this is over."""
-    if context.stopping or context.inbox is None:  # they have been let go of: that is no news of them
+    if context.stopping or context.inbox is None:  # the inboxes have been let go of, which is no news
         return
     for name, away in context.inbox.reasons().items():
         _look_after(context, name, away)
@@ -173,7 +173,7 @@ def is_away(context: Context, job: Job) -> bool:
 
 
 def came_from_away(context: Context, job: Job) -> bool:
-    """Whether the file of a job was dropped into an inbox that is away now: what is missing there says nothing."""
+    """Whether the file of a job was dropped into an inbox that is away now: then a missing file proves nothing."""
     return context.inbox is not None and context.inbox.reasons().get(inboxes.split(job.source)[0]) is not None
 
 
@@ -234,8 +234,8 @@ def former_of(context: Context, job: Job) -> str | None:
 
 
 def _leave(context: Context, inbox: str, path: str, *, all_jobs: bool) -> None:
-    """A folder is no inbox any more. Its jobs know their files by the whole path; `all_jobs`: also those that have ended."""
-    for job in context.ledger.unfinished():  # their results appear; what is not below the inbox is not ours to move
+    """A folder is no inbox any more. Its jobs name their files by the whole path; `all_jobs`: also those that have ended."""
+    for job in context.ledger.unfinished():  # their results appear, but files outside an inbox are not ours to move
         name, below = inboxes.split(job.source)
         if job.location is None and name == inbox:
             context.ledger.update(job, **relocated(job, f"{path}/{below}", fate="keep"))
@@ -247,7 +247,7 @@ def _leave(context: Context, inbox: str, path: str, *, all_jobs: bool) -> None:
 
 
 def _farewell(context: Context, inbox: str, path: str, count: int) -> str:
-    """What a folder is that was an inbox, and what becomes of its jobs."""
+    """What a former inbox is now, and what becomes of its jobs, in words."""
     names, was = {str(each): name for name, each in context.config.inboxes().items()}, printable(path)
     if path in names:
         return f"{was} was {_words(inbox)} and is {_words(names[path])}: its jobs go on under the new name"

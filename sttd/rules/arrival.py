@@ -22,18 +22,18 @@ def arrival_of(latest: Job | None, found: Identity, *, in_inbox: bool) -> Arriva
     """What a settled file means, given the newest job of its path.
 
     Args:
-        latest: that job, if there was one; it is about the file in the inbox, and not one that lies elsewhere.
+        latest: the newest job of this path whose source is in the inbox, not filed away; None: there is none.
         found: the file as it is now.
-        in_inbox: the job's source was left in the inbox when it ended, so that finding it says nothing.
+        in_inbox: the job has ended and its source was left in the inbox, so that finding the file there is no news.
     """
     if latest is None:
         return Arrival.NEW
     same = latest.identity == found
     if latest.plan is not None:
-        # while it is being filed away, or put aside, the file may be seen once more; the inbox tells again afterwards
+        # the file is being moved to archive/ or failed/, and may be seen once more; the inbox reports again afterwards
         return Arrival.KNOWN
     if latest.state is State.QUEUED:
-        # one that was changed under its worker waits for this word that it has settled
+        # a job whose file changed while a worker had it waits for this report that the file has settled
         return Arrival.KNOWN if same and latest.cause != Cause.CHANGED else Arrival.CHANGED
     if latest.state is State.RUNNING:
         return Arrival.KNOWN if same else Arrival.RESTART
@@ -43,5 +43,5 @@ def arrival_of(latest: Job | None, found: Identity, *, in_inbox: bool) -> Arriva
 
 
 def left_in_inbox(job: Job) -> bool:
-    """Whether the source of an ended job was left in the inbox, whatever `output.source` says by now."""
+    """Whether the source of an ended job was left in the inbox, whatever `output.source` is set to now."""
     return job.state in (State.DONE, State.FAILED, State.CANCELLED) and job.location is None

@@ -1,10 +1,11 @@
-"""What a worker says of its machine or its file, though it is not so: pure.
+"""When to stop believing workers that blame their machine or their file: pure.
 
-That the machine is at fault, or the file is another one, costs a job no attempt. A recording that has taken its worker over could say
-so for ever, and hold the others up each time. So it is believed `BELIEVED` times after it turned out not to be so, and then it is an
-error of the job like any other. What several workers of one recording meet at once (a share that is away for a moment) counts once.
+An attempt costs its job nothing if the machine is at fault, or the file has changed. A recording that has taken over its
+worker could claim that for ever, and hold up the queue each time. So `BELIEVED` false claims are believed; the next one is
+an error of the job like any other. Claims of several workers of one recording at once (a share that is away for a moment)
+count once.
 
-Only the cause of an end is decided here, like that of a line that breaks again and again; what follows from a cause is policy's alone.
+This module only decides which cause of an end counts; policy.py alone decides what follows from it.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ class Claims:
     """`of_machine` and `refuted` return whether the worker is believed. Times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._well: dict[str, float] = {}  # by worker, when it was given the latest attempt that it did well
+        self._well: dict[str, float] = {}  # by worker, when the latest attempt that succeeded was submitted
         self._said: dict[
             int, tuple[str, float]
         ] = {}  # by job, which worker said last that its machine is at fault, and when
-        self._refuted: dict[int, tuple[int, float]] = {}  # by job, how often it was not so, and when the last time
+        self._refuted: dict[int, tuple[int, float]] = {}  # by job, how many claims were false, and when the last was
 
     def well(self, worker: str, submitted: float) -> None:
         """An attempt that was given to a worker at `submitted` is done."""
         self._well[worker] = max(submitted, self._well.get(worker, submitted))
 
     def forget(self, job: int) -> None:
-        """A person wants it tried anew, or its file is another one now."""
+        """Forget what was claimed about a job: a person wants it tried anew, or its file has changed."""
         self._said.pop(job, None)
         self._refuted.pop(job, None)
 
     def of_machine(self, job: int, worker: str, submitted: float, now: float) -> bool:
-        """A worker says that its machine is at fault, of an attempt that it was given at `submitted`.
+        """A worker blames its machine for the end of an attempt that was submitted at `submitted`.
 
-        It was not the last time that this job's worker said so, where that one has done well since what it was given afterwards.
+        The previous claim about this job was false if its worker has done well with an attempt submitted after it.
         """
         before, when = self._said.pop(job, ("", now))
         self._said[job] = (worker, now)
@@ -46,7 +47,7 @@ class Claims:
         return self._well.get(before, -math.inf) <= when or self.refuted(job, submitted, now)
 
     def refuted(self, job: int, submitted: float, now: float) -> bool:
-        """What a worker says is not so, or was not so the last time."""
+        """Count a false claim. Attempts submitted before the latest one was counted count together with it."""
         times, latest = self._refuted.pop(job, (0, -math.inf))
         if submitted > latest:
             times, latest = times + 1, now

@@ -13,11 +13,11 @@ class ClockState:
     """What is known of the clock, for the next start of the daemon. UTC seconds."""
 
     believed: float  # the latest time that was believed
-    doubted: float | None = None  # since when it is not
+    doubted: float | None = None  # when the doubt began; None: there is none
 
 
 class WallClock:
-    """Compares UTC with the time that has passed since it was last believed, by a clock that nobody sets.
+    """Compares UTC with the time that has passed since it was last believed, on a clock that nobody can set.
 
     - UTC that is more than a day ahead is not believed: the clock was set wrong, or the machine was off.
     - It is believed again a day later by its own reckoning, if it did not jump again.
@@ -25,10 +25,10 @@ class WallClock:
     """
 
     def __init__(self, known: ClockState, boot: float) -> None:
-        """`boot` is what the other clock says now; it may begin anywhere. In seconds."""
+        """`boot`: the time of the clock that nobody can set, in seconds since any moment."""
         self._known = known
-        self._believed_at = boot  # or before
-        self._last: tuple[float, float] | None = None  # the latest look
+        self._believed_at = boot  # at the latest
+        self._last: tuple[float, float] | None = None  # UTC and `boot` at the latest look
         self.ahead = 0.0  # seconds, at the latest look
 
     @property

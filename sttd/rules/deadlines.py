@@ -1,10 +1,10 @@
 """Which attempts are over their time: pure, so that every case can be tested with any `now`.
 
-Before Started the clock of an attempt is one of liveness: it starts again with each message (the load has a clock of
-its own in the worker). But a worker that does nothing except that would keep its slot for ever: there is a limit for all of it
-too, which grows with the recording that is to be sent or wound forward. From Started on it is charged against `pool.job_timeout`. Time in which everything stood
-still (the cgroup frozen, a virtual machine paused; a suspend stops CLOCK_MONOTONIC by itself) is charged to nobody: it
-shows as a gap between two ticks.
+Before Started the clock measures liveness: each message resets it (the load has a clock of its own in the worker). A
+worker that only sends messages would keep its slot for ever, so this phase has a total limit too; it grows with the size
+of the recording, which may have to be sent elsewhere, or decoded up to where the attempt goes on. From Started on, time
+is charged against `pool.job_timeout`. Time in which everything stood still (the cgroup frozen, a virtual machine paused;
+a suspend stops CLOCK_MONOTONIC by itself) is charged to no attempt: it shows as a gap between two ticks.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_SLOWEST = 10_000.0  # bytes in a second: a recording that comes slower is none
-_LONGEST = 3600.0  # seconds for all else before Started, beside its silent times
-_FAR = 5.0  # times the expected time between two ticks: a longer gap means that we did not run
+_SLOWEST = 10_000.0  # bytes per second: a recording that comes more slowly is given up
+_LONGEST = 3600.0  # seconds for all else before Started, on top of the liveness limit
+_FAR = 5.0  # times the expected time between two ticks: a longer gap means that this process did not run
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Deadlines:
         self._expected = 1.0
 
     def waiting(self, key: str, now: float, limit: float, most: float = math.inf) -> None:
-        """The attempt is submitted: until Started no message may keep us waiting for more than `limit` seconds, nor all for `most`."""
+        """The attempt is submitted. Until Started it may be silent for `limit` seconds, and take `most` seconds in all."""
         self._clocks[key] = _Clock(now, limit, charged=False, begun=now, most=most)
 
     def alive(self, key: str, now: float) -> None:
@@ -45,7 +45,7 @@ class Deadlines:
             clock.since = now
 
     def charge(self, key: str, now: float, limit: float) -> None:
-        """The model is ready: from here on the attempt has `limit` seconds. Once: whoever says it again gets no more time."""
+        """The model is ready: from here on the attempt has `limit` seconds. A second call changes nothing."""
         clock = self._clocks.get(key)
         if clock is None or not clock.charged:
             self._clocks[key] = _Clock(now, limit, charged=True)
@@ -54,7 +54,7 @@ class Deadlines:
         self._clocks.pop(key, None)
 
     def tick(self, now: float, expected: float) -> None:
-        """Called about every `expected` seconds; what a much longer gap has above that is nobody's time."""
+        """Called about every `expected` seconds. The excess of a much longer gap is charged to no attempt."""
         last, self._last, self._expected = self._last, now, expected
         if last is None or now - last <= _FAR * expected:
             return
@@ -66,7 +66,7 @@ class Deadlines:
     def overdue(self, now: float) -> list[tuple[str, float]]:
         """The attempts over their time, each with the limit that it broke, in seconds.
 
-        It counts as a tick, so that a sweep that comes first after a standstill kills nobody.
+        This call counts as a tick, so that a sweep right after a standstill kills no worker.
         """
         self.tick(now, self._expected)
         late = [(key, clock.limit) for key, clock in self._clocks.items() if now - clock.since > clock.limit]
@@ -75,12 +75,12 @@ class Deadlines:
 
 
 def liveness_limit(load_timeout: float) -> float:
-    """How long a worker may be silent before Started: both loads take all their time, and the start some more."""
+    """How long a worker may be silent before Started: long enough for two model loads that time out, and its own start."""
     return 2 * load_timeout + 60
 
 
 def longest_start(limit: float, size: int) -> float:
-    """How long it may take a worker to Started, whatever it says meanwhile.
+    """How long a worker may take until Started, however many messages it sends.
 
     Args:
         limit: how long it may be silent.

@@ -10,7 +10,7 @@ class Schedule:
         self._last: dict[str, tuple[float, float]] = {}  # when it was done last, and the interval that counts now
 
     def due(self, name: str, interval: float, now: float) -> bool:
-        """Whether `name` is due: it was never done, or `interval` seconds ago at least. Then `now` is its last time.
+        """Whether `name` is due: never done, or at least `interval` seconds ago. If so, `now` is stored as its last time.
 
         The interval of this call counts, so that a reload which makes it shorter or longer is in force at once.
         """
@@ -25,5 +25,5 @@ class Schedule:
 
 
 def growing(waited: float, least: float, most: float) -> float:
-    """Seconds to the next look at something that has been in vain for `waited` seconds: as long again, within bounds."""
+    """Seconds until the next try of something that has failed for `waited` seconds: as long again, within bounds."""
     return max(least, min(waited, most))

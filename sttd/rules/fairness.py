@@ -52,10 +52,10 @@ class Turns:
         self._typical: dict[Queue, float] = {}  # seconds of an attempt
 
     def order(self, owners: Collection[int], most: float) -> list[tuple[int, Queue]]:
-        """Who is next, then who is if nobody waits there, and so on.
+        """Owners and queues in the order in which they are served: where no job waits, the next one is tried.
 
         Args:
-            owners: those of whom a job waits, so that their time counts from here on.
+            owners: those who have a waiting job; the one of them who has had least is the zero of all accounts.
             most: seconds of one slice: larger differences are forgotten.
         """
         self._level(owners, most)
@@ -63,7 +63,7 @@ class Turns:
         return [(owner, queue) for owner in found for queue in self._queues(owner)]
 
     def begin(self, owner: int, queue: Queue, most: float) -> Charge:
-        """An attempt at a job begins. It is charged what the queue's attempts have taken lately, `most` at first."""
+        """An attempt at a job begins. It is charged the recent mean time of the queue's attempts; `most` while there is none."""
         seconds = min(most, self._typical.get(queue, most))
         self._charge(owner, queue, seconds)
         return Charge(owner, queue, seconds)
@@ -80,7 +80,7 @@ class Turns:
         account.queues[queue] += seconds
 
     def _level(self, owners: Collection[int], most: float) -> None:
-        """Take from all accounts what the least of those that wait has, and forget what is more than `most` above it."""
+        """Subtract the smallest total of the waiting owners from all accounts, and cut differences down to `most`."""
         for owner in owners:
             self._accounts.setdefault(owner, _Account())
         least = min((self._accounts[owner].total for owner in owners), default=0.0)

@@ -1,9 +1,9 @@
-"""Lines to other machines that break under a part of a recording, again and again: pure.
+"""Connections to other machines that break again and again while they serve one part of a recording: pure.
 
-A cable that is cut looks like a recording that takes the whole machine with it (its memory, its driver). One break says
-nothing. What breaks line after line without a chunk between them is taken for the recording's fault, also where these break
-while it is sent: it may be too large for the other machine. See `Cause.LINE` in policy.py. An attempt that came neither so
-far nor to its model says nothing either, and breaks no row.
+A cable that is cut looks like a recording that takes the whole machine with it (its memory, its driver). One break proves
+nothing. If connections break one after the other without a chunk between them, the recording is blamed, even if they
+break while it is being sent: it may be too large for the other machine. See `Cause.LINE` in policy.py. An attempt that
+ends in another way without a chunk proves nothing either, and does not interrupt the series.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _KNOWN = 1000  # parts that are remembered; a restart may lose them
 
 
 class Lines:
-    """By part id: the lines that broke since its last chunk."""
+    """By part id: how many connections broke since its last chunk."""
 
     def __init__(self) -> None:
         self._broken: dict[str, int] = {}
 
     def ended(self, part_id: str, cause: Cause, *, progressed: bool) -> bool:
-        """An attempt has ended. Returns whether its line broke, and one before it, and neither came further than the first.
+        """An attempt has ended. Returns whether its connection broke, as one before it did, without a chunk in between.
 
         `progressed`: it brought a chunk.
         """

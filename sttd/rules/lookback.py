@@ -1,7 +1,7 @@
-"""Was a file written on after it had been filed away? A writer that went on where nobody heard of it is found out so.
+"""Was a file written to after it had been filed away? This finds writers that went on though no event reported it.
 
-The file is looked at a few times, at growing ages of its job's end. Only differences of `COARSE` and more of the time of
-change count: a copy on another file system keeps times by its own clock's ticks.
+The file is looked at a few times, at growing intervals after its job's end. Its time of change counts as different only
+from `COARSE` on: a copy on another file system may store times less precisely.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def ages(patience: float) -> tuple[float, ...]:
 
 
 def compare(known: Identity, found: Identity) -> Filed:
-    """What a look at a source that was filed away says."""
+    """Compare a source that was filed away with what it was then."""
     if found.size != known.size:
         return Filed.OTHER
     return Filed.SAME if abs(found.mtime_ns - known.mtime_ns) < COARSE else Filed.DOUBT

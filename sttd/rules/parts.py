@@ -1,8 +1,8 @@
 """What the parts of a shared-out recording mean for its job: which one is next, and the job's state and figures; pure.
 
 A part is queued, running, done or failed. The job runs while a part runs, waits while one is left, fails with the first
-one that is given up, and is whole when all of them are done. What is wrong with the recording or the machine (`SHARED`)
-concerns all parts: no further one begins while a part waits for that, and it is the first one that is tried again.
+one that is given up, and is whole when all of them are done. A fault of the recording or the machine (`SHARED`)
+concerns all parts: while one part waits after such a fault, no other part begins, and that part is tried again first.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from sttd.job import Part, State
 from sttd.part import Cause
 from sttd.rules.policy import AT_FAULT
 
-# what the file itself or the machine ended an attempt with
+# causes that lie in the file or the machine, so that they concern all parts
 SHARED = AT_FAULT | {Cause.GONE, Cause.CHANGED}
 
 
 def state_of(parts: Sequence[Part], *, cancelled: bool) -> State:
-    """The state of a job. `cancelled`: a person said so, and it is when no worker has a part of it any more."""
+    """The state of a job. `cancelled`: a person has cancelled it; it is so once no worker has a part of it any more."""
     states = {part.state for part in parts}
     if State.RUNNING in states:
         return State.RUNNING
@@ -31,7 +31,7 @@ def state_of(parts: Sequence[Part], *, cancelled: bool) -> State:
 
 
 def startable(parts: Sequence[Part], *, decided: bool) -> Sequence[Part]:
-    """The parts that may run now. Until the language is `decided` these are no further than the first that is not done."""
+    """The parts that may run now. Until the language is `decided`, only those up to the first that is not done."""
     first = next((at for at, part in enumerate(parts) if part.state is not State.DONE), len(parts))
     return parts if decided else parts[: first + 1]
 
@@ -54,7 +54,7 @@ def next_of(parts: Sequence[Part], now: float, *, turn: bool) -> Part | None:
 
 
 def wait_of(parts: Iterable[Part]) -> dict[str, Any]:
-    """What the row of a job that waits says of it: until when, and what of: `not_before`, `cause` and `error`."""
+    """What a waiting job's row takes from its parts: until when it waits, and why: `not_before`, `cause` and `error`."""
     waiting = [part for part in parts if part.state is State.QUEUED]
     held = next((part for part in waiting if part.cause in SHARED), None)
     until = held or min(waiting, key=lambda part: part.not_before, default=None)

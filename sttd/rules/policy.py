@@ -29,8 +29,8 @@ class Wait(enum.Enum):
 class Rule:
     """What one cause means. The fields are looked at from top to bottom; the first that applies decides."""
 
-    forgiven: bool = False  # where the attempt brought chunks it is queued again as it is, at once
-    chance: bool = False  # as well where it is the first in a row that ends so
+    forgiven: bool = False  # if the attempt brought chunks, the job is queued again unchanged, at once
+    chance: bool = False  # the same for the first attempt in a row that ends this way
     halve: bool = False  # try a smaller batch first, at once, without spending an attempt
     to_cpu: bool = False  # with a batch of one on a GPU, try the CPU next, without spending an attempt
     spend: bool = False  # an attempt is spent; with the last one the job fails
@@ -52,20 +52,20 @@ RULES: dict[Cause, Rule] = {
     Cause.OOM: Rule(halve=True, spend=True, wait=Wait.BACKOFF),
     Cause.GPU_MEMORY: Rule(halve=True, to_cpu=True, spend=True, wait=Wait.BACKOFF),
     Cause.CRASH: _FAULT,
-    # A cable that is cut, or a recording that takes the whole machine with it? The first time in a row nobody knows, and the job
-    # goes on elsewhere. The next ones without a chunk between them cost what a worker that is killed here costs.
+    # A cable that is cut, or a recording that takes the whole machine with it? After the first break nobody knows, and the job
+    # goes on elsewhere. Further breaks without a chunk between them cost as much as a worker that is killed on this machine.
     Cause.LINE: Rule(forgiven=True, chance=True, halve=True, spend=True, wait=Wait.BACKOFF),
     Cause.ERROR: _FAULT,
     Cause.NO_MODEL: _MACHINE,
     Cause.CONFIGURATION: _MACHINE,  # somebody must put the configuration right
     Cause.MACHINE: _MACHINE,
     Cause.UNREADABLE: _MACHINE,
-    Cause.GONE: Rule(wait=Wait.MACHINE),  # it waits until the inbox has looked twice, and says that it has vanished
+    Cause.GONE: Rule(wait=Wait.MACHINE),  # it waits until the inbox has looked twice and reports the file gone
     Cause.BAD_FILE: Rule(spend=True, state=State.FAILED),
     Cause.CANCELLED: Rule(state=State.CANCELLED),
-    Cause.EXISTING: Rule(state=State.COMMITTING),  # nothing, and then it is done: see daemon/library.py
+    Cause.EXISTING: Rule(state=State.COMMITTING),  # there is nothing to write, and it is done: see daemon/library.py
 }
-# the machine is, or its configuration
+# causes for which the machine or its configuration is at fault, not the job
 AT_FAULT = frozenset({Cause.NO_MODEL, Cause.CONFIGURATION, Cause.MACHINE, Cause.UNREADABLE})
 
 
@@ -82,7 +82,7 @@ class Verdict:
 
 
 class Tried(Protocol):
-    """What an attempt was at: a job, or one part of it."""
+    """What an attempt worked on: a job, or one part of it."""
 
     @property
     def attempts(self) -> int: ...
@@ -112,8 +112,8 @@ def verdict(
         job: or the part, as it was during the attempt.
         cause: why it ended.
         progressed: whether the attempt brought a chunk.
-        retriable: whether another attempt may end otherwise; else the job fails where one is spent.
-        repeated: whether an attempt before it ended so too, and none brought a chunk since.
+        retriable: whether another attempt may end differently; if not, the job fails as soon as an attempt is spent.
+        repeated: whether an attempt before it ended in the same way, and none brought a chunk since.
         now: UTC seconds since the epoch.
         random: gives numbers in [0, 1), for the jitter.
         waits: seconds before the second, third, ... attempt; the last one repeats.

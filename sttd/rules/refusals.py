@@ -1,4 +1,4 @@
-"""Why something that is asked about a job cannot be done, as its row says: one sentence for the commands, the page and the daemon.
+"""Why a request about a job is refused, judged by its row: one sentence for the commands, the page and the daemon.
 
 Each function returns the sentence, which names what can be done instead; "": it can be done.
 """

@@ -1,4 +1,4 @@
-"""Whether an error that job after job meets is the machine's: a circuit breaker, pure, with any `now` (monotonic seconds).
+"""Whether an error that job after job meets is the machine's fault: a circuit breaker, pure, with any `now` (monotonic seconds).
 
 One job that ends in an error may be at fault itself. Where `MANY` jobs meet the same one, and none of the others comes to a
 transcript meanwhile, the whole inbox would go to `failed/` for a missing library or a card that has fallen off the bus. So the
@@ -34,7 +34,7 @@ class Streaks:
     """The errors that jobs have met since the last one that went well."""
 
     def __init__(self) -> None:
-        self._met: dict[str, set[int]] = {}  # the first jobs, by error
+        self._met: dict[str, set[int]] = {}  # by error, the first jobs that met it
         self._holds: dict[str, _Hold] = {}
         self._acquitted: dict[str, float] = {}  # until when
         self.rounds = 0  # holds that began, and waits that followed them
@@ -83,13 +83,13 @@ class Streaks:
         self._holds.clear()
 
     def in_vain(self, now: float) -> int:
-        """How many times jobs were let through without success; the least of the holds that keep jobs from starting now.
+        """How many times jobs were let through without success: the smallest number among the holds in force now.
 
-        A hold that is over may never be met again: its jobs may have been cancelled, or ended otherwise.
+        A hold that has run out does not count: its jobs may have been cancelled, or ended in another way.
         """
         return min((hold.tries for hold in self._holds.values() if hold.until > now), default=0)
 
 
 def likeness(error: str) -> str:
-    """What errors of different jobs have in common where they are the same one."""
+    """The error without what differs from job to job: equal for jobs that meet the same one."""
     return _PARTICULARS.sub("#", error)
