@@ -15,7 +15,7 @@ __all__ = ["LEDGER", "LOCK", "SPOOL", "WORK", "Answer", "Ask", "Checkpoint", "Le
 
 
 def __getattr__(name: str) -> Any:
-    """Checkpoints are imported by who wants them: `sttd status` reads none, and is there 40 ms sooner (PEP 562)."""
+    """Checkpoints are imported on first use (PEP 562): `sttd status` needs none, and starts 40 ms sooner."""
     if name in ("Checkpoint", "Resume"):
         from sttd.ledger import checkpoint  # noqa: PLC0415
 

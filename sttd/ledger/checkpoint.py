@@ -1,8 +1,8 @@
 """The checkpoint of a part: one line a chunk, each with an end mark, flushed and fsynced.
 
-The daemon is its only writer, so that a worker that was thought dead cannot write. The first line says which
-file and which options the chunks belong to. A line that is torn, altered or out of order ends what counts: the
-resume goes on after the last good line, and what follows is cut off before anything is appended.
+Only the daemon writes it, so a worker that was wrongly taken for dead cannot. The first line says which file and which
+options the chunks belong to. A torn, altered or out-of-order line does not count, nor does anything after it: a resume
+continues after the last good line, and the rest is cut off before the next append.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from sttd.ledger.seal import is_whole, seal, unseal
 from sttd.part import TOGETHER, Chunk, ModelSpec, Options, Place, Segment
 
 _VERSION = 1
-_ABOUT = ("sttd", "job", "options", "size", "mtime_ns")  # what of the header says which file and which options
+_ABOUT = ("sttd", "job", "options", "size", "mtime_ns")  # header fields that identify the file and the options
 _IDENTITY = (*_ABOUT, "number", "shared")
-# how `to_json` begins a line; that is all of most lines that a resume reads: 48 h with words would take seconds to parse
+# how `to_json` begins a line. Of most lines a resume reads no more: to parse 48 h with words would take seconds
 _HEAD = re.compile(rb'\{"index":(\d+),(?:"channel":(\d+),)?"start":(\d+),"end":(\d+),"segments":\[')
-# in the rest of a line whose chunk has a language for the whole channel; text within has its quotes escaped
+# found in a line whose chunk has a language for the whole channel; never in a text, whose quotes are escaped
 _SPOKEN = re.compile(rb',"spoken":"[^"]')
 
 
@@ -49,41 +49,41 @@ class Resume:
     """Where the next attempt goes on."""
 
     index: int = 0  # of the next chunk
-    places: Mapping[int, Place] = field(default_factory=dict)  # by channel, of those that have chunks
+    places: Mapping[int, Place] = field(default_factory=dict)  # by channel; only channels that have chunks
     # by channel: the sample where its first chunk starts
     begins: Mapping[int, int] = field(default_factory=dict, compare=False)
 
     @property
     def sample(self) -> int:
-        """From which on something is missing."""
+        """The first sample that is missing in any channel."""
         return min((place.sample for place in self.places.values()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A part of which no transcript can be made."""
+    """A part whose chunks cannot be made into a transcript."""
 
     number: int
     is_apart: bool = (
-        False  # its chunks are all there, and do not begin where those before them end; else some are missing
+        False  # True: all its chunks are there, but do not begin where the part before ends. False: some are missing
     )
 
 
 def options_key(options: Options, model: ModelSpec) -> str:
-    """What tells apart results that may not be mixed: every option that words depend on, and the model asked for.
+    """A hash of the model asked for and of every option that changes the words. Results with other keys are never mixed in.
 
-    The type that a person wants it to compute in is one of these: float32 is set for words that int8 gets wrong. The device
-    is not: a job that a GPU has too little memory for goes on where it was on the CPU, as it does with the fallback.
+    The compute type counts: people set float32 because int8 gets words wrong. The device does not: a job that runs out of
+    GPU memory resumes on the CPU, and in the same way one resumes with the fallback model.
     """
-    same = dataclasses.replace(options, batch_size=0, cue=None, max_audio=0.0)  # who raises a limit wants to go on
+    same = dataclasses.replace(options, batch_size=0, cue=None, max_audio=0.0)  # after a raised limit a job resumes
     words = dataclasses.asdict(same) | {"model": model.name}
-    if model.compute_type != "default":  # no key of older checkpoints has it
+    if model.compute_type != "default":  # keys of older checkpoints lack it
         words |= {"compute_type": model.compute_type}
     return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Checkpoint:
-    """The chunks of one part in `state/work/<job>/<number>.jsonl`; those of a job that is one part in `0.jsonl`.
+    """The chunks of one part in `state/work/<job>/<number>.jsonl`. A job that is not shared out has only `0.jsonl`.
 
     Every method may raise OSError (disk full, not writable): the machine's fault, never the job's.
     """
@@ -91,20 +91,20 @@ class Checkpoint:
     def __init__(self, work: Path, job: Job, key: str, part: Part | None = None) -> None:
         self._number = 0 if part is None else part.number
         self.path = work / str(job.id) / f"{self._number}.jsonl"
-        self.expected = job.chunks if part is None else part.chunks  # so many chunks it has, says the ledger
+        self.expected = job.chunks if part is None else part.chunks  # number of chunks, by the ledger
         self._header = {
             "sttd": _VERSION, "job": job.id, "options": key, "size": job.size, "mtime_ns": job.mtime_ns,
             "source": job.source, "created_at": job.created_at,
         }  # fmt: skip
-        if job.folder_options:  # a ledger that is made anew has them from here
+        if job.folder_options:  # a rebuilt ledger takes them from here
             self._header["folder_options"] = dataclasses.asdict(job.folder_options)
         self._file: BinaryIO | None = None
-        self._scanned: tuple[tuple[int, ...], tuple[Resume, int]] | None = None  # which file, and what came of it
+        self._scanned: tuple[tuple[int, ...], tuple[Resume, int]] | None = None  # the file, and the result
         if job.shared is not None:
             self.share(job.shared)
 
     def resume(self) -> Resume:
-        """Where to go on. Nothing is created or changed, but for what is no checkpoint."""
+        """Where to go on. Nothing is created or changed, but a foreign file or folder in its place is set aside."""
         self._clear()
         try:
             with self._reader() as file:
@@ -113,12 +113,12 @@ class Checkpoint:
             return Resume()
 
     def share(self, shared: Shared) -> None:
-        """The recording is shared out: chunks to come are those of a part of it. Must be called before the first one."""
+        """Note in the header how the recording is shared out. Must be called before the first chunk is appended."""
         self._header |= {"number": self._number, "shared": dataclasses.asdict(shared)}
         self._scanned = None
 
     def shared(self) -> Shared | None:
-        """How the recording is shared out, as the chunks that are there say; None: it is not, or there are none."""
+        """How the recording is shared out, by the header on disk; None: it is not, or there is no checkpoint."""
         self._clear()
         with contextlib.suppress(FileNotFoundError), self._reader() as file:
             line = file.readline()
@@ -139,13 +139,13 @@ class Checkpoint:
         except OSError:
             with contextlib.suppress(OSError):  # closing writes what is buffered, and fails for the same reason
                 self.close()
-            with contextlib.suppress(OSError):  # what could not be synced may be there to see, and not on disk
+            with contextlib.suppress(OSError):  # unsynced lines may be readable, and yet not be on disk
                 if size is not None:
                     os.truncate(self.path, size)
             raise
 
     def _open(self) -> BinaryIO:
-        """Cut off what does not count, and stand ready to append."""
+        """Cut off the lines that do not count, and open the file for appending."""
         self._clear()
         self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         handle = open_regular(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -158,12 +158,12 @@ class Checkpoint:
         file.truncate(size)
         if size == 0:
             file.write(seal(self._header))
-            for folder in self.path.parents[:3]:  # the last one has `work`, which the first job of all makes
+            for folder in self.path.parents[:3]:  # the state folder too: the first job of all creates `work`
                 fsync_folder(folder)
         return file
 
     def _is_damaged(self, file: BinaryIO, size: int) -> bool:
-        """Whether what is to be cut off after `size` bytes is neither a line that a kill tore nor of other options."""
+        """Whether the bytes after `size` are damage: neither a line that a kill tore, nor chunks of other options."""
         file.seek(size)
         line = file.readline()
         if size == 0:
@@ -171,7 +171,7 @@ class Checkpoint:
         return line.endswith(b"\n")
 
     def _set_aside(self) -> None:
-        """Keep a copy of what no kill explains, beside the job's folder, and say so."""
+        """Copy a checkpoint with damage that no kill explains to a file beside the job's folder, and log it."""
         stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
         aside = self.path.parent.with_name(f"{self.path.parent.name}.jsonl.corrupt-{stamp}")
         shutil.copyfile(self.path, aside)
@@ -190,16 +190,16 @@ class Checkpoint:
         with (
             contextlib.suppress(FileNotFoundError),
             self._reader() as file,
-        ):  # none: a recording without a single sample
+        ):  # no file: the recording has not a single sample
             yield from self._good(file)
 
     def _reader(self) -> BinaryIO:
         return os.fdopen(open_regular(self.path), "rb")
 
     def _clear(self) -> None:
-        """Set aside what is neither our folder nor our file: a link would lead writes elsewhere, a FIFO make us wait.
+        """Set aside anything that is not our folder or file: a link would send writes elsewhere, a FIFO would block us.
 
-        The group could write to the state folder of older versions, and put anything there.
+        In older versions the group could write to the state folder, and put anything there.
         """
         for path, is_ours in ((self.path.parent, stat.S_ISDIR), (self.path, stat.S_ISREG)):
             with contextlib.suppress(FileNotFoundError):
@@ -215,10 +215,10 @@ class Checkpoint:
         return None if self.resume().index == self.expected else Broken(self._number)
 
     def segments(self) -> Iterator[Segment]:
-        """Of all chunks that the job has, as the ledger counts them; those of all channels in the order of their time.
+        """The segments of all chunks, with the channels merged by time.
 
         Raises:
-            OSError: some cannot be read any more. The next attempt goes on after the last good one.
+            OSError: fewer chunks can be read than the ledger counts. The next attempt goes on after the last good one.
         """
         return by_time(self.all_chunks(), self.resume().places)
 
@@ -245,7 +245,7 @@ class Checkpoint:
             self.path.parent.rmdir()
 
     def _scan(self, file: BinaryIO) -> tuple[Resume, int]:
-        """Where to go on, and the bytes that count; once for a file that nobody has written since."""
+        """Where to go on, and how many bytes count. The file is read again only if it has changed since."""
         seen = os.fstat(file.fileno())
         which = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns)
         if self._scanned is None or self._scanned[0] != which:
@@ -265,7 +265,7 @@ class Checkpoint:
             if head is None:
                 break
             channel = int(head[2] or TOGETHER)
-            begin = begins.get(channel, int(head[3]) if self._number else 0)  # of a later part its border
+            begin = begins.get(channel, int(head[3]) if self._number else 0)  # a later part begins at its border
             place = places.get(channel, Place(begin))
             if (int(head[1]), int(head[3])) != (index, place.sample):
                 break

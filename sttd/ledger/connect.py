@@ -20,10 +20,10 @@ from sttd.ledger.schema import migrate, require_ours, require_whole
 MODE = 0o640  # people of the group read it; only the daemon writes
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FAULTS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
-# bytes of a ledger that is looked through at the start, in a tenth of a second; damage in a larger one is told by
-# whatever meets it
+# bytes: a ledger up to this size is checked at the start, in a tenth of a second. Damage in a larger one is found by the
+# first query that meets it
 _CHECKED = 32 * 2**20
-# a text that is no UTF-8 is a damaged value, which is for who reads the row: sqlite3 would fail the whole query
+# a text that is not UTF-8 is one damaged value, left to the reader of the row: by default sqlite3 fails the whole query
 _TEXT = functools.partial(str, encoding="utf-8", errors="backslashreplace")
 
 
@@ -40,19 +40,19 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 16777216")
-        # what a step may have to undo is a few rows: no file in /var/tmp, which may be full or not writable, is made for it
+        # undo data of a step is a few rows: keep it out of /var/tmp, which may be full or not writable
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute("PRAGMA secure_delete = ON")  # the names of jobs that were forgotten do not stay in free pages
         move_requests(db, path)
         migrate(db)
     except (sqlite3.Error, OSError, LedgerError):
-        db.close()  # with its transaction, which would lock the next one out
+        db.close()  # and end its transaction, which would lock the next connection out
         raise
     return db
 
 
 def _create(path: Path) -> None:
-    """The empty file, and the mode of it: SQLite gives its own to the WAL, and would never say that it cannot be written."""
+    """Create the file, and set its mode. SQLite copies the mode to the WAL; what it cannot write it opens read-only, silently."""
     try:
         handle = open_regular(path, os.O_WRONLY | os.O_CREAT, MODE)
     except (NotRegular, IsADirectoryError) as error:
@@ -76,12 +76,12 @@ def _create(path: Path) -> None:
 def connect_readonly(path: Path, *, copy: bool = False) -> sqlite3.Connection:
     """To read, without any right to write.
 
-    While the daemon runs, and after it was killed, the WAL and its index are there, and reading both is enough
-    (https://www.sqlite.org/wal.html, "Read-Only Databases"). After it ended well there is neither, and nobody writes.
+    While the daemon runs, and after it was killed, the WAL and its index exist, and the right to read both is enough
+    (https://www.sqlite.org/wal.html, "Read-Only Databases"). After a clean end neither exists, and nobody writes.
 
     Args:
         path: the ledger.
-        copy: read a private copy. Where the WAL is there without its index, as in a backup, only that is possible.
+        copy: read a private copy. It is the only way if there is a WAL without its index, as in a backup.
     """
     if copy:
         with tempfile.TemporaryDirectory(prefix="sttd-") as scratch:
@@ -104,7 +104,7 @@ def _opened(uri: str) -> sqlite3.Connection:
 
 
 def check(db: sqlite3.Connection, path: Path) -> None:
-    """Look through a ledger of common size.
+    """Check a ledger of up to `_CHECKED` bytes for damage.
 
     Raises:
         LedgerCorrupt: something in it is not as SQLite wrote it.
@@ -117,10 +117,10 @@ def check(db: sqlite3.Connection, path: Path) -> None:
 
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """SQLite's errors with the path and what to do.
+    """Turn SQLite's errors into ours, with the path and what to do.
 
-    A value that SQLite does not take is no trouble of the disk, which would be over some day: it is a fault in sttd, and
-    stays what it is.
+    An error about a value that SQLite does not take is raised as it is: it is a fault in sttd, not trouble with the disk
+    that may pass.
     """
     try:
         yield
@@ -138,13 +138,13 @@ def translated(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def alone(db: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """Within a transaction: what is done inside is undone where it fails, and nothing else."""
+    """Within a transaction: if a step inside fails, only the steps inside are undone."""
     with translated(path):
         db.execute("SAVEPOINT alone")
         try:
             yield
         except BaseException:
-            if db.in_transaction:  # SQLite undoes the whole of it where a disk is full
+            if db.in_transaction:  # not after a full disk: SQLite has undone the whole transaction
                 db.execute("ROLLBACK TO alone")
                 db.execute("RELEASE alone")
             raise

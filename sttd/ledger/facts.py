@@ -1,7 +1,7 @@
-"""Facts: single values of the ledger, each with a name and the one shape that it has.
+"""Facts: single values in the ledger, each with a name and a fixed shape.
 
-As with rows, nothing that is stored is trusted: a disk or a person may have put any JSON there, or none. Who reads a fact
-gets a value of its shape. A damaged one is written anew, and logged once with what is done without it.
+As with rows, nothing that is stored is trusted: a disk or a person may have put any JSON there, or none. A reader always
+gets a value of the right shape. A damaged one is replaced, and logged once with what follows from the loss.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _LARGEST = 2**63  # SQLite counts no further
 
 @dataclass(frozen=True)
 class Fact(Generic[T]):
-    """What is known of one value."""
+    """The name, shape and defaults of one value."""
 
     name: str
-    read: Callable[[Any], T]  # from JSON; raises an error of `_WRONG` where that is no such value
+    read: Callable[[Any], T]  # from JSON; raises an error of `_WRONG` for any other shape
     default: T  # where none was stored
     damaged: T  # what is stored instead of a damaged one
-    instead: str  # the same in words
-    lasts: bool = False  # it is in the manifest too: a ledger made anew has it
+    instead: str  # what follows from that, in words
+    lasts: bool = False  # it is in the manifest too, so that a rebuilt ledger has it
 
 
 _WRONG = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
 def read(db: sqlite3.Connection, fact: Fact[T]) -> tuple[T, str | None]:
-    """The value of a fact; and where it is damaged what is stored there, as much of it as a line of the log takes."""
+    """The value of a fact; and, if it is damaged, the text that is stored there, cut to fit a log line."""
     row = db.execute("SELECT value FROM facts WHERE name = ?", (fact.name,)).fetchone()
     if row is None:
         return fact.default, None
@@ -58,7 +58,7 @@ def _flag(value: Any) -> bool:
 
 
 def _whole(value: Any) -> int:
-    """No matter how large: inode numbers have 64 bits without a sign."""
+    """Of any size: inode numbers are unsigned, with 64 bits."""
     _require(isinstance(value, int) and not isinstance(value, bool) and value >= 0)
     return int(value)
 
@@ -79,13 +79,13 @@ def _text(value: Any) -> str:
 
 
 def _word(value: Any) -> str:
-    """Of a folder's mark. Any other would never be found in the folder, whatever a person writes there."""
+    """The random word in a folder's mark file. The file is read as such a word, so any other text could never match it."""
     _require(re.fullmatch("[0-9a-f]{32}", _text(value)) is not None)
     return _text(value)
 
 
 def _name(value: Any) -> str:
-    """Of a file: it can be opened."""
+    """A file name that can be opened: it has no NUL byte."""
     _require(b"\0" not in os.fsencode(_text(value)))
     return _text(value)
 
@@ -104,7 +104,7 @@ def _list_of(each: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
 
 
 def _numbers(value: Any) -> list[int]:
-    """As they were stored: they are compared with what is seen."""
+    """A list, as stored: it is compared with a list of the numbers seen now."""
     return list(_list_of(_whole)(value))
 
 
@@ -113,7 +113,7 @@ def _dict_of(each: Callable[[Any], T]) -> Callable[[Any], dict[str, T]]:
 
 
 def _with(**keys: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
-    """A JSON object with at least these keys; it is read without any others."""
+    """A JSON object with at least these keys; other keys are dropped."""
     return lambda value: {name: each(value[name]) for name, each in keys.items()}
 
 
@@ -156,11 +156,11 @@ INBOX_FOLDER = Fact[dict[str, Any] | None](  # an `inbox.FolderIdentity`
     "inbox folder", _with(path=_path, mark=_text, device=_whole, inode=_whole), None, None,
     "the folder that paths.inbox names is taken as it is there now", lasts=True,
 )  # fmt: skip
-WATCHED = Fact[dict[str, dict[str, Any]]](  # by path: an `inbox.FolderIdentity`, and whose inbox it is; null: nobody's any more
+WATCHED = Fact[dict[str, dict[str, Any]]](  # by path: an `inbox.FolderIdentity` and the inbox's name; null: no longer an inbox
     "watched folders", _dict_of(_watched), {}, {},
     "the folders of the [[watch]] tables are taken as they are there now", lasts=True,
 )  # fmt: skip
-# all that versions before `INBOX_FOLDER` noted
+# the only thing that versions before `INBOX_FOLDER` stored
 INBOX_MARK = Fact[str | None]("inbox mark", _text, None, None, "the inbox is taken as it is there now", lasts=True)
 FORMER_INBOXES = Fact[tuple[str, ...]](
     "former inboxes", _list_of(_path), (), (), "jobs that wait in a former inbox are tried like all others", lasts=True

@@ -1,7 +1,7 @@
-"""The ledger for a process that follows it from outside, and has to notice whatever happened between two looks.
+"""The ledger for another process that follows it, and must notice every change since its last look.
 
-No time of the rows is relied on: clocks are set back. What has not come to a transcript is few, or waits; who knows what that
-was at the last look sees each change, however long ago it was.
+Times in rows are no help, because clocks are set back. Instead the follower compares the jobs without a transcript, which are
+few or wait, with those of its last look: so it sees every change, however long ago that was.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sttd.job import Job, State
 from sttd.ledger.connect import translated
 from sttd.ledger.store import Ledger
 
-OPEN = ""  # where a job stands that waits or is worked on
+OPEN = ""  # what `standing` says of a job that has not ended
 _OPEN = "SELECT id FROM jobs INDEXED BY jobs_by_state WHERE state IN ('queued', 'running', 'committing')"
 _ENDED = "SELECT id, state, attempt, finished_at FROM jobs WHERE state IN ('failed', 'cancelled', 'vanished')"
 
@@ -23,7 +23,7 @@ class Followed(Ledger):
 
     @contextlib.contextmanager
     def moment(self) -> Iterator[None]:
-        """All questions in it are answered as of one moment."""
+        """All queries inside see the ledger as of one moment."""
         with translated(self.path):
             self._db.execute("BEGIN")
         try:
@@ -33,7 +33,7 @@ class Followed(Ledger):
                 self._db.execute("ROLLBACK")
 
     def standing(self) -> dict[int, str]:
-        """Where each job stands that is not done: a word that is another one after each end."""
+        """For each job that is not done: `OPEN`, or a text that is different after each end."""
         with translated(self.path):
             found = {number: OPEN for (number,) in self._db.execute(_OPEN)}
             ended = self._db.execute(_ENDED)
@@ -41,7 +41,7 @@ class Followed(Ledger):
         return found
 
     def done_after(self, number: int) -> Iterator[Job]:
-        """Jobs that are done, and whose numbers are over `number`, oldest first."""
+        """Done jobs with numbers over `number`, oldest first."""
         while page := self.page(State.DONE, number, 500):
             yield from page
             number = page[-1].id
@@ -52,7 +52,7 @@ class Followed(Ledger):
             return int(self._db.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()[0])
 
     def newest_before(self, utc: float) -> int:
-        """The same of those that were there at a time."""
+        """The largest number of a job that existed at a time; 0 where there was none."""
         with translated(self.path):
             query = "SELECT coalesce(max(id), 0) FROM jobs WHERE created_at <= ?"
             return int(self._db.execute(query, (utc,)).fetchone()[0])

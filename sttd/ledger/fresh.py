@@ -8,7 +8,7 @@ from sttd.job import Identity
 
 
 def fresh(identity: Identity) -> dict[str, Any]:
-    """Changes that make a job one about the file as it is now."""
+    """The changes that reset a job to the file as it is now."""
     return {
         "size": identity.size,
         "mtime_ns": identity.mtime_ns,

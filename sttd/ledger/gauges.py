@@ -1,4 +1,4 @@
-"""Questions about all jobs at once that are answered from an index alone: a monitor asks them every few seconds."""
+"""Queries about all jobs that need only an index, because a monitor runs them every few seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Gauges(Questions):
             return int(self._db.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()[0])
 
     def waits_since(self) -> float | None:
-        """Since when the job waits that has waited longest for a worker, in UTC seconds; None: no job waits."""
+        """When the longest-waiting job was queued, in UTC seconds; None: no job waits."""
         query = "SELECT min(queued_at) FROM jobs INDEXED BY jobs_by_age WHERE state = 'queued'"
         with translated(self.path):
             (found,) = self._db.execute(query).fetchone()

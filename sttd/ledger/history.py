@@ -11,7 +11,7 @@ _SHOWN = ("attempt", "started_at", "ended_at", "pid", "model", "cause", "error",
 
 
 def of(db: sqlite3.Connection, job_id: int) -> list[dict[str, Any]]:
-    """All of a job. `cause` is None where one ended with a transcript."""
+    """All attempts at a job. `cause` is None for one that ended with a transcript, or has not ended."""
     query = f"SELECT {', '.join(_SHOWN)} FROM attempts WHERE job = ? ORDER BY attempt"
     return [dict(zip(_SHOWN, row, strict=True)) for row in db.execute(query, (job_id,))]
 

@@ -1,7 +1,7 @@
 """Which processes keep the daemon from writing its ledger.
 
-People of the group may read the ledger, and reading it takes shared locks on the index of its WAL. So one of them can take a shared
-lock on what a writer needs for itself as well, for as long as he likes. The kernel tells which process that is.
+Members of the group may read the ledger, and reading takes shared locks on the index of its WAL. So any of them can also hold
+a shared lock on bytes that a writer must lock for itself, for as long as they like. The kernel lists the processes.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def of(path: Path, locks: Path = _LOCKS) -> list[int]:
         lines = locks.read_text(encoding="ascii").splitlines()
     except OSError:
         return []
-    number = str(index.st_ino)  # of the device the kernel tells another one where the file lies on btrfs or overlayfs
+    number = str(index.st_ino)  # not the device: on btrfs and overlayfs the kernel lists another one
     found = []
     for words in (line.split() for line in lines):
-        if len(words) != 8 or words[5].rpartition(":")[2] != number:  # one that only waits for a lock has a word more
+        if len(words) != 8 or words[5].rpartition(":")[2] != number:  # a waiter's line has a word more
             continue
         first, last = int(words[6]), _LAST if words[7] == "EOF" else int(words[7])
         if first <= _LAST and last >= _FIRST and int(words[4]) > 0 and int(words[4]) != os.getpid():
-            found.append(int(words[4]))  # others are of open files, or of another machine
+            found.append(int(words[4]))  # without a process: locks of open files, or of another machine
     return sorted(set(found))
 
 

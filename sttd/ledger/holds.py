@@ -1,7 +1,7 @@
-"""Jobs that wait because the options of their folder are bad: those that are queued, not begun, with that cause.
+"""Jobs that wait because the options of their folder are bad: queued, not begun, and with `CAUSE`.
 
-A folder here is the one that the recordings themselves lie in, as their names have it (sttd/inboxes.py); those in its
-subfolders have theirs.
+A folder here is the one that directly contains the recordings, named as in their sources (sttd/inboxes.py); its subfolders
+count separately.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _FRESH = "state = 'queued' AND not_before <= 0 AND options_key IS NULL"
 
 
 class Holds(Kept):
-    """The table of the ledger that holds them. Every method may raise LedgerError."""
+    """The part of `Ledger` that handles them. Every method may raise LedgerError."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """See `Ledger`."""
         raise NotImplementedError
 
     def hold_folder(self, folder: str, until: float, why: str) -> None:
-        """Some hundred recordings of a folder that could start now do not before `until`."""
-        # the index has none that are held already: a hundred thousand of them would be looked at each time
+        """Make recordings of a folder that could start now wait until `until`; at most `MOST` in one call."""
+        # this index leaves out those that are held already, perhaps a hundred thousand
         which, values = _in_folder(folder, f"{_FRESH} AND copy_of IS NULL", "jobs_fresh_by_folder")
         step = f"UPDATE jobs SET not_before = ?, error = ?, cause = '{CAUSE}' WHERE id IN ({which})"
         with self.transaction():
             self._db.execute(step, (until, to_row({"error": why})["error"], *values, MOST))
 
     def release_folder(self, folder: str) -> bool:
-        """Some hundred held recordings of a folder may start. Returns whether those were all of them."""
-        # the index loses those that may start: a hundred thousand of them would be looked at each time
+        """Let held recordings of a folder start, at most `MOST` in one call. Returns whether those were all."""
+        # this index leaves out those that may start already, perhaps a hundred thousand
         which, values = _in_folder(folder, _HELD, "jobs_held_by_folder")
         step = f"UPDATE jobs SET not_before = 0, error = NULL, cause = NULL WHERE id IN ({which})"
         with self.transaction():
@@ -57,7 +57,7 @@ class Holds(Kept):
             return count
 
     def look_anew(self) -> None:
-        """All that is held has its turn again, to see whether the options are still bad."""
+        """Let every held recording have its turn again, to see whether its options are still bad."""
         with self.transaction():
             self._db.execute(f"UPDATE jobs SET not_before = 0 WHERE not_before > 0 AND {_HELD}")
 

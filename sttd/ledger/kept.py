@@ -1,4 +1,4 @@
-"""Questions about recordings that were left in the inbox when they were done: sttd knows them under another name too."""
+"""Queries about recordings that stayed in the inbox when they were done, to recognise them when they are renamed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Kept(Lists):
     """Every method may raise LedgerError."""
 
     def kept_like(self, job: Job, limit: int) -> list[Job]:
-        """Jobs that were done with a recording of the same size under another name; with the same time of change, if any.
+        """Done jobs of recordings of the same size under another name: those with the same modification time, else any.
 
-        A recording that left the inbox since may be among them: it may come back under a new name.
+        Recordings that have left the inbox since are included: they may come back under a new name.
         """
         where = f"{_KEPT} AND cause IS NULL AND size = ? AND source <> ?"
         source, newest = os.fsencode(job.source), f"ORDER BY id DESC LIMIT {int(limit)}"
@@ -33,20 +33,20 @@ class Kept(Lists):
         return self._all(f"{SELECT} INDEXED BY jobs_kept WHERE {where} LIMIT {int(limit)}", (job.size, source))
 
     def done_for(self, source: str) -> list[Job]:
-        """The jobs that were done with recordings of this path and have results, wherever these recordings lie by now.
+        """Done jobs with results of recordings of this path, wherever these recordings lie by now.
 
-        The newest ones, oldest first: a recorder may use the name every day for years.
+        Only the newest `MOST`, oldest first: a recorder may use the name every day for years.
         """
         where = f"WHERE source = ? AND state = 'done' AND outputs <> '[]' ORDER BY id DESC LIMIT {MOST}"
         return self._all(f"{SELECT} INDEXED BY jobs_by_source {where}", (os.fsencode(source),))[::-1]
 
     def done_in_place(self, source: str) -> list[Job]:
-        """The jobs that were done with the file of a path below the inbox, which lies there still as far as is known."""
+        """Done jobs of a path below the inbox whose file was not moved (location IS NULL)."""
         where = "WHERE source = ? AND location IS NULL AND state = 'done'"
         return self._all(f"{SELECT} INDEXED BY jobs_by_source {where}", (os.fsencode(source),))
 
     def done_with(self, source: str) -> list[Job]:
-        """The jobs that were done with the recording of a path below the inbox, oldest first: also by a redo."""
+        """Done jobs of the recording at a path below the inbox, oldest first, redos included."""
         where = f"WHERE source = ? AND {_KEPT} ORDER BY id"
-        # the index is named: SQLite would rather look at each job that is done
+        # the index is named: otherwise SQLite would look at every done job
         return self._all(f"{SELECT} INDEXED BY jobs_by_source {where}", (os.fsencode(source),))

@@ -1,4 +1,4 @@
-"""Lists of jobs for people: some of them by filters, and those that wait, in their order."""
+"""Lists of jobs for people: jobs that pass filters, and the queue."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sttd.job import Job, State
 from sttd.ledger.connect import translated
 from sttd.ledger.questions import SELECT, Questions
 
-# when a job ended; of one that has not ended when its attempt began, or when it came: as `sttd jobs` shows it
+# when a job ended, else when its attempt began, else when it came: as `sttd jobs` shows it
 _WHEN = "coalesce(finished_at, started_at, created_at)"
-# whose turn it is the daemon decides anew each time, by owner and by lane: this is the order of all others
-# INDEXED BY: SQLite would sort all queued jobs instead, 100,000 perhaps, each second for who looks at the page
+# by age alone: which job is next the daemon decides each time, by owner and by lane
+# INDEXED BY: otherwise SQLite would sort all queued jobs, perhaps 100,000, each second while somebody looks at the page
 _QUEUE = "INDEXED BY jobs_by_age WHERE state = 'queued' ORDER BY queued_at, id LIMIT ?"
 # queued jobs that wait for more than their turn
 _PUT_OFF = "INDEXED BY jobs_by_wait WHERE state = 'queued' AND not_before > 0 ORDER BY not_before, id LIMIT ?"
@@ -27,10 +27,10 @@ class Which:
 
     states: tuple[State, ...] = ()  # none: all
     since: float | None = None  # UTC seconds; see _WHEN
-    folder: str = ""  # below the inbox, with the folders in it
-    name: str = ""  # a pattern of the source, as a shell has it; * goes over folders too
-    before: int | None = None  # a number that is larger than theirs
-    after: int | None = None  # and one that is smaller
+    folder: str = ""  # below the inbox; its subfolders are included
+    name: str = ""  # a shell pattern for the source; * matches / too
+    before: int | None = None  # only jobs with a smaller number
+    after: int | None = None  # only jobs with a larger number
 
     def where(self) -> tuple[str, tuple[str | bytes | float, ...]]:
         """The condition of a query, "" for all jobs, and its values."""

@@ -1,7 +1,7 @@
 """What the daemon does this second, in a file that commands read: workers, memory, troubles.
 
-It changes all the time and is worth nothing after a crash. In the ledger each change would be synced, and a disk could
-never sleep. systemd's runtime folder, a file system in memory, holds it; without one the state folder does, unsynced.
+It changes all the time and is worthless after a crash. In the ledger each change would be synced, and a disk could never
+sleep. So the file lies in systemd's runtime folder, which is in memory; without one, in the state folder, unsynced.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def path_of(state: Path, environ: Mapping[str, str] = os.environ) -> Path:
 def write(path: Path, figures: Mapping[str, Any]) -> None:
     """Replace the file with `figures` of this process.
 
-    Where there is no room for them the file is removed, which makes some: that the disk is full is what a person asks for then.
-    Where there is still none, nothing is shown rather than what is no longer so.
+    On a full disk the old file is removed to make room, because now people need to see that the disk is full. If there is
+    still no room, no file is left: old figures would be wrong.
 
     Raises:
-        OSError: not even that is possible.
+        OSError: the old file cannot be removed either.
     """
     new = path.with_name(f".{NAME}.new")
     for _ in range(2):
@@ -55,7 +55,7 @@ def _replace(path: Path, new: Path, figures: Mapping[str, Any]) -> None:
 
 
 def read(path: Path, pid: int | None) -> dict[str, Any]:
-    """The figures that process `pid` wrote; {} where there are none of it, as right after its start.
+    """The figures that process `pid` wrote; {} where there are none, as right after its start.
 
     Raises:
         PermissionError: the file may not be read.

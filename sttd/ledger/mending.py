@@ -1,4 +1,4 @@
-"""Damaged rows are made whole: each costs its own job at most, and no question about the others fails."""
+"""Repairs damaged rows: each costs its own job at most, and no query about other jobs fails."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _OF_SOURCE = frozenset({"source", "size", "mtime_ns", "location", "state"})  # c
 def mend(db: sqlite3.Connection, damaged: Sequence[Read], now: float) -> None:
     """Give the damaged columns the values that their rows were read with.
 
-    A job that waits or runs fails. One that has ended, or whose results are being put in place, stays what it is without
-    what was lost. The manifest is owed word of each.
+    A job that waits or runs, or whose state was lost, becomes FAILED. One that has ended, or whose results are being put in
+    place, keeps its state and goes without the lost values. Each is noted as due for the manifest.
     """
     from sttd.part import Cause  # noqa: PLC0415 - `sttd status` is there sooner without
 
     for job, columns in damaged:
         changes = {name: getattr(job, name) for name in columns} | {"error": job.error}
         if job.state in (State.QUEUED, State.RUNNING) or "state" in columns:
-            # put aside only what surely is the source that was to be transcribed
+            # file a source away only if the row surely names the right one
             plan = None if _OF_SOURCE & set(columns) else {"step": "fail"}
             changes |= {"state": State.FAILED, "cause": Cause.ERROR, "finished_at": now, "plan": plan}
         values = to_row(changes)

@@ -1,4 +1,4 @@
-"""Where sources lie when the folders were moved or copied since the ledger noted them: `cp -r`, a restored backup."""
+"""Where sources lie if their folders were moved or copied since the ledger noted them: `cp -r`, a restored backup."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Which = tuple[str, tuple[bytes, ...]]  # a condition of SQL, and its values
 def location(job: Job, paths: Paths) -> str | None:
     """Where the source of a job lies, if not in the inbox (`Job.location`).
 
-    A place outside of today's `archive/` and `failed/` was noted under other folders. Where one of today's has a file of the
-    same size at the same place, that is the source: the other folders may belong to another sttd by now. The row stays
-    as it is; the times of a copy may be others, and the next attempt takes the file as it is now.
+    A location outside today's `archive/` and `failed/` was noted when these lay elsewhere. If one of today's has a file of
+    the same size at the same place, that is the source: the old folders may belong to another sttd by now. The row is not
+    changed; a copy may have other times, and the next attempt takes the file as it is now.
     """
     noted = job.location
     folders = [os.fspath(paths.archive), os.fspath(paths.failed)]
@@ -39,10 +39,9 @@ def location(job: Job, paths: Paths) -> str | None:
 
 
 def relocated(job: Job, place: str, **promised: str) -> dict[str, Any]:
-    """The changes of a job whose source lies at `place`.
+    """The changes for a job whose source now lies at `place`.
 
-    What is promised about its files (`outbox.Plan`, once its results are staged) names the place too, and what else is
-    `promised` from now on.
+    A plan for its files (`outbox.Plan`, once its results are staged) names the place too, and gets the values in `promised`.
     """
     if job.plan is None or "location" not in job.plan:
         return {"location": place}
@@ -50,13 +49,13 @@ def relocated(job: Job, place: str, **promised: str) -> dict[str, Any]:
 
 
 def leave(db: sqlite3.Connection, inbox: str, path: str, *, all_jobs: bool) -> list[tuple[int]]:
-    """Jobs about files of what was an inbox name them by the whole path from now on. Returns their numbers.
+    """For a folder that is no longer an inbox: store the whole path of each job's file. Returns the jobs' numbers.
 
     Args:
         db: the ledger.
         inbox: its name.
         path: where it lies.
-        all_jobs: also those that have ended, and whose files were left there. Else those that wait.
+        all_jobs: also those that have ended, and whose files were left there. Else only those that wait.
     """
     which = "plan IS NULL AND state <> 'committing'" if all_jobs else "state = 'queued'"
     found = db.execute(f"SELECT id, source FROM jobs WHERE {which} AND location IS NULL AND typeof(source) = 'blob'")
@@ -68,9 +67,9 @@ def leave(db: sqlite3.Connection, inbox: str, path: str, *, all_jobs: bool) -> l
 
 
 def come_home(db: sqlite3.Connection, inbox: str, path: str) -> list[tuple[int]]:
-    """Jobs about files of a folder which is an inbox again name them as below it. Returns their numbers.
+    """For a folder that is an inbox again: name its jobs' files relative to it. Returns the jobs' numbers.
 
-    Also those with a plan, which knows for itself where the file lies: the inbox finds the file there at once.
+    Jobs with a plan are included, because the inbox finds their files at once; the plan keeps its own path of the file.
     """
     start = os.fsencode(path) + b"/"
     inside = "location >= ? AND location < ? AND redo_of IS NULL AND typeof(source) = 'blob'"
@@ -92,7 +91,7 @@ def outside(folder: str) -> Which:
 
 
 def inside(inbox: str, folder: str = "", apart: Sequence[str] = ()) -> Which:
-    """The jobs whose files lie in the inbox of this name, or in a folder of it, but not in those that are `apart`."""
+    """The jobs whose files lie in the inbox of this name, or in `folder` below it, except in the folders `apart`."""
     here, ends = ["location IS NULL AND typeof(source) = 'blob'"], list[bytes]()
     if not inbox:
         here.append("instr(source, x'2f2f') = 0")
@@ -106,6 +105,6 @@ def inside(inbox: str, folder: str = "", apart: Sequence[str] = ()) -> Which:
 
 
 def _span(folder: str) -> tuple[bytes, bytes]:
-    """Between these lie the sources that begin with `folder`, whose last character is a slash."""
+    """The bounds between which sources sort that begin with `folder`, whose last character is a slash."""
     start = os.fsencode(folder)
     return start, start[:-1] + b"0"

@@ -11,7 +11,7 @@ PULSE = "pulse"  # its sign of life: see fs/pulse.py
 MANIFEST = "manifest.jsonl"
 WORK = "work"  # a folder of checkpoints, one folder a job
 SPOOL = "requests"  # a folder of what people ask for, one file a request
-REFUSED = "refused"  # a folder of copies of what lay there and was no request
+REFUSED = "refused"  # a folder of copies of files in `SPOOL` that were no requests
 
 
 def is_checkpoint(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """The rows of parts, one for each part of a job whose recording is shared out; and those of attempts.
 
 A job has rows of parts exactly as long as its own row says that it is shared out. A part whose row is damaged or missing
-counts as one that nobody has begun: its checkpoint says how far it is.
+counts as not begun: its checkpoint says how far it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SUMS = f"SELECT {', '.join(f'total({name})' for name in _SUMMED)} FROM parts WH
 _WAITING = "SELECT count(*) FROM parts WHERE job = ? AND state = 'queued'"
 _OWN_WAY: dict[str, Callable[[Any], Any]] = {"state": State, "cause": cause_or_none}
 _FROM_ROW = {field.name: _OWN_WAY.get(field.name) or BY_TYPE[str(field.type)] for field in dataclasses.fields(Part)}
-# what was spent on a job before its recording was opened for the first time is its first part's
+# what a job has spent before it is shared out counts as spent on its first part
 _OF_FIRST = ("attempts", "resumes", "service", "chunks", "progress", "cause")
 
 
@@ -40,7 +40,7 @@ class Parts(Questions):
         raise NotImplementedError
 
     def parts(self, job: Job) -> list[Part]:
-        """The parts of a job in the order of its recording; none where that is not shared out."""
+        """The parts of a job, in the order of the recording; none if it is not shared out."""
         if job.shared is None:
             return []
         with translated(self.path):
@@ -54,10 +54,10 @@ class Parts(Questions):
         return [known[number] for number in range(job.shared.parts)]
 
     def update_part(self, part: Part, **changes: Any) -> Part:
-        """Store `changes`, where the row is still in the state and the attempt that `part` is in; returns it as it is then.
+        """Store `changes` if the row still has the state and the attempt of `part`. Returns the row as it is then.
 
         Raises:
-            Stale: the row has gone on meanwhile, or is gone; nothing is stored.
+            Stale: the row has changed meanwhile, or is gone; nothing is stored.
         """
         after = dataclasses.replace(part, **changes)
         marks = ", ".join(f"{name} = ?" for name in changes)
@@ -73,21 +73,21 @@ class Parts(Questions):
         return _from_row(row) or after
 
     def sums(self, job: Job) -> dict[str, Any]:
-        """The figures of a job that are those of its parts together. SQLite adds them up: this is asked every second."""
+        """The figures of a job that are sums over its parts. SQLite adds them up, because this runs every second."""
         with translated(self.path):
             found = self._db.execute(_SUMS, (job.id,)).fetchone()
             if not all(map(math.isfinite, found)):
-                self.parts(job)  # a row that is damaged is made whole by being read
+                self.parts(job)  # reading the rows repairs the damaged ones
                 found = self._db.execute(_SUMS, (job.id,)).fetchone()
         return {name: kind(value) for (name, kind), value in zip(_SUMMED.items(), found, strict=True)}
 
     def waiting_parts(self, job: Job) -> int:
-        """How many parts of a job no worker has, and are not done."""
+        """How many parts of a job are queued: not done, and with no worker."""
         with translated(self.path):
             return int(self._db.execute(_WAITING, (job.id,)).fetchone()[0])
 
     def reopen_parts(self, job: Job) -> None:
-        """All that is not done may begin at once, with all of its attempts."""
+        """Let every part that is not done begin at once, with all its attempts again."""
         step = """
             UPDATE parts SET attempts = 0, not_before = 0, cause = NULL, error = NULL,
             state = CASE state WHEN 'done' THEN 'done' ELSE 'queued' END WHERE job = ?
@@ -96,7 +96,7 @@ class Parts(Questions):
             self._db.execute(step, (job.id,))
 
     def hurry_parts(self, job: Job) -> None:
-        """Those that only wait for their next try wait no more."""
+        """End the waits of all parts for their next try."""
         with self.transaction():
             self._db.execute("UPDATE parts SET not_before = 0 WHERE job = ?", (job.id,))
 
@@ -115,26 +115,26 @@ class Parts(Questions):
         attempt: int | None = None,
         worker: str | None = None,
     ) -> None:
-        """Note how an attempt went: the latest one of `job`, unless another is named. `worker`: that of another machine."""
+        """Note how an attempt went: the latest one of `job`, unless another is named. `worker`: its name, on another machine."""
         number = job.attempt if attempt is None else attempt
         found = {"ended_at": now, "cause": cause, "error": text_or_none(error), "pid": pid, "worker": worker}
         with self.transaction():
             history.end(self._db, job, number, **found, model=job.model)
 
     def _follow(self, job: Job, changes: Iterable[str]) -> None:
-        """In the transaction of a change of a job: its parts come and go, and rest, with it."""
+        """In the transaction that changes a job: make or remove its parts, or queue running ones when the job runs no more."""
         if "shared" in changes:
             share_out(self._db, job)
         elif "state" in changes and job.shared is not None and job.state is not State.RUNNING:
             self._db.execute("UPDATE parts SET state = 'queued' WHERE job = ? AND state = 'running'", (job.id,))
 
     def _may_mend(self) -> bool:
-        """Whether damaged rows are made whole: who only reads takes them as they are."""
+        """Whether to repair damaged rows: a reader cannot."""
         return False
 
 
 def share_out(db: sqlite3.Connection, job: Job) -> None:
-    """In a transaction: the rows that a job is to have, as it is now; all earlier ones go."""
+    """In a transaction: replace the rows of a job's parts by those that it needs as it is now."""
     db.execute("DELETE FROM parts WHERE job = ?", (job.id,))
     if job.shared is not None:
         first = dataclasses.replace(
@@ -156,7 +156,7 @@ def _to_row(part: Part) -> tuple[Any, ...]:
 
 
 def _from_row(row: tuple[Any, ...]) -> Part | None:
-    """None: a value in it cannot be one."""
+    """The part of a row; None: a value in it is impossible."""
     try:
         return Part(**{name: _FROM_ROW[name](value) for name, value in zip(COLUMNS, row, strict=True)})
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""What can be asked of the ledger. It needs no right to write; `store` has what changes a job."""
+"""Queries of the ledger. They need no right to write; `store` has the methods that change a job."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from sttd.ledger.rows import COLUMNS, Read, from_row, path_of
 from sttd.ledger.waits import QUEUES
 
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"
-# other jobs of a size that have a result with the same options, or come to one now
+# other jobs of the same size and options that have a result, or are being worked on
 _PEERS = "size = ? AND options_key = ? AND id <> ? AND state IN ('done', 'committing', 'running')"
-LARGEST = 2**63 - 1  # number that SQLite has
+LARGEST = 2**63 - 1  # SQLite's largest integer
 _ODD = 100  # damaged rows in one question
 _PATHS = 500  # in one question: SQLite before 3.32 takes 999 values
 
@@ -35,8 +35,8 @@ class Questions:
         self._db = connection
 
     def find(self, job_id: int) -> Job | None:
-        """The job of this number, if there is one. A damaged row may name anything as another job's number."""
-        if isinstance(job_id, int) and job_id > LARGEST:  # a person's: SQLite's own error would be the disk's
+        """The job of this number, if there is one. `job_id` may be anything: it may come from a damaged row."""
+        if isinstance(job_id, int) and job_id > LARGEST:  # a person may type it, and SQLite takes no larger number
             return None
         return self._first(f"{SELECT} WHERE id = ?", (job_id,))
 
@@ -54,15 +54,15 @@ class Questions:
         return self._all(f"{SELECT}{where} ORDER BY id {order} LIMIT ?", (*map(str, states), limit))
 
     def page(self, state: State, after: int, limit: int) -> list[Job]:
-        """Jobs in a state whose numbers are over `after`, oldest first."""
+        """Jobs in a state with numbers over `after`, oldest first."""
         return self._all(f"{SELECT} WHERE state = ? AND id > ? ORDER BY id LIMIT ?", (str(state), after, limit))
 
     def latest(self, source: str) -> Job | None:
-        """The newest job about the file of a path below the inbox; not one whose source was filed away, or fetched back."""
+        """The newest job of a path below the inbox whose source is still there (location IS NULL)."""
         return self.latest_of([source]).get(source)
 
     def latest_of(self, sources: Sequence[str]) -> dict[str, Job]:
-        """The same for many paths, those that have such a job: a hundred thousand new files are two hundred questions."""
+        """The newest such job of each path that has one, by path: a hundred thousand new files take two hundred queries."""
         found: dict[str, Job] = {}
         for start in range(0, len(sources), _PATHS):
             paths = [os.fsencode(source) for source in sources[start : start + _PATHS]]
@@ -72,7 +72,7 @@ class Questions:
         return found
 
     def waiting_owners(self) -> list[int]:
-        """The owners (user numbers) of jobs that may start, twins aside. One look-up in an index for each, however many jobs."""
+        """The owners (user ids) of jobs that may start, except twins. One index look-up for each, however many jobs there are."""
         found: set[int] = set()
         for queue, condition in QUEUES.items():
             least = f"SELECT min(owner) FROM jobs INDEXED BY jobs_{queue} WHERE {condition}"
@@ -85,24 +85,24 @@ class Questions:
             with translated(self.path):
                 found.update(owner for (owner,) in self._db.execute(query))
         for owner in (each for each in found if not isinstance(each, int)):
-            self._all(f"{SELECT} WHERE state = 'queued' AND owner = ? LIMIT ?", (owner, _ODD))  # mends the rows
+            self._all(f"{SELECT} WHERE state = 'queued' AND owner = ? LIMIT ?", (owner, _ODD))  # repairs the rows
         return sorted(owner for owner in found if isinstance(owner, int))
 
     def odd_states(self) -> list[Job]:
-        """Jobs in a state that does not exist, some of them: no other question is about them."""
+        """Some of the jobs whose state does not exist: no other query finds them."""
         with translated(self.path):
             states = [state for (state,) in self._db.execute("SELECT state FROM counts WHERE jobs > 0")]
         odd = [state for state in states if state not in set(State)]
         return [job for state in odd for job in self._all(f"{SELECT} WHERE state = ? LIMIT ?", (state, _ODD))]
 
     def next_job(self, owner: int, queue: str, skip: Collection[int] = ()) -> Job | None:
-        """The job of an owner and a queue whose turn it is, and that is not among the few of `skip`."""
+        """The next job of an owner in a queue; not one of `skip`, which are few."""
         found = self.next_jobs(owner, queue, len(skip) + 1)
         return next((job for job in found if job.id not in skip), None)
 
     def next_jobs(self, owner: int, queue: str, limit: int) -> list[Job]:
-        """The jobs of an owner and a queue (see `fairness`), who has waited longest first. Those whose wait the ledger has
-        not yet ended (`end_waits`) are not among them. The index is named: SQLite would rather sort all that wait.
+        """The jobs of an owner in a queue (see `fairness`), the longest wait first. Jobs whose wait the ledger has not ended
+        yet (`end_waits`) are left out. The index is named: otherwise SQLite would sort all waiting jobs.
         """
         where = f"{QUEUES[queue]} AND owner = ? ORDER BY queued_at, id LIMIT ?"
         return self._all(f"{SELECT} INDEXED BY jobs_{queue} WHERE {where}", (owner, limit))
@@ -110,18 +110,18 @@ class Questions:
     # jobs with the same content: `key` is the options_key that both must have
 
     def has_peers(self, job: Job, key: str) -> bool:
-        """Whether another job of the same size has a result, or comes to one now."""
+        """Whether another job of the same size and options has a result, or is being worked on."""
         query = f"SELECT 1 FROM jobs WHERE {_PEERS} LIMIT 1"
         with translated(self.path):
             return self._db.execute(query, (job.size, key, job.id)).fetchone() is not None
 
     def unhashed_peers(self, job: Job, key: str, limit: int) -> list[Job]:
-        """Those of them that come to a result now, and whose content is not known yet."""
+        """Such jobs that are being worked on, and whose hash is not known yet."""
         where = f"{_PEERS} AND state <> 'done' AND sha256 IS NULL LIMIT ?"
         return self._all(f"{SELECT} WHERE {where}", (job.size, key, job.id, limit))
 
     def twin(self, job: Job, key: str) -> Job | None:
-        """One of them with the same content, whose result is that of the model asked for; rather one that is done."""
+        """Such a job with the same hash and without the fallback model; a done one, if any."""
         where = "size = ? AND options_key = ? AND state = ? AND sha256 = ? AND id <> ? AND coalesce(fallback_reason, '') = ''"
         for state in (State.DONE, State.COMMITTING, State.RUNNING):
             found = self._first(f"{SELECT} WHERE {where} LIMIT 1", (job.size, key, str(state), job.sha256, job.id))
@@ -134,7 +134,7 @@ class Questions:
         return self._all(f"{SELECT} WHERE copy_of = ? AND state = 'queued' ORDER BY id LIMIT ?", (job_id, limit))
 
     def originals(self, after: int, limit: int) -> list[int]:
-        """The numbers over `after` of jobs that twins wait for, in order."""
+        """The numbers, over `after`, of jobs that twins wait for; in order."""
         with translated(self.path):
             return walks.originals(self._db, after, limit)
 
@@ -162,11 +162,11 @@ class Questions:
         return list(self._paths(query))
 
     def waiting_sources(self) -> Iterator[str]:
-        """The paths below the inbox that jobs wait for or run on; a hundred thousand are no matter."""
+        """The paths below the inbox of jobs that wait or run, one by one: there may be a hundred thousand."""
         return self._paths("SELECT source FROM jobs WHERE state IN ('queued', 'running') AND location IS NULL")
 
     def each(self, states: Sequence[State] = ()) -> Iterator[Job]:
-        """All jobs, oldest first, a page at a time: few in memory, and no reader holds up the daemon's WAL."""
+        """All jobs, oldest first, a page at a time: few are in memory, and no long read keeps the daemon's WAL growing."""
         marks = ", ".join("?" * len(states))
         which = f"state IN ({marks}) AND" if states else ""
         last = 0
@@ -180,12 +180,12 @@ class Questions:
             return results.numbers(self._db)
 
     def results(self, after: int, until: int = 2**63 - 1, limit: int = -1) -> list[Result]:
-        """What came of the jobs that are done whose numbers are over `after` and not over `until`."""
+        """The results of done jobs with numbers over `after`, up to `until`."""
         with translated(self.path):
             return results.page(self._db, after, until, limit)
 
     def planned(self, after: int = 0, limit: int = -1) -> list[int]:
-        """The numbers over `after` of jobs whose files are to be moved, oldest first."""
+        """The numbers, over `after`, of jobs whose files are to be moved; oldest first."""
         # in other states a plan is damage, and means nothing
         which = ("INDEXED BY jobs_planned WHERE plan IS NOT NULL AND state = 'failed'", "WHERE state = 'committing'")
         query = " UNION ".join(f"SELECT id FROM jobs {each} AND id > :after" for each in which)
@@ -206,7 +206,7 @@ class Questions:
         return [*waiting, *(job for job in self.unfinished() if job.location)]
 
     def unfinished(self) -> list[Job]:
-        """The jobs themselves."""
+        """The jobs that `planned` lists."""
         return [job for number in self.planned() if (job := self.find(number)) is not None]
 
     def only_waits_for(self, causes: Sequence[str]) -> bool:
@@ -228,11 +228,11 @@ class Questions:
             return thinning.forgettable(self._db, before, limit)
 
     def missing(self, jobs: Iterable[int]) -> list[int]:
-        """Those numbers that no job has."""
+        """The numbers that no job has."""
         return [job for job in jobs if self.find(job) is None]
 
     def needed_sources(self) -> set[str]:
-        """Where the sources lie, outside the inbox, that jobs want that have not ended."""
+        """The paths, outside the inbox, of sources that jobs still need."""
         with translated(self.path):
             return thinning.needed_sources(self._db)
 
@@ -248,7 +248,7 @@ class Questions:
         return None if row is None else Answer(None if row[0] is None else bool(row[0]), *row[1:])
 
     def fact(self, fact: Fact[T]) -> T:
-        """A single value: of its shape, whatever is stored."""
+        """The value of a fact: of the right shape, whatever is stored."""
         with translated(self.path):
             value, damage = facts.read(self._db, fact)
         if damage is not None:
@@ -258,11 +258,11 @@ class Questions:
     def _paths(self, query: str) -> Iterator[str]:
         with translated(self.path):
             for (path,) in self._db.execute(query):
-                with contextlib.suppress(ValueError):  # a damaged row, which ends when its turn comes
+                with contextlib.suppress(ValueError):  # a damaged row: it fails when its turn comes
                     yield path_of(path)
 
     def _all(self, query: str, values: tuple[Any, ...]) -> list[Job]:
-        """The jobs that a query finds. Damaged rows are made whole first, where this is who may write."""
+        """The jobs that a query finds. If this ledger may write, damaged rows are repaired first."""
         found = self._rows(query, values)
         damaged = [(job, columns) for job, columns in found if columns]
         if damaged and self._mend(damaged):
@@ -270,19 +270,19 @@ class Questions:
         return [job for job, _ in found]
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[Read]:
-        """The jobs as the rows say, and what of each is damaged."""
+        """The jobs, as their rows say, each with its damaged columns."""
         with translated(self.path):
             return [from_row(row) for row in self._db.execute(query, values)]
 
     def _mend(self, _damaged: Sequence[Read]) -> bool:
-        """Whether damaged rows are whole now: who only reads takes them as they are."""
+        """Repair damaged rows. Returns whether that was done: a reader cannot."""
         return False
 
     def _mend_counts(self) -> None:
-        """Who only reads counts again."""
+        """A reader cannot, and counts again each time."""
 
     def _mend_fact(self, _fact: Fact[Any], _damage: str) -> None:
-        """Who only reads does without it."""
+        """A reader cannot, and uses `Fact.damaged`."""
 
     def _first(self, query: str, values: tuple[Any, ...]) -> Job | None:
         found = self._all(query, values)

@@ -1,10 +1,10 @@
-"""What was no request is set aside here, so that whoever left it can be told why it was refused.
+"""Copies of files that were left as requests and are none, kept so that their owners can find out why.
 
     state/refused/                  of the service alone
         TIME-OWNER-RANDOM           a copy, in order of time; OWNER is the user id of who left it
 
-Nothing is moved here from the spool: who left a file may hold it open, and it would go on growing. So the first bytes of
-it are copied into a file of ours. `MOST` files of `MOST_BYTES` together are kept for `KEPT` seconds; the oldest go first.
+Files are not moved here from the spool: whoever left one may hold it open, and let it grow. So its first bytes are copied
+into a file of ours. At most `MOST` files, `MOST_BYTES` together, are kept for `KEPT` seconds; the oldest go first.
 """
 
 from __future__ import annotations

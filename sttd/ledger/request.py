@@ -21,7 +21,7 @@ class Ask(enum.StrEnum):
     RETRY = "retry"  # a job that ended without a result
     RETRY_FAILED = "retry-failed"  # every failed job
     CANCEL = "cancel"
-    REDO = "redo"  # a finished job once more, as a new one; what came to no result is queued again
+    REDO = "redo"  # a done job once more, as a new job; one that ended without a result is queued again
     NEXT = "next"  # a waiting job before all others
     PAUSE = "pause"
     RESUME = "resume"
@@ -49,7 +49,7 @@ def from_bytes(data: bytes) -> Request:
     """The request that was written down.
 
     Raises:
-        UsageError: it is none; the message says why.
+        UsageError: it is not a request; the message says why.
     """
     try:
         values = json.loads(data)

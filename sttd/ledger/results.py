@@ -24,7 +24,7 @@ def numbers(db: sqlite3.Connection) -> list[int]:
 
 
 def page(db: sqlite3.Connection, after: int, until: int, limit: int) -> list[Result]:
-    """Those whose numbers are over `after` and not over `until`, in order. A damaged value is as that of a new job."""
+    """The results of done jobs with numbers over `after`, up to `until`, in order. A damaged value gets a default."""
     query = """
         SELECT id, source, created_at, language, outputs FROM jobs INDEXED BY jobs_by_state
         WHERE state = 'done' AND id > ? AND id <= ? ORDER BY id LIMIT ?

@@ -14,7 +14,7 @@ from typing import Any
 
 from sttd.job import FolderOptions, Job, Overrides, Shared, State
 
-Read = tuple[Job, list[str]]  # a job as its row says, and the columns whose value cannot be one; mostly none
+Read = tuple[Job, list[str]]  # a job as its row says, and the columns with an impossible value; mostly none
 COLUMNS = tuple(field.name for field in dataclasses.fields(Job))
 MOST_PARTS = 100_000  # of one recording: `limits.max_audio` in the shortest parts has fewer
 
@@ -37,7 +37,7 @@ def text_or_none(value: str | None) -> str | None:
 
 
 def _wide(value: int) -> int | bytes:
-    """SQLite's integers end with 64 bits: a time of change behind the year 2262 in nanoseconds is kept as its digits."""
+    """SQLite's integers have 64 bits: a modification time (in ns) after the year 2262 is stored as its digits."""
     return value if -(2**63) <= value < 2**63 else str(value).encode()
 
 
@@ -66,16 +66,16 @@ def to_row(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _BARE = Job(0, "", 0, 0)
-# the columns of a new job that may not be NULL, for `add` to put over what it knows
+# defaults for the columns that may not be NULL; `Ledger.add` puts what it knows over them
 _SET = {name: value for name in COLUMNS if name != "id" and (value := getattr(_BARE, name)) is not None}
 NEW = {name: value for name, value in to_row(_SET).items() if value is not None}
 
 
 def from_row(row: tuple[Any, ...]) -> Read:
-    """The job of a row that was selected with `COLUMNS`, and the columns whose value cannot be one.
+    """The job of a row that was selected with `COLUMNS`, and the columns with an impossible value.
 
-    Such a column gets the value that a new job has there; an unknown state counts as failed, and a lost location as a
-    source that is gone. `error` says so.
+    Such a column gets the value of a new job; but an unknown state becomes FAILED, and a lost location means that the
+    source is gone. `error` names the damaged columns.
     """
     values, damaged = {}, []
     for name, value in zip(COLUMNS, row, strict=True):
@@ -153,7 +153,7 @@ def shared_of(value: Any) -> Shared:
 
 
 def cause_or_none(value: Any) -> str | None:
-    """A cause as it is stored. Raises ValueError where it is none that exists."""
+    """A cause as it is stored. Raises ValueError for one that does not exist."""
     if value is None:
         return None
     from sttd.part import Cause  # noqa: PLC0415 - `sttd status` is there sooner without, and most rows have none
@@ -170,7 +170,7 @@ def texts_of(value: Any) -> tuple[str, ...]:
 
 
 def _plan_of(value: Any) -> dict[str, Any]:
-    """A promise that is torn is none that can be kept: the job goes on from its checkpoint (see daemon/filing.py)."""
+    """The plan; {} for a damaged one, which cannot be carried out: the job goes on from its checkpoint (daemon/filing.py)."""
     try:
         plan = json.loads(value)
     except (ValueError, TypeError, RecursionError):

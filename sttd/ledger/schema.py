@@ -1,4 +1,4 @@
-"""Whether a database is a ledger, and whole; and its way to the newest version."""
+"""Checks that a database is a ledger, and complete; migrates it to the newest version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlite3
 from sttd.errors import LedgerCorrupt, LedgerError
 from sttd.ledger.migrations import MIGRATIONS
 
-APPLICATION = 1937011812  # "sttd", in the file's head: another program's database is told from a ledger
+APPLICATION = 1937011812  # "sttd", in the file's header: other programs' databases have another number
 WITH_REQUESTS = range(1, 5)  # versions that have the table `requests`; see `upgrade`
 
 
@@ -28,10 +28,10 @@ def require_ours(connection: sqlite3.Connection) -> None:
 
 
 def require_whole(connection: sqlite3.Connection) -> None:
-    """Make sure that nothing of what its version has was dropped, and that no trigger was added.
+    """Make sure that no table, index or trigger of its version is missing, and that no trigger was added.
 
     Raises:
-        LedgerCorrupt: it lacks something, or would do what sttd did not write.
+        LedgerCorrupt: one is missing, or there is a trigger that sttd did not write.
     """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     found = set(connection.execute(_OBJECTS))
@@ -75,5 +75,5 @@ def migrate(connection: sqlite3.Connection) -> None:
         steps = "; ".join(MIGRATIONS[version:])
         try:
             connection.executescript(f"BEGIN IMMEDIATE; {steps}; PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;")
-        except sqlite3.OperationalError as error:  # of a step or the disk: the ledger itself was found whole
+        except sqlite3.OperationalError as error:  # of a step or the disk: the ledger itself was checked before
             raise LedgerError(f"the ledger cannot be brought to version {len(MIGRATIONS)}: {error}") from error

@@ -1,4 +1,4 @@
-"""A line of JSON with an end mark: what is torn, altered or foreign is told from what was written whole."""
+"""A line of JSON with an end mark, a checksum: it shows whether a line is torn, altered or foreign."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@
         TIME-RANDOM           what a NAME looks like: in order of time, and not to be guessed
 
 The daemon trusts nothing that it finds there. It looks at a bounded number of entries at a time, opens regular files
-alone and never waits for one, and reads no more than `LIMIT` bytes of each. What is no request is removed from the folder;
-a copy of it is set aside (see `refused`), for a bounded number of files in one round of the daemon's loop.
+alone and never waits for one, and reads no more than `LIMIT` bytes of each. A file that is no request is removed from the
+folder. In each round of the daemon's loop, a bounded number of such files are copied first (see `refused`).
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ from sttd.text import printable
 LIMIT = 64 * 2**10  # bytes of a request
 LOOKED_AT = 500  # entries of the folder at once
 ABANDONED = 3600.0  # seconds after which a file that is being written is somebody's litter
-SET_ASIDE = (
-    10  # files that are no requests and of which copies are kept, in one round; what a flood has beyond is removed
-)
+SET_ASIDE = 10  # files that are no requests and are copied, in one round; in a flood the others are only removed
 LITTER_INTERVAL = 600.0  # seconds from one look for litter to the next
 MODE = 0o3730
 _NAME = re.compile(r"\d{20}-[0-9a-f]{16}")
@@ -133,7 +131,7 @@ class Spool:
             self._look_for_litter = time.monotonic() >= self._next_litter
             if self._look_for_litter:
                 self._next_litter = time.monotonic() + LITTER_INTERVAL
-                with contextlib.suppress(OSError):  # whoever sets something aside next meets it too, and says so
+                with contextlib.suppress(OSError):  # the next copy that is made meets the same error, and reports it
                     refused.thin(self._aside, time.time())
         entries = list(itertools.islice(self._listing, LOOKED_AT))
         if not entries:
@@ -149,7 +147,7 @@ class Spool:
             return os.scandir(self.folder)
 
     def _is_request(self, entry: os.DirEntry[str]) -> bool:
-        """Whether an entry has a request's name. Others are removed, but for those that are being written now."""
+        """Whether an entry has a request's name. Others are removed, except those that are being written now."""
         if entry.is_dir(follow_symlinks=False):
             self._remove_folder(entry)
         elif _NAME.fullmatch(entry.name):
@@ -163,7 +161,7 @@ class Spool:
         return False
 
     def _remove_folder(self, entry: os.DirEntry[str]) -> None:
-        """An empty folder goes. Another one is its owner's to empty; it is ignored, and named once."""
+        """Remove an empty folder. Any other is left to its owner: it is ignored, and reported once."""
         try:
             Path(entry.path).rmdir()
         except OSError as error:
@@ -176,7 +174,7 @@ class Spool:
 
         Raises:
             FileNotFoundError: its owner took it back.
-            Unfit: it is none.
+            Unfit: it is no request.
         """
         try:
             handle = open_regular(self.folder / name)
@@ -206,9 +204,9 @@ class Spool:
         self.remove(name)
 
     def _set_aside(self, name: str) -> tuple[str, str]:
-        """Copy what is no request; returns whose it is, and what becomes of it, in words.
+        """Copy a file that is no request. Returns its owner and what becomes of it, in words.
 
-        A file of several names may be somebody else's, who has never left it here: it is not copied.
+        A file with several hard links is not copied: it may belong to somebody who never left it here.
         """
         self._tried += 1
         owner = "somebody"

@@ -31,8 +31,8 @@ from sttd.ledger.request import Answer
 from sttd.ledger.rows import NEW, Read, text_or_none, to_row
 from sttd.ledger.versions import Versions
 
-_STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at, and written as lines of their own
-ANSWERS = 1000  # that are kept: a command that waits for its own looks every moment
+_STEP, _LINES = 20_000, 500  # jobs in one step of the manifest: looked at; and of these, written as a line each
+ANSWERS = 1000  # answers that are kept: a command that waits for its own looks for it all the time
 _ANSWER = """
     INSERT INTO answers (request, at, ok, text, jobs, last) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (request) DO UPDATE SET ok = excluded.ok, text = excluded.text, jobs = excluded.jobs, last = excluded.last
@@ -46,11 +46,11 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         super().__init__(path, connection)
         self._manifest = manifest
         self.forgotten = 0  # jobs, since it was opened
-        self._owed = manifest is not None  # jobs wait for their line in the manifest, as far as is known
-        self._facts: dict[str, Any] = {}  # that wait for theirs
-        self.mended: list[Job] = []  # whose rows were damaged; the daemon logs them, and takes them out
-        self.mended_facts: list[tuple[Fact[Any], str]] = []  # the same; with what was stored
-        self._recorded: list[int] = []  # jobs that have theirs; the next transaction strikes them off
+        self._owed = manifest is not None  # True: some committed change may not be in the manifest yet
+        self._facts: dict[str, Any] = {}  # facts that are not in the manifest yet
+        self.mended: list[Job] = []  # jobs whose rows were repaired, until the daemon has logged them
+        self.mended_facts: list[tuple[Fact[Any], str]] = []  # facts likewise, with the damaged text
+        self._recorded: list[int] = []  # jobs in the manifest that the next transaction deletes from `unrecorded`
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
@@ -75,7 +75,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         if not path.exists():
             raise LedgerError(f"there is no ledger at {path}: has sttd run with this configuration?")
         with translated(path):
-            # a daemon that starts makes the tables meanwhile; one that starts or ends makes or removes the WAL file
+            # tried again: a daemon that starts may still make the tables, one that starts or ends makes or removes the WAL
             for wait in (0.01, 0.05, 0.2, 1.0, 2.0):
                 with contextlib.suppress(sqlite3.OperationalError):
                     return cls(path, connect_readonly(path))
@@ -91,7 +91,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the steps inside or none. May be nested; the outermost one commits, and the manifest follows."""
+        """Stores all steps inside, or none. May be nested: the outermost one commits, then brings the manifest up to date."""
         if self._db.in_transaction:
             yield
             return
@@ -105,18 +105,18 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
         self._recorded = []
-        with contextlib.suppress(OSError, LedgerError):  # who asks by `record` is told; what is committed is done
+        with contextlib.suppress(OSError, LedgerError):  # it is committed; the next `record` tries again
             self.record()
 
     def alone(self) -> contextlib.AbstractContextManager[None]:
-        """Steps of a transaction that are undone where one of them fails, while the rest of the transaction is not."""
+        """Within a transaction: if a step inside fails, only the steps inside are undone."""
         return alone(self._db, self.path)
 
     def record(self) -> None:
         """Bring the manifest up to what was committed; a long backlog takes several calls.
 
         Raises:
-            OSError: it cannot be written, and is tried again.
+            OSError: it cannot be written; the next call tries again.
         """
         if self._manifest is None or not self._owed:
             return
@@ -140,13 +140,13 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
 
     @property
     def manifest(self) -> Manifest:
-        """The daemon's: beside the ledger."""
+        """The manifest beside the ledger. Only the daemon's ledger has it."""
         assert self._manifest is not None, "opened to read, or for a command"
         return self._manifest
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the manifest has all that it is to have."""
+        """Whether the manifest has every committed change that belongs in it."""
         return not self._owed
 
     # jobs
@@ -164,11 +164,11 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         return added
 
     def update(self, job: Job, **changes: Any) -> Job:
-        """Store `changes`, where the row is still in the state and the attempt that `job` is in; returns the row as it is then.
+        """Store `changes` if the row still has the state and the attempt of `job`. Returns the row as it is then.
 
         Raises:
             NoSuchJob: the row is gone.
-            Stale: the row has gone on meanwhile; nothing is stored.
+            Stale: the row has another state or attempt by now; nothing is stored.
             ValueError: the step does not exist in `job.TRANSITIONS`.
         """
         job.evolve(**changes)
@@ -189,13 +189,13 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         return after
 
     def note_hash(self, job: Job, sha256: str) -> None:
-        """Store the hash of the content that `job` was about, if its row still is, and has none."""
+        """Store the hash of the file, if the row is still about the same version of it, and has no hash."""
         step = "UPDATE jobs SET sha256 = ? WHERE id = ? AND size = ? AND mtime_ns = ? AND sha256 IS NULL"
         with self.transaction():
             self._db.execute(step, (sha256, job.id, job.size, to_row({"mtime_ns": job.mtime_ns})["mtime_ns"]))
 
     def _note(self, before: Job | None, after: Job, changes: Iterable[str]) -> None:
-        """In the transaction of a change: what the manifest must have is not forgotten, whatever comes."""
+        """In the transaction of a change: note that the manifest must have it, so that no crash loses it."""
         if self._manifest is not None and is_due(before, after, changes):
             self._owe([(after.id,)])
 
@@ -213,19 +213,19 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
         return True
 
     def leave_inbox(self, inbox: str, path: str, *, all_jobs: bool) -> int:
-        """Jobs about files of what was an inbox name them by the whole path from now on; see `moved`. Returns how many."""
+        """For a folder that is no longer an inbox: store the whole path of each job's file; see `moved`. Returns how many."""
         with self.transaction():
             left = moved.leave(self._db, inbox, path, all_jobs=all_jobs)
             self._owe(left)
         return len(left)
 
     def come_home(self, inbox: str, path: str) -> None:
-        """Jobs about files of a folder which is an inbox again name them as below it, also those that have ended."""
+        """For a folder that is an inbox again: name its jobs' files relative to it, of ended jobs too; see `moved`."""
         with self.transaction():
             self._owe(moved.come_home(self._db, inbox, path))
 
     def postpone(self, which: moved.Which, until: float, why: str, cause: str) -> None:
-        """Some hundred of the jobs that could start now do not before `until`; see `moved`."""
+        """Make some hundred of the jobs that could start now wait until `until`; see `moved`."""
         with self.transaction():
             waits.postpone(self._db, which, until, why=why, cause=cause)
 
@@ -245,7 +245,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
     # retention
 
     def give_up_sources(self, paths: Sequence[str]) -> list[str]:
-        """Before files are removed: their jobs cannot be done again. Returns those that no job needs."""
+        """Before files are removed: note that those that no job needs are gone, and return them."""
         with self.transaction():
             return thinning.give_up_sources(self._db, paths)
 
@@ -268,7 +268,7 @@ class Ledger(Holds, Gauges, Remembered, Versions, Parts):
     # answers and facts
 
     def set_answer(self, request: str, answer: Answer, now: float) -> None:
-        """Say what came of a request, in the transaction that carries it out: it is known then that it was."""
+        """Store the answer to a request, in the transaction that carries it out: neither is ever there without the other."""
         text = text_or_none(answer.text)  # it may quote what was asked
         with self.transaction():
             self._db.execute(_ANSWER, (request, now, answer.ok, text, answer.jobs, answer.last))

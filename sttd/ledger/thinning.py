@@ -1,7 +1,7 @@
 """What retention asks of the ledger: which files are still needed, and which jobs may be forgotten.
 
-What takes time with a million jobs is asked off the loop, with a connection that only reads: `forgettable` and
-`needed_sources`. What changes something takes few jobs or files at once, and looks at each again.
+`forgettable` and `needed_sources` take time with a million jobs: they run off the loop, with a connection that only reads.
+The functions that change something take few jobs or files at once, and check each again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sttd.ledger.past.forgotten import sum_up
 
 _ENDED = "(" + ", ".join(f"'{state}'" for state in ENDED) + ")"
 _NOT_ENDED = "(" + ", ".join(f"'{state}'" for state in State if state not in ENDED) + ")"
-# a condition of the index: whose source mostly does not lie in the inbox; of the others it must be known where it is
+# from the condition of the index: states in which the source has mostly left the inbox. Others need a location
 _MOSTLY_GONE = f"('{State.FAILED}', '{State.VANISHED}')"
 
 
@@ -33,7 +33,7 @@ def _may_go(row: str) -> str:
     """
 
 
-# an older job of the same path, which stays, would take the place of the newest one
+# without the newest job of a path, an older one that stays would count as the newest
 _FORGETTABLE = f"""
     {_may_go("old")} AND (
         EXISTS (SELECT 1 FROM jobs WHERE source = old.source AND id > old.id)
@@ -48,8 +48,8 @@ _FORGETTABLE = f"""
 def forgettable(db: sqlite3.Connection, before: float, limit: int) -> list[int]:
     """Jobs that ended before a time (UTC seconds) and may be forgotten; those that ended first come first.
 
-    One whose source may still lie in the inbox stays, for it would come back as a new job; so does one that a job that
-    has not ended is a copy of or does again, and one whose place an older job of the same path, which stays, would take.
+    These stay: a job whose source may still lie in the inbox (it would come back as a new job); one that an unfinished job
+    copies or does again; and the newest one of a path of which an older one stays (that would count as the newest).
     """
     query = (
         f"SELECT id FROM jobs AS old INDEXED BY jobs_ended WHERE {_FORGETTABLE} ORDER BY finished_at, id LIMIT :limit"
@@ -58,7 +58,7 @@ def forgettable(db: sqlite3.Connection, before: float, limit: int) -> list[int]:
 
 
 def forget(db: sqlite3.Connection, before: float, jobs: Sequence[int]) -> list[int]:
-    """Remove those of `jobs` that may still be forgotten; returns them. The manifest is owed word of each."""
+    """Remove those of `jobs` that may still be forgotten; returns them. Each is noted as due for the manifest."""
     query = f"SELECT id FROM jobs AS old WHERE id = :job AND {_FORGETTABLE}"
     forgotten = []
     for job in sorted(jobs):  # the older ones of a path first
@@ -74,7 +74,7 @@ def forget(db: sqlite3.Connection, before: float, jobs: Sequence[int]) -> list[i
 
 
 def needed_sources(db: sqlite3.Connection) -> set[str]:
-    """Where the sources lie, outside the inbox, that jobs want that have not ended."""
+    """The paths, outside the inbox, of sources that jobs still need: unfinished ones, or ones with a plan."""
     query = f"""
         SELECT location FROM jobs INDEXED BY jobs_by_state WHERE state IN {_NOT_ENDED} AND location > x''
         UNION ALL SELECT location FROM jobs INDEXED BY jobs_planned WHERE plan IS NOT NULL AND location > x''
@@ -83,7 +83,7 @@ def needed_sources(db: sqlite3.Connection) -> set[str]:
 
 
 def give_up_sources(db: sqlite3.Connection, paths: Sequence[str]) -> list[str]:
-    """Note that files are to be removed, so that their jobs are not done again; returns those that no job needs."""
+    """Before files are removed: note that those that no job needs are gone, so that nobody redoes their jobs; return them."""
     needed = f"SELECT 1 FROM jobs WHERE location = ? AND (plan IS NOT NULL OR state NOT IN {_ENDED})"
     free = [path for path in paths if db.execute(needed, (os.fsencode(path),)).fetchone() is None]
     gone = f"UPDATE jobs SET location = x'' WHERE location = ? AND state IN {_ENDED}"

@@ -1,4 +1,4 @@
-"""What an upgrade of the ledger has to do beside it, before a step of the schema throws its source away."""
+"""The part of an upgrade outside the ledger. It runs before the migration that drops the table it reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sttd.text import printable
 
 
 def move_requests(db: sqlite3.Connection, path: Path) -> None:
-    """Requests that wait in the table of an older ledger become files, in their order. A second call changes nothing.
+    """Turn requests that wait in the table of an older ledger into files, in order. A second call changes nothing.
 
     Raises:
         OSError: they cannot be written; the table stays.

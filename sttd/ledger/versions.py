@@ -1,4 +1,4 @@
-"""Jobs by the file that they are about, wherever that lies by now: for who dropped it, and asks what became of it."""
+"""Jobs by their file, wherever that lies by now: for somebody who dropped it, and asks what became of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BY_SOURCE = f"{SELECT} INDEXED BY jobs_by_source WHERE source = ? AND redo_of I
 
 
 class Versions(Questions):
-    """Every method may raise LedgerError. None counts a redo, which is about the same file once more."""
+    """Every method may raise LedgerError. Redos are left out: they are about the same file once more."""
 
     def about(self, source: str, identity: Identity) -> Job | None:
         """The first job about one version of a file."""

@@ -1,6 +1,6 @@
 """Waits: `not_before` of a queued job is the time until which it waits; 0: it may start.
 
-What may start is found without a look at what waits. Waits that the clock made too long are cut, for it may be set back.
+Jobs that may start are found without a look at those that wait. Waits that are too long are cut: the clock may be set back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ QUEUES = {  # the conditions of the indexes `jobs_fresh` and `jobs_served`: what
     "fresh": "state = 'queued' AND service <= 0 AND copy_of IS NULL AND not_before <= 0",
     "served": "state = 'queued' AND service > 0 AND copy_of IS NULL AND not_before <= 0",
 }
-SLACK = 5.0  # seconds: a clock that is put right by less is no news
+SLACK = 5.0  # seconds: smaller corrections of the clock are ignored
 MOST = 10_000  # jobs in one step, a twentieth of a second
 
 _AHEAD = "SELECT id FROM jobs INDEXED BY jobs_by_age WHERE state = 'queued' AND queued_at > ? LIMIT ?"
@@ -36,7 +36,7 @@ def end(db: sqlite3.Connection, jobs: Sequence[int]) -> None:
 
 
 def clamp(db: sqlite3.Connection, now: float, longest: float) -> bool:
-    """Let no job wait for more than `longest` seconds from `now` (UTC seconds), nor behind all that come until then.
+    """Let no job wait for more than `longest` seconds from `now` (UTC seconds). One queued in the future counts as queued now.
 
     Returns:
         Whether the clock was set back: a job was queued later than now.
@@ -52,9 +52,9 @@ def clamp(db: sqlite3.Connection, now: float, longest: float) -> bool:
 def postpone(
     db: sqlite3.Connection, which: tuple[str, tuple[bytes, ...]], until: float, *, why: str, cause: str
 ) -> None:
-    """None of `which` (see `moved`) starts before `until`, some hundred of those that could start now."""
+    """Make some hundred of the jobs of `which` (see `moved`) that could start now wait until `until`."""
     condition, values = which
-    for queue, may_start in QUEUES.items():  # the index is named: SQLite would look at those that are put off already
+    for queue, may_start in QUEUES.items():  # the index is named: otherwise SQLite would look at those already put off
         found = f"SELECT id FROM jobs INDEXED BY jobs_{queue} WHERE {may_start} AND {condition} LIMIT 500"
         step = f"UPDATE jobs SET not_before = ?, error = ?, cause = ? WHERE id IN ({found})"
         db.execute(step, (until, why.encode("utf-8", "backslashreplace").decode(), cause, *values))

@@ -1,10 +1,10 @@
-"""Walks over an index from one value to the next, however many rows have each: what SQLite's DISTINCT would read in full."""
+"""Finds the distinct values in an index by a jump from each to the next. SQLite's DISTINCT would read every row."""
 
 from __future__ import annotations
 
 import sqlite3
 
-# The indexes are named: SQLite would rather look at each job that waits, for each step
+# The indexes are named: otherwise SQLite would look at every waiting job in each step
 _NEXT_ORIGINAL = """
     SELECT min(copy_of) FROM jobs INDEXED BY jobs_twins WHERE copy_of IS NOT NULL AND state = 'queued' AND copy_of >
 """
@@ -27,11 +27,11 @@ _NO_CAUSE = "SELECT 1 FROM jobs INDEXED BY jobs_by_cause WHERE state = 'queued' 
 
 
 def originals(db: sqlite3.Connection, after: int, limit: int) -> list[int]:
-    """The numbers over `after` of jobs that twins wait for, in order."""
+    """The numbers, over `after`, of jobs that twins wait for; in order."""
     return [number for (number,) in db.execute(_ORIGINALS, {"after": after, "limit": limit})]
 
 
 def causes(db: sqlite3.Connection) -> set[str | None]:
-    """Why queued jobs wait; None is among them where one waits for nothing but its turn."""
+    """The causes for which queued jobs wait; None is one of them if a job waits only for its turn."""
     found: set[str | None] = {cause for (cause,) in db.execute(_CAUSES)}
     return found if db.execute(_NO_CAUSE).fetchone() is None else found | {None}

@@ -1,4 +1,4 @@
-"""The checkpoints of all parts of a shared-out recording, read as the one that they make together."""
+"""The checkpoints of all parts of a shared-out recording, read as one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Whole:
     def broken(self) -> Broken | None:
         """The first part whose chunks are not all there, or do not go on where those before them ended; None: there is none.
 
-        In each channel every sample is in exactly one chunk, or the transcript would lack something or say it twice.
+        In each channel every sample must be in exactly one chunk: otherwise the transcript lacks something or has it twice.
         """
         ends: dict[int, int] = {}
         for number, checkpoint in enumerate(self._parts):
@@ -32,11 +32,11 @@ class Whole:
         return None
 
     def chunks(self) -> Iterator[Chunk]:
-        """All of them, numbered anew."""
+        """All chunks, numbered anew."""
         every = (chunk for checkpoint in self._parts for chunk in checkpoint.chunks())
         return (dataclasses.replace(chunk, index=index) for index, chunk in enumerate(every))
 
     def segments(self) -> Iterator[Segment]:
-        """Of all chunks that the ledger counts; see `Checkpoint.segments`, also for what it raises."""
+        """The segments of all chunks that the ledger counts; see `Checkpoint.segments`, also for what it raises."""
         channels = {channel for checkpoint in self._parts for channel in checkpoint.resume().places}
         return by_time((chunk for checkpoint in self._parts for chunk in checkpoint.all_chunks()), channels)

@@ -1,1 +1,1 @@
-"""The log of outcomes beside the ledger, and the ledger made anew from it."""
+"""The log of outcomes beside the ledger, and how the ledger is rebuilt from it."""

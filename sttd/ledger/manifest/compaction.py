@@ -1,9 +1,9 @@
 """Compaction: the manifest is rewritten with the lines that still count, so that it does not grow for ever.
 
-It is a copy of lines, and asks the ledger nothing: what a rebuild would make of the new manifest is what it would make of
-the old one. `compact` writes it beside the old one, off the loop, while the daemon goes on appending to the old one.
-`hand_over` then copies the few lines that were appended meanwhile, and renames. A kill at any step leaves the old
-manifest whole, or the new one.
+It only copies lines, and does not ask the ledger: a rebuild from the new manifest gives the same ledger as one from the
+old. `compact` writes it beside the old one, off the loop, while the daemon goes on appending to the old one.
+`hand_over` then copies the few lines that were appended meanwhile, and renames. A kill at any step leaves either the old
+manifest or the new one, complete.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DAY = 86_400.0  # seconds
 HANDOVER = 256 * 1024  # bytes that are copied on the loop, at most
 _BATCH = 1000
 _BLOCK = 2**20  # bytes
-# how `log.to_record` begins a line: a tenth of the time of parsing it
+# how `log.to_record` begins a line: to match it takes a tenth of the time of parsing the line
 _JOB = re.compile(rb'\{"job":\{"id":(\d+)[,}]')
 
 
@@ -97,7 +97,7 @@ def hand_over(manifest: Manifest, compacted: Compacted) -> bool:
     """On the loop: put the new manifest in place. False: too much was appended meanwhile; `catch_up` off the loop first.
 
     Raises:
-        OSError: it is not in place, or not for sure; the manifest is as good as before.
+        OSError: the new one is not in place, or may not be on disk yet; either way the manifest is complete.
     """
     size = manifest.size()
     if size - compacted.upto > HANDOVER:
@@ -108,7 +108,7 @@ def hand_over(manifest: Manifest, compacted: Compacted) -> bool:
 
 
 class _Lines:
-    """Where the lines that count begin, by number of the job; in a temporary file, as a million take 100 MB as objects."""
+    """Where the lines that count begin, by job number; in a temporary file, because a million objects would take 100 MB."""
 
     def __init__(self, places: sqlite3.Connection) -> None:
         self._places = places
@@ -156,7 +156,7 @@ class _Lines:
                 self.bad += 1
 
     def head(self) -> list[bytes]:
-        """The lines that are about no job: numbers of jobs are not given away twice, and the facts."""
+        """The lines that are about no job: the highest job number, so that none is used twice; and the facts."""
         return [seal({"highest": self._highest}), *self._facts.values()]
 
     def places(self) -> Iterator[int]:
@@ -176,7 +176,7 @@ def _line(file: BinaryIO, place: int) -> bytes:
 
 
 def _write(file: io.FileIO, head: list[bytes], lines: Iterator[bytes]) -> int:
-    """Returns the bytes."""
+    """Write the lines. Returns how many bytes."""
     size, block = 0, bytearray(b"".join(head))
     for line in lines:
         block += line

@@ -1,13 +1,13 @@
-"""The manifest: an append-only log of what a lost ledger could not be rebuilt from without it.
+"""The manifest: an append-only log of each job's outcome. With the checkpoints it is enough to rebuild a lost ledger.
 
 A source that waits lies in the inbox and is found again; a job that was begun has its checkpoint. Neither says that a
 source was done (`output.source = "keep"` leaves it where it is), given up or cancelled, where it was archived, or
-what a commit under way has promised. So once the ledger has such a change it is appended here, and fsynced:
+which files a commit still has to put in place. So after the ledger has such a change it is appended here, and fsynced:
 
 - `{"job": {...}}`: a job as it is now. The last line of a job counts.
 - `{"forgotten": [1, 2]}`: jobs that retention removed. Their earlier lines no longer count.
-- `{"fact": name, "value": value}`: a single value of the ledger, of those that must outlive it (`Fact.lasts`).
-- `{"highest": 7}`: job numbers up to this one have been given away (written by compaction.py).
+- `{"fact": name, "value": value}`: a single value that must outlive the ledger (`Fact.lasts`).
+- `{"highest": 7}`: job numbers up to this one have been used (written by compaction.py).
 
 Files that only wait cost nothing here, however many they are.
 """
@@ -42,14 +42,14 @@ def is_due(before: Job | None, after: Job, changes: Iterable[str]) -> bool:
     if after.state in (State.RUNNING, State.VANISHED):
         return False
     if after.state is State.COMMITTING and "step" in (after.plan or {}):
-        return False  # nothing is promised yet: the checkpoint tells of it, or its source lies in the inbox
+        return False  # nothing is staged yet: it is found by its checkpoint, or in the inbox
     if after.state is State.QUEUED:  # else its source lies in the inbox, and no line says otherwise
         return bool(after.location) or (before is not None and before.state in (ENDED | {State.COMMITTING}))
     return True
 
 
 def to_record(job: Job) -> dict[str, Any]:
-    """What differs from a bare job, as JSON holds it; the number first. Lone surrogates survive as escapes."""
+    """The fields that differ from those of a bare job, as JSON; the number first. Lone surrogates survive as escapes."""
     values = {name: value for name in _FIELDS if (value := getattr(job, name)) != getattr(_BARE, name)}
     values["state"] = str(job.state)
     values |= {name: list(values[name]) for name in _LISTS if name in values}
@@ -68,7 +68,7 @@ def tombstone(jobs: Sequence[int]) -> dict[str, Any]:
 
 
 def from_record(record: dict[str, Any]) -> Job | None:
-    """The job of a line; None where it is about something else. What a newer version added is passed over."""
+    """The job of a line; None where it is about something else. Fields of a newer version are ignored."""
     values = record.get("job")
     if not isinstance(values, dict):
         return None
@@ -86,7 +86,7 @@ def from_record(record: dict[str, Any]) -> Job | None:
 
 
 class Manifest:
-    """Its one writer is the daemon. Every method may raise OSError: the machine's fault."""
+    """Only the daemon writes it. Every method may raise OSError: the machine's fault."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -150,11 +150,11 @@ class Manifest:
 
 
 def create(path: Path) -> io.FileIO:
-    """To append to, readable by the group."""
+    """Open a file to append to, readable by the group; created if it is missing."""
     return io.FileIO(path, "a+", opener=lambda path, flags: open_regular(path, flags, 0o640))
 
 
 def write_all(file: io.FileIO, data: bytes) -> None:
-    """All of it: a disk that fills up takes some of it, and refuses only the next one."""
+    """Write all of it: a disk that fills up takes part of a write, and refuses only the next one."""
     while data:
         data = data[file.write(data) or 0 :]

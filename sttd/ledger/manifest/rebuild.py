@@ -1,7 +1,7 @@
-"""A ledger that is damaged or lost is set aside, and made anew from the manifest and the checkpoints.
+"""Sets a damaged ledger aside, and rebuilds a damaged or lost one from the manifest and the checkpoints.
 
-What waits in the inbox is found by the inbox. Rows of parts are missing, and are made when they are asked for: see
-parts.py. The new ledger appears whole, under its name, or not at all.
+Files that wait in the inbox are found again by the inbox. Rows of parts are not rebuilt: parts.py makes them when they are
+read. The new ledger appears complete, under its name, or not at all.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Rebuilt:
 
 
 def set_aside(path: Path, now: float) -> Path:
-    """Give a ledger that is no good a name that says so, its WAL with it; returns the name. Nothing is deleted."""
+    """Rename a damaged ledger and its WAL to a name that says so; returns that name. No data is deleted."""
     stamp = dt.datetime.fromtimestamp(now, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     names = (
         f"{path.name}.corrupt-{stamp}{mark}" for mark in itertools.chain([""], (f".{n}" for n in itertools.count(2)))
     )
     aside = next(found for name in names if not os.path.lexists(found := path.with_name(name)))
-    for suffix in ("-wal", ""):  # the ledger last: while it is there a start that was killed sets it aside again
+    for suffix in ("-wal", ""):  # the ledger last: if a kill comes between, the next start sets it aside
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # an index of the WAL, made anew whenever it is needed
@@ -62,10 +62,10 @@ def is_lost(path: Path, work: Path) -> bool:
     if not path.exists():
         return True
     if not is_regular(path):
-        return False  # opening it tells
+        return False  # opening it raises the error
     if not path.stat().st_size:
         return True
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as db:  # opening it tells
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as db:  # as above
         return is_empty(db)
     return False
 
@@ -84,15 +84,15 @@ def rebuild(path: Path, work: Path, alive: Callable[[], None]) -> Rebuilt:
             SELECT 1 FROM jobs WHERE source = ? AND id >= ? UNION ALL SELECT 1 FROM forgotten WHERE job = ?
         """
         with _transaction(db):
-            for job in sorted(_begun(work), key=lambda job: -job.id):  # the newest job of a source is the one
+            for job in sorted(_begun(work), key=lambda job: -job.id):  # the newest job of a source wins
                 if db.execute(known, (os.fsencode(job.source), job.id, job.id)).fetchone() is None:
                     _put(db, "INSERT OR IGNORE", job)
             # a row that was replaced has been counted twice
             db.execute("DELETE FROM counts")
             db.execute("INSERT INTO counts SELECT state, count(*) FROM jobs GROUP BY state")
         counts = {State(state): jobs for state, jobs in db.execute("SELECT state, jobs FROM counts")}
-    _remove(path)  # one that is empty
-    new.rename(path)  # closed: the WAL is in it
+    _remove(path)  # an empty file may have its name
+    new.rename(path)  # it was closed, so that its WAL is in it
     fsync_folder(path.parent)
     return Rebuilt(counts, bad)
 
@@ -104,14 +104,14 @@ def _remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """No matter if it is killed: what is half made is made anew."""
+    """Without a rollback: after a kill or an error the rebuild starts anew."""
     db.execute("BEGIN")
     yield
     db.execute("COMMIT")
 
 
 def _take_manifest(db: sqlite3.Connection, source: Manifest, alive: Callable[[], None]) -> int:
-    """The last line of each job counts; returns how many lines are no good. Jobs that were forgotten go to `forgotten`."""
+    """The last line of each job counts; forgotten jobs go to the table `forgotten`. Returns how many lines are bad."""
     bad = 0
     records = source.records()
     db.execute("CREATE TEMP TABLE forgotten (job INTEGER PRIMARY KEY)")
@@ -123,7 +123,7 @@ def _take_manifest(db: sqlite3.Connection, source: Manifest, alive: Callable[[],
 
 
 def _take(db: sqlite3.Connection, record: dict[str, Any] | None) -> bool:
-    """One line. False: it is no good."""
+    """Take in one line. False: it is bad."""
     match record:
         case {"job": {}} if record and (job := manifest.from_record(record)) is not None:
             _put(db, "INSERT OR REPLACE", job)
@@ -133,7 +133,7 @@ def _take(db: sqlite3.Connection, record: dict[str, Any] | None) -> bool:
             _reserve(db, max(jobs, default=0))
             db.execute(
                 "INSERT OR REPLACE INTO facts VALUES (?, '0.0')", (FORGOTTEN.name,)
-            )  # their names are to go from the manifest
+            )  # the manifest still has their names, and is to lose them
         case {"highest": int(number)}:
             _reserve(db, number)
         case {"fact": str(name), "value": value} if name in LASTING:
@@ -157,7 +157,7 @@ def _put(db: sqlite3.Connection, verb: str, job: Job) -> None:
 
 
 def _begun(work: Path) -> Iterator[Job]:
-    """The jobs that have a checkpoint: its head says what it is about. Of several parts the first one that is there counts."""
+    """The jobs that have a checkpoint, as its first line describes them; of several parts the first readable one counts."""
     folders: dict[Path, list[Path]] = {}
     for path in work.glob("*/*.jsonl"):
         if is_checkpoint(path):

@@ -1,4 +1,4 @@
-"""How records are thinned with age: those of a span become one. Pure."""
+"""Thins records with age: all records of a span become one. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AGES: tuple[tuple[int, int, int], ...] = ((MINUTE, 2 * DAY, 600), (600, 14 * DAY
 
 
 def border(now: float, age: int, span: int) -> int:
-    """The time (UTC seconds) before which records are joined to ones of a span: an end of such spans."""
+    """The time (UTC seconds) before which records are joined to ones of `span` seconds; a multiple of `span`."""
     return int(now - age) // span * span
 
 

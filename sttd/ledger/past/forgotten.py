@@ -1,4 +1,4 @@
-"""What jobs come to before they are forgotten: their end is counted for good, without a name."""
+"""Counts how jobs ended before they are forgotten: the sums stay, the names do not."""
 
 from __future__ import annotations
 

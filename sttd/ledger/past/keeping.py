@@ -1,4 +1,4 @@
-"""What the daemon keeps of itself for reports."""
+"""The samples that the daemon stores of itself, for reports."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sttd.ledger.past.tables import SAMPLES, SUMS
 
 
 class Remembered(History):
-    """The part of the ledger that holds it. Every method may raise LedgerError."""
+    """The part of `Ledger` that stores them. Every method may raise LedgerError."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """See `Ledger`."""
         raise NotImplementedError
 
     def add_sample(self, sample: Sample, now: float) -> None:
-        """Store what was seen, and thin what is old at `now` (UTC seconds): a disk that may sleep is not woken for that alone."""
+        """Store a sample, and thin what is old at `now` (UTC seconds): thinning alone is no reason to wake a sleeping disk."""
         with self.transaction():
             SAMPLES.add(self._db, [sample])
             SAMPLES.thin(self._db, now)

@@ -1,6 +1,6 @@
-"""What the ledger knows of a time: from the jobs and attempts themselves, the sums of forgotten ones, and the samples.
+"""What happened in a span of time: from the jobs and attempts themselves, the sums of forgotten ones, and the samples.
 
-Read from indexes alone, a few thousand values at once: a million jobs take seconds, and no memory to speak of.
+Only indexes are read, a few thousand values at once: a million jobs take seconds, and hardly any memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sttd.ledger.past.records import STATES, Sample, Sum, buckets
 from sttd.ledger.past.tables import SAMPLES, SUMS
 from sttd.ledger.questions import Questions
 
-_VERSION = 15  # of the ledger, from which on it has what is read here
+_VERSION = 15  # the first version of the ledger that has all that is read here
 _SOME = 5000  # values
 _MOST = 1e9  # seconds of audio, or of a worker, that a job can have: a damaged row may say anything
 
@@ -53,7 +53,7 @@ class History(Questions):
             raise LedgerError(f"ledger {self.path} is of an older sttd: restart the daemon, which brings it up to date")
 
     def ended_between(self, since: float, until: float) -> Sum:
-        """What became of the jobs that ended in a time (UTC seconds), forgotten ones included."""
+        """What became of the jobs that ended in a span of time (UTC seconds), forgotten ones included."""
         span = (since, until)
         with translated(self.path):
             ended = {state: self._db.execute(_TOTALS, (state, *span)).fetchone() for state in STATES}
@@ -80,7 +80,7 @@ class History(Questions):
         return found
 
     def sampled_between(self, since: float, until: float) -> Sample | None:
-        """All samples that begin in a time (UTC seconds), in one; None: there are none."""
+        """All samples that begin in a span of time (UTC seconds), joined to one; None: there are none."""
         with translated(self.path):
             row = self._db.execute(_SAMPLED, (int(since), int(until - since), since, until)).fetchone()
         return None if row[4] is None else SAMPLES.read(row)

@@ -1,4 +1,4 @@
-"""What was seen in a span of time. Pure: two records of one span are joined to one without loss of a count or an extreme."""
+"""Records of a span of time. Pure. Two records of one span can be joined to one; no count or extreme is lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST = 40 * _FINENESS  # 35,000 years
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The daemon, in one span. Waits and ends of jobs are not here: their rows say them."""
+    """The daemon in one span. Waits and ends of jobs are not here: the jobs' rows have them."""
 
     start: int  # UTC seconds
     seconds: int  # length of the span: a minute, about, or what it was thinned to

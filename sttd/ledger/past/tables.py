@@ -28,7 +28,7 @@ class Table(Generic[R]):
     to_row: Callable[[R], tuple[Any, ...]]
 
     def between(self, db: sqlite3.Connection, since: float, until: float) -> Iterator[R]:
-        """The records that begin in a time (UTC seconds), the oldest first."""
+        """The records that begin in a span of time (UTC seconds), the oldest first."""
         query = f"SELECT {self.columns} FROM {self.name} WHERE start >= ? AND start < ? ORDER BY start"
         for row in db.execute(query, (since, until)):
             record = self.read(row)
@@ -36,7 +36,7 @@ class Table(Generic[R]):
                 yield record
 
     def add(self, db: sqlite3.Connection, records: Iterable[R]) -> None:
-        """In a transaction: store records; one that begins when another does is joined to that one."""
+        """In a transaction: store records. One that begins when a stored one does is joined to it."""
         marks = ", ".join("?" * len(self.columns.split(",")))
         for record in records:
             row = db.execute(f"SELECT {self.columns} FROM {self.name} WHERE start = ?", (record.start,)).fetchone()
@@ -45,7 +45,7 @@ class Table(Generic[R]):
             db.execute(f"INSERT OR REPLACE INTO {self.name} VALUES ({marks})", self.to_row(whole))
 
     def thin(self, db: sqlite3.Connection, now: float) -> None:
-        """In a transaction: join what is old, some hundred rows of each age at once."""
+        """In a transaction: join old rows, some hundred of each age in one call."""
         query = f"SELECT {self.columns} FROM {self.name} WHERE seconds = ? AND start < ? ORDER BY start LIMIT {_STEP}"
         for length, age, span in AGES:
             rows = db.execute(query, (length, border(now, age, span))).fetchall()
