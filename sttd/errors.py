@@ -4,7 +4,7 @@ INTERRUPTED = 130  # exit code after Ctrl-C, as a shell has it: 128 + SIGINT
 
 
 class SttdError(Exception):
-    """Anything that sttd tells a person about in one line; `exit_code` is what the command line ends with."""
+    """Any error that sttd reports to a person in one line; `exit_code` is that of the command."""
 
     exit_code = 1
 
@@ -42,14 +42,14 @@ class SourceChanged(SttdError):
 
 
 class NoSuchJob(SttdError):
-    """The ledger has no job of this number. A fact, not a trouble: nothing is held up for it, nothing is tried again."""
+    """The ledger has no job of this number. It is no fault of the machine: no work waits for it, and nothing is tried again."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"there is no job {number}: `sttd jobs` lists them")
 
 
 class Stale(SttdError):
-    """The job is not, or no longer, as a step expected it. What to do next is decided anew, from its row."""
+    """The job's row has another state or attempt than a step expected. The caller decides again, from the row as it is now."""
 
 
 class LedgerError(SttdError):

@@ -31,7 +31,7 @@ class ExistingSubtitles:
 
 
 def beside(recording: str, names: Iterable[str]) -> list[ExistingSubtitles]:
-    """Those of a recording among the names of its folder."""
+    """The subtitles of a recording, among the names in its folder."""
     names = list(names)
     stem = _stem(recording)
     longer = [
@@ -50,7 +50,7 @@ def beside(recording: str, names: Iterable[str]) -> list[ExistingSubtitles]:
 
 
 def track(number: int, language: str, title: str, *, is_partial: bool) -> ExistingSubtitles | None:
-    """Those of a track of the file; None: it has not all that is said.
+    """The subtitles of a track in the file; None: the track has not all that is said.
 
     Args:
         number: of the subtitle track, from 1.
@@ -68,8 +68,8 @@ def enough(found: Iterable[ExistingSubtitles], wanted: Iterable[str], spoken: st
 
     Args:
         found: its subtitles.
-        wanted: the languages of which it may be; none: every language.
-        spoken: what its audio track says; "": nothing. Where that may be, subtitles in this language alone are enough.
+        wanted: the languages that count; none: every language.
+        spoken: the language that its audio track names; "": none. If it counts, only subtitles in this language are enough.
     """
     languages = set(wanted)
     if spoken and (not languages or spoken in languages):

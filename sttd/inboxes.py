@@ -37,7 +37,7 @@ def join(inbox: str, path: str) -> str:
 
 
 def depth(source: str) -> int:
-    """How many folders its results and its source are filed below."""
+    """How many folders deep a source and its results are filed."""
     return len([each for each in source.split("/") if each]) - 1
 
 
@@ -47,5 +47,5 @@ def places_of_result(path: str, source: str, transcripts: Path) -> tuple[str, st
 
 
 def unknown(state: Path, inbox: str) -> Path:
-    """A folder that is never there: the inbox of a source whose [[watch]] table is gone."""
+    """A folder that never exists: it serves as the inbox of a source whose [[watch]] table is gone."""
     return state / "no inbox" / inbox

@@ -17,7 +17,7 @@ class State(enum.StrEnum):
     COMMITTING = "committing"  # the transcript is whole; its files are being written and put in place, as `plan` says
     DONE = "done"  # the files are in place and the source is filed away
     FAILED = "failed"  # given up; `error` says why
-    CANCELLED = "cancelled"  # a person said so
+    CANCELLED = "cancelled"  # a person cancelled it
     VANISHED = "vanished"  # the source is gone from the inbox
 
 
@@ -44,9 +44,9 @@ def can_step(before: State, after: State) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells one version of a file from another: never device or inode, which change on NFS and btrfs.
+    """The size and time by which versions of a file are compared; never device or inode, which change on NFS and btrfs.
 
-    The owner (a user number; -1: not known) comes along, and tells nothing apart.
+    The owner (a user id; -1: not known) is carried along, and not compared.
     """
 
     size: int  # bytes
@@ -88,7 +88,7 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a job whose recording is shared out; see rules/parts.py. Like a job it is never changed."""
+    """One part of a job whose recording is shared out; see rules/parts.py. Like a `Job` it is immutable."""
 
     job: int
     number: int  # from 0
@@ -110,7 +110,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One recording on its way. It is never changed: `evolve` makes the next one, the ledger stores it.
+    """One recording on its way. It is immutable: `evolve` makes a changed copy, which the ledger stores.
 
     Times are UTC seconds since the epoch. Paths are `os.fsdecode`d: they may hold surrogates.
     """
@@ -119,7 +119,7 @@ class Job:
     source: str  # relative to its inbox, and names the results: see inboxes.py. A bare name for `sttd transcribe`
     size: int  # bytes
     mtime_ns: int
-    owner: int = -1  # user number of the source's owner, among whom the workers' time is shared; -1: not known
+    owner: int = -1  # user id of the source's owner; the workers' time is shared among owners; -1: not known
     state: State = State.QUEUED
     created_at: float = 0.0
     queued_at: float = 0.0  # since when it waits
@@ -128,7 +128,7 @@ class Job:
     finished_at: float | None = None
     location: str | None = None  # where the bytes lie if not in the inbox: archived, failed, or a redo's source
     attempts: int = 0  # spent ones: those that were the job's own fault
-    attempt: int = 0  # number of the latest submission; what carries an older number is dropped
+    attempt: int = 0  # number of the latest submission; messages with an older number are dropped
     resumes: int = 0  # submissions that went on from a checkpoint
     service: float = 0.0  # seconds that workers spent on it
     batch_size: int | None = None  # lowered by kills without progress; None: the configured one
@@ -154,7 +154,7 @@ class Job:
     # the job about the version of the file that lay at its path in the inbox until this one took its place
     successor_of: int | None = None
     copy_of: int | None = None  # the finished job whose result this one shares, or the twin that it waits for
-    no_copy: bool = False  # copying the result of an equal job was tried in vain: it is transcribed itself
+    no_copy: bool = False  # copying the result of an equal job has failed: this one is transcribed
     outputs: tuple[str, ...] = ()  # absolute paths
     hashes: tuple[str, ...] = ()  # SHA-256 of each of `outputs` as sttd wrote it; none: an older version did
     warnings: tuple[str, ...] = ()  # what a person should know of its result, one sentence each

@@ -1,4 +1,4 @@
-"""Names of Whisper's languages: what people, containers and files of subtitles call them; and which ones segments are in.
+"""Names of Whisper's languages, as people, containers and subtitle files call them; and the languages of segments.
 
 The codes are Whisper's own (ISO 639-1, and ISO 639-2 where that has none). From the tables of the Library of Congress,
 https://www.loc.gov/standards/iso639-2/php/code_list.php: ISO 639-2/B and /T, and the English names.
@@ -29,7 +29,7 @@ _TABLE = """
     yo yor Yoruba;yue yue/zho/chi Cantonese;zh chi/zho Chinese/Mandarin
 """
 _ROWS = [row.split() for row in _TABLE.replace("\n", " ").split(";")]
-# what subtitles are tagged with beside ISO 639: OpenSubtitles's and Bazarr's codes of variants, withdrawn codes
+# tags of subtitles besides ISO 639: OpenSubtitles's and Bazarr's codes of variants, withdrawn codes
 _OTHERS = {"pob": "pt", "pb": "pt", "zht": "zh", "zhe": "zh", "chs": "zh", "cht": "zh", "cmn": "zh", "ea": "es", "iw": "he", "fil": "tl"}  # fmt: skip
 _NAMES = {code: {code, *three.split("/")} for code, three, _ in _ROWS}
 _CODES = {

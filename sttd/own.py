@@ -1,4 +1,4 @@
-"""How names begin and what they hold that sttd itself puts into an inbox. None of them is ever a job."""
+"""Beginnings and parts of the names of files that sttd itself puts into an inbox. Such a file is never a job."""
 
 from __future__ import annotations
 

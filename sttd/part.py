@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from sttd.sharing import Decided, Share
 
 SAMPLE_RATE = 16_000  # Hz; Whisper's
-TOGETHER = 0  # the channel of a recording that is mixed to one, and of what all channels of another have alike
+TOGETHER = 0  # the channel of a recording mixed to one; of another, the channel for what all its channels have alike
 MOST_LANES = 4  # batches side by side on a CPU; see lanes.py
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Which model to load, and what to do where it does not load."""
+    """Which model to load, and what to do if it does not load."""
 
     name: str  # a size, a hub name, a folder, or "demo"
     fallback: str = ""  # "": none
@@ -35,7 +35,7 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class CueRoom:
-    """What one subtitle has room for. A segment that is more has the times of its words, to be divided by them."""
+    """What one subtitle has room for. A longer segment comes with the times of its words, by which it is divided."""
 
     lines: int
     columns: int  # of a line; 0: as the script wants it
@@ -97,7 +97,7 @@ class PartSpec:
     attempt: int
     source: str  # path of the file, `os.fsdecode`d
     size: int  # bytes, and
-    mtime_ns: int = field(metadata={"large": True})  # together what the file must be; else it has changed
+    mtime_ns: int = field(metadata={"large": True})  # modification time: if either differs, the file has changed
     model: ModelSpec
     options: Options
     start: int = 0  # first sample
@@ -111,14 +111,14 @@ class PartSpec:
     parts: int = 0  # of the recording; 0: not known yet, the worker counts them by `share`
     share: Share | None = None  # None: the recording is not shared out
     decided: Mapping[int, Decided] = field(default_factory=dict)  # by channel, by part 0 of the recording
-    passes: bool = True  # what lies before it need not be decoded, where that comes to the same samples
+    passes: bool = True  # what lies before it may be skipped undecoded, where that gives the same samples
     ends: tuple[str, str] | None = None  # of the file, see pool/blocks.py; for a worker on another machine
-    below: str = ""  # a folder: on the way from it to `source` no link is followed; "": the last name alone is none
+    below: str = ""  # a folder: no link is followed from it to `source`; "": only the last name may not be a link
     handle: int | None = None  # an open file of the worker's process, read instead of opening `source`
 
     @property
     def resume_from(self) -> int:
-        """The sample from which on something is missing; of a part whose border is to be found, where that is looked for."""
+        """The first sample that is missing; of a part whose border is not found yet, where the search for it begins."""
         start = round(self.number * self.share.length * SAMPLE_RATE) if self.share else self.start
         return min((place.sample for place in self.places.values()), default=start)
 
@@ -142,8 +142,8 @@ class Segment:
     temperature: float
     language: str
     words: tuple[Word, ...] = ()
-    heard: str = ""  # where something else is written for it (`transcribe.replace`)
-    channel: int = TOGETHER  # it was said in, from 1
+    heard: str = ""  # the text before `transcribe.replace` changed it; "": it did not
+    channel: int = TOGETHER  # in which it was said, from 1
     speaker: str = ""  # the name of that channel
 
 
@@ -191,7 +191,7 @@ class Cause(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What every event carries. The daemon drops what has an old attempt."""
+    """The fields of every message. The daemon drops messages of an old attempt."""
 
     part_id: str
     attempt: int
@@ -287,8 +287,8 @@ class Loaded:
 def serves(loaded: Loaded, wanted: ModelSpec) -> bool:
     """Whether a warm worker can take a part that wants `wanted`.
 
-    A worker on the fallback serves only as long as the primary is on hold, so that the primary is tried
-    again by a new worker afterwards; one with a stuck load serves nobody.
+    A worker on the fallback serves only as long as the primary is on hold: afterwards a new worker tries the primary
+    again. One with a stuck load serves nobody.
     """
     if loaded.stuck or dataclasses.replace(loaded.spec, hold="") != dataclasses.replace(wanted, hold=""):
         return False

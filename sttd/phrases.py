@@ -1,4 +1,4 @@
-"""What people read in their own language: English stands in the code and the templates, files have it in others."""
+"""Texts in the reader's language: the English ones are in the code and the templates, translations in files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OFFERED = {ENGLISH: "English", THAI: "ไทย"}  # as their speakers write the
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said in one language."""
+    """The texts of one language."""
 
     language: str
     phrases: Mapping[str, str]  # by the English ones
@@ -27,7 +27,7 @@ class Words:
         return phrase.format(**values) if values else phrase
 
     def count(self, number: int, one: str, many: str) -> str:
-        """The phrase for a number, which stands in place of {n}. Thai knows no plural: it has the second one alone."""
+        """The phrase for a number, which replaces {n}. Thai has no plural: it uses only `many`."""
         if number == 1 and self.language == ENGLISH:
             return one
         return self(many, n=f"{number:,}")

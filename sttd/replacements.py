@@ -1,11 +1,11 @@
-"""What is written for what was heard: a person's list of names and spellings (`transcribe.replace`), a pair a line.
+"""Replaces what Whisper heard by what a person's list says (`transcribe.replace`): names and spellings, a pair a line.
 
     # what Whisper hears → what is to be written
     jon smith → John Smyth
     เอส ที ที → STT
 
-Whole words are replaced, whatever their case; the longest of several that fit. In scripts without spaces a word has no borders
-that are seen, so that there any text counts, between graphemes.
+Whole words are replaced, whatever their case; of several entries that fit, the longest one counts. In scripts without spaces
+no word borders are visible: there an entry fits anywhere, between graphemes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Replacements:
         return "".join((*made, text[done:]))
 
     def _at(self, text: str, at: int) -> tuple[int, str] | None:
-        """The end of what is replaced from `at` on, and by what."""
+        """What to replace from `at` on: its end, and the new text."""
         for pair in self._by_first[text[at]]:
             match = pair.heard.match(text, at)
             if match is not None and _is_border(text, match.end()):
@@ -80,7 +80,7 @@ def read(path: Path) -> Replacements:
     """The list in a file.
 
     Raises:
-        BadReplacements: it cannot be read, or a line of it is none.
+        BadReplacements: it cannot be read, or a line of it is no pair.
     """
     try:
         with os.fdopen(open_regular(os.path.realpath(path)), "rb") as file:
@@ -101,7 +101,7 @@ def parse(text: str) -> list[tuple[str, str]]:
     """The pairs of a list.
 
     Raises:
-        ValueError: a line is no pair, says again what another one says, or there are too many.
+        ValueError: a line is no pair, has the same words as another one, or there are too many.
     """
     pairs: dict[str, tuple[int, str, str]] = {}
     for number, each in enumerate(text.splitlines(), 1):

@@ -19,7 +19,7 @@ _REGIONAL = range(0x1F1E6, 0x1F200)  # two of them are one flag
 _SKIN = range(0x1F3FB, 0x1F400)
 _TAGS = range(0xE0020, 0xE0080)
 _JAMO = range(0x1160, 0x1200)  # Hangul vowels and finals, which join what is before them
-_KNOWN = 4096  # characters of which it is known what they are: laying out subtitles asks of each a hundred times
+_KNOWN = 4096  # cached characters: laying out subtitles asks about each a hundred times
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # each is one object: they are compared a hundred times a subtitle
@@ -34,7 +34,7 @@ class Script:
 
 # Netflix's Timed Text Style Guides: characters a line, and characters a second for adults. Lao, Khmer and Burmese, of which
 # they say nothing, are set as Thai.
-LATIN = Script("Latin", 42, 17.0)  # and every other with words between spaces, but Korean
+LATIN = Script("Latin", 42, 17.0)  # and every other script with spaces between words, except Korean
 THAI = Script("Thai", 35, 17.0)
 CHINESE = Script("Chinese", 16, 9.0, columns=2)
 JAPANESE = Script("Japanese", 13, 4.0, columns=2)
@@ -57,7 +57,7 @@ _RANGES = (
 
 @functools.lru_cache(_KNOWN)
 def script_of_letter(char: str) -> Script | None:
-    """None for what is no letter. Han is Chinese here: whether it is Japanese, its neighbours say."""
+    """The script of a letter; None: it is none. Han counts as Chinese here; `leading` sees whether it is Japanese."""
     code = ord(char)
     if code < 0x0E00:
         return LATIN if char.isalpha() else None
@@ -68,7 +68,7 @@ def script_of_letter(char: str) -> Script | None:
 
 
 def script_of(text: str) -> Script:
-    """The script that most columns of a text's letters have; Latin where it has none."""
+    """The script of most of a text's letters, by columns; Latin if it has no letters."""
     counts = dict.fromkeys(SCRIPTS, 0)
     for char in text:
         script = script_of_letter(char)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sttd.units import clock
 
-# what lies before a part is passed over, mostly packet by packet: of 16 parts each packet is read 8.5 times, of 60 it were 30
+# each part passes over all that lies before it, mostly packet by packet: 16 parts read a packet 8.5 times on average, 60 parts 30
 MOST_PARTS = 16
 
 
@@ -18,7 +18,7 @@ MOST_PARTS = 16
 class Share:
     """When and how a recording is shared out. A job keeps the one it was begun with."""
 
-    after: float  # seconds of audio; a recording that is no longer stays one part
+    after: float  # seconds of audio; a recording up to this length stays one part
     length: float  # seconds of audio between two borders
 
 
@@ -31,7 +31,7 @@ class Decided:
 
 
 def wanted(after: float, length: float, slots: int) -> Share | None:
-    """How recordings are shared out; None: they are not, for one worker alone would only have more to do.
+    """How recordings are shared out; None: they are not, because it would only give a single worker more to do.
 
     Args:
         after: `pool.split_after`, seconds; infinite: never.
@@ -42,7 +42,7 @@ def wanted(after: float, length: float, slots: int) -> Share | None:
 
 
 def fitted(share: Share, seconds: float | None) -> Share:
-    """How a recording of so many seconds is shared out: in longer parts, where there would be too many of them."""
+    """How a recording of so many seconds is shared out: in longer parts if there would be too many."""
     if seconds is None:
         return share
     return replace(share, length=max(share.length, float(math.ceil(seconds / MOST_PARTS))))
@@ -59,7 +59,7 @@ def parts_of(seconds: float | None, share: Share | None) -> int:
 
 
 def span_of(number: int, parts: int, length: float, seconds: float | None) -> tuple[float, float]:
-    """Where a part lies, in seconds, as far as is known before its borders are found. `seconds`: of the recording, if known."""
+    """About where a part lies, in seconds, before its borders are found. `seconds`: of the recording, if known."""
     begins = number * length
     ends = seconds if seconds is not None and number == parts - 1 else (number + 1) * length
     return begins, max(begins, ends)

@@ -20,7 +20,7 @@ def printable(name: str) -> str:
     r"""`name` as one line of harmless text: new lines, controls, ANSI, bidi controls and bad bytes are escaped.
 
     Undecodable bytes and ASCII controls become `\xNN`, other characters `\uNNNN`; a backslash is doubled, so that
-    no two names look the same for it. Thai, emoji and all that is meant to be read stay as they are.
+    an escape cannot be confused with a backslash in a name. Thai, emoji and all that is meant to be read stay as they are.
     """
     return _UNSAFE.sub(_escape, name)
 

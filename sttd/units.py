@@ -83,7 +83,7 @@ def parse_size(text: str) -> float:
 
 
 def format_size(size: float) -> str:
-    """A size with the largest unit that says it exactly. `parse_size` reads it back."""
+    """A size in the largest unit in which it is a whole number. `parse_size` reads it back."""
     if size == float("inf"):
         return "infinity"
     count, unit = round(size), ""

@@ -16,7 +16,7 @@ from sttd.fs.regular import open_regular
 FIRST = 8192  # bytes that are looked at
 _SYNC = 0x47
 _PACKETS = (188, 192, 204)  # bytes from one sync byte to the next
-_IN_A_ROW = 5  # sync bytes that make a stream, or as many as a shorter file has room for, but two
+_IN_A_ROW = 5  # sync bytes that make a stream; in a shorter file as many as fit, at least two
 # what other recordings begin with, whatever their name says: ID3, RIFF, Ogg, FLAC, Matroska, FLV, MPEG-PS, ASF, AIFF
 _HEADS = (b"ID3", b"RIFF", b"OggS", b"fLaC", b"\x1aE\xdf\xa3", b"FLV\x01", b"\x00\x00\x01\xba", b"0&\xb2u", b"FORM")
 # DTS in 16 and in 14 bits of each order, the extension substream, and the file format of DTS-HD

@@ -1,4 +1,4 @@
-"""Files with a recording's name that are none, or not whole yet: what is seen of them only when they have settled."""
+"""Files with a recording's name that are no recordings, or not complete yet: they are checked once they have settled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sttd.inbox.rules import Why, is_unfinished_suffix
 _NOTES = (".aria2", ".st", ".lftp-pget-status", ".ytdl")
 # yt-dlp loads picture and sound as `name.f137.mp4` and `name.f140.m4a` before it joins them; other sites' formats have other names
 _FORMAT = re.compile(r"(.+)\.f[^.]+\.\w+", re.DOTALL)
-TICK = 2.0  # seconds: the coarsest clock of a file system, in which a folder may change and show the same time
+TICK = 2.0  # seconds: the coarsest times of a file system; within them a folder may change and keep its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class _Folder:
 
 
 class Doubtful:
-    """Remembers what it was asked about and refused, so that walks can count it."""
+    """Checks such files, and remembers those that it refused, so that walks can count them."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -66,7 +66,7 @@ class Doubtful:
                 return Why.UNFINISHED
             return None if is_recording(f"{self._root}/{rel}") else Why.CONTENT
         except OSError:
-            return None  # whoever reads it next says what is the matter
+            return None  # the next reader of the file reports the error
 
     def _is_unfinished(self, rel: str) -> bool:
         path = f"{self._root}/{rel}"
@@ -83,7 +83,7 @@ class Doubtful:
             return False
 
     def _reserved(self, folder: str) -> frozenset[str]:
-        """What the names of unfinished files in a folder begin with, up to a dot. Thousands of empty files do not have it read each time."""
+        """The starts, up to each dot, of unfinished files' names in a folder. Cached: thousands of empty files may ask."""
         version, now = (folder, Path(folder).stat().st_mtime_ns), time.monotonic()
         if self._folder.version != version or now - self._folder.read > TICK:
             names = [each.name.rpartition(".")[0] for each in Path(folder).iterdir() if is_unfinished_suffix(each.name)]

@@ -10,7 +10,7 @@ from sttd.job import Identity
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Files that have settled, at most `BATCH` of them: paths relative to the inbox (`os.fsdecode`d), as they are."""
+    """Files that have settled, at most `BATCH` of them: paths relative to the inbox (`os.fsdecode`d), and identities."""
 
     files: tuple[tuple[str, Identity], ...]
     looked: float = float("inf")  # monotonic seconds: when the first of them was looked at
@@ -25,7 +25,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The inbox's folder has been taken hold of, for the first time, or another one in its place: by what it is known."""
+    """The inbox holds (locks) a folder, the first one or another in its place. `folder`: how it is recognised later."""
 
     folder: FolderIdentity
     inbox: str = ""  # its name
@@ -33,24 +33,24 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Strange:
-    """A whole walk through a folder that is not the one it was: is it the inbox now? See `Inbox.adopt`."""
+    """A complete walk through a folder that is not the known one. The daemon decides whether it is the inbox: `Inbox.adopt`."""
 
     mark: str  # of the strange folder
     missing: tuple[str, ...]  # known files that are not in it
-    used: bool  # there are files in it, or the folder that it was is deleted: somebody takes it for the inbox
+    used: bool  # there are files in it, or the known folder is deleted: people use it as the inbox
     inbox: str = ""  # its name
 
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """The inbox cannot be looked at or is not the one it was, and why; None: it is back."""
+    """Why the inbox cannot be looked at, or is not the known folder; None: it is back."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Sources under the names that sttd gives them on their way out, as a walk met them; some may be stranded."""
+    """Sources that a walk found under the names that sttd gives them while it files them away; some may be stranded."""
 
     files: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""What a walk left alone, counted by kind, with one of each kind by name."""
+"""What a walk left alone, counted by kind, with an example of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sttd.inbox.rules import Why
 from sttd.text import printable
 
-MOST = 12  # suffixes that are counted apart from each other; names are anybody's
+MOST = 12  # suffixes that are counted separately; anybody can make up more
 NAMED = 50  # kinds that are named in the log; anybody can make up more suffixes
 _LONGEST = 16  # characters of a suffix; a longer one is probably a sentence with a dot in it
 _REMEDY = {
@@ -40,7 +40,7 @@ class Left:
         return f"{self.why}: {self.suffix}" if self.suffix else str(self.why)
 
     def line(self) -> str:
-        """What a person is told of this kind, once."""
+        """The log line about this kind."""
         others = f" and {self.count - 1} more" if self.count > 1 else ""
         remedy = f"; {_REMEDY[self.why]}" if _REMEDY[self.why] else ""
         return f"left alone in the inbox: {printable(self.example)}{others} ({self.words}){remedy}"
@@ -67,7 +67,7 @@ class Ignored:
         return {left.words: left.example for left in self.kinds.values() if left.why is not Why.HIDDEN}
 
     def unnamed(self, named: set[str]) -> Iterator[Left]:
-        """The kinds that are not `named` in the log yet. From now on they are."""
+        """The kinds that are not in `named` yet; they are added to it."""
         for left in self.kinds.values():
             if left.words not in named and len(named) < NAMED:
                 named.add(left.words)

@@ -1,6 +1,6 @@
-"""The inbox: a thread that watches a folder and tells which files have settled in it, and which are gone.
+"""The inbox: a thread that watches a folder and reports which files have settled in it, and which are gone.
 
-A file system call that never returns (a dead mount) holds this thread and no other; `healthy` tells.
+A file system call that never returns (a dead mount) blocks only this thread; `healthy` is false then.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sttd.inbox.rules import Rules
 from sttd.inbox.settle import Tracker
 from sttd.inbox.watch import Watch
 
-STUCK = 10.0  # seconds without a sign of life in mid-round after which the inbox is said not to answer
+STUCK = 10.0  # seconds without progress in mid-round after which the inbox counts as not answering
 PATIENCE = 5.0  # seconds that `start` waits for the folder, and `stop` for the thread
 PAUSE = 0.05  # seconds between two rounds at most: a copy under way makes thousands of events
-FIRST_PAUSE = 0.002  # after a quiet; a clip that is written at once settles from its last byte on, not 50 ms later
+FIRST_PAUSE = 0.002  # after a quiet time: the quiet of a clip is measured from its last byte, not from 50 ms later
 
 
 class Inbox:
@@ -37,9 +37,9 @@ class Inbox:
         config: the inbox's folder (`paths.inbox`), and all of section `watch`.
         sink: called with every event, from the inbox's thread; it must be quick.
         before: the `Held` folder of an earlier run.
-        waiting: jobs wait for files of that folder: if it had the same path, one with another mark is not the inbox.
-        setting: what names the folder, for the messages.
-        makes: the folder is made where it is missing.
+        waiting: jobs wait for files of that folder: then one at the same path with another mark is not the inbox.
+        setting: the setting that names the folder, for messages.
+        makes: make the folder if it is missing.
         clock: monotonic seconds.
     """
 
@@ -72,14 +72,14 @@ class Inbox:
         )
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._begun = threading.Event()  # the folder is held, or waited for
-        self._watched = threading.Event()  # the kernel tells of what comes into it, where it can
+        self._watched = threading.Event()  # events of the folder arrive, if the kernel can send them
         self._beginning = threading.Lock()
-        self._is_late = False  # `start` has not waited for that
+        self._is_late = False  # True: `start` stopped waiting for `_begun`
         self._refusal: SttdError | None = None
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Take hold of the folder and begin. A folder that does not answer within `PATIENCE` is waited for behind it.
+        """Take hold of the folder and begin. A folder that does not answer within `PATIENCE` is waited for in the background.
 
         Raises:
             AlreadyRunning: another sttd holds the inbox.
@@ -89,11 +89,11 @@ class Inbox:
         self.await_folder(PATIENCE)
 
     def begin(self) -> None:
-        """The first half of `start`: nothing is waited for."""
+        """The first half of `start`: it does not wait."""
         self._thread.start()
 
     def await_folder(self, patience: float) -> None:
-        """The second half: what comes into the folder afterwards is seen to come. Raises what `start` raises."""
+        """The second half of `start`: wait up to `patience` seconds until the folder is watched. Raises what `start` raises."""
         end = time.monotonic() + patience
         self._begun.wait(patience)
         with self._beginning:
@@ -108,17 +108,17 @@ class Inbox:
         self.await_end(PATIENCE)
 
     def end(self) -> None:
-        """The first half of `stop`: nothing is waited for."""
+        """The first half of `stop`: it does not wait."""
         self._stopping.set()
         self._mailbox.stop()
 
     def await_end(self, patience: float) -> None:
-        """The second half."""
+        """The second half of `stop`."""
         if self._thread.is_alive():
             self._thread.join(patience)
 
     def configure(self, config: Config) -> None:
-        """The configuration is another one: what of it is not bound to the folder and its watch counts from now on."""
+        """Use another configuration from now on, except for what is bound to the folder and its watch."""
         watch = config.watch
         self._rules.results = _results(config)
         self._mailbox.configure(Times(config.settle(), watch.settle_closed, watch.patience, watch.rescan_interval))
@@ -128,11 +128,11 @@ class Inbox:
         self._mailbox.adopt(mark)
 
     def expect(self, rels: Iterable[str]) -> None:
-        """The sources of waiting jobs: Gone tells if they are not there."""
+        """Look for the sources of waiting jobs: a Gone reports those that are not there."""
         self._mailbox.expect(rels)
 
     def forget(self, rel: str) -> None:
-        """The file was taken away by sttd itself: no Gone for it, and what has its name next is new."""
+        """The file was taken away by sttd itself: no Gone is sent for it, and the next file of this name is new."""
         self._mailbox.forget(rel)
 
     def kick(self) -> None:
@@ -140,16 +140,16 @@ class Inbox:
         self._mailbox.kick()
 
     def is_lost(self, rel: str) -> bool:
-        """Whether a path lies in a folder whose own file system is away: what is missing there says nothing. Looks at the disk."""
+        """Whether a path lies below a mount that is gone, so that a missing file means nothing there. Accesses the disk."""
         return self._looks.is_below_lost_mount(rel)
 
     def idle(self) -> bool:
         """Whether a walk through the inbox has ended since the start and the latest kick, and nothing is settling."""
-        quiet = self._looks.is_quiet  # asked first: what comes afterwards wakes the thread, and the mailbox knows
+        quiet = self._looks.is_quiet  # asked first: anything later is in the mailbox, which is asked next
         return quiet and self._mailbox.is_answered(self._looks.answered)
 
     def healthy(self) -> bool:
-        """Whether the thread lives and gets on, or waits for work."""
+        """Whether the thread lives, and makes progress or waits for work."""
         stuck = self._mailbox.is_reader_busy and self._clock() - self._looks.beat > STUCK
         return self._thread.is_alive() and not stuck
 
@@ -228,5 +228,5 @@ def _results(config: Config) -> Collection[str]:
 
 
 def next_pause(pause: float, quiet: float) -> float:
-    """Seconds to pause after a round, given the pause before it and how long nothing came since: doubled in a bustle."""
+    """Seconds to pause after a round, given the one before and how long nothing came since: doubled while events keep coming."""
     return FIRST_PAUSE if quiet > PAUSE else min(PAUSE, 2 * pause)

@@ -1,4 +1,4 @@
-"""All inboxes of a daemon: each has a thread of its own, and what one tells carries its name in each source.
+"""All inboxes of a daemon: each has a thread of its own, and its name is in each source that it reports.
 
 So a folder that hangs or is away holds up no other, and the daemon need not know how many there are.
 """
@@ -24,7 +24,7 @@ class Inboxes:
         config: `each_inbox` of it is watched.
         sink: as that of `Inbox`.
         before: the `Held` folder of an earlier run, for each that had one.
-        waiting: those for whose files jobs wait.
+        waiting: the names of those for whose files jobs wait.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Inboxes:
             )
 
     def start(self) -> None:
-        """Raises what `Inbox.start` raises, for the first one that does. `stop` ends those that began.
+        """Start all. Raises what the first `Inbox.start` that fails raises; `stop` ends those that began.
 
         All begin together, and all are waited for together: twenty shares of a server that hangs take no longer than one.
         """
@@ -55,7 +55,7 @@ class Inboxes:
             inbox.await_folder(max(0.0, end - time.monotonic()))
 
     def stop(self) -> None:
-        """All together, as in `start`."""
+        """Stop all together, as in `start`."""
         end = time.monotonic() + PATIENCE
         for inbox in self._all.values():
             inbox.end()
@@ -72,7 +72,7 @@ class Inboxes:
         self._all[name].adopt(mark)
 
     def expect(self, sources: Iterable[str]) -> None:
-        """The sources of waiting jobs: Gone tells if they are not there."""
+        """Look for the sources of waiting jobs: a Gone reports those that are not there."""
         if len(self._all) == 1:
             self._all[""].expect(source for source in sources if inboxes.BETWEEN not in source)
             return
@@ -84,7 +84,7 @@ class Inboxes:
             self._all[name].expect(by_name[name])
 
     def forget(self, source: str) -> None:
-        """The file was taken away by sttd itself: no Gone for it, and what has its name next is new."""
+        """The file was taken away by sttd itself: no Gone is sent for it, and the next file of this name is new."""
         name, path = inboxes.split(source)
         if name in self._all:
             self._all[name].forget(path)
@@ -138,7 +138,7 @@ class Inboxes:
 
 
 def _named(name: str, sink: Callable[[InboxEvent], None]) -> Callable[[InboxEvent], None]:
-    """A sink for the inbox of this name: what it tells has its name."""
+    """A sink that adds this inbox's name to its events."""
 
     def of(paths: Iterable[str]) -> tuple[str, ...]:
         return tuple(inboxes.join(name, path) for path in paths)

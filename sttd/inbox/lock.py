@@ -1,12 +1,12 @@
-"""The hold on the inbox folder: a lock against a second daemon, and the mark by which the folder is known again.
+"""The hold on the inbox folder: a lock against a second daemon, and the mark by which the folder is recognised.
 
 Both are one file, `.sttd.lock`. flock is passed on to other hosts by NFS. The mark is a random word that was
 written into the file when it was made: device and inode numbers change when a share is mounted again, the mark does
 not, and the bare folder under an unmounted share has another one or none.
 
 While the folder is held, the open handle says which folder it is, and lock and mark are read and written through that
-handle: by the path, a share that is unmounted between two steps would give its mark to the bare folder below. A mirror (`rsync --delete`) that removes the file, or
-puts its own in its place, changes nothing: the mark is written again.
+handle: by the path, if a share is unmounted between two steps, its mark would be written into the bare folder below.
+A mirror (`rsync --delete`) that removes the file, or puts its own in its place, changes nothing: the mark is written again.
 
 The hold keeps a file of the inbox open, so that its file system is busy for a plain `umount` while sttd runs.
 """
@@ -32,12 +32,12 @@ from sttd.own import LOCK
 
 _MARK = re.compile(r"[0-9a-f]{32}")
 _MARK_BYTES = 64  # read of the file, whatever its size
-_SETUP = (errno.EROFS, errno.ENOLCK)  # of a mount, as somebody has set it up: no waiting helps
+_SETUP = (errno.EROFS, errno.ENOLCK)  # how a mount is set up: waiting does not help
 
 
 @dataclass(frozen=True, slots=True)
 class FolderIdentity:
-    """By what the inbox of an earlier run is known again."""
+    """How the inbox of an earlier run is recognised."""
 
     path: str
     mark: str
@@ -58,8 +58,8 @@ class Claim:
 
     Args:
         root: the folder.
-        before: what was known of it in an earlier run. If the folder has the same numbers and no mark, it gets that one.
-        setting: what names the folder, for the messages.
+        before: the folder of an earlier run. If this one has the same device and inode and no mark, it gets that mark.
+        setting: the setting that names the folder, for messages.
 
     Raises:
         AlreadyRunning: another sttd holds it.
@@ -92,7 +92,7 @@ class Claim:
     def state(self) -> ClaimState:
         """What the path leads to now.
 
-        The hold keeps a lazily unmounted file system alive: mounted again it is the same, and lock and watch still hold.
+        The hold keeps a lazily unmounted file system alive: mounted again, it is the same one, and lock and watch still work.
 
         Raises:
             OSError: it cannot be looked at.
@@ -105,10 +105,10 @@ class Claim:
         return ClaimState.UNMARKED
 
     def mark_again(self) -> None:
-        """Put lock and mark into the folder that is held, where somebody took them away.
+        """Put lock and mark back into the folder that is held, after somebody removed them.
 
         Raises:
-            AlreadyRunning, NotConfigured, OSError: as in `Claim`; the old lock is held on.
+            AlreadyRunning, NotConfigured, OSError: as in `Claim`; the old lock stays held.
         """
         before = self._lock
         try:
@@ -129,7 +129,7 @@ class Claim:
         os.close(self._handle)
 
     def _take(self, mark: str, *, replace: bool = False) -> None:
-        """The lock, and the mark that lies in it; `mark` where there is none, or it is to be replaced."""
+        """Take the lock, and read the mark in its file; write `mark` if there is none, or it is to be replaced."""
         lock = _locked(self._root, self._handle)
         try:
             found = None if replace else _read_mark(self._handle)
@@ -160,7 +160,7 @@ def _lock_file(folder: int) -> os.stat_result:
 
 
 def _read_mark(folder: int) -> str | None:
-    """The mark in the lock file, which anybody who may write there can have made larger than the memory."""
+    """The mark in the lock file. Only its first bytes are read: anybody who may write there can make it huge."""
     handle = open_regular(LOCK, folder=folder)
     try:
         found = _MARK.match(os.pread(handle, _MARK_BYTES, 0).decode("ascii", "replace"))
@@ -189,7 +189,7 @@ def _refusal(root: Path, error: OSError, setting: str) -> OSError | NotConfigure
 
 
 def passes(error: OSError) -> bool:
-    """Whether it may be over by itself: a dead mount, a full disk."""
+    """Whether an error may go away by itself: a dead mount, a full disk."""
     return blame(error) is Blame.MACHINE and error.errno not in _SETUP
 
 

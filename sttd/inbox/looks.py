@@ -1,4 +1,4 @@
-"""One round of the inbox's work: look at what is due, walk where that is due, and tell what came of it.
+"""One round of the inbox's work: look at the files that are due, walk if a walk is due, and report what was found.
 
 It never waits: its thread does (inbox.py), and a test calls the rounds itself, with a clock of its own.
 """
@@ -23,12 +23,12 @@ from sttd.job import Identity
 from sttd.text import printable
 
 RECHECK = 5.0  # seconds between two looks for an inbox that is away
-QUICK = 10.0  # seconds between two looks at the folder itself, and where no events come between two walks, at most
+QUICK = 10.0  # seconds at most between two looks at the folder itself; without events also between two short walks
 SHARE = 5  # a walk that events ask for waits this many times the length of the one before: 100,000 files take a second
 
 
 class Looks:
-    """The inbox as its thread sees it. `sink` is called in here, with what is to be told."""
+    """The inbox as its thread sees it. `sink` is called with each event, within a round."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class Looks:
     ) -> None:
         self.ignored: dict[str, int] = {}  # by reason, of the latest walk
         self.examples: dict[str, str] = {}  # see `Ignored.examples`
-        self.away: str | None = None  # why the inbox is away, as it was told
+        self.away: str | None = None  # why the inbox is away, as the last `Away` said
         self.answered = -1  # the number of the latest kick that a walk has answered since
-        self.beat = clock()  # when it was last seen to get on
+        self.beat = clock()  # when it last made progress
         self._place = place
         self._root = str(place.root)
         self._rules = rules
         self._doubtful = Doubtful(self._root)
-        self._named: set[str] = set()  # kinds of what is left alone, as the log has them
+        self._named: set[str] = set()  # kinds of what is left alone that the log has named
         self._tracker = tracker
         self._watch = watch
         self._sink = sink
@@ -60,12 +60,12 @@ class Looks:
         self._walk_took = 0.0
         self._walk_ended = -float("inf")
         self._wanted = False  # events ask for a walk
-        self._mounts: dict[str, int] = {}  # folders with a file system of their own, by its number
+        self._mounts: dict[str, int] = {}  # folders with a file system of their own, and its device number
         self._refused: dict[str, str] = {}  # folders that cannot be read, and why
         self._found: list[tuple[str, Identity]] = []
         self._found_since = 0.0
         self._gone: list[str] = []
-        self._held: FolderIdentity | None = None  # as it was told
+        self._held: FolderIdentity | None = None  # as the last `Held` said
         self._strange: str | None = None  # the mark of the strange folder that the daemon was asked about, and
         self._missing: list[str] = []  # the known files that are not in it
 
@@ -80,7 +80,7 @@ class Looks:
             self._configure(mail.times)
         for rel in mail.forgotten:
             self._tracker.forget(rel)
-        self._tracker.expect(mail.expected)  # after these: what is forgotten may be expected again in the same moment
+        self._tracker.expect(mail.expected)  # after these: a file may be forgotten and expected again in the same mail
         self._wanted = self._wanted or mail.rescan
         now = self.beat = self._clock()
         if mail.lost:
@@ -103,7 +103,7 @@ class Looks:
             self._report_away(self._place.reason)
         self._check_watch(now)
         self._hear(mail.news, home)
-        # those of the start are looked for by its walk
+        # the first walk looks for those that are expected at the start
         expected = mail.expected if self._walk_ended >= 0 else ()
         for rel in (*expected, *self._tracker.due(now)):
             self._look(rel, home)
@@ -114,13 +114,13 @@ class Looks:
         return min(self._walk_time(), self._tracker.next_due(), self._clock() + QUICK)
 
     def _configure(self, times: Times) -> None:
-        """Other times are configured: the next walk is not waited for longer than they say, nor a file that settles."""
+        """Use other times, also for the walk that is next and for files that are settling."""
         self._tracker.configure(times.settle, times.settle_closed, times.patience)
         self._interval = times.rescan_interval
         self._walk_due = min(self._walk_due, self._walk_ended + self._pause(failed=False))
 
     def watch(self) -> None:
-        """Watch the folder, if it is held. Before the first round: that one may be a walk of minutes."""
+        """Watch the folder, if it is held. Called before the first round, which may be a walk of minutes."""
         if self._place.folder is not None:
             self._check_watch(self._clock())
 
@@ -130,7 +130,7 @@ class Looks:
             self._wanted = True
 
     def report_held(self) -> None:
-        """By what the folder is known again: once for each that is the inbox."""
+        """Report how the folder is recognised later, once for each folder that is the inbox."""
         folder = self._place.folder
         if folder is not None and folder != self._held:
             self._held = folder
@@ -138,7 +138,7 @@ class Looks:
                 self._sink(Held(folder))
 
     def _adopt(self) -> Standing:
-        """The strange folder is the inbox now. What is missing in it is not gone: it is where it was, or came to its end."""
+        """The strange folder is the inbox now. What it lacks gets no Gone: that is in the old folder, or its job has ended."""
         self._place.adopt()
         for rel in self._missing:
             self._tracker.forget(rel)
@@ -152,14 +152,14 @@ class Looks:
         self._place.release()
 
     def _leave(self, now: float) -> float:
-        """The inbox cannot be looked at: nothing that is known changes, and everything is looked at afterwards."""
+        """The inbox cannot be looked at: what is known stays as it is, and a walk follows when it is back."""
         self._report_away(self._place.reason)
         self._tracker.doubt_absence()
         self._wanted = True
         return now + min(self._interval, RECHECK)
 
     def _hear(self, news: dict[str, News], home: bool) -> None:
-        """Events: a reason to look at a file, and what they know of its writer."""
+        """Take in events: each is a reason to look at a file, and says something about its writer."""
         for rel, word in news.items():
             if self._tracker.hear(rel, word, self._clock()):
                 self._look(rel, home, word)
@@ -169,7 +169,7 @@ class Looks:
         try:
             identity = look(self._root, rel)
         except OSError:
-            self._tracker.doubt(rel, now)  # its folder is said to be unreadable by the next walk
+            self._tracker.doubt(rel, now)  # the next walk reports that its folder is unreadable
             return
         if identity is not None:
             if self._tracker.see(rel, identity, now, news):
@@ -222,14 +222,14 @@ class Looks:
         self._walk_due = self._walk_ended + self._pause("" in scan.errors)
 
     def _ask_about(self, missing: list[str], *, used: bool) -> None:
-        """The daemon knows whether a job waits for what is missing in a strange folder."""
+        """Ask the daemon about a strange folder: it knows whether a job waits for a file that is missing there."""
         folder = self._place.folder
         if folder is not None:
             self._strange, self._missing = folder.mark, missing
             self._sink(Strange(folder.mark, tuple(missing), used))
 
     def _pause(self, failed: bool) -> float:
-        """Seconds until the next walk that nobody asks for."""
+        """Seconds until the next regular walk."""
         if failed:
             return min(self._interval, RECHECK)
         if self._watch and self._watch.works:
@@ -237,7 +237,7 @@ class Looks:
         return max(min(self._interval, QUICK), SHARE * self._walk_took)
 
     def is_below_lost_mount(self, rel: str) -> bool:
-        """Whether it lies in a folder that had a file system of its own, and has it no longer. Asked by other threads too."""
+        """Whether a path lies below a folder that was a mount, and is no longer. Other threads ask too."""
         for folder, device in tuple(self._mounts.items()):
             if rel.startswith(f"{folder}/"):
                 try:
@@ -248,7 +248,7 @@ class Looks:
         return False
 
     def _find(self, rel: str, identity: Identity) -> None:
-        """It has settled."""
+        """A file has settled: report it, unless it is no recording or not complete."""
         known = self._doubtful.is_left(rel)
         why = self._doubtful.why_not(rel)
         if why is not None:
@@ -275,13 +275,13 @@ class Looks:
             self._sink(Gone(tuple(gone[start : start + BATCH])))
 
     def _report_away(self, reason: str | None) -> None:
-        """The inbox is away, or back: told once for each change."""
+        """Report that the inbox is away, or back; once for each change."""
         if reason != self.away:
             self.away = reason
             self._sink(Away(reason))
 
     def _report_refused(self, errors: dict[str, OSError]) -> None:
-        """Folders that cannot be read, once for each change."""
+        """Log the folders that cannot be read, once for each change."""
         now = {folder: error.strerror or str(error) for folder, error in errors.items()}
         for folder, why in now.items():
             if folder and self._refused.get(folder) != why:

@@ -1,4 +1,4 @@
-"""What others leave for the inbox's thread: events, questions and orders, bounded, and what wakes it up."""
+"""The mailbox of the inbox's thread: others put in events, questions and orders, and so wake it up. It is bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIMIT = 20_000  # files with news at a time; beyond that a walk through the whol
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What of section `watch` may change while the inbox is watched, in seconds."""
+    """The times of section `watch`, in seconds; they may change while the inbox is watched."""
 
     settle: float
     settle_closed: float
@@ -28,12 +28,12 @@ class Mail:
 
     news: dict[str, News] = field(default_factory=dict)  # by path relative to the inbox
     rescan: bool = False  # events were lost, or whole folders moved
-    lost: bool = False  # events were lost: nobody knows whose writer has closed it meanwhile
+    lost: bool = False  # events were lost, perhaps one that said that a writer closed its file
     overflown: bool = False  # they were lost because the kernel's queue overflowed
     expected: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     adopt: str | None = None  # the mark of the strange folder that is the inbox now
-    times: Times | None = None  # they are others now
+    times: Times | None = None  # new times
     kicks: int = 0  # how often a walk was asked for since the start
     stop: bool = False
 
@@ -45,7 +45,7 @@ class Mailbox:
         self._changed = threading.Condition()
         self._mail = Mail()
         self._fresh = False
-        self._busy = True  # from the first `take` on: while nobody waits in it
+        self._busy = True  # False only while the reader waits in `take`
 
     @property
     def is_reader_busy(self) -> bool:
@@ -53,7 +53,7 @@ class Mailbox:
         return self._busy
 
     def is_answered(self, kicks: int) -> bool:
-        """Whether nothing lies here, the reader waits, and it has answered that many kicks and owes no more."""
+        """Whether the mailbox is empty, the reader waits, and there was no kick after number `kicks`."""
         with self._changed:
             return not self._fresh and not self._busy and kicks >= self._mail.kicks
 

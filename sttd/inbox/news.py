@@ -6,7 +6,7 @@ import enum
 
 
 class News(enum.Enum):
-    """The latest event of a file; earlier ones no longer count."""
+    """The latest event about a file; earlier ones no longer count."""
 
     NEW = "it appeared"
     WRITTEN = "its content changes"

@@ -1,7 +1,7 @@
-"""The files with options in the folders above a recording (`.sttd.toml`), read where anybody may have put anything.
+"""Reads the option files (`.sttd.toml`) of the folders above a recording, where anybody may have put anything.
 
-Every step goes by the handle of the folder before it and follows no link, nothing waits for a writer, and together at most a
-given number of bytes is read.
+Each folder is opened by the handle of the one above it, no link is followed, nothing waits for a writer, and at most a given
+number of bytes is read of all files together.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Gone(SttdError):
 class File:
     """One `.sttd.toml` as it is now."""
 
-    path: str  # relative to the inbox, behind what is to be shown before it
+    path: str  # relative to the inbox, after the prefix `shown`
     data: bytes
     changed_at: float  # UTC seconds, by the file system's clock
 
@@ -104,7 +104,7 @@ def _look(here: Folder, path: str, name: str, most: int) -> File | None:
 
 
 def _told(path: str, error: OSError, place: str) -> Exception:
-    """What is to be raised for an error: it is the file's, or the machine's."""
+    """What to raise for an error: Unfit where the file is at fault, the error itself where the machine is."""
     if error.errno not in _OF_THE_FILE:
         return error
     why = why_unreadable(place) if isinstance(error, PermissionError) else error.strerror

@@ -26,9 +26,9 @@ class Place:
     Args:
         root: the inbox.
         before: the inbox of an earlier run. Where that had another path, whatever is at `root` now is the inbox.
-        waiting: jobs wait for files of the earlier run's inbox; where none does, any folder will do.
-        setting: what names the folder, for the messages.
-        makes: the folder is made where it is missing at the first start.
+        waiting: jobs wait for files of the earlier run's inbox; if none does, any folder is accepted.
+        setting: the setting that names the folder, for messages.
+        makes: make the folder if it is missing at the first start.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Place:
         """Take hold of the folder at the start.
 
         Returns:
-            Why that will not do, where no waiting helps; None: it is held, or `look` tries again.
+            The error, if waiting does not help; None: the folder is held, or `look` tries again.
         """
         try:
             if self._makes:
@@ -119,7 +119,7 @@ class Place:
         return self._replaced_for_good
 
     def adopt(self) -> None:
-        """Take the strange folder that is held for the inbox."""
+        """Accept the folder that is held as the inbox, though it is a strange one."""
         if self._claim is not None:
             logger.warning("the inbox {} was replaced; no job waits for a file that is missing in it", self.root)
             self.mark = self._claim.mark
@@ -131,7 +131,7 @@ class Place:
 
     @property
     def _is_known(self) -> bool:
-        """Whether this path was the inbox of an earlier run: that it is not there is a mishap, not a mistake."""
+        """Whether this path was the inbox of an earlier run: if it is missing now, it is away, and not mistyped."""
         return self._before is not None and self._before.path == str(self.root)
 
     def _hold(self) -> None:

@@ -1,4 +1,4 @@
-"""Which names are never a job, and why. Names are strings that may hold surrogates; nothing is looked up."""
+"""Which names are never a job, and why. Names are strings that may hold surrogates; the disk is not accessed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _UNFINISHED = frozenset(
     inprogress ffs_tmp td
     """.split()
 )
-# And names that end as a recording's. Nicotine+ begins them with INCOMPLETE. yt-dlp loads picture and sound as `name.f137.mp4` and
-# `name.f140.m4a` (f and the format's number or kind), joins them in `name.temp.mp4`, and renames that; a fragment of a stream is
-# `name.part-Frag7`
+# And unfinished files whose names end as a recording's. Nicotine+ begins them with INCOMPLETE. yt-dlp loads picture and sound
+# as `name.f137.mp4` and `name.f140.m4a` (f and the format's number or kind), joins them in `name.temp.mp4`, and renames that;
+# a fragment of a stream is `name.part-Frag7`
 _UNFINISHED_NAME = re.compile(
     r"INCOMPLETE(~|[0-9a-f]{32}).*"
     r"|(?i:.+\.f(\d{2,}[av]?|(hls|https?|dash|rtmp|mpd|m3u8)[^.]*)(-[\w-]+)?\.\w+)"
@@ -26,7 +26,7 @@ _UNFINISHED_NAME = re.compile(
 )
 # N_m3u8DL-RE puts a stream's segments into `0____` beside it
 _SEGMENTS = re.compile(r"\d+____")
-# folders that a program calls so until the files in them are whole, or gone: Safari's downloads; FreeFileSync's deletions
+# ends of folders' names while the files in them are incomplete (Safari's downloads) or being deleted (FreeFileSync)
 _BUNDLES = (".download", ".ffs_tmp")
 _UNPACKING = ("_UNPACK_", "_FAILED_")  # what the names of folders begin with in which an archive is unpacked: SABnzbd
 # In lower case. Recycle bins and snapshots of Windows, Synology, QNAP, Asustor, Buffalo, NetGear and of Samba's modules;
@@ -47,7 +47,7 @@ _FOREIGN_PATTERN = re.compile(r"found\.\d{3}|@gmt-[\d.-]+|#snapshot.*|recycle bi
 
 
 def is_unfinished_suffix(name: str) -> bool:
-    """Whether a name ends as programs let it end until the file is whole."""
+    """Whether a name has a suffix that programs use until the file is complete."""
     return name.rpartition(".")[2].lower() in _UNFINISHED
 
 
@@ -68,8 +68,8 @@ class Why(enum.StrEnum):
 class Rules:
     """The ignore rules of DESIGN section 4, with the configured `suffixes` (any case, with or without the dot).
 
-    `results`: the suffixes of results that are written beside their recordings: these are no jobs, and no news. Any thread
-    may set it.
+    `results`: the suffixes of results that are written beside their recordings. Such files are no jobs, and not reported
+    as left alone. Any thread may set it.
     """
 
     def __init__(self, suffixes: Iterable[str], results: Collection[str] = ()) -> None:
@@ -77,7 +77,7 @@ class Rules:
         self.results = results
 
     def file(self, name: str) -> Why | None:
-        """Why a file of this name is no job; None: it is one. What is unfinished is so whatever `suffixes` say."""
+        """Why a file of this name is no job; None: it is one. An unfinished file is none, even if `suffixes` has its suffix."""
         if name[:1] == ".":
             return Why.HIDDEN
         stem, dot, suffix = name.rpartition(".")

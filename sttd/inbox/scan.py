@@ -1,7 +1,7 @@
 """One walk through the inbox: every regular file that may be a job, as it is now.
 
 Symbolic links are followed nowhere. Names are what `os.fsdecode` makes of their bytes. A folder that cannot be
-read is said in `errors`: the walk is then incomplete, and nothing may be taken for gone because of it.
+read is in `errors`: the walk is then incomplete, and a file that it did not meet must not be taken for gone.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # gone, or no longer a f
 
 
 class Scan:
-    """Iterate over it for (path relative to `root`, identity); afterwards the attributes tell about the walk."""
+    """Iterate over it for (path relative to `root`, identity); afterwards the attributes describe the walk."""
 
     def __init__(self, root: str, rules: Rules) -> None:
         self.errors: dict[str, OSError] = {}  # by folder; "" is the inbox itself
         self.ignored = Ignored()
-        self.mounts: dict[str, int] = {}  # folders on another file system than their parent, with its number
+        self.mounts: dict[str, int] = {}  # folders on another file system than their parent, with its device number
         self.folders = 0
         self.own: list[str] = []  # sources on their way out, or stranded there
         self._root = root
         self._rules = rules
-        self._waiting: list[tuple[str, int]] = []  # folders still to be read, with the file system's number
+        self._waiting: list[tuple[str, int]] = []  # folders still to be read, with their device numbers
 
     def __iter__(self) -> Iterator[tuple[str, Identity]]:
         try:

@@ -5,22 +5,21 @@ least two looks. Then the edge cases:
 
 - `settle` 0 takes a file at first sight.
 - Where the latest event says that the writer closed the file or renamed it in, `settle_closed` is enough. A later
-  change, or word that it is being written, takes this back.
+  change, or an event that it is being written, takes this back.
 - Where the latest event says that the file is being written, its writer still holds it open: a recorder that pauses, an
   upload that stalls. It has settled `patience` seconds after that event, because a close may go unheard (a writer on
   another host). A file that was created and is empty is being written. One that was created and holds data may be a
   hard link, which nobody closes: until it is written to, nothing is known of its writer.
 - An empty file is probably about to be written: it settles after `EMPTY` seconds. One that lay there at the start is
   taken like any other.
-- A queue of events that overflowed may have held the close: what was being written then is judged by its looks alone.
+- If the queue of events overflowed, a close may be lost: files that were being written then are judged by looks alone.
 - Only differences count. A modification time in the future or in 1970 is as good as any; the clock that measures
   the quiet is the caller's monotonic one.
-- A file that was told and is unchanged is not told again. One that changed, or was replaced under its name, settles
-  again and is told again.
-- One that keeps changing after it was told is looked at less and less often: the quiet asked for doubles with each
-  change, up to `SLOWEST`. A quiet of that length forgives all.
-- A known file is gone when two looks, a while apart, did not find it. One that is back by then was not away; one
-  that comes back later is told again.
+- A file is told (reported) once. If it changes, or is replaced under its name, it settles again and is told again.
+- One that keeps changing after it was told is looked at less and less often: the quiet that it needs doubles with each
+  change, up to `SLOWEST`. After a quiet of that length the count of changes starts anew.
+- A known file is gone when two looks, a while apart, did not find it. One that is back by the second look was never gone;
+  one that comes back later is told again.
 - What could not be looked at is neither settled nor gone: it is looked at again.
 """
 
@@ -35,7 +34,7 @@ from sttd.inbox.news import News
 from sttd.job import Identity
 
 SLOWEST = 600.0  # seconds: the longest quiet asked of a file that keeps changing (unless `settle` is longer)
-SHORTEST = 1.0  # seconds: where waits must grow or two looks differ, and `settle` is 0
+SHORTEST = 1.0  # seconds: the shortest wait that can grow, or lie between two looks, where `settle` is less
 EMPTY = 300.0  # seconds that an empty file may take to get its first byte (`patience` where that is shorter)
 _WORD = (1 << 64) - 1
 
@@ -53,7 +52,7 @@ class _Settling:
     """A file under observation. Times are the caller's monotonic seconds."""
 
     version: int  # as `_pack`ed
-    since: float  # of the first look that found it so
+    since: float  # of the first look that found this version
     due: float  # of the next look
     writer: _Writer
     heard: float  # of the latest event that said that it is being written
@@ -66,7 +65,7 @@ class _Settling:
 
 @dataclass(frozen=True, slots=True)
 class _Unrest:
-    """Changes of a file after it had been told."""
+    """Changes of a file after it was told."""
 
     changes: int
     latest: float  # when the last one was seen
@@ -85,7 +84,7 @@ class Tracker:
         self._next = math.inf  # nothing is due before
 
     def configure(self, settle: float, settle_closed: float, patience: float) -> None:
-        """Another quiet is asked for, of the files under observation too."""
+        """Use other times, also for the files under observation."""
         before = self._gap
         self._ask(settle, settle_closed, patience)
         for rel, entry in self._settling.items():
@@ -126,13 +125,13 @@ class Tracker:
     def see(
         self, rel: str, identity: Identity, now: float, news: News | None = None, *, at_start: bool = False
     ) -> bool:
-        """A look found the file so. True: it has settled, and is to be told now.
+        """A look found the file with this identity. True: it has settled, and is to be told now.
 
         Args:
             rel: the file.
             identity: as it is.
             now: when.
-            news: the event that the look was made for; None: none, and what is known of its writer stays.
+            news: the event that the look was made for; None: no event, and what is known of the writer stays.
             at_start: nothing can be known of its writer, because the watch had not begun.
         """
         self._absent.pop(rel, None)
@@ -150,7 +149,7 @@ class Tracker:
         return self._tell_if_due(rel, entry, now)
 
     def hear(self, rel: str, news: News, now: float) -> bool:
-        """An event of a file. True: it is worth a look, for which `see` is to know of it too."""
+        """An event about a file. True: look at the file now, and pass the event on to `see`."""
         entry = self._settling.get(rel)
         if entry is None or news is News.LEFT:
             return True
@@ -165,7 +164,7 @@ class Tracker:
         return news is not News.WRITTEN and entry.due <= now
 
     def lose_writers(self) -> None:
-        """Events were lost, the news that a writer has closed its file perhaps among them."""
+        """Events were lost, perhaps one that said that a writer has closed its file."""
         for rel, entry in self._settling.items():
             if entry.writer is _Writer.AT_WORK:
                 entry.writer = _Writer.UNKNOWN
@@ -177,7 +176,7 @@ class Tracker:
         return unrest is not None and unrest.changes > 1
 
     def miss(self, rel: str, now: float) -> bool:
-        """A look did not find it. True: it is known, and gone now that the second look says so too."""
+        """A look did not find the file. True: it was known, and this is the second such look, so it is gone."""
         if not self.is_known(rel):
             self._settling.pop(rel, None)
             self._absent.pop(rel, None)
@@ -190,14 +189,14 @@ class Tracker:
         return True
 
     def doubt(self, rel: str, now: float) -> None:
-        """A look could not be had, or says nothing in an inbox that is not the one it was: try again later."""
+        """A look failed, or means nothing because the inbox is not the known folder: try again later."""
         self._absent.pop(rel, None)
         entry = self._settling.get(rel)
         if entry is not None:
             self._set_due(entry, now + max(self._quiet(rel, entry), SHORTEST))
 
     def drop(self, rel: str) -> None:
-        """A file that was never told is not there (any more)."""
+        """A file is not there (any more): forget it, if it was never told or expected."""
         if not self.is_known(rel):
             self._settling.pop(rel, None)
 
@@ -244,7 +243,7 @@ class Tracker:
         return True
 
     def _settles_at(self, rel: str, entry: _Settling) -> float:
-        """From when on it counts as settled, if it stays as it is and nothing more is heard of it."""
+        """When it counts as settled, if it does not change and no more events come."""
         at = entry.since + self._quiet(rel, entry)
         if entry.writer is _Writer.AT_WORK:
             return max(at, entry.heard + self._patience)
@@ -253,7 +252,7 @@ class Tracker:
         return at
 
     def _quiet(self, rel: str, entry: _Settling) -> float:
-        """Seconds of quiet asked of it, whatever its writer does."""
+        """Seconds without a change that it needs; a writer at work is not considered here."""
         base = self._closed if entry.writer is _Writer.DONE else self._settle
         unrest = self._unrest.get(rel)
         if unrest is None or unrest.changes <= 1:
@@ -274,7 +273,7 @@ def _pack(identity: Identity) -> int:
 def _writer(news: News | None, identity: Identity, before: _Settling | None) -> _Writer | None:
     """What is known of a file's writer after a look that was made for `news`; None: as before the look."""
     if news is None:
-        # written without a word of it, so that the word that its writer had closed it is old
+        # changed without an event: an earlier event that its writer closed it no longer counts
         changed = before is not None and before.version != _pack(identity)
         return before.writer if before is not None and changed and before.writer is _Writer.AT_WORK else None
     if news is News.FINAL:

@@ -1,7 +1,7 @@
-"""The kernel's events, through watchdog: they only speed things up, and all that they miss is found by a rescan.
+"""The kernel's events, through watchdog: they only speed things up, and a rescan finds all that they miss.
 
 watchdog's threads run no code of ours but `_Handler`, which puts a name into the mailbox: a handler that raised
-would end them. They are looked after: dead ones are replaced. Where the kernel gives no more watches, rescans
+would end them. Dead threads are replaced. Where the kernel gives no more watches, rescans
 alone do the work, and the log says how to raise the limit.
 """
 
@@ -34,20 +34,20 @@ from sttd.host.events import Kind, say
 from sttd.inbox.mail import LIMIT, Mailbox
 from sttd.inbox.news import News
 
-SAY_AGAIN = 600.0  # seconds between two lines about events that were lost
+SAY_AGAIN = 600.0  # seconds between two log lines about lost events
 RETRY = 60.0  # seconds before a watch that could not be set up is tried again
-PAIR = 0.05  # seconds that a file which left may wait for the news of where it went
+PAIR = 0.05  # seconds that a "moved from" event waits for its "moved to"
 JOIN = 2.0  # seconds that ending watchdog's threads may take; a dead mount may hold one of them for ever
 _LIMITS = Path("/proc/sys/fs/inotify")
 _EVENTS: list[type[FileSystemEvent]] = [
-    # without "opened", "closed without writing" and changes of folders: our own reading would make them
+    # without "opened", "closed without writing" and changes of folders: our own reading would cause them
     FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileClosedEvent, FileDeletedEvent,
     DirCreatedEvent, DirMovedEvent, DirDeletedEvent,
 ]  # fmt: skip
 
-# watchdog holds back all events behind a file that left, for half a second, in case it was only renamed. Each source that is
-# archived is such a file: a clip that was dropped behind it would settle half a second late. The kernel tells both halves of a
-# rename at once, and where they are torn apart all the same a rescan puts it right
+# When a file leaves, watchdog holds back all later events for half a second, in case it was only renamed. Each source that is
+# archived leaves: a clip dropped after it would settle half a second late. The kernel sends both halves of a rename at once; if
+# they are separated all the same, a rescan corrects it
 InotifyMoveEventGrouper.delay = PAIR
 
 
@@ -65,7 +65,7 @@ class _Reader(InotifyFD):
 
 
 class _Observer(BaseObserver):
-    """watchdog's InotifyObserver with our reader. Its full events tell a file renamed in from one that is created."""
+    """watchdog's InotifyObserver with our reader. Its full events tell apart files that are renamed in and created."""
 
     def __init__(self, reader: _Reader) -> None:
         super().__init__(InotifyFullEmitter, inotify_fd=reader)
@@ -81,13 +81,13 @@ class _Observer(BaseObserver):
 
 
 class _Handler(FileSystemEventHandler):
-    """Events to news. It must never raise, and never wait."""
+    """Turns events into news. It must never raise, and never wait."""
 
     def __init__(self, root: str, mailbox: Mailbox, wanted: Callable[[str], bool]) -> None:
         self._start = root.rstrip("/") + "/"
         self._mailbox = mailbox
         self._wanted = wanted
-        self._open: set[str] = set()  # files that were written and not yet closed, under whatever name
+        self._open: set[str] = set()  # files that were written and not yet closed, by their present names
 
     def dispatch(self, event: FileSystemEvent) -> None:
         if event.is_directory:
@@ -143,7 +143,7 @@ class Watch:
         return self._observer is not None
 
     def check(self, now: float) -> bool:
-        """Set the watch up where it is not, or no longer. True: it was, so that a walk must find what it missed."""
+        """Set the watch up if none works. True: it was set up now, and a walk must find what was missed."""
         if self._observer is not None:
             if self._observer.is_working():
                 return False
@@ -173,7 +173,7 @@ class Watch:
             ending.join(JOIN)
 
     def cover(self, folders: int) -> None:
-        """Say so once where the inbox has more folders than the kernel watches for one user."""
+        """Log once that the inbox has more folders than the kernel watches for one user."""
         limit = _limit("max_user_watches")
         crowded = self.works and limit is not None and folders > limit
         if crowded and not self._crowded:
@@ -185,7 +185,7 @@ class Watch:
         self._crowded = crowded
 
     def lost(self, now: float) -> None:
-        """Say so, but not all the time, where events came faster than they could be read."""
+        """Log that events came faster than they could be read; at most once in `SAY_AGAIN` seconds."""
         if now - self._overflow_said < SAY_AGAIN:
             return
         self._overflow_said = now
