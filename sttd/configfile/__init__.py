@@ -89,7 +89,7 @@ def _read(found: Iterable[Setting | Problem]) -> tuple[dict[tuple[str, str], Any
 
 
 def unknown(setting: Setting) -> str | None:
-    """The sentence for a section or a key that does not exist."""
+    """The message about a section or a key that does not exist; None: it exists."""
     section, key = setting.section, setting.key
     if section not in KEYS:
         return f"{setting.where}: there is no section [{section}]{_home(key) or values.nearest(section, KEYS)}"
@@ -101,7 +101,7 @@ def unknown(setting: Setting) -> str | None:
 
 
 def _home(key: str) -> str:
-    """The section that a key belongs to, where it stands in a wrong one."""
+    """A hint for a key in a wrong section: the section that it belongs to."""
     homes = [f"[{section}]" for section, keys in KEYS.items() if key in keys]
     return f"; {key} belongs to {' or '.join(homes)}" if homes else ""
 
@@ -117,7 +117,7 @@ def _build(chosen: Mapping[tuple[str, str], Any]) -> Config:
 
 
 def _resolve(config: Config, state_directory: str | None) -> Config:
-    """Every empty path becomes a folder of the root; the state may be systemd's StateDirectory= (systemd.exec(5))."""
+    """Every path that is not set becomes a folder of the root; the state may be systemd's StateDirectory= (systemd.exec(5))."""
     paths = config.paths
     root = paths.root if paths.root != Path() else Paths().root
     folders = {name: root / name for name in ("inbox", "transcripts", "archive", "failed", "state")}

@@ -1,8 +1,8 @@
 """Options by folder: what a `.sttd.toml` in a folder of the inbox may set for the recordings in it and below it.
 
-Whoever drops files may write one, so it holds only what concerns the words of a transcript and how they are written: no
-path, no command, nothing that the machine or other people's recordings depend on. Each value has the bounds that it has in
-the configuration. What a file does not set is as in the folder above, and in the end as the configuration has it.
+Anybody who drops files may write one, so it may set only how recordings are transcribed and how the text is written: no
+path, no command, nothing that concerns the machine or other people's recordings. Each value has the same limits as in the
+configuration. A key that the file does not set keeps its value from the folder above, and at last from the configuration.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sttd.errors import ConfigError, UsageError
 from sttd.hub.names import require_name
 
 NAME = ".sttd.toml"
-LARGEST = 65_536  # bytes of the files above one folder, all together
+LARGEST = 65_536  # bytes of all files that apply to one folder together
 _LONGEST = 5000  # characters of a line: a key of 30,000 names takes tomllib 12 s
-_SHOWN, _SENTENCE = 5, 300  # problems that are told, and characters of each
-# not batch_size: it is about the machine's memory. Not replace: it is a path. Not source: it decides about recordings
+_SHOWN, _SENTENCE = 5, 300  # mistakes that are reported, and characters of each
+# Not batch_size: it concerns the machine's memory. Not replace: it is a path. Not source: it may delete recordings
 _ALLOWED = {
     "transcribe": frozenset(KEYS["transcribe"]) - {"batch_size", "replace"},
     "output": frozenset({"formats"}),
@@ -31,18 +31,18 @@ _ALLOWED = {
     "model": frozenset({"name"}),
 }
 _NOT_HERE = "is not for a folder to set: [transcribe] without batch_size and replace, [subtitles], [output] formats and [model] name are"
-_PAIR = ("transcribe.language", "transcribe.languages")  # who sets one of them does not want the other from above
+_PAIR = ("transcribe.language", "transcribe.languages")  # a file that sets one clears the other of the folder above
 
 
 def read(data: bytes, origin: str) -> dict[str, Any]:
-    """What a file sets, by `section.key`, as JSON holds it.
+    """The values that a file sets, by `section.key`, as they can be stored in JSON.
 
     Args:
         data: the content of the file.
         origin: its name, for the messages.
 
     Raises:
-        ConfigError: it has mistakes; `problems` holds a short sentence for each of the first few.
+        ConfigError: it has mistakes; `problems` has a short sentence for each of the first few.
     """
     chosen: dict[str, Any] = {}
     problems: list[str] = []
@@ -66,7 +66,7 @@ def read(data: bytes, origin: str) -> dict[str, Any]:
 def overlaid(config: Config, chosen: Mapping[str, Any]) -> Config:
     """The configuration for recordings of a folder that sets `chosen`.
 
-    What is no option, or no value of it, is passed over: it comes from the ledger, and another version may have written it.
+    An unknown option or a bad value is ignored: `chosen` comes from the ledger, and another version may have written it.
     """
     sections: dict[str, dict[str, Any]] = {}
     for name, value in chosen.items():
@@ -80,10 +80,10 @@ def overlaid(config: Config, chosen: Mapping[str, Any]) -> Config:
 
 
 def check(config: Config, chosen: Mapping[str, Any], origin: str) -> None:
-    """Whether `chosen` can be used with this configuration.
+    """Check that `chosen` can be used with this configuration.
 
     Raises:
-        ConfigError: two keys do not go together, or the model may not be named.
+        ConfigError: two keys do not go together, or the model is not allowed.
     """
     keys = chosen.keys()
     problems = [f"{origin}: {text}" for about, text in relations.errors(overlaid(config, chosen)) if about & keys]
@@ -96,7 +96,7 @@ def check(config: Config, chosen: Mapping[str, Any], origin: str) -> None:
 
 
 def written(chosen: Mapping[str, Any]) -> list[str]:
-    """Each option as TOML writes it, behind its name: `transcribe.language = "th"`. As `overlaid`, it trusts nothing."""
+    """Each option as a line of TOML: `transcribe.language = "th"`. Ignores unknown options and bad values, as `overlaid`."""
     found = []
     for name, value in chosen.items():
         section, _, key = name.partition(".")
@@ -119,7 +119,7 @@ def _settings(data: bytes, origin: str) -> list[Setting | Problem | Table]:
 
 
 def _refusal(setting: Setting | Problem | Table) -> str | None:
-    """The sentence for what is no key, or not one for folders."""
+    """The message about a key that does not exist, or that a folder may not set; None: it may."""
     if isinstance(setting, Problem):
         return setting.text
     if isinstance(setting, Table):

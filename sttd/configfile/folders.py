@@ -1,4 +1,4 @@
-"""The folders of the configuration as they lie on the disk: links seen through, and shares that do not answer."""
+"""Checks the configured folders on the disk: resolves links, and finds shares that do not answer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sttd.fs.patience import PATIENCE, answers
 class Looked:
     """What a look at the folders found."""
 
-    problems: list[str]  # folders that are one and the same, or lie within each other, by a link
-    silent: list[str]  # a sentence for each that did not answer
+    problems: list[str]  # a sentence for each two folders that a link makes the same, or one within the other
+    silent: list[str]  # a sentence for each folder that did not answer
 
 
 def look(config: Config, patience: float = PATIENCE) -> Looked:
-    """Look at each folder for at most `patience` seconds. `load` itself touches none: a command must not hang on a share."""
+    """Look at the folders for at most `patience` seconds. `load` itself touches none: a command must not hang on a share."""
     paths = folders(config)
     real = answers({name: functools.partial(os.path.realpath, path) for name, path in paths.items()}, patience)
     silent = [

@@ -31,7 +31,7 @@ _OTHERS = {
 
 
 def nearest(word: str) -> str:
-    """`; did you mean ...?` where a word that is no code looks like a language's name, or like another standard's code."""
+    """`; did you mean ...?` if a wrong code looks like the name of a language, or like a code of another standard; else ""."""
     word = word.strip().lower()
     known = {**_NAMES, **_OTHERS, **{code: code for code in CODES}}
     found = known.get(word) or known.get(word.replace("_", "-").partition("-")[0])

@@ -1,4 +1,4 @@
-"""Tables of which each has a name and is one thing: [[notify]] a receiver, [[pool.remote]] a worker of another machine."""
+"""Tables that each have a name and describe one object: [[notify]] a receiver, [[pool.remote]] a worker on another machine."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What such a table may be called."""
+    """Which names such a table may have."""
 
-    pattern: str  # of the whole name
-    words: str  # the same for people
+    pattern: str  # a regular expression for the whole name
+    words: str  # the same in words, for messages
     example: str
-    taken: Mapping[str, str] = field(default_factory=dict)  # names that mean something else already, and what
-    folded: Callable[[str], str] = str  # equal for names that must not be two tables'
+    taken: Mapping[str, str] = field(default_factory=dict)  # reserved names, and what each means
+    folded: Callable[[str], str] = str  # two names with the same result count as equal
 
     def mistake(self, name: Any, others: Iterable[str]) -> str:
-        """What is wrong with the name of a table behind these others; "": nothing."""
+        """What is wrong with the name of a table, where `others` are taken; "": nothing."""
         if name is None:
             return f'has no name: write one, such as name = "{self.example}"'
         if not self.fits(name):
@@ -41,19 +41,19 @@ class Naming:
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
-    """What all tables of one header are."""
+    """How all tables with the same header are read."""
 
     header: str  # as it is written, without brackets
-    make: Callable[..., T]  # of a name and the values of the keys
+    make: Callable[..., T]  # makes the object, from its name and the values of the keys
     naming: Naming
     keys: Mapping[str, Mapping[str, Any]]  # with the rules of each
-    own: Mapping[str, Callable[[Any], Any]]  # keys whose values are read so; each raises ValueError with a sentence
-    # what a table lacks, or what does not go together, as it goes on behind the table's name. It may complete the values (the
-    # second argument), and looks at what goes together where each value is sound (the third)
+    own: Mapping[str, Callable[[Any], Any]]  # keys that have their own reader; it raises ValueError with a sentence
+    # Checks the whole table: yields what is missing or does not go together, as the end of a sentence. Arguments: the table as
+    # written; the values that were read, which it may complete; whether each value was right
     lacks: Callable[[Mapping[str, Any], dict[str, Any], bool], Iterable[str]]
 
     def built(self, tables: Sequence[Table]) -> tuple[tuple[T, ...], list[str]]:
-        """What the tables are, and all mistakes, a sentence each."""
+        """The objects that the tables describe, and all mistakes, a sentence each."""
         found: dict[str, T] = {}
         problems: list[str] = []
         for table in tables:

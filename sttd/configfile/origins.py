@@ -16,13 +16,13 @@ _KEY = re.compile(r"\s*[\"']?(\w+)[\"']?(?:\s*\.\s*[\"']?(\w+)[\"']?)?\s*=")
 def origins(path: Path | None, sets: Sequence[str], environ: Mapping[str, str], *, has_root: bool) -> dict[Key, str]:
     """The keys that are set somewhere, each with the place that counts: `/etc/sttd/sttd.toml:12`, `STTD_POOL__WORKERS`, `--set`.
 
-    The configuration must have been loaded from the same: what is wrong in it is not looked for again.
+    The configuration must have been loaded from the same sources before: mistakes are not looked for again.
     """
     found: dict[Key, str] = {}
     if path is not None:
         lines: dict[Key, int] = {}
         for key, line in _lines(path.read_text("utf-8-sig")):
-            lines.setdefault(key, line)  # of [[watch]] tables the first one is the section
+            lines.setdefault(key, line)  # if there are several [[watch]] tables, the first line counts
         for setting in from_file(path):
             if not isinstance(setting, Problem | Table):
                 key = (setting.section, setting.key)
@@ -40,7 +40,7 @@ def origins(path: Path | None, sets: Sequence[str], environ: Mapping[str, str], 
 
 
 def _lines(text: str) -> Iterator[tuple[Key, int]]:
-    """The line of each key, from 1. The TOML is known to be valid: only headers and the beginnings of lines are looked at."""
+    """The line of each key, from 1. Only headers and the beginnings of lines are looked at: the TOML is known to be valid."""
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
         header, key = _HEADER.fullmatch(line), _KEY.match(line)

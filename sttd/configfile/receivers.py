@@ -1,4 +1,4 @@
-"""[[notify]] tables: who is told of what happens. What is wrong with one is told without its addresses: they hold passwords."""
+"""[[notify]] tables: the receivers of notices. A message about a mistake never shows an address: it may hold a password."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _url(value: Any) -> str:
         if url.scheme in ("http", "https") and url.hostname and url.port != 0:
             url.hostname.encode("idna")  # as the resolver's call does
             return value
-    except ValueError:  # no such port, brackets that do not close, or a host with an empty label or one over 63 bytes
+    except ValueError:  # a bad port, brackets that do not close, or a host with an empty label or one over 63 bytes
         pass
     raise ValueError(words)
 
@@ -75,7 +75,7 @@ def _patterns(value: Any) -> tuple[str, ...]:
 
 
 def _lacks(table: Mapping[str, Any], chosen: dict[str, Any], is_sound: bool) -> Iterator[str]:
-    """`chosen` gets the patience that the receiver's kind has."""
+    """Yields what is missing; sets the timeout in `chosen` to the default of the receiver's kind."""
     ways = [key for key in WAYS if key in table]
     if len(ways) != 1:
         yield f": has {' and '.join(ways) or 'no address'}: write one of webhook, command and apprise"
@@ -94,7 +94,7 @@ KIND = Kind(SECTION, Receiver, _NAMING, KEYS, _OWN, _lacks)
 
 
 def lines(receivers: Sequence[Receiver]) -> Iterator[str]:
-    """The tables as TOML, to be looked at: of an address no more than may be shown."""
+    """The tables as TOML, for people to read: of an address only the part that may be shown."""
     for each in receivers:
         yield f"\n[[{SECTION}]]"
         yield f"name = {written.write(each.name, 'str')}"

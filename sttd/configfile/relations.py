@@ -1,4 +1,4 @@
-"""What must hold between the values of a configuration (errors), and what is probably not meant (warnings)."""
+"""Checks values of a configuration against each other: contradictions (errors), and what is probably not meant (warnings)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sttd.units import format_duration
 NORMAL = 2.2  # the highest compression ratio of text without loops: sttd/worker/decoding/repetition.py
 FOLDERS = ("inbox", "transcripts", "archive", "failed", "state")
 TABLE = "[[watch]]"
-Relation = tuple[frozenset[str], str]  # the keys that it is about, and the sentence
+Relation = tuple[frozenset[str], str]  # the keys concerned, and the sentence for the user
 
 
 def errors(config: Config) -> Iterator[Relation]:
-    """Each relation that does not hold. The paths must be resolved."""
+    """A sentence for each contradiction. The paths must be absolute."""
     lie = folders(config)
-    yield from overlaps(lie, lie)  # as they are written: `folders.look` sees through links
+    yield from overlaps(lie, lie)  # by the paths as written: `folders.look` resolves links
     memory = config.memory
     if not memory.moderate < memory.high < memory.critical:
         figures = f"{memory.moderate:g} %, {memory.high:g} %, {memory.critical:g} %"
@@ -60,7 +60,7 @@ def errors(config: Config) -> Iterator[Relation]:
 
 
 def _of_ray(config: Config) -> Iterator[Relation]:
-    """Where it is used: what it cannot do without."""
+    """What Ray needs, if it is used."""
     ray = config.ray
     if config.pool.backend != "ray":
         return
@@ -87,7 +87,7 @@ def _of_ray(config: Config) -> Iterator[Relation]:
 
 
 def _is_seen(path: Path) -> bool:
-    """False: it is missing, or lies where this user may not look; who runs `sttd status` need not be the daemon's user."""
+    """Whether this user can see the file. If not, it may still be there: `sttd status` need not run as the daemon's user."""
     try:
         return path.exists()
     except OSError:
@@ -105,11 +105,13 @@ def _is_inbox(name: str) -> bool:
 
 
 def overlaps(paths: Mapping[str, Path], real: Mapping[str, Path]) -> Iterator[Relation]:
-    """Results inside an inbox would be taken for recordings, and two folders in one would mix.
+    """Folders that are the same, or of which one lies inside an inbox, or an inbox inside it.
+
+    Results inside an inbox would be taken for recordings, and two uses of one folder would mix their files.
 
     Args:
         paths: the folders as they are configured, by name; see `folders`.
-        real: where they lie; one that is missing is compared with no other.
+        real: their real paths; a folder that is not in it is not compared.
     """
     for one, other in itertools.combinations((name for name in paths if name in real), 2):
         if _is_inbox(other) and not _is_inbox(one):
@@ -163,13 +165,13 @@ def warnings(config: Config) -> Iterator[str]:
 
 
 def _of_an_inbox(config: Config) -> Iterator[str]:
-    """The same, of what may be set for each inbox."""
+    """The warnings about keys that can be set for each inbox."""
     watch = config.watch
     if config.output.place == "beside" and config.output.source == "delete":
         yield '[output] source = "delete" deletes nothing with place = "beside": every source stays where it is'
     if config.transcribe.channel_names and config.transcribe.channels == "mix":
         yield '[transcribe] channel_names name nobody with channels = "mix": set channels = "split"'
-    if 0 < config.settle() < watch.settle_closed:  # 0 takes a file at first sight, whatever the events say
+    if 0 < config.settle() < watch.settle_closed:  # with 0 a file is taken at once, whether it was closed or not
         yield (
             f"[watch] settle_closed ({format_duration(watch.settle_closed)}) is over settle "
             f"({format_duration(config.settle())}): files that are known to be closed wait longer than the others"

@@ -1,4 +1,4 @@
-"""Where values are written: in the file, in the environment, on the command line. What is found here is not yet checked."""
+"""Collects values from the file, the environment and the command line. They are not checked here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREFIX = "STTD_"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One value, as it was written, and where that was."""
+    """One value, as it was written, and where it was written."""
 
     section: str
     key: str
@@ -42,7 +42,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is no setting at all."""
+    """Something that is no setting at all; `text` is the message about it."""
 
     text: str
 
@@ -63,7 +63,7 @@ def from_file(path: Path) -> Iterator[Setting | Problem | Table]:
 
 
 def in_toml(data: bytes, origin: str, example: str = "pool") -> Iterator[Setting | Problem | Table]:
-    """The settings of a TOML file with this content. `example`: a section that it may have.
+    """The settings of a TOML file with this content. `example`: a section that messages suggest.
 
     Raises:
         ConfigError: it is no TOML.
@@ -96,7 +96,7 @@ def _are_tables(content: Any) -> bool:
 
 
 def _in_tables(tables: Sequence[dict[str, Any]], origin: str) -> Iterator[Setting | Table]:
-    """[[watch]]: further inboxes, and the section [watch], which is the table without a name."""
+    """[[watch]] tables: each is a further inbox, or if it has neither name nor inbox, the section [watch] itself."""
     for table in tables:
         if {"name", "inbox"} & table.keys():
             yield Table(table, origin)
@@ -118,7 +118,7 @@ def _parse(data: bytes, origin: str) -> dict[str, Any]:
 
 
 def _hint(text: str) -> str:
-    """What is probably wrong with a file that is no TOML."""
+    """A hint what is probably wrong with a file that is no valid TOML."""
     lines = {line.split("#")[0].strip() for line in text.splitlines()}
     if {"[watch]", "[[watch]]"} <= lines:
         return ": where there are [[watch]] tables, write [[watch]] for the section [watch] too"
@@ -126,7 +126,7 @@ def _hint(text: str) -> str:
 
 
 def from_environ(environ: Mapping[str, str]) -> Iterator[Setting]:
-    """`STTD_SECTION__KEY=value`, and `STTD_POOL__RAY__KEY`; other variables, also those of STTD_ without two underscores, are not ours."""
+    """`STTD_SECTION__KEY=value`, and `STTD_POOL__RAY__KEY`. Other variables are ignored, also STTD_... without a double `_`."""
     for name, value in environ.items():
         if name.startswith(PREFIX) and "__" in name:
             section, _, key = name.removeprefix(PREFIX).lower().rpartition("__")
@@ -134,7 +134,7 @@ def from_environ(environ: Mapping[str, str]) -> Iterator[Setting]:
 
 
 def from_option(name: str, key: str, value: str) -> Setting:
-    """What an option of a command says about `section.key`."""
+    """The setting of `section.key` by an option of a command, such as --model."""
     section, _, rest = key.rpartition(".")
     return Setting(section, rest, value, name, is_option=True)
 

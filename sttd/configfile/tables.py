@@ -1,7 +1,7 @@
-"""[[watch]] tables: further inboxes, each with keys of its own. What a table does not set is as everywhere.
+"""[[watch]] tables: further inboxes, each with keys of its own. A key that a table does not set has its global value.
 
-TOML knows a name either as a section or as tables. So where there are tables, the section [watch] is one of them: the one
-without a name and an inbox. In a table the keys stand without their section; those here are in one section each.
+In TOML a name is either a section or a list of tables. So if there are [[watch]] tables, the section [watch] is one of them:
+the one without name and inbox. In a table the keys are written without their section; each belongs to only one section.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from sttd.configfile.sources import Table
 LONGEST = 64  # bytes of a name
 _PATH = {"kind": "path"}
 _ALL = {section.name: section.default_factory for section in sections()}
-_LEFT_OUT = {"watch": {"dedupe"}, "transcribe": {"batch_size", "replace"}}  # of the daemon, or the machine
-# the keys of a table, with the section that each belongs to, and its rules
+_LEFT_OUT = {"watch": {"dedupe"}, "transcribe": {"batch_size", "replace"}}  # these concern the daemon or the machine
+# the keys of a table, each with its section and its rules
 KEYS: dict[str, tuple[str, Mapping[str, Any]]] = {
     key.name: (section, key.metadata)
     for section in ("watch", "output", "transcribe")
     for key in dataclasses.fields(_ALL[section])  # type: ignore[arg-type]
     if key.name not in _LEFT_OUT.get(section, ())
 }
-_PAIR = ("language", "languages")  # who sets one of them does not want the other from [transcribe]
+_PAIR = ("language", "languages")  # a table that sets one of them clears the other one of [transcribe]
 
 
 def built(config: Config, tables: Sequence[Table]) -> tuple[Config, list[str]]:
-    """`config` with the inboxes of `tables`, and all mistakes, a sentence each. The paths must be resolved."""
+    """`config` with the inboxes of `tables`, and all mistakes, a sentence each. The paths of `config` must be absolute."""
     found: dict[str, Watched] = {}
     nowhere = Path()
     problems: list[str] = []
@@ -51,7 +51,7 @@ def built(config: Config, tables: Sequence[Table]) -> tuple[Config, list[str]]:
 
 
 def _name(table: Table, others: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """The name of a table, as far as there is one, and what is wrong with it."""
+    """The name of a table, "" if it has no valid one, and what is wrong with it."""
     name, where = table.values.get("name"), f"{table.origin}: [[watch]]"
     if name is None:
         return "", [f'{where} {table.values.get("inbox")!r}: has no name: write one, such as name = "movies"']
@@ -69,7 +69,7 @@ def _is_name(name: str) -> bool:
 
 
 def _folded(name: str) -> str:
-    """Equal for names that a file system of Windows or macOS takes for one."""
+    """Equal for two names that are the same to a file system of Windows or macOS."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

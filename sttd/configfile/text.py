@@ -63,14 +63,14 @@ _RECEIVERS = """\
 
 
 def render(config: Config | None = None, always: Collection[str] = ()) -> str:
-    """`config` as TOML, with a sentence for each key. `load` reads it back, but for the addresses of receivers, which are hidden.
+    """`config` as TOML, with a sentence for each key. `load` can read it back, except receivers: their addresses are hidden.
 
-    What is as the default has a # in front, but for the keys in `always`, written as `section.key`.
+    A key that has its default gets a # in front, unless it is in `always` (as `section.key`).
     """
     config = config or Config()
     lines = [_HEADER]
     for section in sections():
-        is_table = section.name == "watch" and config.watched  # TOML knows a name as one or the other
+        is_table = section.name == "watch" and config.watched  # in TOML a name is either a section or tables
         lines.append(f"[[{section.name}]]\n" if is_table else f"[{section.name}]\n")
         chosen = section.of(config)
         for key in dataclasses.fields(chosen):

@@ -1,8 +1,8 @@
 """One value of the configuration: read from TOML or from text, and checked.
 
-A `kind` says what a value is (the `key(...)` of config.py names it); its reader gets the value and the key's rules, and
-raises ValueError with the end of a sentence that begins with the key's name. From the environment and from `--set`
-everything comes as text; from TOML it has a type, and a wrong one is an error there.
+A `kind` is the type of a value; `key(...)` in sttd/config names it for each key. Its reader gets the value and the key's
+rules, and raises ValueError with the end of a sentence that begins with the key's name. From the environment and from `--set`
+every value comes as text. From TOML it has a type, and a wrong type is an error.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from sttd.units import format_duration, parse_duration, parse_size
 
 Rules = Mapping[str, Any]
 
-MOST_TRIES = 20  # numbers in a list: a window that is hard to hear is decoded once for each temperature
-LONGEST = 10 * 365.25 * 86400.0  # seconds; what a thread can wait ends at some 292 years, what is meant long before
+MOST_TRIES = 20  # numbers in the list of temperatures: a difficult window is decoded once for each
+LONGEST = 10 * 365.25 * 86400.0  # seconds; a thread cannot wait for more than some 292 years, and nobody means that
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """A question that names the word that was probably meant, to be put behind a sentence; empty where none is near."""
+    """`; did you mean ...?` with the word that was probably meant, for the end of a sentence; "" if none is similar."""
     found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else ""
 
@@ -60,7 +60,7 @@ def _text(value: Any, rules: Rules) -> str:
 
 
 def _words(value: Any, rules: Rules) -> str:
-    """Text that a model is to read, or is found by."""
+    """Text that must be valid UTF-8, such as a prompt or the name of a model."""
     text = _text(value, rules)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError(f"must be UTF-8 text, not {value!r}")
@@ -107,7 +107,7 @@ def _within(value: float, rules: Rules) -> float:
 
 
 def _auto(value: Any, rules: Rules) -> int:
-    """0 stands for auto, and NONE for 0 where the rules allow it."""
+    """A number or "auto". Returns 0 for "auto", and NONE for a 0 that the rules allow."""
     if isinstance(value, str) and value.strip().lower() == "auto":
         return 0
     try:
@@ -213,7 +213,7 @@ def _items(value: Any) -> list[str]:
 def _several(
     one: Callable[[Any, Rules], str], *, filled: bool, once: bool = True
 ) -> Callable[[Any, Rules], tuple[str, ...]]:
-    """A reader of a list whose items are read by `one`; `once`: what stands there twice counts once."""
+    """A reader of a list whose items are read by `one`; `once`: duplicates are dropped."""
 
     def reader(value: Any, rules: Rules) -> tuple[str, ...]:
         items = tuple(one(item, {"filled": True, **rules}) for item in _items(value))
@@ -244,7 +244,7 @@ def _suffix(value: Any, rules: Rules) -> str:
 
 
 def _size(value: Any, _rules: Rules) -> float:
-    """Bytes; infinite is no limit."""
+    """Bytes; infinity means no limit."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise _must('a size such as "200G" or "512M"', value)
     return parse_size(str(value))

@@ -1,4 +1,4 @@
-"""One value of the configuration as TOML has it."""
+"""Writes one value of the configuration as TOML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sttd.units import format_duration, format_size
 
 
 def write(value: Any, kind: str) -> str:
-    """`value` as TOML writes it; `values.read` gives it back."""
+    """`value` as TOML; `values.read` can read it back."""
     match kind:
         case "duration":
             return _quoted(format_duration(value))
@@ -40,7 +40,7 @@ def write(value: Any, kind: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    # JSON's escapes are TOML's too; of what TOML wants escaped JSON leaves only DEL alone
+    # JSON's escapes are valid in TOML, too; only DEL must be escaped in TOML and is not in JSON
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

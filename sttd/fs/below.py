@@ -1,8 +1,8 @@
-"""Opening a file that a row of the ledger names: below a folder of the configuration, and by no link.
+"""Opens a file that a row of the ledger names: only below a configured folder, and through no symbolic link.
 
-A row says where a recording or a result was put. Who may write there may have put something else in its place since: a link to
-somebody else's file, a FIFO that waits for a writer, a folder of links. So the path is walked name by name (fs/folder.py), and only
-a regular file is opened.
+A row says where a recording or a result was put. Whoever may write there may have replaced it since: by a link to somebody
+else's file, a FIFO that waits for a writer, a folder of links. So the path is walked name by name (fs/folder.py), and only a
+regular file is opened.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _OUTSIDE = "it lies outside of sttd's folders"
 
 
 def open_below(paths: Iterable[str], roots: Sequence[Path]) -> tuple[int, str]:
-    """A handle of the first of `paths` that is a regular file below one of the folders, to read from, and its name.
+    """Open the first of `paths` that is a regular file below one of `roots`, to read from; returns its handle and name.
 
     Args:
         paths: where the file may lie, the likeliest place first.
-        roots: folders of the configuration; links that lead to them are the administrator's.
+        roots: configured folders. Links on the way to these are followed: the administrator made them.
 
     Raises:
         FileNotFoundError: there is none.

@@ -1,7 +1,7 @@
 """Whose fault an error of a file system is: the machine's, that of a name, or that of one file alone.
 
-The three are answered differently. The machine's faults meet every job, so that work waits until they are over. A name
-that a file system refuses is changed until it fits. A file that may not be touched holds up nobody but its own job.
+Each is handled differently. A fault of the machine meets every job, so that all work waits until it is over. A name
+that a file system refuses is changed until it fits. A file that may not be touched holds up its own job only.
 See errno(3), and the ERRORS sections of open(2), rename(2) and write(2).
 """
 
@@ -18,7 +18,7 @@ class Blame(enum.StrEnum):
     """Whose fault an OSError is."""
 
     MACHINE = "machine"  # a disk, mount or server, or the process's limits: others meet it too; it passes
-    NAME = "name"  # the file system knows no such name, or something else has it: another name will do
+    NAME = "name"  # the file system does not accept the name, or it is taken: another name will do
     FILE = "file"  # this one file, or the folder that it lies in: other jobs are not concerned
 
 
@@ -40,17 +40,17 @@ _NAME = frozenset(
     {errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST}
 )
 
-# bytes that are there and cannot be had: a bad sector, or a block whose check sum is wrong. A disk that is away says another word
+# some bytes cannot be read: a bad sector, or a block whose checksum is wrong. A disk that is away gives other errors
 _SECTOR = frozenset({errno.EIO, errno.EREMOTEIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA})
 
 
 class Unreadable(OSError):
-    """Some bytes of one file cannot be read: whoever reads another file does not meet it."""
+    """Some bytes of one file cannot be read; other files are not concerned."""
 
 
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
-    """Within it nothing but the bytes of one open file is read. Raises Unreadable where its disk does not give them."""
+    """For steps that only read one open file. An error that means a bad sector becomes Unreadable."""
     try:
         yield
     except OSError as error:
@@ -63,8 +63,8 @@ def reading() -> Iterator[None]:
 def blame(error: OSError) -> Blame:
     """Whose fault it is that a step on files failed.
 
-    What is not known counts as the fault of the file: its job waits, and all others go on. If it is met by every file,
-    every job waits by itself. ENOENT is a fact, not a fault: whoever looked knows whether the file should be there.
+    An unknown error counts as the fault of the file: its job waits, and all others go on. If every file meets it, each
+    job waits by itself. ENOENT is not judged here: only the caller knows whether the file should be there.
     """
     if isinstance(error, Unreadable):
         return Blame.FILE
@@ -76,10 +76,10 @@ def blame(error: OSError) -> Blame:
 
 
 def is_of_a_disk(error: OSError) -> bool:
-    """Whether it is the fault of one disk, mount or server: what is done on others does not meet it."""
+    """Whether one disk, mount or server is at fault: work on others is not concerned."""
     return error.errno in _DISK
 
 
 def takes_nothing(error: OSError) -> bool:
-    """Whether a disk takes no file more: it is full, or read-only. Else single files or folders on it may be damaged."""
+    """Whether the disk takes no more files: it is full or read-only. Other errors may come from a single damaged file."""
     return error.errno in _FULL

@@ -1,4 +1,4 @@
-"""A copy of a file on another file system: whole, compared and on disk before its source may go. Holes are kept."""
+"""Copies a file to another file system: the copy is complete, compared and on disk before the source may go. Holes are kept."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sttd.fs.blame import reading
 from sttd.fs.folder import Folder
 
 TICK = 2 * 10**9  # nanoseconds: the coarsest clock of a file system, vfat's
-# Nanoseconds: what times are multiples of, and how far from what was asked for. NTFS and SMB, NFS 3 and UDF, FUSE programs
-# that count milliseconds; 10 ms to 2 s: exFAT, ext3, HFS+, vfat
+# Nanoseconds: the step of a file system's time stamps, and how far a stored one may be from the one that was set. In order:
+# NTFS and SMB; NFS 3 and UDF; FUSE programs that count milliseconds; exFAT, ext3, HFS+ and vfat (10 ms to 2 s)
 _CLOCKS = ((100, 100), (1000, 1000), (10**6, 10**6), (10**7, TICK))
-# Seconds since the epoch between which file systems keep times: exFAT and vfat, NFS 3 and SFTP, old inodes of ext4 and XFS.
-# What is beyond becomes the limit itself; exFAT and vfat keep local time, which moves theirs by some hours
+# The first and the last second since the epoch that file systems can store. In order: old inodes of ext4 and XFS; NFS 3 and
+# SFTP; exFAT and vfat. A time beyond is stored as the limit; exFAT and vfat keep local time, which shifts it by some hours
 _FIRST, _LAST = (-(2**31), 0, 315_532_800), (2**31 - 1, 2**32 - 1, 4_354_819_199)
 _DAY = 86_400 * 10**9  # nanoseconds
 _BLOCK = 2**20  # bytes
@@ -52,7 +52,7 @@ def _write(reader: int, target: Folder, temporary: str, mode: int | None) -> Non
     try:
         _copy_data(reader, writer)
         _copy_attributes(reader, writer, mode)
-        os.fsync(writer)  # the time of change with it: by it a copy is known again
+        os.fsync(writer)  # with the modification time, by which `is_copy` recognises the copy
     finally:
         os.close(writer)
 
@@ -64,14 +64,14 @@ def _compare(reader: int, target: Folder, temporary: str) -> None:
 
 
 def is_copy(source: Folder, name: str, target: Folder, new: str) -> bool:
-    """Whether `new` is a copy that was made of the file: the same bytes and time of change."""
+    """Whether `new` is a copy that was made of the file: the same bytes and modification time."""
     with _reading(source, name) as one, _reading(target, new) as other:
         wanted, seen = os.fstat(one), os.fstat(other)
         return is_same_time(seen.st_mtime_ns, wanted.st_mtime_ns) and _same_data(one, other)
 
 
 def is_same_time(stored: int, wanted: int) -> bool:
-    """Whether a file system may have made `stored` of a time of change, in nanoseconds, that it was given."""
+    """Whether a file system that was given the modification time `wanted` may have stored `stored` (both in nanoseconds)."""
     apart = abs(stored - wanted)
     if apart == 0 or any(stored % step == 0 and apart < most for step, most in _CLOCKS):
         return True
@@ -88,7 +88,7 @@ def _reading(folder: Folder, name: str) -> Iterator[int]:
 
 
 def _same_data(one: int, other: int) -> bool:
-    """Whether two files hold the same bytes. What is a hole in both is not read: a terabyte of it would take hours."""
+    """Whether two files hold the same bytes. A hole that both have is not read: a terabyte of it would take hours."""
     size, position = os.fstat(one).st_size, 0
     if os.fstat(other).st_size != size:
         return False
@@ -102,7 +102,7 @@ def _same_data(one: int, other: int) -> bool:
 
 
 def _next_data(source: int, position: int, size: int) -> int:
-    """As `sparse.next_data`. Raises Unreadable: where a file's bytes lie is on its disk too."""
+    """As `sparse.next_data`, but raises Unreadable: the list of a file's holes is on its disk, too, and may be damaged."""
     with reading():
         return sparse.next_data(source, position, size)
 
@@ -111,7 +111,7 @@ def _copy_attributes(reader: int, writer: int, mode: int | None) -> None:
     """Mode, extended attributes and times, the times last. Never setuid or setgid, which sttd's unit may not set."""
     seen = os.fstat(reader)
     os.fchmod(writer, seen.st_mode & 0o777 if mode is None else mode)
-    with contextlib.suppress(OSError):  # one of the file systems knows none
+    with contextlib.suppress(OSError):  # one of the file systems has no extended attributes
         for name in os.listxattr(reader):
             if name.startswith("user."):
                 os.setxattr(writer, name, os.getxattr(reader, name))
@@ -130,7 +130,7 @@ def _copy_data(reader: int, writer: int) -> None:
         with reading():
             position = os.lseek(reader, start, os.SEEK_HOLE)
         while start < position:
-            # not copy_file_range: it refuses two kinds of file system, which is what this is for
+            # not copy_file_range: it fails between two types of file system, and that is the usual case here
             with reading():
                 block = os.pread(reader, min(position - start, _BLOCK), start)
             if not block:

@@ -23,10 +23,10 @@ def digest(path: str) -> str:
 
 
 def digest_of(handle: int) -> str:
-    """The same of an open file, from its first byte.
+    """The SHA-256 of an open file, from its first byte.
 
     Raises:
-        OSError: it cannot be read; Unreadable, where others can.
+        OSError: it cannot be read; Unreadable where only this file is damaged.
     """
     os.lseek(handle, 0, os.SEEK_SET)
     with os.fdopen(os.dup(handle), "rb") as file, reading():

@@ -1,11 +1,11 @@
-"""A folder that is held open. Every step in it goes by its handle, and no step follows a symbolic link.
+"""A folder that is held open. Every step in it uses its handle, and no step follows a symbolic link.
 
-The inbox is everybody's: while a file of it is dealt with, any member may put a link in the place of one of its folders.
-A path that is looked up again would then lead to somebody else's recordings. So a walk begins at a folder of the
-configuration, opens one folder after the other with O_NOFOLLOW, and renames, links and removes relative to what it opened
-(openat(2), "Rationale for openat"). Whatever is swapped afterwards, the step hits the folder that was looked at.
+Everybody in the group may write to the inbox: while we work on a file, any of them may replace one of its folders by a link.
+A path that is looked up again would then lead to somebody else's recordings. So a walk begins at a configured folder,
+opens one folder after the other with O_NOFOLLOW, and renames, links and removes relative to what it opened
+(openat(2), "Rationale for openat"). Whatever is swapped afterwards, the step acts on the folder that was checked.
 
-openat2(2) with RESOLVE_BENEATH would save calls and promise no more: no component that is walked is `..`.
+openat2(2) with RESOLVE_BENEATH would save calls but be no safer: `..` is refused as a component.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Self
 from sttd.fs.regular import open_regular
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_IN_THE_WAY = (errno.ENOTDIR, errno.ELOOP)  # what O_DIRECTORY and O_NOFOLLOW say to files and to links
+_IN_THE_WAY = (errno.ENOTDIR, errno.ELOOP)  # the errors of O_DIRECTORY for a file, and of O_NOFOLLOW for a link
 
 
 def folder_on_the_way(path: str, below: str) -> Folder:
@@ -39,7 +39,7 @@ def folder_on_the_way(path: str, below: str) -> Folder:
 
 
 def open_regular_below(path: str, below: str) -> int:
-    """A handle on a regular file, to read from: as `open_regular`, and as `folder_on_the_way` where `below` is not ""."""
+    """Open a regular file to read from. No link is followed below `below`; if that is "", links above the file are."""
     if not below:
         return open_regular(path)
     with folder_on_the_way(path, below) as folder:
@@ -47,7 +47,7 @@ def open_regular_below(path: str, below: str) -> int:
 
 
 class Folder:
-    """A folder by its handle; `path` is for messages, and for what is stored. To be closed, or used with `with`.
+    """A folder by its handle; `path` is only for messages and for the ledger. To be closed, or used with `with`.
 
     Every method raises OSError where the file system refuses.
     """
@@ -58,7 +58,7 @@ class Folder:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Folder:
-        """A folder that the configuration names: the links that lead to it are the administrator's."""
+        """Open a configured folder. Links on the way to it are followed: the administrator made them."""
         return cls(os.open(path, _FLAGS), os.fspath(path))
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class Folder:
         return os.path.join(self.path, name)
 
     def below(self, components: Iterable[str]) -> Folder:
-        """The folder that lies `components` deeper.
+        """Open the subfolder that `components` lead to, one after the other.
 
         Raises:
             FileNotFoundError: it is not there, a link or a file is in the way, or a component leads out of the folder.
@@ -88,7 +88,7 @@ class Folder:
         return here
 
     def make_below(self, components: Iterable[str]) -> Folder:
-        """The same; what is missing is made, with the rights of the folder above it.
+        """As `below`, but makes missing folders, with the permissions of the folder above.
 
         Raises:
             NotADirectoryError: a link or a file is in the way.
@@ -100,10 +100,10 @@ class Folder:
         return here
 
     def make(self, name: str) -> Folder:
-        """The folder of this name in here; made, where it is missing, with the rights of this one.
+        """Open the subfolder of this name; if it is missing, make it with the permissions of this folder.
 
-        The kernel hands setgid on by itself. It is never asked for: systemd's RestrictSUIDSGID= refuses that, and a chmod
-        without it would take it away, so that in a setgid folder the umask has the last word.
+        The kernel passes setgid on by itself. A chmod with setgid is refused by systemd's RestrictSUIDSGID=, and one without
+        clears it. So a new folder that has setgid gets no chmod, and the umask may have taken permissions from it.
 
         Raises:
             NotADirectoryError: a link or a file is in the way.
@@ -141,13 +141,13 @@ class Folder:
             raise _with_path(error, path) from None
 
     def stat(self, name: str) -> os.stat_result | None:
-        """What lies under a name, links themselves; None: nothing."""
+        """What has this name, without following a link; None: nothing has."""
         with contextlib.suppress(FileNotFoundError):
             return os.stat(name, dir_fd=self.handle, follow_symlinks=False)
         return None
 
     def file(self, name: str) -> os.stat_result | None:
-        """What lies under a name, if it is a regular file."""
+        """As `stat`, but None for anything but a regular file."""
         seen = self.stat(name)
         return seen if seen is not None and stat.S_ISREG(seen.st_mode) else None
 
@@ -155,10 +155,10 @@ class Folder:
         """A handle of a regular file, to read from; never blocks on a FIFO that takes its place.
 
         Raises:
-            FileNotFoundError: there is none; what is no regular file does not count.
+            FileNotFoundError: there is none, or it is no regular file.
         """
         path = self.path_of(name)
-        if self.file(name) is None:  # asked first: opening a device may do something
+        if self.file(name) is None:  # checked before open(2): opening a device may have an effect
             raise FileNotFoundError(errno.ENOENT, "no regular file", path)
         try:
             handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.handle)
@@ -184,7 +184,7 @@ class Folder:
         return handle
 
     def mount(self) -> tuple[int, str]:
-        """What tells whether a rename to another folder can work: two mounts of one disk count as two file systems."""
+        """Equal for two folders if a rename between them can work. rename(2) also fails between two mounts of one disk."""
         with open(f"/proc/self/fdinfo/{self.handle}", encoding="ascii") as info:  # proc(5)
             number = next((line for line in info if line.startswith("mnt_id")), "")
         return os.fstat(self.handle).st_dev, number
@@ -193,7 +193,7 @@ class Folder:
         return os.listdir(self.handle)
 
     def rename(self, name: str, target: Folder, new: str) -> None:
-        """Rename, over whatever has the new name."""
+        """Rename a file; one that has the new name is replaced."""
         try:
             os.rename(name, new, src_dir_fd=self.handle, dst_dir_fd=target.handle)
         except OSError as error:
@@ -227,18 +227,18 @@ class Folder:
             shutil.rmtree(name, dir_fd=self.handle)
 
     def refusal(self, error: OSError) -> OSError:
-        """What an error says that met a new name in here, whose file is there: ENOENT is no answer in a folder that exists.
+        """Turn ENOENT for a new name in this folder into EINVAL, if the folder still exists.
 
-        Linux hands on so what an SMB server says of a name that it refuses (STATUS_OBJECT_NAME_INVALID).
+        Linux reports ENOENT where an SMB server refuses a name (STATUS_OBJECT_NAME_INVALID).
         """
         if error.errno == errno.ENOENT and os.fstat(self.handle).st_nlink > 0:
             return OSError(errno.EINVAL, os.strerror(errno.EINVAL), error.filename, None, error.filename2)
         return error
 
     def sync(self) -> None:
-        """What was created, renamed or removed in it is on disk only after this (fsync(2)).
+        """Fsync the folder: only then what was created, renamed or removed in it is on disk (fsync(2)).
 
-        A file system that cannot sync folders (VirtualBox's shared folders) says EINVAL: it promises nothing more.
+        EINVAL is ignored: that file system cannot sync folders (VirtualBox's shared folders), and nothing better is possible.
         """
         try:
             os.fsync(self.handle)
@@ -248,12 +248,12 @@ class Folder:
 
 
 def _with_path(error: OSError, path: str, target: str | None = None) -> OSError:
-    """The error with whole paths, which is what people and the daemon know files by."""
+    """The error with whole paths: a name relative to a handle would not tell people, or the daemon, which file it is."""
     return OSError(error.errno, error.strerror, path, None, target)
 
 
 def split(root: str, path: str) -> list[str] | None:
-    """The components of `path` below `root`; None: it does not lie there."""
+    """The components of `path` below `root`; None: `path` is not below it."""
     root = root.rstrip("/") + "/"
     if not path.startswith(root):
         return None

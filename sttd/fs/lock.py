@@ -1,7 +1,7 @@
 """A lock that is held as long as its holder lives: flock(2), which NFS passes on to other hosts.
 
-Whoever may read a file may take a shared lock on it, and keep everybody from an exclusive one. So the file belongs to its
-holder alone. Whether it is held is asked of the kernel's table of locks, which needs no right to the file.
+Anybody who may read a file can take a shared lock on it, and so block an exclusive one. So only the owner may open the
+lock's file. Others read from the kernel's table of locks whether it is held, which needs no right to the file.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ TABLE = Path("/proc/locks")
 
 
 class Lock:
-    """An exclusive lock on a file that is created where it is missing.
+    """An exclusive lock on a file, which is created if it is missing.
 
     Args:
         path: of the file.
-        what: is locked, in the words of the message.
-        folder: a handle of the folder that the file lies in; None: whatever folder has that path.
+        what: the name of what is locked, for the message of AlreadyRunning.
+        folder: a handle of the folder that the file lies in; None: it is found by its path.
 
     Raises:
         AlreadyRunning: somebody else holds it.
@@ -58,11 +58,11 @@ class Lock:
 
 
 def _parked(handle: int) -> socket.socket:
-    """Move the locked file out of the table of open files, into the queue of a socket; it is unlocked when that is closed.
+    """Move the locked file from our table of open files into the queue of a socket. Closing the socket unlocks it.
 
-    A process that ends closes what is in its table, and for a file on a FUSE mount the kernel then waits for the server, where no
-    signal reaches it: the process would not end while a share hangs. What is on its way through a socket (SCM_RIGHTS in
-    unix(7)) is let go of without a word to the server. The lock is the open file's, not the number's (flock(2)).
+    A process that ends closes all files in its table. On a FUSE mount the kernel then waits for the server, and no signal
+    ends that wait: while a share hangs, the process would not end. A file in the queue of a socket (SCM_RIGHTS in unix(7))
+    is closed without waiting for the server. The lock stays, as it belongs to the open file, not to its number (flock(2)).
     """
     here, there = socket.socketpair()
     with there:
@@ -77,7 +77,7 @@ def _parked(handle: int) -> socket.socket:
 
 
 def _taken(handle: int) -> bool:
-    """Take the lock. A share that root or an older sttd has for a moment, to look at it, is waited out."""
+    """Take the lock. Waits half a second at most for the shared lock that root or an older sttd takes to look at it."""
     for tries_left in reversed(range(50)):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,8 +94,8 @@ def is_held(path: Path, holder: int | None = None, table: Path = TABLE) -> bool:
 
     Args:
         path: the lock's file.
-        holder: the process that held it last, as far as is known. On file systems whose devices the kernel numbers
-            otherwise than stat(2) (btrfs, overlayfs), a lock on a file of this inode number is taken for ours by it.
+        holder: the process that held it last, if known. On btrfs and overlayfs the table has other device numbers than
+            stat(2): there, a lock of this process on the same inode number counts as a lock on this file.
         table: the kernel's locks, see /proc/locks in proc(5).
 
     Raises:
@@ -112,7 +112,7 @@ def ranges(path: Path, holder: int | None, table: Path = TABLE) -> Iterator[tupl
 
 
 def _exclusive(path: Path, holder: int | None, table: Path, kind: str) -> Iterator[list[str]]:
-    """The words of each line about an exclusive lock on a file. Who waits for one has a `->`."""
+    """The words of each line about an exclusive lock on a file. A line with `->` is about a process that waits: left out."""
     try:
         seen = path.lstat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,8 +1,8 @@
-"""Where a model lies: its name alone says whether that is a folder, to the commands and to a worker alike.
+"""Where a model lies. Commands and workers decide by its name alone whether that is a folder.
 
-Else it is in huggingface_hub's cache, whose layout stands here: `models--OWNER--NAME/snapshots/REVISION`, and the revision is
-in `refs/main`. Its own function for that imports a client for the network, and whatever that finds installed, of which some
-want to write a temporary file (trio does), which a worker may not.
+Otherwise it is in huggingface_hub's cache: `models--OWNER--NAME/snapshots/REVISION`, and the revision is in `refs/main`. The
+layout is repeated here because huggingface_hub's own function imports a network client, and optional libraries with it. Some
+of these write a temporary file (trio does), which a worker may not.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _REPOSITORY = re.compile(r"(?=.{1,96}\Z)(?!.*(?:--|\.\.))[A-Za-z0-9_][\w.-]*/[A-
 def is_folder(name: str) -> bool:
     """Whether a model is named by its folder: `/...`, `./...`, `../...`, `~...`, or a slash at the end.
 
-    A bare word and OWNER/NAME never are: what lies in the current folder shadows no model.
+    A bare word or OWNER/NAME is never a folder, even if the current folder has one of that name.
     """
     return name in {".", ".."} or name.startswith(("/", "./", "../", "~")) or name.endswith("/")
 
 
 def hint(name: str) -> str:
-    """The end of a message about a model that was looked for in vain; "" where the current folder has none of that name."""
+    """The end of a message that a model was not found: the current folder has a folder of that name; "" where it has none."""
     try:
         there = bool(name) and Path(name).is_dir()
     except (OSError, ValueError):
@@ -32,7 +32,7 @@ def hint(name: str) -> str:
 
 
 def is_repository(name: str) -> bool:
-    """Whether the hub could have something of that name. What it could not have might lead out of the cache."""
+    """Whether this is a valid name of a repository of the hub. Any other name might lead out of the cache."""
     return _REPOSITORY.fullmatch(name) is not None
 
 

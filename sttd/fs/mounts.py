@@ -84,5 +84,5 @@ def is_below(path: str, folder: str) -> bool:
 
 
 def unescape(field: str) -> str:
-    """Undo mountinfo, which writes space, tab, new line and backslash as octal numbers."""
+    """Decode a field of mountinfo, where space, tab, new line and backslash are octal escapes."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), field)

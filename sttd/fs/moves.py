@@ -1,7 +1,7 @@
-"""Steps on files that can be killed anywhere: nothing is replaced, and what is in place is on disk.
+"""Steps on files that may be killed at any point: nobody's file is replaced, and a file in its final place is on disk.
 
-Files are named by the open folder that they lie in and their name there (sttd.fs.folder). Every function may raise
-OSError: disk full, no rights, a dead mount. `sttd.fs.blame` tells whose fault it is.
+A file is given by an open folder and a name in it (sttd.fs.folder). Every function may raise OSError: disk full, no rights,
+a dead mount. `sttd.fs.blame` decides whose fault it is.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def write_whole(folder: Folder, name: str, write: Callable[[TextIO], None]) -> s
 def write_together(
     folder: Folder, names: Sequence[str], write: Callable[[Mapping[str, TextIO]], None]
 ) -> dict[str, str]:
-    """The same for several files, which are written at the same time; returns the SHA-256 of each by its name."""
+    """As `write_whole`, for several files that are written at the same time; returns the SHA-256 of each by its name."""
     with contextlib.ExitStack() as opened:
         files: dict[str, TextIO] = {}
         for name in names:
@@ -82,7 +82,7 @@ def sum_of(folder: Folder, name: str) -> str:
 
 
 def secure(folder: Folder, name: str, mode: int | None = None) -> None:
-    """Bring a file's bytes to disk, because whoever dropped it may not have; set its mode where it is ours."""
+    """Fsync a file, because whoever dropped it may not have; set its mode if we own it."""
     handle = folder.open_file(name)
     try:
         if mode is not None:
@@ -94,10 +94,10 @@ def secure(folder: Folder, name: str, mode: int | None = None) -> None:
 
 
 def rename_new(source: Folder, name: str, target: Folder, new: str) -> None:
-    """Give a file another name on its file system, which nobody has.
+    """Rename a file within its file system, to a name that is free.
 
     Raises:
-        FileExistsError: somebody has it.
+        FileExistsError: the name is taken.
     """
     try:
         if not _rename_noreplace(source, name, target, new):
@@ -128,7 +128,7 @@ def _rename_noreplace(source: Folder, name: str, target: Folder, new: str) -> bo
 
 
 def _rename_linked(source: Folder, name: str, target: Folder, new: str) -> None:
-    """In two steps: a second name, then the first one goes."""
+    """In two steps: link the new name, then remove the old one."""
     try:
         source.link(name, target, new)
     except OSError as error:
@@ -140,27 +140,27 @@ def _rename_linked(source: Folder, name: str, target: Folder, new: str) -> None:
 
 
 def drop_first_name(source: Folder, name: str, target: Folder) -> None:
-    """The end of a move: the file is in `target` by now."""
+    """End a move by removing the old name: the file is in `target` by now."""
     target.sync()  # a power cut must not keep the removal and lose the new name
     source.unlink(name)
     source.sync()
 
 
 def end_move(source: Folder, name: str, target: Folder, new: str) -> None:
-    """The same, where this try made the new name: it goes again where the first one may not go, as in a sticky folder."""
+    """As `drop_first_name`, but if the old name may not be removed (a sticky folder), the new one is removed again."""
     try:
         drop_first_name(source, name, target)
     except PermissionError:
-        if source.stat(name) is not None:  # else it is gone, and that cannot be brought to disk
+        if source.stat(name) is not None:  # else the old name is gone, and only the fsync was refused
             target.discard(new)
         raise
 
 
 def _look_and_rename(source: Folder, name: str, target: Folder, new: str) -> None:
-    """Where there are no hard links either, as on some network file systems.
+    """For file systems without hard links too, as some network file systems are.
 
-    A file of somebody else that comes under the name between the two calls is lost: such a file system offers nothing
-    better. An empty file that reserves the name would be left by a power cut, and nobody could tell whose it is.
+    If somebody else's file gets the name between the two calls, it is lost: such a file system offers nothing better.
+    Reserving the name with an empty file would not do: after a power cut nobody could tell whose that file is.
     """
     with _LOOK_AND_RENAME:
         if target.stat(new) is not None:
@@ -169,7 +169,7 @@ def _look_and_rename(source: Folder, name: str, target: Folder, new: str) -> Non
 
 
 def move_new(source: Folder, name: str, target: Folder, new: str) -> None:
-    """The same, across file systems too: copied, fsynced and compared before it goes."""
+    """As `rename_new`, and across file systems too: there the file is copied, fsynced and compared before the old one goes."""
     try:
         rename_new(source, name, target, new)
     except OSError as error:
@@ -179,7 +179,7 @@ def move_new(source: Folder, name: str, target: Folder, new: str) -> None:
 
 
 def copy_new(source: Folder, name: str, target: Folder, new: str) -> None:
-    """The same, by a copy on any file system: it has the group that new files get in its folder, which no rename gives."""
+    """As `move_new`, but always by a copy: that has the group of new files in its folder, which a rename would not give."""
     if target.stat(new) is not None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target.path_of(new))
     temporary = copies.make(source, name, target)
@@ -192,15 +192,15 @@ def copy_new(source: Folder, name: str, target: Folder, new: str) -> None:
 
 
 def is_open(folder: Folder, name: str) -> bool:
-    """Whether others than its owner may write to a file, and nobody but that owner, who is another user, can change it."""
+    """Whether a file is another user's and its group or others may write to it. We cannot change that: it is not ours."""
     seen = folder.file(name)
     return seen is not None and seen.st_uid != os.geteuid() and bool(seen.st_mode & 0o022)
 
 
 def is_moved(source: Folder, name: str, target: Folder, new: str, *, copied: bool = False) -> bool:
-    """Whether `new` is the same file already, or its copy on another mount: a move was killed before it was whole.
+    """Whether a move was killed half-way: `new` is already the same file, or its copy on another mount.
 
-    `copied`: on the same mount, too, it would have been copied.
+    `copied`: such a move makes a copy even on the same mount.
     """
     here, there = source.file(name), target.file(new)
     if here is None or there is None:

@@ -1,4 +1,4 @@
-"""Questions to a file system that may never answer: a share whose server is gone blocks whoever touches it.
+"""Asks a file system that may never answer: a share whose server is gone blocks every process that touches it.
 
 Each question is asked in a child process. A thread would not do: where the kernel waits for the server of a FUSE mount,
 no signal ends the wait, and a process with such a thread does not end either.
@@ -20,11 +20,11 @@ from typing import Any
 DYING = 1.0  # seconds that a killed child may take to be gone
 _PR_SET_PDEATHSIG = 1  # prctl(2): the child ends with the process that asked
 _FROM_PEOPLE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE = 3.0  # seconds; a disk that has to spin up answers within them, a person still waits for them
+PATIENCE = 3.0  # seconds: enough for a disk that has to spin up, and short enough for a person
 
 
 def answers(questions: Mapping[str, Callable[[], Any]], patience: float = PATIENCE) -> dict[str, Any]:
-    """What the questions gave, those that were answered within `patience` seconds. All are asked at once.
+    """The answers that came within `patience` seconds, by the names of their questions. All are asked at once.
 
     Must be called while the process has no second thread: it forks.
 
@@ -61,8 +61,8 @@ def _ask(question: Callable[[], Any]) -> tuple[int, int]:
     """The child process that answers, and the end of a pipe from which its answer is read."""
     reading, writing = os.pipe()
     asker, library = os.getpid(), ctypes.CDLL(None)
-    # What a handler raises while locks are taken and given back for a fork is lost, and so are the locks: Ctrl-C would do
-    # nothing, or let the process hang. The child, which gets it too, answers all the same.
+    # Around a fork Python takes and releases locks. An exception of a signal handler in between is lost, and a lock stays
+    # taken: Ctrl-C would do nothing, or the process would hang. The child keeps these signals blocked, and answers all the same.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_PEOPLE)
     pid = None
     try:
@@ -73,10 +73,10 @@ def _ask(question: Callable[[], Any]) -> tuple[int, int]:
     if pid:
         os.close(writing)
         return pid, reading
-    gc.disable()  # what is garbage is the asker's: its end may wait for threads, or remove files, that are not the child's
+    gc.disable()  # garbage is the parent's: a finaliser may wait for threads, or remove files, that are not the child's
     try:
         library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != asker:  # it was killed before the call, which therefore will never act
+        if os.getppid() != asker:  # the parent died before prctl(2), which now will never send its signal
             os._exit(1)
         with open(writing, "w", encoding="ascii") as pipe:
             json.dump(question(), pipe)

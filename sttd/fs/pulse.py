@@ -1,8 +1,8 @@
-"""A sign of life that nobody has to be asked for, and that wakes no disk: a lock that moves.
+"""A heartbeat that others can read without asking the process, and that wakes no disk: a lock that moves.
 
-A process that works locks the byte of a file whose number is the time, in seconds of CLOCK_MONOTONIC, and lets go of the one before.
-The file stays empty. Locks and their ranges stand in the kernel's table, /proc/locks, for everybody to read. A time stamp in a
-file would be written to the disk for as long as the process has nothing to do.
+A process that works locks one byte of a file and unlocks the one before. The byte's offset is the time, in seconds of
+CLOCK_MONOTONIC. The file stays empty. Everybody can read locks and their ranges in the kernel's table, /proc/locks. A time
+stamp in a file would keep the disk awake while the process has nothing to do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sttd.fs.regular import open_regular
 
 
 class Pulse:
-    """Of this process. Closing any other handle of the file would end the lock (fcntl(2)): nobody else opens it.
+    """The heartbeat of this process. Nothing else in it may open the file: closing any handle ends the lock (fcntl(2)).
 
     Args:
         path: of the file, which is made where it is missing.
@@ -36,7 +36,7 @@ class Pulse:
         now = int(time.monotonic())
         if now == self._last:
             return
-        with contextlib.suppress(OSError):  # no room for locks: then nothing is known, as before the first beat
+        with contextlib.suppress(OSError):  # no locks left: readers then see no beat, as before the first one
             fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, now)
             if self._last is not None:
                 fcntl.lockf(self._handle, fcntl.LOCK_UN, 1, self._last)

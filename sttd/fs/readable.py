@@ -1,4 +1,4 @@
-"""Whether a file is absent, or only closed to us: many libraries take the one for the other."""
+"""Whether a file is absent, or we may only not read it: many libraries do not tell these two apart."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def closed(paths: Iterable[Path]) -> Path | None:
 
 
 def closed_words(path: Path) -> str:
-    """What is the matter with it, and the remedy. The files may be whole: their modes are wrong, or those of a folder above."""
+    """A message with the remedy. The files may be sound: only their modes, or those of a folder above, are wrong."""
     try:
         user = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

@@ -1,7 +1,7 @@
-"""Opening a file where anybody may have put something else.
+"""Opens a file where anybody may have put something else.
 
-The name may lead to a FIFO, whose open(2) waits for a writer, to a device, or by a link to somebody else's file. What
-was opened is asked what it is, not the name: a name may be given to another file between two looks.
+The name may lead to a FIFO, whose open(2) waits for a writer, to a device, or by a link to somebody else's file. The type
+is checked on the open handle, not on the name, which may belong to another file a moment later.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ class NotRegular(OSError):
 def open_regular(
     path: str | os.PathLike[str], flags: int = os.O_RDONLY, mode: int = 0o640, folder: int | None = None
 ) -> int:
-    """A handle on the regular file at `path`. It never waits for anybody, dead mounts apart.
+    """Open the regular file at `path`; returns its handle. Nothing but a dead mount can make this wait.
 
     Args:
-        path: its last name is not followed where it is a link.
+        path: if its last name is a link, that is not followed.
         flags: of open(2).
-        mode: of a file that is made by it.
+        mode: of a file that is created.
         folder: a handle of the folder that `path` starts in; None: the working directory.
 
     Raises:
-        NotRegular: it is none.
+        NotRegular: it is no regular file.
         OSError: it cannot be opened. IsADirectoryError: a folder cannot be opened to be written.
     """
     try:
@@ -53,7 +53,7 @@ def open_regular(
 
 
 def is_regular(path: str | os.PathLike[str], folder: int | None = None) -> bool:
-    """Whether a regular file has this name; not whether a link leads to one. Raises OSError: nothing has it."""
+    """Whether a regular file has this name; a link to one does not count. Raises OSError if nothing has it."""
     return stat.S_ISREG(os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode)
 
 

@@ -9,7 +9,7 @@ import stat
 
 
 def why_unreadable(path: str) -> str:
-    """Asked after open(2) has refused the file with EACCES or EPERM. Looks at names, owners and modes alone."""
+    """To be called after open(2) has refused the file with EACCES or EPERM. Looks only at names, owners and modes."""
     shut = _shut_folder(path)
     if shut is not None:
         return f"{user(os.geteuid())} may not enter the folder {shut}: {_grant(shut, 'rx', 'X')}"
@@ -24,10 +24,10 @@ def why_unreadable(path: str) -> str:
 
 
 def why_unchangeable(error: OSError) -> str | None:
-    """Which folder refuses to take a name or to give it up; None: none does by its mode.
+    """Which folder may not be changed by us, and the remedy; None: the modes allow it.
 
     Args:
-        error: of rename(2), mkdir(2) and the like, with the whole paths that they were asked about.
+        error: of rename(2), mkdir(2) and the like, with whole paths.
     """
     me = user(os.geteuid())
     for path in (error.filename, error.filename2):
@@ -55,7 +55,7 @@ def _shut_folder(path: str) -> str | None:
 
 
 def _unread_folder(path: str) -> str | None:
-    """The last folder on the way that may be entered and not read: below an inbox each is opened (see folder.py)."""
+    """The last folder on the way that may not be read: below an inbox each one is opened for reading (see folder.py)."""
     folder = os.path.dirname(path)
     while folder not in ("", "/"):
         if not os.access(folder, os.R_OK):
@@ -65,7 +65,7 @@ def _unread_folder(path: str) -> str | None:
 
 
 def _grant(path: str, bits: str, acl: str) -> str:
-    """The command that gives the right: by the owner, by the group where it is one of ours, else by name."""
+    """The command that gives us the right: as the owner, else through a group of ours, else a new group or an ACL."""
     me, ours = os.geteuid(), {os.getegid(), *os.getgroups()}
     try:
         seen = os.lstat(path)

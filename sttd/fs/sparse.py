@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 
-# Bytes of holes from which on a file counts as never written: 23 hours of silence at a CD's rate. File systems that
-# compress make holes of digital silence too, so fewer say nothing.
+# A file with this many bytes of holes counts as never written: they would be 27 hours of silence in CD quality. Fewer prove
+# nothing, as file systems that compress store digital silence as holes, too.
 MOST = 2**34
 
 
 def is_unwritten(handle: int) -> bool:
-    """Whether so much of an open file are holes that it is no whole one. Asks for the layout; reads nothing."""
+    """Whether an open file has so many holes that it cannot be complete. Looks at its layout; reads no data."""
     seen = os.fstat(handle)
     if seen.st_size - seen.st_blocks * 512 < MOST:
         return False
@@ -24,7 +24,7 @@ def is_unwritten(handle: int) -> bool:
 
 
 def next_data(handle: int, position: int, size: int) -> int:
-    """Where data begins at `position` or behind it; `size` where only a hole is left."""
+    """The first position from `position` on that holds data; `size` if only a hole is left."""
     try:
         return os.lseek(handle, position, os.SEEK_DATA)
     except OSError as error:

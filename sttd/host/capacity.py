@@ -1,4 +1,4 @@
-"""What the daemon may use of this machine: cores, memory and GPUs, as control groups, affinity and environment leave them."""
+"""What the daemon may use of this machine: cores, memory and GPUs, within the limits of cgroups, affinity and environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sttd.host.cgroup import CGROUPS, PROC, groups
 
-_FOR_A_WORKER = 2**32  # bytes; the default model with its batch has room in them
+_FOR_A_WORKER = 2**32  # bytes; enough for the default model and its batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,18 @@ class Capacity:
         return max(1, self.cores // max(1, workers))
 
     def cores_over(self, number: int, workers: int) -> int:
-        """What worker `number` (from 0) has on top: the first ones one more each, so that no core is left over."""
+        """The extra cores of worker `number` (from 0): cores that are left over go to the first workers, one each."""
         return int(self.cores > workers and number < self.cores % workers)
 
 
 @functools.cache
 def capacity() -> Capacity:
-    """Of this process, as it was when it was first asked."""
+    """The capacity of this process, as it was at the first call."""
     return Capacity(cores(), memory(), gpus())
 
 
 def cores(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
-    """Cores that this process may run on, or, where it is less, their time that it may have; of a fraction of one the whole."""
+    """The cores that this process may run on, or its quota of CPU time in cores, rounded up, if that is less; at least 1."""
     return max(1, min([len(os.sched_getaffinity(0)), *(math.ceil(each) for each in _quotas(proc, cgroups))]))
 
 
@@ -69,7 +69,7 @@ def memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int:
 
 
 def gpus(environ: Mapping[str, str] = os.environ, devices: Path = Path("/dev")) -> tuple[str, ...]:
-    """The NVIDIA GPUs that CUDA would show us, by its own rules: names count up to the first that is none."""
+    """The NVIDIA GPUs that CUDA would show us. As in CUDA, the first invalid entry of CUDA_VISIBLE_DEVICES ends the list."""
     count = len(list(devices.glob("nvidia[0-9]*")))
     chosen = environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None or not count:

@@ -26,7 +26,7 @@ class Group(NamedTuple):
         return int(text) if text.isdigit() else None
 
     def statistic(self, file: str, name: str) -> int | None:
-        """The number behind `name` in a file of such lines."""
+        """The number after `name` in a file whose lines are `NAME NUMBER`."""
         return statistic(self.folder / file, name)
 
 
@@ -45,7 +45,7 @@ def groups(controller: str, proc: Path = PROC, cgroups: Path = CGROUPS) -> Itera
 def _upwards(top: Path, path: str) -> list[Path]:
     """The folder of our group and those above it.
 
-    A path that is not below the mount (a container that sees its host's path) means that the mount's top is our own.
+    A container may see its host's path, which does not exist below the mount: then the mount's top is our group.
     """
     own = top / path.strip("/")
     if not own.is_dir():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import resource
 
-MOST = 65536  # where there is no hard limit to speak of, some programs go through all numbers below it before they start another
+MOST = 65536  # no more than this: some programs close every number below the limit, one by one, when they start another
 
 
 def raise_limit() -> None:

@@ -53,7 +53,7 @@ class Kind(enum.Enum):
     JOB_WAITS = "job-waits", "d4e3484742464d2397d519bacdc26d74", "WARNING"
     PART_DONE = "part-done", "93aec9ab590d4203859a5c4fd031a11d", "INFO"  # of a long recording that is shared out
     JOB_DONE = "job-done", "b8ae9c735373408dbc8b516b90379302", "SUCCESS"
-    JOB_WARNING = "job-warning", "a6034f089c0a4bdc8b515b7ce2860ea1", "WARNING"  # beside the one that it is done
+    JOB_WARNING = "job-warning", "a6034f089c0a4bdc8b515b7ce2860ea1", "WARNING"  # logged beside job-done
     JOB_FAILED = "job-failed", "24c8b0970da4481aa4161adf6d02732b", "ERROR"
     JOB_CANCELLED = "job-cancelled", "02bf2069ae1a4720a16cf67a305515d9", "INFO"
     REQUEST_REFUSED = "request-refused", "6f6c07095c82404d9af67489863fd7ec", "WARNING"
@@ -93,13 +93,13 @@ class Kind(enum.Enum):
 
     @classmethod
     def of(cls, word: str) -> Kind:
-        """The kind with this word; what a newer worker says is a remark."""
+        """The kind with this word. A word that only a newer worker knows becomes REMARK."""
         return next((kind for kind in cls if kind.word == word), cls.REMARK)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the journal gets beside the message. A value of None is no field."""
+    """What the journal gets beside the message. A field whose value is None is left out."""
 
     kind: Kind
     fields: Mapping[str, Value]
@@ -110,9 +110,9 @@ def say(kind: Kind, text: str, job: Job | None = None, *, level: str | None = No
 
     Args:
         kind: what happened.
-        text: the line, with names in it made `text.printable`.
-        job: whose life it belongs to: gives STTD_JOB, and STTD_SOURCE in the bytes of the name.
-        level: another than the kind's own.
+        text: the line; names in it have passed through `text.printable`.
+        job: the job that it is about: gives STTD_JOB, and STTD_SOURCE in the bytes of the name.
+        level: replaces the kind's own level.
         fields: `seconds=3` becomes STTD_SECONDS. Seconds, bytes and per cent are numbers without a unit.
     """
     about: dict[str, Value] = {} if job is None else {"job": job.id, "source": os.fsencode(job.source)}

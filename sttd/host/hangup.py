@@ -1,4 +1,4 @@
-"""A SIGHUP that comes while the daemon starts: the reload that it asks for is done once it runs, and ends nothing.
+"""A SIGHUP that comes while the daemon starts must not end it: the reload is done as soon as the daemon runs.
 
 This is a module of its own, because it must be in force before the daemon's modules are imported.
 """
@@ -12,7 +12,7 @@ from types import FrameType
 
 
 class Kept:
-    """The handler until the daemon takes signals."""
+    """The handler until the daemon installs its own: it only remembers that a SIGHUP came."""
 
     def __init__(self) -> None:
         self.came = False
@@ -22,7 +22,7 @@ class Kept:
 
 
 def ends_us() -> bool:
-    """On a terminal SIGHUP says that it was closed: that is the end of a daemon in the foreground, and no reload."""
+    """Whether SIGHUP ends this process: on a terminal it means that the terminal was closed, and is no request to reload."""
     return "NOTIFY_SOCKET" not in os.environ and sys.stdin is not None and sys.stdin.isatty()
 
 

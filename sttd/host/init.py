@@ -1,6 +1,6 @@
-"""The first process of a container has the duties of init: it reaps orphans, and no signal ends it that it does not handle.
+"""The first process of a container has the duties of init: it must reap orphans, and no signal that it does not handle ends it.
 
-So the daemon is not that process but its child, whose own children nobody else waits for.
+So the daemon runs as a child of that process. Then only the daemon waits for its own children.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, sign
 
 
 def stand_aside() -> None:
-    """Where this is process 1: return in a child, and end with its exit code once it has ended. Else nothing happens.
+    """If this is process 1: return only in a child; the parent ends with the child's exit code. Else do nothing.
 
     To be called before there is a second thread.
     """
     if os.getpid() != 1:
         return
-    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # until somebody is there to have them
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)  # until there is a child to forward them to
     child = os.fork()
     if child == 0:
-        os.setpgid(0, 0)  # else a terminal's Ctrl-C would come from the terminal and from init
+        os.setpgid(0, 0)  # else Ctrl-C would reach the child twice: from the terminal, and from init
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         return
     _hand_terminal_to(child)
@@ -44,7 +44,7 @@ def _hand_terminal_to(child: int) -> None:
 
 
 def _outlive(child: int) -> int:
-    """Reap whatever ends, until `child` does; returns its exit code, as a shell tells it."""
+    """Reap every process that ends, until `child` does; returns its exit code as a shell shows it (a signal: 128 and more)."""
     while True:
         pid, status = os.wait()
         if pid == child:

@@ -1,8 +1,8 @@
-"""The journal: records with fields, in journald's own protocol, and the way round it while journald is away.
+"""Writes to the journal: records with fields, in journald's own protocol, and a fallback while journald is away.
 
-What a field holds is sent with its length, so that no name can end a field and begin another. Nothing waits for journald: while
-its queue is full, it is being restarted, or its socket does not exist, a record goes to standard error as a line with its
-priority, where that can be had without waiting too, and is else counted and told of later.
+The content of a field is sent with its length, so that no name can end a field and begin another. Nothing is held up by
+journald: while its queue is full, it restarts or its socket is missing, a record goes to standard error as a line with its
+priority. If that would block too, the record is lost, and a later line says how many were.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def _encoded(value: str | bytes | float) -> bytes | float:
 
 def _connected(path: Path) -> Any:
     transport = JournaldTransport(path)
-    # its own second try would leave a socket without a timeout, or one that stays closed where journald is still away
+    # the library's own reconnect would leave a socket without a timeout, or a closed one if journald is still away
     transport.RECONNECT_ERRNOS = frozenset()
     return transport
 
 
 class Journal:
-    """The sink while standard error is the journal's.
+    """The log's sink if standard error leads to the journal.
 
     Args:
         fd: standard error.
@@ -80,9 +80,9 @@ class Journal:
         self._path = path
         self._stream = socket.socket(fileno=os.dup(fd))
         self._transport: Any = None
-        self._full = False  # journald's queue was, when it was last tried
+        self._full = False  # whether journald's queue was full at the last try
         self._lost = 0
-        self._torn = False  # the stream has only the beginning of a line
+        self._torn = False  # whether only the beginning of the latest line was written to the stream
 
     def write(self, message: Message) -> None:
         record = message.record
@@ -95,12 +95,12 @@ class Journal:
             self._lost += 1
 
     def stop(self) -> None:
-        """What loguru calls when the sink is removed."""
+        """Called by loguru when the sink is removed."""
         self._stream.close()
         self._disconnect()
 
     def _send(self, record: dict[str, bytes | float]) -> bool:
-        """Hand `record` to journald; once more over a new connection where the old one is dead."""
+        """Send `record` to journald; if the connection is dead, once more over a new one."""
         for _ in range(2):
             try:
                 transport = self._transport = self._transport or _connected(self._path)
@@ -123,7 +123,7 @@ class Journal:
             self._transport = None
 
     def _write(self, line: str) -> bool:
-        """Put a line into the stream. journald reads that one too, so that it must not be waited for either."""
+        """Write a line to the stream without blocking: journald reads the stream, too."""
         data = line.encode("utf-8", "backslashreplace")
         if self._torn:
             data = b"\n" + data

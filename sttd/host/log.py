@@ -1,4 +1,4 @@
-"""The log: one sink on standard error, one line an event, for a terminal, the journal, or a file.
+"""The log: one sink on standard error, one line for each event, for a terminal, the journal, or a file.
 
 A worker never logs: it sends notices, and the parent logs them. So no lock and no queue is shared with a process
 that may be killed (loguru's `enqueue=True` would). A log that cannot be written stops nothing.
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from loguru import Message, Record
 
 _COLOURS = {"TRACE": "2", "DEBUG": "2", "SUCCESS": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
-# loguru's names; a library's level between them goes by its number
+# loguru's names; any other level of a library is logged by its number
 _LEVELS = {number: logging.getLevelName(number) for number in (10, 20, 30, 40, 50)}
-# What could begin a line of its own, drive a terminal, or not be encoded. Names are escaped further, and before, by
-# `text.printable`; a backslash is left alone here, or theirs would be doubled.
+# Characters that could begin a new line, control a terminal, or not be encoded. Names were already escaped by
+# `text.printable`, so a backslash is left as it is: theirs would be doubled.
 _UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -50,7 +50,7 @@ def setup(
 
 
 def through(level: str, show: Callable[[str, str], None]) -> None:
-    """Send every record of at least `level` to `show`, its level and its text: for who draws on the terminal himself."""
+    """Pass level and text of every record of at least `level` to `show`: for a command that draws on the terminal itself."""
     logger.remove()
     sink = functools.partial(_show, show)
     logger.add(sink, level=level, format=_nothing, enqueue=False, backtrace=False, diagnose=False)
@@ -58,7 +58,7 @@ def through(level: str, show: Callable[[str, str], None]) -> None:
 
 
 def reword(change: Callable[[str], str]) -> None:
-    """Let `change` have the text of each record: for who was asked in other words than the daemon's."""
+    """Pass the text of each record through `change`: for a command that has options where the messages name keys."""
 
     def patch(record: Record) -> None:
         record["message"] = change(record["message"])
@@ -71,10 +71,10 @@ def _show(show: Callable[[str, str], None], message: Message) -> None:
 
 
 class _Forward(logging.Handler):
-    """What libraries say through the standard library becomes our lines: it would go to standard error as it is."""
+    """Makes our lines of what libraries log through `logging`, which would go to standard error as it is."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        # watchdog complains of its own ending; of what matters sttd tells itself
+        # watchdog logs errors when it is stopped; sttd itself reports those that matter
         level = "DEBUG" if record.name.startswith("watchdog") else _LEVELS.get(record.levelno, record.levelno)
         try:
             text = record.getMessage()
@@ -88,14 +88,14 @@ def _nothing(_record: Record) -> str:
 
 
 def layout_for(fd: int, environ: Mapping[str, str]) -> Callable[[Record], str]:
-    """How the lines look for what `fd` is."""
+    """The layout of a line: in colour if `fd` is a terminal that wants it, else plain."""
     if os.isatty(fd) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb":
         return colour_line
     return plain_line
 
 
 def plain_line(record: Record) -> str:
-    # not loguru's own format of times, which takes as long as the rest of the line: a flood of files is a flood of lines
+    # not loguru's own time format, which takes as long as the rest of the line: many files at once mean many lines
     return f"{record['time'].isoformat(' ')[:19]} {record['level'].name:<8} {text(record)}"
 
 
@@ -116,7 +116,7 @@ def text(record: Record) -> str:
 
 
 def one_line(message: str) -> str:
-    """`message` without what could forge a second line or drive a terminal: a new line becomes a backslash and an n."""
+    """Escape all that could forge a second line or control a terminal: a new line becomes a backslash and an n."""
     return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), message)
 
 
@@ -135,7 +135,7 @@ class Sink:
         try:
             _write(self._fd, f"{line}\n".encode("utf-8", "backslashreplace"))
             self._lost = 0
-        except OSError:  # nobody reads (EPIPE), disk full (ENOSPC): said with the next line that can be written
+        except OSError:  # nobody reads (EPIPE), disk full (ENOSPC): the next line that can be written says so
             self._lost += 1
 
 

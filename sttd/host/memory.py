@@ -1,7 +1,7 @@
 """How much of the memory that the daemon may use is used, and what that means.
 
-psutil knows no cgroups: in a container or under MemoryMax= it tells of a host that the daemon may not have. So the
-limits of our cgroup and of its ancestors count where there are any, and the host's memory only where there are none.
+psutil ignores cgroups: in a container or under MemoryMax= it reports the host's memory, which the daemon may not use. So
+the limits of our cgroup and its ancestors count, and the host's memory only if there are none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import psutil
 
 from sttd.host.cgroup import CGROUPS, PROC, Group, groups
 
-HYSTERESIS = 2.0  # percent points below its threshold where a level ends, so that a crossing is one line in the log
+HYSTERESIS = 2.0  # percentage points; a level ends this far below its threshold, so that few changes are logged
 
 
 class Level(enum.IntEnum):
@@ -46,7 +46,7 @@ class Usage:
 
 
 def level(percent: float, moderate: float, high: float, critical: float, before: Level = Level.NORMAL) -> Level:
-    """The level of `percent`, which was `before`: it rises above a threshold, and falls `HYSTERESIS` below it."""
+    """The level for `percent`. It rises above a threshold, and falls only `HYSTERESIS` below it; `before`: the level so far."""
     found = Level.NORMAL
     for candidate, threshold in ((Level.MODERATE, moderate), (Level.HIGH, high), (Level.CRITICAL, critical)):
         if percent > threshold - (HYSTERESIS if before >= candidate else 0.0):
@@ -63,7 +63,7 @@ def usage(proc: Path = PROC, cgroups: Path = CGROUPS) -> Usage:
 
 
 def rss() -> int:
-    """Bytes of this process that lie in memory (proc(5), statm)."""
+    """Bytes of this process that are in memory: its resident set (proc(5), statm)."""
     pages = int((PROC / "self" / "statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -71,8 +71,8 @@ def rss() -> int:
 def _usage(group: Group) -> Usage | None:
     """None where the group has no limit.
 
-    In version 2 memory.high throttles as hard as memory.max kills, so the lower one is the limit. In version 1 no limit is a
-    number near 2**63, which is over any host's memory.
+    In version 2 both memory.high, which throttles, and memory.max, which kills, are limits: the lower one counts. In version
+    1 a group without a limit shows a number near 2**63, more than any host's memory.
     """
     names: tuple[str, ...]
     if group.version == 2:

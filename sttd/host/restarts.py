@@ -1,8 +1,8 @@
-"""The growing wait before a start that follows soon on one that failed: systemd has RestartSteps= only since 254.
+"""A growing wait before a start that follows soon after a failed one: systemd has RestartSteps= only since 254.
 
-The unit's runtime folder is kept over restarts (RuntimeDirectoryPreserve=restart), and a daemon that is stopped takes its
-count back: what is counted are restarts after a failure. A person waits only where they stopped the unit in the very second
-between a failure and its restart, when systemd 252 leaves the folder.
+The unit's runtime folder survives restarts (RuntimeDirectoryPreserve=restart), and a daemon that is stopped removes its
+count. So only restarts after a failure are counted. A person has to wait only if they stopped the unit in the very second
+between a failure and its restart: systemd 252 then leaves the folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sttd.host.sd_notify import Notifier
 
 FIRST = 2.0  # seconds; each further failure in a row doubles the wait
 LONGEST = 300.0
-SOUND = 600.0  # a daemon that came this far did not fail at its start: counting begins anew
+SOUND = 600.0  # seconds; a daemon that ran this long did not fail at its start: counting begins anew
 FILE = "starts.json"
 
 
@@ -69,7 +69,7 @@ def wait_turn(notifier: Notifier, environ: Mapping[str, str], sleep: Callable[[f
 
 
 def reset(environ: Mapping[str, str]) -> None:
-    """The daemon ends as it was told to: the next start follows on no failure."""
+    """To be called when the daemon ends on request: the next start follows no failure, and does not wait."""
     path = _path(environ)
     if path is not None:
         with contextlib.suppress(OSError):  # then the next start waits a little

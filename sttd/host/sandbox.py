@@ -1,4 +1,4 @@
-"""What systemd's sandbox hides from the service, or lets it only read: told from what is missing, or mounted read-only.
+"""What systemd's sandbox hides from the service, or makes read-only: found out from the table of mounts.
 
 See systemd.exec(5), ProtectSystem= and ProtectHome=, and /proc/self/mountinfo in proc(5).
 """
@@ -12,11 +12,11 @@ from pathlib import Path
 from sttd.fs.mounts import MOUNTINFO, unescape
 
 HOMES = ("/home", "/root", "/run/user")
-_INACCESSIBLE = "/systemd/inaccessible/"  # where systemd keeps what it mounts over what it hides
+_INACCESSIBLE = "/systemd/inaccessible/"  # systemd hides a folder by mounting something from here over it
 
 
 def closed(path: str, environ: Mapping[str, str] = os.environ, mountinfo: Path = MOUNTINFO) -> str | None:
-    """Why a service of systemd cannot write at `path` though the folder may be fine, and what opens it; None: not by its unit."""
+    """Why the unit keeps this service from writing at `path`, and the remedy; None: the unit does not, or there is none."""
     if "INVOCATION_ID" not in environ:
         return None
     try:
@@ -30,7 +30,7 @@ def closed(path: str, environ: Mapping[str, str] = os.environ, mountinfo: Path =
 
 
 def why_closed(path: str, table: str) -> str | None:
-    """Which setting of the unit closes an absolute path, by a table in the format of mountinfo."""
+    """Which setting of the unit closes an absolute path; None: none does. `table` has the format of mountinfo."""
     best, why = "", None
     for line in table.split("\n"):
         left, separator, right = line.partition(" - ")

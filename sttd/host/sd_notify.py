@@ -1,4 +1,4 @@
-"""What systemd is told: READY, STATUS, WATCHDOG, RELOADING, STOPPING (sd_notify(3)); outside systemd nothing happens."""
+"""Messages to systemd: READY, STATUS, WATCHDOG, RELOADING, STOPPING (sd_notify(3)). Outside systemd nothing happens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEND_TIMEOUT = 1.0  # seconds; a manager that hangs must not hang the daemon
 
 
 class Notifier:
-    """The line to systemd, by `NOTIFY_SOCKET`.
+    """The connection to systemd, through `NOTIFY_SOCKET`.
 
     Args:
         environ: where NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are looked up.
@@ -29,7 +29,7 @@ class Notifier:
         self._beat: Callable[[], None] = lambda: None
 
     def beat_with(self, beat: Callable[[], None]) -> None:
-        """Have this called with each sign of life, for those who are not systemd."""
+        """Call `beat` at each sign of life, for observers other than systemd."""
         self._beat = beat
 
     def ready(self) -> None:
@@ -43,7 +43,7 @@ class Notifier:
         self._send("STATUS=" + line.encode("utf-8", "backslashreplace")[:_MOST_BYTES].decode("utf-8", "ignore"))
 
     def watchdog(self) -> None:
-        """The loop did its round. Sent no more often than systemd needs it, so that it can be called every time."""
+        """To be called in each round of the loop. The message is sent only as often as systemd needs it."""
         self._beat()
         if self.watchdog_interval is None:
             return

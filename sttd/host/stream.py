@@ -1,4 +1,4 @@
-"""What a file descriptor leads to. Imports nothing heavy: the last words of a command need it."""
+"""What a file descriptor leads to. Imports nothing heavy: every command needs it, and even its last message on an error."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def is_journal(fd: int, environ: Mapping[str, str]) -> bool:
 
 
 def open_closed() -> None:
-    """Lead each standard stream that is closed (`>&-`) to where nothing is read.
+    """Open each standard stream that is closed (`>&-`) on /dev/null.
 
-    Else the next file that is opened gets its number, and a worker's last words; and Python prints on standard output what is
-    meant for a standard error that is closed.
+    Else the next file that is opened gets its number, and what a dying worker prints is written into that file. And what is
+    meant for a closed standard error, Python prints to standard output.
     """
     for number in (0, 1, 2):
         try:

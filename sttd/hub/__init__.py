@@ -1,1 +1,1 @@
-"""Models on this machine, and how they come here. Used by `sttd model` alone: neither daemon nor worker imports it."""
+"""Models on this machine, and their download. The download is used by `sttd model` alone: no daemon or worker imports it."""

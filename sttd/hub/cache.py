@@ -16,12 +16,12 @@ from sttd.hub.names import SIZES, canonical, repository
 DEMO = Path(__file__).resolve().parent.parent / "demo" / "model"
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
 VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
-# faster_whisper.utils.download_model: what a model consists of, and what a worker looks for in the cache
+# the files of a model, which a worker looks for in the cache (faster_whisper.utils.download_model)
 FILES = re.compile(r"config\.json|preprocessor_config\.json|model\.bin|tokenizer\.json|vocabulary\.[^/]*")
 
 
 class NotHere(SttdError):
-    """A model is not on this machine, or only by half."""
+    """A model is not on this machine, or incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Found:
     name: str  # as `model.name` takes it
     folder: Path
     size: int  # bytes
-    missing: tuple[str, ...]  # files that a load would look for in vain
+    missing: tuple[str, ...]  # files that a worker needs to load it, and that are not there
 
 
 def cache(environ: Mapping[str, str]) -> Path:
-    """Where huggingface_hub keeps what it downloads (its environment variables page); of a user without a home it is `~/.cache` as it stands."""
+    """Where huggingface_hub keeps downloads (see its page on environment variables). Without a home, `~` is left as it is."""
     home = environ.get("XDG_CACHE_HOME") or "~/.cache"
     hub = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
     place = hub or os.path.join(environ.get("HF_HOME") or f"{home}/huggingface", "hub")  # noqa: PTH118 - as it does
@@ -45,8 +45,8 @@ def cache(environ: Mapping[str, str]) -> Path:
 def scan(hub: Path) -> Iterator[Found]:
     """The Whisper models in a cache of the layout `models--OWNER--NAME/snapshots/REVISION`, by name.
 
-    The revision that `refs/main` names is the one that a worker uses; without it nothing is found there. What holds
-    neither weights nor the name of a known size is some other program's.
+    A worker uses the revision that `refs/main` names, so a folder without that file is left out. So is a folder that has
+    neither weights nor the name of a known size: it belongs to another program.
     """
     for folder in sorted(hub.glob("models--*--*")):
         name = "/".join(folder.name.split("--")[1:])
@@ -56,11 +56,11 @@ def scan(hub: Path) -> Iterator[Found]:
 
 
 def look(name: str, folder: Path) -> Found:
-    """What a model folder holds, and lacks."""
+    """What a model folder holds, and which files are missing."""
     files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
     files |= {
         path.name: 1 for path in folder.iterdir() if path.is_fifo()
-    }  # as a worker sees it: a load has its own clock
+    }  # a FIFO counts as there, as for a worker: loading a model has a time limit
     missing = [needed for needed in NEEDED if not files.get(needed)]
     if not any(files.get(vocabulary) for vocabulary in VOCABULARIES):
         missing.append(" or ".join(VOCABULARIES))
@@ -72,7 +72,7 @@ def find(name: str, hub: Path) -> Found:
 
     Raises:
         NotHere: there is none, or it lacks a file.
-        UsageError: there can be none of that name.
+        UsageError: no model can have that name.
     """
     folder: Path | None
     if name == "demo":
@@ -99,7 +99,7 @@ def find(name: str, hub: Path) -> Found:
 
 
 def why_missing(name: str, hub: Path) -> str:
-    """Why a worker would look for `name` in vain, in a sentence; "": it is there."""
+    """Why a worker would not find the model `name`, in a sentence; "": it is there."""
     try:
         find(name, hub)
     except SttdError as error:

@@ -1,4 +1,4 @@
-"""What a model can be called: a size, an alias, or a repository of the hub; pure."""
+"""The names of models: a size, an alias, or a repository of the hub. Pure."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def canonical(name: str) -> str:
 
 
 def repository(name: str) -> str:
-    """Where a model comes from.
+    """The repository that a model comes from.
 
     Raises:
-        UsageError: the hub can have nothing of that name; the nearest that is known is named.
+        UsageError: no repository can have that name; the message suggests the nearest known one.
     """
     found = SIZES.get(canonical(name))
     if found is None and is_repository(name):
@@ -42,21 +42,21 @@ def repository(name: str) -> str:
 
 
 def nearest(name: str) -> str:
-    """`; did you mean ...?` where a known name is like it, else nothing."""
+    """`; did you mean ...?` if a known name is similar, else ""."""
     known = [*SIZES, *ALIASES, *SIZES.values()]
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def require_name(name: str, configured: Iterable[str]) -> None:
-    """Whoever may leave a request may name a model for one job, but no folder that the configuration does not.
+    """Check the model that a request names for one job: a folder must be one that the configuration allows.
 
     Args:
         name: what was asked for.
-        configured: `model.name` and `model.fallback`. Of those that are folders, folders below them are allowed too.
+        configured: `model.name` and `model.fallback`. If one is a folder, folders below it are allowed too.
 
     Raises:
-        UsageError: it is neither a model's name nor such a folder; the message says what is near.
+        UsageError: it is neither a model's name nor such a folder; the message suggests a similar name.
     """
     if name == "demo":
         return

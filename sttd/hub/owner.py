@@ -1,4 +1,4 @@
-"""Root pulls models for the service: as the one who owns the cache, so that the service can read them."""
+"""If root pulls models for the service, it becomes the owner of the cache, so that the service can read them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 from sttd.errors import NotConfigured
 
-_READ_AND_LIST, _WRITE = 0o050, 0o022  # the group's; the group's and others'
+_READ_AND_LIST, _WRITE = 0o050, 0o022  # permissions of the group; of the group and of others
 
 
 def become_owner(folder: Path, needed: Iterable[str]) -> None:
-    """Root becomes the owner of `folder`, or of the nearest folder above it that exists; others stay who they are.
+    """If we are root, become the owner of `folder`, or of the nearest folder above it that exists. Others stay who they are.
 
-    Files that root made and gave away would be made in a folder that somebody else may rearrange meanwhile; made by
-    that one himself they can do no harm. Whoever it is: what is made from now on can be read by the
-    group, and written by its owner alone.
+    It would not be safe for root to make files and give them away: that owner could put links into the folder meanwhile. Made
+    as that owner, they can do no harm. In any case files that are made from now on can be read by the group, and written by
+    their owner alone.
 
     Args:
         folder: where files will be made.
-        needed: files of this Python that its user must be able to read.
+        needed: files of this Python that the owner must be able to read.
 
     Raises:
         NotConfigured: the owner cannot read this Python.

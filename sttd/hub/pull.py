@@ -1,8 +1,8 @@
-"""Download a model: each file goes on where it was left, is checked, and the model appears whole or not at all.
+"""Downloads a model: each file resumes where it stopped and is checked, and the model appears whole or not at all.
 
-It lands in huggingface_hub's layout, where workers look (and every other program that uses it):
+It is stored in huggingface_hub's layout, where workers and all other programs that use that library look for it:
 
-    models--OWNER--NAME/.pull/TAG     a file on its way
+    models--OWNER--NAME/.pull/TAG     a file that is being downloaded
                         blobs/TAG     a file that was checked
                         snapshots/REVISION/NAME   a link to its blob
                         refs/main     the revision in use: written last
@@ -30,17 +30,17 @@ _SHA256, _SHA1 = 64, 40  # hexadecimal digits
 
 
 class PullError(SttdError):
-    """What came is not what the hub says it is, or there is no place for it."""
+    """What was downloaded is not what the hub promised, or it cannot be stored."""
 
 
 class Show(Protocol):
-    """Who is told how far it is."""
+    """Shows the progress of a download."""
 
     def begin(self, file: str, have: int, total: int) -> None:
-        """A file comes; `have` of its `total` bytes are here already."""
+        """The download of a file begins; `have` of its `total` bytes are here already."""
 
     def at(self, have: int) -> None:
-        """Bytes of that file that are here now."""
+        """`have` bytes of that file are here now."""
 
     def note(self, text: str) -> None:
         """Something that is worth a line."""
@@ -54,11 +54,11 @@ class Pulled:
 
 
 class TooMuch(Exception):
-    """The hub goes on sending behind the end of a file."""
+    """The hub sends more bytes than the file has."""
 
 
 class Incoming:
-    """The file that `http_get` writes to: it says how far it is, and takes no more than `most` bytes."""
+    """The file that `http_get` writes to: reports the progress to `show`, and takes no more than `most` bytes."""
 
     def __init__(self, file: BinaryIO, show: Show, most: int) -> None:
         self._file, self._show, self._most = file, show, most
@@ -85,7 +85,7 @@ def pull(name: str, repository: str, place: Path, hub: Hub, show: Show) -> Pulle
 
     Raises:
         AlreadyRunning: another pull of this model is under way.
-        HubError, PullError: it could not be had; what came is kept, and the next pull goes on there.
+        HubError, PullError: the download failed; what came is kept, and the next pull resumes there.
         OSError: the cache cannot be written.
     """
     home = storage(place, repository)
@@ -134,7 +134,7 @@ def _pull(name: str, repository: str, home: Path, hub: Hub, show: Show) -> Pulle
 
 
 def _check_kind(listing: Listing) -> None:
-    """Whether faster-whisper can load it, before gigabytes are downloaded in vain."""
+    """Raise HubError where faster-whisper could not load the model, before gigabytes are downloaded in vain."""
     names = {file.name for file in listing.files}
     missing = [name for name in NEEDED if name not in names]
     if not names.intersection(VOCABULARIES):
@@ -147,7 +147,7 @@ def _check_kind(listing: Listing) -> None:
 
 
 def _is_here(home: Path, listing: Listing, file: RemoteFile) -> bool:
-    """Whether its bytes are the right ones: in its blob, or as a file where links cannot be."""
+    """Whether the right bytes are here: in its blob, or as a plain file in the snapshot, which is then moved to the blobs."""
     if _matches(home / "blobs" / file.tag, file):
         return True
     plain = home / "snapshots" / listing.revision / file.name
@@ -166,7 +166,7 @@ def _check_room(home: Path, wanted: list[RemoteFile]) -> None:
 
 
 def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show) -> None:
-    """One file into its blob. A partial file from an earlier pull that turns out to be wrong costs one more try, from the start."""
+    """Download one file into its blob. If the rest of an earlier pull turns out to be damaged, try once more from the start."""
     partial = home / ".pull" / file.tag
     have = partial.stat().st_size if partial.exists() else 0
     if have > file.size:
@@ -177,7 +177,7 @@ def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show)
         try:
             hub.fetch(listing, file, cast(BinaryIO, Incoming(target, show, file.size)), have)
         except TooMuch:
-            target.truncate(0)  # what of it is right is not known
+            target.truncate(0)  # nobody knows which bytes of it are right
         target.flush()
         os.fsync(target.fileno())
     if _matches(partial, file):
@@ -195,7 +195,7 @@ def _fetch(home: Path, hub: Hub, listing: Listing, file: RemoteFile, show: Show)
 
 
 def _matches(path: Path, file: RemoteFile) -> bool:
-    """Whether size and hash are right; of a tag that is no hash there is only the size."""
+    """Whether size and hash are right; if the tag is no hash, only the size is compared."""
     try:
         if path.stat().st_size != file.size:
             return False
@@ -214,7 +214,7 @@ def _matches(path: Path, file: RemoteFile) -> bool:
 
 
 def _publish(home: Path, listing: Listing) -> Path:
-    """Links for all files, and then the word that this is the revision in use. Workers see it whole or not at all."""
+    """Make the links of all files, and write last that this is the revision in use. So workers see it whole or not at all."""
     folder = home / "snapshots" / listing.revision
     folder.mkdir(exist_ok=True)
     for file in listing.files:

@@ -1,7 +1,7 @@
-"""The hub over HTTP, through huggingface_hub: what a model consists of, and its files. Failures become one sentence.
+"""Requests to the hub over HTTP, through huggingface_hub: the list of a model's files, and the files. Errors are one sentence.
 
-huggingface_hub itself begins a download anew after each interruption, checks no hash, shows half a model to readers,
-and waits for its locks without limit: what is more than one request is done in `sttd.hub.pull`.
+huggingface_hub's own download starts anew after each interruption, checks no hash, shows readers half a model, and waits for
+its locks without limit. So only its single requests are used; `sttd.hub.pull` does the rest.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from sttd.hub.cache import FILES
 from sttd.hub.names import nearest
 
 T = TypeVar("T")
-_PATIENCE = 10.0  # seconds without an answer; those of a download are HF_HUB_DOWNLOAD_TIMEOUT's
-# http_get drops by default what came of 10 MB when a connection breaks; this way nearly nothing comes twice
+_PATIENCE = 10.0  # seconds without an answer; for the download of a file HF_HUB_DOWNLOAD_TIMEOUT sets them
+# when a connection breaks, http_get drops the chunk that is not complete, by default up to 10 MB; small ones cost little
 constants.DOWNLOAD_CHUNK_SIZE = 2**18
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _TAG = re.compile(r"[0-9A-Za-z_-]{1,128}")  # becomes a file name
@@ -44,19 +44,19 @@ class HubError(SttdError):
 
 
 class Unreachable(HubError):
-    """There is no hub at the other end: no network, no such host, no answer."""
+    """The hub cannot be reached: no network, no such host, no answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
     name: str
     size: int  # bytes
-    tag: str  # SHA-256 of a large file, git's SHA-1 of a small one; where the hub is none of these, any other ETag
+    tag: str  # SHA-256 of a large file, git's SHA-1 of a small one; a mirror may have any other ETag
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A model at one revision: those of its files that a worker needs."""
+    """A model at one revision, with the files that a worker needs."""
 
     repository: str
     revision: str
@@ -64,22 +64,22 @@ class Listing:
 
 
 class Hub:
-    """One hub: HF_ENDPOINT, spoken to with HF_TOKEN (or the token that was saved), through the proxies of the environment.
+    """The hub at HF_ENDPOINT. Uses HF_TOKEN (or the saved token), and the proxies of the environment.
 
-    Reads token and certificates now, so that it can be used after the process has become another user.
+    Reads token and certificates at once, because the process becomes another user before the first request.
     """
 
     def __init__(self) -> None:
         self.endpoint = constants.ENDPOINT
         self._token = get_token() or False
         get_session()
-        "name".encode("idna")  # reads a module of Python, for all host names to come
+        "name".encode("idna")  # imports the codec for host names now: the other user may not be able to read it
 
     def listing(self, repository: str) -> Listing:
-        """What there is to download.
+        """The files of a model that can be downloaded.
 
         Raises:
-            HubError: it cannot be had; the sentence says what to do.
+            HubError: the hub does not list them; the message says what to do.
         """
         return self._ask(repository, lambda: self._list(repository))
 
@@ -92,7 +92,7 @@ class Hub:
         return Listing(repository, revision, tuple(self._about(repository, revision, sibling) for sibling in names))
 
     def _about(self, repository: str, revision: str, sibling: Any) -> RemoteFile:
-        """Size and hash of a file, from the listing; or asked for, where a mirror lists names alone."""
+        """Size and hash of a file, from the listing; if a mirror lists only names, by a request for this file."""
         size, tag = sibling.size, sibling.lfs.sha256 if sibling.lfs else sibling.blob_id
         if size is None or not tag:
             url = hf_hub_url(repository, sibling.rfilename, revision=revision)
@@ -103,14 +103,14 @@ class Hub:
         return RemoteFile(sibling.rfilename, size, tag)
 
     def fetch(self, listing: Listing, file: RemoteFile, target: BinaryIO, have: int) -> None:
-        """Append to `target` what is behind its first `have` bytes. Interruptions are overcome a few times.
+        """Append the bytes of a file after its first `have` to `target`. A few interruptions are overcome.
 
         Raises:
-            HubError: it did not come to its end; what came is in `target`.
+            HubError: the download is not complete; what came is in `target`.
             OSError: `target` cannot be written.
         """
         url = hf_hub_url(listing.repository, file.name, revision=listing.revision)
-        # as it is: a range of a compressed answer would be a range of something else
+        # uncompressed: a range of a compressed answer is not a range of the file
         headers = build_hf_headers(token=self._token) | {"Accept-Encoding": "identity"}
         self._ask(
             listing.repository,
@@ -139,7 +139,7 @@ class Hub:
             raise HubError(f"{self.endpoint} did not send a whole file ({_line(error)}): try again") from None
 
     def _explained(self, repository: str, error: Exception) -> HubError:
-        """What is the matter, and what to do about it."""
+        """The error in words, with a remedy."""
         page = f"{self.endpoint}/{repository}"
         if isinstance(error, OfflineModeIsEnabled):
             return Unreachable("HF_HUB_OFFLINE is set, so nothing is downloaded: unset it for this command")

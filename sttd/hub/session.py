@@ -1,4 +1,4 @@
-"""Several models, one after the other, as the owner of the cache; and the HTTP library's remarks on the way."""
+"""Pulls several models, one after the other, as the owner of the cache, and shows what huggingface_hub logs meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sttd.hub.remote import Hub
 
 
 class _Remarks(logging.Handler):
-    """huggingface_hub logs each interruption that it overcomes."""
+    """Shows the warnings of huggingface_hub: it logs each interruption that it overcomes."""
 
     def __init__(self, show: Show) -> None:
         super().__init__(logging.WARNING)
@@ -26,7 +26,7 @@ class _Remarks(logging.Handler):
 
 
 def pull_all(wanted: Mapping[str, str], place: Path, show: Show) -> Iterator[tuple[str, Pulled]]:
-    """Download the models `wanted` (name and repository of each) into the cache at `place`; each as it is complete.
+    """Download the models `wanted` (name and repository of each) into the cache at `place`; yields each when it is complete.
 
     Raises: see `pull` and `become_owner`.
     """

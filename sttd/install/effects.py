@@ -1,4 +1,4 @@
-"""Writes and removes the files, and runs what systemd has to be told. A dry run tells the same and does nothing."""
+"""Writes and removes the files, and runs systemd's commands. A dry run lists the same steps and does nothing."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from sttd.errors import SttdError
 from sttd.install.items import EXTRAS, SYSTEM, Item, Kind
 
 FILE_MODE, FOLDER_MODE = 0o644, 0o755
-UMASK = 0o022  # of what is written and run here, whatever the one of who installs
-Tell = Callable[[str, str], None]  # what happens, and to what
+UMASK = 0o022  # for all that is written and run here, whatever umask the installing user has
+Tell = Callable[[str, str], None]  # reports a step: what happens, and to which file
 
 
 class CommandFailed(SttdError):
-    """One of systemd's commands did not do its work."""
+    """One of systemd's commands failed."""
 
 
 class Machine:
-    """The file system below `top` (DESTDIR), where systemd is told of changes only if it is the running one's.
+    """The file system below `top` (DESTDIR). systemd's commands run only if that is `/`.
 
     Args:
-        top: `/`, or the folder in which a package is put together.
-        dry: only tell.
-        tell: is told each step.
+        top: `/`, or the folder in which a package is built.
+        dry: only report the steps.
+        tell: called with each step.
     """
 
     def __init__(self, top: Path, *, dry: bool, tell: Tell) -> None:
@@ -39,14 +39,14 @@ class Machine:
 
     @property
     def live(self) -> bool:
-        """Whether this is the machine itself and no package in the making."""
+        """Whether this is the machine itself, and not a package that is being built."""
         return self.top == Path("/")
 
     def at(self, path: Path) -> Path:
         return self.top / path.relative_to("/")
 
     def put(self, item: Item) -> None:
-        """Make one file or link what it is to be."""
+        """Write one file or link, unless it is as wanted already, or somebody else's (see `Kind`)."""
         path = self.at(item.path)
         if _is_as_wanted(path, item):
             self._tell("unchanged", str(path))
@@ -74,15 +74,15 @@ class Machine:
         self._tell("removed", str(path))
         if not self._dry:
             path.unlink()
-            with contextlib.suppress(OSError):  # another file is in it, or it is systemd's
+            with contextlib.suppress(OSError):  # another file is in the folder
                 if path.parent.name.endswith(".d") or path.parent.name == "sttd":
                     path.parent.rmdir()
 
     def run(self, *words: str, missing_is_fine: bool = False) -> None:
-        """One of systemd's commands, on the machine itself alone.
+        """Run one of systemd's commands; only if `live`.
 
         Raises:
-            CommandFailed: it is not there, or ends with an error.
+            CommandFailed: there is no such command, or it ends with an error.
         """
         if not self.live:
             return
@@ -102,7 +102,7 @@ class Machine:
 
 
 def running_services(machine: Machine) -> Sequence[str]:
-    """The services of sttd that run now, with the version that was installed when they were started."""
+    """The services of sttd that run now: they still use the version that was installed when they were started."""
     if not machine.live or not systemd_runs():
         return []
     words = ["systemctl", "list-units", "--plain", "--no-legend", "--state=active", "sttd.service", "sttd@*.service"]
@@ -116,18 +116,18 @@ def systemd_runs() -> bool:
 
 
 def installed_extras(machine: Machine) -> Sequence[str]:
-    """Those units of `items.EXTRAS` that are there: an older version has not installed all of them."""
+    """The units of `items.EXTRAS` that are installed: an older version did not install all of them."""
     return [unit for unit in EXTRAS if machine.at(SYSTEM / unit).exists()]
 
 
 def enabled_instances(machine: Machine, system: Path) -> Sequence[str]:
-    """The instances of the template that are started at boot, and those that run."""
+    """The instances of the template that are started at boot."""
     found = {path.name for path in machine.at(system).glob("*.wants/sttd@*.service")}
     return sorted(found)
 
 
 def _is_dead_link(path: Path) -> bool:
-    """A link of an sttd that is gone."""
+    """Whether it is a link that leads nowhere: that of an sttd that was removed."""
     return path.is_symlink() and not path.exists()
 
 
@@ -141,7 +141,7 @@ def _is_as_wanted(path: Path, item: Item) -> bool:
 
 
 def _write(path: Path, item: Item) -> None:
-    """Whole or not at all."""
+    """Write a file or link, whole or not at all."""
     _make_folder(path.parent)
     with tempfile.TemporaryDirectory(prefix=".sttd-", dir=path.parent) as scratch:
         temporary = Path(scratch, "new")
@@ -154,7 +154,7 @@ def _write(path: Path, item: Item) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    """With what is above it, open to all to read, and to its owner alone to write."""
+    """Make a folder and those above it, readable by all, writable by the owner alone."""
     for path in (*reversed(folder.parents), folder):
         if not path.is_dir():
             path.mkdir()

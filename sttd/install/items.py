@@ -1,4 +1,4 @@
-"""Which files an installation consists of. Pure but for reading what is shipped: nothing is written here."""
+"""Which files an installation consists of. Reads the shipped files; nothing is written here."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sttd.install import manual, share
 SHIPPED = "/opt/sttd/bin/sttd"  # the program in the units as they are shipped
 WEB = "sttd-web.service"  # of the extra sttd[web]
 NOTIFY = "sttd-notify.service"
-RAY = ("sttd-ray-head.service", "sttd-ray-node.service")  # of the extra sttd[ray]; a person enables one, if any
-_RAY = "/opt/sttd/bin/ray"  # Ray's program in these, as they are shipped
-EXTRAS = (WEB, NOTIFY)  # processes of their own that have a network; a person enables those that are wanted
+RAY = ("sttd-ray-head.service", "sttd-ray-node.service")  # of the extra sttd[ray]; a person enables at most one
+_RAY = "/opt/sttd/bin/ray"  # Ray's program in these units, as they are shipped
+EXTRAS = (WEB, NOTIFY)  # services apart from the daemon, with a network; a person enables them if wanted
 UNITS = ("sttd.service", "sttd@.service", "sttd-models.service", NOTIFY)
 SYSTEM = Path("/etc/systemd/system")
 SYSUSERS = Path("/usr/lib/sysusers.d/sttd.conf")
@@ -35,7 +35,7 @@ COMPLETIONS = {  # click's shells, and where each looks for what an administrato
 
 
 class Kind(enum.Enum):
-    """What happens where another file has the name already."""
+    """What happens if another file has the name already."""
 
     FILE = "it is ours, and replaced"
     CONFIG = "it is a person's, and stays; ours goes beside it as `.new`"
@@ -58,15 +58,15 @@ def items(
     web: bool,
     ray: bool,
 ) -> list[Item]:
-    """Everything that is installed, in the order in which it is told.
+    """Everything that is installed, in the order in which it is listed.
 
     Args:
         program: the words that run sttd, with an absolute path first.
         drop_ins: names, as `share.drop_ins` gives them.
         instance: of `sttd@.service`, whose configuration and folders are made too.
         completions: scripts by shell.
-        web: with the service of `sttd web`.
-        ray: with those of a Ray cluster.
+        web: include the service of `sttd web`.
+        ray: include the services of a Ray cluster.
     """
     found = [Item(SYSTEM / unit, unit_text(unit, program)) for unit in UNITS]
     found += [_drop_in(name, unit) for name in drop_ins for unit in _takers(name, instance)]
@@ -110,7 +110,7 @@ _OWN = ("inbox-mount", "ray", "remote")
 
 
 def _takers(name: str, instance: str | None) -> list[str]:
-    """The units that a drop-in is for: the mount of an inbox and a network are one service's own affair, a GPU is everyone's."""
+    """The units that get a drop-in. An inbox's mount or a network is for one service; a GPU is for the instances too."""
     if name in _OWN:
         return ["sttd.service" if instance is None else f"sttd@{instance}.service"]
     return ["sttd.service", "sttd@.service"]
@@ -136,15 +136,15 @@ def config_text(folder: str) -> str:
 
 
 def is_instance(name: str) -> bool:
-    """Whether it can be an instance: a word that is a file name everywhere, and needs no escape in a unit's name.
+    """Whether this can be the name of an instance: it is a valid file name everywhere, and needs no escape in a unit's name.
 
-    An instance web would have the state folder of `sttd web`, and an instance notify that of `sttd notify`.
+    An instance `web` would share the state folder of `sttd web`, and an instance `notify` that of `sttd notify`.
     """
     return re.fullmatch(r"[a-z0-9][a-z0-9_]{0,30}", name) is not None and name not in ("sttd", "web", "notify")
 
 
 def left_by_instances(top: Path) -> list[Item]:
-    """What was installed for instances below `top`; their configurations are a person's where they were changed."""
+    """What was installed for instances below `top`, to be removed; `Machine.take` leaves a configuration that was changed."""
     found = []
     for path in sorted((top / TMPFILES.relative_to("/")).glob("sttd@*.conf")):
         instance = path.stem.removeprefix("sttd@")

@@ -11,12 +11,12 @@ _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 
 def topics(folder: Path) -> dict[str, str]:
-    """The page of each topic in `folder`, by its name."""
+    """The page of each topic in `folder`, by the topic's name."""
     return {path.stem: page(path.stem, path.read_text("utf-8")) for path in sorted(folder.glob("*.md"))}
 
 
 def page(topic: str, text: str) -> str:
-    """One topic. Neither filled up to the right margin, as Thai has few places to break a line, nor hyphenated, as people copy lines of a log."""
+    """The page of one topic. Not justified, as Thai has few places to break a line; not hyphenated, as people copy log lines."""
     title, _, body = text.partition("\n")
     title = _inline(title.lstrip("# "))
     head = [f'.TH STTD-{topic.upper()} 7 "" "sttd" "sttd"', ".ad l", ".nh", ".SH NAME", f"sttd\\-{topic} \\- {title}"]
@@ -38,7 +38,7 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _items(lines: list[str]) -> Iterator[str]:
-    """Paragraphs and items of a list. A line that is code alone, of a log say, stays a line."""
+    """Paragraphs and items of a list. A line of nothing but code, such as a log line, stays a line of its own."""
     for line in "\n".join(lines).replace("\n  ", " ").split("\n"):
         if line.startswith("- "):
             yield ".IP \\(bu 3"
@@ -48,7 +48,7 @@ def _items(lines: list[str]) -> Iterator[str]:
 
 
 def _table(lines: list[str]) -> Iterator[str]:
-    """A row becomes a tag and a paragraph; of more than two columns with the names of the others."""
+    """Each row becomes a tag and a paragraph. In a table of more than two columns, each cell follows its column's name."""
     head, _rule, *rows = ([cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines)
     for tag, *cells in rows:
         yield from (".TP", f"\\fB{_inline(tag, bold=True)}\\fP")
@@ -59,7 +59,7 @@ def _table(lines: list[str]) -> Iterator[str]:
 
 
 def _inline(words: str, *, bold: bool = False) -> str:
-    """The words without their marks: code is bold, and behind a link to elsewhere stands its address."""
+    """The words without Markdown: code becomes bold, and a link to the web is followed by its address."""
     words = _LINK.sub(lambda link: link[1] + (f" ({link[2]})" if link[2].startswith("http") else ""), words)
     found, end = "", 0
     for mark in re.finditer(_CODE, words):
@@ -71,7 +71,7 @@ def _inline(words: str, *, bold: bool = False) -> str:
 
 
 def _plain(code: str) -> str:
-    """As it is to be typed: a hyphen is a minus, and no quote is turned."""
+    """Code that can be copied and typed: roff would make other characters of hyphens and quotes."""
     code = _escaped(code)
     for sign, escape in (("-", "\\-"), ("'", "\\(aq"), ("`", "\\(ga"), ("^", "\\(ha"), ("~", "\\(ti")):
         code = code.replace(sign, escape)

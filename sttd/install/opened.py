@@ -1,8 +1,8 @@
 """The drop-in that opens one more folder to the service: `sttd install --drop-in folder PATH`.
 
-The unit lets the service write below /srv/sttd and in its state folder alone (ProtectSystem=strict), and hides homes from
-it (ProtectHome=yes). A folder elsewhere becomes writable by ReadWritePaths=; one in a home is bound into an empty stand-in
-for all homes, so that it is the only thing that the service sees there (systemd.exec(5)).
+The unit lets the service write only below /srv/sttd and in its state folder (ProtectSystem=strict), and hides home folders
+from it (ProtectHome=yes). A folder elsewhere is made writable by ReadWritePaths=. One in a home folder is bind-mounted into an
+empty tmpfs that replaces all home folders, so that the service sees nothing else there (systemd.exec(5)).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def drop_in(path: str, unit: str) -> Item:
     """The drop-in of a unit for one folder.
 
     Raises:
-        UsageError: the service could not have it.
+        UsageError: this folder cannot be opened to the service.
     """
     folder = os.path.abspath(path)  # noqa: PTH100 - links stay as typed
     if folder == "/" or any(_is_below(folder, own) for own in _OWN):
@@ -42,13 +42,13 @@ def drop_in(path: str, unit: str) -> Item:
 
 
 def name_of(folder: str) -> str:
-    """A file name that tells which folder it is about, and is no other folder's."""
+    """A file name that shows the folder's path, and is unique to it."""
     words = re.sub(r"[^A-Za-z0-9_.]+", "-", folder).strip("-")[:100]
     return f"{PREFIX}{words}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]}.conf"
 
 
 def left(top: Path) -> list[Item]:
-    """The drop-ins for folders that were installed below `top`, of every unit."""
+    """The drop-ins for folders that are installed below `top`, for all units."""
     found = sorted((top / SYSTEM.relative_to("/")).glob(f"sttd*.service.d/{PREFIX}*.conf"))
     return [Item(SYSTEM / path.parent.name / path.name, "") for path in found]
 

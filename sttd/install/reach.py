@@ -1,6 +1,6 @@
-"""Can the service's user read this sttd and its Python? A Python below /root or /home it cannot, whatever the modes say.
+"""Whether the service's user can read this sttd and its Python. Below /root or /home it cannot, whatever the modes say.
 
-Asked of the modes for all others, before anything is written: the user may not exist yet.
+Checked before anything is written, by the modes for other users: the service's user may not exist yet.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADVICE = "Make a virtual environment of /usr/bin/python3 in /opt/sttd, and run `
 
 
 def program(top: Path) -> list[str]:
-    """The words that run this sttd, as a unit needs them; where it lies below `top` (DESTDIR), that does not count."""
+    """The words that run this sttd, as a unit needs them. If it lies below `top` (DESTDIR), `top` is left out of the path."""
     python = Path(sys.executable)
     script = python.parent / "sttd"
     path = script if script.is_file() else python
@@ -44,7 +44,7 @@ def _libraries() -> list[Path]:
 
 
 def problem(path: Path) -> str | None:
-    """Why a user without rights cannot read `path` from within the service; None: it can."""
+    """Why an ordinary user cannot read `path` from within the service; None: they can."""
     for step in _steps(path):
         hidden = next((why for top, why in HIDDEN.items() if step.is_relative_to(top)), None)
         if hidden:
@@ -56,7 +56,7 @@ def problem(path: Path) -> str | None:
 
 
 def _steps(path: Path) -> Iterator[Path]:
-    """The path, and what each link on the way leads to; one by one, because we ourselves may not look below a hidden one."""
+    """The path, and the path after each link on the way. One by one, as it may be impossible to look below a hidden folder."""
     step: Path | None = path
     for _ in range(40):  # the kernel's own limit
         if step is None:
@@ -85,11 +85,11 @@ def _blocked(path: Path) -> str | None:
 
 
 def require(words: list[str]) -> None:
-    """Raises NotReadable, with all that is in the way."""
+    """Raises NotReadable if the service could not read this sttd; the message lists all reasons."""
     found = dict.fromkeys(why for path in needed(words) if (why := problem(path)) is not None)
     if found:
         raise NotReadable("the service could not read this sttd: " + "; ".join(found) + f". {ADVICE}")
 
 
 class NotReadable(SttdError):
-    """sttd lies where its service may not look."""
+    """sttd lies where its service cannot read it."""

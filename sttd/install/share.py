@@ -1,4 +1,4 @@
-"""The files that are shipped beside the code: units, drop-ins, man page, message catalogue."""
+"""The files that are shipped with the code: units, drop-ins, man page, message catalogue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WHEEL = _PACKAGE / "share" / "systemd"  # hatch puts the top-level folder there
 
 
 def folder() -> Path:
-    """Where they lie: in the wheel's package, or in the checkout that is installed editable."""
+    """Where these files lie: in the installed package, or in the checkout of an editable installation."""
     return _WHEEL if _WHEEL.is_dir() else _PACKAGE.parent / "systemd"
 
 

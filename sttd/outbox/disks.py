@@ -1,6 +1,6 @@
-"""Results beside their recordings lie on the disks of a library: what is wrong with one of these is none of the others' business.
+"""Results beside their recordings lie on the disks of a library: trouble with one of these must not hold up the others.
 
-A disk is known by the table of mounts (proc(5), /proc/self/mountinfo), where a disk that does not answer has its line too.
+A disk is identified by the table of mounts (proc(5), /proc/self/mountinfo), which also lists a disk that does not answer.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _BLOCK = 2**16  # bytes
 
 @dataclass(frozen=True, slots=True)
 class DiskFolder:
-    """What of an inbox lies on one disk: a folder, but not those folders in it where other disks are mounted."""
+    """The part of an inbox that lies on one disk: a folder, without the folders in it where other disks are mounted."""
 
     device: str  # see `Mount.device`
     path: str  # of the folder, for messages
-    inbox: str  # its name
-    folder: str  # below the inbox; "" is the inbox itself
-    apart: tuple[str, ...] = ()  # folders below the inbox
+    inbox: str  # the inbox's name
+    folder: str  # path below the inbox; "" is the inbox itself
+    apart: tuple[str, ...] = ()  # folders on other disks, as paths below the inbox
 
     def holds(self, inbox: str, path: str) -> bool:
-        """Whether a path below an inbox lies on it, going by the names."""
+        """Whether a path below an inbox lies on this disk, going by the names."""
         if inbox != self.inbox or (self.folder and not mounts.is_below(path, self.folder)):
             return False
         return not any(mounts.is_below(path, each) for each in self.apart)
 
 
 class DiskTrouble(SttdError):
-    """A disk of the library is full, failing or away: whatever goes to it waits, everything else goes on."""
+    """A disk of the library is full, failing or away: jobs on that disk wait, all others go on."""
 
     def __init__(self, text: str, where: DiskFolder) -> None:
         super().__init__(text)
@@ -47,21 +47,21 @@ class DiskTrouble(SttdError):
 
 
 class FileTrouble(SttdError):
-    """One recording, or the folder that it lies in, cannot be read or written, on a disk that works: only its job waits."""
+    """The disk works, but one recording or its folder cannot be read or written: only its job waits."""
 
 
 @contextlib.contextmanager
 def near(place: str, source: str, location: str | None, places: Places) -> Iterator[None]:
-    """Within it only a recording is touched, and what lies beside it.
+    """For steps that touch only a recording and the files beside it: an error of their disk becomes one of those below.
 
     Args:
-        place: as `Plan.place`; with another one than BESIDE errors stay as they are.
+        place: as `Plan.place`; unless it is BESIDE, errors stay as they are.
         source: as `Job.source`.
         location: as `Job.location`.
         places: the folders.
 
     Raises:
-        DiskTrouble, FileTrouble: instead of an error of the disk that they lie on.
+        DiskTrouble, FileTrouble: see `trouble`.
     """
     try:
         yield
@@ -73,9 +73,9 @@ def near(place: str, source: str, location: str | None, places: Places) -> Itera
 
 
 def trouble(error: OSError, source: str, location: str | None, places: Places) -> DiskTrouble | FileTrouble | None:
-    """What an error means that was met beside a recording; None: it is no more than any error of the machine, or of one file.
+    """What an error beside a recording means for other jobs; None: treat it as any other OSError (`sttd.fs.blame`).
 
-    It is everybody's where the results of all recordings are prepared on the same disk.
+    None also if all results are staged on the same disk: its trouble then concerns every job.
     """
     where = disk_of(source, location, places) if is_of_a_disk(error) else None
     if where is None or where.device == _device_of(os.fspath(places.paths.transcripts)):
@@ -86,7 +86,7 @@ def trouble(error: OSError, source: str, location: str | None, places: Places) -
 
 
 def disk_of(source: str, location: str | None, places: Places) -> DiskFolder | None:
-    """The disk that a recording in an inbox lies on; None: it lies in no inbox, or the mounts are not known."""
+    """The disk that a recording lies on; None: the recording is in no inbox, or the mounts are not known."""
     found = places.inbox_of(source, location)
     if found is None:
         return None
@@ -104,7 +104,7 @@ def disk_of(source: str, location: str | None, places: Places) -> DiskFolder | N
 
 
 def _relative(point: str, inbox: str) -> str:
-    """A mount point below an inbox; "" where the inbox lies below it, or elsewhere."""
+    """The path of a mount point below an inbox; "" if the mount point is the inbox, above it, or elsewhere."""
     return os.path.relpath(point, inbox) if point != inbox and mounts.is_below(point, inbox) else ""
 
 
@@ -114,7 +114,7 @@ def _device_of(path: str) -> str | None:
 
 
 def works(folder: Folder) -> bool:
-    """Whether the files in a folder of our own can be read, and as much can be written there once more."""
+    """Whether the files in a folder of our own can be read, and as many bytes again can be written there."""
     try:
         size = sum(_read(folder, name) for name in folder.names() if name != _TRIED)
         moves.write_whole(folder, _TRIED, lambda file: print("." * size, file=file))
@@ -131,9 +131,9 @@ def _read(folder: Folder, name: str) -> int:
 
 
 def _takes_a_file(path: str) -> bool:
-    """Whether a file can be written to a folder of the library; one without a name, so that nothing of it is ever left there.
+    """Whether a file can be written to a folder of the library. The test file has no name, so that it is never left behind.
 
-    False also where the file system knows no such files (open(2), O_TMPFILE), or the folder is not for sttd to write to.
+    False also if the file system has no such files (open(2), O_TMPFILE), or sttd has no right to write to the folder.
     """
     try:
         handle = os.open(path, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)

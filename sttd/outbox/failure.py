@@ -1,4 +1,4 @@
-"""A source that is given up goes to `failed/`, with the reason beside it."""
+"""Moves the source of a failed job to `failed/`, with the reason beside it."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from sttd.own import OWN
 
 @dataclass(frozen=True, slots=True)
 class PutAside:
-    location: str | None  # where the source is now; None: it stays where it is, "": it is gone
-    kept_because: str | None = None  # why it stays though it was to be moved, with the remedy
+    location: str | None  # where the source is now; None: where it was, "": it is gone
+    kept_because: str | None = None  # why it could not be moved, with the remedy
 
 
 def file_failure(job: Job, config: Config, places: Places) -> PutAside:
     """Move the source of a failed job to `failed/` and write `<name>.error.json` there.
 
-    One that lies outside the inbox (an archived one that was to be done again) stays where it is, and so does every one
-    with `output.place = "beside"`: then the record alone is there.
+    A source outside the inbox (an archived one that was to be done again) stays where it is. With `output.place = "beside"`
+    every source stays, and only the record is written to `failed/`.
 
     Raises:
         Absent: `failed/` is not mounted.
-        OSError: `sttd.fs.blame` tells whose fault it is.
+        OSError: `sttd.fs.blame` decides whose fault it is.
     """
     if job.location:
         ours = job.redo_of is None and split(os.fspath(places.paths.failed), job.location) is not None
-        if ours:  # tried again, and failed again
+        if ours:  # the source is in failed/ already: a retry has failed
             with folder_of(job.source, job.location, places) as folder:
                 _write_record(job, config, folder, os.path.basename(job.location))
         return PutAside(
             job.location
-        )  # else a redo's, or one of `sttd transcribe`: not ours to move, nor to write beside
+        )  # if not ours, it is the source of a redo or of `sttd transcribe`: nothing is moved, and nothing written beside it
     folders, base = names.split(job.source)
     with places.open("failed") as failed, folder_below(failed, folders) as folder:
         is_library = config.output.place == BESIDE
@@ -70,11 +70,11 @@ def _write_record(job: Job, config: Config, folder: Folder, base: str) -> None:
         folder.rename(temporary, folder, name)
         folder.sync()
     else:
-        place(folder, temporary, folder, name)  # a file of anybody else stays, and the record gets a number
+        place(folder, temporary, folder, name)  # another file has the name and stays: the record gets a number
 
 
 def remove_record(job: Job, places: Places) -> None:
-    """Remove the record of a failure whose source never left the inbox: the job has ended well since."""
+    """Remove the record of a failure when a retry has succeeded; for a source that never left the inbox."""
     folders, base = names.split(job.source)
     name = names.fit(base, names.RECORD)
     with contextlib.suppress(FileNotFoundError), places.open("failed") as failed, failed.below(folders) as folder:
@@ -83,24 +83,24 @@ def remove_record(job: Job, places: Places) -> None:
 
 
 def temporary_of(job: Job) -> str:
-    """The record of a failure while it is being written."""
+    """The name of a failure's record while it is being written."""
     return f"{OWN}-{job.id}.part"
 
 
 def _is_ours(folder: Folder, name: str, job: int) -> bool:
-    """Whether an earlier record of the same job has the name."""
+    """Whether the file of this name is an earlier record of the same job."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError), open(folder.open_file(name), "rb") as file:
         return bool(json.load(file)["job"] == job)
     return False
 
 
 def _put_aside(job: Job, places: Places, target: Folder, base: str) -> PutAside:
-    """Move the source, if it is still the version that failed; a newer one stays, to be a job of its own."""
+    """Move the source, if it is still the version that failed. A newer version stays: it becomes a job of its own."""
     name = os.path.basename(job.source)
     with contextlib.suppress(FileNotFoundError), folder_of(job.source, None, places) as folder:
         seen = folder.file(name)
         if seen is not None and Identity.of(seen) == job.identity:
-            with contextlib.suppress(PermissionError):  # unreadable; it may have failed for that
+            with contextlib.suppress(PermissionError):  # not readable, which may be why the job failed
                 moves.secure(folder, name, moves.RESULT_MODE)
             try:
                 new = place(folder, name, target, base, again=True, mode=moves.RESULT_MODE)
@@ -121,6 +121,6 @@ def _put_aside(job: Job, places: Places, target: Folder, base: str) -> PutAside:
 
 
 def _moved_before(job: Job, target: Folder, base: str) -> str:
-    """Where a try that was killed has put it; "": nowhere."""
+    """Where an earlier try, which was killed, has put the source; "": nowhere."""
     found = next(find(target, base, job.size, job.mtime_ns), None)
     return "" if found is None else target.path_of(found)

@@ -1,7 +1,7 @@
-"""A recording was renamed in the inbox: its results follow it, so that media servers find them under its new name.
+"""When a recording is renamed in the inbox, renames its results too, so that media servers find them under the new name.
 
-Only what sttd wrote, and nobody has changed since, is renamed. A name that somebody has is left to them. Each step can be
-killed, and is done again: the files are whole all the time, under the old name or the new one.
+Only results that nobody has changed since sttd wrote them are renamed, and only to names that are free. Each step may be
+killed, and is then repeated: each file is always complete, under the old name or the new one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Followed:
 
 
 def beside(source: str, results: Mapping[str, str], places: Places) -> dict[str, str]:
-    """Those of `results` that lie in the folder of a source in the inbox, and are called after it: names with their hashes."""
+    """The `results` that lie beside a source in the inbox and begin with its stem: names with their hashes."""
     folder, _, name = places.path_of(source).rpartition("/")
     stem = names.stem(name)
     found = {}
@@ -42,18 +42,18 @@ def beside(source: str, results: Mapping[str, str], places: Places) -> dict[str,
 
 
 def follow(job: Job, former: str, results: Mapping[str, str], places: Places) -> Followed:
-    """Give the results of a recording its new name.
+    """Rename the results of a recording after its new name.
 
     Args:
-        job: about the recording as it is called now.
-        former: its path below the inbox before.
-        results: paths and hashes of what was written for it.
+        job: the job of the recording under its new name.
+        former: the recording's former path below the inbox.
+        results: paths and hashes of its results.
         places: the folders.
 
     Raises:
-        SourceChanged: another recording lies there by now.
-        FileNotFoundError: it is gone; the error has its path. Or the inbox is away.
-        DiskTrouble, FileTrouble: they cannot be renamed there.
+        SourceChanged: another recording has the new name by now.
+        FileNotFoundError: the recording is gone; the error has its path. Or the inbox is away.
+        DiskTrouble, FileTrouble: the results cannot be renamed.
         OSError: the machine's fault.
     """
     wanted = beside(former, results, places)
@@ -77,7 +77,7 @@ def follow(job: Job, former: str, results: Mapping[str, str], places: Places) ->
 
 
 def names_beside(job: Job, places: Places) -> list[str]:
-    """What lies in the folder of a recording, without empty files; nothing where the folder is gone.
+    """The names in the folder of a recording, without empty files called after it; none if the folder is gone.
 
     Raises:
         OSError: it cannot be read.
@@ -97,7 +97,7 @@ def _has_content(folder: Folder, name: str) -> bool:
 
 
 def _folder(job: Job, places: Places) -> Folder:
-    """The folder that the recording is in, seen to be there."""
+    """The folder of the recording, after a check that the recording is there and unchanged."""
     path = source_path(job, places)
     name = os.path.basename(path)
     try:
@@ -124,7 +124,7 @@ def _former_folder(former: str, places: Places) -> Folder | None:
 def _rename(old: Folder, base: str, sha256: str, new: Folder, target: str) -> bool:
     """Rename one result, unless somebody has changed it or has its new name. False: it stays where it was."""
     if old.file(base) is None:
-        return True  # it went with the recording, or an earlier try was killed behind it
+        return True  # somebody moved it with the recording, or an earlier try has renamed it
     if new.stat(target) is not None:
         if not moves.is_moved(old, base, new, target):
             return False
@@ -144,11 +144,11 @@ def _rename(old: Folder, base: str, sha256: str, new: Folder, target: str) -> bo
 
 
 def _is_ours(folder: Folder, name: str, sha256: str) -> bool:
-    """Whether a file is what sttd wrote, and not what a person has put there or changed."""
+    """Whether a file is as sttd wrote it: nobody has replaced or changed it."""
     is_there = len(os.fsencode(name)) <= names.LIMIT and folder.file(name) is not None
     return is_there and moves.sum_of(folder, name) == sha256
 
 
 def results_of(jobs: Iterator[Job] | list[Job]) -> dict[str, str]:
-    """What was written by these jobs, by path, with its hash; of several that had one name the last counts."""
+    """The results of these jobs: paths with their hashes. If several jobs wrote to one path, the last one counts."""
     return {path: sha256 for job in jobs for path, sha256 in zip(job.outputs, job.hashes, strict=False)}

@@ -1,7 +1,7 @@
-"""At the start and at the end: what is half done and nobody will finish is put right.
+"""Removes half-finished files that no job will finish, at the start and at the end.
 
-Nothing is searched for: what is looked at are the staging folder and the places that the ledger's promises name.
-Sources under a private name that no promise knows are met by the inbox's walk.
+No folder is searched: only the staging folder and the places named by plans in the ledger are looked at.
+The scan of the inbox finds sources with a private name that belong to no plan.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from sttd.outbox.stage import staging_name
 
 
 def remove_leftovers(config: Config, places: Places, unfinished: Collection[Job]) -> None:
-    """Remove half copies of the jobs whose files are being moved, and the staging folders of all other jobs.
+    """Remove incomplete copies of jobs whose files are being moved, and the staging folders of all other jobs.
 
-    To be called before anything is staged. A folder that is not mounted, or fails, is left as it is: whoever moves files
-    there meets the same trouble.
+    To be called before anything is staged. Errors are ignored, such as a folder that is not mounted: the next job that moves
+    files there meets and reports the same error.
     """
     live = {staging_name(config, job.id) for job in unfinished if job.state is State.COMMITTING}
     own = staging_name(config, 0)[:-1]
@@ -44,9 +44,9 @@ def remove_leftovers(config: Config, places: Places, unfinished: Collection[Job]
 
 
 def remove_staging(job: Job, config: Config, places: Places) -> None:
-    """Remove the staging folder of a job that the ledger calls done. What a kill leaves of it goes at the next start.
+    """Remove the staging folder of a job that the ledger calls done. What a kill leaves of it is removed at the next start.
 
-    So does the record of an earlier failure go, where nothing else of the job lies in failed/.
+    With `output.place = "beside"` the record of an earlier failure in failed/ is removed too: no source lies beside it.
     """
     with (
         contextlib.suppress(OSError, SttdError),
@@ -60,7 +60,7 @@ def remove_staging(job: Job, config: Config, places: Places) -> None:
 
 
 def _remove(staging: Folder, name: str) -> None:
-    """All at once, as nobody knows the new name: of half a folder it would seem that the rest of the results is in place."""
+    """Rename the folder, then remove it: if a kill left it with half of its files, the rest would seem to be in place."""
     gone = f"{name}.gone"
     staging.remove_tree(gone)
     with contextlib.suppress(FileNotFoundError):
@@ -70,13 +70,13 @@ def _remove(staging: Folder, name: str) -> None:
 
 
 def tidy(config: Config) -> None:
-    """Leave no empty folder of ours among the transcripts."""
+    """Remove the folder for staging from the transcripts, if it is empty."""
     with contextlib.suppress(OSError):  # not empty, or not there
         os.rmdir(os.path.join(config.paths.transcripts, STAGING))
 
 
 def _discard_temporaries(job: Job, places: Places) -> None:
-    """Half copies of a source and of results. The two may be on different file systems, and one of them away."""
+    """Remove incomplete copies of a job's source and results. The two may be on different file systems, and one of them away."""
     if job.state is State.FAILED:
         with places.open("failed") as failed, failed.below(names.split(job.source)[0]) as folder:
             folder.discard(failure.temporary_of(job))

@@ -1,4 +1,4 @@
-"""What a transcript says about itself beside its segments: the head of the JSON, the same for every format."""
+"""The facts about a transcript, without its segments: the head of the JSON. Every format uses the same ones."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from sttd.units import format_duration
 class Heard:
     """In which languages and channels people spoke, and what may have been speech too."""
 
-    language: str = "und"  # the one that has most of the time; "und" where nothing was said
+    language: str = "und"  # the one spoken for the longest time; "und" if nothing was said
     probability: float | None = None
     languages: dict[str, float] = field(default_factory=dict)  # seconds of speech in each, the one that has most first
     passed_over: float = 0.0  # seconds of sound well above the noise that were taken for no speech
-    channels: dict[int, float] = field(default_factory=dict)  # seconds of speech in each; none where nobody has one
+    channels: dict[int, float] = field(default_factory=dict)  # seconds of speech in each; empty if none was kept apart
 
     @classmethod
     def of(cls, chunks: Iterable[Chunk]) -> Heard:
-        """What the chunks of a recording say together; of each only sums are kept."""
+        """Sums over all chunks of a recording; the chunks themselves are not kept in memory."""
         seconds: defaultdict[str, float] = defaultdict(float)
-        chunks_of: defaultdict[str, float] = defaultdict(float)  # seconds of the chunks in which a language has most
-        sure: defaultdict[str, float] = defaultdict(float)  # the same, times its probability
+        chunks_of: defaultdict[str, float] = defaultdict(float)  # seconds of the chunks whose main language it is
+        sure: defaultdict[str, float] = defaultdict(float)  # the same seconds, times the language's probability
         sounds: defaultdict[int, PassedOver] = defaultdict(PassedOver)  # by channel: each has its own noise
         channels: dict[int, float] = {}
         for chunk in chunks:
@@ -49,7 +49,7 @@ class Heard:
         passed = sum(sound.seconds for sound in sounds.values())
         if not seconds:
             return cls(passed_over=passed)
-        channels.pop(TOGETHER, None)  # a worker that lies leaves it out
+        channels.pop(TOGETHER, None)  # the mix of all channels is no channel of its own
         spoken = dict(sorted(channels.items())) if any(channels.values()) else {}
         ordered = dict(sorted(seconds.items(), key=lambda pair: -pair[1]))
         language = next(iter(ordered))
@@ -98,7 +98,7 @@ class Meta:
         channels: dict[int, float] | None = None,
         options: dict[str, Any] | None = None,
     ) -> Meta:
-        """What the ledger knows of a job, as its transcript will say it."""
+        """What the ledger knows about a job, as it is written into the transcript."""
         return cls(
             job=job.id,
             source=job.source,
@@ -140,7 +140,7 @@ class Meta:
 
     def head(self) -> dict[str, Any]:
         """The JSON's keys before `segments`. Times are ISO 8601 in UTC, for people and programs."""
-        path = self.source.encode("utf-8", "backslashreplace").decode()  # undecodable bytes are told apart
+        path = self.source.encode("utf-8", "backslashreplace").decode()  # different bytes stay different
         return {
             "sttd": self.version,
             "job": self.job,
@@ -210,9 +210,9 @@ class Meta:
 
 
 def warnings_of(job: Job, heard: Heard) -> tuple[str, ...]:
-    """What a person should know of the result of `job`: what its worker found, what may be missing, that it is empty.
+    """Warnings about the result of `job`: those of its worker, that speech may be missing, that no speech was found.
 
-    Each once: the job may have these already, from results that were staged before and could not be kept.
+    Each comes once: the job may have them already, if its results were staged before and could not be placed.
     """
     found = [*job.warnings, *passed_over.warnings(heard.passed_over)]
     if not heard.languages:

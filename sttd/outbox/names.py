@@ -1,4 +1,4 @@
-"""Names of results and of sources that are filed away. Pure: which of them are taken is found out by taking them.
+"""Names of results, and of sources that are filed away. Pure: whether a name is free shows only when a file gets it.
 
 Names are what `os.fsdecode` makes of their bytes: they may hold surrogates, new lines, anything but `/` and NUL.
 """
@@ -14,10 +14,10 @@ from sttd.own import AWAY, OWN
 from sttd.script import may_cut
 
 LIMIT = 255  # bytes of one name: NAME_MAX of every Linux file system that matters
-SHORTEST_LIMIT = 143  # bytes: of eCryptfs, with which NAS encrypt folders
-_LONGEST_SUFFIX = 32  # bytes; what is longer behind a dot belongs to the stem
+SHORTEST_LIMIT = 143  # bytes of one name on eCryptfs, which some NAS use to encrypt folders
+_LONGEST_SUFFIX = 32  # bytes; anything longer after the last dot belongs to the stem
 
-RECORD = ".error.json"  # behind the name of a source in failed/
+RECORD = ".error.json"  # appended to the name of a source in failed/
 PATH_LIMIT = 4095  # bytes of a path: PATH_MAX without its final NUL
 
 _PRIVATE = re.compile(rf"{re.escape(OWN)}-(\d+)(?:-([0-9a-f]{{16}}))?{re.escape(AWAY)}(.+)", re.DOTALL)
@@ -29,10 +29,10 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
 def split(source: str) -> tuple[tuple[str, ...], str]:
-    """The folders and the file name under which a source and its results are filed, whatever `source` says.
+    """The folders and the file name under which a source and its results are filed; safe for any `source`.
 
-    The result never leaves the folder that it is put under: no `..`, no absolute path. Leading dots, which would
-    hide it, become underscores; a file in the inbox has none.
+    The returned path cannot lead out of the folder that it is put under: it is relative and has no `..`. Leading dots,
+    which would hide a file, become underscores; a file in the inbox has none.
     """
     components = [_visible(component) for component in source.split("/") if component not in ("", ".")] or ["_"]
     return tuple(components[:-1]), components[-1]
@@ -50,7 +50,7 @@ def results(name: str, language: str, formats: Iterable[str], number: int) -> di
         name: of the source's file, as `split` gives it.
         language: Whisper's code, written as in ISO 639; anything that is none becomes `und`.
         formats: suffixes.
-        number: 1, or n for ` (n)` behind the stem.
+        number: 1 for none; n for ` (n)` after the stem.
     """
     code = _ISO.get(language, language) if _LANGUAGE.fullmatch(language) else "und"
     tails = {each: f"{_mark(number)}.{code}.{each}" for each in formats}
@@ -68,14 +68,14 @@ def numbered(name: str, number: int) -> str:
 def variants(name: str) -> re.Pattern[str]:
     """Matches what `numbered` makes of a name, with any number."""
     stem, suffix = _stem_and_suffix(name)
-    cut_stem = rf".*{re.escape(_hash_mark(stem))}"  # how much is left of it depends on the number
+    cut_stem = rf".*{re.escape(_hash_mark(stem))}"  # where the stem is cut depends on the length of the number
     return re.compile(rf"(?:{re.escape(stem)}|{cut_stem})(?: \(\d+\))?{re.escape(suffix)}", re.DOTALL)
 
 
 def first_free(is_taken: Callable[[int], bool], start: int = 1) -> int:
-    """A number from `start` on that is not taken, found in a logarithmic number of questions.
+    """A number from `start` on that is free, found with a logarithmic number of calls.
 
-    It is the first one where the numbers below it are taken without a gap. In a gap it may be another free one.
+    It is the lowest free one if the taken numbers have no gap, else some free one.
     """
     taken, step = start - 1, 1
     while is_taken(taken + step):
@@ -91,7 +91,7 @@ def first_free(is_taken: Callable[[int], bool], start: int = 1) -> int:
 
 
 def ways(name: str) -> Iterator[str]:
-    """Names for one file, from its own to one that every file system takes; the next one is for where one is refused."""
+    """Names to try for one file, in order: its own, a portable one, one that every file system accepts."""
     yield name
     bare = portable(name)
     if bare != name:
@@ -102,7 +102,7 @@ def ways(name: str) -> Iterator[str]:
 
 
 def portable(name: str) -> str:
-    """The name without what Windows' file systems refuse; a hash tells it from others that become the same."""
+    """The name without what the file systems of Windows refuse. A hash keeps it different from similar names."""
     stem, suffix = _stem_and_suffix(name)
     bare = _REFUSED.sub("_", stem), _REFUSED.sub("_", suffix)
     if _DEVICE.fullmatch("".join(bare)):
@@ -113,7 +113,7 @@ def portable(name: str) -> str:
 
 
 def fit_folders(folders: tuple[str, ...], room: int) -> tuple[str, ...]:
-    """The folders of a path, cut where they need more than `room` bytes together with a slash each."""
+    """The folders of a path; their names are cut if all together, with a slash each, need more than `room` bytes."""
     for most in (LIMIT, 120, 60, 30, 15):
         fitted = tuple(cut(folder, most) for folder in folders)
         if sum(len(os.fsencode(folder)) + 1 for folder in fitted) <= room:
@@ -122,13 +122,13 @@ def fit_folders(folders: tuple[str, ...], room: int) -> tuple[str, ...]:
 
 
 def private(job: int, word: str, name: str) -> str:
-    """The name of a source while it is being filed away: a dotfile, never a job, that tells whose it is.
+    """The name of a source while it is being filed away: a dotfile, so that it becomes no job, with the job's number in it.
 
-    It is no longer than the file system has shown that it takes.
+    It has at most the length of the source's name, or 143 bytes if that is more: the file system accepts this length.
 
     Args:
         job: the number of the job.
-        word: 16 hexadecimal digits that nobody can guess, so that nothing can be put there before.
+        word: 16 hexadecimal digits that nobody can guess, so that nobody can take the name first.
         name: of the source.
     """
     stem, suffix = _stem_and_suffix(name)
@@ -137,13 +137,13 @@ def private(job: int, word: str, name: str) -> str:
 
 
 def of_private(name: str) -> tuple[int, str] | None:
-    """The job and the source's own name (cut, where it was very long); None: not a private name."""
+    """The job and the source's own name (cut if it was very long) in a private name; None: it is no private name."""
     found = _PRIVATE.fullmatch(name)
     return None if found is None else (int(found[1]), found[3])
 
 
 def fit(stem: str, tail: str, limit: int = LIMIT) -> str:
-    """`stem` and `tail` as one name of at most `limit` bytes, for which only the stem is cut."""
+    """`stem` and `tail` as one name of at most `limit` bytes; if it is too long, the stem is cut."""
     return cut(stem, limit - len(os.fsencode(tail))) + tail
 
 
@@ -162,7 +162,7 @@ def cut(stem: str, most: int) -> str:
     end = length
     while end > 0 and not may_cut(stem, end):
         end -= 1
-    return stem[: end or length] + mark  # one endless grapheme: anywhere
+    return stem[: end or length] + mark  # a single grapheme that is too long is cut anywhere
 
 
 def _hash_mark(stem: str) -> str:

@@ -1,4 +1,4 @@
-"""A file gets the first name that is free, and that its new file system takes. What has a name keeps it."""
+"""Moves a file to the first name that is free and that its new file system accepts. No other file is replaced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Given = TypeVar("_Given")
 
 
 def folder_below(root: Folder, folders: tuple[str, ...]) -> Folder:
-    """A folder below `root`, made where it is missing. A name that a file or a link has gets ` (2)`, and so on.
+    """A folder below `root`, made if it is missing. If a file or a link has its name, it gets ` (2)`, and so on.
 
     Raises:
         OSError: it cannot be made.
@@ -36,17 +36,17 @@ def _folder_in(above: Folder, name: str) -> Folder:
 def place(source: Folder, name: str, target: Folder, base: str, *, again: bool = False, mode: int | None = None) -> str:
     """Move a file into `target` under the first name made of `base` that is free; returns that name.
 
-    A second name, or a copy, that an earlier try made is the move: only the first name is left to go.
+    If an earlier try was killed after it had linked or copied the file, only the old name is removed.
 
     Args:
-        source: the folder that it is in.
+        source: the folder that the file is in.
         name: of the file.
-        target: where it goes.
+        target: the folder that it goes to.
         base: the name that is wanted.
-        again: there may have been an earlier try, so that the whole folder is worth reading: the first name may be free
-            since, with a copy of that try under a later one.
-        mode: what the file is to have; None: its own. A copy on another file system gets it, and one of a file of another
-            user that others may write to: only that user could change the file itself.
+        again: there may have been an earlier try. Then all of `target` is searched for its copy, as the first name may have
+            become free since.
+        mode: for a copy; None: that of the file. A copy is made on another file system, and of another user's file that
+            others may write to: only that user could change the file's own mode.
     """
     copied = mode is not None and moves.is_open(source, name)
     new = _moved_before(source, name, target, base, again=again, copied=copied)
@@ -70,7 +70,7 @@ def place(source: Folder, name: str, target: Folder, base: str, *, again: bool =
 
 
 def _own_copy(source: Folder, name: str, target: Folder, mode: int | None) -> str | None:
-    """None where none can be made: there is no room for it, say. Then the file goes there as its owner made it."""
+    """The name of a copy; None if it cannot be made, for lack of room, say. Then the file itself is moved, with its mode."""
     try:
         return copies.make(source, name, target, mode)
     except OSError:
@@ -88,7 +88,7 @@ def _place_copy(source: Folder, name: str, target: Folder, base: str, temporary:
 
 
 def _rename(source: Folder, name: str, target: Folder, base: str) -> str:
-    """On one file system. Raises OSError, EXDEV among others."""
+    """Move within one file system. Raises OSError; EXDEV if there are two."""
 
     def give(new: str) -> str:
         moves.rename_new(source, name, target, new)
@@ -106,13 +106,13 @@ def _named(
     taken: type[OSError],
     free: Callable[[str, int], int] = lambda _way, start: start,
 ) -> _Given:
-    """What `give` makes of the first name that is free, and that its file system takes.
+    """Call `give` with one name after the other until one is free and accepted by the file system; returns its result.
 
     Args:
         base: the name that is wanted.
-        give: raises `taken` where somebody has the name.
-        taken: the error.
-        free: a number from a given one on that seems free for a way to write the name.
+        give: raises `taken` if the name is taken.
+        taken: the type of that error.
+        free: for a way to write the name and a number, the next number that seems free.
     """
     refused: OSError | None = None
     for way in names.ways(base):
@@ -121,7 +121,7 @@ def _named(
             number = free(way, number)
             try:
                 return give(names.numbered(way, number))
-            except taken:  # perhaps in this moment
+            except taken:  # somebody may have taken it in this moment
                 number += 1
             except OSError as error:
                 if blame(error) is not Blame.NAME:
@@ -136,7 +136,7 @@ def _is_taken(folder: Folder, way: str, number: int) -> bool:
     try:
         return folder.stat(names.numbered(way, number)) is not None
     except OSError as error:
-        if blame(error) is Blame.NAME:  # told again, and answered, where the name is to be given
+        if blame(error) is Blame.NAME:  # the same error comes when the name is to be used, and is handled there
             return False
         raise
 
@@ -154,7 +154,7 @@ def _moved_before(source: Folder, name: str, target: Folder, base: str, *, again
 
 
 def find(folder: Folder, base: str, size: int, mtime_ns: int) -> Iterator[str]:
-    """The files in a folder that `place` may have put there under `base`, of this size and time of change."""
+    """The files in a folder that `place` may have put there under `base`, with this size and modification time."""
     patterns = [names.variants(way) for way in names.ways(base)]
     for name in folder.names():
         if any(pattern.fullmatch(name) for pattern in patterns):

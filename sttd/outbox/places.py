@@ -1,9 +1,9 @@
-"""Where results and sources go, each folder known again by a mark of its own, so that an absent mount is not written to.
+"""The folders for results and sources. Each has a mark that identifies it, so that nothing is written below an absent mount.
 
-The bare folder under a file system that is not mounted looks like an empty archive. So each of transcripts/, archive/ and
+If a file system is not mounted, the bare folder under it looks like an empty archive. So each of transcripts/, archive/ and
 failed/ holds a small file with a random word, as the inbox does, and the ledger remembers the words. Device and inode
-numbers alone would not do: they change when a share is mounted again. That they are still the same proves the folder, so
-that a mark which a mirror removed is written again.
+numbers alone would not do: they change when a share is mounted again. But if they are unchanged, it is the same folder: a
+mark that is missing there (a mirror may have removed it) is written again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WORD = 32  # hexadecimal digits
 
 
 class Absent(SttdError):
-    """A folder is not the one that it was, or is gone: its file system is not mounted, most likely. Work waits for it."""
+    """A folder is gone or another one than before: most likely its file system is not mounted. Work waits for it."""
 
     def __init__(self, folder: str, text: str) -> None:
         super().__init__(text)
@@ -42,9 +42,9 @@ class Places:
 
     Args:
         paths: the configured ones.
-        known: what `news` told an earlier run; a folder that it did not know is taken as it is.
-        inboxes: where each lies, by name; without it there is the first one alone.
-        marked: False where a person names a folder for once (`sttd transcribe -o`): nothing is put into it beside results.
+        known: what `news` returned in an earlier run. A folder that is not in it is accepted as it is.
+        inboxes: paths by name; None: only that of `paths`.
+        marked: False if a person names a folder for a single run (`sttd transcribe -o`): it gets no mark.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Places:
         self.paths = paths
         self._inboxes = dict(inboxes or {"": paths.inbox})
         self._marked = marked
-        self._lock = threading.Lock()  # held for a moment, never while a folder is touched: it may hang
+        self._lock = threading.Lock()  # never held while a folder is accessed, which may hang
         self._looking = {name: threading.Lock() for name in MARKED}
         self._known: dict[str, dict[str, Any]] = {}
         self._told: dict[str, dict[str, Any]] = {}
@@ -68,7 +68,7 @@ class Places:
                 self._known[name] = self._told[name] = each
 
     def news(self) -> dict[str, dict[str, Any]] | None:
-        """What to remember for the next run, where that has changed since the latest call; JSON."""
+        """What to remember for the next run, as JSON; None: nothing has changed since the latest call."""
         with self._lock:
             if self._known == self._told:
                 return None
@@ -76,7 +76,7 @@ class Places:
             return dict(self._known)
 
     def path_of(self, source: str) -> str:
-        """Where a source lies that was not filed away (`Job.source`)."""
+        """The path of a source (`Job.source`) that was not filed away."""
         inbox, path = self._split(source)
         return os.path.join(inbox, path)
 
@@ -91,11 +91,11 @@ class Places:
             return held.below(path.split("/")[:-1])
 
     def inboxes(self) -> tuple[Path, ...]:
-        """All of them; a source may have come back to one."""
+        """The paths of all inboxes; a source may have come back to any of them."""
         return tuple(self._inboxes.values())
 
     def inbox_of(self, source: str, location: str | None) -> tuple[str, Path, str] | None:
-        """The inbox that a recording lies in, by its name and its path, and the recording's path below it. Looks at no disk.
+        """The inbox that a recording lies in (name and path), and the recording's path below it. Accesses no disk.
 
         Args:
             source: as `Job.source`.
@@ -114,14 +114,14 @@ class Places:
         """Make sure that a source which is missing in its inbox is really gone.
 
         Raises:
-            FileNotFoundError: its lock file is missing too: it is unmounted, or another folder.
+            FileNotFoundError: the inbox's lock file is missing too: the inbox is not mounted, or another folder.
         """
         inbox = os.fspath(self._split(source)[0])
         if not os.path.lexists(os.path.join(inbox, LOCK)):
             raise FileNotFoundError(errno.ENOENT, "the inbox is away: mount it again", inbox)
 
     def is_gone(self, source: str) -> bool:
-        """Whether nothing lies there under the name of a source, and its inbox is not away."""
+        """Whether a source is missing in its inbox, and the inbox is not away."""
         try:
             os.lstat(self.path_of(source))
         except (FileNotFoundError, NotADirectoryError):
@@ -134,13 +134,13 @@ class Places:
         return self._inboxes.get(name) or unknown(self.paths.state, name), path
 
     def open(self, name: str) -> Folder:
-        """One of `MARKED`, held open, and seen to be the folder that it was.
+        """Open one of `MARKED`, and check that it is the same folder as before.
 
         Raises:
-            Absent: it is not; the message says what to do.
-            OSError: it cannot be looked at.
+            Absent: it is another one; the message says what to do.
+            OSError: it cannot be accessed.
         """
-        with self._looking[name]:  # two threads must not mark one folder each in its own way
+        with self._looking[name]:  # else two threads might write different marks into one folder
             known = self._known.get(name)
             folder = _open(os.fspath(getattr(self.paths, name)), known)
             if self._marked:
@@ -155,7 +155,7 @@ class Places:
 
 
 def _open(path: str, known: Mapping[str, Any] | None) -> Folder:
-    """A folder of `MARKED`; made, where it was never used. Raises Absent where something else is in its place."""
+    """Open a folder of `MARKED`; made if it was never used before. Raises Absent if it is gone, or no folder."""
     try:
         if known is None:
             moves.make_folder(path)
@@ -171,7 +171,7 @@ def _open(path: str, known: Mapping[str, Any] | None) -> Folder:
 
 
 def _recognize(folder: Folder, known: dict[str, Any] | None) -> dict[str, Any]:
-    """What to know of a folder from now on. Raises Absent where it is another one than the known one."""
+    """What to remember of a folder from now on. Raises Absent if it is not the `known` one."""
     seen, word = os.fstat(folder.handle), _read_mark(folder)
     numbers = [seen.st_dev, seen.st_ino]
     if known is None:
@@ -193,7 +193,7 @@ def _remedy(path: str, known: Mapping[str, Any] | None) -> str:
 
 
 def _read_mark(folder: Folder) -> str | None:
-    """None: there is none, or it says nothing."""
+    """The word in the mark; None: there is no mark, or no valid word in it."""
     try:
         handle = folder.open_file(MARK)
     except FileNotFoundError:
@@ -207,7 +207,7 @@ def _read_mark(folder: Folder) -> str | None:
 
 def _write_mark(folder: Folder, word: str) -> str:
     with contextlib.suppress(FileNotFoundError):
-        folder.unlink(MARK)  # one that says nothing: torn by a power cut
+        folder.unlink(MARK)  # a mark without a valid word, as a power cut may leave it
     handle = folder.create(MARK, moves.RESULT_MODE)
     try:
         os.write(handle, f"{word}\n".encode())

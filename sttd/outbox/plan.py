@@ -1,7 +1,7 @@
-"""What a commit has promised: kept in the ledger, so that the next start can keep it.
+"""The plan of a commit: it is stored in the ledger, so that after a crash the next start can carry it out.
 
-A plan names no folder: where its files lie follows from the configuration and from the job's own path, and is looked up
-anew by whoever carries it out. So whoever could write a plan into the ledger could not point it at anybody else's files.
+A plan names no folder: where its files lie follows from the configuration and the job's own path, each time that it is
+carried out. So even somebody who could write a plan into the ledger could not point it at other people's files.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class Plan:
     name: str  # the job's source: names the results
     language: str
     sha256: str  # of the source
-    size: int  # of the source, and
-    mtime_ns: int  # together what it must still be when it is filed away
+    size: int  # of the source; this and
+    mtime_ns: int  # must still be the same when it is filed away
     fate: str  # archive, keep or delete
-    location: str | None  # the job's: where the source lies if not in the inbox
+    location: str | None  # as `Job.location`: where the source lies if not in the inbox
     staging: str  # name of the job's folder of staged results
-    number: int  # of the results' names, as it was free when they were staged
+    number: int  # in the results' names; it was free when they were staged
     word: str  # in the source's private name
-    young: bool  # the source had changed just before it was hashed: a later change may not show in its time
+    young: bool  # the source was changed just before it was hashed: its time may not show a further change
     hashes: dict[str, str]  # by suffix, of the staged results
     place: str = TRANSCRIPTS  # or BESIDE: where the results appear
-    # names there of earlier results of the recording, with their hashes: they give way, if nobody has changed them
+    # names (in that folder) and hashes of earlier results of the recording: they are replaced if nobody has changed them
     replaces: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -89,7 +89,7 @@ class Plan:
             "str | None": (str, type(None)),
         }
         fields = {field.name: kinds[str(field.type)] for field in dataclasses.fields(cls)}
-        value = {"place": TRANSCRIPTS, "replaces": {}} | value  # an older version knew no other
+        value = {"place": TRANSCRIPTS, "replaces": {}} | value  # a plan of an older version lacks these keys
         if value.keys() != fields.keys() or not all(isinstance(value[name], kind) for name, kind in fields.items()):
             raise SttdError("what was promised about its files cannot be read: they are written again")
         plan = cls(**value)
@@ -124,10 +124,10 @@ def folder_of(name: str, location: str | None, places: Places) -> Folder:
 
 
 def open_source(job: Job, places: Places) -> int:
-    """A handle of a job's source, to read from: walked to without following a link, and a regular file.
+    """Open a job's source to read from, without following a link; only a regular file is opened.
 
     Raises:
-        FileNotFoundError: it is gone, or something else is in its place. The error has the path that its job knows.
+        FileNotFoundError: it is gone, or something else is in its place. The error has the path in the ledger.
         OSError: it cannot be opened.
     """
     path = source_path(job, places)
@@ -139,5 +139,5 @@ def open_source(job: Job, places: Places) -> int:
 
 
 def source_path(job: Job, places: Places) -> str:
-    """Where the bytes of a job lie."""
+    """The path of a job's source."""
     return job.location or places.path_of(job.source)

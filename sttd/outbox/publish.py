@@ -1,7 +1,7 @@
-"""Staged results get their names. Each step can be killed, and is done again.
+"""Moves staged results to their final names. Each step may be killed, and is then repeated.
 
-The staging folder stays until the ledger says `done`. So what is missing in it has either got its name, and is seen there,
-or was taken away by somebody: then the results are written again. Nothing is done whose results were not seen in place.
+The staging folder stays until the ledger says `done`. So a result that is missing in it was either moved to its name, and is
+found there, or somebody removed it: then the results are written again. No job is done before its results were seen in place.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from sttd.outbox.rights import why_unwritable
 from sttd.own import OWN
 
 STAGING = f"{OWN}-staging"
-_CHOICE = ".choice"  # in the staging folder: the names that the results get, where they are not the planned ones
+_CHOICE = ".choice"  # a file in the staging folder: the names that the results get if the planned ones cannot be used
 
 
 class Unkept(SttdError):
-    """What a plan promised cannot be kept any more: the results are to be written anew, from the checkpoint.
+    """A plan cannot be carried out any more: the results must be written again, from the checkpoint.
 
-    `moved_to` is where the source lies by now, if it was filed away already; None: where its job says.
+    `moved_to` is the path of the source if it was filed away already; None: it is where its job says.
     """
 
     moved_to: str | None = None
@@ -42,7 +42,7 @@ class Unkept(SttdError):
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """How the results are named: which of the ways to write the source's name, and the number behind it."""
+    """How the results are named: an index into `names.ways` of the source's name, and the number after the stem."""
 
     way: int
     number: int
@@ -51,11 +51,11 @@ class _Choice:
 def publish(plan: Plan, places: Places) -> tuple[str, ...]:
     """Give the staged results their names, JSON last; returns their paths.
 
-    Names that others have are left to them: all results of a job get the same number behind their stem. A name that the
-    file system refuses is written so that it takes it.
+    No other file is replaced: if a name is taken, all results of the job get the same number after their stem. If the file
+    system refuses a name, it is changed until it fits.
 
     Raises:
-        Unkept: somebody took a staged result away.
+        Unkept: somebody removed a staged result.
         Absent: transcripts/ is not mounted.
         DiskTrouble, FileTrouble: they cannot be put beside the recording.
         OSError: a disk is full, or no name fits.
@@ -70,7 +70,7 @@ def publish(plan: Plan, places: Places) -> tuple[str, ...]:
             try:
                 return results.place()
             except OSError as error:
-                # a folder of the library that is read-only is no trouble of the other recordings
+                # a read-only folder of the library holds up only its own recordings
                 if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS) or told(error):
                     raise
                 raise results.refusal(error) from None
@@ -82,7 +82,7 @@ def publish(plan: Plan, places: Places) -> tuple[str, ...]:
 
 
 def _staging_works(plan: Plan, places: Places) -> bool:
-    """Whether it is not the disk of the staged results that is in trouble."""
+    """Whether the disk of the staged results works, so that the trouble lies with the other one."""
     with (
         contextlib.suppress(OSError, Absent),
         places.open("transcripts") as transcripts,
@@ -93,10 +93,10 @@ def _staging_works(plan: Plan, places: Places) -> bool:
 
 
 def _go_beside(results: _Results, places: Places) -> None:
-    """Make sure that the recording is there, and let who may read it read the results.
+    """Make sure that the recording is there, and let everybody who may read it read the results.
 
-    The bare folder below a file system that is not mounted gets nothing. Of a recording that was renamed in this moment the
-    results go with it: under its new name it is a job of its own.
+    If the recording is missing, nothing is written: its file system may not be mounted, or it was just renamed, and then its
+    results are written under the new name, by a job of its own.
     """
     seen = results.recording()
     if seen is None:
@@ -108,10 +108,10 @@ def _go_beside(results: _Results, places: Places) -> None:
 
 @contextlib.contextmanager
 def opened(plan: Plan, places: Places) -> Iterator[_Results]:
-    """The results of a plan, between the folder where they are staged and the one where they appear.
+    """The results of a plan, with the folder where they are staged and the one where they appear held open.
 
     Raises:
-        Unkept: one of these is gone.
+        Unkept: one of these folders is gone.
         Absent, OSError: as `publish`.
     """
     with places.open("transcripts") as transcripts:
@@ -126,7 +126,7 @@ def opened(plan: Plan, places: Places) -> Iterator[_Results]:
 
 
 def _folder(plan: Plan, places: Places, transcripts: Folder) -> Folder:
-    """The folder that the results appear in; below the transcripts it is made where it is missing."""
+    """The folder that the results appear in; below the transcripts it is made if it is missing."""
     if plan.place != BESIDE:
         return folder_below(transcripts, names.split(plan.name)[0])
     try:
@@ -137,10 +137,10 @@ def _folder(plan: Plan, places: Places, transcripts: Folder) -> Folder:
 
 
 def existing_folder(plan: Plan, places: Places) -> Folder:
-    """The same, and nothing is made.
+    """The folder that the results appear in; it is not made.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: it is missing.
     """
     if plan.place == BESIDE:
         return plan.source_folder(places)
@@ -149,9 +149,9 @@ def existing_folder(plan: Plan, places: Places) -> Folder:
 
 
 def free_number(folder: Folder, plan: Plan, name: str, start: int = 1) -> int:
-    """A number from `start` on with which all results of a plan, called after `name`, have free names in a folder.
+    """A number from `start` on with which the names of all results of a plan, made of `name`, are free in a folder.
 
-    The names of earlier results that give way are free.
+    The names of earlier results that will be replaced count as free.
     """
 
     def is_taken(number: int) -> bool:
@@ -171,7 +171,7 @@ class _Results:
         self.source = plan.name
 
     def place(self) -> tuple[str, ...]:
-        """Returns the paths, in the order of their placing."""
+        """Give all results their names; returns the paths in that order, JSON last."""
         choice = self._read_choice()
         while True:
             targets = self._targets(choice)
@@ -190,16 +190,16 @@ class _Results:
                 return tuple(self._folder.path_of(targets[suffix]) for suffix in self._suffixes)
 
     def recording(self) -> os.stat_result | None:
-        """The recording as it lies beside them."""
+        """The recording in the folder of the results; None: it is not there."""
         return self._folder.file(self._plan.source_name)
 
     def refusal(self, error: OSError) -> OSError:
-        """An error that says what to do, where that is known; it is that of the folder alone."""
+        """The error with a remedy, if one is known: as a PermissionError, so that it holds up no other job."""
         why = why_unwritable(self._folder)
         return error if why is None else PermissionError(errno.EACCES, why, self._folder.path)
 
     def dress(self, recording: os.stat_result) -> None:
-        """Give everybody the right to read the results that the recording gives."""
+        """Let everybody read the results who may read the recording: copies the read bits of group and others."""
         for suffix in self._suffixes:
             with contextlib.suppress(FileNotFoundError):  # it is in place
                 handle = self._staging.open_file(suffix)
@@ -210,7 +210,7 @@ class _Results:
                     os.close(handle)
 
     def are_final(self) -> bool:
-        """Whether earlier results were removed already: all of these are in place then."""
+        """Whether all results are in place, and earlier ones were removed for them: then it cannot be undone."""
         if any(self._staging.file(suffix) is not None for suffix in self._suffixes):
             return False
         return former.has_removed(self._plan, self._folder, set(self._targets(self._read_choice()).values()))
@@ -233,19 +233,19 @@ class _Results:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._folder.path_of(target))
 
     def _move(self, suffix: str, target: str) -> None:
-        """From staging to its name. A folder of the transcripts may be a mount."""
+        """Move one result from staging to its name; by a copy if need be, as a folder of the transcripts may be a mount."""
         move = moves.copy_new if self._is_of_another_group(suffix) else moves.move_new
         move(self._staging, suffix, self._folder, target)
 
     def _is_moved(self, suffix: str, target: str) -> bool:
-        """Whether an earlier try was killed before the staged one was gone."""
+        """Whether an earlier try was killed when the result had its name, before the staged file was removed."""
         if moves.is_moved(self._staging, suffix, self._folder, target):
             return True
         here = (self._staging, suffix, self._folder, target)
         return self._is_of_another_group(suffix) and self._folder.file(target) is not None and copies.is_copy(*here)
 
     def _is_of_another_group(self, suffix: str) -> bool:
-        """Whether what is written beside a recording must get the group of its folder; the service may not call chown(2)."""
+        """Whether a result beside a recording lacks the group that its setgid folder gives; the service may not call chown(2)."""
         folder, staged = os.fstat(self._folder.handle), self._staging.file(suffix)
         is_handed_on = self._plan.place == BESIDE and folder.st_mode & stat.S_ISGID
         return bool(is_handed_on) and staged is not None and staged.st_gid != folder.st_gid
@@ -259,10 +259,10 @@ class _Results:
             return _Choice(choice.way, number)
         if choice.way + 1 == len(self._ways):
             raise error
-        return _Choice(choice.way + 1, 1)  # where that is taken, the next round says so
+        return _Choice(choice.way + 1, 1)  # if that name is taken, the next round finds out
 
     def _take_back(self, targets: dict[str, str]) -> None:
-        """What is placed already moves on with the rest."""
+        """Move the results that are already placed back to staging, to get their next names with the rest."""
         for suffix, target in targets.items():
             if self._staging.file(suffix) is not None:
                 self._drop_second_name(suffix, target)
@@ -272,7 +272,7 @@ class _Results:
         self._folder.sync()
 
     def _drop_second_name(self, suffix: str, target: str) -> None:
-        """A staged result that a kill left both names. Nobody has a name that is refused."""
+        """Remove the final name of a result that is still staged, as a kill may leave it. A refused name was never given."""
         try:
             has_both = self._is_moved(suffix, target)
         except OSError as error:
@@ -283,7 +283,7 @@ class _Results:
                 self._folder.unlink(target)
 
     def _read_choice(self) -> _Choice:
-        """A choice that is torn was never acted upon: it is on disk before the first result has its name."""
+        """The choice on disk, else the planned one. One that is torn was never used: it is fsynced before any result is named."""
         try:
             handle = self._staging.open_file(_CHOICE)
         except FileNotFoundError:

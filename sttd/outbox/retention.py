@@ -1,7 +1,7 @@
-"""Sources that were filed away are thinned by age and size, where the configuration says so.
+"""Removes sources that were filed away, by age and total size, if the configuration says so.
 
 The age of a file is the time since it was put there or last touched in any way (st_ctime): its modification time is the
-recording's own, which may be years back. What is hidden is on its way, and no business of ours.
+recording's own, which may be years ago. Hidden files are left alone: they are still being moved.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import stat
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-LONGEST = 86_400.0  # seconds between two looks: somebody may have put files there
-GRACE = 3600.0  # seconds; what came within them may not yet be in the ledger, and always stays
+LONGEST = 86_400.0  # seconds between two looks at most: somebody may have put files there
+GRACE = 3600.0  # seconds; a file that came within them always stays, as it may not be in the ledger yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def choose(files: Iterable[Kept], now: float, age: float, size: float, needed: C
 
 
 def walk(folder: str) -> list[Kept]:
-    """Every file below `folder`. Raises OSError where the folder itself cannot be read."""
-    os.scandir(folder).close()  # os.walk would find nothing in one that is away
+    """Every file below `folder` that is not hidden. Raises OSError if the folder itself cannot be read."""
+    os.scandir(folder).close()  # raises; os.walk would only find nothing
     found = []
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

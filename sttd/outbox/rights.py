@@ -14,9 +14,9 @@ _FIXED = 0x10 | 0x20  # FS_IMMUTABLE_FL, FS_APPEND_FL
 
 
 def why_unmovable(folder: Folder, name: str) -> str | None:
-    """What forbids to rename a file for good, and what to do about it; None: nothing does, so that it may pass.
+    """What permanently keeps us from moving a file out of its folder, with the remedy; None: nothing, a later try may succeed.
 
-    File servers also refuse for as long as somebody has the file open.
+    Some file servers refuse only as long as somebody has the file open.
     """
     seen, file = os.fstat(folder.handle), folder.file(name)
     if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.handle, effective_ids=True):
@@ -36,7 +36,7 @@ def why_unmovable(folder: Folder, name: str) -> str | None:
 
 
 def why_unwritable(folder: Folder) -> str | None:
-    """What forbids to put a file into a folder of the inbox, and what to do about it; None: nothing does, so that it may pass."""
+    """What permanently keeps us from writing into a folder of the inbox, with the remedy; None: a later try may succeed."""
     if os.statvfs(folder.handle).f_flag & os.ST_RDONLY:
         return f'{folder.path} is mounted read-only: mount it writable, or set output.place to "transcripts"'
     if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.handle, effective_ids=True):
@@ -48,7 +48,7 @@ def why_unwritable(folder: Folder) -> str | None:
 
 
 def _is_fixed(handle: int) -> bool:
-    """Whether it has the attribute i or a of chattr(1)."""
+    """Whether a file or folder is immutable or append-only (attributes i and a of chattr(1))."""
     flags = array.array("L", [0])
     try:
         fcntl.ioctl(handle, _GET_FLAGS, flags)

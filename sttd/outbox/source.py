@@ -1,7 +1,7 @@
-"""The way of a source once its results are in place: archived, kept, deleted, or put back. Each step can be killed.
+"""Files a source away once its results are in place: it is archived, kept, deleted, or put back. Each step may be killed.
 
-Everything is done by the handle of the folder that the source lies in (sttd.fs.folder): nobody who swaps that folder, or
-the file, for a link makes sttd touch anything else.
+Every step uses the handle of the source's folder (sttd.fs.folder): if somebody replaces that folder, or the file, by a link,
+sttd still touches nothing else.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from sttd.outbox.rights import why_unmovable
 @dataclass(frozen=True, slots=True)
 class Filed:
     outputs: tuple[str, ...]
-    location: str | None  # where the source is now; None: it stays where it is, "": it is nowhere any more
-    changed: bool = False  # it was not what had been transcribed, and was put back
-    kept_because: str | None = None  # why it stays though it was to be moved, with the remedy
+    location: str | None  # where the source is now; None: where it was, "": it is gone
+    changed: bool = False  # it was another version than the transcribed one, and was put back
+    kept_because: str | None = None  # why it could not be moved, with the remedy
 
 
 class _Hold(enum.Enum):
-    """What became of taking hold of a source."""
+    """What `_take_hold` found."""
 
     HELD = "it has its private name, and is what was transcribed"
     CHANGED = "it is another version, and has its own name"
@@ -42,13 +42,13 @@ class _Hold(enum.Enum):
 
 
 def keep(plan: Plan, places: Places) -> Filed:
-    """Keep what a plan promised: the results get their names and are seen there, then the source is filed away.
+    """Carry out a plan: give the results their names, check that they are there, then file the source away.
 
     Raises:
-        Unkept: somebody took a staged result away, or the plan is a forged one. The source has its own name again.
+        Unkept: somebody removed a staged result, or the plan is forged. The source has its own name again.
         Absent: a folder is not mounted.
         DiskTrouble, FileTrouble: the results are to lie beside their recording, and cannot be put there.
-        OSError: `sttd.fs.blame` tells whose fault it is. A name is refused for the results, or nobody knows where the source is.
+        OSError: `sttd.fs.blame` decides whose fault it is. Blame.NAME: no name for a result fits, or the source is not found.
     """
     if plan.takes_source and plan.location is not None and split(os.fspath(places.paths.failed), plan.location) is None:
         raise Unkept("its source is not sttd's to move: its results are written again")
@@ -67,10 +67,10 @@ def keep(plan: Plan, places: Places) -> Filed:
 
 
 def _left_there(plan: Plan, places: Places, outputs: tuple[str, ...], error: OSError) -> Filed:
-    """A file system refuses to file the source away. Its results are in place, so that it stays where it was dropped.
+    """Leave the source where it was dropped, as a file system refuses its name. Its results are in place.
 
     Raises:
-        OSError: `error`, where an earlier try, which was killed, may have filed it away: nobody knows where it is.
+        OSError: `error`, if the source is not there: an earlier try, which was killed, may have filed it away.
     """
     if not plan.takes_source:
         return Filed(outputs, plan.location)
@@ -81,11 +81,11 @@ def _left_there(plan: Plan, places: Places, outputs: tuple[str, ...], error: OSE
 
 
 def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
-    """File the source away, unless it is no longer what was transcribed: then it is put back where it was.
+    """File the source away. If it is no longer the version that was transcribed, it is put back where it was.
 
-    It is renamed to a private name first, so that nobody writes to it by its name while it is looked at. What it is
-    looked at by is size and time of change, as everywhere. A write in the same tick of the file system's clock as the
-    one before would not show in these: where the recording was that young when it was hashed, the hash is compared too.
+    It is first renamed to a private name, so that nobody writes to it by its name while it is compared. Size and modification
+    time are compared, as everywhere. They do not show a second write within the same tick of the file system's clock: so if
+    the recording was that young when it was hashed, the hash is compared too.
     """
     try:
         folder = plan.source_folder(places)
@@ -93,12 +93,12 @@ def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
         return Filed(outputs, _filed_before(plan, places) if plan.takes_source else plan.location)
     with folder, contextlib.ExitStack() as stack:
         if not plan.takes_source:
-            if folder.stat(plan.private_name) is not None:  # it was to be moved, before its inbox was taken out
+            if folder.stat(plan.private_name) is not None:  # it was to be moved, until the configuration lost its inbox
                 _put_back(folder, plan.private_name, plan.source_name)
             _secure(folder, plan.source_name)
             return Filed(outputs, plan.location)
         target = stack.enter_context(_archive_folder(plan, places)) if plan.fate == "archive" else None
-        again = folder.stat(plan.private_name) is not None  # an earlier try gave it that
+        again = folder.stat(plan.private_name) is not None  # an earlier try has renamed it
         try:
             hold = _take_hold(plan, folder)
         except PermissionError:
@@ -113,7 +113,7 @@ def file_source(plan: Plan, places: Places, outputs: tuple[str, ...]) -> Filed:
             return Filed(outputs, plan.location, kept_because=error.strerror)
         if hold is _Hold.GONE:
             return Filed(outputs, _filed_before(plan, places))
-        if hold is _Hold.CHANGED:  # or it was filed away, and another one has come since
+        if hold is _Hold.CHANGED:  # or the source was filed away, and another file has come since
             before = _filed_before(plan, places)
             return Filed(outputs, before, changed=not before)
         with _named(target):
@@ -127,7 +127,7 @@ def _archive_folder(plan: Plan, places: Places) -> Folder:
 
 @contextlib.contextmanager
 def _named(target: Folder | None) -> Iterator[None]:
-    """An error of what is done by a handle, a write to a disk that is full, knows no path: it gets that of the folder."""
+    """Adds the folder's path to an error of the machine that has none, such as a write to a full disk through a handle."""
     try:
         yield
     except OSError as error:
@@ -137,9 +137,10 @@ def _named(target: Folder | None) -> Iterator[None]:
 
 
 def _take_hold(plan: Plan, folder: Folder) -> _Hold:
-    """Give the source its private name.
+    """Give the source its private name, if it is still what was transcribed.
 
-    What lies there already is ours only if it is what was transcribed, and nothing like it lies under the source's own name.
+    A file that has the private name already is the source only if it is the transcribed version, and the file under the
+    source's own name is not. Else it gets its own name back.
 
     Raises:
         PermissionError: it may not be renamed.
@@ -152,7 +153,7 @@ def _take_hold(plan: Plan, folder: Folder) -> _Hold:
             return _Hold.GONE
         if not _is_same(plan, folder, name):
             return _Hold.CHANGED
-        # nobody has the private name; what comes there in this moment is of somebody who read the ledger, and is replaced
+        # the private name is free. Only somebody who read the ledger could take it in this moment: that file is replaced
         folder.rename(name, folder, private)
         folder.sync()
         if not _is_same(plan, folder, private):
@@ -162,7 +163,7 @@ def _take_hold(plan: Plan, folder: Folder) -> _Hold:
 
 
 def has_successor(plan: Plan, places: Places) -> bool:
-    """Whether the source has its private name, and a newer file its own: it could be given back under a third one alone.
+    """Whether the source has its private name, and a newer file its own: it could only be given back under a third name.
 
     Raises:
         FileNotFoundError: the folder that it lay in is gone.
@@ -173,7 +174,7 @@ def has_successor(plan: Plan, places: Places) -> bool:
 
 
 def give_back(plan: Plan, places: Places) -> bool:
-    """Give the source its own name again, as far as it has lost it; whether it is there, as it was transcribed.
+    """Give the source its own name again, if it has its private one. Returns whether it is there, as it was transcribed.
 
     Raises:
         FileNotFoundError: the folder that it lay in is gone.
@@ -187,7 +188,7 @@ def give_back(plan: Plan, places: Places) -> bool:
 
 
 def _has_arrived(plan: Plan, folder: Folder, places: Places) -> bool:
-    """Whether a try was killed when it had put the source into the archive, before the private name was gone: it goes now."""
+    """Whether an earlier try, which was killed, has put the source into the archive. The private name that it left is removed."""
     with _archive_folder(plan, places) as target:
         found = find(target, names.split(plan.name)[1], plan.size, plan.mtime_ns)
         copied = moves.is_open(folder, plan.private_name)
@@ -198,7 +199,7 @@ def _has_arrived(plan: Plan, folder: Folder, places: Places) -> bool:
 
 
 def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple[str, ...], *, again: bool) -> Filed:
-    """A source that has its private name goes into `target`; None: it is deleted. `again`: it may be there already."""
+    """Move a source that has its private name into `target`; None: delete it. `again`: it may be there already."""
     private, name = plan.private_name, plan.source_name
     location = ""
     if target is None:
@@ -218,7 +219,7 @@ def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple
             return Filed(outputs, plan.location, kept_because=f"no name for it is accepted in {target.path}: rename it")
         seen = target.file(new)
         if seen is None or seen.st_size != plan.size or not copies.is_same_time(seen.st_mtime_ns, plan.mtime_ns):
-            place(target, new, folder, name)  # somebody put another file in its place in the last moment
+            place(target, new, folder, name)  # somebody replaced the source by another file at the last moment
             return Filed(outputs, "", changed=True)
         location = target.path_of(new)
     if plan.location is not None:  # it lay in failed/, with the record of its failure beside it
@@ -227,7 +228,7 @@ def _file_away(plan: Plan, folder: Folder, target: Folder | None, outputs: tuple
 
 
 def _secure(folder: Folder, name: str) -> None:
-    """A source that stays where it is: what is not there, or may not be read any more, is not ours to care for."""
+    """Fsync a source that stays where it is. One that is gone, or that we may not read any more, is ignored."""
     with contextlib.suppress(FileNotFoundError, PermissionError):
         moves.secure(folder, name)
 
@@ -249,10 +250,10 @@ def _is_same(plan: Plan, folder: Folder, name: str) -> bool:
 
 
 def _filed_before(plan: Plan, places: Places) -> str:
-    """Where an earlier try, killed after its last step, has put the source; "" where a person took it away.
+    """Where an earlier try, which was killed after its last step, has put the source; "": a person removed the source.
 
     Raises:
-        FileNotFoundError: the inbox is away, so that nobody knows.
+        FileNotFoundError: it cannot be found out, as the inbox is away.
     """
     archived = _archived(plan, places) if plan.fate == "archive" else None
     if archived is not None:
@@ -263,7 +264,7 @@ def _filed_before(plan: Plan, places: Places) -> str:
 
 
 def _moved_to(plan: Plan, places: Places) -> str | None:
-    """Where the source of a plan that cannot be kept was moved; None: it is under its own name (again), or gone."""
+    """Where the source of a plan that cannot be carried out was moved; None: it is under its own name (again), or gone."""
     with contextlib.suppress(FileNotFoundError):
         if not plan.takes_source or give_back(plan, places):
             return None
@@ -271,14 +272,14 @@ def _moved_to(plan: Plan, places: Places) -> str | None:
 
 
 def _archived(plan: Plan, places: Places) -> str | None:
-    """Where an earlier try has put the source, by its name, size and time of change."""
+    """Where an earlier try has put the source in the archive, found by name, size and modification time."""
     with _archive_folder(plan, places) as target:
         found = next(find(target, names.split(plan.name)[1], plan.size, plan.mtime_ns), None)
         return None if found is None else target.path_of(found)
 
 
 def put_back(source: str, places: Places) -> str | None:
-    """Give a source with a private name its own again, for which no plan does it; returns its path, None: it is gone.
+    """Give a source with a private name that belongs to no plan its own name again; returns its path, None: it is gone.
 
     Args:
         source: as `Job.source`, with the private name.
@@ -295,5 +296,5 @@ def put_back(source: str, places: Places) -> str | None:
 
 
 def _put_back(folder: Folder, private: str, name: str) -> str:
-    """Its old name, or where a newer file has that by now, the next one that is free; returns its name."""
+    """Give the source its old name, or if a newer file has that, the next free one; returns the name."""
     return place(folder, private, folder, name)

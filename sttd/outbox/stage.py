@@ -1,4 +1,4 @@
-"""Results are written and fsynced in a hidden folder on the file system that they will appear on."""
+"""Stages results: writes and fsyncs them in a hidden folder below the transcripts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sttd.outbox.speakers import names_of
 from sttd.part import Segment
 from sttd.replacements import Replacements
 
-# paths and hashes of earlier results, for the SHA-256 of the recording: its content tells whether it is the same one
+# takes the SHA-256 of a recording, and returns paths and hashes of earlier results of a recording with the same content
 Earlier = Callable[[str], Mapping[str, str]]
 _TICK = 2.0  # seconds: the coarsest clock of a file system, vfat's
 
@@ -51,14 +51,14 @@ def stage(
     *,
     earlier: Earlier = _nothing_earlier,
 ) -> Plan:
-    """Write the results of a job; nothing of them is to be seen yet. `earlier` ones of the same recording are to give way.
+    """Write the results of a job, hidden for now. The plan replaces `earlier` results of the same recording.
 
     Raises:
-        SourceChanged: it is another version by now; the job is to start anew.
-        FileNotFoundError: it is gone; the error has its path.
+        SourceChanged: the source is another version by now; the job must start anew.
+        FileNotFoundError: the source is gone; the error has its path.
         Absent: transcripts/ is not mounted.
         BadReplacements: the list that `transcribe.replace` names cannot be used.
-        DiskTrouble, FileTrouble, OSError: they cannot be written, or the source cannot be read.
+        DiskTrouble, FileTrouble, OSError: the results cannot be written, or the source cannot be read.
     """
     written = writer(config)
     young = job.mtime_ns > (time.time() - _TICK) * 1e9  # before the source is looked at
@@ -98,9 +98,10 @@ def _write_all(
 
 
 def writer(config: Config) -> Callable[[Segment, Collection[int]], Segment]:
-    """What makes of a segment that was heard one as a person wants it written. The list is read now.
+    """A function that turns a segment as heard into one as it is written: with replacements, and the speaker's name.
 
-    It takes the segment, and all channels of the recording that are kept apart: how many they are names them.
+    Its arguments are the segment and all separate channels of the recording: their names depend on how many there are. The
+    list of replacements is read at once, not by that function.
 
     Raises:
         BadReplacements: the list that `transcribe.replace` names cannot be used.
@@ -118,7 +119,7 @@ def writer(config: Config) -> Callable[[Segment, Collection[int]], Segment]:
 
 
 def _look_at_source(job: Job, places: Places, place: str) -> str:
-    """The hash of the version that was transcribed. Raises SourceChanged where there is another one."""
+    """The hash of the source. Raises SourceChanged if it is not the version that was transcribed."""
     with near(place, job.source, job.location, places), open(open_source(job, places), "rb") as file:
         _require_same(job, file.fileno())
         sha256 = job.sha256 or digest_of(file.fileno())
@@ -134,7 +135,7 @@ def _require_same(job: Job, handle: int) -> None:
 def _write(
     staging: Folder, name: str, config: Config, meta: Meta, segments: Callable[[], Iterable[Segment]]
 ) -> dict[str, str]:
-    """Returns the hashes by suffix."""
+    """Write all formats into the job's folder `name`; returns their hashes by suffix."""
     staging.remove_tree(name)
     every = formats(config.subtitles)
     wanted = [every[suffix] for suffix in config.output.formats]
@@ -156,7 +157,7 @@ def _write_one(folder: Folder, one: Format, meta: Meta, segments: Callable[[], I
 
 
 def _named(plan: Plan, places: Places, earlier: Mapping[str, str]) -> Plan:
-    """The plan with the number of its names, as a first guess: the folder may not be there yet, and whoever publishes looks again."""
+    """The plan with the results that it replaces, and a number for its names. `publish` checks the number again."""
     try:
         with near(plan.place, plan.name, plan.location, places), existing_folder(plan, places) as folder:
             here = {os.path.split(path): sha256 for path, sha256 in earlier.items()}
@@ -176,13 +177,13 @@ def _named(plan: Plan, places: Places, earlier: Mapping[str, str]) -> Plan:
 
 
 def staging_name(config: Config, job: int) -> str:
-    """Of a job's folder in there. `sttd transcribe` into the daemon's transcripts must not meet the daemon's own."""
+    """The name of a job's staging folder. If `sttd transcribe` writes to the daemon's transcripts, the two must not collide."""
     owner = hashlib.sha256(os.fsencode(config.paths.state)).hexdigest()[:8]
     return f"{owner}-{job}"
 
 
 def fate(job: Job, config: Config) -> str:
-    """What becomes of the source: one that was fetched from elsewhere than inbox or failed/ stays where it is."""
+    """What becomes of the source. One that lies neither in an inbox nor in failed/ stays where it is."""
     if job.redo_of is not None or config.output.place == BESIDE:
         return "keep"
     if job.location is not None and not Path(job.location).is_relative_to(config.paths.failed):
@@ -191,7 +192,7 @@ def fate(job: Job, config: Config) -> str:
 
 
 def place_of(job: Job, config: Config, places: Places) -> str:
-    """Where the results of a job appear: `output.place`, but nothing is written beside what lies outside the inbox."""
+    """Where the results of a job appear: as `output.place` says, but never beside a source outside the inboxes."""
     inboxes = map(os.fspath, places.inboxes())
     is_in_inbox = job.location is None or any(split(inbox, job.location) is not None for inbox in inboxes)
     return BESIDE if config.output.place == BESIDE and is_in_inbox else TRANSCRIPTS
@@ -200,7 +201,7 @@ def place_of(job: Job, config: Config, places: Places) -> str:
 def stage_copy(
     job: Job, original: Job, config: Config, places: Places, *, earlier: Earlier = _nothing_earlier
 ) -> Plan | None:
-    """The results of a finished job with the same content, under this job's name; None where they are gone."""
+    """Stage the results of `original`, a finished job with the same content, for this job; None: they cannot be used."""
     path = next((path for path in original.outputs if path.endswith(".json")), None)
     if path is None or original.fallback_reason or not all(map(os.path.lexists, original.outputs)):
         return None

@@ -1,4 +1,4 @@
-"""What was written for a job that a person cancelled is taken back; its source stays where it was dropped."""
+"""Takes back the results of a job that a person cancelled; its source stays where it was dropped."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sttd.outbox.source import give_back, has_successor
 
 
 def undo(job: Job, config: Config, places: Places) -> bool:
-    """Take back what was staged and placed; it can be killed anywhere, and is done again.
+    """Take back what was staged and placed. It may be killed anywhere, and is then repeated.
 
     Returns:
-        False where it is too late: the source is filed away already, a newer file has its name (under another one it would
-        be a new job), or earlier results were removed for these.
+        False if it is too late: the source was filed away already, a newer file has its name (under another name it would
+        become a new job), or earlier results were removed to make room for these.
 
     Raises:
         Absent: transcripts/ is not mounted.
@@ -29,7 +29,7 @@ def undo(job: Job, config: Config, places: Places) -> bool:
     """
     try:
         plan = Plan.from_json(job.plan or {})
-    except SttdError:  # nothing was promised yet
+    except SttdError:  # there is no plan yet
         plan = None
     if plan is not None:
         if plan.takes_source and not _is_there(plan, places) and not _is_untouched(plan, places):
@@ -48,10 +48,10 @@ def _is_there(plan: Plan, places: Places) -> bool:
 
 
 def _withdraw(plan: Plan, places: Places) -> bool:
-    """Take back what `publish` has placed, into the staging folder; nothing where that is gone.
+    """Move what `publish` has placed back into the staging folder; if that is gone, do nothing.
 
     Returns:
-        False where it is too late: earlier results were removed for these.
+        False if it is too late: earlier results were removed to make room for these.
 
     Raises:
         Absent, OSError: as `publish`.
@@ -61,16 +61,16 @@ def _withdraw(plan: Plan, places: Places) -> bool:
             if results.are_final():
                 return False
             results.take_back()
-    except OSError as error:  # the folder that they were to go to is closed, or its name is refused
+    except OSError as error:  # we may not enter the folder for the results, or its name is refused
         if blame(error) is Blame.MACHINE or not _is_untouched(plan, places):
             raise
     return True
 
 
 def _is_untouched(plan: Plan, places: Places) -> bool:
-    """Whether all results are staged, without a second name, and no earlier ones were removed for them.
+    """Whether all results are still staged, without a second name, and no earlier results were removed for them.
 
-    Then the source was not filed away either: where it is not there, somebody else took it.
+    Then the source was not filed away by us either: if it is missing, somebody else took it.
     """
     with (
         contextlib.suppress(FileNotFoundError),
@@ -83,7 +83,7 @@ def _is_untouched(plan: Plan, places: Places) -> bool:
 
 
 def _have_former(plan: Plan, places: Places) -> bool:
-    """Whether the earlier results are there; what was set aside for the new ones gets its name again."""
+    """Whether the earlier results are there. Those that were set aside for the new ones get their names again."""
     if not plan.replaces:
         return True
     with contextlib.suppress(FileNotFoundError), existing_folder(plan, places) as folder:

@@ -12,7 +12,7 @@ __all__ = ["FORMATS", "CueFormat", "Format", "formats", "write_together"]
 
 
 def formats(limits: Subtitles) -> dict[str, Format]:
-    """Every format by its suffix, with the limits that a person has set."""
+    """Every format by its suffix, with the configured limits of subtitles."""
     return {each.suffix: each for each in (Txt(), Md(), Srt(limits), Vtt(limits), Lrc(limits), Json(), Tsv())}
 
 

@@ -1,4 +1,4 @@
-"""What the formats share: harmless text, whole milliseconds."""
+"""What all formats use: text made safe, times as whole milliseconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sttd.outbox.meta import Meta
 from sttd.part import Segment
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# controls and noncharacters that are no white space, and the byte order mark: XML and players stumble over them
+# control characters that are no white space, noncharacters and the byte order mark: XML and some players fail on them
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 
 
@@ -25,7 +25,7 @@ class Format(Protocol):
 
 
 def line(text: str) -> str:
-    """`text` as one line: runs of white space, new lines among it, are one space; nothing that cannot be encoded."""
+    """`text` as one line: white space and new lines become single spaces; what cannot be encoded is replaced."""
     return " ".join(_CONTROLS.sub("", whole(text)).split())
 
 
@@ -40,7 +40,7 @@ def milliseconds(seconds: float) -> int:
 
 
 def clock(milliseconds: int, decimal: str) -> str:
-    """`HH:MM:SS.mmm` with `decimal` for the point; the hours grow past 99 as they must."""
+    """`HH:MM:SS.mmm` with `decimal` for the point; the hours may have more than two digits."""
     seconds, thousandths = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

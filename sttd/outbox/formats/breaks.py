@@ -1,9 +1,9 @@
-"""Where a line of text may be broken, and at what price: behind a sentence, a phrase, a word; within a word where it must be.
+"""Where a line of text may be broken, and at what price: after a sentence, a phrase, a word; within a word if it must be.
 
-Spaces separate the words of most languages. Chinese, Japanese and Thai have none: there budoux's models say how sure a border
-between two words is. Its own answer, every border with a score above 0, cuts Thai in mid-syllable, and a line does not need
-every border but a good one near its end. For Lao, Khmer and Burmese it has no model: these are broken at spaces, else where a
-syllable seems to begin. No break is ever within a grapheme (script.may_cut).
+Spaces separate the words of most languages. Chinese, Japanese and Thai have none: there budoux's models give a score for each
+border between two words. budoux itself takes every border with a score above 0, which cuts Thai within syllables. A line needs
+only one good border near its end, so here the score becomes part of the price. For Lao, Khmer and Burmese budoux has no model:
+these are broken at spaces, else where a syllable seems to begin. No break is within a grapheme (script.may_cut).
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from typing import NamedTuple
 from sttd.script import CHINESE, JAPANESE, LATIN, THAI, may_cut, script_of_letter, width_of
 
 SENTENCE, PHRASE, WORD, WITHIN = 0.0, 3.0, 10.0, 100.0  # prices
-_TIED = 5.0  # more, for what is better kept together: a short word and the next one, a number and what it counts
-_UNSURE = 6.0  # more at most, for a border between words that the model hardly believes in
-_SYLLABLE = 18.0  # for a border between two syllables, where there is no model of words
+_TIED = 5.0  # added between words that belong together: a short word and the next one, a number and what it counts
+_UNSURE = 6.0  # added, at most, for a border that has a low score of the model
+_SYLLABLE = 18.0  # the price between two syllables of a language without a model
 
 _SENTENCE_ENDS = frozenset(".?!…。！？｡।॥؟۔。။៕")
 _PHRASE_ENDS = frozenset(",;:–—،؛、，；：､၊")
 _CLOSERS = "\"'”’»)]}」』）】》〉"
-_SHORT = 3  # letters: articles, prepositions and conjunctions of most languages have no more
+_SHORT = 3  # letters; most articles, prepositions and conjunctions have no more
 _TITLES = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "prof.", "vs."})
-# https://www.w3.org/TR/jlreq/#characters_not_starting_a_line beside what Unicode calls closing or other punctuation
+# Characters that begin no line, beside Unicode's closing and other punctuation. For Japanese:
+# https://www.w3.org/TR/jlreq/#characters_not_starting_a_line
 _NO_BEGIN = frozenset("ーァィゥェォッャュョヮヵヶぁぃぅぇぉっゃゅょゎゕゖ々〻ゝゞヽヾ〜～ๆฯໆ។៕៖ៗ၊။")
 _PARTICLES = frozenset("的了吗嗎呢吧啊们們嘛呀")  # of Chinese: they belong to the word before them
 _THAI_RUN = range(0x0E00, 0x0E80)
 _BURMESE_KILLERS = "\u103a\u1039"  # they make the consonant before them the end of its syllable
 _UNSPACED = (THAI, CHINESE, JAPANESE)
 _FIRST_UNSPACED = "\u0e00"  # the first letter of Thai; scripts before it in Unicode have spaces between words
-_NOTHING = "\uffff" * 3  # no character: before a text's beginning, and behind its end
+_NOTHING = "\uffff" * 3  # padding before and after a text
 _SPACE = "\u200b"  # zero width: separates the words of Khmer, Burmese and Thai in some texts
 
 _FEATURES = (
@@ -42,8 +43,8 @@ _FEATURES = (
 
 
 class Break(NamedTuple):
-    end: int  # where what is before it ends, without spaces
-    start: int  # where what follows begins
+    end: int  # where the text before the break ends, without the space
+    start: int  # where the text after the break begins
     price: float
 
 
@@ -52,7 +53,7 @@ def breaks(text: str, most: int) -> list[Break]:
 
     Args:
         text: without two spaces in a row.
-        most: columns; graphemes of what is wider between two places are places of their own.
+        most: columns; a piece between two places that is wider may be broken after each grapheme.
     """
     found: list[Break] = []
     scores: _Scores | None = None
@@ -79,7 +80,7 @@ def breaks(text: str, most: int) -> list[Break]:
 
 
 def ends_sentence(text: str) -> bool:
-    """Whether a sentence ends with a text, which is not empty."""
+    """Whether a text, which is not empty, ends with the end of a sentence."""
     word = text[text.rfind(" ") + 1 :].rstrip(_CLOSERS)
     return bool(word) and word[-1] in _SENTENCE_ENDS and word.lower() not in _TITLES
 
@@ -106,7 +107,7 @@ def _spaced(text: str, at: int) -> float | None:
 
 
 def _touching(text: str, at: int) -> float | None:
-    """The price of a break between two characters because of a mark of punctuation before it; None: there is none."""
+    """The price of a break after a punctuation mark that no space follows; None: it allows no break, or is no such mark."""
     before, after = text[at - 1], text[at]
     wide = script_of_letter(after) in (CHINESE, JAPANESE) or width_of(before) == 2
     if before in _CLOSERS and at > 1 and wide:
@@ -121,19 +122,19 @@ def _touching(text: str, at: int) -> float | None:
 
 
 def _kinsoku(before: str, after: str) -> bool:
-    """Whether a line may begin with `after`, and one end with `before`, where no space is between them."""
+    """Whether a line may end with `before` and the next one begin with `after`, if no space is between them (kinsoku)."""
     if after in _NO_BEGIN or unicodedata.category(after) in ("Pe", "Pf", "Po", "Pd"):
         return False
     return unicodedata.category(before) not in ("Ps", "Pi", "Sc") and before not in "¿¡#@"
 
 
 def _is_within_word(before: str, after: str) -> bool:
-    """Whether both are letters or digits of scripts with spaces between words: most places are so, and are told at once."""
+    """Whether both are letters or digits of scripts with spaces between words. Most places are: a fast first check."""
     return before < _FIRST_UNSPACED and after < _FIRST_UNSPACED and before.isalnum() and after.isalnum()
 
 
 def _is_unspaced(before: str, after: str) -> bool:
-    """Whether a word may end between two characters without a space: one of them is of a script without spaces."""
+    """Whether a word may end here without a space: one of the characters is of a script that has no spaces between words."""
     return script_of_letter(before) in _UNSPACED or script_of_letter(after) in _UNSPACED
 
 
@@ -142,7 +143,7 @@ def _is_thai(char: str) -> bool:
 
 
 def _scored(text: str, at: int, scores: _Scores) -> float | None:
-    """The price of a break between two words that no space separates; None where a word goes on."""
+    """The price of a break between two characters without a space; None if they seem to belong to one word."""
     before, after = text[at - 1], text[at]
     if after == _SPACE:
         return None
@@ -159,7 +160,7 @@ def _scored(text: str, at: int, scores: _Scores) -> float | None:
 
 
 def _syllable(text: str, at: int) -> float | None:
-    """The price of a break between two graphemes of Lao, Khmer or Burmese."""
+    """The price of a break between two graphemes of Lao, Khmer or Burmese; None: never."""
     end = at + 1
     while end < len(text) and not may_cut(text, end):
         if text[end] in _BURMESE_KILLERS:
@@ -170,7 +171,7 @@ def _syllable(text: str, at: int) -> float | None:
 
 
 def _within(text: str, first: int, last: int, most: int) -> Iterator[Break]:
-    """Every grapheme of `text[first:last]` as a place, where that is too wide for a line."""
+    """A break after every grapheme of `text[first:last]`, if that is too wide for a line."""
     if sum(map(width_of, text[first:last])) > most:
         for at in range(first + 1, last):
             if may_cut(text, at) and text[at] != " ":
@@ -179,7 +180,7 @@ def _within(text: str, first: int, last: int, most: int) -> Iterator[Break]:
 
 
 class _Scores:
-    """How sure budoux is of each border between words of a text. Only places where a line may be broken are asked about."""
+    """budoux's scores for the borders between words of a text. Only those that are asked for are computed."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -188,7 +189,7 @@ class _Scores:
         self._ideographs = "ja" if JAPANESE in scripts else _chinese(text) if CHINESE in scripts else ""
 
     def at(self, at: int) -> float | None:
-        """1 and more is sure, 0 and less is no; None where there is no model, of Lao and the like."""
+        """The score of a border before index `at`: 1 or more is sure, 0 or less is none; None: no model (Lao and others)."""
         before, after = self._text[at - 1], self._text[at]
         script = script_of_letter(after) or script_of_letter(before)
         if script not in _UNSPACED or (script is THAI and not (_is_thai(after) or _is_thai(before))):
@@ -197,7 +198,7 @@ class _Scores:
 
 
 def _score(model: _Model, around: str) -> float:
-    """How sure it is that a word ends between the third and the fourth of six characters."""
+    """The score of a border between the third and the fourth of six characters."""
     total = model.base
     for weight, characters in model.features:
         total += weight(around[characters], 0)
@@ -206,8 +207,8 @@ def _score(model: _Model, around: str) -> float:
 
 class _Model(NamedTuple):
     base: float
-    features: tuple[tuple[Callable[[str, int], int], slice], ...]  # weights, and of which of the six characters
-    sure: float  # the score of a sure border
+    features: tuple[tuple[Callable[[str, int], int], slice], ...]  # weights, and the characters of the six they are for
+    sure: float  # budoux's score of a sure border
 
 
 _SURE = {"th": 3000.0, "ja": 1500.0, "zh-hans": 3000.0, "zh-hant": 3000.0}  # the median of borders in running text
@@ -215,7 +216,7 @@ _SURE = {"th": 3000.0, "ja": 1500.0, "zh-hans": 3000.0, "zh-hant": 3000.0}  # th
 
 @functools.cache
 def _model(name: str) -> _Model:
-    """A model of budoux. It is imported here, when text needs it: most daemons never do."""
+    """A model of budoux. The library is imported only when a text needs it: most daemons never meet one."""
     from budoux import parser  # noqa: PLC0415 - see above
 
     load = {
@@ -234,6 +235,6 @@ def _model(name: str) -> _Model:
 
 
 def _chinese(text: str) -> str:
-    """Which of the two models knows more of a text's characters."""
+    """The name of the Chinese model (simplified or traditional) that knows more of a text's characters."""
     known = {name: _model(name).features[3][0] for name in ("zh-hans", "zh-hant")}
     return max(known, key=lambda name: sum(known[name](char, 0) != 0 for char in text))

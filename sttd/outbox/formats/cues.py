@@ -1,7 +1,7 @@
-"""Segments as subtitles: long ones divided, hasty ones joined, each shown for as long as it takes to read. A stream, and pure.
+"""Makes subtitles of segments: divides long ones, joins very short ones, shows each long enough to be read. A stream, and pure.
 
-What a segment says is divided where its words were said, if their times are known (the worker finds them out for every
-segment that is too long for one subtitle), else by the share of its text.
+The parts of a divided segment get the times of their words, if these are known (the worker finds them for every segment that
+is too long for one subtitle), else times in proportion to their text.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from sttd.outbox.formats.times import Times
 from sttd.part import Segment
 from sttd.script import script_of, width
 
-_NEAR = 300  # milliseconds of silence that do not divide what is said
-_ANSWER = 12  # columns: a word or two, which are read with the sentence before them
+_NEAR = 300  # milliseconds; after a pause up to this, a short rest is joined to the text before it
+_ANSWER = 12  # columns: a word or two, which can be shown with the sentence before them
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
     start: int  # milliseconds
     end: int  # milliseconds, always after `start`
-    text: str  # one line that is not empty, and
-    lines: tuple[str, ...]  # the same as it is laid out, with room for the speaker's label in the first one
+    text: str  # one line that is not empty
+    lines: tuple[str, ...]  # the text in lines, with room for the speaker's label in the first one
     speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What is shown together, not yet laid out."""
+    """The text of one subtitle, not yet divided into lines."""
 
-    start: int  # milliseconds, as the two others: when it is said
-    end: int
+    start: int  # milliseconds: when it begins to be said
+    end: int  # milliseconds
     text: str
-    goes_on: bool = False  # with the segment that the one before it has begun
+    goes_on: bool = False  # it continues the segment of the piece before it
 
 
 def cues(segments: Iterator[Segment], limits: Subtitles) -> Iterator[Cue]:
-    """What is shown when: in order, and of one speaker never two at once."""
+    """The subtitles in order of time; those of one speaker never overlap."""
     return by_time(segments, functools.partial(_Cues, limits))
 
 
@@ -77,10 +77,10 @@ class _Cues:
             self._piece = None
 
     def _pieces(self, segment: Segment) -> Iterator[_Piece]:
-        """A segment, divided where it is too much for one subtitle."""
+        """The segment, divided if it is too long for one subtitle."""
         text, limits = line(segment.text), self._limits
         layout, start, end = self._layout(text), milliseconds(segment.start), milliseconds(segment.end)
-        # where nobody knows when the words were said, they are not spread over what may be silence
+        # without the times of its words a segment that fits stays whole: it would be spread over what may be silence
         if layout.fits() and (end - start <= limits.longest * 1000 or not segment.words):
             yield _Piece(start, max(end, start + 1), text)
             return
@@ -89,9 +89,9 @@ class _Cues:
             yield _Piece(piece.start, max(piece.end, piece.start + 1), text[piece.first : piece.last], piece.first > 0)
 
     def _join(self, one: _Piece, other: _Piece) -> _Piece | None:
-        """Both as one, where one of them would be gone before it can be read, and both have room; else None.
+        """Both as one piece, if one of them is shown too briefly to be read and they fit together; else None.
 
-        What was divided stays so: that was the best that could be done with it.
+        The parts of a divided segment are not joined again: that division was the best one.
         """
         shortest, longest = self._limits.shortest * 1000, self._limits.longest * 1000
         is_hasty = other.start - one.start < shortest
@@ -103,7 +103,7 @@ class _Cues:
         return together if self._layout(together.text).fits() else None
 
     def _shown(self, piece: _Piece, until: int | None) -> Cue:
-        """`until`: when the next one begins; None: never."""
+        """The piece as a cue. `until`: when the next one begins; None: not known, or none follows."""
         limits = self._limits
         needed = max(limits.shortest, width(piece.text) / limits.speed(script_of(piece.text))) * 1000
         end = min(max(piece.end, piece.start + round(needed)), piece.start + round(limits.longest * 1000))
@@ -117,5 +117,5 @@ class _Cues:
 
 @functools.lru_cache(maxsize=8)
 def _layout(text: str, limits: Subtitles, before: int) -> Layout:
-    """A text is asked about when it is read, when it is joined and when it is shown."""
+    """The layout of a text, cached: it is needed when the segment comes, when it is joined and when it is shown."""
     return Layout(text, limits, before)

@@ -1,8 +1,8 @@
-"""A text as subtitles: which words are shown together, and on which line. Pure.
+"""Divides a text into subtitles, and each subtitle into lines. Pure.
 
-Both are the same question: of all ways to divide the text at its breaks the one with the lowest price is taken. A price counts
-where the text is broken (breaks.py), how uneven the pieces are, and for subtitles the times: a pause is a good border, and less
-than `Limits.shortest` a bad length.
+Both are done in the same way: of all ways to divide the text at its breaks, the one with the lowest price is taken. The price
+depends on where the text is broken (breaks.py), how uneven the pieces are, and for subtitles on the times: a pause is a good
+border, and a subtitle shorter than `Subtitles.shortest` is bad.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from sttd.config import Subtitles
 from sttd.outbox.formats.breaks import PHRASE, Break, breaks
 from sttd.script import LATIN, SCRIPTS, Script, leading, script_of_letter, width_of
 
-_EACH = 12.0  # price of one subtitle more
-_UNEVEN = 20.0  # of a piece with nothing in it, beside others
-_HASTY = 30.0  # of a subtitle that is gone at once
-_PAUSE = 10.0  # off the price of a border, for each second that nobody speaks there
-_MOST_OFF = 6.0
-_STRAY = 8.0  # of a break a few words from the end of a sentence or phrase: they are better with the rest of theirs
-_TOP = 4.0  # of a line that is a whole line longer than the mean, with another below it: the lower one is to be longer
-_FORCED = 1e6  # of a piece that is over the limits though it cannot be divided
+_EACH = 12.0  # price of each subtitle
+_UNEVEN = 20.0  # factor for the square of how far a piece is from its best width, as a share of the room
+_HASTY = 30.0  # price of a subtitle that is shown for no time at all; less for one that is merely short
+_PAUSE = 10.0  # taken off the price of a border for each second of a pause there,
+_MOST_OFF = 6.0  # but no more than this
+_STRAY = 8.0  # price of a break that separates a few words from the rest of their sentence or phrase
+_TOP = 4.0  # factor for the width of an upper line over the mean: the lower line should be the longer one
+_FORCED = 1e6  # price of a piece that is over the limits, but cannot be divided
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +37,23 @@ class Span:
 
 
 class Layout:
-    """A text of one line, measured once, so that each of its pieces can be asked about.
+    """A text of one line, with the widths of all its pieces measured once.
 
-    `before` are the columns that are taken in the first line of each subtitle, by the name of who speaks.
+    `before`: columns in the first line of each subtitle that the speaker's name takes.
     """
 
     def __init__(self, text: str, limits: Subtitles, before: int = 0) -> None:
         self.text = text
         self._limits = limits
         scripts = [name for name, count in _counts(text).items() if count]
-        self._only = scripts[0] if len(scripts) == 1 else None  # the script of all letters
+        self._only = scripts[0] if len(scripts) == 1 else None  # the only script of the text, if there is just one
         self._columns = {name: limits.columns(script) for name, script in SCRIPTS.items()}
         most = min(self._columns[name] for name in (*scripts, LATIN.name))
         self._before = min(before, most // 2)
         self._breaks: Sequence[Break] = (Break(0, 0, 0.0), *breaks(text, most), Break(len(text), len(text), 0.0))
-        self._ends = [0] * len(self._breaks)  # columns before each break, without the space at it
-        self._starts = [0] * len(self._breaks)  # columns before what follows it
-        # for each break that is within a phrase, the ends of that phrase; for any other it twice. The text's ends are such
+        self._ends = [0] * len(self._breaks)  # for each break, the columns of the text before it, without the space
+        self._starts = [0] * len(self._breaks)  # the same with the space
+        # for each break within a phrase, the breaks at both ends of that phrase; for one at an end of a phrase, itself twice
         ends = [number for number, place in enumerate(self._breaks) if place.price <= PHRASE]
         self._phrases = [
             (ends[bisect.bisect_right(ends, number) - 1], ends[bisect.bisect_left(ends, number)])
@@ -77,11 +77,11 @@ class Layout:
             at = place.start
 
     def fits(self) -> bool:
-        """Whether the whole text has room in one subtitle."""
+        """Whether the whole text fits into one subtitle."""
         return self._lines(0, len(self._breaks) - 1) <= self._limits.lines
 
     def lines(self) -> list[str]:
-        """The text's lines, as few as there can be, well broken; over the limits only where it cannot be divided."""
+        """The text in as few lines as possible, at the best breaks. A line is too wide only if it cannot be divided."""
         first, last = 0, len(self._breaks) - 1
         count = self._lines(first, last)
         room = self._room(first, last)
@@ -98,11 +98,11 @@ class Layout:
         return [self._text(one, other) for one, other in _divide(last, price, count)]
 
     def divide(self, start: Callable[[int], int], end: Callable[[int], int]) -> list[Span]:
-        """The text as pieces that each have room in one subtitle, and take no longer than one may.
+        """Divide the text into pieces that each fit into one subtitle, and are not longer than one may be shown.
 
         Args:
-            start: when the text from an index on begins to be said; milliseconds.
-            end: when the text up to an index has been said.
+            start: gives the time at which the text from an index on begins to be said; milliseconds.
+            end: gives the time at which the text up to an index has been said; milliseconds.
         """
         last = len(self._breaks) - 1
         starts = [start(place.start) for place in self._breaks[:-1]]
@@ -127,7 +127,7 @@ class Layout:
         ]
 
     def _border(self, first: int, last: int) -> float:
-        """The price of the break at the end of a piece, and of the words that either end of it tears off their phrase."""
+        """The price of the break at the end of a piece, and more if either end separates a few words from their phrase."""
         price, end, begin = self._breaks[last].price, self._phrases[first][1], self._phrases[last][0]
         if not (first < end < last or first < begin < last):
             return price
@@ -146,7 +146,7 @@ class Layout:
         return min((self._border(first, at) for at in range(lowest, highest)), default=0.0)
 
     def _lines(self, first: int, last: int) -> int:
-        """How many lines a piece needs at least; for what cannot be divided one, whatever its width."""
+        """How many lines a piece needs at least. A part that cannot be divided needs one, whatever its width."""
         room, count = self._room(first, last), 0
         left = room - self._before
         while first < last:
@@ -159,7 +159,7 @@ class Layout:
         return count
 
     def _room(self, first: int, last: int) -> int:
-        """Columns of a line, as most letters of a piece want it."""
+        """The columns of a line, which depend on the script of most letters of a piece."""
         before, after = self._letters[first], self._letters[last]
         if self._only is not None:
             return self._columns[self._only if after[self._only] > before[self._only] else LATIN.name]
@@ -186,13 +186,13 @@ def _counts(text: str) -> dict[str, int]:
 
 
 def _divide(last: int, price: Callable[[int, int], float], count: int = 0) -> list[tuple[int, int]]:
-    """The cheapest way from place 0 to place `last`, as pairs of places.
+    """The cheapest path from place 0 to place `last`, as pairs of places.
 
     Args:
         last: number of the last place.
-        price: of going from one place to another; infinite where it cannot be, and from there on for all further ones, but
-            never for the next place.
-        count: pairs that there must be; 0: as many as there are.
+        price: of a step from one place to a later one. Infinite if a step is impossible: then all longer steps are too. Never
+            infinite for a step to the next place.
+        count: the number of steps; 0: any.
     """
     rounds = range(1, count + 1) if count else range(1)
     best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]

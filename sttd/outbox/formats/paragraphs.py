@@ -1,4 +1,4 @@
-"""Segments as paragraphs: where somebody else speaks, or paused after a sentence, so that a long text can be read. A stream, and pure."""
+"""Makes paragraphs of segments: a new one begins with another speaker, or after a pause between sentences. A stream, and pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sttd.outbox.formats.breaks import ends_sentence
 from sttd.part import Segment
 from sttd.script import THAI, script_of, width
 
-_PAUSE = 2_000  # milliseconds of silence behind a sentence that end a paragraph, and
-_BREATH = 500  # behind one in a paragraph that is
-_LONG = 600  # columns long: some eight lines of a page
-_REST = 6_000  # milliseconds of silence that end one in mid-sentence
-_ENDLESS = 3_000  # columns; where no sentence ends, or nobody pauses
+_PAUSE = 2_000  # milliseconds of silence after a sentence that end a paragraph
+_BREATH = 500  # the same for a paragraph that is already long
+_LONG = 600  # columns of such a long paragraph: some eight lines of a page
+_REST = 6_000  # milliseconds of silence that end a paragraph even within a sentence
+_ENDLESS = 3_000  # columns after which a paragraph ends at the next sentence without a pause; at twice that, anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a segment adds to a text."""
+    """The text that a segment adds."""
 
     start: int  # milliseconds
-    begins: bool  # a paragraph
+    begins: bool  # whether it begins a paragraph
     between: str  # what separates it from the piece before it in its paragraph
     text: str  # one line that is not empty
     speaker: str = ""
@@ -39,10 +39,10 @@ class Joiner:
     """Makes paragraphs of segments that come one by one."""
 
     def __init__(self) -> None:
-        self._text, self._columns, self._end, self._speaker = "", 0, 0, ""  # of the paragraph so far
+        self._text, self._columns, self._end, self._speaker = "", 0, 0, ""  # the paragraph so far
 
     def add(self, segment: Segment) -> Piece | None:
-        """What a segment adds to the text; None where it is empty. Segments come in order."""
+        """The text that a segment adds; None if it is empty. Segments come in order."""
         more = line(segment.text)
         if not more:
             return None
@@ -74,7 +74,7 @@ def paragraphs(segments: Iterator[Segment]) -> Iterator[Paragraph]:
 
 
 def _is_apart(text: str, columns: int, pause: int) -> bool:
-    """Whether a paragraph ends with `text`, so many columns long, where nobody speaks for `pause` milliseconds."""
+    """Whether a paragraph ends after `text`, which has so many columns, and a pause of `pause` milliseconds."""
     # Whisper writes no full stops in Thai, Lao, Khmer and Burmese
     if ends_sentence(text) or script_of(text[-20:]) is THAI:
         return pause >= (_PAUSE if columns < _LONG else _BREATH) or columns >= _ENDLESS
@@ -82,7 +82,7 @@ def _is_apart(text: str, columns: int, pause: int) -> bool:
 
 
 def _between(before: str, after: str) -> str:
-    """What separates two segments of a paragraph: nothing behind a wide mark of punctuation, which has its space in it."""
+    """The separator of two segments in a paragraph: a space, but none after wide punctuation, which includes its space."""
     if not before or (width(before[-1]) == 2 and not before[-1].isalnum() and width(after[0]) == 2):
         return ""
     return " "

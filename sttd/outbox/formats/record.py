@@ -1,7 +1,7 @@
-"""The JSON that carries everything, a line a segment: written and read back as a stream.
+"""The JSON with everything that is known, one line for each segment. It is written and read back as a stream.
 
-Its last key, `check`, is the SHA-256 of every byte before its comma. It tells a result that a person has corrected
-from one that may be copied for an equal recording.
+Its last key, `check`, is the SHA-256 of all bytes before the comma in front of it. It shows whether a person has corrected
+the result: only one that is unchanged is copied for an equal recording.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read(file: BinaryIO) -> tuple[Meta, Iterator[Segment]]:
 
 
 def _check(file: BinaryIO) -> None:
-    """Compare the sum, and go back to the beginning."""
+    """Compare the checksum, and go back to the beginning. Raises Altered."""
     body = file.seek(0, 2) - _TAIL
     if body < 0:
         raise Altered("the transcript is cut off")
@@ -81,13 +81,13 @@ def _segments(file: BinaryIO) -> Iterator[Segment]:
 
 
 def _numbers(value: dict[str, Any]) -> dict[str, Any]:
-    """What was not finite is null in JSON."""
+    """Turn null back into NaN: in JSON a number that is not finite becomes null."""
     return {name: math.nan if item is None else item for name, item in value.items()}
 
 
 def _pieces(meta: Meta, segments: Iterator[Segment]) -> Iterator[str]:
     head = json.dumps(_plain(meta.head()), ensure_ascii=False, allow_nan=False, indent=2)
-    # no other line begins as `_OPEN` does, whatever a text says: new lines are escaped, lists within are further in
+    # no other line can begin as `_OPEN` does: new lines in texts are escaped, and inner lists are indented further
     yield head.removesuffix("\n}") + f",\n{_OPEN.decode()}"
     comma = ""
     for segment in segments:

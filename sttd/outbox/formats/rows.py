@@ -1,4 +1,4 @@
-"""Segments as a table has them: with times that can be written. A stream, and pure."""
+"""Makes rows of a table of segments. A stream, and pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sttd.part import Segment
 
 
 class Row(NamedTuple):
-    """A segment, with times that can be written."""
+    """A segment with whole milliseconds, and an end after its start."""
 
     start: int  # milliseconds
     end: int  # milliseconds, always after `start`
@@ -20,7 +20,7 @@ class Row(NamedTuple):
 
 
 def rows(segments: Iterator[Segment]) -> Iterator[Row]:
-    """What is said when: in order, each at least a millisecond. Empty ones are left out.
+    """The rows in order of time, each at least a millisecond long. Empty segments are left out.
 
     Where segments of one speaker overlap, the earlier one ends when the later one begins.
     """

@@ -1,4 +1,4 @@
-"""What several people say, maybe at once: what each says for itself, and all of it by time. A stream, and pure."""
+"""Several speakers, who may speak at once: each one's segments are handled apart, then merged by time. A stream, and pure."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ T_co = TypeVar("T_co", bound=Timed, covariant=True)
 
 
 class Track(Protocol[T_co]):
-    """Makes something of one speaker's segments, in order. Its latest may still change: that is held back."""
+    """Turns one speaker's segments into items (cues or rows), in order. The latest item may still change: it is held back."""
 
     @property
     def held(self) -> int | None:
-        """When what is held back starts, in milliseconds."""
+        """The start of the item that is held back, in milliseconds; None: there is none."""
 
     def feed(self, segment: Segment) -> Iterator[T_co]:
-        """Take the next segment, which has text; what follows from it."""
+        """Take the next segment, which has text; yields the items that are final now."""
 
     def release(self, now: int | None) -> Iterator[T_co]:
-        """What is held, if it changes no more where the next segment starts at `now` or later; None: there is none."""
+        """Yield the held item if a segment that starts at `now` or later cannot change it; None: no segment follows."""
 
 
 def by_time(segments: Iterator[Segment], track: Callable[[str], Track[T]]) -> Iterator[T]:
-    """What all tracks make of the segments, in the order in which it starts.
+    """The items of all speakers, in the order in which they start.
 
     Args:
         segments: in the order in which they start.
-        track: makes that of a speaker.
+        track: makes the track of a speaker, given by name.
     """
     tracks: dict[int, Track[T]] = {}
     waiting: list[tuple[int, int, T]] = []
@@ -65,5 +65,5 @@ def by_time(segments: Iterator[Segment], track: Callable[[str], Track[T]]) -> It
 
 
 def label(speaker: str) -> str:
-    """What stands before the words of a speaker, where they are read as text."""
+    """The prefix of a speaker's words in formats that are plain text: `NAME: `."""
     return f"{line(speaker)}: " if speaker else ""

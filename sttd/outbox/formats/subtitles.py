@@ -14,8 +14,8 @@ from sttd.outbox.formats.speakers import label
 from sttd.outbox.meta import Meta
 from sttd.part import Segment
 
-_SILENCE = 2_000  # milliseconds after which a player of lyrics is told to show nothing
-_TIMES = re.compile(r"[\[<](?=\d+:\d)")  # what a player of lyrics would take for one
+_SILENCE = 2_000  # milliseconds of silence from which on an empty line of lyrics clears the display
+_TIMES = re.compile(r"[\[<](?=\d+:\d)")  # text that a player of lyrics would take for a time
 # https://www.w3.org/TR/webvtt1/#webvtt-cue-text-span; `>` too, so that no `-->` is left
 _VTT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
@@ -37,7 +37,7 @@ class CueFormat:
 
 
 def write_together(files: Mapping[CueFormat, TextIO], meta: Meta, segments: Iterator[Segment]) -> None:
-    """Write several files of the same limits, with one layout. All are written cue by cue: memory holds one cue."""
+    """Write several files with the same limits, so that the layout is done once. Only one cue at a time is in memory."""
     limits = next(iter(files)).limits
     shared = itertools.tee(cues(segments, limits), len(files))
     written = [one.pieces(meta, each) for one, each in zip(files, shared, strict=True)]
@@ -47,7 +47,7 @@ def write_together(files: Mapping[CueFormat, TextIO], meta: Meta, segments: Iter
 
 
 class Srt(CueFormat):
-    """SubRip knows no escapes; its arrow becomes a short one, as Whisper's writer does."""
+    """SubRip has no escapes: an arrow `-->` in the text becomes `->`, as in Whisper's writer."""
 
     suffix = "srt"
 
@@ -60,7 +60,7 @@ class Srt(CueFormat):
 
 
 class Vtt(CueFormat):
-    """Who speaks is a voice, which a player may show or colour: https://www.w3.org/TR/webvtt1/#webvtt-cue-voice-span."""
+    """WebVTT. The speaker becomes a voice span, see https://www.w3.org/TR/webvtt1/#webvtt-cue-voice-span."""
 
     suffix = "vtt"
 
@@ -74,7 +74,7 @@ class Vtt(CueFormat):
 
 
 class Lrc(CueFormat):
-    """Lyrics, as music players show them: a line stays until the next one, so that an empty one ends it."""
+    """Lyrics for music players. A line is shown until the next one begins, so an empty line ends it."""
 
     suffix = "lrc"
 
@@ -91,6 +91,6 @@ class Lrc(CueFormat):
 
 
 def _minutes(milliseconds: int) -> str:
-    """`MM:SS.hh`; the minutes grow past 99 as they must."""
+    """`MM:SS.hh`; the minutes may have more than two digits."""
     seconds, thousandths = divmod(milliseconds, 1000)
     return f"{seconds // 60:02d}:{seconds % 60:02d}.{thousandths // 10:02d}"

@@ -31,7 +31,7 @@ class Txt:
 
 
 class Md:
-    """Markdown: what is known of the recording as front matter in YAML, then paragraphs with their times."""
+    """Markdown: facts about the recording as YAML front matter, then paragraphs with their times."""
 
     suffix = "md"
 
@@ -51,7 +51,7 @@ class Md:
         file.write("---\n")
         for key, value in facts.items():
             if value is not None:
-                file.write(f"{key}: {json.dumps(value, ensure_ascii=False)}\n")  # JSON is YAML
+                file.write(f"{key}: {json.dumps(value, ensure_ascii=False)}\n")  # JSON is valid YAML
         file.write(f"---\n\n# {_literal(line(name))}\n")
         for paragraph in paragraphs(segments):
             time, who = clock(paragraph.start, ".").partition(".")[0], _literal(line(paragraph.speaker))
@@ -60,12 +60,12 @@ class Md:
 
 
 def _literal(text: str) -> str:
-    """What was said is no markup: no heading, image or HTML comes of it."""
+    """Escape text, so that no heading, image or HTML can come of what was said."""
     return _MARKUP.sub(r"\\\g<0>", text)
 
 
 class Tsv:
-    """Start and end in whole milliseconds, and the text, parted by tabs, as Whisper's; then the speaker, where there are any."""
+    """Start and end in whole milliseconds, then the text, separated by tabs, as Whisper's; then the speaker, if known."""
 
     suffix = "tsv"
 

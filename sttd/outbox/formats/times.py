@@ -1,4 +1,4 @@
-"""When each piece of a text was said: by the words' times where they are known, else evenly."""
+"""When each piece of a text was said: by the times of its words if they are known, else spread evenly."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from sttd.outbox.formats.base import line, milliseconds
 from sttd.part import Segment
 from sttd.script import width
 
-_SLOWEST = 4.0  # columns a second: slower speech has pauses, and nobody knows where they are without the words' times
+_SLOWEST = 4.0  # columns a second; slower speech has pauses somewhere, so without word times the text ends earlier
 
 
 class Times:
-    """When each piece of a segment's text is said: by its words, or else evenly."""
+    """The times of the pieces of a segment's text."""
 
     def __init__(self, segment: Segment, text: str) -> None:
         first, last = milliseconds(segment.start), milliseconds(segment.end)
-        self._seen = [0]  # characters that are no space before each index of the text
+        self._seen = [0]  # for each index of the text, the number of characters before it that are no spaces
         for char in text:
             self._seen.append(self._seen[-1] + (char != " "))
         words = [
@@ -25,7 +25,7 @@ class Times:
         ]
         if not any(count for count, _, _ in words):
             words = [(self._seen[-1], first, min(max(last, first), first + round(width(text) / _SLOWEST * 1000)))]
-        self._marks = [0.0]  # characters before each word, as many as the text has
+        self._marks = [0.0]  # for each word, the characters before it, scaled to the number of characters in the text
         self._spans: list[tuple[int, int]] = []
         share = self._seen[-1] / sum(count for count, _, _ in words)
         at = first
@@ -42,7 +42,7 @@ class Times:
         return self._at(min(bisect.bisect_right(self._marks, seen), len(self._spans)) - 1, seen)
 
     def end(self, index: int) -> int:
-        """When the text before `index` has been said."""
+        """When the text before `index` has been said; milliseconds."""
         seen = self._seen[index]
         return self._at(max(bisect.bisect_left(self._marks, seen) - 1, 0), seen)
 
