@@ -25,7 +25,7 @@ _MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def ends_of(path: str, size: int, below: str = "") -> tuple[str, str]:
-    """The SHA-256 of the first and of the last MiB of a file, in hexadecimal; both of all of it where it is smaller.
+    """The SHA-256 of the first and of the last MiB of a file, in hexadecimal. Of a smaller file both are of all of it.
 
     `below`: see `PartSpec`.
 
@@ -40,7 +40,7 @@ def ends_of(path: str, size: int, below: str = "") -> tuple[str, str]:
 
 
 def ends_of_handle(handle: int, size: int) -> tuple[str, str]:
-    """The same of an open file.
+    """See `ends_of`; of an open file.
 
     Raises:
         OSError: it cannot be read.
@@ -50,7 +50,7 @@ def ends_of_handle(handle: int, size: int) -> tuple[str, str]:
 
 
 def answer(ask: Ask, part: PartSpec) -> Block | NoBlock:
-    """The bytes that the far side asks for of the part's recording, or why there are none. It reads the disk: not for a loop."""
+    """The bytes of the recording that the far side asks for, or why there are none. It reads the disk, which may hang."""
     asked = (ask.part_id, ask.attempt)
     try:
         handle = open_regular_below(part.source, part.below)
@@ -71,7 +71,7 @@ def answer(ask: Ask, part: PartSpec) -> Block | NoBlock:
 
 
 def not_read(path: str, error: OSError) -> tuple[Cause, str]:
-    """In the words of a worker of this machine (worker/audio/source_file.py)."""
+    """The cause and the text, in the words of a worker of this machine (worker/audio/source_file.py)."""
     if isinstance(error, NotRegular):
         return Cause.GONE, "there is something else now where the file was, which is no regular file"
     if isinstance(error, FileNotFoundError | NotADirectoryError):

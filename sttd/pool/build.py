@@ -17,6 +17,6 @@ def pool_of(config: Config) -> WorkerPool:
 
 
 def sources_of(config: Config) -> list[Source]:
-    """The machine itself first: a worker elsewhere is reached when there is more to do than slots."""
+    """The sources, this machine first: workers on others are hired when there are more parts than slots."""
     commands = (CommandSource(config, remote.name) for remote in config.remotes)
     return [LocalSource(config), *commands, *([RaySource(config)] if config.pool.backend == ray.NAME else [])]

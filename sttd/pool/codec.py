@@ -1,8 +1,8 @@
-"""Dataclasses as JSON and bytes, and back: what is read has the types that its class says, or is an error.
+"""Dataclasses to JSON and bytes, and back. A value that is not of the type that its class declares is an error.
 
-A worker decodes what strangers recorded, and may be taken over by it. Of pickle's bytes, two dozen take gigabytes of memory or
-change a class of the daemon; these build our own words and nothing else, and take some times their own size. No library does it:
-msgspec and its like write UTF-8 alone, and a file may have a name that is none.
+A worker decodes recordings of strangers, and one of these may take it over. Two dozen bytes of pickle can use gigabytes of memory
+or change a class of the daemon. This codec builds our own message classes only, in a few times the size of their bytes. No
+library does that: msgspec and its like write UTF-8 only, and a file's name may be no valid UTF-8.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-_SIZE = struct.Struct(">I")  # of the JSON, in bytes; behind it are the bytes of all fields that are bytes
-_LARGEST = 2**63  # an integer has less, either side of 0
-_MANY = 400_000  # values of a message, about: each costs a hundred bytes of memory, and its time
-_LARGE = 2**96  # and where its field's metadata has `large`: some file systems' times are more nanoseconds than that
+_SIZE = struct.Struct(">I")  # length of the JSON in bytes; the contents of all `bytes` fields follow it
+_LARGEST = 2**63  # the absolute value of an integer is smaller
+_MANY = 400_000  # values of a message at most, roughly: each costs a hundred bytes of memory, and time
+_LARGE = 2**96  # the limit where a field's metadata has `large`: some file systems have times of more than 2**63 ns
 
 _Writer = Callable[[Any, Any], Any]
 _Reader = Callable[[Any, Any], Any]
 
 
 class Unfit(ValueError):
-    """A value that is not what its class says, or bytes that are no word."""
+    """A value that does not fit its class, or bytes that are no message."""
 
 
 class Codec:
-    """For messages of the classes `words`, by their names."""
+    """For messages of the classes `words`; a message is sent with the name of its class."""
 
     def __init__(self, words: Iterable[type]) -> None:
         self._words = {each.__name__: each for each in words}
@@ -65,13 +65,13 @@ class Codec:
 
 
 def _are_few(text: bytes) -> None:
-    """Looked at before anything is made of them. Raises Unfit."""
+    """Count the values before they take memory. Raises Unfit: there are too many."""
     if text.count(b",") + text.count(b"[") + text.count(b"{") > _MANY:
         raise Unfit("more values than any message has")
 
 
 class _Large:
-    """Stands for the type of a large integer."""
+    """Marks the type of a field that may hold a large integer."""
 
 
 @functools.cache
@@ -84,7 +84,7 @@ def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
 
 @functools.cache
 def _writer(kind: Any) -> _Writer:
-    """What makes JSON of a value that is annotated so, and puts bytes aside."""
+    """The function that turns a value of type `kind` into JSON, and appends its bytes to `data`."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         fields = [(name, _writer(each)) for name, each in _fields(kind)]
@@ -123,14 +123,14 @@ def _put(value: Any, data: bytearray) -> list[int]:
 
 
 def _beside_none(inner: tuple[Any, ...]) -> Any:
-    """Of a union: one type or None is all there is."""
+    """The type in a union with None; our messages have no other unions."""
     (kind,) = (each for each in inner if each is not types.NoneType)
     return kind
 
 
 @functools.cache
 def _reader(kind: Any) -> _Reader:
-    """What makes a value of that type of JSON."""
+    """The function that turns JSON into a value of type `kind`."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _dataclass_reader(kind)

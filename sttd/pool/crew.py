@@ -1,4 +1,4 @@
-"""The workers of a pool, and how each comes to its end: nobody waits for a dead one."""
+"""The workers of a pool, and how each of them ends: no caller waits for a dead one."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sttd.pool.seat import Seat
 from sttd.pool.staff import Staff
 from sttd.pool.wire import Exit, Stop
 
-# where it hung is worth knowing: a worker that dies of these has `kill_grace` to print it; one elsewhere always has it, so that
-# the way to it need not be ended with it
+# a worker that is killed for one of these gets `kill_grace` to print where it hangs; one on another machine always gets it, so
+# that its process ends there and the line to it stays
 _STACKS = frozenset({Cause.TIMEOUT})
 _LAST = 10.0  # seconds that a hard end may take; a process that hangs in the kernel (a dead disk) is given up after it
-_LAST_ELSEWHERE = 45.0  # the same, of what ends a worker on another machine, and looks there whether it is gone
+_LAST_ELSEWHERE = 45.0  # the same for a worker on another machine, where somebody has to check that it is gone
 _EXIT = 1.0  # seconds that an idle worker may take to exit while the pool closes
 
 
 class Crew:
-    """One lock guards the seats; it is never held while a worker or the sink is spoken to."""
+    """One lock guards the seats; it is never held during a call to a worker or the sink."""
 
     def __init__(self, config: Config, clock: Callable[[], float]) -> None:
         self._config = config
@@ -50,7 +50,7 @@ class Crew:
         for staff in self._staffs:
             staff.source.close()
 
-    # Those in this block are called with the lock held; what follows them takes it itself.
+    # `_seats`, `_staff_of` and `_leave` are called with the lock held; the methods below them take it themselves.
 
     def _seats(self) -> list[Seat]:
         return [seat for staff in self._staffs for seat in staff.seats]
@@ -59,12 +59,12 @@ class Crew:
         return next(staff for staff in self._staffs if staff.source is seat.source)
 
     def _leave(self, seat: Seat) -> None:
-        """It is to exit; whoever calls this sends the order once the lock is free."""
+        """Mark a worker as leaving. The caller sends it Exit once the lock is free."""
         seat.leaving = True
         seat.kill_at = self._clock() + (_EXIT if self._closed else self._config.pool.kill_grace)
 
     def _give_up(self, seat: Seat, cause: Cause, error: str) -> None:
-        """End the attempt of a worker that never was, or one that nothing ends."""
+        """End the attempt of a worker that could not be started, or that not even SIGKILL ends."""
         with self._lock:
             part, seat.part, seat.leaving = seat.part, None, True
         if part is not None:
@@ -87,7 +87,7 @@ class Crew:
             return next((seat for seat in self._seats() if seat.has(part_id, attempt)), None)
 
     def _release(self, choose: Callable[[Staff], list[Seat]]) -> None:
-        """Let those go that are idle among the chosen."""
+        """Tell the idle workers among the chosen ones to exit."""
         with self._lock:
             released = [seat for staff in self._staffs for seat in choose(staff) if seat.idle]
             for seat in released:
@@ -96,7 +96,7 @@ class Crew:
             seat.worker.send(Exit())
 
     def _withdraw(self, now: float, wanted: int) -> None:
-        """Give those up that have not answered yet and are not wanted: with them goes what they ask of a cluster."""
+        """Give up the workers that have not answered and are not wanted, and with them their place in a cluster's queue."""
         with self._lock:
             for seat in roster.pending(self._seats())[:wanted]:
                 seat.wanted_at = now
@@ -105,7 +105,7 @@ class Crew:
                 seat.leaving, seat.kill_at = True, now
 
     def _kill(self, seat: Seat, cause: Cause) -> None:
-        """Gently first where the stacks are wanted; `_escalate` follows it up."""
+        """Kill a worker, gently first where it may print its stacks. `_escalate` kills it hard later."""
         now, gently = self._clock(), cause in _STACKS or (seat.source.ahead and not self._closed)
         with self._lock:
             if seat.part is None or seat.ordered is not None:
@@ -118,7 +118,7 @@ class Crew:
             self._escalate(now)
 
     def _escalate(self, now: float) -> None:
-        """A hard end where it is due, and an end without a death where even that does not help."""
+        """Kill hard the workers whose time is up, and give up those that live on even so."""
         with self._lock:
             due = [seat for seat in self._seats() if seat.kill_at <= now]
             hopeless = [seat for seat in self._seats() if seat.give_up_at <= now]
@@ -134,7 +134,7 @@ class Crew:
             self._give_up(seat, seat.ordered or Cause.CRASH, f"the worker was given up: {how}")
 
     def _wind_up(self, seat: Seat) -> None:
-        """The pool closes: what is idle exits, what has no result yet is killed, what works is asked to stop."""
+        """The pool closes: an idle worker exits, one at work is asked to stop, one that has not started its part is killed."""
         with self._lock:
             part, started = seat.part, seat.started
         if part is None and not seat.ready:
@@ -155,7 +155,7 @@ class Crew:
         seat.worker.send(stop)
 
     def _wait(self, seconds: float) -> None:
-        """Until no worker is left, but not longer."""
+        """Wait until no worker is left, at most so many seconds."""
         end = self._clock() + seconds
         while (now := self._clock()) < end:
             self._escalate(now)

@@ -1,4 +1,4 @@
-"""Why a worker is gone, told apart from what was ordered, its exit code, and the kernel's count of OOM kills."""
+"""Why a worker is gone, concluded from what was ordered, its exit code, and the kernel's count of OOM kills."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from sttd.part import Cause, Event, Failed, Lost
 
-# after these what a process has in memory, on the GPU or stuck in a thread is not to be trusted any more
+# after these the state of a process (its memory, the GPU's, a thread that is stuck) is not to be trusted any more
 _SPOILT = frozenset({Cause.GPU_MEMORY, Cause.OOM, Cause.NO_MODEL, Cause.MACHINE, Cause.ERROR})
 
 
@@ -28,9 +28,10 @@ def spoils(end: Failed) -> bool:
 
 
 def is_fault_of_node(event: Event | None, ordered: Cause | None) -> TypeGuard[Failed | Lost]:
-    """Whether another machine may do better: not where we killed it because nothing can be kept here.
+    """Whether another machine may do better. Not where we killed the worker because this machine can store nothing.
 
-    That a model is missing, or cannot do what is asked of it, may be a job's own doing: the daemon judges that (`bench`).
+    A missing model, or one that cannot do what is asked of it, may be the job's own fault: the daemon judges that, and
+    calls `bench`.
     """
     return isinstance(event, Failed | Lost) and event.cause is Cause.MACHINE and ordered is not Cause.MACHINE
 
@@ -74,7 +75,7 @@ def cause_of(
     if not took and death.unborn:
         return Cause.MACHINE, death.unborn
     if not took:
-        # a broken installation, no memory to start in, or a death in idleness: not the recording's fault
+        # a broken installation, no memory to start in, or a death while it was idle: not the recording's fault
         return Cause.MACHINE, f"the worker died before it could begin: {how}; see its messages above in the log"
     if not loaded:
         return Cause.NO_MODEL, f"the worker died while it loaded the model: {how}"

@@ -1,4 +1,4 @@
-"""One pool over all sources of workers. These stay warm from part to part, and are ended without waiting for them."""
+"""One pool over all sources of workers. Workers stay warm between parts; ending one never waits for it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Pool(Crew):
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`sources`: makes those that a configuration wants, in the order in which they are filled."""
+        """`sources`: makes the sources that a configuration asks for, in the order in which their slots are filled."""
         super().__init__(config, clock)
         self._sources = sources
-        self._wanted = 0  # parts more than slots
-        self._most: int | None = None  # parts that may run at once on this machine, where its memory is short
+        self._wanted = 0  # parts for which there is no slot
+        self._most: int | None = None  # limit on parts at once on this machine while its memory is short
         self.configure(config)
 
     def start(self, sink: Sink) -> None:
@@ -77,7 +77,7 @@ class Pool(Crew):
             each.worker.send(Exit())
         is_there = not is_new or self._launch(seat)
         if is_there and not self._order(seat, given) and seat.jobs and self._dismiss(seat):
-            return self.submit(part, holds)  # the other died, or hangs, unseen in its idleness: not the part's fault
+            return self.submit(part, holds)  # the idle worker had died or hung unnoticed: not the part's fault
         return Placed(seat.worker.name, staff.name, seat.worker.pid, given)
 
     def kill(self, part_id: str, attempt: int, cause: Cause) -> None:
@@ -125,7 +125,7 @@ class Pool(Crew):
             self._staffs += new
             for seat in self._seats():
                 seat.outdated |= seat.source.name in changed
-            for staff in self._staffs:  # a person wants it tried
+            for staff in self._staffs:  # a person may have put it right: try it at once
                 staff.failures, staff.away, staff.refusals, staff.hire_at = 0, "", 0, 0.0
             self._set_limits()
 
@@ -166,7 +166,7 @@ class Pool(Crew):
         self._reach(now)
 
     def _reach(self, now: float) -> None:
-        """Hire the workers elsewhere that are wanted."""
+        """Hire workers on other machines for the parts that have no slot."""
         hired: list[Seat] = []
         with self._lock:
             wanted, self._wanted = self._wanted - len(roster.pending(self._seats())), 0
@@ -175,7 +175,7 @@ class Pool(Crew):
         for seat in hired:
             self._launch(seat)
 
-    # `_set_limits`, `_choose` and `_hire` are called with the lock held; what follows them takes it itself.
+    # `_set_limits`, `_choose` and `_hire` are called with the lock held; the methods below them take it themselves.
 
     def _set_limits(self) -> None:
         """A source that is no longer configured has no slot."""
@@ -187,7 +187,7 @@ class Pool(Crew):
                 staff.limit = min(staff.limit, max(1, self._most))
 
     def _choose(self, part: PartSpec) -> tuple[Staff, Seat | None]:
-        """Who takes a part: the worker that has its model and worked last, else one of the first source with a slot; None: a new one."""
+        """Source and worker for a part: the idle worker with its model that worked last, else the first source. None: hire."""
         now = self._clock()
         able = [staff for staff in self._staffs if staff.free(now) > 0]
         if self._closed or not able:
@@ -208,7 +208,7 @@ class Pool(Crew):
         return seat
 
     def _order(self, seat: Seat, part: PartSpec) -> bool:
-        """See `Worker.send`. A part that no order can hold (hotwords of megabytes) ends here."""
+        """See `Worker.send`. A part that cannot be encoded as an order (hotwords of megabytes) ends here."""
         try:
             return seat.worker.send(Do(part))
         except WireError as error:
@@ -216,7 +216,7 @@ class Pool(Crew):
             return True
 
     def _dismiss(self, seat: Seat) -> bool:
-        """Take the part back from a worker that does not even take orders, and kill that; False: the part has ended."""
+        """Take the part back from a worker that accepts no orders, and kill the worker. False: the part has ended."""
         now = self._clock()
         with self._lock:
             part, seat.part, seat.leaving, seat.kill_at = seat.part, None, True, now
@@ -240,7 +240,7 @@ class Pool(Crew):
         return True
 
     def _greet(self, seat: Seat) -> None:
-        """A worker elsewhere takes parts from now on; in its own thread."""
+        """A worker on another machine is ready for parts. Called in the worker's own thread."""
         with self._lock:
             seat.ready, seat.idle_since = True, self._clock()
             was = self._staff_of(seat).answered()
@@ -248,13 +248,13 @@ class Pool(Crew):
         say(Kind.REMOTE_READY, f"{seat.worker.name} takes parts", level=level, worker=seat.worker.name)
 
     def _hear(self, seat: Seat, message: Any) -> None:
-        """One message of a worker, in its own thread."""
+        """Handle one message of a worker. Called in the worker's own thread."""
         with self._lock:
             ordered, staff = seat.ordered, self._staff_of(seat)
             event = seat.hear(message, self._clock())
             if isinstance(event, Started):
                 staff.away = ""
-            elif isinstance(event, Chunks | Done):  # one that always breaks after a start is to wait longer each time
+            elif isinstance(event, Chunks | Done):  # not at Started: one that breaks after each waits longer each time
                 staff.failures, staff.told = 0, ""
             leaves = isinstance(event, ENDS) and (
                 self._closed or roster.worn(seat, staff.seats, staff.limit, self._config.pool.jobs_per_worker)
@@ -269,7 +269,7 @@ class Pool(Crew):
             seat.worker.send(Exit())
 
     def _lose(self, seat: Seat, end: death.Death) -> None:
-        """A worker is gone; in its own thread."""
+        """A worker is gone. Called in the worker's own thread."""
         kills = seat.source.oom_kills()
         with self._lock:
             ordered = seat.ordered
@@ -290,7 +290,7 @@ class Pool(Crew):
         self._remove(seat)
 
     def _do_without(self, seat: Seat, why: str) -> None:
-        """A worker never was, while others of its source work: these go on, and the next one is hired after a wait."""
+        """A worker did not start while others of its source work: the others go on, and the next is hired after a wait."""
         with self._lock:
             staff = self._staff_of(seat)
             is_news, wait = staff.refusals == 0, staff.refused(self._clock())

@@ -1,4 +1,4 @@
-"""What the daemon knows of a pool, so that the local one and a cluster are two implementations of one interface."""
+"""What the daemon may know of a pool: one interface, on whatever machines the workers are."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class SourceView:
     workers: int  # that can take parts, or have one
     away: str  # why none takes one now; "": some do, or nobody has needed them yet
     retry_at: float | None  # monotonic seconds, when it is tried again; None where it is not away
-    tries: int  # in vain, since a worker there last answered
+    tries: int  # failed ones, since a worker there last answered
     is_remote: bool
-    is_cut_off: bool  # nobody works there, nor will soon, as it seems
+    is_cut_off: bool  # no worker there has a part, and probably none will soon
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Who has a part that was submitted."""
+    """The worker that got a submitted part."""
 
     name: str  # of the worker
     node: str
@@ -65,34 +65,34 @@ class WorkerPool(Protocol):
     """
 
     def start(self, sink: Sink) -> None:
-        """Tell `sink` all that happens from now on. It is called from several threads, and must be quick."""
+        """Send every event to `sink` from now on. It is called from several threads, and must be quick."""
 
     def free_slots(self) -> int:
         """How many parts `submit` would take now. It may grow and shrink."""
 
     def most_slots(self) -> int:
-        """How many parts may run at once at most, with all workers that are configured, the sources that are away included."""
+        """The most parts that may run at once, counting all configured workers, those of sources that are away too."""
 
     def submit(self, part: PartSpec, holds: Mapping[str, str] = NO_HOLDS) -> Placed:
         """Start one attempt. Only the main thread may call this: workers die with the thread that starts them.
 
-        A worker that cannot be started is the end of the attempt: Lost with Cause.MACHINE.
+        If the worker cannot be started, the attempt ends as Lost with Cause.MACHINE.
 
         Args:
-            part: the orders.
-            holds: by node, why its model is not tried there now; see `ModelSpec.hold`.
+            part: what to transcribe, and how.
+            holds: for a node, why the part's model is not to be tried there now; see `ModelSpec.hold`.
 
         Raises:
             PoolFull: there is no slot.
         """
 
     def can_grow(self) -> bool:
-        """Whether there are workers elsewhere that `want` would reach for now, or is reaching for."""
+        """Whether `want` can hire workers on other machines now, or has hired some that have not answered yet."""
 
     def want(self, parts: int) -> None:
-        """There are so many parts more than slots: the next `tick` reaches for workers elsewhere. They are slots once they answer.
+        """Report parts without a slot: the next `tick` hires workers on other machines, which are slots once they answer.
 
-        To be said again and again: those that have not answered yet, and are not wanted for a while, are given up.
+        Call it again while there are such parts: workers that have not answered and are not wanted for a while are given up.
         """
 
     def kill(self, part_id: str, attempt: int, cause: Cause) -> None:
@@ -104,7 +104,7 @@ class WorkerPool(Protocol):
     def close(self, grace: float) -> None:
         """End all: parts are asked to stop, and killed with Cause.SHUTDOWN after `grace` seconds.
 
-        All ends are told and no worker is left when it returns. It may be called from any thread, and again with
+        When it returns, the sink has all ends and no worker is left. It may be called from any thread, and again with
         a shorter grace while another thread is still in it.
         """
 
@@ -113,15 +113,15 @@ class WorkerPool(Protocol):
     def sources(self) -> list[SourceView]: ...
 
     def limit(self, workers: int | None) -> None:
-        """Run at most so many parts on this machine from now on, one at least; those that run go on. None: as configured."""
+        """Run at most so many parts at once on this machine, one at least; running ones go on. None: as configured."""
 
     def configure(self, config: Config) -> None:
-        """The configuration has changed. What a worker was told at its start ([memory] cleanup_...) counts for new ones."""
+        """Take up a changed configuration. What a worker gets at its start ([memory] cleanup_...) applies to new ones only."""
 
     def bench(self, node: str, why: str) -> None:
-        """The workers of this node cannot do what is configured, others perhaps can: nothing goes there for a while, longer each time.
+        """Give this node no parts for a while, longer each time: its workers fail, and those of other nodes may not.
 
-        Without effect where they are the only ones.
+        Without effect where the workers of this machine are the only ones.
         """
 
     def forget(self, source: str) -> None:

@@ -18,7 +18,7 @@ from sttd.pool.wire import Ask, Gone, Took, WireError
 from sttd.pool.worker import Worker
 
 _NEVER = math.inf
-_LATE = 60.0  # seconds: a daemon that hears nothing for longer is ended by its watchdog
+_LATE = 60.0  # seconds that a message may wait for the daemon: after a longer pause its watchdog ends it
 
 
 @dataclass(slots=True, eq=False)
@@ -27,11 +27,11 @@ class Seat:
 
     number: int  # the lowest that was free in its source: it chooses the GPU
     source: Source
-    worker: Worker = field(init=False)  # hired right after the seat is made, which it speaks to
+    worker: Worker = field(init=False)  # hired right after the seat is made: its ears need the seat
     ready: bool = False  # it takes a part
     part: PartSpec | None = None
     loaded: Loaded | None = None
-    has_model: bool = False  # that of the part, for sure
+    has_model: bool = False  # `loaded` is certainly the part's model
     sent: bool = False  # the part's recording is on its way to the worker
     took: bool = False  # the worker has begun with the part
     started: bool = False  # the part's model is ready
@@ -47,7 +47,7 @@ class Seat:
     wanted_at: float = -_NEVER  # while it is not ready: when there was last something to do for it
     idle_since: float = _NEVER
     kill_at: float = _NEVER  # when SIGKILL is due
-    give_up_at: float = _NEVER  # when not even SIGKILL will help
+    give_up_at: float = _NEVER  # when it is given up, because not even SIGKILL has ended it
 
     @property
     def label(self) -> str:
@@ -82,13 +82,13 @@ class Seat:
         return "loading" if self.took else "sending" if self.sent else "starting"
 
     def hear(self, message: Any, now: float) -> Event | None:
-        """Take a message in; returns what is to be told, if anything.
+        """Take a message in; returns the event for the sink, if it is one.
 
-        After our kill an end is not told: the end of the attempt is Lost with the kill's cause, when the process is
-        gone. What comes for an attempt that has ended is dropped.
+        After our kill the worker's own end is dropped: the attempt ends as Lost with the kill's cause, when the process is
+        gone. Messages for an attempt that has ended are dropped too.
 
         Raises:
-            WireError: it is nothing that a worker says.
+            WireError: no worker may send such a message.
         """
         if isinstance(message, Took):
             self.took |= self.has(message.part_id, message.attempt)
@@ -113,9 +113,7 @@ class Seat:
             self.jobs += 1
             stuck = self.loaded is not None and self.loaded.stuck
             self.spoilt = stuck or (isinstance(message, Failed) and spoils(message))
-            if isinstance(
-                message, Failed
-            ):  # of what a far side says before its worker has begun, nothing is a worker's fault
+            if isinstance(message, Failed):  # before its worker has begun, the far side has failed and not the worker
                 message = dataclasses.replace(message, spoilt=self.took and spoils(message))
         elif isinstance(message, Started):
             self.started, self.started_at = True, min(now, self.started_at)
@@ -141,11 +139,11 @@ class Seat:
                 raise WireError("that there are subtitles already, which nobody had asked for")
 
     def _has_used_its_time(self, cause: Cause, now: float) -> bool:
-        """Whether it may stop by itself: at the end of its turn, in which something was done.
+        """Whether it may stop by itself: its budget is used up, and it has made a chunk.
 
-        Its owner is charged from when its begin was heard on, so that this time counts: a liar is to pay for its turns. That of an
-        honest one is shorter than its budget by `_LATE` at most. Half of the rest will do: this computer may have slept
-        meanwhile, and its clock with it, while a worker elsewhere went on.
+        The job is charged from the moment when Started was heard here, so that this moment counts: a worker that lies must not
+        get free turns. An honest one seems to use less than its budget, by `_LATE` at most. Half of the rest is enough: this
+        computer, and its clock, may have slept while a worker elsewhere went on.
         """
         assert self.part is not None
         return (
@@ -153,9 +151,9 @@ class Seat:
         )
 
     def _gone(self, gone: Gone, now: float) -> Lost | None:
-        """The process at the far end of a line is gone, and the line is there: the next part gets another process.
+        """The process on the far side is gone, and the line to it stays: the next part gets another process.
 
-        That of an idle one may cross the next part on the line. It ends that part only where we have ordered its end.
+        The Gone of an idle process may cross the next Do on the line. It ends that part only if we have ordered a kill.
         """
         mine = self.has(gone.part_id, gone.attempt) or (self.part is not None and self.ordered is not None)
         if not mine:

@@ -1,7 +1,7 @@
-"""What no worker says, though the types of its words are right: code of the daemon would stumble over it.
+"""Finds messages of a worker whose types are right and whose values make no sense: they would break code of the daemon.
 
 Three jobs in a row that meet a fault in sttd end the daemon. A worker that is broken, or was taken over, is to end alone.
-Whether a message fits what was said before is another matter: see `seat.py` and `sequence.py`.
+`seat.py` and `sequence.py` check whether a message fits those before it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from sttd.part import Cause, Chunk, Chunks, Done, Failed, Loaded, Notice, Progress, Started
 from sttd.sharing import MOST_PARTS
 
-LONGEST = 65536  # characters of a text for people, and of all texts of a chunk: half a minute of speech has 1000
+LONGEST = 65536  # characters of a text for people, or of a chunk's texts together; half a minute of speech has 1000
 _NAME = 4096  # characters of a model's name: a path has so many
-_FAR = 1e8  # seconds; no recording has them (worker/audio/lengths.py), and no other figure of speech comes near
+_FAR = 1e8  # seconds; no recording is so long (worker/audio/lengths.py), and no other figure of a chunk comes near
 _MANY = 10_000  # words of a chunk
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")  # a part of names of files
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")  # it becomes a part of file names
 _STOPS = (Cause.SLICE, Cause.ASKED, Cause.MEMORY)
-# the others are for the pool and the daemon to say: a worker that said `cancelled` would cancel the job
+# the other causes are the pool's and the daemon's: a worker that said `cancelled` would cancel the job
 _FAILS = (
     Cause.OOM, Cause.NO_MODEL, Cause.CONFIGURATION, Cause.MACHINE, Cause.GPU_MEMORY, Cause.BAD_FILE, Cause.UNREADABLE,
     Cause.CHANGED, Cause.GONE, Cause.EXISTING, Cause.ERROR,
@@ -29,7 +29,7 @@ _FAILS = (
 
 
 def nonsense(message: Any) -> str:
-    """What is wrong with it, for a sentence; "": nothing."""
+    """What is wrong with a message, in words that fit into a sentence; "": nothing."""
     values = [getattr(message, each.name) for each in dataclasses.fields(message)]
     if any(isinstance(value, str) and len(value) > LONGEST for value in values):
         return "a text without end"
@@ -60,7 +60,7 @@ def _are_times(values: Iterable[float]) -> bool:
 
 
 def _wrong(chunk: Chunk) -> str:
-    """The same of a chunk. What follows from it is written to disk, and into names of files."""
+    """What is wrong with a chunk; "": nothing. Its texts are written to disk, its language into file names too."""
     segments = chunk.segments
     if not all(
         map(_LANGUAGE.fullmatch, [chunk.language, chunk.spoken or "und", *(each.language for each in segments)])

@@ -1,6 +1,6 @@
-"""The chunks of a part follow each other: what breaks that may not reach the checkpoint.
+"""Checks that the chunks of a part follow each other: one that does not must not reach the checkpoint.
 
-The worker looks at what it has made, and the pool at what a worker says, for that may be broken or taken over.
+The worker checks its own chunks, and the pool checks them again: a worker may be broken or taken over.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from sttd.part import SAMPLE_RATE, Chunk, Chunks, PartSpec
 
 MOST_CHANNELS = 8  # that are kept apart; see worker/audio/apart.py
-_LEEWAY = 3600 * SAMPLE_RATE  # samples behind `limits.max_audio`, where the worker has the last word
+_LEEWAY = 3600 * SAMPLE_RATE  # samples beyond `limits.max_audio`, which the worker itself enforces
 
 
 class OutOfOrder(Exception):
@@ -18,9 +18,9 @@ class OutOfOrder(Exception):
 
 
 class Sequence:
-    """Those of one attempt.
+    """The chunks of one attempt.
 
-    The first one of a part behind the first may begin anywhere behind the place of its border: that is found by the worker.
+    In every part but the first, the first chunk may begin anywhere from the planned border on: the worker finds the place.
     """
 
     def __init__(self, part: PartSpec) -> None:

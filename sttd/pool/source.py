@@ -17,7 +17,7 @@ from sttd.pool.worker import Ears, Worker
 class Source(Protocol):
     """Where workers of one kind on one node come from. Its methods are quick, and called in the main thread."""
 
-    name: str  # of the node: `local`, or that of a `[[pool.remote]]`; models that do not load there are held by it
+    name: str  # of the node: `local`, or that of a `[[pool.remote]]`; a model that fails to load there is put on hold for it
     here: bool  # its workers use the memory of this machine
     ahead: bool  # its workers are hired before there is a part for them, and take one once they have said `ready`
 
@@ -25,7 +25,7 @@ class Source(Protocol):
         """How many parts may run at once, as it is configured now. `alone`: no worker elsewhere can be reached."""
 
     def most_slots(self, *, alone: bool) -> int:
-        """How many it may come to, when it is reached that is not reached yet."""
+        """How many slots it may have, once a cluster that is not reached yet is reached."""
 
     def configure(self, config: Config) -> None: ...
 
@@ -39,4 +39,4 @@ class Source(Protocol):
         """How often the kernel there has killed for lack of memory; 0 where that is not known."""
 
     def close(self) -> None:
-        """The last worker is gone, and no other one is hired."""
+        """Called when the last worker is gone and no other one will be hired."""

@@ -1,4 +1,4 @@
-"""What workers elsewhere were hired by: where that has changed, others are hired in their place."""
+"""The terms by which workers on other machines were hired. If they change, new workers replace the old ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sttd.config import Config, Remote, ray
 
 
 def changed(old: Config, new: Config) -> set[str]:
-    """The nodes. How many workers one has is another matter: those that are too many leave, the others stay warm."""
+    """The nodes whose terms have changed. The number of workers is no term: surplus ones leave, the others stay warm."""
     names = {remote.name for remote in _remotes(old) ^ _remotes(new)}
     if dataclasses.replace(old.ray, slots=0) != dataclasses.replace(new.ray, slots=0):
         names.add(ray.NAME)

@@ -1,9 +1,9 @@
-"""What goes through a worker's pipes: orders one way, messages the other, as frames that anything foreign breaks.
+"""What goes through a worker's pipes: orders one way, messages the other, in frames that reveal foreign bytes.
 
 `Connection.recv` blocks on a message whose sender was stopped or killed half way, and waits for gigabytes when foreign
-bytes (a C library that writes to a wrong descriptor) come in as a length. A decoder that is fed what there is does
-neither. It builds nothing but the words of `part.py` and of this module, each with the types of its class (see `codec.py`):
-the parent imports no library that a worker's message happens to mention, and what a worker says breaks no code of ours.
+bytes (a C library that writes to a wrong descriptor) come in as a length. A decoder that is fed the bytes that are there does
+neither. It builds only the message classes of `part.py` and of this module, with the types that they declare (see `codec.py`):
+the parent imports no library that a worker's message happens to mention, and no message breaks code of ours.
 """
 
 from __future__ import annotations
@@ -22,20 +22,18 @@ from sttd.pool.sense import nonsense
 
 _HEADER = struct.Struct(">4sII")  # magic, length in bytes, CRC-32 of the body
 _MAGIC = b"sttd"
-MOST = 16 * 2**20  # bytes of one frame: an order, with hotwords of any length
-MOST_SAID = (
-    4 * 2**20
-)  # bytes of one that a worker says; `AT_ONCE` windows full of words have less than one of these MiB
-AT_ONCE = 32  # chunks that a worker says at once: what comes in one message keeps the daemon busy without a pause
+MOST = 16 * 2**20  # bytes of one frame at most: an order may have long hotwords
+MOST_SAID = 4 * 2**20  # bytes of one frame of a worker at most; `AT_ONCE` windows full of words have less than 1 MiB
+AT_ONCE = 32  # chunks in one message at most: the daemon does nothing else while it takes one in
 
 MARK = (
-    b"\0sttd worker\0"  # a far worker writes it once, before its first frame: a shell's profile may have spoken before
+    b"\0sttd worker\0"  # a far worker writes it once, before its first frame: a shell's profile may have printed before
 )
-PROTOCOL = 2  # of what a far worker and its head say to each other
+PROTOCOL = 2  # version of what a far worker and its head send each other
 
 
 class WireError(Exception):
-    """What came is no frame of ours: its sender cannot be trusted any further."""
+    """Bytes that are no frame of ours, whose sender cannot be trusted any further; or a message that cannot be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Die:
-    """To a far worker: print the stacks of the worker's process, and kill it. The line lives on."""
+    """To a far worker: print the stacks of the worker's process, and kill it. The line stays."""
 
 
 # What follows goes over the line to a worker on another machine; see `pool/far/`.
@@ -80,7 +78,7 @@ class Die:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first word of a far worker. It has one field of plain values, so that any version can read any other's.
+    """The first message of a far worker. It has one field of plain values, so that any version can read any other's.
 
     Keys: protocol, version, host, pid, gpus (names), memory (bytes), cores, models (names of those that are there).
     """
@@ -90,7 +88,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The answer to Hello: what a far worker is told once."""
+    """The answer to Hello: the settings of a far worker, sent once."""
 
     version: str
     protocol: int
@@ -98,13 +96,13 @@ class Setup:
     beat: float  # seconds between two beats
     number: int = 0  # of the slot, from 0: it chooses the GPU
     slots: int = 1  # of the same command: they share the cores
-    device: str = "auto"  # auto, cpu or cuda: what a part has there
-    usual_device: str = ""  # what the head's parts say that mean no device in particular; "": all of them
-    cpu_threads: int = 0  # 0: the cores of that side shared out
+    device: str = "auto"  # auto, cpu or cuda: what parts use there
+    usual_device: str = ""  # the head's usual device: a part with it gets `device` there; "": every part does
+    cpu_threads: int = 0  # 0: see `far.facts.threads`
     jobs_per_worker: int = 100  # parts after which its process is replaced by a new one
     cleanup_every_chunks: int = 50
     cleanup_cooldown: float = 60.0  # seconds
-    model: str = ""  # those that the head is configured with; where neither is there, the answer is Refused
+    model: str = ""  # this and the fallback are the head's; where neither is there, the answer is Refused
     fallback: str = ""
 
 
@@ -122,7 +120,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Nothing is new, and the line lives. Any byte says so; both sides send these so that there are some."""
+    """A sign of life. Any byte is one; both sides send beats so that there always are some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +177,7 @@ Order = Do | Stop | Clean | Exit
 FarOrder = Order | Die | Setup | Beat | Block | NoBlock | Forget
 
 
-_SAID = (Started, Progress, Chunks, Notice, Done, Failed, Loaded)  # of part.py; Lost is never said, but found out
+_SAID = (Started, Progress, Chunks, Notice, Done, Failed, Loaded)  # of part.py; the pool makes Lost itself
 _OWN = [
     each for each in vars(sys.modules[__name__]).values()
     if isinstance(each, type) and dataclasses.is_dataclass(each) and each.__module__ == __name__
@@ -191,10 +189,10 @@ def encode(message: object) -> bytes:
     """One frame.
 
     Raises:
-        WireError: the message is none of our words, or not as its class says, or is too large.
+        WireError: the message is of no class listed here, does not fit its class, or is too large.
     """
     try:
-        body = _CODEC.pack(message) + b"\n"  # Slurm's srun passes on whole lines alone
+        body = _CODEC.pack(message) + b"\n"  # Slurm's srun passes on whole lines only
     except Unfit as error:
         raise WireError(f"{type(message).__name__} cannot be sent: {error}") from error
     if len(body) > MOST:
@@ -203,7 +201,7 @@ def encode(message: object) -> bytes:
 
 
 class Decoder:
-    """Makes messages of the bytes that came so far, and keeps the beginning of what has not come whole."""
+    """Turns the bytes that have come into messages, and keeps the beginning of an incomplete frame."""
 
     def __init__(self, most: int = MOST_SAID) -> None:
         """`most`: bytes of one frame."""
@@ -211,10 +209,10 @@ class Decoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Any]:
-        """The messages that are whole now.
+        """The messages that are complete now.
 
         Raises:
-            WireError: the bytes are no frame, or a frame holds anything but our own words.
+            WireError: the bytes are no frame, or a frame holds anything but a message of ours.
         """
         self._buffer += data
         while len(self._buffer) >= _HEADER.size:

@@ -1,8 +1,8 @@
-"""What differs between workers: how one is told, ended and looked at. All else of a pool is common; see `source.py` too.
+"""What differs between kinds of workers: how to order, end and inspect one. All else of a pool is common; see `source.py` too.
 
-What goes to a worker are the orders of `wire.py` (Do, Stop, Clean, Exit), and what it says are Took, Loaded and the events
-of `part.py`. What a kind needs beside these (a greeting, signs of life, blocks of a recording) is its own affair: its
-`Worker` answers it, and passes the rest on to its ears; of the blocks, it passes on that one was asked for.
+A worker gets the orders of `wire.py` (Do, Stop, Clean, Exit), and sends Took, Loaded and the events of `part.py`. A kind that
+needs more (a greeting, signs of life, blocks of a recording) handles that in its `Worker`, which passes all other messages on to
+its ears, and Ask too: it shows the pool that a recording is being sent.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from sttd.pool.wire import Forget, Order, WireError
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """Who is told. They are called in the worker's own thread, one at a time; `ended` once, and last."""
+    """Callbacks for what a worker does. They are called in the worker's own thread, one at a time; `ended` once, and last."""
 
     heard: Callable[[Any], None]  # a message; a WireError that it raises ends the worker
     ended: Callable[[Death], None]
-    ready: Callable[[], None] = lambda: None  # it takes a part from now on, where its source hires ahead
+    ready: Callable[[], None] = lambda: None  # it takes parts from now on; called where its source hires ahead
 
 
 def never_sent(part: PartSpec, error: WireError) -> Failed:
-    """The end of a part that no order can hold; it would be so with the next worker too."""
+    """The end of a part that cannot be encoded as an order: the next worker could not get it either."""
     key: dict[str, Any] = {"part_id": part.part_id, "attempt": part.attempt}
     return Failed(cause=Cause.ERROR, error=str(error), retriable=False, **key)
 
@@ -35,7 +35,7 @@ class Worker(Protocol):
     """One worker, hired and not yet started. No method waits for it."""
 
     name: str  # for people: `local/1`, `gpu1/2`
-    pid: int | None  # of its process on this machine, once it is started; None: it has none that is worth a look
+    pid: int | None  # of its process, once it is started; None: it works on another machine
 
     def start(self) -> None:
         """Start it. Called in the main thread, once, before all else.
@@ -45,16 +45,16 @@ class Worker(Protocol):
         """
 
     def send(self, order: Order | Forget) -> bool:
-        """Whether the order is on its way. False: the worker is gone, or has read nothing for so long that it is not to be trusted.
+        """Send an order. False: the worker is gone, or has read nothing for so long that it probably hangs.
 
         Raises:
-            WireError: there is a part in it that no order can hold. One that finds that out later says `never_sent` itself.
+            WireError: its part cannot be encoded. A worker that finds that out only later tells its ears `never_sent`.
         """
 
     def end(self, *, hard: bool) -> None:
-        """End it: gently, so that it can say where it hung, or at once with all that it may have started.
+        """End it: gently, so that it can print where it hangs, or hard: at once, with all processes that it has started.
 
-        Without effect once it is gone; `ended` follows, where anything helps.
+        Without effect once it is gone. `ended` follows, unless nothing ends it; see `abandon`.
         """
 
     def abandon(self) -> None:

@@ -14,7 +14,7 @@ from sttd.pool.command.launch import launch
 
 
 class Carrier(Protocol):
-    """One that was started. Its descriptors do not block; `close` closes them."""
+    """A carrier that was started. Its descriptors do not block; `close` closes them."""
 
     orders: int  # the far worker's standard input
     messages: int  # its standard output
@@ -25,10 +25,10 @@ class Carrier(Protocol):
         """End it at once; may be called again, until `close`."""
 
     def wait(self, *, is_silent: bool) -> None:
-        """Until it has ended; called after `kill`. `is_silent`: the far worker hears nothing any more, and ends by itself."""
+        """Wait until it has ended; called after `kill`. `is_silent`: nothing is sent any more, so the far worker ends."""
 
     def close(self) -> int | None:
-        """Called once, after `wait`; returns the exit code as in `Death`."""
+        """Close the descriptors; called once, after `wait`. Returns the exit code as in `Death`."""
 
     def words(self, exitcode: int | None, said: str, printed: str, *, was_ready: bool) -> str:
         """Why it has ended; see `sttd.pool.command.words`."""
@@ -40,7 +40,7 @@ class Command:
     def __init__(
         self, command: Sequence[str], stdin: int = subprocess.PIPE, environ: Mapping[str, str] | None = None
     ) -> None:
-        """Raises OSError: see `launch`, which the arguments are for."""
+        """See `launch`. Raises OSError: see there."""
         self._command = command
         self._process = launch(command, stdin, environ)
         self.pid = self._process.pid
@@ -55,12 +55,12 @@ class Command:
             raise
 
     def kill(self) -> None:
-        """The command, and all of its group."""
+        """Kill the command, and all of its process group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def wait(self, *, is_silent: bool) -> None:  # noqa: ARG002
-        """It hangs as long as the process does, even after SIGKILL."""
+        """It waits as long as the process hangs in the kernel, even after SIGKILL."""
         os.waitid(os.P_PIDFD, self.life, os.WEXITED | os.WNOWAIT)
 
     def close(self) -> int:

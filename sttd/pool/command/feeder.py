@@ -1,6 +1,6 @@
-"""What has to be read off a disk for a far worker: the ends of a recording before its part, and the blocks that are asked for.
+"""Reads the disk for a far worker: the ends of a recording before its part is sent, and the blocks that the worker asks for.
 
-It is read in a thread of its own, because a share may hang: the line's beats go on meanwhile, and so do kills.
+A thread of its own does that, because a share may hang: beats and kills go on meanwhile.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from sttd.pool.blocks import AHEAD, answer, ends_of, not_read
 from sttd.pool.wire import Ask, Do, FarOrder, WireError
 from sttd.pool.worker import never_sent
 
-_FURTHEST = 2**63 - 2**32  # bytes: where a read can still begin
+_FURTHEST = 2**63 - 2**32  # bytes: the largest offset and length that are accepted
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How the feeder reaches the line and the pool. All are called in its own thread."""
+    """How the feeder reaches the line and the pool. `send` is called in any thread, the others in the feeder's."""
 
     send: Callable[[FarOrder], None]
-    wait_for_room: Callable[[], bool]  # False: the line is over
-    failed: Callable[[Failed], None]  # the part ends before it is on its way
+    wait_for_room: Callable[[], bool]  # False: the line has ended
+    failed: Callable[[Failed], None]  # the part ends before it is sent
 
 
 class Feeder:
@@ -34,7 +34,7 @@ class Feeder:
     def __init__(self, name: str, way: Way) -> None:
         self._way = way
         self._lock = threading.Lock()
-        self._held: list[FarOrder] | None = None  # orders behind a part that is not on its way yet
+        self._held: list[FarOrder] | None = None  # orders that wait behind a part that is not sent yet
         self._part: PartSpec | None = None  # the latest one
         self._asked = 0  # blocks that are not read yet
         self._work: queue.SimpleQueue[Do | Ask | None] = queue.SimpleQueue()
@@ -45,11 +45,11 @@ class Feeder:
         self._thread.start()
 
     def stop(self) -> None:
-        """It ends once it has read what it is at."""
+        """The thread ends after its current read."""
         self._work.put(None)
 
     def order(self, order: FarOrder) -> None:
-        """Send it, behind what was ordered before."""
+        """Send an order, after all earlier ones."""
         with self._lock:
             if isinstance(order, Do):
                 self._held, self._part = [], order.part
@@ -60,7 +60,7 @@ class Feeder:
                 self._way.send(order)
 
     def ask(self, ask: Ask) -> None:
-        """Raises WireError: the far side asks for what no file has, or for more than can be answered in a while."""
+        """Queue a question for a block. Raises WireError: no file has such a block, or too many questions wait."""
         if not all(isinstance(each, int) and 0 <= each <= _FURTHEST for each in (ask.offset, ask.length)):
             raise WireError("a question for no bytes of a file")
         with self._lock:
@@ -101,7 +101,7 @@ class Feeder:
                 self._way.send(each)
 
     def _answer(self, ask: Ask) -> bool:
-        """Send one block, once there is room for it; False: nobody reads any more."""
+        """Send one block, once there is room for it. False: the line has ended."""
         with self._lock:
             self._asked -= 1
             part = self._part

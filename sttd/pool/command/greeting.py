@@ -1,4 +1,4 @@
-"""From the first byte of a command to the word that a worker is there: what a shell's profile prints before is skipped."""
+"""The beginning of a command's output, up to the worker's Hello: what a shell's profile prints before it is skipped."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _QUOTED = 200  # characters of what was printed instead
 
 
 class NoWorker(Exception):
-    """What the command runs is no worker that can be used; the message is a sentence for a person."""
+    """The command does not run a worker that can be used; the message is a sentence for a person."""
 
 
 class Messages:
-    """The messages of the far side, from behind its mark on."""
+    """The messages of the far side: all that it sends after its mark."""
 
     def __init__(self) -> None:
         self._before: bytearray | None = bytearray()  # None: the mark has come
@@ -31,11 +31,11 @@ class Messages:
         return self._banner if self._before is None else _last_line(bytes(self._before))
 
     def feed(self, data: bytes) -> Iterator[Any]:
-        """Those that are whole now.
+        """The messages that are complete now.
 
         Raises:
-            NoWorker: so much came before the mark that none is to be waited for.
-            WireError: foreign bytes came behind it.
+            NoWorker: more than `MOST` bytes came without a mark.
+            WireError: foreign bytes came after the mark.
         """
         if self._before is not None:
             searched = max(0, len(self._before) - len(MARK))
@@ -53,11 +53,11 @@ class Messages:
 
 
 def check(facts: Mapping[str, Any]) -> None:
-    """Whether we can speak with the far side.
+    """Check that the far side is of our version.
 
     Raises:
         NoWorker: it is another version of sttd.
-        WireError: these are no facts.
+        WireError: the facts lack what every Hello has.
     """
     try:
         host, version, protocol = (str(facts[name])[:_QUOTED] for name in ("host", "version", "protocol"))

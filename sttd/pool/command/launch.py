@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 NOT_FOUND, NOT_RUN = 127, 126  # exit codes, as a shell has them
 _NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # systemd listens to the daemon alone
 
-# `preexec_fn` is not safe in a process with threads: this little program asks for the signal, and becomes the command
+# `preexec_fn` is not safe in a process with threads: this little program sets its death signal, and becomes the command
 _BECOME = f"""
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
@@ -33,12 +33,12 @@ except OSError as error:
 def launch(
     command: Sequence[str], stdin: int = subprocess.PIPE, environ: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start it, with pipes that do not block. To be called in the main thread: PR_SET_PDEATHSIG is about that.
+    """Start it, with pipes that do not block. Called in the main thread: PR_SET_PDEATHSIG fires when the starting thread ends.
 
     Args:
         command: its words.
         stdin: a descriptor that is its standard input.
-        environ: its environment; None: as here.
+        environ: its environment; None: our own.
 
     Raises:
         OSError: there are no more processes or descriptors to be had.

@@ -10,18 +10,18 @@ from sttd.pool.command.carrier import Carrier
 
 READ = 65536  # bytes at once
 _ROOM = 2**18  # bytes that may wait to be written before the next block of a recording is read
-_FULL = 2**20  # bytes that wait to be written where the other side reads next to nothing
+_FULL = 2**20  # bytes that wait to be written; with more, the other side reads next to nothing
 
 
 class Pipes:
-    """`send`, `fall_silent`, `kill`, `wake` and `wait_for_room` may be called from any thread, the others from the reader's alone."""
+    """`send`, `fall_silent`, `kill`, `wake` and `wait_for_room` are for any thread, the others only for the reader's."""
 
     def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
         self._lock = threading.Lock()  # held for moments only
         self._room = threading.Condition(self._lock)
         self._rest = bytearray()
-        self._is_over = False  # no carrier, no pipe
+        self._is_over = False  # the carrier has ended, and the pipes are closed
         self._is_silent = False  # nothing is sent any more
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._orders, self._messages, self._errors = carrier.orders, carrier.messages, carrier.errors
@@ -32,7 +32,7 @@ class Pipes:
         self.exited = self.messages_closed = self.errors_closed = False
 
     def send(self, data: bytes) -> None:
-        """Without effect where nobody reads any more: the reader finds that out."""
+        """Write the data, or queue it. Without effect where the other side reads no more: the reader's thread finds that out."""
         with self._lock:
             if not (self._is_over or self._is_silent):
                 self._rest += data
@@ -54,12 +54,12 @@ class Pipes:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much waits that what may be left out is."""
+        """Whether so much waits to be written that messages which are not needed should be left out."""
         with self._lock:
             return len(self._rest) > _FULL
 
     def wait_for_room(self) -> bool:
-        """Until little waits to be written; False: the line is over."""
+        """Wait until little is left to be written. False: the line has ended."""
         with self._room:
             self._room.wait_for(lambda: self._is_over or len(self._rest) < _ROOM)
             return not self._is_over
@@ -75,7 +75,7 @@ class Pipes:
                 self._carrier.kill()
 
     def wait(self, seconds: float) -> tuple[bytes, bytes]:
-        """What has come of messages and of errors, once something has, but not later than in so many seconds."""
+        """The bytes of messages and of errors that have come. Waits until there are some, at most so many seconds."""
         ready = {each for each, _ in self._poller.poll(max(0.0, 1000 * seconds))}
         if self._wake in ready:
             os.eventfd_read(self._wake)
@@ -93,7 +93,7 @@ class Pipes:
         return messages, errors
 
     def reap(self) -> int | None:
-        """End what is left of it; returns the exit code. It hangs as long as the carrier does, even after its kill."""
+        """Kill the carrier and wait for its end; returns the exit code. It waits as long as even a killed carrier hangs."""
         self.kill()
         self._carrier.wait(is_silent=self._is_silent)
         with self._room:
@@ -103,7 +103,7 @@ class Pipes:
         return self._carrier.close()
 
     def _write(self) -> None:
-        """What has room in the pipe, with the lock held."""
+        """Write what fits into the pipe. Called with the lock held."""
         if not self._rest:
             return
         try:

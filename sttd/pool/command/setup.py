@@ -1,4 +1,4 @@
-"""What a far worker is told once, from the configuration."""
+"""The settings that a far worker gets once, made from the configuration."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from sttd import __version__
 from sttd.config import Config
 from sttd.pool.wire import PROTOCOL, Setup
 
-_BEATS = 6  # at least, within the time of silence
+_BEATS = 6  # beats at least within the time of silence
 _BEAT = 5.0  # seconds between two, at most
-_SOONER = 2 / 3  # of the time of silence: the far side has ended before we give its part to another
+_SOONER = 2 / 3  # of the time of silence: the far side is to end before we give its part to another worker
 
 
 def setup_of(config: Config, *, number: int, slots: int, device: str, cpu_threads: int) -> Setup:

@@ -29,7 +29,7 @@ class CommandSource:
         return self.slots(alone=alone)
 
     def configure(self, config: Config) -> None:
-        """What a worker was told at its start stays with it."""
+        """Workers that are hired already keep the settings that they were started with."""
         self._config = config
         self._remote: Remote | None = next((each for each in config.remotes if each.name == self.name), None)
 

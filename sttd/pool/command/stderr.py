@@ -1,4 +1,4 @@
-"""What a command prints on its standard error: a line each in the log, as many as anybody reads."""
+"""What a command prints on its standard error, as lines of the log, up to a limit for each minute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SPAN = 60.0  # seconds
 
 
 class Stderr:
-    """`last` is the last line that was no blank, for the words about the command's end."""
+    """`last` is the last line that was not blank; the message about the command's end quotes it."""
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
         self._name = name
@@ -33,7 +33,7 @@ class Stderr:
             self._add(each)
 
     def close(self) -> None:
-        """The last line may have no end; and how many lines were left out is said."""
+        """Log a last line that has no end, and how many lines were left out."""
         self._end_line()
         self._tell_left_out()
 

@@ -20,13 +20,13 @@ from sttd.pool.death import Death
 from sttd.pool.wire import Ask, Beat, Die, FarOrder, Forget, Hello, Order, Ready, Refused, Setup, WireError, encode
 from sttd.pool.worker import Ears
 
-_LONGEST = 1000  # characters of its reason why it cannot be used
-_CLOSING = 1.0  # seconds that the command may live on without its output, or its output without it
+_LONGEST = 1000  # characters of a far worker's reason for Refused
+_CLOSING = 1.0  # seconds between the command's end and the end of its output, whichever is first
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a far worker is reached and dealt with. Seconds."""
+    """How a far worker is reached, and its limits in seconds."""
 
     carry: Callable[[], Carrier]  # starts what carries the line; raises OSError where it cannot be started
     setup: Setup
@@ -39,9 +39,9 @@ class _Broken(Exception):
 
 
 class CommandWorker:
-    """See `Worker`. A thread reads the line, a second one the disk, a third one beats; orders are on their way at once, or never."""
+    """See `Worker`. One thread reads the line, a second one the disk, a third one beats. Orders to a lost worker are dropped."""
 
-    pid: int | None = None  # the command's own says nothing of the worker
+    pid: int | None = None  # that of the command is of no use: the worker is elsewhere
 
     def __init__(self, name: str, terms: Terms, ears: Ears, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class CommandWorker:
         self._carrier: Carrier | None = None
         self._pipes: Pipes | None = None
         self._feeder = Feeder(name, Way(self._send, self._wait_for_room, self._end_part))
-        self._ends: queue.SimpleQueue[Failed] = queue.SimpleQueue()  # of parts that never were on their way
+        self._ends: queue.SimpleQueue[Failed] = queue.SimpleQueue()  # of parts that could not be sent
         self._messages = Messages()
         self._stderr = Stderr(name, clock)
         self._is_greeted = self._was_ready = False
@@ -77,7 +77,7 @@ class CommandWorker:
             raise OSError(f"no thread for a worker: {error}") from error
 
     def send(self, order: Order | Forget) -> bool:
-        """A recording that is not forgotten over there takes its room only until another one needs it."""
+        """Forget is dropped while the line is full: the recording keeps its room there only until another one needs it."""
         if isinstance(order, Forget) and self._pipes is not None and self._pipes.is_full:
             return True
         self._feeder.order(order)
@@ -93,7 +93,7 @@ class CommandWorker:
             self._feeder.order(Die())
 
     def abandon(self) -> None:
-        """The reader's thread goes on waiting for the command; what is behind it is to end, and not to work on alone."""
+        """Fall silent, so that the far side ends and does not work on alone. The reader's thread still waits for the command."""
         if self._pipes is not None:
             self._pipes.fall_silent()
 
@@ -109,7 +109,7 @@ class CommandWorker:
         return self._pipes.wait_for_room()
 
     def _end_part(self, end: Failed) -> None:
-        """In the feeder's thread: the reader's is to tell it."""
+        """Called in the feeder's thread; the reader's thread passes the end on."""
         assert self._pipes is not None
         self._ends.put(end)
         self._pipes.wake()
@@ -140,7 +140,7 @@ class CommandWorker:
         return Death(exitcode, unborn=why)
 
     def _read(self, pipes: Pipes) -> None:
-        """Until the command is gone, or the line is of no use."""
+        """Read until the command has ended or closed its output. Raises _Broken: it was silent for too long."""
         heard = self._clock()
         ends_at = heard + self._terms.start_timeout
         gone_at = float("inf")
@@ -167,7 +167,7 @@ class CommandWorker:
         return f"no worker answered within {self._terms.start_timeout:g} s"
 
     def _beat(self, pipes: Pipes) -> None:
-        """In a thread of its own: the reader's waits where the daemon does not take so fast what it says (daemon/inputs.py)."""
+        """In a thread of its own: the reader's waits while messages come faster than the daemon takes them (daemon/inputs.py)."""
         while not self._over.wait(self._terms.setup.beat):
             if self._was_ready and not pipes.is_blocked:
                 pipes.send(encode(Beat()))

@@ -1,11 +1,11 @@
 """The far side of a worker behind a command (`ssh`, `srun`, `kubectl run -i`): what `sttd worker` runs on another machine.
 
 Its standard input and output are the line to the head, the daemon that started the command. It is a small process without
-any heavy library, and starts today's worker as the local pool does. So its beats, its end on silence and the kill of the
+any heavy library, and starts the same worker as the local pool does. So its beats, its end on silence and the kill of the
 worker never wait for what a model does.
 
-The words are in `sttd.pool.wire`, in this order: `MARK` and Hello; the head's Setup; Ready or Refused; then the orders of
-the head, and what the worker says.
+The messages are in `sttd.pool.wire`. They come in this order: `MARK` and Hello; the head's Setup; Ready or Refused; then the
+orders of the head, and the messages of the worker.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def serve(
     Args:
         spool: the folder for recordings that are sent; None: the user's temporary folder.
         models: names of those on this machine.
-        missing: says of a model why it cannot be loaded here; "": it can.
+        missing: returns why a model cannot be loaded here; "": it can.
         worker: see `child.Settings`.
 
     Raises:
-        OSError: there can be no file in the spool folder.
+        OSError: no file can be made in the spool folder.
     """
     shelf = Shelf(spool)
     line = _line()
@@ -58,7 +58,7 @@ def serve(
 
 
 def _line() -> Line:
-    """Standard input and output, put aside: what libraries print goes to standard error, and nothing reads orders away."""
+    """Take standard input and output for the line alone: what libraries print goes to standard error, and none reads orders."""
     orders, messages = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -68,7 +68,7 @@ def _line() -> Line:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
-    """The worker dies with this process (PR_SET_PDEATHSIG), and what was sent has no name that could stay."""
+    """The worker dies with this process (PR_SET_PDEATHSIG), and so do the recordings that were sent: their files have no name."""
     os._exit(128 + number)
 
 

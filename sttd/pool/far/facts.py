@@ -1,4 +1,4 @@
-"""What the far side says of its machine, and what the head may not ask of it."""
+"""What the far side tells the head about its machine, and why it refuses what the head asks for."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def mismatch(setup: Setup, missing: Callable[[str], str]) -> str:
 
 
 def threads(setup: Setup, machine: Capacity | None = None, environ: Mapping[str, str] = os.environ) -> int:
-    """The threads of a model here: as configured, else the cores shared out over the slots, unless a scheduler has done that."""
+    """Threads of a model here: as configured, else the cores divided by the slots, unless a scheduler has divided them."""
     machine = machine or capacity()
     alone = any(name in environ for name in _SHARED_OUT)
     return setup.cpu_threads or machine.cores_each(1 if alone else setup.slots)

@@ -1,4 +1,4 @@
-"""The recording of one part, as the far side comes to it: its own file, one that was sent before, or all blocks from the head."""
+"""The recording of one part on the far side: a file of this machine, one that was sent before, or all blocks from the head."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROGRESS = 1.0  # seconds between two signs of life of the part
 
 
 class NotFetched(Exception):
-    """There is no recording to work on; the end of the attempt."""
+    """The recording cannot be had, which ends the attempt."""
 
     def __init__(self, cause: Cause, message: str) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class Stopped(Exception):
 
 
 class Fetch:
-    """One part's way to its recording. `recording` runs in a thread of its own; what comes of the head is `put`."""
+    """Gets the recording of one part. `recording` runs in a thread of its own; `put` gives it what the head answers."""
 
     def __init__(self, part: PartSpec, shelf: Shelf, send: Callable[[object], None]) -> None:
         self.part = part
@@ -44,7 +44,7 @@ class Fetch:
         self._came.put(answer)
 
     def stop(self, cause: Cause | None = None) -> None:
-        """Let `recording` end with Stopped, if it is still at it."""
+        """Make `recording` raise Stopped, if it waits for blocks."""
         self.cause = cause
         self._came.put(None)
 
@@ -66,7 +66,7 @@ class Fetch:
         return dataclasses.replace(part, handle=entry.reader, mtime_ns=os.fstat(entry.reader).st_mtime_ns)
 
     def _sent(self, key: Key) -> Entry:
-        """The recording, sent and found whole."""
+        """Get the recording from the head, and check that it is whole."""
         try:
             with self._shelf.entry(key, self.part.size) as entry:
                 self._receive(entry)

@@ -1,4 +1,4 @@
-"""The line to the head: frames both ways, beats, and the end where nothing is heard of the other side any more."""
+"""The line to the head: frames both ways, beats, and an end when the head falls silent."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from sttd.pool.wire import MARK, MOST, Beat, Decoder, FarOrder, Hello, encode
 
-_GREETING = 60.0  # seconds that the head may read nothing until it has said how long it may
-_ROOM = 2**20  # bytes that are read at once: a recording comes with fewer turns between the processes
+_GREETING = 60.0  # seconds that the head may read nothing before its Setup says how long it may
+_ROOM = 2**20  # bytes that are read at once: while a recording is sent, the processes wake each other less often
 
 
 class LineBroken(Exception):
@@ -21,25 +21,25 @@ class LineBroken(Exception):
 
 
 class Line:
-    """Only `orders` belongs to one thread. A `send` waits for the head to read, but not longer than for its words."""
+    """Only `orders` is for one thread alone. `send` waits for the head to read, at most as long as the head may be silent."""
 
     def __init__(self, orders: int, messages: int) -> None:
-        """File descriptors."""
+        """Both are file descriptors."""
         self.silence = 0.0  # seconds without a byte that end `orders`
         self._orders = orders
         self._messages = messages
         self._writing = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._broken = False
-        with contextlib.suppress(OSError):  # no pipe, or the user has as much in pipes as allowed
+        with contextlib.suppress(OSError):  # no pipe, or the user's pipes are as large as allowed
             fcntl.fcntl(orders, fcntl.F_SETPIPE_SZ, _ROOM)
 
     def greet(self, hello: Hello) -> None:
-        """The first words: whatever a shell's profile has printed before is told apart from them."""
+        """Send the mark and Hello: the mark parts them from what a shell's profile has printed before."""
         self._write(MARK + encode(hello))
 
     def send(self, message: object) -> None:
-        """Without effect where nobody reads any more: `orders` ends then.
+        """Send a message. Without effect where nobody reads any more: `orders` raises LineBroken then.
 
         Raises:
             WireError: see `encode`.
@@ -62,7 +62,7 @@ class Line:
                     self.wake()
 
     def beat(self, seconds: float) -> None:
-        """Let the head hear something each so many seconds from now on."""
+        """Send a Beat every so many seconds from now on."""
         never = threading.Event()
 
         def beats() -> None:

@@ -71,7 +71,7 @@ class Shelf:
         return tuple(Inherited(entry.reader) for entry in self._entries)
 
     def find(self, key: Key) -> Entry | None:
-        """The entry where this recording is whole."""
+        """The entry that holds this recording whole, if there is one."""
         with self._lock:
             found = next((entry for entry in self._entries if entry.key == key), None)
             if found is not None:
@@ -81,9 +81,9 @@ class Shelf:
 
     @contextlib.contextmanager
     def entry(self, key: Key, size: int) -> Iterator[Entry]:
-        """An entry with room for `size` bytes, to be written to meanwhile; with an exception it is empty again.
+        """An entry with room for `size` bytes, to be filled within `with`; an exception empties it again.
 
-        What was used longest ago goes for it.
+        The recordings that were used longest ago make room for it.
 
         Raises:
             NoRoom: even an empty shelf has not so much room.
@@ -102,7 +102,7 @@ class Shelf:
             chosen.is_taken = False
 
     def forget(self, source: str) -> None:
-        """Drop what was sent of this path of the head."""
+        """Drop the recordings that were sent under this path of the head."""
         with self._lock:
             for entry in self._entries:
                 if entry.key is not None and entry.key[0] == source:
@@ -161,7 +161,7 @@ def _entry(folder: Path) -> Entry:
 
 
 def _named(folder: Path) -> int:
-    """Where the file system knows no files without a name (NFS): one that has lost it."""
+    """For a file system that has no files without a name (NFS): a named file that is unlinked at once."""
     handle, path = tempfile.mkstemp(prefix="sttd-", dir=folder)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108

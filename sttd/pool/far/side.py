@@ -24,7 +24,7 @@ from sttd.pool.worker import Ears
 
 _STACKS = 5.0  # seconds for the stacks of a worker that is to die
 _LAST = 2.0  # seconds that the end of a worker is waited for
-# what ends a part where a share is gone or stale on this machine alone: the head finds out whether it is so there as well
+# a share that is gone or stale on this machine alone can cause these: the head gets Cause.MACHINE, and may try elsewhere
 _OF_A_SHARE = frozenset({Cause.UNREADABLE, Cause.GONE})
 
 
@@ -42,17 +42,17 @@ class Side:
         self._process: WorkerProcess | None = None
         self._leaving: WorkerProcess | None = None  # the one before, which was told to exit
         self._part: PartSpec | None = None  # the latest one, as the head sent it
-        self._has_ended = True  # that part
-        self._fetch: Fetch | None = None  # the part has no recording yet
+        self._has_ended = True  # whether that part has ended
+        self._fetch: Fetch | None = None  # until the part has its recording
         self._is_own = False  # its recording is this machine's own file, of the same path
         self._killed = 0  # OOM kills when the part began
-        self._ends = 0  # of parts that the process had
+        self._ends = 0  # parts that the process has ended
         self._is_stuck = False  # a load hangs in it
         self._exiting = False
 
     @property
     def is_over(self) -> bool:
-        """Told to exit, and the worker has."""
+        """Whether the head has sent Exit, and the worker is gone."""
         with self._changed:
             return self._exiting and self._process is None
 
@@ -76,7 +76,7 @@ class Side:
                 raise WireError(f"a {type(order).__name__}, which no head says now")
 
     def kill(self) -> None:
-        """End the worker at once, and wait for that a moment: its GPU is free then."""
+        """Kill the worker, and wait a moment until it is gone and its GPU is free."""
         with self._changed:
             process, fetch = self._process, self._fetch
         if fetch is not None:
@@ -116,7 +116,7 @@ class Side:
             raise
 
     def _await_the_last(self) -> None:
-        """Let the process before be gone: a model may have no room beside another."""
+        """End the previous process, and wait for that: a model may have no room beside another."""
         with self._changed:
             leaving = self._leaving
         if leaving is not None:
@@ -136,13 +136,13 @@ class Side:
         )
 
     def _give(self, fetch: Fetch) -> None:
-        """From the recording to the worker; in a thread of its own, because a share may hang and the head be slow."""
+        """Get the recording, and give the part to the worker. In a thread of its own: a share may hang, or the head be slow."""
         part = fetch.part
         end: Event | None = None
         try:
             found = fetch.recording()
         except Stopped:
-            if fetch.cause is None:  # the worker is to be gone: that is what the head is told, and `Done` would be none
+            if fetch.cause is None:  # the worker is being killed: the head gets Gone, and no Done
                 return
             end = Done(**_key(part), resume_at=part.resume_from, cause=fetch.cause)
         except NotFetched as error:
@@ -152,7 +152,7 @@ class Side:
             self._end(fetch, end)
             return
         usual = self._setup.usual_device in ("", part.model.device)
-        device = self._setup.device if usual else part.model.device  # a job that a GPU had no memory for has the CPU
+        device = self._setup.device if usual else part.model.device  # CPU for a job that a GPU had no memory for
         model = dataclasses.replace(part.model, device=device, cpu_threads=self._threads)
         with self._changed:  # a stop must not come between
             if self._fetch is fetch and self._process is not None:
@@ -160,7 +160,7 @@ class Side:
                 self._process.send(Do(dataclasses.replace(found, model=model)))
 
     def _end(self, fetch: Fetch, end: Event) -> None:
-        """The part ends before a worker had it, unless it has ended otherwise."""
+        """End a part that no worker has got, unless it has ended already."""
         with self._changed:
             is_open = self._fetch is fetch
             if is_open:
@@ -189,7 +189,7 @@ class Side:
         return process is not None and process.send(order)
 
     def _forget(self, source: str) -> None:
-        """Unless its worker reads it: another job is about the same recording, and its end is told as well."""
+        """Drop a recording, unless the worker reads it for another job: a Forget follows that one too."""
         with self._changed:
             is_read = self._part is not None and not self._has_ended and self._part.source == source
         if not is_read:
@@ -221,11 +221,11 @@ class Side:
         if not isinstance(message, Took | Loaded | Message):
             raise WireError(f"a {type(message).__name__}, which no worker says")
         with self._changed:
-            if self._process is not process:  # it was let go
+            if self._process is not process:  # it was told to exit
                 return
             if isinstance(message, Loaded):
                 self._is_stuck = message.stuck
-                if self._part is not None:  # to the head it is the model that was asked for
+                if self._part is not None:  # the head expects the model that it asked for
                     message = dataclasses.replace(message, spec=self._part.model)
             if self._is_own and isinstance(message, Failed) and message.cause in _OF_A_SHARE:
                 text = f"its own copy of the recording cannot be read: {message.error}"
@@ -240,7 +240,7 @@ class Side:
             process.send(Exit())
 
     def _is_worn(self, end: Event) -> bool:
-        """Whether the process is to have no further part; as `roster.worn` says of the head's own."""
+        """Whether the process is to get no further part; `roster.worn` is the same rule for workers of the head's machine."""
         self._ends += 1
         spoilt = isinstance(end, Failed) and spoils(end)
         return spoilt or self._is_stuck or self._ends >= self._setup.jobs_per_worker
@@ -263,7 +263,7 @@ class Side:
         self._line.wake()
 
     def _gone(self, death: Death) -> Gone:
-        """With the part that has no end yet, which this ends."""
+        """The message for the head, with the part that it ends, if one has no end yet."""
         with self._changed:
             part = None if self._has_ended else self._part
             self._has_ended = True

@@ -1,4 +1,4 @@
-"""What runs in a worker process: it takes orders, drives `run_part`, and sends each message. It knows no deadline.
+"""What runs in a worker process: it takes orders, drives `run_part`, and sends each message. The parent has the deadlines.
 
 The main thread works; a second one listens to the orders, so that a worker hears `stop` while a batch is in the
 model, and ends when its parent's end of the pipe is closed. Only this module and what it imports by name at run time
@@ -76,7 +76,7 @@ class Child:
         self._stop: Cause | None = None  # why it is to stop at the end of its batch
 
     def work(self, orders: int) -> None:
-        """Until told to exit."""
+        """Do parts until told to exit."""
         confined: str | None = self._worker.confine(cuda=self._cuda)  # before there is a second thread
         threading.Thread(target=self._listen, args=(orders,), name="orders", daemon=True).start()
         while isinstance(order := self._orders.get(), Do):
@@ -126,18 +126,18 @@ class Child:
     def _model_for(self, part: PartSpec, key: dict[str, Any]) -> Any:
         wanted = dataclasses.replace(part.model, cpu_threads=part.model.cpu_threads + self._more_threads)
         if self._model is None or not serves(self._model.loaded, wanted):
-            self._model = None  # its memory first
+            self._model = None  # free its memory before the next load
 
             def notify(level: str, text: str, event: str) -> None:
                 self._send(Notice(level=level, text=text, event=event, **key))
 
             self._model = self._worker.load(wanted, notify)
-            # to the parent it is the model that was asked for: how many threads this worker has is its own affair
+            # the parent expects the model that it asked for: the threads that this worker adds are its own affair
             self._send(dataclasses.replace(self._model.loaded, spec=part.model))
         return self._model
 
     def _drive(self, part: PartSpec, model: Any, key: dict[str, Any]) -> Event:
-        """Send what `run_part` yields, until it ends or is to stop where nothing is lost."""
+        """Send what `run_part` yields until it ends, or until a stop is due where no work is lost."""
         chunks, done = Sequence(part), part.resume_from
         started: float | None = None
         with contextlib.closing(self._worker.run_part(part, model)) as events:
@@ -164,7 +164,7 @@ class Child:
         raise RuntimeError("the part ended without saying how")
 
     def _send_some(self, event: Chunks, done: int) -> None:
-        """A batch, a few chunks at a time. `done`: the sample up to which nothing is missing before it."""
+        """Send a batch, a few chunks at a time. `done`: the sample up to which nothing was missing before this batch."""
         made = event.chunks
         for last in range(AT_ONCE, len(made) + AT_ONCE, AT_ONCE):
             is_all = last >= len(made)
@@ -179,7 +179,7 @@ class Child:
             self._send(Notice(level="DEBUG", text=text, event="cleanup", **key))
 
     def _send(self, message: Event | Took | Loaded) -> None:
-        """Raises WireError: it is what the pool would take for a lie, as a figure that is infinite."""
+        """Raises WireError: the pool would reject the message as nonsense, for an infinite figure say."""
         if wrong := nonsense(message):
             raise WireError(f"a {type(message).__name__} with {wrong}")
         rest = memoryview(encode(message))

@@ -1,4 +1,4 @@
-"""Which GPU a worker may see: with several of them the workers are shared out, as each would take the first."""
+"""Which GPU a worker may see: several GPUs are shared out over the workers, each of which would take the first one otherwise."""
 
 from __future__ import annotations
 

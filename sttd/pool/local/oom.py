@@ -8,7 +8,7 @@ from sttd.host.cgroup import CGROUPS, PROC, groups, statistic
 
 
 def oom_counter(proc: Path = PROC, cgroups: Path = CGROUPS) -> Path | None:
-    """The file whose `oom_kill` line counts the OOM kills in our own cgroup, or at worst on the host; None: no such.
+    """The file whose `oom_kill` line counts the OOM kills in our own cgroup, or at worst on the host; None: there is none.
 
     cgroup v2 has it in memory.events, v1 in memory.oom_control (Linux 4.13), the host in /proc/vmstat (Linux 4.13).
     """
@@ -18,7 +18,7 @@ def oom_counter(proc: Path = PROC, cgroups: Path = CGROUPS) -> Path | None:
 
 
 def oom_kills(counter: Path | None) -> int:
-    """How many OOM kills `counter` tells of; 0 where it cannot be read."""
+    """How many OOM kills are in `counter`; 0 where it cannot be read."""
     return (_count(counter) if counter is not None else None) or 0
 
 

@@ -1,7 +1,7 @@
 """One worker process, its two pipes and the thread that reads it. It knows frames and signals, but no parts.
 
-Nothing here makes its caller wait: an order goes into the pipe as far as there is room, the reader's thread writes the rest,
-signals are sent, and all that comes back is told by that thread, the death at last.
+No call here waits: an order goes into the pipe as far as there is room, and the reader's thread writes the rest. That thread
+also passes on all that comes back, the death last.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from sttd.pool.wire import Decoder, Forget, Order, WireError, encode
 from sttd.pool.worker import Ears
 
 _CONTEXT = multiprocessing.get_context("spawn")  # fork fails with CUDA and with watchdog's threads
-_HELPER = 1.0  # seconds that it may take to end
-_NO_PROGRAM = 255  # of a child that multiprocessing could fork but not turn into Python; it says nothing itself
-_CLOSING = 1000  # milliseconds that a process may live on without its pipe: those of its death
-# reaping is multiprocessing's, which also reaps all others at each start: not both at once
+_HELPER = 1.0  # seconds that the resource tracker may take to end
+_NO_PROGRAM = 255  # exit code of a child that was forked and could not become Python; it prints nothing itself
+_CLOSING = 1000  # milliseconds that a process may live on after its pipe is closed: dying takes a moment
+# multiprocessing reaps a child when we ask for it, and all dead ones at each start: not both at once
 _REAPING = threading.Lock()
 _numbers = itertools.count(1)
 
@@ -42,7 +42,7 @@ class WorkerProcess:
         self._process: multiprocessing.process.BaseProcess | None = None
         self._orders: Connection | None = None
         self._messages: Connection | None = None
-        self._rest = bytearray()  # of orders that are not in the pipe yet, in their order
+        self._rest = bytearray()  # bytes of orders that are not in the pipe yet
         self._wake = -1  # an eventfd: there is a rest for the reader to write
         self._problem = ""
         self.pid: int | None = None
@@ -81,7 +81,7 @@ class WorkerProcess:
             raise OSError(f"no thread for a worker: {error}") from error
 
     def send(self, order: Order | Forget) -> bool:
-        """Whether the order is on its way: not where the process is gone, or has not read for so long that the pipe is full.
+        """Send an order. False: the process is gone, or has not read for so long that the pipe is full.
 
         What does not fit into the pipe at once (64 KiB) is written by the reader's thread, as the process reads.
 
@@ -104,7 +104,7 @@ class WorkerProcess:
         return True
 
     def _write(self, data: bytes | bytearray) -> int:
-        """Put into the pipe what has room in it, with the lock held; 0: there is none; -1: nobody reads any more."""
+        """Write what fits into the pipe, with the lock held; returns the bytes written. 0: no room; -1: nobody reads any more."""
         assert self._orders is not None
         try:
             return os.write(self._orders.fileno(), data)
@@ -114,7 +114,7 @@ class WorkerProcess:
             return -1
 
     def end(self, *, hard: bool) -> None:
-        """SIGKILL, or SIGTERM, of which it prints the stacks of its threads: also one that was stopped."""
+        """Hard: SIGKILL. Else SIGTERM, on which it prints the stacks of its threads; SIGCONT wakes one that was stopped."""
         for number in (signal.SIGKILL,) if hard else (signal.SIGTERM, signal.SIGCONT):
             self._signal(number)
 
@@ -130,7 +130,7 @@ class WorkerProcess:
                     os.kill(self.pid, number)
 
     def abandon(self) -> None:
-        """It hangs in the kernel, whatever signal it gets: Python is not to wait for it at our own end."""
+        """The process hangs in the kernel, whatever signal it gets: keep Python from waiting for it when we end."""
         multiprocessing.process._children.discard(self._process)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def rss(self) -> int:
@@ -182,7 +182,7 @@ class WorkerProcess:
             raise WireError("no more messages: it closed its pipe")
 
     def _write_rest(self) -> bool:
-        """Whether nothing is left to be written."""
+        """Write what fits of the rest; returns whether nothing is left."""
         with self._lock:
             written = self._write(self._rest)
             del self._rest[: len(self._rest) if written < 0 else written]
@@ -198,7 +198,7 @@ class WorkerProcess:
         return False
 
     def _reap(self, process: multiprocessing.process.BaseProcess) -> int | None:
-        """Let the process go, and all that we held of it; returns its exit code."""
+        """Reap the process, and close all that belongs to it; returns its exit code."""
         assert self._orders is not None
         assert self._messages is not None
         # wait outside the lock of reaping: one that hangs in the kernel holds up only its own thread
@@ -232,9 +232,9 @@ def _pipe(stack: contextlib.ExitStack) -> tuple[Connection, Connection]:
 
 
 def stop_helper() -> None:
-    """End multiprocessing's resource tracker, which would outlive us by a moment, so that systemd logged that it had to kill it.
+    """End multiprocessing's resource tracker. It would outlive us by a moment, and systemd would log that it had to kill it.
 
-    It ends when the last worker has, and one that hangs in the kernel never does.
+    It ends only after the last worker, and one that hangs in the kernel never ends: so we wait only a moment.
     """
     stop = resource_tracker._resource_tracker._stop  # type: ignore[attr-defined]  # noqa: SLF001 - it has no public end
     thread = threading.Thread(target=stop, name="tracker", daemon=True)
@@ -243,7 +243,7 @@ def stop_helper() -> None:
 
 
 def _spawn(process: multiprocessing.process.BaseProcess) -> None:
-    """Start it with SIGINT blocked: a ctrl-C must not meet it before it ignores that."""
+    """Start it with SIGINT blocked: a Ctrl-C must not reach it before it ignores SIGINT."""
     resource_tracker.ensure_running()  # spawn starts it otherwise, and unblocks SIGINT afterwards
     with _REAPING:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))

@@ -60,7 +60,7 @@ class LocalSource:
         return WorkerProcess(f"{self.name}/{number + 1}", ears, settings)
 
     def fitted(self, part: PartSpec) -> PartSpec:
-        """Those that stand in share the cores out: nobody had told the daemon how many they are."""
+        """With `pool.workers = 0` workers here stand in for remote ones. Their number is not configured: they share the cores."""
         if self._config.pool.workers != NONE or self._config.model.cpu_threads:
             return part
         threads = capacity().cores_each(self.slots(alone=True))

@@ -33,10 +33,10 @@ def _die_with(parent: int) -> None:
 
 
 def _take_signals() -> None:
-    """SIGINT is the terminal's word to the daemon. SIGTERM prints the stacks of all threads, then ends the process.
+    """SIGINT is ignored: a Ctrl-C is for the daemon. SIGTERM prints the stacks of all threads, then ends the process.
 
     The stacks are printed in the signal handler itself, so that they come even where the interpreter is stuck in a
-    library; `chain` then calls what was there before: the default, which is death.
+    library; `chain` then calls the previous handler: the default, which ends the process.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -47,7 +47,7 @@ def _take_signals() -> None:
 
 
 def _be_the_first_victim() -> None:
-    """Where memory runs out, a worker's job resumes; the daemon's death would stop them all."""
+    """If memory runs out the kernel is to kill a worker, whose job resumes: without the daemon all jobs would stop."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError, ValueError):  # no /proc, or none of Linux's
         score.write_text(str(max(int(score.read_text()), _OOM_SCORE)))

@@ -13,7 +13,7 @@ from typing import NoReturn
 from sttd.pool.ray import reach
 from sttd.pool.ray.wire import Coming, DriverFailed, cluster, tell
 
-_CLOSING = 3.0  # seconds that Ray may take to let go
+_CLOSING = 3.0  # seconds that Ray may take to shut down
 
 
 def main() -> NoReturn:
@@ -41,7 +41,7 @@ def main() -> NoReturn:
         limit.start()
     import ray  # noqa: PLC0415
 
-    ray.shutdown()  # the cluster ends the actors that are left; by itself it would find that out only later
+    ray.shutdown()  # the cluster ends the actors that are left at once; without this only later
     os._exit(0)
 
 

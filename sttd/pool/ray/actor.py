@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from sttd.pool.command.carrier import Command
 from sttd.pool.command.pipes import Pipes
 
-_LONG = 3600.0  # seconds: a read waits for bytes, and the far side's beats are some
+_LONG = 3600.0  # seconds that a read waits for bytes; the far side's beats come sooner
 _CLOSING = 1.0  # seconds that what the far side has started may hold its streams open
 
 Process = tuple[int, float]  # its id on that node, and when it was started, in clock ticks since the boot
 
 
 class Runner:
-    """An actor. `read` is called again when it has returned; the others may be called meanwhile, each once at a time."""
+    """An actor. `read` is called again and again, the other methods meanwhile; no method runs twice at once."""
 
     def __init__(self, command: Sequence[str] = ()) -> None:
-        """Ray makes it in the main thread of its process, which PR_SET_PDEATHSIG of the far side is about."""
+        """Ray calls this in the main thread of its process: the far side dies when that thread ends (PR_SET_PDEATHSIG)."""
         command = command or (sys.executable, "-m", "sttd", "worker")
         self._carrier = Command(command, environ=_environ())
         self._pipes = Pipes(self._carrier)
@@ -35,7 +35,7 @@ class Runner:
         return node, [process for pid in (os.getpid(), self._carrier.pid) if (process := _process(pid))]
 
     def write(self, *pieces: bytes) -> bool:
-        """Standard input; returns once little of it waits. False: the far side is gone."""
+        """Write to the far side's standard input; returns once little is left to be written. False: it is gone."""
         for each in pieces:
             self._pipes.send(each)
         return self._pipes.wait_for_room()
@@ -59,7 +59,7 @@ def living(processes: Sequence[Process]) -> bool:
 
 
 def _process(pid: int) -> Process | None:
-    """None: it is gone; a zombie is."""
+    """None: it is gone, or a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
             words = file.read().rpartition(b")")[2].split()
@@ -69,7 +69,7 @@ def _process(pid: int) -> Process | None:
 
 
 def _environ() -> dict[str, str]:
-    """Without what Ray says to its own: the cluster's token, and one thread for all of OpenMP."""
+    """The environment without what Ray sets for its own workers: the cluster's token, and the threads of OpenMP."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name != "OMP_NUM_THREADS"
     }

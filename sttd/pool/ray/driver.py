@@ -20,7 +20,7 @@ _PATIENCE = 10.0  # seconds that the cluster's head may take to answer
 
 
 async def drive(cluster: Cluster, way: socket.socket, news: int) -> None:
-    """Until the daemon closes its end of `way`.
+    """Work until the daemon closes its end of `way`.
 
     Raises:
         Unreachable: the cluster's head has gone.
@@ -33,7 +33,7 @@ async def drive(cluster: Cluster, way: socket.socket, news: int) -> None:
 
 
 class Driver:
-    """`hear` and `look` are for one task each; `broken` has the exception of a hire that ended by one."""
+    """`hear` and `look` run in one task each; `broken` gets the exception of a hire that fails unexpectedly."""
 
     def __init__(self, cluster: Cluster, way: socket.socket, news: int, nodes: Sequence[Node]) -> None:
         self._cluster = cluster
@@ -62,8 +62,8 @@ class Driver:
             self._hire(descriptors)
 
     def _hire(self, descriptors: Sequence[int]) -> None:
-        """One that cannot be hired is told so; the others go on."""
-        if len(descriptors) != DESCRIPTORS:  # the system closes those for which this process has no number left
+        """Hire a worker. If that fails the daemon gets the reason, and the other workers go on."""
+        if len(descriptors) != DESCRIPTORS:  # the kernel closes descriptors that are over this process's limit
             _refuse(
                 descriptors, "the driver of Ray has as many open files as it may: raise LimitNOFILE= of sttd.service"
             )
@@ -79,14 +79,14 @@ class Driver:
         task.add_done_callback(self._ended)
 
     def _ended(self, hire: asyncio.Task[None]) -> None:
-        """What a hire did not expect ends all: the daemon starts another driver."""
+        """An unexpected exception of a hire ends the driver: the daemon starts another one."""
         self._hires.discard(hire)
         error = None if hire.cancelled() else hire.exception()
         if error and not self.broken.done():
             self.broken.set_exception(error)
 
     async def look(self) -> None:
-        """Tell now and then how many workers have room.
+        """Tell the daemon every `cluster.beat` seconds or so how many workers have room.
 
         Raises:
             Unreachable: the cluster's head has gone.
@@ -101,14 +101,14 @@ class Driver:
                     self._nodes = await asyncio.to_thread(reach.nodes)
                 failed = False
             except (reach.Unreachable, TimeoutError) as error:
-                if failed:  # the first time it may be starting again
+                if failed:  # the first time the head may be restarting
                     why = str(error) or f"the head of the cluster, {cluster.address}, does not answer any more"
                     raise reach.Unreachable(why) from error
                 failed = True
 
 
 def _refuse(descriptors: Sequence[int], why: str) -> None:
-    """The first one is the worker's `life`, where it has come."""
+    """Write the reason to the worker's `life`, the first one, if it has come. Close them all."""
     for life in descriptors[:1]:
         with contextlib.suppress(OSError):  # the daemon waits for it no longer
             os.write(life, pack(End(int(-signal.SIGKILL), why)))

@@ -7,7 +7,7 @@ import os
 
 
 async def readable(descriptor: int) -> None:
-    """Until it can be read from, or is closed on the other side."""
+    """Wait until it can be read from, or is closed on the other side."""
     loop = asyncio.get_running_loop()
     event = asyncio.Event()
     loop.add_reader(descriptor, event.set)

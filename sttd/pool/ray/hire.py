@@ -20,10 +20,10 @@ from sttd.pool.ray.wire import End, pack
 _PIECE = 65536  # bytes: what is smaller than 100 KiB goes with Ray's call itself, and not through its object store
 _PIECES = 16  # with one call
 _GENTLY = 1.0  # seconds that an actor may take to end its far side; after them the actor is killed itself
-_TOLD = 5.0  # seconds until Ray has told of its own kill
+_TOLD = 5.0  # seconds that Ray may take to report the kill of an actor
 _AGAIN = 0.5  # seconds between two looks whether a process is gone
 _KILLED = int(-signal.SIGKILL)
-_ACTOR = ray.remote(Runner)  # once: the cluster keeps each new one for as long as the driver lives
+_ACTOR = ray.remote(Runner)  # made once: the cluster keeps each of these for as long as the driver lives
 DESCRIPTORS = 4  # of a hire
 _LOOK = ray.remote(living)
 
@@ -41,7 +41,7 @@ class Hire:
         self._processes: list[Process] = []
 
     async def run(self) -> None:
-        """From the wish for a worker to the end of it."""
+        """Carry the worker's bytes until its end, and report that."""
         killed, working = asyncio.create_task(self._kill_order()), asyncio.create_task(self._work())
         await asyncio.wait((killed, working), return_when=asyncio.FIRST_COMPLETED)
         killed.cancel()
@@ -55,7 +55,7 @@ class Hire:
         self._life.close()
 
     async def _kill_order(self) -> None:
-        """Until the daemon wants the worker killed, or is gone."""
+        """Wait until the daemon wants the worker killed, or is gone."""
         await flow.readable(self._life.fileno())
 
     async def _work(self) -> int:
@@ -73,13 +73,13 @@ class Hire:
             orders.cancel()
 
     async def _carry_orders(self) -> None:
-        with contextlib.suppress(RayError):  # whoever reads the messages is told of it too
+        with contextlib.suppress(RayError):  # `_work`, which reads the messages, gets it too
             while data := await flow.read(self._orders, _PIECE * _PIECES):
                 pieces = [data[start : start + _PIECE] for start in range(0, len(data), _PIECE)]
                 await self._actor.write.remote(*pieces)
 
     async def _end(self, working: asyncio.Task[int]) -> None:
-        """By the actor, which sees its far side die; where that does not help, with the actor."""
+        """Let the actor kill its far side, and report that. If that does not help, kill the actor."""
         if self._node:
             self._actor.kill.remote()
             await asyncio.wait([working], timeout=_GENTLY)
@@ -88,7 +88,7 @@ class Hire:
             await asyncio.wait([working], timeout=_TOLD)
 
     async def _outcome(self, working: asyncio.Task[int]) -> End:
-        """Once nothing of the worker runs any more, and its share of the node is free."""
+        """Returns once nothing of the worker runs any more, and its share of the node is free."""
         if not working.done():
             working.cancel()
             return End(_KILLED, await self._gone() or "Ray does not tell what became of it")
@@ -101,9 +101,9 @@ class Hire:
             ray.kill(self._actor, no_restart=True)
 
     async def _gone(self) -> str:
-        """Wait until none of its processes is there: Ray tells of an actor's end before it has one. Returns what became of its node."""
+        """Wait until none of its processes is there: Ray reports an actor's end too early. Returns what became of its node."""
         if not self._node:
-            return ""  # nor does it matter: none of them has heard an order, or said a word
+            return ""  # nor does it matter: they have got no order, and sent nothing
         place = NodeAffinitySchedulingStrategy(self._node, soft=False)
         look = _LOOK.options(num_cpus=0, max_retries=0, scheduling_strategy=place)
         while True:

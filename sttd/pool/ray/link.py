@@ -1,4 +1,4 @@
-"""The driver's process, as the daemon has it: started, asked to hire, listened to, and ended."""
+"""The driver's process, from the daemon's side: started, asked to hire, listened to, and ended."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sttd.pool.ray import wire
 from sttd.pool.ray.wire import Cluster, DriverFailed, Slots
 
 DRIVER = (sys.executable, "-m", "sttd.pool.ray")
-_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")  # of Ray's words, also where they go to no terminal
-_ANOTHER = b"WrongClusterID"  # Ray's own word, before a stack; then it aborts the driver
-_SILENCE = 30.0  # seconds without a word of the driver, which then hangs
-_CLOSING = 5.0  # seconds that it may take to end, once it is to
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")  # Ray colours its output also where it goes to no terminal
+_ANOTHER = b"WrongClusterID"  # Ray prints it before a stack, and then aborts the driver
+_SILENCE = 30.0  # seconds without a line of the driver, after which it counts as hanging
+_CLOSING = 5.0  # seconds that it may take to end, once it is told to
 
 
 class Link:
@@ -34,7 +34,7 @@ class Link:
         self.slots: int | None = None  # see `wire.Slots`; None: the cluster is not reached yet
         self._clock = clock
         self._stderr = Stderr("ray", clock)
-        self._why = ""  # it has ended
+        self._why = ""  # the driver has ended, in words
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._workers = 0
@@ -63,7 +63,7 @@ class Link:
         return self._over.is_set()
 
     def hire(self, name: str, descriptors: Sequence[int]) -> None:
-        """Raises OSError: the driver has just died, or has too many hires before it."""
+        """Raises OSError: the driver has just died, or too many hires wait for it."""
         socket.send_fds(self._way, [name.encode()], descriptors)
         with self._lock:
             self._workers += 1
@@ -75,7 +75,7 @@ class Link:
         self._end_if_retired()
 
     def retire(self) -> None:
-        """End it with its last worker."""
+        """End the driver once its last worker has ended."""
         self._is_retired = True
         self._end_if_retired()
 
@@ -87,7 +87,7 @@ class Link:
             self._over.wait(_CLOSING)
 
     def post_mortem(self) -> str:
-        """Why it has ended, where it just has."""
+        """Why the driver has ended; waits a moment for that end."""
         self._over.wait(_CLOSING)
         return self._why or "the driver of Ray does not answer"
 
@@ -97,7 +97,7 @@ class Link:
                 self._way.close()
 
     def _run(self) -> None:
-        """To the driver's end, and to no other: a driver that says nonsense is killed."""
+        """Listen until the driver has ended; one that sends nonsense is killed."""
         why = ""
         try:
             why = self._listen()
@@ -111,7 +111,7 @@ class Link:
             self._over.set()
 
     def _listen(self) -> str:
-        """Until it ends, or is silent for too long; returns why, where that is known.
+        """Listen until it ends, or is silent for too long; returns why, where that is known.
 
         Raises:
             Nonsense: it said something that no driver says.
@@ -132,7 +132,7 @@ class Link:
         return why
 
     def _take(self, line: bytes) -> str:
-        """Returns why it ends, where it does."""
+        """Take a line; returns why the driver ends, if the line says so."""
         news = wire.news(line)
         if isinstance(news, DriverFailed):
             return news.why

@@ -1,4 +1,4 @@
-"""How the driver's process reaches the cluster, and what it asks of it. It imports Ray only once it knows that the head answers."""
+"""How the driver's process reaches the cluster, and what it asks of it. It imports Ray only when the head has answered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sttd.config.ray import host_and_port, token_problem
 from sttd.pool.ray.room import Node
 from sttd.pool.ray.wire import Cluster
 
-_KNOCK = 5.0  # seconds until somebody listens
+_KNOCK = 5.0  # seconds that a connection may take
 _LIMIT = 20.0  # seconds until Ray is let in: a busy head takes some, and Ray itself waits for 80
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
@@ -28,7 +28,7 @@ class Unreachable(Exception):
 
 
 def knock(address: str) -> None:
-    """Whether anybody listens there.
+    """Check that somebody listens there.
 
     Raises:
         Unreachable: nobody does.
@@ -55,7 +55,7 @@ def connect(cluster: Cluster, namespace: str, give_up: Callable[[str], NoReturn]
         live: called before each step that may take long.
 
     Raises:
-        Unreachable: it is not to be had.
+        Unreachable: the cluster cannot be used.
     """
     knock(cluster.address)
     _prepare(cluster)
@@ -82,7 +82,7 @@ def connect(cluster: Cluster, namespace: str, give_up: Callable[[str], NoReturn]
 
 
 def _prepare(cluster: Cluster) -> None:
-    """Ray is told of the token by its environment alone."""
+    """Put the token into the environment, the only place where Ray looks for it."""
     for name in ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         os.environ.pop(name, None)
     os.environ["RAY_AUTH_MODE"] = "token" if cluster.token_file else "disabled"
@@ -96,14 +96,14 @@ def _prepare(cluster: Cluster) -> None:
 
 
 def _show_token(cluster: Cluster) -> None:
-    """The head says at once that it is wrong. `ray.init` tries it for 20 s, and does not say why it fails.
+    """Try the token: the head rejects a wrong one at once. `ray.init` would try it for 20 s, and not say why it fails.
 
     Raises:
         Unreachable: it is wrong, or missing.
     """
     from ray.exceptions import AuthenticationError  # noqa: PLC0415
 
-    raylet: Any = importlib.import_module("ray._raylet")  # private: where it is so no more, `_LIMIT` is the end
+    raylet: Any = importlib.import_module("ray._raylet")  # private: without its GcsClient, `_LIMIT` ends the attempt
     try:
         with contextlib.suppress(AttributeError):
             raylet.GcsClient(address=cluster.address)
@@ -130,7 +130,7 @@ def _slow(cluster: Cluster) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Where versions differ Ray lists them, that of the cluster first, and says no remedy."""
+    """Why Ray cannot be used. Where versions differ Ray lists them, those of the cluster first, and names no remedy."""
     if "Version mismatch" not in str(error):
         return one_line(error)
     versions = [f"Ray {ray} on Python {python}" for ray, python in _VERSIONS.findall(str(error))]
@@ -140,10 +140,10 @@ def _reason(error: BaseException) -> str:
 
 
 def nodes() -> list[Node]:
-    """Those that there are, and were. It may wait for long where the cluster's head is gone.
+    """The nodes of the cluster, also those that have left. It may wait for long if the cluster's head is gone.
 
     Raises:
-        Unreachable: it is, for now; or this machine's own node is lost, and its driver with it.
+        Unreachable: the head is gone, for now; or this machine's own node is lost, and its driver with it.
     """
     import ray  # noqa: PLC0415
     from ray.exceptions import RayError  # noqa: PLC0415

@@ -9,7 +9,7 @@ Node = Mapping[str, Any]  # as `ray.nodes()` has them: Alive, Resources and more
 
 
 def slots(nodes: Sequence[Node], num_cpus: int, device: str) -> int:
-    """Workers that find room, were the cluster ours alone."""
+    """How many workers would have room, if the cluster were ours alone."""
     if on_gpus(nodes, device):
         return _gpus(nodes)
     return sum(int(each.get("CPU", 0)) // num_cpus for each in _resources(nodes))

@@ -16,7 +16,7 @@ from sttd.pool.ray.tunnel import Tunnel
 from sttd.pool.ray.wire import Cluster
 from sttd.pool.worker import Ears, Worker
 
-_SEVERAL = 2  # slots of a cluster that nobody has looked at: enough to share a recording out
+_SEVERAL = 2  # slots of a cluster that is not reached yet, as a guess: enough to share a recording out
 
 
 class RaySource:
@@ -34,7 +34,7 @@ class RaySource:
         self.configure(config)
 
     def slots(self, *, alone: bool) -> int:  # noqa: ARG002
-        """Until the cluster is reached, one worker finds out for all."""
+        """Until the cluster is reached there is one slot: its worker tries for all."""
         if self._config.pool.backend != NAME:
             return 0
         there = self._link.slots if self._link else None
@@ -49,7 +49,7 @@ class RaySource:
         return self._config.ray.slots or max(1, _SEVERAL if there is None else there)
 
     def configure(self, config: Config) -> None:
-        """Workers of another cluster than the one that is configured now end as those do that are too many; its driver ends with them."""
+        """Workers of a cluster that is no longer configured end like surplus ones, and their driver ends with them."""
         self._config = config
         is_used = config.pool.backend == NAME and self._link is not None and self._link.cluster == self._cluster()
         if self._link is not None and not is_used:

@@ -14,7 +14,7 @@ from sttd.pool.ray import wire
 from sttd.pool.ray.link import Link
 from sttd.pool.ray.wire import End
 
-_LAST = 30.0  # seconds that the driver may take to see a killed worker gone: Ray kills a stopped one after 5, and then looks for it
+_LAST = 30.0  # seconds that the driver may take to see a killed worker gone; Ray kills a stopped one after 5
 _ROOM = 2**20  # bytes that the driver reads at once
 
 
@@ -43,13 +43,13 @@ class Tunnel:
             self._life.send(wire.KILL)
 
     def wait(self, *, is_silent: bool) -> None:
-        """A silent worker is not waited for: the driver goes on to see it gone, and until then Ray gives its room to nobody."""
+        """A silent worker is not waited for: the driver waits until it is gone, and till then Ray keeps its room reserved."""
         poller = select.poll()
         poller.register(self._life, select.POLLIN)
         poller.poll(0 if is_silent else 1000 * _LAST)
 
     def close(self) -> int:
-        with contextlib.suppress(BlockingIOError):  # it is not told
+        with contextlib.suppress(BlockingIOError):  # the driver has not sent an End
             data = self._last_word()
             self._end = wire.end(data) if data else End(self._end.exitcode, self._link.post_mortem())
         self._opened.close()
@@ -59,7 +59,7 @@ class Tunnel:
     def _last_word(self) -> bytes:
         try:
             return self._life.recv(wire.PACKET)
-        except ConnectionResetError:  # once, before the word itself: the driver had not read that it was to kill
+        except ConnectionResetError:  # comes once, before the End itself: the driver had not read KILL
             return self._life.recv(wire.PACKET)
 
     def words(self, exitcode: int | None, said: str, printed: str, *, was_ready: bool) -> str:  # noqa: ARG002
