@@ -1,7 +1,7 @@
 """The command line: what a person types. It reads the ledger and leaves requests in it, and imports little.
 
-This file stays empty of imports but for what Python has loaded by itself: a worker that is spawned from the `sttd` script
-imports the script, and so this; and `main` runs before it is settled where modules may come from.
+This file imports only what Python has loaded by itself: a worker that is spawned from the `sttd` script imports the script, and
+so this; and `main` has to restrict the module path before anything else is imported.
 """
 
 import os
@@ -13,7 +13,7 @@ def main() -> None:
     _import_only_what_is_installed()
     import gc
 
-    # by default there is a search after 700 new objects: dozens while modules are imported, which make no garbage
+    # by default garbage is collected after 700 new objects: dozens of times during imports, which leave no garbage
     gc.set_threshold(10_000)
     try:
         from sttd.cli.app import main as run
@@ -27,7 +27,7 @@ def _import_only_what_is_installed() -> None:
     """Take the current folder, or the script's, off the module path, here and in every child.
 
     Python puts the script's folder there, with `-m` and `-c` the current one: in an inbox anybody's `json.py` would be run.
-    Children are told by PYTHONSAFEPATH. Where Python was started with -E it is ignored: then we start again with -P.
+    Children get PYTHONSAFEPATH. Python ignores it if it was started with -E: then we start again with -P.
     """
     if sys.flags.ignore_environment and not sys.flags.safe_path:
         os.execv(sys.executable, [sys.executable, "-P", *sys.orig_argv[1:]])  # noqa: S606 - the same words as before

@@ -1,4 +1,4 @@
-"""`sttd show`: all that is worth saying about one job, as words and what they say."""
+"""`sttd show`: all that is worth saying about one job, as names of facts and their values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def job_facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, s
 
     Args:
         job: the job.
-        prospect: what is to come of it.
+        prospect: what is expected of it.
         now: UTC seconds.
     """
     return ((word, sentence(text)) for word, text in _facts(job, prospect, now))
@@ -66,7 +66,7 @@ def _facts(job: Job, prospect: Prospect, now: float) -> Iterator[tuple[str, str]
 
 
 def standing(job: Job, worker: dict[str, Any] | None, now: float) -> str:
-    """What becomes of the job at present."""
+    """The state of the job, and what it waits for."""
     if job.state is State.RUNNING:
         which = f"attempt {job.attempt}" if worker is None or job.shared is not None else attempt(worker)
         return f"running: {which}, since {moment(job.started_at)} ({span(now - (job.started_at or now))})"

@@ -97,7 +97,7 @@ def _outcome(words: Sequence[str] | None) -> int:
 
 
 def _print_problems(problems: Sequence[str], code: int) -> int:
-    """One line a problem on standard error; where that is the journal's, as the error that it is."""
+    """One line for each problem on standard error; for the journal, with the priority of an error."""
     mark = "<3>" if is_journal(2, os.environ) else ""
     for problem in problems:
         print(f"{mark}sttd: {sentence(' '.join(problem.split()))}", file=sys.stderr)

@@ -111,7 +111,7 @@ def _each(
     model: str | None = None,
     language: str | None = None,
 ) -> int:
-    """Ask for the same for each job. What cannot be done for one is told, and done for the others all the same.
+    """Leave a request for each job. If it cannot be done for one, that is printed, and the others are asked for all the same.
 
     Raises:
         UsageError: one of the jobs does not exist; nothing is asked for then.
@@ -141,16 +141,16 @@ def _each(
 
 
 def _require_model(config: Config, ledger: Ledger, name: str) -> None:
-    """Raises UsageError or NotHere where no worker could load it, and says what is near or how it comes here."""
+    """Raises UsageError or NotHere where no worker could load it: with similar names, or with how to get the model."""
     from sttd.cli.models import place
     from sttd.hub import cache
     from sttd.hub.names import require_name
 
     require_name(name, (config.model.name, config.model.fallback))
-    if config.has_others:  # one that is not here may be there
+    if config.has_others:  # a model that is not here may be on another machine
         return
-    daemons: str | None = ledger.fact(DAEMON).get("models")  # its environment may be another one
-    with contextlib.suppress(PermissionError):  # what may not be looked at here, the daemon's workers will see
+    daemons: str | None = ledger.fact(DAEMON).get("models")  # its environment may differ from ours
+    with contextlib.suppress(PermissionError):  # we may not look there, the daemon's workers may
         cache.find(name, Path(daemons) if daemons else place())
 
 
@@ -175,7 +175,7 @@ def _switch(kind: Ask, later: str) -> None:
 
 
 def _ask(config: Config, ledger: Ledger, request: Request, later: str) -> None:
-    """Leave a request, and tell what comes of it; see `_tell`."""
+    """Leave a request, and print its outcome; see `_tell`."""
     _tell(config, ledger, access.ask(config, request), later)
 
 
@@ -196,7 +196,7 @@ def _tell(config: Config, ledger: Ledger, name: str, later: str) -> None:
 
 
 def _answer(ledger: Ledger, name: str) -> Answer | None:
-    """What the daemon says to a request, which it takes up within a second. A large one is waited for while it goes on."""
+    """The daemon's answer to a request, which it takes up within a second. We wait longer for a large one that makes progress."""
     end, found = time.monotonic() + PATIENCE, None
     while time.monotonic() < end:
         before, found = found, ledger.answer(name)

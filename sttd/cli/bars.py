@@ -20,7 +20,7 @@ from sttd.text import printable, sentence
 
 
 class Bars:
-    """See `sttd.hub.pull.Show`. The bars stand from `with` on."""
+    """See `sttd.hub.pull.Show`. The bars are shown within `with`."""
 
     def __init__(self) -> None:
         self._progress = Progress(

@@ -68,7 +68,7 @@ def _facts(found: dict[str, Any], now: float, width: int, program: str, *, left:
 
 
 def _daemon(about: dict[str, Any], now: float) -> str:
-    """Without what only a wide screen has room for."""
+    """Whether it runs and since when, in fewer words than `plain.daemon`."""
     if about["since"] is None:
         return "starting"
     return sentence(f"running since {plain.nearby(about['since'], now)} ({plain.span(now - about['since'])})")
@@ -83,12 +83,12 @@ def _counts(found: dict[str, Any]) -> Text:
 
 
 def _left(found: dict[str, Any], lying: Lying) -> int:
-    """How many were left alone, where some are named; 0: none is. Since a daemon has counted them more may have come."""
+    """How many files were left alone, if some are named; else 0. There may be more now than the daemon has counted."""
     return max(sum(found["inbox"]["ignored"].values()), len(lying.ignored)) if lying.ignored else 0
 
 
 def _inbox(found: dict[str, Any], left: int) -> str:
-    """The same as `plain.inbox` where the kinds are shown below."""
+    """As `plain.inbox`, without the kinds, which are shown below."""
     counts = {"settling": found["inbox"]["settling"], "left alone": left}
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
@@ -100,7 +100,7 @@ def _workers(busy: Sequence[dict[str, Any]], now: float, width: int) -> Renderab
         return Group(*(_above(worker, now, width) for worker in busy))
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True, min_width=_INDENT - 1)
-    table.add_column(min_width=8)  # the name gives way: all others hold their line
+    table.add_column(min_width=8)  # the name gets narrower first: all others stay on one line
     for _ in range(5 if wide else 2):
         table.add_column(justify="right", no_wrap=True)
     for worker in busy:

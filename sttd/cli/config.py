@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DEFAULT = "default"
 Row = tuple[str, str, str, str]  # section, key, value as TOML has it, where it comes from
 TABLES = ("watch", "pool.remote", "notify")
-Table = tuple[str, str]  # one of these, and what stands below it as TOML
+Table = tuple[str, str]  # one of TABLES, and its keys as TOML
 
 
 @click.group()

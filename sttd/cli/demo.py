@@ -63,7 +63,7 @@ def _prepare(config: Config) -> int:
     """Put the samples into the inbox; returns the number of the newest job that is there already.
 
     Raises:
-        UsageError: the folder is in use for something else: the demo model would be let loose on it.
+        UsageError: the folder is in use for something else: the demo model would transcribe what is in it.
     """
     inbox = config.paths.inbox
     others = [path.name for path in inbox.iterdir() if path.name[0] != "."] if inbox.is_dir() else []
@@ -85,7 +85,7 @@ def _prepare(config: Config) -> int:
 
 
 def _follow(config: Config, before: int, daemon: subprocess.Popen[bytes]) -> None:
-    """Until the daemon ends: bars on a terminal, and each text as soon as it is there."""
+    """Until the daemon ends, show bars on a terminal, and each text as soon as it is there."""
     print(f"{len(SPOKEN)} recordings dropped into {printable(str(config.paths.inbox))}", flush=True)
     screen, heading = _screen(lambda: look(config, before))
     told: set[str] = set()

@@ -1,6 +1,6 @@
-"""The index that `sttd search` reads: the page's where a web process follows with it, else one of the person's own.
+"""The index that `sttd search` reads: the page's if a web process keeps it up to date, else one of the person's own.
 
-The page's folder is the web process's alone (0700). So a person's index lies in their cache, and each search brings it up to date.
+Only the web process may read the page's folder (0700). So a person's index lies in their cache, and each search updates it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Indexed:
 
     Args:
         config: whose results are searched.
-        tell: hears how far it is, where many results are to be read.
+        tell: gets the progress, while many results are read.
 
     Raises:
         LedgerError, NotAllowed: the ledger cannot be read.
@@ -48,7 +48,7 @@ class Indexed:
         self.path = page if self.is_followed or _is_ours(page) else _own(config)
         if self.is_followed:
             return
-        with contextlib.suppress(AlreadyRunning):  # another search has it in hand
+        with contextlib.suppress(AlreadyRunning):  # another search is updating it
             ledger, results = config.paths.state / LEDGER, config.paths.transcripts
             self._follower = Follower(self.path, ledger, folders(config), results)
         if self._follower is not None:
@@ -59,7 +59,7 @@ class Indexed:
         return Search(self.path, lambda: None if self._follower is None else self._follower.ask_to_remake())
 
     def close(self) -> None:
-        """Where texts were taken out, some of the merge that takes their words out of the file: nobody waits for it."""
+        """If texts were removed, do some of the merge that removes their words from the file: nobody waits for an answer now."""
         if self._follower is not None:
             self._follower.tidy()
             self._follower.close()
@@ -98,7 +98,7 @@ def _own(config: Config, environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def _remove_old(cache: Path) -> None:
-    """The text of recordings does not lie about after their ledger is gone, or nobody searches them any more."""
+    """Remove indexes that nobody searches any more: the text of recordings is not to lie about."""
     for path in cache.glob(f"*-{INDEX}"):
         with contextlib.suppress(FileNotFoundError):
             if time.time() - lock_of(path).stat().st_mtime > _OLD and not is_held(lock_of(path)):

@@ -98,7 +98,7 @@ class Bars:
         write_if_read(sys.stderr, away + above + "".join(lines).encode(encoding, AS_WIDE).decode(encoding))
 
     def _look_again(self, now: float) -> None:
-        """Where the last look is old enough."""
+        """Look again, if the last look is old enough."""
         if now - self._looked >= LOOK:
             self._looked = now
             with contextlib.suppress(SttdError, OSError):  # the ledger is being made, or put away
@@ -118,9 +118,9 @@ class Bars:
 
 
 def _as_wide(error: UnicodeError) -> tuple[str, int]:
-    """As `codecs.register_error` wants it: ? for each column of what an encoding has no letters for.
+    """An error handler (`codecs.register_error`): it writes ? for each column of what an encoding has no letters for.
 
-    Escapes are wider than that, and of a line that wraps not all is taken away.
+    Escapes would be wider, the line would wrap, and not all of it would be erased.
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
@@ -161,7 +161,7 @@ def bars(rows: Sequence[Row], picture: Picture, paces: Paces, now: float, screen
 def _grid(narrow: bool) -> Table:
     table = Table.grid(padding=(0, 1 if narrow else 2), expand=narrow)
     if not narrow:
-        table.add_column(min_width=8)  # the name gives way: all others hold their line
+        table.add_column(min_width=8)  # the name gets narrower first: all others stay on one line
     table.add_column(no_wrap=True, ratio=1 if narrow else None)
     for _ in range(4):
         table.add_column(justify="right", no_wrap=True)

@@ -156,7 +156,7 @@ def _pull(wanted: dict[str, str], show: Show) -> None:
 
 
 def _wanted(names: tuple[str, ...]) -> dict[str, str]:
-    """Name and repository of each model to pull. What is never pulled is looked at, and said.
+    """Name and repository of each model to pull. One that is never pulled (demo, a folder) is looked at, and that is printed.
 
     Raises:
         NotHere: a folder that was named here is none, or holds no whole model.

@@ -36,10 +36,10 @@ class Given:
         return self.config
 
     def load(self, *options: tuple[str, str, str | None]) -> Config:
-        """The configuration, with what options of the command say above all else.
+        """The configuration; options of the command override all else.
 
         Args:
-            options: its name, the `section.key` that it is about, and what was typed; None: nothing.
+            options: the name of each, the `section.key` that it sets, and what was typed; None: it was not given.
 
         Raises:
             ConfigError: it cannot be used as it is written.
@@ -51,7 +51,7 @@ class Given:
         return dataclasses.replace(config, program=self.program())
 
     def origins(self) -> dict[tuple[str, str], str]:
-        """Where each key that is set is set; see `configfile.origins`. For what `load` has taken."""
+        """Where each key is set that is set; see `configfile.origins`. Called after `load`, which reports mistakes."""
         from sttd.configfile.origins import origins
 
         return origins(self.file(), self.sets, self._environ(), has_root=self.root is not None)
@@ -72,11 +72,11 @@ class Given:
         return shlex.join(words)
 
     def spoken(self, text: str) -> str:
-        """A text for who typed this, its commands (`sttd retry 1`) for the same ledger, whatever its daemon was called with."""
+        """A text of the daemon, with its commands (`sttd retry 1`) as this person has to type them for the same ledger."""
         return text.replace("`sttd ", f"`{self.program()} ")
 
     def service_state(self) -> Path | None:
-        """The service's state folder, where its configuration is the one that counts."""
+        """The service's state folder, if the service's configuration is the one that is read."""
         return SERVICE_STATE if self.file() == INSTALLED and os.path.lexists(SERVICE_STATE) else None
 
     def _environ(self) -> Mapping[str, str]:

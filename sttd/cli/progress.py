@@ -24,7 +24,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The jobs, and where those are that a worker has."""
+    """The jobs, and how far those are that a worker has."""
 
     jobs: tuple[Job, ...] = ()
     at: dict[int, At] = field(default_factory=dict)
@@ -44,7 +44,7 @@ def look(config: Config, before: int = 0) -> Picture:
 
 
 def _at(worker: dict[str, Any], jobs: tuple[Job, ...]) -> At:
-    """Of a recording that is shared out its parts together, as one attempt."""
+    """How far a worker's job is. The parts of a recording that is shared out count together, as one attempt."""
     job = next((job for job in jobs if job.id == worker["job"]), None)
     if job is not None and job.shared is not None:
         return At(job.progress, job.audio_seconds, 0, 0.0)
@@ -77,7 +77,7 @@ class Pace:
 
 
 class Paces:
-    """Of all attempts that are seen."""
+    """The paces of all attempts that are seen."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], Pace] = {}

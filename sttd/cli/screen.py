@@ -1,4 +1,4 @@
-"""Whether a person looks, and writing to whoever reads. It decides between bars and plain lines, before rich is imported."""
+"""Whether output goes to a terminal, and how it is written. It decides between bars and plain lines, before rich is imported."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Screen(Protocol):
         """A line to standard error; `level`: as a log has it."""
 
     def draw(self) -> None:
-        """Let move what moves."""
+        """Draw the bars again."""
 
     def look(self) -> None:
-        """Something has happened: what is drawn next is how it is then."""
+        """Something has happened: look again before the next drawing."""
 
     def close(self) -> None:
-        """Take away what moves."""
+        """Take the bars away."""
 
 
 class Plain:

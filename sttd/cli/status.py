@@ -85,7 +85,7 @@ def _model(config: Config, ledger: Ledger) -> dict[str, Any]:
     """The models of the configuration, and which are missing on this machine, with the remedy."""
     from sttd.cli.models import missing
 
-    where: str | None = ledger.fact(DAEMON).get("models")  # the daemon's environment may be another one
+    where: str | None = ledger.fact(DAEMON).get("models")  # the daemon's environment may differ from ours
     return {
         "name": config.model.name,
         "fallback": config.model.fallback,

@@ -1,4 +1,4 @@
-"""Tells a person what `sttd transcribe` hears, in a thread of its own: a reader who does not read holds no work up."""
+"""Prints what `sttd transcribe` hears, in a thread of its own: a slow reader of its output does not hold up the work."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ FAREWELL = 2.0  # seconds that what is being written may take after Ctrl-C
 
 
 class Teller:
-    """A `sttd.daemon.Listener`. What it is told is only queued."""
+    """A `sttd.daemon.Listener`. Its methods only queue what is to be printed."""
 
     listens = True
 
     def __init__(self, config: Config, screen: Screen, *, paths: bool, heading: Callable[[int], str] | None) -> None:
-        """Nothing is told before `begin`.
+        """Nothing is printed before `begin`.
 
         Args:
-            config: says what is written for what was heard.
-            screen: where it is told.
+            config: decides how the text is written.
+            screen: where it is printed.
             paths: also name the results.
             heading: see `Texts`.
         """
@@ -42,8 +42,8 @@ class Teller:
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="teller", daemon=True)
         self._dropped = False
-        self.failure: OSError | None = None  # why not all could be told
-        self.is_whole = False  # all that was to be told is told; not where a fault in sttd has ended the thread
+        self.failure: OSError | None = None  # why not all could be printed
+        self.is_whole = False  # all is printed; False where a fault in sttd has ended the thread
 
     def begin(self, stop: Callable[[], None]) -> None:
         self._stop = stop
@@ -65,7 +65,7 @@ class Teller:
         self._queue.put(lambda: self._screen.note(text, level))
 
     def close(self, *, drop: bool) -> None:
-        """Tell what is left, however long its reader takes, and end; with `drop` no more of it.
+        """Print what is left, however slow its reader is, and end; with `drop` print no more.
 
         May be called where `begin` was not.
         """
@@ -93,7 +93,7 @@ class Teller:
             act()
         except OSError as error:  # `| head` reads no more, or the disk is full
             self.failure, self._dropped = error, True
-            if not self._paths:  # what is not wanted in files either is not transcribed further
+            if not self._paths:  # the results are not wanted in files either: stop transcribing
                 self._stop()
 
     def _over(self, job: Job) -> None:

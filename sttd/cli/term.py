@@ -66,7 +66,7 @@ def jobs(found: list[Job], width: int, now: float) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", expand=False)
     table.add_column("id", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    table.add_column("recording", min_width=8)  # the one that gives way: all others hold their line
+    table.add_column("recording", min_width=8)  # it gets narrower first: all others stay on one line
     if width >= NARROW:
         table.add_column("audio", justify="right", no_wrap=True)
     if width >= WIDE:
@@ -118,7 +118,7 @@ def show(job: Job, lived: Life, prospect: Prospect, now: float) -> RenderableTyp
 
 
 def _life(lived: Life, now: float) -> Table:
-    """A day has a line of its own where it is another one than that of the line before; the first: than today."""
+    """The day gets a line of its own where it differs from that of the line before; at first, from today."""
     table = facts()
     day = plain.moment(now)[:10]
     for at, text in lived:
@@ -172,7 +172,7 @@ def settings(
 
 
 def _setting(key: str, value: str, style: str, width: int) -> RenderableType:
-    """What has no room on the line of its key, of a long list say, is below its value where the screen is not too narrow for that."""
+    """A long value is wrapped in a column beside its key, unless the screen is too narrow for that."""
     if width < NARROWEST:
         return Text(f"{key} {value}", style)
     table = Table.grid(padding=(0, 1, 0, 0))

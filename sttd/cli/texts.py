@@ -1,4 +1,4 @@
-"""What several recordings say, while it is heard: in the order in which they were named, and nothing twice. Pure."""
+"""The text of several recordings, while they are transcribed: in the order in which they were named, nothing twice. Pure."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Texts:
         over: Callable[[Job], None],
         heading: Callable[[int], str] | None = None,
     ) -> None:
-        """Nothing is said yet.
+        """Nothing is written yet.
 
         Args:
-            written: makes of a segment that was heard, and the channels that are kept apart, one as a person wants it.
+            written: turns a segment that was heard into one as a person wants it; gets the channels that are kept apart, too.
             write: gets the text, piece by piece.
             over: gets each job that has ended, after its text.
             heading: of a recording, on a screen, where each segment has a line of its own; None: the text is as in a txt result.
@@ -35,19 +35,19 @@ class Texts:
         self._heading = heading
         self._current = 1
         self._waiting: dict[int, Merged] = {}
-        self._channels: dict[int, set[int]] = {}  # that are kept apart; all have a chunk before anything is said
+        self._channels: dict[int, set[int]] = {}  # that are kept apart; all have a chunk before anything is written
         self._done: dict[int, int] = {}  # sample up to which nothing is missing
         self._ended: dict[int, Job] = {}
         self._ends: dict[int, dict[int, int]] = {}  # by channel: sample up to which it was heard
         self._joiner = Joiner()
-        self._begun = False  # the current recording has a text
-        self._said = False  # an earlier one has
+        self._begun = False  # some text of the current recording is written
+        self._said = False  # some text of an earlier one is
 
     def heard(self, number: int, chunks: Sequence[Chunk], done: int) -> None:
         """Chunks of a recording, which is whole up to sample `done`.
 
-        One that was there already, because its checkpoint was damaged, is left out. Of several channels it may have another
-        number then: which of them is decoded first depends on where each one goes on.
+        A chunk that was heard before, and comes again because its checkpoint was damaged, is left out. It may have another number
+        if there are several channels: which of them is decoded first depends on where each one resumes.
         """
         ends = self._ends.setdefault(number, {})
         for chunk in chunks:
@@ -60,7 +60,7 @@ class Texts:
             self._put(done)
 
     def anew(self, number: int) -> None:
-        """The file has changed. What was said of it cannot be taken back."""
+        """The file has changed, and begins anew. The text that is written cannot be taken back."""
         for known in (self._ends, self._waiting, self._channels, self._done):
             known.pop(number, None)
         if number == self._current:
@@ -76,7 +76,7 @@ class Texts:
             self._put(self._done.get(self._current, 0))
 
     def finish(self) -> None:
-        """No job ends any more: what there is of the others is said."""
+        """No more jobs will end: write what there is of the others."""
         self._close()
         for number in sorted({*self._waiting, *self._ended}):
             self._current = number
@@ -85,7 +85,7 @@ class Texts:
                 self._over(self._ended.pop(number))
 
     def _put(self, done: float) -> None:
-        """Say what the current recording has before a sample."""
+        """Write the text of the current recording before the sample `done`."""
         waiting = self._waiting.get(self._current, Merged())
         channels = self._channels.get(self._current, set())
         pieces = (self._joiner.add(self._written(segment, channels)) for segment in waiting.before(done))
@@ -103,7 +103,7 @@ class Texts:
         return f"{before}{who}{sentence(piece.text)}\n"
 
     def _close(self) -> None:
-        """The text of the current recording is whole."""
+        """Write the rest of the current recording: its text is whole."""
         self._put(math.inf)
         self._waiting.pop(self._current, None)
         self._channels.pop(self._current, None)

@@ -45,7 +45,7 @@ _OPTIONS = {
 
 
 def as_typed(text: str) -> str:
-    """A message of the daemon's in words of this command: it has options for what the service has keys for."""
+    """A message of the daemon for this command: it names options instead of the service's keys."""
     for key, option in _OPTIONS.items():
         text = text.replace(key, option)
     return _KEY.sub(r"--set \1=\2", text)
@@ -94,9 +94,9 @@ def transcribe(
 
 
 def in_scratch(config: Config, scratch: Path, output: Path | None) -> Config:
-    """`config` with everything of the daemon's in a folder that goes away; the results too, unless there is an `output`.
+    """`config` with all folders of the daemon in one that is deleted at the end; the results too, unless there is an `output`.
 
-    A checkpoint is of no use without its folder, so that Ctrl-C waits for none. Each file has its own text, an equal one too.
+    Checkpoints are deleted with it, so that Ctrl-C waits for none. Files with the same content are each transcribed.
     """
     folders = {name: scratch / name for name in ("inbox", "transcripts", "archive", "failed", "state")}
     if output is not None:
@@ -147,7 +147,7 @@ def _teller(files: Sequence[Path], config: Config, *, written: bool) -> Teller:
         from sttd.cli import term
 
         heading = teller.headings([str(file) for file in files], term.heading)
-    # who reads a pipe may show it on the same terminal (`| tee`, `| less`): bars would take it away
+    # the reader of a pipe may print to the same terminal (`| tee`, `| less`): bars would erase that
     if not is_terminal(sys.stderr) or is_pipe(sys.stdout):
         log.setup(level)
         return teller.Teller(config, Plain(), paths=written, heading=heading)
@@ -197,7 +197,7 @@ def _check_models(config: Config, typed: str | None) -> None:
 
 
 def _tell_waiting(job: Job) -> None:
-    """Why a file has no text that did not fail, and was not stopped: of those that did, the log has told."""
+    """Say why a file has no text, if it neither failed nor was stopped: the log has reported those."""
     from sttd.part import Cause
 
     if job.state is State.QUEUED and job.error and job.cause != Cause.SHUTDOWN:

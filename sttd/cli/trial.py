@@ -52,7 +52,7 @@ def trial(config: Config, name: str, hub: Path) -> bool:
 
 
 def _run(orders: dict[str, Any], patience: float | None) -> tuple[list[dict[str, Any]], str]:
-    """What the process said, and the last line of its complaints.
+    """The JSON lines that the process printed, and which signal ended it, or else the last line of its standard error.
 
     Raises:
         subprocess.TimeoutExpired: it took longer than `patience` seconds, and was killed.

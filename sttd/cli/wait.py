@@ -45,7 +45,7 @@ def wait(numbers: tuple[int, ...]) -> int:
 
 
 def _until_ended(config: Config, waits: Sequence[int]) -> int:
-    """The ledger is opened anew each time: it may be set aside and rebuilt meanwhile, and no reader holds up its WAL."""
+    """The ledger is opened anew each time: it may be set aside and rebuilt, and a lasting reader would hold up its WAL."""
     begun, failed, told = time.monotonic(), False, ""
     while True:
         try:

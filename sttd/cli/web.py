@@ -31,5 +31,5 @@ def web(listen: str | None, link: bool) -> int:
 
 
 def _tell(link: str) -> None:
-    """For who typed it: an address to click."""
+    """Print an address to click, for the person who typed the command."""
     print(f"sttd: open {link}", flush=True)

@@ -1,4 +1,4 @@
-"""What people and programs are shown of the daemon and its jobs, and how they ask it: the same for commands, the page and notices.
+"""What people and programs see of the daemon and its jobs, and how they ask it for something: for commands, the page and notices.
 
-It prints nothing and answers no request: `cli` and `web` do, and neither imports the other's.
+It prints nothing and serves nothing: `cli` and `web` do, and neither imports the other.
 """

@@ -28,7 +28,7 @@ class NotAllowed(SttdError):
 
 
 def is_running(config: Config) -> bool:
-    """Whether a daemon has the state folder.
+    """Whether a running daemon uses the state folder.
 
     Raises:
         NotAllowed: the folder may not be looked into.
@@ -61,7 +61,7 @@ def has_ledger(config: Config) -> bool:
 
 
 def trouble(config: Config) -> list[str]:
-    """What the daemon could not write into a ledger for which there is no room."""
+    """Troubles that the daemon cannot report itself, because there is no room for its ledger."""
     with contextlib.suppress(OSError):
         if os.statvfs(config.paths.state).f_bavail == 0:
             return [f"the file system of {config.paths.state} is full"]
@@ -116,7 +116,7 @@ def require_readable(config: Config) -> None:
 
 
 def no_ledger(config: Config) -> str:
-    """What to do where no daemon has ever run. A folder may have been named, and be the wrong one."""
+    """What to do where no daemon has ever run, or where the wrong folder was named."""
     missing = f"there is no ledger at {config.paths.state / LEDGER}: start the daemon"
     if config.program == "sttd":
         return f"{missing} (systemctl start sttd, or sttd run), or name its folder with --root or --config"
@@ -142,7 +142,7 @@ def ask(config: Config, request: Request) -> str:
 
 
 def refusal(path: Path, mode: int) -> NotAllowed:
-    """Who may read the file (`os.R_OK`), or write into the folder (`os.W_OK`), and how to become one of them."""
+    """The error for a file that may not be read (`os.R_OK`), or a folder that may not be written to (`os.W_OK`)."""
     blocking = next((one for one in [*reversed(path.parents), path] if not _may(one, path, mode)), path)
     if not blocking.exists():
         blocking = blocking.parent
@@ -157,7 +157,7 @@ def refusal(path: Path, mode: int) -> NotAllowed:
 
 
 def _may(one: Path, path: Path, mode: int) -> bool:
-    """Whether this user comes past `one` on the way to `path`."""
+    """Whether this user may pass the folder `one` on the way to `path`, or use `path` itself in this mode."""
     if one != path:
         return os.access(one, os.X_OK)
     return os.access(one, mode | os.X_OK if mode == os.W_OK else mode)

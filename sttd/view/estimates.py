@@ -1,4 +1,4 @@
-"""When recordings will be done, by how long earlier ones took. Pure: the time is passed in, all spans are seconds."""
+"""When recordings will be done, estimated from earlier ones. Pure: the time is passed in, all spans are seconds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from sttd.job import Job
 
-_LONGEST = 30 * 86400.0  # what takes longer is no estimate: the clock was set
+_LONGEST = 30 * 86400.0  # a longer estimate is not shown: somebody has set the clock
 
 
 class Rates:
-    """How long a worker takes for a byte: a recording's length is known only when a worker has it, its size at once."""
+    """How long a worker takes for a byte. The size of a recording is known at once, its length only when a worker has it."""
 
     def __init__(self, done: Iterable[Job]) -> None:
         """`done`: finished jobs, such as the last hundred. Copies of another job's result took no worker's time."""
@@ -30,7 +30,7 @@ class Rates:
         return None if known is None else job.size * known[0] / known[1]
 
     def left(self, job: Job) -> float | None:
-        """The same for what is not done yet."""
+        """A worker's time for what is not done yet; None: nothing like it has been done."""
         whole = self.seconds(job)
         share = min(1.0, job.progress / job.audio_seconds) if job.audio_seconds else 0.0
         return None if whole is None else whole * (1.0 - share)
@@ -47,7 +47,7 @@ def of_worker(worker: dict[str, Any], job: Job, rates: Rates, now: float) -> flo
     Args:
         worker: see `figures.status`.
         job: the recording.
-        rates: of earlier ones, where this one has not gone on yet.
+        rates: those of earlier recordings, used until this one has made progress.
         now: UTC seconds.
     """
     done, total = worker["done"] or 0.0, worker["total"]

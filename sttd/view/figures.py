@@ -17,9 +17,8 @@ from sttd.units import format_duration
 if TYPE_CHECKING:
     from sttd.ledger import Ledger
 
-# a transcript that is being put in place is still work under way to everyone but the daemon
-SILENT = 30.0  # seconds without a round of the daemon's loop, which makes one a second, after which it hangs
-STUCK = 300.0  # seconds without a move after which work on one file counts as held up
+SILENT = 30.0  # seconds without a round of the daemon's loop (one a second) after which it counts as hanging
+STUCK = 300.0  # seconds without progress after which work on one file counts as held up
 
 
 def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
@@ -27,8 +26,8 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
 
     `silent`: see `silence` and `access.status`.
     `since` is in UTC seconds since the epoch; `done`, `total` and `resumed_at` are seconds of audio; `progress` is 0 to 1.
-    A worker at a `part` (from 1, as in texts) of a recording that is shared out has all of these of its part, which lies from `begins` to
-    `ends` in the recording. The last keys are empty here: see `outlook.add`.
+    For a worker that has a `part` (counted from 1, as in texts) of a recording that is shared out, they are about the part, which
+    lies from `begins` to `ends` in the recording. The last keys are empty here: `outlook.add` fills them.
     """
     daemon = ledger.fact(DAEMON) if ledger and running else {}
     now = live_figures(ledger) if ledger and running else {}
@@ -48,7 +47,7 @@ def status(ledger: Ledger | None, running: bool) -> dict[str, Any]:
         "trouble": now.get("trouble", []),
         "operations": now.get("operations", []),
         "remotes": now.get("remotes", []),
-        # filled by outlook.add, for who wants to know
+        # filled by outlook.add, where they are wanted
         "waiting": [], "ends_at": None, "failures": [], "model": None,
         "parts": [] if ledger is None else [each for job in ledger.jobs((State.RUNNING,)) for each in parts(ledger, job)],
     }  # fmt: skip
@@ -71,7 +70,7 @@ def health(found: dict[str, Any], now: float) -> int:
 
 
 def silence(lasted: float | None) -> int | None:
-    """For how long a daemon that hangs has given no sign of life, in coarse seconds: who watches sees no change each second.
+    """For how many seconds a daemon that hangs has given no sign of life. A multiple of SILENT, so that a screen changes seldom.
 
     0: it works; None: that is not known.
     """
@@ -94,7 +93,7 @@ def counts(ledger: Ledger | None) -> dict[str, int]:
     found = dict.fromkeys(State, 0) if ledger is None else ledger.counts()
     names = (State.QUEUED, State.RUNNING, State.DONE, State.FAILED, State.CANCELLED, State.VANISHED)
     counts = {str(name): found[name] for name in names}
-    # to programs a job is under way until its files are in place; how many of those no worker has any more comes last
+    # programs see a job as running until its files are in place; the last key counts those that no worker has any more
     counts[State.RUNNING] += found[State.COMMITTING]
     return counts | {str(State.COMMITTING): found[State.COMMITTING]}
 
@@ -109,7 +108,7 @@ def _worker(worker: dict[str, Any]) -> dict[str, Any]:
 
 
 def states(name: str | None) -> tuple[State, ...]:
-    """The states that a person means by the name of one; all of them without a name."""
+    """The states that a person means by one name: a job that is being filed counts as running. (): no name, all states."""
     if name is None:
         return ()
     return UNDER_WAY if name == State.RUNNING else (State(name),)
@@ -139,8 +138,8 @@ def job(found: Job) -> dict[str, Any]:
 def parts(ledger: Ledger, found: Job) -> list[dict[str, Any]]:
     """The parts of a job whose recording is shared out, in its order; [] for every other job.
 
-    `number` counts from 1, as in texts. `begins` and `ends` are seconds of the recording, and of a part
-    that is not done about where its borders will be; `progress` is seconds of its audio.
+    `number` counts from 1, as in texts. `begins` and `ends` are seconds of the recording, estimated
+    for a part that is not done; `progress` is seconds of its audio.
     """
     return [dataclasses.asdict(part) | {"number": part.number + 1} | _span(found, part) for part in ledger.parts(found)]
 
@@ -163,5 +162,5 @@ def line(value: dict[str, Any]) -> str:
 
 
 def text(value: dict[str, Any]) -> str:
-    """The same over several lines."""
+    """As `line`, over several lines."""
     return json.dumps(value, indent=2)

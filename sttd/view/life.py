@@ -10,7 +10,7 @@ from sttd.job import Job, State
 from sttd.text import printable, sentence
 from sttd.view.plain import moment, size, span
 
-# what ended an attempt, where it was nothing in the recording; the others are said by their own words and the error
+# words for the causes that are no fault of the recording; any other cause is shown as it is, with the error
 ENDS = {
     "slice": "its time was up, and it stopped at a checkpoint",
     "asked": "it was asked to stop, and did at a checkpoint",
@@ -31,12 +31,12 @@ Life = Sequence[tuple[float | None, str]]  # when (UTC seconds), and what, which
 
 
 def life(job: Job, attempts: Sequence[dict[str, Any]], notices: Sequence[dict[str, Any]] = ()) -> Life:
-    """All of it.
+    """All events of a job, in their order.
 
     Args:
         job: the job.
         attempts: its rows, see `Ledger.attempts`.
-        notices: what was told of it, see `sttd.notify.told`.
+        notices: those about it, see `sttd.notify.told`.
     """
     events = [*_events(job, attempts), *((notice["at"], _notice(notice)) for notice in notices)]
     if notices or job.shared is not None:  # its parts ran at the same time
@@ -71,7 +71,7 @@ def _origin(job: Job) -> str:
 
 
 def _end(attempt: dict[str, Any], known: str | None) -> str:
-    """`known`: the job's own error, which is said above."""
+    """`known`: the job's own error, which is shown elsewhere and not repeated here."""
     lasted = span(attempt["ended_at"] - attempt["started_at"])
     if attempt["cause"] is None:
         return f"attempt {attempt['attempt']} ends after {lasted}: transcribed"
@@ -95,7 +95,7 @@ def _outcome(job: Job) -> str:
 
 
 def _notice(notice: dict[str, Any]) -> str:
-    """Who was told of what, or is still to be."""
+    """A notice: what it is about, who gets it, and what has become of it."""
     tries = f" after {notice['tries']} tries" if notice["tries"] > 1 else ""
     why = f": {notice['error']}" if notice["error"] else ""
     return f"notice of {notice['event']} to {notice['receiver']}: {notice['state']}{tries}{why}"

@@ -1,6 +1,6 @@
-"""What lies in the inboxes and is no job, by name: left alone, or not settled yet. The daemon tells how many there are.
+"""The names of files in the inboxes that are no jobs: left alone, or not settled yet. The daemon itself only counts them.
 
-The inboxes are looked through, also while no daemon runs. One name of each kind is known without that; see `Ignored.examples`.
+The inboxes are scanned, also while no daemon runs. One name of each kind is known without a scan; see `Ignored.examples`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from sttd.ledger import Ledger
 
 MOST = 5  # names of a kind
-_NEW = 50  # files that were changed last; those that settle are among them
-_PATIENCE = 1.0  # seconds: a share that is slow goes without names
+_NEW = 50  # files, those changed last, among which the ones that settle are looked for
+_PATIENCE = 1.0  # seconds: no names are shown of a share that is slower
 
 
 class _Names(Ignored):
@@ -50,7 +50,7 @@ class Lying:
 
 
 def look(config: Config, ledger: Ledger, found: dict[str, Any]) -> Lying:
-    """What a status (see `figures.status`) counts, by name. Must be called while there are no threads.
+    """The names of what a status (see `figures.status`) counts. Must be called while there are no threads.
 
     Hidden files are not named: programs put them there, and want them overlooked.
     """
@@ -62,7 +62,7 @@ def look(config: Config, ledger: Ledger, found: dict[str, Any]) -> Lying:
     ignored = [(why, name) for walk in walks.values() for why, name in walk["ignored"]]
     for words, name in counted["examples"].items():
         why = words.partition(": ")[0]
-        # a walk reads no content, and says what there is now: only one that was not answered leaves others to be named
+        # a walk reads no content, so it does not find what is ignored for that; other examples: if an inbox did not answer
         if (why == Why.CONTENT or len(walks) < len(looks)) and name not in {each for _, each in ignored}:
             ignored.append((why, name))
     newest = [(name, Identity(*seen)) for walk in walks.values() for name, *seen in walk["newest"]]

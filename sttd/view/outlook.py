@@ -1,4 +1,4 @@
-"""What a person wants to know beside the daemon's own figures: when it is done, what waits and why, what has failed."""
+"""What a person wants to know besides the daemon's own figures: when all is done, what waits and why, what has failed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from sttd.ledger import Ledger
 
 MOST = 20  # jobs of each kind that are named
-_EARLIER = 100  # finished jobs by which the time of others is estimated
-_QUEUE = 150  # waiting jobs whose end is computed one by one: each costs 0.05 ms of whoever looks, and the page looks each second
+_EARLIER = 100  # finished jobs from which the time of others is estimated
+_QUEUE = 150  # waiting jobs whose end is computed one by one: each costs 0.05 ms, and the page looks each second
 
 
 def add(found: dict[str, Any], ledger: Ledger, workers: int, now: float) -> None:
-    """Put it into a status, at the end; see `figures.status`. Times are UTC seconds since the epoch, None: not known.
+    """Add these figures to a status; see `figures.status`. Times are UTC seconds since the epoch, None: not known.
 
-    Each worker gets `left` and `job_left`, in seconds: what it has, and all of the recording. The status gets `waiting` and `failures`, some jobs of each, and `ends_at`, when all
-    that waits will be done.
+    Each worker gets `left` and `job_left`: the seconds until what it has is done, and until all of the recording is. The status
+    gets `waiting` and `failures`, some jobs of each, and `ends_at`, when all that waits will be done.
 
     Args:
         found: what `figures.status` gives.
@@ -36,7 +36,7 @@ def add(found: dict[str, Any], ledger: Ledger, workers: int, now: float) -> None
     queue = ledger.queue(_QUEUE)
     turn = [job for job in queue if job.not_before <= now]
     ends_at = _ends(turn, rates, busy, workers, now) if moves else {}
-    longer = found["jobs"]["queued"] / len(queue) if queue else 1.0  # than what was looked at
+    longer = found["jobs"]["queued"] / len(queue) if queue else 1.0  # how much longer the whole queue is
     found["waiting"] = [_waiting(job, ends_at.get(job.id)) for job in [*held, *turn][:MOST]]
     found["ends_at"] = _all_end(len(turn) * longer, ends_at, busy, now) if moves else None
     found["failures"] = [_failure(job) for job in ledger.jobs((State.FAILED,), MOST)]
@@ -53,7 +53,7 @@ class Prospect:
 
 
 def of(found: dict[str, Any], job: Job, ahead: int, parts: Sequence[dict[str, Any]] = ()) -> Prospect:
-    """Of a status to which `add` has been applied."""
+    """The prospect of a job, from a status to which `add` has been applied."""
     worker = next((each for each in found["workers"] if each["job"] == job.id), None)
     waiting = next((each for each in found["waiting"] if each["id"] == job.id), None)
     return Prospect(worker, None if waiting is None else waiting["ends_at"], ahead, parts)
@@ -77,7 +77,7 @@ def _busy(found: dict[str, Any], ledger: Ledger, rates: estimates.Rates, now: fl
 
 
 def _ends(waiting: list[Job], rates: estimates.Rates, busy: list[float], workers: int, now: float) -> dict[int, float]:
-    """When each is done, up to the first one of which nothing is known."""
+    """When each job is done, up to the first one whose time cannot be estimated."""
     spans: list[float] = []
     for job in waiting:
         # a copy of an equal recording's result takes no time of a worker
@@ -89,7 +89,7 @@ def _ends(waiting: list[Job], rates: estimates.Rates, busy: list[float], workers
 
 
 def _all_end(waiting: float, ends_at: dict[int, float], busy: list[float], now: float) -> float | None:
-    """When the last one is done: of a long queue by its first jobs."""
+    """When the last job is done; for a long queue that is scaled up from its first jobs."""
     if waiting and not ends_at:
         return None
     spans = [*busy, *((end - now) * max(1.0, waiting / len(ends_at)) for end in ends_at.values())]

@@ -47,7 +47,7 @@ def nearby(utc: float | None, now: float) -> str:
 
 
 def nearest(utc: float | None, now: float) -> str:
-    """The same in six columns: `14:32`, `Nov 28`, `2025`."""
+    """As `nearby`, in six columns: `14:32`, `Nov 28`, `2025`."""
     found = nearby(utc, now)
     return found[:6] if " " in found else found.partition("-")[0] or found
 
@@ -64,7 +64,7 @@ def about(utc: float, now: float) -> str:
 
 def span(seconds: float) -> str:
     """How long ago, in the two largest units: `2h 14min`."""
-    if not math.isfinite(seconds * 1e6):  # microseconds are what a duration is written from
+    if not math.isfinite(seconds * 1e6):  # a duration is computed in microseconds
         return "-"
     return " ".join(format_duration(max(0, int(seconds))).split()[:2])
 
@@ -134,7 +134,7 @@ def memory(status: dict[str, Any]) -> str:
 
 
 def held_up(status: dict[str, Any], program: str) -> Iterator[tuple[str, str]]:
-    """What keeps recordings from being transcribed: a word, and what is the matter with the remedy.
+    """What keeps recordings from being transcribed: a word, and a sentence with the problem and the remedy.
 
     `program`: how sttd is called for the same ledger.
     """
@@ -187,7 +187,7 @@ def status_lines(
 
 
 def waits(found: dict[str, Any], now: float) -> str:
-    """Why a recording waits, or when it will be done; "": for its turn, for how long is not known."""
+    """Why a recording waits, or when it will be done; "": it waits for its turn, and how long is not known."""
     if found["reason"]:
         again = f"; next try at {nearby(found['not_before'], now)}" if (found["not_before"] or 0.0) > now else ""
         return sentence(f"{found['reason']}{again}")
@@ -195,12 +195,12 @@ def waits(found: dict[str, Any], now: float) -> str:
 
 
 def behind(remark: str) -> str:
-    """A remark on a name, after a tab, which no printed name holds."""
+    """A remark that follows a name, after a tab: no printed name has one in it."""
     return f"\t{remark}" if remark else ""
 
 
 def label(worker: dict[str, Any]) -> str:
-    """Its process, or the name of one on another machine."""
+    """The worker's process id, or its name if it is on another machine."""
     return printable(worker["name"]) if worker["pid"] is None and worker["name"] else str(worker["pid"])
 
 
@@ -222,7 +222,7 @@ def part(worker: dict[str, Any]) -> str:
 
 
 def is_again(worker: dict[str, Any]) -> bool:
-    """Whether it is worth saying which attempt a worker is at. Those of all parts of a recording are counted together."""
+    """Whether to show which attempt a worker is at. Not by the number for a part: the attempts at all parts count together."""
     return bool(worker["resumed_at"]) if worker.get("part") is not None else (worker["attempt"] or 1) > 1
 
 
@@ -264,11 +264,11 @@ def job_line(job: Job) -> str:
 
 
 def model_name(model: str | None, room: int) -> str:
-    """A model in a list: of a folder, or a name of the hub, what follows its last slash. It is cut at its front: the end tells versions apart."""
+    """A model's name in a list: what follows the last slash. It is cut at its front, because versions differ at the end."""
     name = printable((model or "").rstrip("/").rpartition("/")[2] or "-")
     if width(name) <= room:
         return name
-    begin = max(1, len(name) - 4 * room)  # of a damaged name of 100,000 letters not each beginning is measured
+    begin = max(1, len(name) - 4 * room)  # a damaged name may have 100,000 letters: do not measure them all
     first = next(at for at in range(begin, len(name) + 1) if width(name[at:]) < room and may_cut(name, at))
     return f"…{name[first:]}"
 
@@ -279,13 +279,13 @@ def padded(text: str, room: int) -> str:
 
 
 def when(job: Job) -> float:
-    """When a job ended; of one that runs when its attempt began; of one that waits when it came. UTC seconds."""
+    """When a job ended; if it runs, when its attempt began; if it waits, when it came. UTC seconds."""
     began = job.started_at if job.state in UNDER_WAY else None
     return job.finished_at or began or job.created_at
 
 
 def remark(job: Job) -> str:
-    """What there is to say about a job in a list; "": nothing. While a worker has it, what went wrong before is past."""
+    """A remark on a job in a list; "": none. While a worker has the job, earlier errors are not shown."""
     if job.state is State.RUNNING and job.shared is not None:
         return f"in {job.shared.parts} parts"
     if job.state is State.RUNNING:

@@ -1,4 +1,4 @@
-"""What can be asked about a job, where its row alone does not tell: rules/refusals.py has the rest."""
+"""Whether a request about a job can be met, where its row is not enough to decide that; rules/refusals.py has the rest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def refusal_of_redo(job: Job, config: Config) -> str:
     def is_there() -> bool:
         return os.path.lexists(moved.location(job, config.paths) or noted)
 
-    # a share that does not answer: the daemon will see what becomes of it
+    # a share that does not answer refuses nothing: the daemon will see
     if not answers({"there": is_there}).get("there", True):
         return f"the source of job {job.id} is gone: {printable(noted)}"
     return ""
