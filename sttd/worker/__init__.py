@@ -1,4 +1,4 @@
-"""The child process's side: a model, and parts turned into messages. Imports no other station."""
+"""What runs in a worker process: it loads a model and turns parts into messages. Imports no other station (pool, ledger, ...)."""
 
 from sttd.worker.tuning import tune
 

@@ -1,7 +1,8 @@
-"""What a recording may cost before any of it is heard: a few kilobytes can ask for days of computing, or for all of the memory.
+"""Limits on the computing and the memory that a recording may cost before it gives any sound.
 
-FFmpeg knows no such bounds: 200 tracks of 2**31 samples make an index of 10 GB, and a million comments in a head take hours to
-be sorted in. No recording that is meant to be heard comes near these figures.
+A file of a few kilobytes can ask for days of computing, or for all of the memory. FFmpeg has no such
+limits: 200 tracks of 2**31 samples make an index of 10 GB, and a million comments in a head take hours to sort. No recording
+that is meant to be heard comes near these figures.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from sttd.part import Cause
 from sttd.worker.errors import PartFailed
 
-COMPUTING = 30.0  # seconds of processor time without a packet, or 64 MiB read in search of one
+COMPUTING = 30.0  # seconds of processor time without a packet, and without 64 MiB more of the file being read
 ENDLESS = (
     f"the file was computed on for {COMPUTING:.0f} s without any sound coming out of it: it is damaged, or made to hold the"
     " machine up; convert it to another kind"
@@ -22,7 +23,7 @@ ENDLESS = (
 
 
 def room(size: int) -> int:
-    """Bytes, on top of what the process has, that a recording of `size` bytes may take before it is heard.
+    """Bytes of memory that a recording of `size` bytes may add to the process until it gives its first sound.
 
     The index of an MP4 takes 36 bytes a packet: 0.3 GiB for a track of 48 h.
     """
@@ -31,7 +32,7 @@ def room(size: int) -> int:
 
 @contextlib.contextmanager
 def memory(extra: int) -> Iterator[None]:
-    """While this lasts, the process gets no more than `extra` bytes. For opening a recording: no model is at work then.
+    """Within this context the process gets at most `extra` bytes more. For opening a recording: no model is at work then.
 
     Raises:
         PartFailed: BAD_FILE, where that was not enough.

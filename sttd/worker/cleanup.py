@@ -1,4 +1,4 @@
-"""Now and then, what Python and malloc hold for nothing is given back to the system: a worker lives for many jobs.
+"""Gives unused memory of Python and malloc back to the system now and then, because a worker lives for many jobs.
 
 glibc keeps what was freed; `malloc_trim`, which psutil calls, took a worker from 509 to 27 MB.
 """
@@ -41,7 +41,7 @@ class Cleaner:
         self._hurried = True
 
     def after(self, chunks: int, now: float) -> int | None:
-        """To be called with the number of chunks that were just finished; bytes given back, None: it was not time."""
+        """Count chunks that were just finished, and clean up if it is time. Returns the bytes given back; None: not yet."""
         self._chunks += chunks
         if not is_due(
             self._chunks, self._every, hurried=self._hurried, now=now, last=self._last, cooldown=self._cooldown
@@ -52,7 +52,7 @@ class Cleaner:
 
 
 def clean_up() -> int:
-    """Collect garbage and trim the heap; the bytes by which the process got smaller."""
+    """Collect garbage and trim the heap. Returns the bytes by which the process shrank."""
     process = psutil.Process()
     before = process.memory_info().rss
     gc.collect()

@@ -1,8 +1,8 @@
-"""A worker decodes what strangers made: before it opens any of it, it gives up what decoding does not need (landlock(7)).
+"""A worker decodes files from strangers, so it first gives up all rights that decoding does not need (landlock(7)).
 
-It may write no file, make none, remove none, run no program, open no TCP connection and signal nobody else; what is open, its
-pipe and standard error, stays open. Devices may be written to: a GPU is one. Kernels without Landlock (before 5.13) or with
-an older one, and sandboxes that forbid the calls, leave a worker as it was, or with less taken away.
+It may write no file, make none, remove none, run no program, open no TCP connection and signal no other process. What is open,
+its pipe and standard error, stays open. Devices may be written to: a GPU is one. An older version of Landlock takes away less.
+Without Landlock (kernels before 5.13), or in a sandbox that forbids its calls, a worker keeps all of its rights.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import struct
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # numbers of the system calls, the same on all architectures
-_VERSION = 1  # flag of _CREATE: tell the version that the kernel has
+_VERSION = 1  # flag of _CREATE: return the version of Landlock that the kernel has
 _BENEATH = 1  # kind of rule
 _NO_NEW_PRIVILEGES = 38  # prctl(2)
 # linux/landlock.h: execute, write a file, remove a folder or a file, make anything; from version 2 on link into another
@@ -23,12 +23,12 @@ _SCOPES = 0b11  # abstract Unix sockets and signals, from version 6 on
 
 
 def confine(*, cuda: bool) -> str:
-    """Give it up, for this thread and those that it starts; returns a sentence for the log.
+    """Give up these rights, for this thread and those that it starts. Returns a sentence for the log.
 
     To be called before the process has a second thread, and after the libraries are imported.
 
     Args:
-        cuda: a GPU may be used. CUDA's driver is initialised first: where it is not loaded yet it runs a program for that.
+        cuda: a GPU may be used. CUDA is initialised first, because it runs a program where its driver is not loaded yet.
     """
     if cuda:
         import ctranslate2  # noqa: PLC0415 - loaded already
@@ -52,7 +52,7 @@ def _later(version: int) -> int:
 
 
 def _ruleset(version: int) -> int:
-    """A file descriptor. Kernels take the longer structure only with the version that brought it."""
+    """The file descriptor of a new ruleset. A kernel refuses fields of the structure that its version does not know."""
     attributes = struct.pack("=Q", _EXECUTE | _WRITE | _CHANGE | _later(version))
     attributes += struct.pack("=Q", _TCP) if version >= 4 else b""
     attributes += struct.pack("=Q", _SCOPES) if version >= 6 else b""
@@ -60,7 +60,7 @@ def _ruleset(version: int) -> int:
 
 
 def _allow(ruleset: int, folder: str, rights: int) -> None:
-    """Leave `rights` to what lies below `folder`."""
+    """Allow `rights` on everything below `folder`."""
     handle = os.open(folder, os.O_PATH | os.O_CLOEXEC)
     try:
         _call(_ADD, ruleset, _BENEATH, struct.pack("=Qi", rights, handle), 0)

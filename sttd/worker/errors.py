@@ -1,4 +1,4 @@
-"""What a worker says when a part cannot be done: the cause in the words of `part.Cause`, and what a person should know."""
+"""A worker's exceptions: a part cannot be done (with its `part.Cause` and a sentence for a person), or there is no model."""
 
 from sttd.errors import SttdError
 from sttd.part import Cause
@@ -18,7 +18,7 @@ class PartFailed(Exception):
         self.unread = unread
 
     def __reduce__(self) -> tuple[type["PartFailed"], tuple[Cause, str, bool, int]]:
-        """Pickles with its arguments; an exception's own way would keep the message alone."""
+        """Pickle all arguments; `Exception` itself would keep the message alone."""
         return type(self), (self.cause, self.message, self.retriable, self.unread)
 
 
@@ -27,7 +27,7 @@ class NoModel(SttdError):
 
     def __init__(self, message: str, *, gpu_memory: bool = False) -> None:
         super().__init__(message)
-        self.gpu_memory = gpu_memory  # one of the loads failed for want of it
+        self.gpu_memory = gpu_memory  # a load failed because the GPU's memory was full
 
 
 def one_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""The folder of a model on this machine: found by its name, and looked over before it is loaded.
+"""Finds the folder of a model on this machine by its name, and checks it before the load.
 
 Nothing here may reach the network: a name is looked for in the local cache alone.
 """
@@ -25,14 +25,14 @@ _VOCABULARIES = ("vocabulary.json", "vocabulary.txt")
 def resolve(name: str, cache: Path | None = None) -> Path:
     """The folder of a model on this machine.
 
-    See `is_folder`: a bare name is never one of the current folder, which may be an inbox.
+    A bare name never means a folder below the current one, which may be an inbox; see `is_folder`.
 
     Args:
         name: "demo", a folder, a size such as "small", or a hub name such as "Systran/faster-whisper-small".
         cache: where downloaded models lie; None: huggingface_hub's place (HF_HOME, HF_HUB_CACHE).
 
     Raises:
-        NoModel: it is not here; the message says how it comes here.
+        NoModel: it is not on this machine; the message says how to get it.
     """
     if name == "demo":
         return DEMO
@@ -64,10 +64,10 @@ def _folder(name: str) -> Path:
 
 
 def preflight(folder: Path) -> None:
-    """Look whether `folder` holds what a load needs, without reading the weights.
+    """Check that `folder` holds what a load needs, without reading the weights.
 
-    A missing tokenizer.json would make faster-whisper ask the hub. model.bin may be anything but empty or a folder (a
-    pipe, say): the load has its own clock.
+    A missing tokenizer.json would make faster-whisper ask the hub. model.bin may be a pipe: the load, which reads it, has a
+    time limit.
 
     Raises:
         NoModel: something is missing or damaged.
@@ -84,7 +84,7 @@ def preflight(folder: Path) -> None:
 
 
 def _check_cache(entry: Path) -> None:
-    """Raises NoModel where a model was not found because its `storage` may not be seen."""
+    """Raise NoModel if a model was not found because permissions hide its `storage`."""
     path = closed((entry, entry / "refs" / "main", entry / "snapshots"))
     if path is not None:
         raise _closed(path)
@@ -107,7 +107,7 @@ def _closed(path: Path) -> NoModel:
 def _check_json(path: Path) -> None:
     """faster-whisper only warns of a damaged preprocessor_config.json, and goes on with features of the wrong size."""
     if not _is_there(path):
-        return  # the one that may be missing; config.json was looked for before
+        return  # preprocessor_config.json may be missing; config.json was checked before
     try:
         json.loads(path.read_bytes())
     except PermissionError:

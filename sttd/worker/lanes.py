@@ -1,4 +1,4 @@
-"""Batches through the model side by side: each in a lane of its own, their chunks handed on in order.
+"""Decodes several batches at once, each in a lane (a thread) of its own.
 
 A CPU is filled better by two batches on half of its cores each than by one on all of them: the encoder hardly cares, and
 the decoder gains next to nothing from a second thread (tests/bench/LOG.md has the figures). `sttd.lanes` says how many
@@ -39,13 +39,13 @@ class Lanes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # a batch that is in the model cannot be called back: nobody reads it, and the next attempt decodes it again
+        # a batch that is in the model cannot be cancelled: its result is dropped, and the next attempt decodes it again
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def shares(self) -> Iterator[int]:
-        """How many windows each batch is to have, one after the other.
+        """The sizes of the batches, in windows, in order.
 
-        Side by side the first ones are small, so that a recording of few windows fills all lanes: 1, 1, 2, 4, 4, ...
+        With several lanes the first batches are small, so that a recording of few windows fills all lanes: 1, 1, 2, 4, 4, ...
         """
         if self.count == 1:
             return itertools.repeat(self._share)
@@ -53,5 +53,5 @@ class Lanes:
         return itertools.chain([1], doubled)
 
     def decode(self, batch: Sequence[Prepared]) -> Future[tuple[Chunk, ...]]:
-        """Put a batch behind those before it."""
+        """Queue a batch; the future gives its chunks."""
         return self._threads.submit(self._decoder.decode, batch)

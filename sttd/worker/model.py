@@ -1,7 +1,7 @@
-"""The model of a worker: found on this machine, looked over, and loaded against the clock, or else its fallback.
+"""Finds, checks and loads a worker's model within a time limit, or else its fallback.
 
-Nothing here may reach the network, and nothing may hang: a name is resolved in the local cache alone, and all of that
-runs in a thread that is waited for only so long. CTranslate2 gives up the GIL while it reads, so the wait really ends.
+Nothing here may reach the network, and nothing may hang: a name is resolved in the local cache alone, and all of that runs in a
+thread that is waited for only until the limit. CTranslate2 releases the GIL while it reads, so the wait does end.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class LoadedModel:
 
     whisper: Any  # faster_whisper.WhisperModel
     loaded: Loaded
-    load_seconds: float  # of all tries together; `run_part` sets it to 0 once it has told it
-    suppressed: list[int] | None = field(default=None, repr=False)  # tokens; see decode.py
+    load_seconds: float  # of all tries together; `run_part` reports it once, then sets it to 0
+    suppressed: list[int] | None = field(default=None, repr=False)  # tokens; see decoding/voice.py
 
     @property
     def lanes(self) -> int:
@@ -67,7 +67,7 @@ class _Try:
 def load(spec: ModelSpec, notify: Notify, cache: Path | None = None) -> LoadedModel:
     """Load `spec.name`, or where that fails or takes longer than `spec.load_timeout` seconds, `spec.fallback`.
 
-    The fallback has a clock of its own. With `spec.hold` the primary is not tried, and the hold is the reason.
+    The fallback has as long again. With `spec.hold` the primary is not tried; its text is the reason that is given.
 
     Args:
         spec: what to load.
@@ -95,7 +95,7 @@ def load(spec: ModelSpec, notify: Notify, cache: Path | None = None) -> LoadedMo
 
 
 def _try_one(name: str, spec: ModelSpec, notify: Notify, cache: Path | None) -> _Try:
-    """One load, against the clock: its folder may lie on a share that hangs whoever only looks for it."""
+    """One load, within the time limit: its folder may lie on a network share where even looking for it hangs."""
     folder: Path | None = None
 
     def read() -> Any:

@@ -1,4 +1,4 @@
-"""One attempt at one part: from the recording to chunks, told as messages. It knows no pool, deadline or checkpoint."""
+"""One attempt at one part: turns the recording into chunks, and yields messages. It knows no pool, deadline or checkpoint."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE
 
 @dataclass(frozen=True)
 class _Wound:
-    """The stream is on its way to `resume_from`."""
+    """The stream is being wound forward to `resume_from`."""
 
     done: float  # seconds
 
@@ -54,7 +54,7 @@ class _Ready:
     """The stream stands at `resume_from`."""
 
     total: float | None  # seconds of the recording
-    parts: int  # that the recording is shared out in
+    parts: int  # into which the recording is divided
     ends: dict[int, int]  # sample from which on each channel is to be transcribed; see `Span.starts`
 
 
@@ -68,7 +68,7 @@ _Ahead = _Wound | _Ready | _Ended | Future[tuple[Chunk, ...]]
 
 
 def run_part(spec: PartSpec, model: LoadedModel) -> Iterator[Event]:
-    """Transcribe `spec`, from `spec.resume_from` on; a part behind the first without a place to begin at from its border on.
+    """Transcribe `spec` from `spec.resume_from` on. A part after the first begins at its border, unless `spec.places` says where.
 
     Yields:
         Progress while the stream is wound forward, Started, then Notice, Chunks (one a batch) and Progress, and at last
@@ -153,9 +153,9 @@ def _started(spec: PartSpec, model: LoadedModel, total: float | None, parts: int
 
 
 def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes, ahead: Prefetch[_Ahead]) -> None:
-    """From the recording into the lanes; in the prefetch thread."""
+    """Read the recording and put its batches into the lanes. Runs in the prefetch thread."""
     with contextlib.ExitStack() as scarce:
-        if not model.loaded.stuck:  # else that load may take what is meant for the recording
+        if not model.loaded.stuck:  # else the stuck load may use up the recording's memory
             scarce.enter_context(bounds.memory(bounds.room(spec.size)))
         existing = spec.existing if spec.number == spec.next_index == 0 else None
         with open_recording(
@@ -168,13 +168,13 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
             # a generator, which must be closed before its stream is
             blocks: Any = stream.blocks(span.first, spec.end, lambda done: ahead.put(_Wound(done)), **told)
             with contextlib.closing(blocks):
-                first = list(itertools.islice(blocks, 1))  # read before Ready: the stream is wound forward by that
+                first = list(itertools.islice(blocks, 1))  # read before Ready: this winds the stream forward
                 scarce.close()
                 ahead.put(_Ready(stream.duration, parts, dict(span.starts)))
                 end = max((place.sample for place in spec.places.values()), default=0)
                 windows = span.windows(itertools.chain(first, blocks))
                 ready = _numbered(decoder.ready(prepare(model.whisper, window) for window in windows), spec.next_index)
-                # until part 0 has told the language no other part can begin
+                # the other parts wait until part 0 has reported the language: its first batch is one window
                 is_awaited = parts > 1 and spec.number == spec.next_index == 0 and not decoder.knows_language
                 sizes = itertools.chain([1] if is_awaited else [], lanes.shares())
                 for batch in _batches(ready, sizes, len(span.starts)):
@@ -184,9 +184,9 @@ def _produce(spec: PartSpec, model: LoadedModel, decoder: Decoder, lanes: Lanes,
 
 
 def shared_out(spec: PartSpec, seconds: float | None) -> tuple[PartSpec, int]:
-    """The orders with what was not known before the recording was opened, and its number of parts.
+    """`spec` with a share that fits the recording's length, and the number of its parts.
 
-    A file that says it is longer than any may be is not believed, and stays one part.
+    A file that claims to be longer than `max_audio` is not believed, and stays one part.
     """
     if spec.parts or spec.share is None or seconds is None or seconds > spec.options.max_audio:
         return spec, spec.parts or 1
@@ -195,13 +195,13 @@ def shared_out(spec: PartSpec, seconds: float | None) -> tuple[PartSpec, int]:
 
 
 def _numbered(ready: Iterator[Prepared], first: int) -> Iterator[Prepared]:
-    """In the order in which they are decoded: of several channels, one may have had to wait for its language."""
+    """Number windows in the order in which they are decoded: with several channels, one may have waited for its language."""
     for index, prepared in enumerate(ready, first):
         yield replace(prepared, window=replace(prepared.window, index=index))
 
 
 def _batches(ready: Iterator[Prepared], sizes: Iterator[int], channels: int) -> Iterator[tuple[Prepared, ...]]:
-    """As many windows at a time as `sizes` says; of several channels as many with sound, for mostly one alone has any."""
+    """Batches of the given sizes. With several channels silent windows do not count, up to a limit: mostly one has sound."""
     for size in sizes:
         batch: list[Prepared] = []
         heard = 0

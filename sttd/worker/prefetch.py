@@ -16,16 +16,16 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
-_LOOK = 1.0  # seconds between two looks at what the thread has computed
+_LOOK = 1.0  # seconds between two checks of the thread's processor time
 _JOIN = 5.0  # seconds to wait for the thread at the end; one that hangs in a dead mount's read is left behind
 
 
 class Closed(BaseException):
-    """Ends the producing thread from within `put`; no Exception, so that no producer takes it for a trouble of its own."""
+    """Ends the producing thread from within `put`; no Exception, so that no producer handles it as an error of its own."""
 
 
 class Stuck(Exception):
-    """The thread computes without end, in a library that nothing can call back: its process must not be used any more."""
+    """The thread computes without end in a library call that cannot be interrupted: its process must not be used any more."""
 
 
 class Prefetch(Generic[T]):
@@ -83,7 +83,7 @@ class Prefetch(Generic[T]):
             raise self._error
 
     def alive(self) -> None:
-        """Called by the producer, in its thread: it has come further."""
+        """Called by the producer, in its thread, whenever it has made progress."""
         self._alive_at = time.thread_time()
 
     def _check(self) -> None:

@@ -1,4 +1,7 @@
-"""Which stretch of each channel a part is, and the windows of it: from its border, or where it was left, to the next border."""
+"""The stretch of each channel that a part covers, and its windows.
+
+It goes from the part's border, or from where an earlier attempt stopped, to the next border.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from sttd.worker.speech.windows import Window, lead
 
 
 class Span:
-    """Of one attempt at a part.
+    """The stretch of one attempt at a part.
 
     Args:
-        spec: its orders.
-        channels: that the recording gives, in their order.
-        parts: of the recording; the last one goes to its end, however long the file says that it is.
+        spec: the part's orders.
+        channels: of the recording, in their order.
+        parts: how many the recording has; the last one goes to its end, whatever length the file states.
     """
 
     def __init__(self, spec: PartSpec, channels: Sequence[int], parts: int) -> None:
@@ -27,16 +30,16 @@ class Span:
         self._end = _border(spec, spec.number + 1) if spec.number + 1 < parts else None
         self.is_last = self._end is None
         begins, ends = ((each.place / SAMPLE_RATE if each else None) for each in (self._begin, self._end))
-        # seconds whose damage is this part's to tell of: from where its border is looked for to where the next one is
+        # seconds whose damage this part reports: from where the search for its border begins to where that for the next one does
         self.seconds = begins or 0.0, math.inf if ends is None else ends
         known = {channel: place.sample for channel, place in spec.places.items()}
         default = self._begin.place if self._begin else spec.start
-        # by channel: where the next window begins; of one whose border is still to be found, the sample where it is looked for
+        # by channel: where the next window begins, or while its border is still to be found, where the search for that begins
         self.starts = {channel: known.get(channel, default) for channel in channels}
 
     @property
     def first(self) -> int:
-        """The first sample that is needed of the recording."""
+        """The first sample of the recording that is needed."""
         return min(self._firsts.values())
 
     @property
@@ -46,7 +49,7 @@ class Span:
             return firsts
         return {
             channel: min(first, self._end.first) for channel, first in firsts.items()
-        }  # a resume may begin behind it
+        }  # a resume may begin later than the search for the end
 
     def windows(self, blocks: Blocks) -> Iterator[Window]:
         """The part's windows, which tile each channel of it. `blocks` begin at `first`."""

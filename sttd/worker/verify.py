@@ -1,9 +1,9 @@
-"""A model tried out as a worker uses it: loaded against the clock, and given recordings to hear.
+"""Tries out a model as a worker uses it: loads it within the time limit, and transcribes recordings.
 
     python -P -m sttd.worker.verify <orders
 
-`orders` is one JSON object: `model` (fields of ModelSpec), `cache` (folder), `samples` (paths). On standard output comes
-a JSON object a line: {"loaded": ...}, then {"heard": ...} for each sample; or {"problem": "..."}, and that is the last.
+`orders` is one JSON object: `model` (fields of ModelSpec), `cache` (folder), `samples` (paths). It prints a JSON
+object a line: {"loaded": ...}, then {"heard": ...} for each sample. {"problem": "..."} in place of one of them ends it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sttd.worker.part import run_part
 
 
 def main() -> NoReturn:
-    """The process, to its last line."""
+    """Run the whole process; this never returns."""
     orders = json.load(sys.stdin)
     spec = ModelSpec(**orders["model"])
     try:
@@ -44,7 +44,7 @@ def main() -> NoReturn:
 
 
 def _hear(sample: Path, spec: ModelSpec, model: LoadedModel) -> dict[str, Any]:
-    """One recording, through all that a job goes through in a worker."""
+    """Transcribe one recording, as a worker does for a job."""
     about, began = sample.stat(), time.monotonic()
     part = PartSpec("verify", 1, str(sample), about.st_size, about.st_mtime_ns, spec, Options())
     chunks: list[Chunk] = []
@@ -67,7 +67,7 @@ def _tell(line: dict[str, Any]) -> None:
 def _end(line: dict[str, Any] | None = None) -> NoReturn:
     if line is not None:
         _tell(line)
-    os._exit(0 if line is None else 1)  # a load that is stuck in its thread holds up any other way out
+    os._exit(0 if line is None else 1)  # a load that is stuck in its thread would hold up any other exit
 
 
 if __name__ == "__main__":

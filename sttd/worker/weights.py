@@ -1,6 +1,6 @@
-"""What a model's weights are stored as, and what they are to be computed in.
+"""The type in which a model's weights are stored, and the type in which to compute.
 
-CTranslate2's "default" computes in the type that a model is stored in; where a device does not compute in it, it takes
+CTranslate2's "default" computes in the type that a model is stored in; where a device does not support that type, it takes
 float32 instead, and warns at each load. Nearly all Whisper models are stored as float16, which no CPU computes in: float32
 takes twice the processor time of int8 for the same words (tests/bench/LOG.md has the figures).
 """
@@ -23,14 +23,14 @@ def compute_type(wanted: str, device: str, stored: str, supported: Collection[st
     """What to ask CTranslate2 for.
 
     Args:
-        wanted: `model.compute_type`. A person's own choice stands; "default" is looked at.
+        wanted: `model.compute_type`. A person's own choice is kept; only for "default" is there something to decide.
         device: cpu or cuda.
         stored: see `stored_type`.
         supported: the types that the device computes in.
 
     Returns:
-        `wanted`, where it says more than "default", or the device computes in what is stored. Else "auto" for a CPU: int8
-        where it can. For a GPU too old for what is stored float32: it keeps every weight, and has the memory for it mostly.
+        `wanted`, unless it is "default" and the stored type is known, but not supported. Then "auto" for a CPU: int8 where it
+        can. For a GPU, which is too old for that type, float32: every weight stays exact, and mostly fits into memory.
     """
     if wanted != "default" or not stored or stored in supported:
         return wanted
@@ -38,7 +38,7 @@ def compute_type(wanted: str, device: str, stored: str, supported: Collection[st
 
 
 def stored_type(folder: Path) -> str:
-    """The type that most bytes of a model's weights are stored in; "" where that cannot be told: the load will tell more."""
+    """The type that most bytes of a model's weights are stored in; "" if that cannot be read: the load will say why."""
     path = folder / "model.bin"
     try:
         if not stat.S_ISREG(path.stat().st_mode):

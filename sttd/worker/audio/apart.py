@@ -1,10 +1,10 @@
 """The channels of a recording kept apart, each with what is said in it alone.
 
 In a call each side has its channel. But often a voice is in several: an announcement in both, a microphone that hears the other
-speaker too, a mono recording that somebody saved as stereo. Each sentence would be there twice. So what is alike in all channels,
-and about as loud, goes into a channel of its own, `TOGETHER`, that is nobody's; and a channel is silenced as long as it has what a
-louder one has too. Alike is what correlates, whatever its level, its sign, and the milliseconds that sound takes from one microphone to
-the other: voices of two people do not.
+speaker too, a mono recording that somebody saved as stereo. Each sentence would be there twice. So what is alike in all
+channels, and about as loud, goes into a channel of its own, `TOGETHER`, that is nobody's; and a channel is silenced while it
+only repeats a louder one. Channels are alike if they correlate, whatever their level, their sign, and the milliseconds that
+sound takes from one microphone to the other. The voices of two people do not correlate.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from sttd.units import format_duration
 from sttd.worker.audio.mix import SILENT
 
 Array = npt.NDArray[np.float32]
-Gains = npt.NDArray[np.float32]  # what goes into the channels (`TOGETHER` first), of each channel of the recording
+Gains = npt.NDArray[np.float32]  # channels of the output (`TOGETHER` first) by channels of the recording
 Spectra = npt.NDArray[np.complex64]  # channels by channels by frequencies: what each two share
 
-MOST = 8  # channels; those of more are no speakers
+MOST = 8  # channels; where there are more, they are not one a speaker
 _HOP = SAMPLE_RATE // 10  # samples that are judged together; gains go from one to the next in a straight line
 _AROUND = 3  # hops before and behind one that it is judged by: 0.7 s together
 _BAND = (150.0, 4000.0)  # Hz; rumble and hum may be the same in all channels
 _APART = SAMPLE_RATE // 100  # samples that sound takes at most from one microphone to another: 10 ms, 3.4 m
-# Correlation from which on a channel has what a louder one has, and down to which that lasts. Of two people (30 pairs of real
-# recordings) it is 0.06 in the middle, 0.45 in one place of a thousand, and 0.49 at most. A voice in a second microphone has 0.9 in
-# a dry room, 0.7 where the room is as loud as the voice, 0.5 where it is 6 dB louder
+# The correlation from which on a channel counts as repeating a louder one, and the one down to which that lasts. Of two people
+# (30 pairs of real recordings) it is 0.06 in the middle, 0.45 in one place of a thousand, and 0.49 at most. A voice in a second
+# microphone has 0.9 in a dry room, 0.7 where the room is as loud as the voice, 0.5 where it is 6 dB louder
 _ALIKE, _STILL_ALIKE = 0.5, 0.45
 # Least share of the strongest channel's power with which a channel counts as equal to it: 6 dB; as long as it lasts 12 dB
 _EQUAL, _STILL_EQUAL = 1 / 4, 1 / 16
@@ -100,7 +100,7 @@ class Apart:
         return np.concatenate(made, axis=1)
 
     def _next(self, hop: Array) -> Array:
-        """A hop, with its gains and those of the hop behind it."""
+        """The output for a hop: its gains fade into those of the next hop."""
         around = list(self._shared)[: 2 * _AROUND + 2]
         if self._gains is None:
             self._gains = self._judged(np.sum(around[:-1], axis=0))
@@ -113,7 +113,7 @@ class Apart:
         return np.asarray((before @ hop) * _FADING + (after @ hop) * (1 - _FADING), np.float32)
 
     def _judged(self, shared: Spectra) -> Gains:
-        """The gains by what the channels share."""
+        """The gains, decided by what the channels share."""
         powers = _powers(shared)
         if powers.max() > 0:
             alike = _correlation(shared, powers)
@@ -152,7 +152,7 @@ class Apart:
 
 
 def _shared(hops: Array) -> Spectra:
-    """Of each hop, in the band of speech; `hops` are channels by hops by samples."""
+    """What each two channels share in each hop, in the band of speech; `hops` are channels by hops by samples."""
     spectra = np.fft.rfft(hops * _WINDOW, axis=2)[:, :, _IN_BAND].transpose(1, 0, 2)
     return np.asarray(spectra[:, :, None] * spectra.conj()[:, None], np.complex64)
 
@@ -162,7 +162,7 @@ def _powers(shared: Spectra) -> Array:
 
 
 def _correlation(shared: Spectra, powers: Array) -> Array:
-    """Of each two channels, at the lag at which it is highest."""
+    """The correlation of each two channels, at the lag at which it is highest."""
     one, other = np.triu_indices(len(powers), 1)
     spectra = np.zeros((len(one), len(_IN_BAND)), np.complex64)
     spectra[:, _IN_BAND] = shared[one, other]

@@ -37,11 +37,11 @@ class Places:
     """Seconds at which packets of a track belong."""
 
     start: float = 0.0  # the first one
-    holes: dict[int, float] = field(default_factory=dict)  # that follow a hole, by the packet's place in the file
+    holes: dict[int, float] = field(default_factory=dict)  # of packets that follow a hole, by their place in the file
 
 
 def track(head: bytes, index: int) -> Track | None:
-    """None: it is not there, or makes no sense."""
+    """What the head of the track with that number says; None: it is not there, or makes no sense."""
     heads = head.split(b"strh")[1:]
     if len(heads) <= index or len(heads[index]) < 52:
         return None
@@ -50,7 +50,7 @@ def track(head: bytes, index: int) -> Track | None:
 
 
 def places(file: SourceFile, index: int) -> Places:
-    """Of the track with that number, counted over all kinds of tracks. The file stands where it stood.
+    """The places of the track with that number, counted over all kinds of tracks. The file's position stays.
 
     Raises:
         OSError: it cannot be read.

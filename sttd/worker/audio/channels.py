@@ -1,10 +1,10 @@
 """Several channels into one, so that whoever speaks in any of them is heard.
 
-Mostly that is FFmpeg's mix. But that loses a voice where the channels cancel each other (a balanced microphone on a
-stereo input: one is the other turned over), where it leaves a channel out (input 4 of 6, taken for a subwoofer) or where one
-voice is divided by 64. Such a mix is told by its energy: in the band of speech, and above the noise, it has far less than
-the strongest channel. Then each channel gets the gain of its share of the sound, as in an automatic microphone mixer
-(Dugan, "Automatic microphone mixing", JAES 1975), those that are turned over are turned back.
+Mostly that is FFmpeg's mix. But that loses a voice where the channels cancel each other (a balanced microphone on a stereo
+input: one is the other turned over), where it leaves a channel out (input 4 of 6, taken for a subwoofer) or where one voice is
+divided by 64. Such a mix is recognised by its energy: in the band of speech, and above the noise, it has far less than the
+strongest channel. Then each channel gets a gain by its share of the sound, as in an automatic microphone mixer (Dugan,
+"Automatic microphone mixing", JAES 1975), and channels that are turned over are turned back.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _HOP = 0.1  # seconds that are measured together; gains go from one to the next 
 _BAND = (150.0, 4000.0)  # Hz; rumble is no voice
 _LOST = 1 / 8  # of the strongest channel's power (9 dB): a mix with less has lost it
 _FLOOR_RISE = 10**0.01  # by which the noise that is known rises at most in a hop: 1 dB a second
-# The least power that is not silence: of a sine at -130 dB. The noise is never less, so that a hop of zeros (a call that is muted) is
-# forgotten at 1 dB a second too: what was 180 s ago means nothing, see `resample.py`
+# The least power that is not silence: of a sine at -130 dB. The noise is never less, so that a hop of zeros (a call that is
+# muted) is forgotten at 1 dB a second too: what was 180 s ago means nothing, see `resample.py`
 _QUIETEST = 1e-7
 _ABOVE = 2.0  # times the noise; what is above is sound
-_FADE = 0.8  # of a channel's sound that counts still in the next hop: a gain holds through a word
+_FADE = 0.8  # share of a channel's sound that still counts in the next hop: a gain must last through a word
 _MEMORY = 0.97  # the same for the comparison of the mixes, and for the signs: 3 s
 _TURNED = -0.5  # correlation below which a channel is turned over
 
@@ -56,7 +56,7 @@ class Channels:
         self._window = np.hanning(self._hop).astype(np.float32)
         self._held = np.zeros((count, 0), np.float32)  # samples that are not measured yet, behind a hop that is
         self._is_measured = False  # the first hop of them is
-        # of each channel, and at last of the plain mix
+        # for each channel, and the last one for the plain mix
         self._noise: Gains | None = None
         self._sound = np.zeros(count)  # power above the noise, fading soon
         self._lasting = np.zeros(count + 1)  # the same, fading late

@@ -1,4 +1,4 @@
-"""A recording is opened by FFmpeg, which is told what it may take the file for and which decoders it may run."""
+"""Opens a recording with FFmpeg, which may use certain formats and decoders only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.errors import PartFailed
 
 REMEDY = "play it, and copy or export it again"
-# What FFmpeg may take a file for, and that it may open nothing else for it: a playlist, a concat script or a
+# The formats that FFmpeg may take a file for. No other file is opened for one: a playlist, a concat script or a
 # subtitle dressed as a recording is refused
 _FORMATS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dss,dts,dtshd,eac3,flac,flv,gsm,matroska,mov,mp3,mpeg,mpegts,mxf,ogg,rm,tta,truehd,"
@@ -28,7 +28,7 @@ _STREAMS = 256  # at most; a whole television channel multiplex has about a hund
 _BUFFER = 256 * 1024  # bytes read at once
 _PLACES = 64  # of a television recording, that are looked at
 # These name no tracks in their head: FFmpeg finds each by its first packet, and looks for them in the first 5 MB or 5 s.
-# With the place of the first packet
+# The number is the place of the first packet
 _HEADLESS = {"flv": 13, "mpeg": 0, "mpegts": 0}
 # the second look: through the whole file, without keeping what was read
 _THOROUGH = {"probesize": str(2**40), "analyzeduration": str(10**15), "fflags": "+nobuffer"}
@@ -70,7 +70,7 @@ def open_from(file: SourceFile, begin: int) -> InputContainer:
 
 
 def _again(container: InputContainer, file: SourceFile | _Preceded, more: dict[str, str], begin: int) -> InputContainer:
-    """Look for tracks in another way, and read from the place where the file begins."""
+    """Open the file once more to find its tracks in another way, then go to byte `begin`, where its packets begin."""
     container.close()
     file.seek(0)
     container = _open(file, more)
@@ -79,7 +79,7 @@ def _again(container: InputContainer, file: SourceFile | _Preceded, more: dict[s
 
 
 def _unknown_tables(container: InputContainer, file: SourceFile) -> bytes:
-    """The tables of programmes in mid-file with sound of which neither the beginning nor the end of the file knows."""
+    """The tables of programmes in mid-file whose sound FFmpeg has not found at the file's beginning or end."""
     here, known, found = file.tell(), {stream.id for stream in container.streams}, b""
     for place, data in list(transport.places(file, _PLACES)):
         unknown = transport.numbers_of_sound(data) - known
@@ -91,7 +91,7 @@ def _unknown_tables(container: InputContainer, file: SourceFile) -> bytes:
 
 
 class _Moved:
-    """A file whose places are counted from elsewhere: what lies before 0 is not there."""
+    """A file whose places are moved by so many bytes, so that a later one of them counts as 0."""
 
     def __init__(self, file: SourceFile, by: int) -> None:
         self.name = file.name
@@ -149,7 +149,7 @@ def _open(file: SourceFile | _Preceded | _Moved, more: dict[str, str]) -> InputC
 
 @functools.cache
 def audio_decoders() -> str:
-    """The names of all of them, with commas. On opening, FFmpeg decodes some of each track; a video's is none of our business."""
+    """The names of FFmpeg's, with commas. On opening, FFmpeg decodes some of each track: no video decoder need run."""
     return ",".join(sorted(name for name in av.codecs_available if _is_audio_decoder(name)))
 
 

@@ -1,9 +1,10 @@
-"""A track's decoder, and how much of what lies before a packet it must have heard to give that packet's samples.
+"""A track's decoder, and how many earlier packets it must have decoded to give a packet's exact samples.
 
-The samples of a part must not depend on where its worker began to decode. Most decoders forget within a few packets. Three kinds
-never do: AAC's noise substitution (ISO/IEC 14496-3, 4.6.13) and AC-3's dither draw from a generator of random numbers that runs from
-the first packet on, and the speech layer of Opus is recursive. These are replaced by a fresh one at every `_RESTART`th packet of the
-track, in each run: so a run that begins at such a packet has the same samples as one that came from the beginning.
+The samples of a part must not depend on where its worker began to decode. Most decoders forget within a few packets. Three
+kinds never do: AAC's noise substitution (ISO/IEC 14496-3, 4.6.13) and AC-3's dither draw from a generator of random numbers
+that runs from the first packet on, and the speech layer of Opus is recursive. These are replaced by a fresh one at every
+`_RESTART`th packet of the track, in each run: so a run that begins at such a packet has the same samples as one that came from
+the beginning.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ _RESTART = (
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of a decoder, in packets."""
+    """What a decoder needs to give exact samples, in packets."""
 
-    prime: int  # that a fresh one is given first, whose samples are dropped
+    prime: int  # given to a fresh decoder first; their samples are dropped
     every: int = 1  # where fresh ones begin: at multiples of this
 
 
-# Measured: the first packets behind any place that a fresh decoder gives otherwise. MP3 4 (its bit reservoir, at low bit rates more),
-# AAC without noise and Vorbis 1 or 2, Opus 61 at most, and the others none. WMA is not here: at low bit rates it draws noise from
-# a table in which it goes on for ever, and a packet may hold any number of frames
+# Measured: for how many packets a fresh decoder gives other samples, at any place. MP3 4 (its bit reservoir, at low bit rates
+# more), AAC without noise and Vorbis 1 or 2, Opus 61 at most, and the others none. WMA is not here: at low bit rates it draws
+# noise from a table in which it goes on for ever, and a packet may hold any number of frames
 _FORGETS = dict.fromkeys(("flac", "alac", "wavpack", "tta", "adpcm_ima_wav", "adpcm_ms"), Memory(0)) | {
     **dict.fromkeys(("mp3", "mp3float"), Memory(40)),
     "vorbis": Memory(4),
@@ -42,17 +43,17 @@ _NEVER_FORGETS = {
 
 
 def memory_of(track: Any) -> Memory | None:
-    """None: that is not known, and its samples are only found by decoding from the beginning."""
+    """What a track's decoder needs; None: not known, so its exact samples come only by decoding from the beginning."""
     context = track.codec_context
     if context.name.startswith("pcm_"):
         return Memory(0)
-    if context.name == "aac" and context.profile != "LC":  # of the others what is heard long ago predicts what comes
+    if context.name == "aac" and context.profile != "LC":  # other profiles predict from sound of long ago
         return None
     return _FORGETS.get(context.name) or _NEVER_FORGETS.get(context.name)
 
 
 def is_last(packet: Any) -> bool:
-    """Whether it only asks a decoder for what it keeps back. An empty one of a recorder that had nothing has a place in the file."""
+    """Whether a packet only flushes the decoder. An empty one that a recorder wrote has a place in the file."""
     return not packet.size and packet.pos is None
 
 
@@ -67,7 +68,7 @@ class Decoder:
         self._held: deque[Any] = deque(maxlen=self.memory.prime if self.memory else 0)
         self._restarts = self.memory is not None and self.memory.every > 1
         self._extradata = self._context.extradata
-        self._is_behind = False  # packets were passed over that it must not have missed
+        self._is_behind = False  # packets were passed over that the decoder needs
 
     def decode(self, packet: Any) -> list[Any]:
         """The frames of a packet.
@@ -102,7 +103,7 @@ class Decoder:
         self._is_behind = True
 
     def leap(self, count: int) -> None:
-        """So many packets were not even read; those that must not be missed come."""
+        """Count packets that were not even read; those that the decoder needs come next."""
         self.number += count
         self._held.clear()
         self._is_behind = True
@@ -117,7 +118,7 @@ class Decoder:
         self._held.append(packet)
 
     def _begin_afresh(self) -> None:
-        """Or let one that forgets hear what it must not have missed."""
+        """Begin with a fresh decoder, or keep one that forgets; then give it the packets that it needs."""
         self._is_behind = False
         if self._restarts:
             self._context = av.CodecContext.create(self._context.codec.name, "r")

@@ -1,4 +1,4 @@
-"""What the packets of a recording have in common, so that one that is not decoded is known to be as long as its frame would be."""
+"""What the packets of a recording have in common: it tells how long a packet's frame would be, without decoding it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from av.audio.frame import AudioFrame
 
 _ROUNDED = 0.0011  # seconds that a container in milliseconds may be off
-# with one length in a file, whatever a container in milliseconds makes of it; of the others it must count in samples
+# their packets have one length in a file, even if the container counts in milliseconds; for others it must count in samples
 _ALIKE = {"aac", "ac3", "eac3", "mp3", "mp3float", "opus"}
 _VARYING = {"flac", "vorbis"}  # each packet has its own length, and the container tells it
-# what a container says with a packet to change the decoder, or to leave some of its samples out: where files were joined, mostly
+# side data that changes the decoder, or leaves out some of a packet's samples: mostly where files were joined
 _SPECIAL = {"skip_samples", "new_extradata", "param_change"}
 
 
 class Form:
-    """As long by the container's word as a frame of the decoder's, undamaged as far as the container can tell, of one mark."""
+    """The common form: the container gives the decoder's frame length and reports no damage; marks in the heads agree."""
 
     def __init__(self, track: Any) -> None:
         self._track = track
@@ -30,7 +30,7 @@ class Form:
         self.is_varying = self._name in _VARYING
 
     def learn(self, packet: Any, frame: AudioFrame) -> None:
-        """Take `packet` for an example, whose forerunner was `frame`. It is not known where they are not alike."""
+        """Take `packet` as the example; `frame` is that of the packet before. If their lengths differ, no form is known."""
         if not packet.size or not packet.duration:
             return
         units = 1 / (self._track.time_base * frame.sample_rate)
@@ -45,7 +45,7 @@ class Form:
             self.is_known = True
 
     def samples(self, packet: Any) -> int | None:
-        """How many are in its frame; None: it is not like the others."""
+        """How many samples its frame would have; None: it is not like the others."""
         if packet.is_corrupt or packet.is_discard or self._mark(packet) != self._marked or _is_special(packet):
             return None
         if packet.duration == self._duration and not self.is_varying:
@@ -99,7 +99,7 @@ def _mark_of_flac(packet: Any) -> object:
 
 
 def _mark_of_opus(packet: Any) -> object:
-    """Length and number of its frames (RFC 6716, 3.1 and 3.2.5), of which a container may have its own idea."""
+    """Length and number of its frames (RFC 6716, 3.1 and 3.2.5), which a container may state wrongly."""
     head = bytes(memoryview(packet)[:2])
     return head[0] & 0xFB, head[1] & 0x3F if head[0] & 3 == 3 and len(head) > 1 else 0
 

@@ -1,4 +1,4 @@
-"""Heads that say less than is there, or more: of WAV, RF64, Wave64, AIFF, AU and CAF, where the length of the sound is one field.
+"""Heads that state less sound than is there, or more: of WAV, RF64, Wave64, AIFF, AU and CAF, where its length is one field.
 
 FFmpeg believes a length that is too small: beyond 4 GiB the field of a WAV file wraps, and a recorder that lost its power
 leaves what it wrote last, 0 often. It takes the end of the file for the end of the sound where the length is too large: a
@@ -17,10 +17,10 @@ from sttd.worker.audio.source_file import SourceFile
 
 _CHUNKS = 64  # looked at before the sound; recorders write a handful
 _JOINED = 20_000  # sounds one behind the other: two weeks of a file a minute
-_PLACES, _PIECE = 9, 4096  # behind the sound that are looked at first, and bytes of each
+_PLACES, _PIECE = 9, 4096  # places behind the sound that are searched for zeros first, and bytes of each
 _BLOCK = 2**20  # bytes
 _OTHER = "in another form"  # sound, that cannot be joined
-# from here on a length is what programs write that do not know it (FFmpeg 2**32 - 1, SoX 2**31)
+# a length from here on means that the program did not know it (FFmpeg writes 2**32 - 1, SoX 2**31)
 _STREAMED = 0x7FFF_F000
 _UNKNOWN = 0xFFFF_FFFF
 _WAVE64 = bytes.fromhex("72696666 2e91cf11a5d628db04c10000")  # the name that it begins with
@@ -28,14 +28,14 @@ _WAVE64 = bytes.fromhex("72696666 2e91cf11a5d628db04c10000")  # the name that it
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a head says of the sound, beside what is there."""
+    """What a head says of the sound, compared with what is there."""
 
     missing: int = 0  # bytes that it promises beyond the end of the file
     told: int = 0  # bytes of sound that it says there are
-    beyond: int = 0  # bytes behind these, which were made a piece of the sound
+    beyond: int = 0  # bytes behind these, which were added to the sound
     rate: int = 0  # bytes a second; 0: not said
-    unread: float = 0.0  # seconds of sound that follow and cannot be made a piece of it; infinite: nobody knows
-    why: str = _OTHER  # it cannot
+    unread: float = 0.0  # seconds of sound that follow and cannot be added; infinite: not known
+    why: str = _OTHER  # they cannot be added
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class _Sound:
 
     start: int
     length: int  # as the head says
-    field: int  # where it does
+    field: int  # where in the file it says so
     form: str  # of that field, for `struct`
     rate: int
-    kind: bytes  # the chunk that says of what form the samples are
+    kind: bytes  # the chunk that gives the form of the samples
 
     def whole(self, first: int, last: int) -> int:
-        """Where the last whole frame of a sound ends, of WAV's: behind a piece of one the next sound would be noise."""
+        """Where the last whole frame of a sound ends (in WAV): behind a piece of a frame the next sound would be noise."""
         frame = struct.unpack_from("<H", self.kind, 12)[0] if self.form[0] == "<" and len(self.kind) == 16 else 1
         return last - (last - first) % max(1, frame)
 
@@ -134,7 +134,7 @@ def _unread(file: SourceFile, kind: _Kind, sound: _Sound) -> Head:
 
 
 def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
-    """The sounds of further chunks or files behind the first one, in the same form, are made a piece of it."""
+    """Add the sounds of further chunks or files behind the first one to it, if they have the same form."""
     begin = sound.start
     end = begin + sound.length if sound.length else _end_of_none(file, kind, begin, begin)
     last = sound.whole(begin, end)
@@ -151,7 +151,7 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
         if further.kind != sound.kind:
             unread += (end - start) / max(further.rate, 1)
             continue
-        if length < kind.front:  # of the first one too: it gets all that this one has
+        if length < kind.front:  # the first one is as short: it becomes all of this one
             last, length, start = sound.start, 0, begin
         gaps.append((last, start))
         last = sound.whole(start, end)
@@ -167,7 +167,7 @@ def _joined(file: SourceFile, kind: _Kind, sound: _Sound, size: int) -> Head:
 
 
 def _end_of_none(file: SourceFile, kind: _Kind, begin: int, unsaid: int) -> int:
-    """Where a chunk ends that says its length is 0: it has no samples if another file follows at once, else nobody has said it."""
+    """Where a chunk with a length of 0 ends. If another file follows at once, it is empty; else nobody has set the length."""
     return next((place for place in (begin, begin + kind.front) if _is_beginning(file, place)), unsaid)
 
 
@@ -183,7 +183,7 @@ def _is_beginning(file: SourceFile, place: int) -> bool:
 
 
 def _amend_whole(file: SourceFile, kind: _Kind, head: bytes, size: int) -> None:
-    """The length of the whole file, without which FFmpeg refuses it or stops; it comes first and is written last."""
+    """Amend the length of the whole file, which programs write last; FFmpeg refuses the file or stops if it is wrong."""
     if kind.wide and not kind.own:  # CAF has none
         return
     whole = size - (0 if kind.wide else 8)
@@ -198,9 +198,9 @@ def _is_sound(head: bytes) -> bool:
 
 
 def _find(file: SourceFile, kind: _Kind, position: int, form: bytes = b"") -> _Sound | None:
-    """The next chunk with sound, be it that of another file behind this one; None where there is none.
+    """The next chunk with sound, also in another file behind this one; None where there is none.
 
-    `form`: as it was said last.
+    `form`: the one that was given last.
     """
     rate, wide = 0, None  # what RF64's ds64 says, and where
     for _ in range(_CHUNKS):
@@ -261,7 +261,7 @@ def _look_at_au(file: SourceFile, head: bytes, size: int) -> Head:
 def _is_padding(file: SourceFile, position: int, size: int) -> bool:
     """Whether zeros follow the sound, and nothing else: a recorder had asked for more room than it needed.
 
-    A call that is muted has zeros too, mostly even: so all is read where those places have nothing else.
+    A muted call has zeros too, even mostly. So if a few places have nothing else, all of it is read.
     """
     for number in range(_PLACES):
         file.seek(position + max(0, size - position - _PIECE) * number // (_PLACES - 1))

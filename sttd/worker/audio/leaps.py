@@ -1,4 +1,4 @@
-"""Packets that need not even be read, where the container's index leads to the very packet: samples as they are, and MP4."""
+"""Skips packets without reading them, where the place of a later one is known exactly: with PCM, and by the index of MP4."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 _PCM = {"wav", "w64", "aiff", "au", "caf"}  # with PCM in them: each byte's sample is known; `container.format.name`s
 _INDEXED = "mov,mp4,m4a,3gp,3g2,mj2"
 _LEAST = 256  # packets that are worth a leap
-_MOST = 4_000_000  # entries of an index that are looked at, without a sign of life: 24 h of AAC, 2 to 10 s of computing
-_KEYFRAME = 1  # flags of an entry: that alone. 2: to be decoded and dropped
+_MOST = 4_000_000  # index entries checked in one go, without a sign of life: 24 h of AAC, 2 to 10 s of computing
+_KEYFRAME = 1  # an entry's flags where it is that alone; 2 would mean: to be decoded and dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Leap:
-    """How far it goes from the packet at which it begins."""
+    """A jump over packets, counted from the packet at which it begins."""
 
     samples: int  # of the track
     packets: int
     offset: int  # where to, in the track's time base
-    landed: Callable[[Any], bool]  # whether this is the packet
+    landed: Callable[[Any], bool]  # whether a packet is the one to land at
 
 
 def leap(track: Any, packet: Any, number: int, lasts: int, most: int, *, every: int, prime: int) -> Leap | None:
-    """The farthest one; None: the index does not say, or it is not worth while.
+    """The farthest leap; None: the packets' places are not known, or it is not worth while.
 
     Args:
         track: of the container.
@@ -32,8 +32,8 @@ def leap(track: Any, packet: Any, number: int, lasts: int, most: int, *, every: 
         number: from 0.
         lasts: samples of each packet.
         most: samples that may be leapt over.
-        every: a decoder begins at a multiple of so many packets
-        prime: and so many before.
+        every: a fresh decoder begins at a multiple of so many packets;
+        prime: and is given so many packets before that.
     """
     name, count = track.container.format.name, most // lasts
     if name == _INDEXED:

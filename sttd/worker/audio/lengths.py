@@ -1,8 +1,9 @@
-"""How long a recording is, by its own word, and only where that can be believed.
+"""The length that a recording itself states, and only where that can be believed.
 
 FFmpeg gives a length for every file. For many it is an estimate (from the bit rate of the first frames), the length of the
-longest track, the first file's of several in a row, or the difference of two clocks. Such a length must refuse nothing, warn of
-nothing and move no progress bar. What a head states was written by who knew; each format has its own place for it.
+longest track, the first file's of several in a row, or the difference of two clocks. Such a length must refuse no file, cause
+no warning and move no progress bar. A length in the head was written by a program that knew; each format has its own place for
+it.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from sttd.worker.audio.source_file import SourceFile
 from sttd.worker.errors import PartFailed
 
 _LOOK = 256 * 1024  # bytes of a head
-_SLACK = 1.0  # seconds; a recording that begins later by its own clock counts from elsewhere
+_SLACK = 1.0  # seconds; if a recording's clock begins later than this, its length may be counted from elsewhere
 _OF_TRACK = {"mov,mp4,m4a,3gp,3g2,mj2", "flac", "wav", "w64", "aiff", "au", "caf", "ape", "tta", "wv"}
 _BY_SIZE = {"sln", "mulaw", "alaw", "gsm", "voc"}  # the same number of bytes for each second
 _SEGMENT, _INFO, _DURATION = b"\x18\x53\x80\x67", b"\x15\x49\xa9\x66", (b"\x44\x89\x84", b"\x44\x89\x88")  # of Matroska
 _FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # of ASF
-_BROADCAST = 1  # flag there: written before anything was known
+_BROADCAST = 1  # flag in them: the head was written before the length was known
 _UNKNOWN = 0xFFFF_FFFF
 _BEGINNING = re.compile(rb"OggS\0\x02")  # of a track's first page
 _PAGES = 8  # of an Ogg file that are looked at
@@ -44,7 +45,7 @@ class Promise:
     seconds: float  # from the container's beginning
     of_track: bool = False  # the sound's own; else that of the longest track
     is_cut: bool = False  # the file is shorter than it says
-    size: int = 0  # bytes of sound, as it says, where these tell whether it was counted wrongly; 0: they do not
+    size: int = 0  # bytes of sound that the file states, if they can show that the length is wrong; 0: none
 
     def is_broken(self, seconds: float, size: int) -> bool:
         """Whether this sound, made of so many bytes, is less than was promised, and nothing but a loss explains it."""
@@ -63,7 +64,7 @@ def promise(container: InputContainer, tracks: Sequence[Any], file: SourceFile, 
     here = file.tell()
     try:
         found = [_promise(container, track, file, head) for track in tracks]
-        # false for what is no number
+        # false for NaN
         believed = [told for told in found if told is not None and 0 < told.seconds < _MOST]
         return max(believed, key=lambda told: told.seconds, default=None)
     finally:
@@ -101,7 +102,7 @@ def _of_track(container: InputContainer, track: Any, file: SourceFile) -> Promis
 
 
 def _avi(file: SourceFile, index: int) -> Promise | None:
-    """By the track's own head; what FFmpeg says of a file that was cut off is what is left."""
+    """By the track's own head; for a file that was cut off, FFmpeg gives the length of what is left."""
     data = _read(file, 0, _LOOK)
     size, found = struct.unpack_from("<I", data, 4)[0], avi.track(data, index)
     if size in (0, _UNKNOWN) or found is None or found.length in (0, _UNKNOWN):
@@ -126,7 +127,7 @@ def _matroska(file: SourceFile, whole: float) -> Promise | None:
 
 
 def _asf(file: SourceFile, _: float) -> Promise | None:
-    """By its head; what FFmpeg says of a file that was cut off is what is left."""
+    """By its head; for a file that was cut off, FFmpeg gives the length of what is left."""
     data = _read(file, 0, _LOOK)
     at = data.find(_FILE_PROPERTIES)
     if at < 0 or len(data) < at + 92:
@@ -168,7 +169,7 @@ def _ogg(file: SourceFile, whole: float) -> Promise | None:
 
 
 def _page(data: bytes) -> tuple[int, int] | None:
-    """The serial number of an Ogg page's track and its place, of the first one that ends a packet (RFC 3533, section 6)."""
+    """The track's serial number and the place in time of the first Ogg page that ends a packet (RFC 3533, section 6)."""
     at = data.find(b"OggS")
     while 0 <= at <= len(data) - 18:
         place, serial = struct.unpack_from("<qI", data, at + 6)

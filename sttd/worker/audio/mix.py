@@ -1,8 +1,8 @@
-"""Several tracks of one recording become one, by time; pure.
+"""Mixes several tracks of one recording into one, by time; pure.
 
-All together are added up. Else the first of them is the recording, and another one is heard where those before it have nothing
-for long: in OBS's recordings the microphone may be on the second track, and a television programme may go on in another one.
-Short pauses are left alone, for what the other track says in them may be a translation.
+With `together` all are added up. Else the first one is used, and another one where those before it are silent for long: in
+OBS's recordings the microphone may be on the second track, and a television programme may go on in another one. Short pauses
+are not filled, for what the other track says in them may be a translation.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Track:
         return sum(map(_length, self.blocks)) + sum(map(_length, self._rest))
 
     def add(self, samples: Array) -> None:
-        """Behind what it has."""
+        """Append samples."""
         self._rest.append(samples)
         if sum(map(_length, self._rest)) >= _GRID:
             joined = np.concatenate(self._rest, axis=-1)
@@ -57,7 +57,7 @@ class _Track:
         self.add(np.zeros((*self._none.shape[:-1], count), np.float32))
 
     def flush(self) -> None:
-        """It has come to its end, for now: its last block is shorter."""
+        """Make a shorter block of the rest: the track has no more for now."""
         rest = np.concatenate([self._none, *self._rest], axis=-1)
         self._rest = []
         if _length(rest):
@@ -76,7 +76,7 @@ class _Track:
         return block, is_loud
 
     def goes_on_for(self, other: _Track) -> bool:
-        """Whether it began where `other` ended: a translation would have been there before."""
+        """Whether this track's sound began where that of `other` ended: a translation would have begun before."""
         return other.is_heard and self.since >= other.last - SAMPLE_RATE
 
     def _keep(self, block: Array) -> None:
@@ -93,8 +93,8 @@ class Mixer:
 
     Channels that are kept apart (`rows` of them; 0: samples alone) stay so.
 
-    A track that falls behind by more than `APART` has ended, or makes a pause: it is silent. What it still says of earlier is
-    moved behind what was given.
+    A track that falls behind by more than `APART` has ended, or pauses: it counts as silent. Earlier sound that still comes
+    from it is moved to after what was given.
     """
 
     def __init__(self, count: int, *, together: bool, rows: int = 0) -> None:
@@ -112,7 +112,7 @@ class Mixer:
 
     @property
     def front(self) -> float:
-        """Seconds where the track is that is furthest."""
+        """Seconds up to which the furthest track has come."""
         return self._front / SAMPLE_RATE
 
     @property
@@ -124,7 +124,7 @@ class Mixer:
         return min(numbers, key=lambda number: self._tracks[number].end)
 
     def put(self, number: int, samples: Array, start: int) -> None:
-        """Samples of a track; `start` counts for its first ones: the place where they belong."""
+        """Take samples of a track. `start` is the place of its first ones, and is not used for later ones."""
         track = self._tracks[number]
         if track.start is None:
             track.start = track.end = start
@@ -181,7 +181,7 @@ class Mixer:
         return pausing or 0
 
     def _is_out(self, track: _Track) -> bool:
-        """Whether a track has not begun in the next block, or has nothing for long."""
+        """Whether a track has not begun by the next block, or is silent there for long."""
         if track.start is None or track.start > self._given:
             return True
         quiet = track.quiet

@@ -1,7 +1,7 @@
-"""How long an MP3 file is, by the frame that an encoder puts in front of the sound (Xing's, LAME's or Fraunhofer's), and its tags.
+"""How long an MP3 file is, by the frame that encoders put in front of the sound (Xing's, LAME's, Fraunhofer's), and its tags.
 
-Without one, FFmpeg reckons from the bit rate of the first frames, which is wrong where it varies. With one that is the first
-file's of several in a row (podcasts with advertisements put in), the file is longer than that frame says.
+Without one, FFmpeg reckons from the bit rate of the first frames, which is wrong where it varies. Where several files are
+joined (podcasts with advertisements put in), the whole is longer than the first one's frame says.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 
 from sttd.worker.audio.source_file import SourceFile
 
-_TAGS = 8  # ID3 tags one behind the other; two are seen
+_TAGS = 8  # tags in a row, at most; two are seen in practice
 _SYNC = 64 * 1024  # bytes in which the first frame must begin
 _RATES = (44_100, 48_000, 32_000)  # Hz, of MPEG 1; a half and a quarter of that in 2 and 2.5
 _EXTRA = 64 * 1024  # bytes behind the sound that may be tags, beside 2 % of it
@@ -21,7 +21,7 @@ _LYRICS, _LYRICS_FOOT = b"LYRICS200", 15  # bytes; six of them are digits
 
 
 def leave_out_tags(file: SourceFile) -> None:
-    """APE tags and lyrics in front of the sound and behind it: FFmpeg takes a picture in them for damaged sound.
+    """Leave out APE tags and lyrics before and after the sound: FFmpeg takes a picture in them for damaged sound.
 
     Raises:
         OSError: it cannot be read.
@@ -43,12 +43,12 @@ def leave_out_tags(file: SourceFile) -> None:
 
 
 def _ape_in_front(head: bytes) -> int:
-    """How long the APE tag is that begins so; 0: none does (wiki.hydrogenaud.io, APEv2)."""
+    """The length of the APE tag that begins with `head`; 0: none does (wiki.hydrogenaud.io, APEv2)."""
     return _APE_HEAD + int(struct.unpack_from("<I", head, 12)[0]) if head[:8] == _APE and len(head) == _APE_HEAD else 0
 
 
 def _tag_before(file: SourceFile, end: int) -> int:
-    """How long the tag is that ends there; 0: none does."""
+    """The length of the tag that ends at `end`; 0: none does."""
     foot = _read(file, max(0, end - _ID3V1), min(end, _ID3V1))
     if foot[-_APE_HEAD:][:8] == _APE:
         length, _, flags = struct.unpack_from("<III", foot, len(foot) - _APE_HEAD + 12)

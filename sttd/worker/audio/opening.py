@@ -1,4 +1,4 @@
-"""From a path to a stream of sound: the file is looked over, opened, and its track is chosen."""
+"""From a path to a stream of sound: the file is checked and opened, and its track is chosen."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def open_recording(
 
 
 def _following(container: InputContainer, file: SourceFile) -> Callable[[Any, Any], bool]:
-    """Whether one of two tracks is heard after the other: known of television recordings."""
+    """The test whether one of two tracks is heard after the other; only television recordings are examined."""
     if container.format.name != "mpegts":
         return lambda _first, _second: False
     return lambda first, second: transport.one_after_the_other(file, first.id, second.id)

@@ -1,4 +1,4 @@
-"""The packets of a container's tracks, in the file's order; damage to the container is passed by."""
+"""The packets of a container's tracks, in the file's order; damage to the container is skipped."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from sttd.worker.errors import PartFailed
 _DEAD_END = 64  # errors of the container in a row, without a packet between them
 _PIECE = 2**20  # bytes
 _BEGINNING = b"OggS\0\2"  # of the first page of an Ogg track (RFC 3533, section 6)
-_NONE = sys.maxsize  # where an Ogg file begins that is not there
+_NONE = sys.maxsize  # the place of the next Ogg file, where there is none
 
 
 def packets(
     container: InputContainer, tracks: Sequence[Any], file: SourceFile, count_damage: Callable[[], None]
 ) -> Iterator[Any]:
-    """After an error of its own the container is asked again, until it has nothing more to give.
+    """The packets of `tracks`. After an error the container is asked again, until it has nothing more to give.
 
-    Ogg files may follow each other in one file, as of a radio that goes from speech to music. Where the next one has another
-    coding, rate or number of channels, FFmpeg refuses it. Then its packets come of a container of its own: `packet.stream` is a
-    track of the same number there; where one alone is heard and there is none, the first one.
+    Ogg files may follow each other in one file, as when a radio goes from speech to music. Where the next one has another
+    coding, rate or number of channels, FFmpeg refuses it, and it is opened as a container of its own. `packet.stream` is then
+    its track of the same number; if one track alone is heard and that number is missing, it is the first one.
 
     Raises:
         PartFailed: UNREADABLE or CHANGED, see `SourceFile`.
@@ -45,7 +45,7 @@ def packets(
         with further:
             usable = [track for track in further.streams.audio if track.codec_context]
             tracks = [track for track in usable if track.index in wanted]
-            if not tracks and len(wanted) == 1:  # there is no picture in front of it any more, say
+            if not tracks and len(wanted) == 1:  # a picture's track in front of it may be missing now
                 tracks = usable[:1]
             if not tracks:
                 count_damage()
@@ -56,9 +56,9 @@ def packets(
 def _packets(
     container: InputContainer, tracks: Sequence[Any], file: SourceFile, count_damage: Callable[[], None], begin: int
 ) -> Generator[Any, None, int]:
-    """Returns where the next Ogg file begins that the container refuses, or `_NONE`; `begin`: where its own does.
+    """Returns where the next Ogg file begins, which the container refuses, or `_NONE`. `begin`: where the container's own does.
 
-    An error may be of damage or of a refusal. Behind damage the container goes on before the next file begins.
+    An error means damage or this refusal. After damage the container goes on before the place where the next file begins.
     """
     is_ogg = container.format.name == "ogg"
     errors, place, following = 0, 0, -1  # errors in a row; where the latest packet was, and the next Ogg file is
@@ -75,7 +75,7 @@ def _packets(
                 yield packet
             break
         except IndexError:
-            # PyAV at the end of a file with a track that appeared after opening: our own was flushed before
+            # PyAV raises it at the end of a file if a track appeared after opening: ours was flushed before
             # (https://github.com/PyAV-Org/PyAV/issues/692)
             break
         except MemoryError:
@@ -99,7 +99,7 @@ def _count(errors: int, count_damage: Callable[[], None]) -> None:
 
 
 def _behind_beginnings(file: SourceFile, begin: int) -> int:
-    """Where the first pages of an Ogg file's tracks end, which stand together; its head has 27 bytes and the lengths of pieces."""
+    """Where the first pages of an Ogg file's tracks end; they stand together. A head is 27 bytes and its pieces' lengths."""
     here, at = file.tell(), begin
     while True:
         file.seek(at)
@@ -111,7 +111,7 @@ def _behind_beginnings(file: SourceFile, begin: int) -> int:
 
 
 def _next_beginning(file: SourceFile, first: int) -> int:
-    """Where the next Ogg file begins, from byte `first` on; `_NONE`: there is none. The file stands where it stood."""
+    """Where the next Ogg file begins, from byte `first` on; `_NONE`: there is none. The file's position stays."""
     here, place, kept = file.tell(), first, b""
     file.seek(first)
     begin = _NONE

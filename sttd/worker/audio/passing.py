@@ -1,8 +1,8 @@
-"""What lies before a part is not decoded: its packets are counted, or leapt over, where that comes to the very samples.
+"""Counts or leaps over the packets before a part instead of decoding them, where the part's samples stay exactly the same.
 
 Each packet must have the form of those before it (`Form`), and be where the time stamps expect it. At the first one that is
-otherwise, all of it is decoded instead: see `Unpassable`. One that has the form and cannot be decoded is as long as the others in
-either case: see `Sound`.
+otherwise, the recording is decoded from its beginning instead: see `Unpassable`. A packet of that form that cannot be decoded
+counts as long as the others in either case: see `Sound`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sttd.worker.audio.form import Form
 from sttd.worker.audio.leaps import Leap, leap
 from sttd.worker.audio.resample import Unpassable
 
-PROBE = 8  # packets that are decoded first: they tell the form, and what the encoder has put in front is in them
+PROBE = 8  # packets that are decoded first: they show the form, and hold the samples that the encoder has put in front
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Passed:
 
 
 class Passing:
-    """Says of each packet what it would have been, and where decoding begins."""
+    """Gives for each packet what its frame would have been, and decides where decoding begins."""
 
     def __init__(self, track: Any, decoder: Decoder, form: Form) -> None:
         self._track, self._decoder, self._form = track, decoder, form
@@ -41,7 +41,7 @@ class Passing:
         self.is_leaping = False  # the next packet is the one that a leap leads to
 
     def begin(self, frame: AudioFrame, left: int) -> bool:
-        """The first packet is next; False: this recording is decoded.
+        """Called before the first packet that may be passed over. False: this recording must be decoded.
 
         Args:
             frame: of the packet before it.
@@ -55,7 +55,7 @@ class Passing:
         return left >= -self._decoder.number % memory.every * frame.samples
 
     def ends(self, packet: Any, left: int) -> bool:
-        """Whether decoding begins with this packet: behind the next place for that there is too little left."""
+        """Whether decoding begins with this packet: the next place where it could begin is too late."""
         assert self._frame is not None
         assert self._decoder.memory is not None
         every = self._decoder.memory.every
@@ -82,7 +82,7 @@ class Passing:
         return samples
 
     def leap(self, packet: Any, left: int) -> bool:
-        """Leave out what need not be read; the next packet is the one behind it.
+        """Skip what need not be read. True: the next packet should be the one to land at.
 
         Raises:
             Unpassable: it cannot be reached.
@@ -95,7 +95,7 @@ class Passing:
             self._leap, self.is_leaping = found, True
             try:
                 self._track.container.seek(found.offset, stream=self._track)
-            except (av.error.FFmpegError, OSError) as error:  # of the disk: `SourceFile` tells of it at the end
+            except (av.error.FFmpegError, OSError) as error:  # of the disk: `SourceFile` reports it at the end
                 raise Unpassable from error
         return found is not None
 

@@ -1,7 +1,7 @@
 """The samples of a frame, and a frame of silence.
 
 PyAV looks for the end of a frame's planes at a null pointer. Behind the eighth there is none, so `AudioFrame.planes` of eight or
-more channels, each in a plane of its own, has planes that do not exist: whoever reads them is killed.
+more channels, each in a plane of its own, has planes that do not exist: reading them kills the process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def samples_of(frame: AudioFrame) -> npt.NDArray[np.float32]:
 
 
 def silent(like: AudioFrame, samples: int) -> AudioFrame:
-    """Silence of the form of `like`; it has no time."""
+    """A frame of silence in the form of `like`, without a time stamp."""
     packed = like.format.packed
     frame = AudioFrame(packed, like.layout, samples)
     frame.sample_rate = like.sample_rate

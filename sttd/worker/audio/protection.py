@@ -1,4 +1,4 @@
-"""Recordings that are protected against copying are told before they are decoded: noise, or nothing, would come of them.
+"""Recognises copy-protected recordings before they are decoded, which would give noise, or nothing.
 
 Each format marks its protection in the open: ISO/IEC 14496-12, 8.12 (protected sample entries, Apple's and Audible's own); the
 encryption objects in the head of ASF (Windows Media DRM, PlayReady); Matroska's ContentEncryption; the scrambling bits of
@@ -117,7 +117,7 @@ def _scrambled_sectors(data: bytes) -> list[bool]:
 
 
 def _share(marks: Iterable[list[bool]]) -> float:
-    """How much is scrambled in the place where the least is."""
+    """The share that is scrambled, in the place where it is least."""
     return min((sum(found) / len(found) for found in marks if found), default=0.0)
 
 

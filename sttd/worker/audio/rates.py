@@ -1,4 +1,4 @@
-"""Which sample rates a recording can have. What is beyond asks for gigabytes of silence, or for a filter of hours."""
+"""Which sample rates a recording can have. Others would ask for gigabytes of silence, or for hours of filtering."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def possible(rate: int) -> bool:
 
 
 def check(rate: int | None) -> None:
-    """Look at what the file says of its track; None or 0: it does not say.
+    """Check the rate that the file states for its track; None or 0: it states none.
 
     Raises:
         PartFailed: BAD_FILE.

@@ -1,7 +1,8 @@
 """A recording of any kind as a stream of 16 kHz mono samples, each at its place in the player's time.
 
-Or its channels are kept apart, each a stream of its own. Decoded packet by packet: damage costs the packets it lies in and no more, and memory does not depend on the length.
-faster-whisper's `decode_audio` holds the whole recording, stops at the first damage, and drops start delays and holes.
+If its channels are kept apart, each is such a stream. It is decoded packet by packet: damage costs only the packets in which it
+lies, and memory does not depend on the length. faster-whisper's `decode_audio` holds the whole recording, stops at the first
+damage, and drops start delays and holes.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Stream:
         self._seconds: float | None = None  # of sound, once the end is reached
         self.position = 0  # sample up to which `blocks` has read
         self._on_wind: Callable[[float], None] | None = None
-        self._wound = 0.0  # on the monotonic clock; when that heard the last time
+        self._wound = 0.0  # when `on_wind` was called last, on the monotonic clock
         self._own, self._passes = ALL, False  # as `blocks` has them
 
     def __enter__(self) -> Self:
@@ -89,7 +90,7 @@ class Stream:
 
     @property
     def warnings(self) -> list[str]:
-        """What was wrong with the recording as far as it was read, one sentence each; whole when `blocks` has ended."""
+        """What was wrong with the recording as far as it was read, one sentence each; complete when `blocks` has ended."""
         found = self.damage
         if self._head.beyond:
             told = clock(self._head.told / self._head.rate) if self._head.rate else f"{self._head.told:,} bytes"
@@ -104,7 +105,7 @@ class Stream:
 
     @property
     def damage(self) -> list[str]:
-        """The warnings that are of the seconds that were read, and not of the recording as a whole."""
+        """The warnings about the seconds that were read, and not about the recording as a whole."""
         return remarks.damage(self._sounds, self._not_numbers)
 
     def _on_tracks(self) -> list[str]:
@@ -129,12 +130,13 @@ class Stream:
     ) -> Iterator[tuple[int, Array]]:
         """The sound as (position, samples): float32, 16 kHz, without a gap, from `first_sample` to before `end`.
 
-        The same samples come at the same positions whatever `first_sample` is. Everything before is decoded too, to tell what is
-        wrong there. Most of the cost, the conversion to 16 kHz, is left out up to shortly before it, where that changes nothing.
-        `on_wind` hears of it once a second at most: the seconds of audio done.
+        The same samples come at the same positions whatever `first_sample` is. Everything before is decoded too, to find its
+        damage. The conversion to 16 kHz, most of the cost, is left out until shortly before it, where that changes nothing.
+        Meanwhile `on_wind` is called once a second at most, with the seconds of audio done.
 
-        `own`: the seconds in which damage is told of, all of which are decoded, also in an attempt that goes on in their middle;
-        the rest is other parts'. With `passes`, what lies before is not decoded where that comes to the same samples: `passing.py`.
+        `own`: the seconds whose damage is reported; other damage is reported by other parts. All of them are decoded, also in
+        an attempt that resumes in their middle. With `passes`, what lies before is not decoded if the samples stay the same:
+        see `passing.py`.
 
         Raises:
             PartFailed: BAD_FILE, UNREADABLE or CHANGED, when that shows.
@@ -177,7 +179,7 @@ class Stream:
         self._end(position + size)
 
     def _samples(self, first: int) -> Iterator[Array]:
-        """The sound of the first group of tracks that has any; from the first track's `first` on."""
+        """The sound of the first group of tracks that has any, beginning at `first` of its first `Sound`."""
         groups = [[track.index for track in group] for group in self._choice.groups]  # while the container is open
         for number, indexes in enumerate(groups):
             if number:
@@ -226,12 +228,12 @@ class Stream:
             sound = self._sounds[number]
             for samples in sound.feed(packet, mixer.front):
                 mixer.put(number, samples, round(sound.start * SAMPLE_RATE))
-                yield from mixer.ready()  # not only behind the packet: with it may come an hour of silence
+                yield from mixer.ready()  # not once a packet, which may bring an hour of silence
         self._file.check_read()
         yield from self._rest(mixer)
 
     def _rest(self, mixer: Mixer) -> Iterator[Array]:
-        """What the tracks still keep back: side by side, for it may be an hour of silence and a last word."""
+        """What the tracks still keep back. They take turns, for one may give an hour of silence before a last word."""
         rest = {number: sound.finish() for number, sound in enumerate(self._sounds)}
         while rest:
             number = mixer.last(rest)
@@ -273,7 +275,7 @@ class Stream:
         self._seconds = samples / SAMPLE_RATE
 
     def _check_damage(self) -> None:
-        """What is damaged, or encrypted in a way that nothing tells of, gives a packet by chance now and then."""
+        """Refuse a recording of which nearly all is damaged, or encrypted without a mark: a few packets seem good by chance."""
         packets, damaged = (sum(each) for each in zip(*((s.packets, s.damaged) for s in self._sounds), strict=True))
         if damaged > _NEARLY_ALL * packets and max(sound.whole for sound in self._sounds) < _WORTH:
             text = f"{damaged} of {packets} packets are damaged, or protected"

@@ -1,4 +1,4 @@
-"""What is told of damage in a recording, for people."""
+"""Warnings about damage in a recording, for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def damage(sounds: Sequence[Sound], not_numbers: int) -> list[str]:
 
     Args:
         sounds: of the tracks that were heard.
-        not_numbers: samples that were none.
+        not_numbers: samples that were no numbers, or far too loud.
     """
     found = []
     damaged = [sound for sound in sounds if sound.own_damaged]

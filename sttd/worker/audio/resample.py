@@ -1,4 +1,4 @@
-"""Decoded frames of any kind into 16 kHz float32, mixed to one channel or each channel for itself, counted sample by sample."""
+"""Converts decoded frames of any kind to 16 kHz float32, mixed or each channel by itself, and counts sample by sample."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COARSE = ("u8", "u8p", "s16", "s16p", "fltp")  # the last is what decoders of l
 
 
 class Unpassable(Exception):
-    """What was to be passed over cannot be, without other samples coming behind it: all must be converted."""
+    """Passing over would change the samples that follow: all must be decoded or converted instead."""
 
 
 class At16k:
@@ -43,7 +43,7 @@ class At16k:
         first: the first sample that is wanted. What lies before is counted, and little of it converted. The filter begins where
             one of its samples falls on one of the track's, with the same phase as in a conversion of all: so the same samples
             come from `first` on. Channels that may cancel each other have a longer memory: see `Unpassable`.
-        tells: of what is no number, wherever it is. So floats are all converted.
+        tells: samples that are no numbers are reported, wherever they are. So tracks of floats are converted from the beginning.
 
     Raises:
         Unpassable: by any method, before it gives anything.
@@ -76,7 +76,7 @@ class At16k:
         return self._begins - self._given if self._is_passing else 0
 
     def count(self, samples: int) -> None:
-        """As `convert`, for sound that is before what is converted."""
+        """Count samples as `convert` does, for sound before the conversion begins."""
         self._given += samples
         self._require(self._given <= self._begins)
 
@@ -95,7 +95,7 @@ class At16k:
         before, self._given = self._given, self._given + frame.samples
         if self._given <= self._begins:
             return
-        frame.pts = None  # the fifo and the filter would hold against it what `Timeline` has settled
+        frame.pts = None  # else the fifo and the filter would act on a stamp that `Timeline` has dealt with
         self._waiting.write(frame)
         if before < self._begins:
             self._waiting.read(self._begins - before)
@@ -103,7 +103,7 @@ class At16k:
             yield from self._mix(self._waiting.read(_TOGETHER))
 
     def _begin(self, frame: AudioFrame) -> None:
-        """A track of another form, or the first one, or the same one after a hole."""
+        """Set up the conversion for another form, for the first frame, or for the same form after a hole."""
         self._turned = self.turned
         names = [channel.name for channel in frame.layout.channels]
         self._channels = Channels(names, frame.sample_rate) if len(names) > 1 and not self._rows else None
@@ -114,7 +114,7 @@ class At16k:
 
     def _pass_over(self, rate: int, *, may_break: bool) -> None:
         """Begin the conversion at a sample of the track that falls on one of 16 kHz, and on a measured hop."""
-        if may_break:  # what is no number is to be told of, wherever it is
+        if may_break:  # what is no number must be reported, wherever it is
             self.first, self._is_passing = 0, False
             return
         step, warm = rate // math.gcd(rate, SAMPLE_RATE), _WARM
@@ -142,7 +142,7 @@ class At16k:
         self._form, self._given, self._base, self._drop, self._begins = None, 0, self._taken, 0, 0
 
     def insert(self, seconds: float) -> Iterator[Array]:
-        """Silence, before the next frame; below 0: leave so much of what comes out."""
+        """Insert silence before the next frame; negative: leave out so much of what comes next."""
         yield from self.finish()
         self._require(not self._is_passing)
         count = round(seconds * SAMPLE_RATE)
@@ -172,7 +172,7 @@ class At16k:
             yield from self._resample([_mono(samples, rate)])
 
     def _resample(self, frames: Sequence[AudioFrame | None]) -> Iterator[Array]:
-        """One frame for each resampler; None: what it has kept back. They are at one all the time."""
+        """Convert one frame with each resampler; None: flush it. All are always at the same sample."""
         first = frames[0]
         try:
             converted = [
@@ -211,7 +211,7 @@ def _joined(frames: Iterable[AudioFrame | None]) -> Array:
 
 
 def _fitted(planes: Array, rows: int) -> Array:
-    """A stretch with another number of channels: one is the same in all, what is too much is in the last one as well."""
+    """Fit a stretch with another number of channels: a single one goes into all rows, surplus ones are added to the last."""
     count = len(planes)
     if count == 1:
         return np.broadcast_to(planes, (rows, planes.shape[1]))

@@ -45,7 +45,7 @@ class Clock:
 
     @classmethod
     def of(cls, container: Any, track: Any) -> Clock:
-        """FLAC counts samples. Where its head is gone, as of the tail of a transfer, FFmpeg takes them for those of another rate."""
+        """FLAC's stamps count samples. Without its head (the tail of a transfer), FFmpeg gets their rate wrong: count here."""
         name, rate = container.format.name, track.codec_context.sample_rate
         counts = name in _COUNTED or (name == "flac" and rate * track.time_base != 1)
         begin, wraps = (container.start_time or 0) / av.time_base, name in {"mpegts", "mpeg"}
@@ -55,8 +55,8 @@ class Clock:
 class Sound:
     """Fed with a track's packets in order, it gives the track's samples: 16 kHz, silence where there is a hole.
 
-    `rows` are the channels that are kept apart, `first` is the first sample that is wanted, see `At16k`; `passes`: what lies before
-    it need not be decoded, see `Passing`. `own`: the seconds in which damage is told of.
+    `rows` are the channels that are kept apart, `first` is the first sample that is wanted, see `At16k`; `passes`: what lies
+    before it need not be decoded, see `Passing`. `own`: the seconds whose damage is reported.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Sound:
         self.size = 0  # bytes of those that were not damaged
         self.damaged = 0  # of these
         self._own = own
-        self.own_damaged = 0  # of these, those that are told of
-        self.first_damage = 0.0  # seconds, of the first one that is told of
+        self.own_damaged = 0  # of these, those that are reported
+        self.first_damage = 0.0  # seconds, of the first one that is reported
         self.whole = 0.0  # seconds of the longest stretch without damage
-        self._since = 0.0  # seconds; where the present one begins
+        self._since = 0.0  # seconds; where the current one begins
         self.start = 0.0  # seconds; where its first sample belongs
         self._clock = clock
         self._places = places or Places()
         self._told = (
             self._places.start or None
-        )  # seconds where the next frame belongs, where something beside stamps says so
+        )  # seconds where the next frame belongs, if something other than stamps says so
         self._converted = At16k(rows, first, tells=own[0] == 0)
         # the latest frame: the next one's stamp says whether its own is right
         self._pending: AudioFrame | Passed | None = None
@@ -118,7 +118,7 @@ class Sound:
 
         Args:
             packet: of this track.
-            front: seconds where the other tracks are; one that begins later than they do begins there.
+            front: seconds that the other tracks have reached; a track that begins later begins there.
         """
         if packet.stream is not self._current:
             self._change_to(packet.stream)
@@ -151,7 +151,7 @@ class Sound:
         self._decoder, self._current, self._is_over, self._form = Decoder(track), track, False, Form(track)
 
     def count_damage(self) -> None:
-        """The container could not go on where this track is."""
+        """Count an error of the container, or a damaged packet, at the place where this track is."""
         at = self.at
         if self._own[0] <= at < self._own[1]:
             self.first_damage = self.first_damage if self.own_damaged else at
@@ -176,7 +176,7 @@ class Sound:
                 return True
         before, leapt = self._decoder.number, passing.landed(packet) if passing.is_leaping else None
         if leapt is not None:
-            # as those that are passed over, for none is known to be damaged
+            # counted like those that are passed over: none is known to be damaged
             self.packets += self._decoder.number - before
             self.timeline.leapt(leapt.seconds)
             self._converted.count(leapt.samples)
@@ -190,7 +190,7 @@ class Sound:
         return True
 
     def _pass_on(self, frame: Passed | None, stamp: float | None) -> None:
-        """The next frame; nothing comes of the one before it. Called for each packet that is passed over: it is quick."""
+        """Take the next frame; no samples come from the one before. Must be quick: called for each packet passed over."""
         pending = self._pending
         if isinstance(pending, Passed):
             if self._clock.is_stamped and self.timeline.place(self._stamp, stamp, pending.seconds, self.at):
@@ -211,7 +211,7 @@ class Sound:
             yield from self._converted.convert(frame)
 
     def _silence(self, packet: Any) -> Iterator[AudioFrame]:
-        """As long as what could not be decoded: what follows stays where it belongs, and where a later part has it."""
+        """Silence for a packet that could not be decoded: what follows stays in its place, which is the same in a later part."""
         before, like = self._pending, self._decoded
         if like is None or not self._form.is_known or not self._follows(packet, before):
             return
@@ -229,14 +229,14 @@ class Sound:
         return head.startswith(_TAGS) or (packet.pos or 0) < self._tag_end
 
     def _is_lost(self, packet: Any) -> bool:
-        """Whether a packet of which a decoder made nothing, and did not call it damaged, would have had a frame."""
+        """Whether a packet should have given a frame, though the decoder gave none and reported no damage."""
         is_one_to_one = self._decoder.memory is not None and self._form.is_known
         return is_one_to_one and not is_last(packet) and bool(self._form.samples(packet))
 
     def _follows(self, packet: Any, frame: AudioFrame | Passed | None) -> bool:
         """Whether a packet is where the last frame ends; else its container has lost more than this packet.
 
-        With no frame before it, it was leapt to, by an index that is right.
+        No frame before it: a leap led to it, by an index that is right.
         """
         if frame is None or not self._clock.is_stamped:
             return True
@@ -254,7 +254,7 @@ class Sound:
         return told if seconds is None else self._since_begin(float(seconds))
 
     def _stamp_at(self, packet: Any) -> float | None:
-        """That of the frame that would be in it."""
+        """The stamp of the frame that would be in a packet."""
         if not self._clock.is_stamped:
             return None
         if packet.pts is None:

@@ -1,4 +1,4 @@
-"""The recording as a file: that it is the one that was queued, and what went wrong when it could not be read.
+"""The recording as a file: checks that it is the one that was queued, and keeps the error if it cannot be read.
 
 FFmpeg reads it through this object and nothing else, so that an error of the disk or the network is told apart from
 damage in the recording: FFmpeg takes either for the end of the file.
@@ -23,7 +23,7 @@ from sttd.worker.errors import PartFailed
 _GONE = {errno.ENOENT, errno.ENOTDIR}
 _FAR = 64 * 2**20  # more than any head that a small file could have
 _PIECE = 2**20  # bytes
-_REPLACED = "there is something else now where the file was, which is no regular file"  # only such files are queued
+_REPLACED = "there is something else now where the file was, which is no regular file"  # only regular files are queued
 _MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
@@ -36,8 +36,8 @@ class SourceFile:
     ) -> None:  # fmt: skip
         """Open `path`, which must be `size` bytes long and last changed at `mtime_ns`.
 
-        `alive` is called for each `_FAR` bytes that were not read before: who comes to so many is looking for sound in a large
-        film. Who reads the same ones again and again may be stuck in one head.
+        `alive` is called for each `_FAR` bytes that were not read before: that is progress, as in a search for sound in a large
+        film. Reading the same bytes again is none: FFmpeg may be stuck in a head.
         `below`: a folder on the way; from it on no link is followed, neither there nor to the file.
         `handle`: an open file that is read instead; of `path` the suffix alone counts then.
 
@@ -47,11 +47,11 @@ class SourceFile:
         """
         self.name = "recording" + _suffix(path)
         self.error: OSError | None = None  # the first one while reading
-        self._unread = 0  # the byte that it came at
+        self._unread = 0  # the byte at which it came
         self._identity = (size, mtime_ns)
         self._at = 0
         self.alive = alive
-        self._pieces: set[int] = set()  # numbers of those in which something was read
+        self._pieces: set[int] = set()  # numbers of the pieces in which something was read
         self._fresh = 0  # bytes of these since the last call
         self._amended: list[tuple[int, bytes]] = []
         self._left_out: list[tuple[int, int]] = []  # from where to where, in order
@@ -71,7 +71,7 @@ class SourceFile:
             raise
 
     def read(self, count: int = -1) -> bytes:
-        """At most `count` bytes; none at the end, and none behind it, however far a head may lead."""
+        """At most `count` bytes; none at the end or after it, wherever a head may point."""
         if self._at >= self._size:
             return b""
         place, most = self._place()
@@ -107,7 +107,7 @@ class SourceFile:
     def leave_out(self, first: int, last: int) -> None:
         """From now on the file is read as if the bytes from `first` to before `last` were not in it.
 
-        Places of the file as it is, none of them in what was left out before; the same holds for `amend`.
+        Both are places in the file as it is on disk, outside of what was left out before; the same holds for `amend`.
         """
         bisect.insort(self._left_out, (first, last))
         self._size -= last - first
@@ -124,7 +124,7 @@ class SourceFile:
         return place, (self._left_out[number][0] if number < len(self._left_out) else self._identity[0]) - place
 
     def check_identity(self) -> None:
-        """That it is still what was queued.
+        """Check that the file is still the one that was queued.
 
         Raises:
             PartFailed: CHANGED; or UNREADABLE where the file system does not say.
@@ -137,7 +137,7 @@ class SourceFile:
             raise PartFailed(Cause.CHANGED, "the file has changed since it was queued", retriable=True)
 
     def check_read(self) -> None:
-        """That all reads went well, whatever FFmpeg made of them.
+        """Check that all reads went well, whatever FFmpeg made of an error.
 
         Raises:
             PartFailed: UNREADABLE, with the place.

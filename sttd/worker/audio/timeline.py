@@ -30,9 +30,9 @@ class Timeline:
     _since: float = 0.0  # stamp when it was set: no overlap reaches before it
 
     def place(self, stamp: float | None, after: float | None, length: float, at: float) -> float:
-        """How many seconds of silence belong before a frame (0 mostly), or below 0: how much of its sound was there before.
+        """The seconds of silence that belong before a frame (0 mostly); negative: the seconds of its sound that came before.
 
-        A clock that is a little slow drops nothing: only a step back does. What it is behind is made up in the next hole.
+        A clock that is a little slow drops nothing: only a step back does. Its lag is made up in the next hole.
 
         Args:
             stamp: the frame's; None: it has none.
@@ -51,7 +51,7 @@ class Timeline:
         if stepped_back and -OVERLAP <= drift < -LATE and stamp - JITTER > self._since:
             return drift
         if drift > self.max_gap or (stepped_back and drift < -LATE):
-            # chained Ogg, files put one after another; of a stream that was joined later than it began, the next one begins at 0
+            # chained Ogg, or files in a row: the next one begins at 0, also behind a stream that was joined in its middle
             begins_again = stepped_back and min(abs(stamp), abs(stamp + self.base)) <= JITTER
             if not begins_again:
                 self._ignore(at)
@@ -66,7 +66,7 @@ class Timeline:
         return True
 
     def leapt(self, seconds: float) -> None:
-        """So much was not looked at; it was known to follow without a hole."""
+        """Go on by `seconds` that were not read, but are known to have no hole."""
         self._next += seconds
 
     def _ignore(self, at: float) -> None:

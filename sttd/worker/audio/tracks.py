@@ -38,9 +38,9 @@ def _never(first: Any, second: Any) -> bool:  # noqa: ARG001
 def choose(tracks: Sequence[Any], options: Options, follows: Callable[[Any, Any], bool] = _never) -> Choice:
     """Which tracks are transcribed, by `options.tracks` and the languages in `options`.
 
-    `auto` takes the track of the language asked for, else the default one, else the first. Commentaries, descriptions for
-    the blind and karaoke come last. Tracks of the same standing, as of OBS or of a television programme, may stand in for
-    each other; translations may not, but another programme's sound that follows in the same file may.
+    `auto` takes the track of the language asked for, else the default one, else the first. Commentaries, descriptions for the
+    blind and karaoke come last. Tracks of the same standing, as in OBS's recordings or television's, may replace each other
+    where one is silent. Translations may not, but another programme's sound that follows in the same file may.
 
     Args:
         tracks: the container's audio streams.
@@ -78,7 +78,7 @@ def choose(tracks: Sequence[Any], options: Options, follows: Callable[[Any, Any]
 
 
 def left_out(count: int, numbers: Sequence[int], used: Sequence[bool], heard: Sequence[bool]) -> list[str]:
-    """What is to be said where not all tracks of a file were transcribed.
+    """The remark to make if not all tracks of a file were transcribed.
 
     Args:
         count: of all its tracks.
@@ -112,7 +112,7 @@ def _usable(tracks: Sequence[Any]) -> list[Any]:
 
 
 def _standing(track: Any, names: set[str]) -> tuple[bool, bool, bool, bool]:
-    """The better, the larger. A track without a language may be of the one that is asked for; a dubbed one is that."""
+    """How well a track suits; larger is better. One without a language may be in the wanted one; dubbed ones come last."""
     language = _language(track)
     is_plausible = not names or not language or language in names
     return is_plausible, not _is_for_few(track), language in names, not track.disposition & Disposition.dub
@@ -129,6 +129,6 @@ def _is_for_few(track: Any) -> bool:
 
 
 def _language(track: Any) -> str:
-    """As the container has it, "" for none and for those that stand for none."""
+    """The language as the container has it; "" for none, and for codes that mean none."""
     language = (track.language or "").lower().partition("-")[0]
     return "" if language in ("und", "mis", "mul", "zxx") else language

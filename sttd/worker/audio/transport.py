@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from sttd.worker.audio.source_file import SourceFile
 
 _SIZES = (188, 192, 204)  # bytes: plain, with 4 of time before them (Blu-ray, AVCHD), with 16 of correction behind
-_TABLES, _STUFFING = 0x20, 0x1FFF  # numbers below and from which on there is neither sound nor picture
+_TABLES, _STUFFING = 0x20, 0x1FFF  # PIDs below the first and from the second on carry neither sound nor picture
 _PROGRAMME = 2  # table_id of a programme map, which names the tracks
 _ENOUGH = 2**20  # bytes in which the tables come several times: ten times a second, by ETSI TR 101 290 twice at least
 _PIECE = 64 * 1024  # bytes of a place
 _STRETCHES = 64
-_LONG_PIECE = 256 * 1024  # bytes of a place that has sound of each track that is heard there: 0.1 s of 20 Mbit/s
-_TURNS = 4  # of two programmes in one recording
+_LONG_PIECE = 256 * 1024  # bytes that have some sound of each track that is heard in a place: 0.1 s of 20 Mbit/s
+_TURNS = 4  # changes between two programmes in one recording, at most
 _SOUND = (*range(0xC0, 0xE0), 0xBD, 0xFD)  # stream_id: MPEG, private (AC-3, subtitles), extended
 
 
 def places(file: SourceFile, count: int, length: int = _PIECE) -> Iterator[tuple[int, bytes]]:
-    """So many pieces of a file of that many bytes each, from its beginning on, evenly, each with its place.
+    """`count` pieces of a file, of `length` bytes each, spread evenly from its beginning on, each with its place.
 
     Raises:
         OSError: it cannot be read.
@@ -35,8 +35,8 @@ def places(file: SourceFile, count: int, length: int = _PIECE) -> Iterator[tuple
 def one_after_the_other(file: SourceFile, first: int, second: int) -> bool:
     """Whether the packets with these two PIDs are in different stretches of a file, as of two programmes that follow each other.
 
-    The sound of two languages side by side may come by turns too, many times a second: then a piece may have one of them alone,
-    and another piece the other one.
+    Two languages side by side take turns too, but many times a second: a piece may then have one of them alone, and another piece
+    the other one.
 
     Raises:
         OSError: it cannot be read.
@@ -48,7 +48,7 @@ def one_after_the_other(file: SourceFile, first: int, second: int) -> bool:
     heard = [each for each in found if each]
     both, turns = heard.count({first, second}), sum(one != two for one, two in itertools.pairwise(heard))
     least = min(sum(each in numbers for numbers in heard) for each in (first, second))
-    return turns <= _TURNS and both <= _TURNS // 2 and both < least  # a piece may have the end and the beginning
+    return turns <= _TURNS and both <= _TURNS // 2 and both < least  # one may have an end and a beginning
 
 
 def packets(data: bytes) -> Iterator[bytes]:
@@ -61,7 +61,7 @@ def packets(data: bytes) -> Iterator[bytes]:
 
 
 def _layout(data: bytes) -> tuple[int, int]:
-    """From one packet to the next, and where the first one is."""
+    """Bytes from one packet to the next, and the place of the first one."""
     for size in _SIZES:
         for at in range(size):
             if data[at : at + 5 * size : size] == b"GGGGG":
@@ -84,7 +84,7 @@ def carries(packet: bytes) -> bool:
 
 
 def tables(file: SourceFile, place: int) -> bytes:
-    """The packets with the tables from that place of the file on, which name the tracks there.
+    """The packets of the tables that name the tracks, from that place of the file on.
 
     Raises:
         OSError: it cannot be read.

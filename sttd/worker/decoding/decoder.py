@@ -1,9 +1,9 @@
-"""A batch of windows through the model at once, with the quality of one window at a time.
+"""Decodes a batch of windows at once, with the quality of one window at a time.
 
-faster-whisper's `BatchedInferencePipeline` loses what follows a window's last pair of timestamps or its token limit,
-knows no silence, and never decodes a bad window again. Here every window of a batch is judged as Whisper judges it
-(judge.py), and what it still owes goes through the model in further rounds, together with what the others owe, until
-nothing is missing. Windows share no state, so that a resumed part decodes them as an undisturbed one.
+faster-whisper's `BatchedInferencePipeline` loses what follows a window's last pair of timestamps or its token limit, knows no
+silence, and never decodes a bad window again. Here every window of a batch is judged as Whisper judges it (judge.py), and its
+stretches that have no text yet go through the model in further rounds, together with those of the others, until nothing is
+missing. Windows share no state, so that a resumed part decodes them as an undisturbed one.
 
 This and its neighbours are built on inner methods of faster-whisper's WhisperModel (encode, add_word_timestamps), hence
 the narrow version range in pyproject.toml.
@@ -45,7 +45,7 @@ class _Window:
 
     window: Window
     places: Places
-    spoken: Spoken | None  # None: asked by sections, or silent
+    spoken: Spoken | None  # None: the language is found section by section, or all is silent
     found: list[_Found] = field(default_factory=list)
 
 
@@ -55,7 +55,7 @@ class Decoder:
     Args:
         model: the one that is loaded.
         options: of the job.
-        known: what an earlier attempt at the part has found out of each channel.
+        known: by channel, the language that an earlier attempt or part 0 has decided.
 
     Raises:
         PartFailed: the model does not know a language that is asked for.
@@ -72,12 +72,12 @@ class Decoder:
         self._generator = Generator(model.whisper, voices, options)
 
     def ready(self, windows: Iterable[Prepared]) -> Iterator[Prepared]:
-        """The windows with what must be known of those after them: the language, where the recording has one."""
+        """The windows with the language of their channel, if it has one; finding it may need the windows after them."""
         return self._languages.decided(windows)
 
     @property
     def knows_language(self) -> bool:
-        """Whether no window has to be heard to know the language of the recording."""
+        """Whether no language is decided for the recording by hearing its first windows."""
         return self._languages.are_fixed
 
     def decode(self, batch: Sequence[Prepared]) -> tuple[Chunk, ...]:
@@ -97,7 +97,7 @@ class Decoder:
         return tuple(self._chunk(window) for window in windows)
 
     def _round(self, items: Sequence[Item], windows: Sequence[_Window]) -> list[Item]:
-        """Decode items together: what was said goes to their windows, what is still owed is returned."""
+        """Decode items together: put the text into their windows, and return the stretches that have none yet."""
         encoded = encode(self._whisper, items)
         results = self._generator.listen(items, encoded)
         for heard, times in zip(results, self._times(encoded, results, windows), strict=True):
@@ -159,7 +159,7 @@ class Decoder:
         )
 
     def _probability(self, window: _Window, language: str) -> float:
-        """Of a chunk's language, in the longest stretch of it. That a translation is English is certain."""
+        """The probability of a chunk's language, in its longest stretch. A translation is English for certain."""
         if window.found and self._options.task == "translate":
             return 1.0
         items = [found.heard.item for found in window.found if found.heard.voice.language == language]

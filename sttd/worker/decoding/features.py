@@ -1,7 +1,7 @@
 """Whisper's features, equal to the bit to those of faster-whisper's FeatureExtractor, in a fifth of the memory.
 
-That one makes the spectra of a whole window at once, 25 MB, while the model may be at its highest. Here it is a
-slice of frames at a time, which the cache holds too: in half of the time.
+FeatureExtractor makes the spectra of a whole window at once, 25 MB, maybe while the model uses most memory. Here a slice of
+frames is done at a time. It also fits into the processor's cache, which halves the time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 _SLICE = 128  # frames
 _FLOOR = 1e-10  # the quietest power that is told apart
-_DEPTH = 8.0  # of the features, below the loudest of the window
+_DEPTH = 8.0  # in powers of ten; features reach this far below the window's loudest
 
 Features = npt.NDArray[np.float32]  # bands by frames
 
@@ -23,7 +23,7 @@ def log_mel(extractor: Any, samples: npt.NDArray[np.float32]) -> Features:
 
     Args:
         extractor: faster-whisper's, whose filters and sizes are used.
-        samples: 16 kHz; more than 40, by which the ends are mirrored.
+        samples: 16 kHz; more than 40, else the ends cannot be mirrored.
     """
     size, hop = extractor.n_fft, extractor.hop_length
     padded = np.pad(np.pad(samples, (0, hop)), size // 2, mode="reflect")

@@ -1,4 +1,4 @@
-"""Items through the decoder: all of a batch at once, and those that came out badly once more alone."""
+"""Runs items through the decoder: all of a batch at once, then each one with a bad result again, alone."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Generator:
 
     The fallback to higher temperatures is faster-whisper's `generate_with_fallback`, with these differences:
 
-    - Loops are told by characters (repetition.py), and the best of all results is chosen by `judge.best`.
-    - Silence is what the first result says. A guess at a higher temperature has a low mean log probability whatever was
-      said, so that by its score, as in faster-whisper, speech would be taken for silence.
+    - Loops are recognised by characters (repetition.py), and the best of all results is chosen by `judge.best`.
+    - The first result alone decides whether an item is silent. A guess at a higher temperature has a low mean log probability
+      whatever was said, so by its score, which faster-whisper uses, speech would be taken for silence.
     - A loop is first decoded once more with a penalty on what was said. In the loops that were seen (short Thai clips), four
       of five temperatures looped again, and with the penalty none did.
     """
@@ -55,14 +55,14 @@ class Generator:
         self._limits = Limits(options.compression_ratio, options.log_prob, options.no_speech)
 
     def listen(self, items: Sequence[Item], encoded: Any) -> list[Heard]:
-        """Decode items that have their voices, and once more alone each one that came out badly."""
+        """Decode items that have their voices, then each one with a bad result again, alone."""
         return [self._judged(heard) for heard in self._decode(items, encoded, self._temperatures[0])]
 
     def _judged(self, first: Heard) -> Heard:
         verdict = judge.judge(first.score, self._limits)
         if verdict is Verdict.EMPTY:
             return replace(first, layout=Layout(()))
-        # halves are decoded anyway where the token limit cut off what follows: no guessing at the whole before that
+        # where the token limit cut the text off, the halves are decoded next: guesses at the whole would be wasted
         if verdict is Verdict.AGAIN and not first.layout.split:
             return self._again(first)
         return first

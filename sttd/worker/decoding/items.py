@@ -1,4 +1,4 @@
-"""What goes through the model: whole windows first, then the stretches of them that are still owed."""
+"""What goes through the model: whole windows first, then the stretches of them that have no text yet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Prepared:
     window: Window
     features: Features | None
     encoded: Any = None  # see `Item`
-    spoken: Spoken | None = None  # None: the item is asked, or silent
+    spoken: Spoken | None = None  # None: the language is found section by section, or all is silent
 
 
 def prepare(whisper: Any, window: Window) -> Prepared:

@@ -25,12 +25,12 @@ LEVEL = 10  # frames over which loudness is taken
 LONG_REST = 300  # frames
 # A rest shorter than this is not worth a round of its own where it is hushed as well.
 SHORT_REST = 100  # frames
-# Below the speech by this much: 30 dB, of features of which one is 40 dB. Quiet ends of words are nearer.
+# Hushed is this far below the speech: 30 dB, for 1.0 of the features is 40 dB. Quiet ends of words are not so far below.
 HUSHED = 0.75
-# Nobody says more than this; Thai and English are spoken with up to 25. A word or two fit into any time.
+# Nobody speaks faster than this: Thai and English reach 25. A text of `FEW` characters, a word or two, is never too fast.
 FASTEST = 40  # characters a second
 FEW = 20  # characters
-# A loop this many times over the limit says the same more than about ten times: nobody does, songs included.
+# A loop this many times over the limit repeats its phrase more than about ten times: nobody does, songs included.
 ENDLESS = 3
 # Halves of less than this hold no 224 tokens of speech: more than that is a loop, not speech.
 LEAST_HALF = 200  # frames
@@ -51,7 +51,7 @@ class Score:
 
     avg_logprob: float
     no_speech_prob: float
-    compression_ratio: float  # of all that is kept of its text: by subsegment, loops would hide
+    compression_ratio: float  # of all the text that is kept; subsegment by subsegment, loops would go unnoticed
     endless: bool = False  # only the token limit ended the text
     hasty: bool = False  # the text is longer than anybody says in the time
 
@@ -72,15 +72,15 @@ def is_hasty(text: str, frames: int) -> bool:
 
 
 def is_invented(score: Score, limits: Limits) -> bool:
-    """Nobody said this: too much for the time, or a loop without an end. The model is surer of a loop with each repetition."""
+    """Whether nobody said this: too much for the time, or a loop without end. Each repetition makes the model surer."""
     endless = score.endless or score.compression_ratio > ENDLESS * limits.compression_ratio
     return score.hasty or (is_loop(score, limits) and endless)
 
 
 def judge(score: Score, limits: Limits) -> Verdict:
-    """Whisper's rules: silence is what the model calls so and is unsure of; loops and guesses are decoded again.
+    """Whisper's rules: a window is silent if the model says so and is unsure of its text; loops and guesses are decoded again.
 
-    Whisper takes an endless loop for something sure: so noise becomes "Thank you" fifty times. Here it is no better than a guess.
+    In Whisper the model counts as sure of an endless loop: noise becomes "Thank you" fifty times. Here it counts as unsure.
     """
     unsure = score.avg_logprob <= limits.log_prob or is_invented(score, limits)
     if score.no_speech_prob > limits.no_speech and unsure:
@@ -93,9 +93,9 @@ def judge(score: Score, limits: Limits) -> Verdict:
 def best(scores: Sequence[Score], limits: Limits) -> int:
     """The index of the result to take where none of several decodings of the same audio is good.
 
-    A sure one before one that the model guessed at, then one without a loop, then the surest, then the first. Whisper takes
-    any result without a loop, and so a guess at temperature 1 in place of a song that it was sure of. But what nobody
-    said comes last.
+    What nobody said (`is_invented`) comes last. Before that a sure one goes before a guess, then one without a loop before a
+    loop, then the surest, then the first. Whisper takes any result without a loop, and so a guess at temperature 1 instead of a
+    song that it was sure of.
     """
 
     def rank(index: int) -> tuple[bool, bool, bool, float]:
@@ -108,7 +108,7 @@ def best(scores: Sequence[Score], limits: Limits) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A subsegment: its time stamps are in 20 ms from the item's beginning, and may lie outside of it."""
+    """A subsegment: its time stamps are steps of 20 ms from the item's beginning, and may lie outside of it."""
 
     start: int
     end: int
@@ -117,7 +117,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What of a window's tokens is whole, and what is to be done for the rest."""
+    """The finished pieces of a window's tokens, and what is to be done for the rest."""
 
     pieces: tuple[Piece, ...]
     go_on: int | None = None  # frame from which the rest is to be decoded
@@ -192,7 +192,7 @@ def is_hushed(levels: Sequence[float], rest: int) -> bool:
 
 
 def quietest(levels: Sequence[float]) -> int:
-    """The index at which to halve a window: the lowest level in the middle third, the one nearest the middle of equals.
+    """The index at which to halve a window: the lowest level in the middle third; of equal ones that nearest the middle.
 
     Args:
         levels: loudness of equal stretches of the window, at least three.

@@ -17,7 +17,7 @@ from sttd.worker.decoding.voice import Spoken, Voices
 from sttd.worker.decoding.votes import Decision, Vote, decide
 from sttd.worker.errors import PartFailed
 
-# with a fallback model: what was asked for is not at fault, and no other recording is concerned
+# for a fallback model, which lacks the language: the configuration is right, and other recordings are not affected
 BEGUN = "an earlier attempt began the recording in it, with a model that does; it goes on when that can be loaded again"
 
 
@@ -32,11 +32,11 @@ class _Held:
 class Languages:
     """The languages of one part.
 
-    One language where it is configured, known from an earlier attempt, or the only one of `options.languages`. Among several of
-    these it is asked section by section. Else it is decided once for each channel, by its first windows with speech: the two
+    One language where it is configured, known from an earlier attempt, or the only one of `options.languages`. With several of
+    these, the model is asked section by section. Else one is decided for each channel, by its first windows with speech: the two
     sides of a call may speak two languages.
 
-    Both ways of asking use the encoder's output of the whole window, which is decoded from it afterwards.
+    Both ways use the encoder's output of the whole window, and the text is decoded from that output afterwards.
 
     Raises:
         PartFailed: the model does not know a language that is asked for.
@@ -56,7 +56,7 @@ class Languages:
             self._fixed = self._spoken("en")
             begun = {place.language for place in (known or {}).values()} - {None, "en"}
             if begun and not options.language and not self._among:
-                raise _unknown(begun.pop(), BEGUN)  # else the rest of the recording would be English out of nothing
+                raise _unknown(begun.pop(), BEGUN)  # else the rest of the recording would turn English for no reason
             if {options.language, *self._among} - {"", "en"}:
                 self.remark = "the model knows English alone; transcribe.language and transcribe.languages are ignored"
         elif options.language:
@@ -77,7 +77,7 @@ class Languages:
 
     @property
     def are_fixed(self) -> bool:
-        """Whether the recording's language is not decided by what is said in it as a whole."""
+        """Whether no language is decided for a whole channel by its first windows."""
         return self._fixed is not None or bool(self._among)
 
     def of(self, channel: int) -> Spoken | None:
@@ -87,7 +87,8 @@ class Languages:
     def decided(self, windows: Iterable[Prepared]) -> Iterator[Prepared]:
         """The windows with the language of their channel, if it has one; they are held back until it is decided.
 
-        Those of other channels go on meanwhile. A window that was asked for it brings its encoder's output along.
+        Those of other channels go on meanwhile. A window in which the model looked for the language brings its encoder's output
+        along.
         """
         waiting: dict[int, _Held] = {}
         for window in windows:
@@ -105,7 +106,7 @@ class Languages:
             yield from self._release(channel, held, ended=True)
 
     def _release(self, channel: int, held: _Held, *, ended: bool) -> Iterator[Prepared]:
-        """Those of `held` whose language is known by now."""
+        """Release the windows of `held` whose language is known by now."""
         while held.windows:
             if held.votes[0] is None:  # a silent one behind a guess
                 decision, count = None, 1
@@ -136,9 +137,9 @@ class Languages:
         return replace(window, encoded=item.encoded), vote
 
     def divided(self, items: Sequence[Item]) -> list[Item]:
-        """The items with their voices: those that have none are asked, and divided where another language begins.
+        """The items with their voices. Those without one are divided where another language begins.
 
-        What was `decided` of a window stands, whatever is decided of later ones meanwhile, in another thread.
+        A window keeps what was `decided` for it, even if another thread decides on later windows meanwhile.
         """
         fixed = self._fixed
         for item in items:
@@ -152,7 +153,7 @@ class Languages:
         found = self._turns(item)
         cuts: dict[tuple[int, int], Item] = {}
         if len(found) > 1:
-            # the encoder's output of a section knows of its neighbours: a turn must sound like its language alone too
+            # a section's encoder output is coloured by its neighbours: a turn must sound like its language when encoded alone
             cuts = {(turn.first, turn.last): _cut(item, turn) for turn in found}
             self._encode(list(cuts.values()))
             found = turns([(place, self._allowed(cut.encoded)) for place, cut in cuts.items()])
@@ -161,7 +162,7 @@ class Languages:
         return [self._voiced(cuts.get((turn.first, turn.last)) or _cut(item, turn), turn) for turn in found]
 
     def _turns(self, item: Item) -> list[Turn]:
-        """By what the encoder's output of the whole window says of each section."""
+        """The turns, by each section's language in the encoder's output of the whole window."""
         places = sections(item.levels())
         if len(places) == 1:
             return turns([(places[0], self._allowed(item.encoded))])
@@ -216,7 +217,7 @@ def _cut(item: Item, turn: Turn) -> Item:
 
 
 def _positions(*levels: int) -> Iterator[int]:
-    """In the encoder's output."""
+    """The levels' positions in the encoder's output."""
     return (level * LEVEL // FRAMES_PER_TIMESTAMP for level in levels)
 
 

@@ -9,9 +9,9 @@ from sttd.part import SAMPLE_RATE
 
 # Whisper's time stamps are off by about 0.2 s, and the spans have about 0.4 s of quiet at either end: a start this
 # near before a joint belongs to the speech after it, an end this near behind one to the speech before it. Without
-# this a subtitle would stand through the silence that was cut out.
+# this a subtitle would stay on the screen through the silence that was cut out.
 NEAR = round(0.3 * SAMPLE_RATE)
-# What was cut out is a break from this on: no segment reaches across it.
+# A cut of this length or more is a break: no segment reaches across it.
 BREAK = SAMPLE_RATE
 
 
@@ -30,7 +30,7 @@ class Places:
             before = end
 
     def segment(self, start: float, end: float) -> tuple[float, float]:
-        """Seconds in the recording of a segment at `start` to `end`, seconds in the window's audio."""
+        """A segment's start and end in the recording; `start` and `end` are in the window's audio. All are seconds."""
         (first, after), (last, before) = self._ends(start, end)
         return self._place(first, after), self._place(max(first, last), before)
 

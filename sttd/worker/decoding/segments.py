@@ -1,4 +1,4 @@
-"""What the model said of a stretch of audio, as segments of the recording."""
+"""Turns what the model heard in a stretch of audio into segments of the recording."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sttd.worker.decoding.judge import FRAMES_PER_SECOND, Piece
 from sttd.worker.decoding.places import Places
 from sttd.worker.decoding.words import SECONDS_PER_TIMESTAMP, Timed, untimed
 
-_EMPTY = 0.15  # of a subtitle's columns: the breaks between words leave some of them empty
-_WORD = 12  # columns that one break leaves empty; where lines are short, that is more
-_LABEL = 1.5  # columns that are not filled for each of a speaker's name: in a short line more is left empty
-_LEAST = 0.1  # seconds that a segment keeps whose time stamps lie behind the end of the audio
+_EMPTY = 0.15  # share of a subtitle's columns that stay empty, because lines break between words
+_WORD = 12  # columns that one line break may leave empty; with short lines, this is more
+_LABEL = 1.5  # columns to set aside for each column of a speaker's name: the shorter line leaves more empty
+_LEAST = 0.1  # seconds; the length of a segment whose time stamps lie after the end of the audio
 
 
 def is_kept(heard: Heard, piece: Piece) -> bool:
@@ -47,7 +47,7 @@ def segments(
     """The segment of a piece; one for each side where it reaches across silence that was cut out.
 
     Args:
-        heard: what the piece is of.
+        heard: the result that the piece belongs to.
         piece: with its tokens.
         timed: its time, and that of its words where they were timed.
         places: of the window.

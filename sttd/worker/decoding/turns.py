@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from sttd.worker.decoding.judge import HUSHED
 
-# In levels, of 0.1 s each. `base` told Thai from English in all of 47 pieces of 2 s and 38 between pauses
-# (tests/bench/LOG.md).
+# The least levels (of 0.1 s) in a section, and the most without a division at its quietest place. `base` told Thai from English
+# in all of 47 pieces of 2 s and 38 between pauses (tests/bench/LOG.md).
 LEAST = 10
 MOST = 40
 _QUIET = 3  # on both sides of a place: a pause is longer than the closure of a consonant
@@ -34,13 +34,14 @@ class Turn:
 
 
 def sections(levels: Sequence[float]) -> list[tuple[int, int]]:
-    """Divide a stretch at its pauses, and where it goes on for long at its quietest places.
+    """Divide a stretch at its pauses; where there is none for long, at its quietest place.
 
     Args:
         levels: loudness of each 0.1 s, in units of Whisper's features.
 
     Returns:
-        first level and the one after the last of each, in order and without a gap; none is shorter than 1 s, or than all.
+        of each section, its first level and the one after its last, in order and without a gap. None is shorter than 1 s, unless
+        the whole stretch is.
     """
     around = [_mean(levels[max(0, place - _QUIET) : place + _QUIET]) for place in range(len(levels))]
     pause = sorted(levels)[len(levels) * 9 // 10] - HUSHED if levels else 0.0
@@ -58,7 +59,7 @@ def sections(levels: Sequence[float]) -> list[tuple[int, int]]:
 
 
 def turns(asked: Sequence[tuple[tuple[int, int], Mapping[str, float]]]) -> list[Turn]:
-    """The likeliest turns (Viterbi's way through the sections).
+    """The likeliest turns (the Viterbi path through the sections).
 
     Args:
         asked: each section with the probability of each language; the same languages for all.

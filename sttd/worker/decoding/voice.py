@@ -1,4 +1,4 @@
-"""How the model is spoken to in one language: its tokenizer, and the prompt that every window of the job starts with."""
+"""What the model needs to decode one language: a tokenizer, and the prompt that every window of the job starts with."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def most_tokens(options: Options) -> int:
 
 
 def max_length(prompt: int, tokens: int) -> int:
-    """CTranslate2's `max_length` by which a window gets exactly `tokens`: it gives min(max_length // 2, max_length - prompt + 1).
+    """The `max_length` by which CTranslate2 allows exactly `tokens`: min(max_length // 2, max_length - prompt + 1).
 
     Args:
         prompt: tokens of the prompt.
@@ -50,11 +50,11 @@ def max_length(prompt: int, tokens: int) -> int:
 
 
 class Voices:
-    """The voices of one job, made when they are first heard.
+    """The voices of one job, each made when it is first needed.
 
-    The prompt is the same for every window: hotwords, then the initial prompt, then Whisper's marks. Together they are
-    limited so that `most_tokens` still fit into the context behind them. Hotwords get at most half of that room where
-    both are given and keep their beginning; the initial prompt gets the rest and keeps its end, as in Whisper.
+    The prompt is the same for every window: hotwords, then the initial prompt, then Whisper's marks. Together they are limited
+    so that `most_tokens` still fit into the context behind them. Hotwords get half of that room, or what the initial prompt
+    leaves if that is more, and keep their beginning. The initial prompt gets the rest and keeps its end, as in Whisper.
     """
 
     def __init__(self, model: LoadedModel, options: Options) -> None:

@@ -1,8 +1,8 @@
-"""In which one language a recording is spoken, decided from what its first windows sound like; pure.
+"""Decides the one language of a recording from what its first windows sound like; pure.
 
 One window alone may sound like another language: a jingle, a name, two words of greeting. A window that leaves a doubt is
-weighed with those after it, before anything is decoded. What a window decides hangs on it and on the windows after it, never on
-those before: so an attempt that is resumed at any window comes to the same language.
+weighed with those after it, before anything is decoded. A decision depends on its window and on later ones, never on those
+before: so an attempt that is resumed at any window comes to the same language.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 SURE = 0.9  # probability from which on one window is enough; `base` has 0.93 to 1.00 for most speech, in most languages
 JURY = 4  # windows with speech that are asked at most
-WAIT = 8  # windows, silent ones too, that are looked through for them
+WAIT = 8  # windows, silent ones included, among which they are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def decide(votes: Sequence[Vote | None], *, ended: bool, least_speech: float) ->
     Args:
         votes: None for a silent window; the first one is a vote.
         ended: the recording has no further window.
-        least_speech: where it is less probable that somebody speaks, a vote counts only where all are so.
+        least_speech: a vote with a lower probability of speech counts only if all votes are so low.
     """
     heard = [vote for vote in votes if vote is not None]
     sure = _weigh(heard[:1])
@@ -52,7 +52,7 @@ def decide(votes: Sequence[Vote | None], *, ended: bool, least_speech: float) ->
 
 
 def _weigh(votes: Sequence[Vote]) -> tuple[str, float]:
-    """The likeliest language and its probability: the mean over the seconds, as far as somebody seems to speak in them."""
+    """The likeliest language and its probability: the mean over all seconds, weighted by the probability of speech."""
     shares: defaultdict[str, float] = defaultdict(float)
     for vote in votes:
         for language, probability in vote.probabilities.items():

@@ -67,8 +67,8 @@ def time_words(whisper: Any, encoded: Any, lines: Sequence[Line]) -> list[list[T
 def _groups(whisper: Any, encoded: Any, lines: Sequence[Line]) -> Iterator[tuple[Voice, Sequence[int], Any]]:
     """What is aligned together: a voice, indices of lines, and the encoder's output for these.
 
-    The alignment holds the probabilities of the whole vocabulary for each token of a text, 0.2 MB a token, and those of a
-    batch are as many as its longest text has for each item. On a CPU it is one item at a time, and only one with text.
+    For each token of a text the alignment holds the probabilities of the whole vocabulary, 0.2 MB. In a batch, each item takes
+    as much as the longest text. So a CPU gets one item at a time, and only those with text.
     """
     spoken = [index for index, line in enumerate(lines) if line.pieces]
     if whisper.model.device == "cpu" and encoded.dtype == ctranslate2.DataType.float32:  # see items.encode

@@ -1,15 +1,15 @@
-"""Where one part of a recording ends and the next one begins: found by the workers of both, alike.
+"""Where one part of a recording ends and the next one begins. The workers of both find the same border, each by itself.
 
 Border k is the end of the first window that a fresh cutter and a fresh detector make from sample k * `Share.length` on.
 The detector hears the `LEAD` before it first, as before any window. So a border depends on the options and on the samples
 from 4 s before its place to half a minute behind it, and on nothing else: not on where a worker began to read, not on the
 windows before it, not on the other channels. Neighbours agree without talking, as a resume agrees with the run before it.
 
-It begins at its place itself, and no earlier: an earlier beginning would cost both neighbours more, and gain nothing. Two
-chains of windows that begin at different places meet again after 20 windows or so (10 min), not after one or two.
+The search begins at that sample, and no earlier: an earlier beginning would cost both neighbours more, and gain nothing. Two
+chains of windows that begin at different places coincide only after 20 windows or so (10 min).
 
-The windows of this search are short, so that little need be held back, and so that borders are in order: the longest one is
-`silence` and `speech` together, two thirds of a part's length at most. They are no windows of any part.
+The windows of this search are short, so that little audio is held back, and so that borders are in order: the longest one is
+`silence` and `speech` together, two thirds of a part's length at most. These windows belong to no part.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _LONGEST = Bounds(speech=26 * SAMPLE_RATE, source=30 * SAMPLE_RATE, silence=10 *
 
 @dataclass(frozen=True, slots=True)
 class Border:
-    """What is to be found in each channel."""
+    """A border that is to be found in each channel."""
 
-    place: int  # sample: the border is behind it
+    place: int  # sample at which the search begins; the border is after it
     bounds: Bounds
     options: Options
 
@@ -55,7 +55,7 @@ class Border:
 
 
 def border(number: int, share: Share, options: Options) -> Border:
-    """The one where part `number` begins; not 0, whose beginning is no border."""
+    """The border at which part `number` begins. Not for part 0: it begins without one."""
     third = round(share.length * SAMPLE_RATE) // 3
     bounds = Bounds(*(min(third, longest) for longest in (_LONGEST.speech, _LONGEST.source, _LONGEST.silence)))
     return Border(round(number * share.length * SAMPLE_RATE), bounds, options)
@@ -78,7 +78,7 @@ def cut(
 
 
 def beginning(blocks: Blocks, border: Border, detector: SpeechDetector | None = None) -> tuple[int, Blocks] | None:
-    """The first sample of the part that begins at `border`, and its blocks from its lead on; None: it has no sound.
+    """The first sample of the part that begins at `border`, and its blocks from its lead on; None: the stream ends before it.
 
     `blocks` begin at `border.first`.
     """
@@ -89,7 +89,7 @@ def beginning(blocks: Blocks, border: Border, detector: SpeechDetector | None = 
 def until(blocks: Blocks, border: Border, detector: SpeechDetector | None = None) -> Blocks:
     """The blocks before `border`, where their part ends; all of them, where the stream ends before.
 
-    `blocks` begin at `border.first` or before. What lies from there to the border is held back until that is found.
+    `blocks` begin at `border.first` or before. From there on they are held back until the border is found.
     """
     for position, block in blocks:
         before = max(0, border.first - position)

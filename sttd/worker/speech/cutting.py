@@ -2,7 +2,7 @@
 
 A window is up to 26 s of speech, put together from spans with the silences between them left out. The rules are those of
 faster-whisper's batched path (its `get_speech_timestamps` with 160 ms of silence, 400 ms of padding,
-then `collect_chunks`), told frame by frame so that they need no look at the whole recording. A cutter knows nothing from
+then `collect_chunks`), applied frame by frame, so that they need not see the whole recording. A cutter knows nothing from
 before its window: that is why a run that was resumed at a window's end cuts as one that was never disturbed.
 """
 
@@ -14,7 +14,7 @@ from sttd.part import SAMPLE_RATE
 
 FRAME = 512  # samples (32 ms); what Silero v6 hears at once
 PAD = round(0.4 * SAMPLE_RATE)  # around speech; half the silence where two spans are nearer than twice this
-# that ends a span by default; faster_whisper/transcribe.py, BatchedInferencePipeline
+# samples of silence that end a span by default; faster_whisper/transcribe.py, BatchedInferencePipeline
 END_SILENCE = round(0.16 * SAMPLE_RATE)
 CUT_SILENCE = round(0.098 * SAMPLE_RATE)  # in which speech may be cut; faster_whisper/vad.py
 HYSTERESIS = 0.15  # speech goes on down to this much under the threshold; Silero's default
@@ -25,10 +25,10 @@ SEARCH = round(5.0 * SAMPLE_RATE)  # before the end of a window, where the quiet
 class Bounds:
     """Where a window ends at the latest, in samples."""
 
-    # the spans together, padding included. The encoder takes 30 s; windows filled to the brim were heard worse (of four
-    # recordings of the demo model's words, error rates at 30, 26 and 20 s: tests/bench/LOG.md)
+    # the spans together, padding included. The encoder takes 30 s; windows filled to the brim gave more errors
+    # (tests/bench/LOG.md has the error rates at 30, 26 and 20 s)
     speech: int = 26 * SAMPLE_RATE
-    source: int = 300 * SAMPLE_RATE  # in the recording, so that a checkpoint comes now and then; a span may end later
+    source: int = 300 * SAMPLE_RATE  # of the recording, with silence, so that checkpoints come; a span may end later
     silence: int = 60 * SAMPLE_RATE  # without speech
 
 
@@ -51,7 +51,7 @@ class Cutter:
         Args:
             threshold: the probability above which a frame is speech.
             bounds: where the window ends at the latest.
-            everything: all is one span. What is no speech only tells where to cut it.
+            everything: the whole window is one span. Pauses only decide where it is cut.
             silence: samples without speech that end a span.
         """
         self._everything = everything
@@ -60,12 +60,12 @@ class Cutter:
         self._floor = max(threshold - HYSTERESIS, 0.01)
         self._bounds = bounds
         self._at = 0  # samples seen
-        self._spans: list[tuple[int, int]] = []  # whole ones, not padded
+        self._spans: list[tuple[int, int]] = []  # finished ones, not padded
         self._run: _Run | None = None  # speech that goes on
-        self._room = bounds.speech  # what is left of it for the span that goes on or was the last
+        self._room = bounds.speech  # samples of `bounds.speech` that are left for the current or latest span
 
     def feed(self, probability: float) -> Cut | None:
-        """Take the next frame of 512 samples; a cut where it makes the window end, at or before this frame's end."""
+        """Take the next frame of 512 samples. Returns a cut if the window ends, at or before this frame's end."""
         before, self._at = self._at, self._at + FRAME
         if self._run is not None:
             self._run.feed(probability, before, probability >= self._threshold, probability < self._floor)
@@ -89,7 +89,7 @@ class Cutter:
         return self._cut(samples)
 
     def _ends(self, quiet: int) -> bool:
-        """Whether speech is over that has been quiet since `quiet`."""
+        """Whether speech that has been quiet since `quiet` is over."""
         return not self._everything and self._at - FRAME - quiet >= self._silence
 
     def _open(self, start: int, probability: float) -> None:
@@ -107,7 +107,7 @@ class Cutter:
         return self._before(self._run.start)
 
     def _cut_in_silence(self) -> Cut | None:
-        """As if speech were to begin with the next frame, so that nothing of it or its padding is lost."""
+        """Cut as if speech began with the next frame, so that neither it nor its padding is lost."""
         bound = self._bounds.source if self._spans else self._bounds.silence
         return self._cut(self._before(self._at)) if self._at > bound else None
 
@@ -117,7 +117,7 @@ class Cutter:
     def _cut_run(self) -> Cut:
         """Speech without end: cut it where it is quiet longest, else at the frame that is least like speech."""
         assert self._run is not None
-        earliest = self._at - 2 * SEARCH if self._everything else 0  # else a pause early on makes short windows
+        earliest = self._at - 2 * SEARCH if self._everything else 0  # an early pause would make a short window
         place = self._run.longest_silence(self._at, earliest) or self._run.quietest(self._at - SEARCH)
         self._spans.append((self._run.start, place))
         return self._cut(place)
@@ -127,7 +127,7 @@ class Cutter:
         if spans:
             rest = self._bounds.speech - sum(last - first for first, last in spans[:-1])
             first, last = spans[-1]
-            spans[-1] = (first, min(last, first + rest))  # padding alone: the speech fits, `feed` saw to that
+            spans[-1] = (first, min(last, first + rest))  # cuts padding alone: `feed` keeps the speech short enough
         return Cut(end, tuple(spans))
 
 
@@ -168,7 +168,7 @@ class _Run:
 
 
 def _pad(spans: list[tuple[int, int]], end: int) -> list[tuple[int, int]]:
-    """The spans with what is added around them; they may touch then, but not overlap, and none ends behind `end`."""
+    """The spans with their padding. They may touch, but do not overlap, and none ends after `end`."""
     padded = []
     for index, (start, stop) in enumerate(spans):
         before = spans[index - 1][1] if index else None

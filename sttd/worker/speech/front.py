@@ -25,7 +25,7 @@ _SILENCE = 1e-14  # power: -140 dB
 
 
 class LevelledSilero:
-    """A `SpeechDetector`: Silero behind the filter and a gain that knows the past alone, all fresh after a `reset`."""
+    """A `SpeechDetector`: Silero behind the filter and a gain that depends on past frames alone; `reset` clears all."""
 
     def __init__(self) -> None:
         self._silero = Silero()
@@ -39,7 +39,7 @@ class LevelledSilero:
 
     def probabilities(self, frames: Array) -> Array:
         heard = self._levelled(self._filtered(frames))
-        # while the other side of a call speaks a channel is digital silence, and nobody need listen to it
+        # a call's channel is digital silence while the other side speaks: Silero need not run
         if not heard.any():
             return np.zeros(len(frames), np.float32)
         return self._silero.probabilities(heard)
@@ -47,7 +47,7 @@ class LevelledSilero:
     def _filtered(self, frames: Array) -> Array:
         samples = np.concatenate((self._before, frames.ravel()))
         self._before = samples[-(_TAPS - 1) :]
-        # a circular convolution: its first samples, where the filter reaches round the end, are those of the memory
+        # a circular convolution: its first samples, where the filter wraps around the end, belong to the memory
         passed = np.fft.irfft(np.fft.rfft(samples) * _spectrum(len(samples)), len(samples))[_TAPS - 1 :]
         return np.asarray(passed, np.float32).reshape(frames.shape)
 

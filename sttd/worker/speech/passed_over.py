@@ -1,4 +1,4 @@
-"""What of a window was taken for no speech, by its level: a person should know where that is much sound (outbox/passed_over.py)."""
+"""How much of a window was taken for no speech, by level. A person is warned if much of that is sound (outbox/passed_over.py)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _QUIETEST, _LOUDEST = -110, 30  # dB of full scale: the ends of the scale
 
 
 def levels(samples: Array, spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int, int], ...]:
-    """The frames of a window by their level in dB: the level, the frames of it, and how many of these are in no span.
+    """A window's frames, counted by level: the level in dB, the frames that have it, and how many of these are in no span.
 
     Args:
         samples: of the window.
         spans: of speech, in samples from the window's beginning.
     """
     frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME)
-    # differences of neighbours: rumble is no sound to be heard, and has small ones
+    # differences of neighbouring samples: for rumble, which must not count as sound, they are small
     power = np.mean(np.diff(frames, axis=1) ** 2, axis=1, dtype=np.float64)
     found = np.clip(np.round(10 * np.log10(power + 1e-12)), _QUIETEST, _LOUDEST).astype(np.int64) - _QUIETEST
     skipped = np.ones(len(frames), bool)
     for first, last in spans:
         skipped[first // FRAME : -(-last // FRAME)] = False
-    is_sound = power > 0  # a hole in the sound is no quiet room
+    is_sound = power > 0  # digital silence must not count as the noise of a quiet room
     each = np.bincount(found[is_sound], minlength=_LOUDEST - _QUIETEST + 1)
     left_out = np.bincount(found[is_sound & skipped], minlength=len(each))
     return tuple((int(at) + _QUIETEST, int(each[at]), int(left_out[at])) for at in np.flatnonzero(each))

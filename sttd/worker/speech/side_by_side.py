@@ -1,7 +1,7 @@
-"""The windows of several channels, which are read together: always those of the channel that is least far.
+"""The windows of several channels, which are read together: the next window is always one of the channel that is least far.
 
-So what was read for one channel and is not wanted by another yet is no more than a window long, whatever the recording's length.
-Each channel is cut by itself: a resume, which begins each one at its own place, cuts as an undisturbed run.
+So the audio that is held for the other channels is no longer than a window, whatever the recording's length. Each channel is
+cut by itself: a resume, which begins each one at its own place, cuts as an undisturbed run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Blocks = Iterator[Block]
 
 
 def bounds(channels: int) -> Bounds:
-    """All channels together hold as much of the recording in memory as one alone."""
+    """The bounds of windows, shorter where channels are several: together they hold about as much audio in memory as one."""
     alone = Bounds()
     return Bounds(source=max(alone.silence, alone.source // channels // SAMPLE_RATE * SAMPLE_RATE))
 
@@ -39,7 +39,7 @@ def side_by_side(
         blocks: (position, samples) in order and without a gap, from the least of `firsts` on. Of several channels the samples are
             channels by samples, in the order of `starts`.
         starts: by channel, where its first window begins, or near which.
-        cut: makes the windows of one channel, of its blocks and its number.
+        cut: makes the windows of one channel, from its blocks and its number.
         firsts: by channel, the first sample that `cut` needs; the `lead` of its start where none are given.
 
     Yields:
@@ -62,7 +62,7 @@ def side_by_side(
 
 
 def _silent(window: Window, channel: int) -> Window:
-    """A window of nothing but zeros; `vad = false` leaves nothing out, but there is nothing."""
+    """A window of nothing but zeros becomes a silent one, even with `vad = false`: there is nothing to transcribe."""
     return replace(window, channel=channel, spans=(), audio=np.zeros(0, np.float32))
 
 

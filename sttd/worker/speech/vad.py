@@ -1,7 +1,7 @@
 """Where is speech? Silero VAD v6, the ONNX file that faster-whisper brings, as a stream.
 
 faster-whisper's own class wants the whole recording at once; this one keeps the state between calls, so that memory
-does not depend on the recording's length. What goes into the network is the same, frame by frame.
+does not depend on the recording's length. The network gets the same input as there, frame by frame.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Silero:
         self._context = np.zeros(_CONTEXT, np.float32)
 
     def probabilities(self, frames: Array) -> Array:
-        """`frames`: (n, FRAME) float32, 16 kHz; returns (n,) float32 in 0..1. Many frames a call are quicker, not other."""
+        """`frames`: (n, FRAME) float32, 16 kHz; returns (n,) float32 in 0..1. More frames a call are faster, not different."""
         assert frames.shape[1:] == (FRAME,), frames.shape
         before = np.vstack((self._context, frames[:-1, -_CONTEXT:]))
         heard, self._h, self._c = self._session.run(

@@ -1,14 +1,14 @@
 """A stream of audio cut into windows for Whisper: at most 30 s of speech each, the silence left out.
 
-Each window is cut by a fresh `Cutter` from the probabilities of a fresh detector. A fresh detector is deaf: in quiet
-speech it needs up to 1.9 s until it believes its ears. So it hears the 4 s before the window first, and what it says of
-them is forgotten. At the beginning of a recording, where nothing comes before, it hears the first 4 s twice. A window thus depends on its own samples and those 4 s alone: a resume at any window's end, which reads
-them again, cuts as an undisturbed run. Frames are counted from the window's start, for the same reason. What was heard
-behind a cut is heard again for the next window; the rules keep that short (0.4 s in silence; else the beginning of
-the span that did not fit any more).
+Each window is cut by a fresh `Cutter` from the probabilities of a fresh detector. A fresh detector first misses quiet speech,
+for up to 1.9 s. So it hears the 4 s before the window first, and its answers for them are dropped. At the beginning of a
+recording, where nothing comes before, it hears the first 4 s twice. A window thus depends on its own samples and those 4 s
+alone: a resume at any window's end, which reads them again, cuts as an undisturbed run. Frames are counted from the window's
+start, for the same reason. What was heard after a cut is heard again for the next window; the rules keep that short (0.4 s in
+silence; else the beginning of the span that did not fit any more).
 
-A recording that is one window, with no pause of a second, is heard whole, as faster-whisper hears it: its text then differs by
-what is made of it, and not by chance.
+A recording of one window and with no pause longer than a second is transcribed whole, as faster-whisper does it: where the
+text differs from faster-whisper's, the cause is the decoding and not the cut.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Window:
     """What goes through the model together. Windows tile the stream: each starts where the one before ended."""
 
     index: int
-    start: int  # first sample of the recording that it stands for, skipped silence included
+    start: int  # first sample of the recording that it covers, skipped silence included
     end: int  # sample after the last
     spans: tuple[tuple[int, int], ...]  # samples of the recording: the pieces with speech, in order
     audio: Array  # the spans joined, float32, 16 kHz, at most `Bounds.speech`; empty where there is only silence
@@ -67,13 +67,13 @@ def windows(
         start: the first sample; 0, or the end of an earlier window.
         index: of the first window.
         threshold: the probability above which a frame is speech.
-        everything: nothing is left out; what is no speech is where windows are cut.
+        everything: nothing is left out; windows are cut where there is no speech.
         detector: `LevelledSilero` where none is given.
         bounds: where windows end at the latest.
         silence: samples without speech that end a span.
 
     Yields:
-        windows that tile the stream from `start` on, the last one ending with it; none where it ends there.
+        windows that tile the stream from `start` on, to its end; none if it ends at `start`.
     """
     detector = detector or LevelledSilero()
     stream = _Buffer(blocks, lead(start), start)
@@ -150,7 +150,7 @@ class _Buffer:
         return True
 
     def move(self, count: int) -> None:
-        """Begin the next window `count` samples later. What lies before its lead is forgotten, with the room it took."""
+        """Begin the next window `count` samples later. Samples before its lead are dropped, and their memory freed."""
         self.start += count
         gone = lead(self.start) - self._first
         self._held = copied(self._held[gone : self._size])
