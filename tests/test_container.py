@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from sttd.configfile import load
 from tests.systemd.test_unit import settings
 
 PROJECT = Path(__file__).parents[1]
+QUADLET = Path("/usr/libexec/podman/quadlet")
 CONTAINERFILE = (PROJECT / "systemd" / "Containerfile").read_text().replace("\\\n", " ")
 
 
@@ -55,8 +60,8 @@ def test_the_container_lives_as_the_service_does():
     for key in ("RestartPreventExitStatus", "Nice", "CPUWeight", "IOSchedulingClass", "MemoryMax", "LimitCORE"):
         assert quadlet[key] == unit[key], key
     assert (quadlet["Notify"], quadlet["Network"], quadlet["ReadOnly"]) == (["true"], ["none"], ["true"])
-    (stop,) = quadlet["PodmanArgs"]
-    assert int(stop.partition("--stop-timeout=")[2]) >= int(unit["TimeoutStopSec"][0])
+    (stop,) = (each for each in quadlet["PodmanArgs"] if each.startswith("--stop-timeout="))
+    assert int(stop.partition("=")[2]) >= int(unit["TimeoutStopSec"][0])
     assert int(quadlet["TimeoutStopSec"][0]) > int(unit["TimeoutStopSec"][0])
     assert steps("STOPSIGNAL") == ["SIGTERM"]
 
@@ -65,3 +70,36 @@ def test_the_health_of_the_container_is_what_status_says():
     (check,) = re.findall(r"CMD (\[.*\])", *steps("HEALTHCHECK"))
     assert settings("sttd.container")["HealthCmd"] == ["sttd status --json"]
     assert eval(check) == ["sttd", "status", "--json"]
+
+
+def test_the_daemon_in_the_container_sees_the_memory_limit_of_its_service():
+    """It is the limit of a cgroup above the container's own, and a cgroup namespace hides what is above."""
+    quadlet = settings("sttd.container")
+    assert "MemoryMax" in quadlet
+    assert "--cgroupns=host" in quadlet["PodmanArgs"]
+
+
+def test_the_container_has_no_network_and_waits_for_none():
+    assert settings("sttd.container")["DefaultDependencies"] == ["false"]
+
+
+def test_the_group_of_the_container_can_drop_files():
+    """The inbox is made as the service's is: one that the daemon made, under podman's umask, is closed to the group."""
+    modes = dict(
+        re.findall(r"^d (\S+) (\d+) sttd sttd$", (PROJECT / "systemd" / "sttd.tmpfiles").read_text(), re.MULTILINE)
+    )
+    for text in (CONTAINERFILE, (PROJECT / "systemd" / "sttd.container").read_text()):
+        made = {folder: mode for mode, folder in re.findall(r"install -d -o \S+ -g \S+ -m (\d+) (\S+)", text)}
+        assert made == {folder: modes[folder] for folder in ("/srv/sttd", "/srv/sttd/inbox")}
+
+
+@pytest.mark.skipif(not QUADLET.exists(), reason="podman reads the Quadlet")
+def test_podmans_own_generator_makes_a_unit_of_the_quadlet(tmp_path):
+    shutil.copy(PROJECT / "systemd" / "sttd.container", tmp_path)
+    done = subprocess.run(
+        [QUADLET, "-dryrun"], env={"QUADLET_UNIT_DIRS": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (start,) = re.findall(r"^ExecStart=(.*)$", done.stdout, re.MULTILINE)
+    assert {"--cgroupns=host", "--read-only", "--sdnotify=container", "--stop-timeout=90"} <= set(shlex.split(start))
+    assert "network-online" not in done.stdout
