@@ -93,6 +93,16 @@ def test_the_group_of_the_container_can_drop_files():
         assert made == {folder: modes[folder] for folder in ("/srv/sttd", "/srv/sttd/inbox")}
 
 
+def test_the_worker_in_a_container_is_started_by_a_command_that_the_image_has():
+    """The image's entry point is sttd: its name again is taken for a command of sttd."""
+    (entry,) = steps("ENTRYPOINT")
+    assert Path(eval(entry)[0]).name == "sttd"
+    text = (PROJECT / "sttd" / "share" / "docs" / "machines.md").read_text()
+    commands = [eval(each) for each in re.findall(r"^    command = (\[.*\])$", text, re.MULTILINE)]
+    (command,) = (each for each in commands if "podman" in each)
+    assert command[command.index("localhost/sttd") :] == ["localhost/sttd", "worker"]
+
+
 @pytest.mark.skipif(not QUADLET.exists(), reason="podman reads the Quadlet")
 def test_podmans_own_generator_makes_a_unit_of_the_quadlet(tmp_path):
     shutil.copy(PROJECT / "systemd" / "sttd.container", tmp_path)
