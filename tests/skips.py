@@ -6,8 +6,8 @@ import pytest
 
 from tests.real import NO_EXTRA, NO_SPEECH
 
-# beginnings of reasons for a skip; the last two are of packages that a registry may not have for this Python or this system
-GIVEN = ("this kernel has no", "/dev/fuse: ", "the file system of the tests ", NO_EXTRA, NO_SPEECH)
+# beginnings of reasons for a skip; the last three are of packages that may not be had for this Python or this system (Debian 12)
+GIVEN = ("this kernel has no", "/dev/fuse: ", "the file system of the tests ", NO_EXTRA, NO_SPEECH, "no Podman 5 here")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
