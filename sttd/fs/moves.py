@@ -191,20 +191,11 @@ def copy_new(source: Folder, name: str, target: Folder, new: str) -> None:
     end_move(source, name, target, new)
 
 
-def is_open(folder: Folder, name: str) -> bool:
-    """Whether a file is another user's and its group or others may write to it. We cannot change that: it is not ours."""
-    seen = folder.file(name)
-    return seen is not None and seen.st_uid != os.geteuid() and bool(seen.st_mode & 0o022)
-
-
-def is_moved(source: Folder, name: str, target: Folder, new: str, *, copied: bool = False) -> bool:
-    """Whether a move was killed half-way: `new` is already the same file, or its copy on another mount.
-
-    `copied`: such a move makes a copy even on the same mount.
-    """
+def is_moved(source: Folder, name: str, target: Folder, new: str) -> bool:
+    """Whether `new` is the same file already, or its copy on another mount: a move was killed before it was whole."""
     here, there = source.file(name), target.file(new)
     if here is None or there is None:
         return False
     if os.path.samestat(here, there):
         return True
-    return (copied or source.mount() != target.mount()) and copies.is_copy(source, name, target, new)
+    return source.mount() != target.mount() and copies.is_copy(source, name, target, new)

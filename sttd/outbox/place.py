@@ -36,48 +36,36 @@ def _folder_in(above: Folder, name: str) -> Folder:
 def place(source: Folder, name: str, target: Folder, base: str, *, again: bool = False, mode: int | None = None) -> str:
     """Move a file into `target` under the first name made of `base` that is free; returns that name.
 
-    If an earlier try was killed after it had linked or copied the file, only the old name is removed.
+    A second name, or a copy on another file system, that an earlier try made is the move: only the first name is left to go.
 
     Args:
         source: the folder that the file is in.
         name: of the file.
         target: the folder that it goes to.
         base: the name that is wanted.
-        again: there may have been an earlier try. Then all of `target` is searched for its copy, as the first name may have
-            become free since.
-        mode: for a copy; None: that of the file. A copy is made on another file system, and of another user's file that
-            others may write to: only that user could change the file's own mode.
+        again: there may have been an earlier try, so that the whole folder is worth reading: the first name may be free
+            since, with a copy of that try under a later one.
+        mode: of a copy on another file system; None: that of the file.
     """
-    copied = mode is not None and moves.is_open(source, name)
-    new = _moved_before(source, name, target, base, again=again, copied=copied)
+    new = _moved_before(source, name, target, base, again=again)
     if new is not None:
         moves.drop_first_name(source, name, target)
         target.discard(copies.temporary_of(source.path_of(name)))
         return new
-    temporary = _own_copy(source, name, target, mode) if copied else None
-    if temporary is None:
-        try:
-            new = _rename(source, name, target, base)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            temporary = copies.make(source, name, target, mode)
-        else:
-            target.sync()
-            source.sync()
-            return new
-    return _place_copy(source, name, target, base, temporary)
-
-
-def _own_copy(source: Folder, name: str, target: Folder, mode: int | None) -> str | None:
-    """The name of a copy; None if it cannot be made, for lack of room, say. Then the file itself is moved, with its mode."""
     try:
-        return copies.make(source, name, target, mode)
-    except OSError:
-        return None
+        new = _rename(source, name, target, base)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return _copy(source, name, target, base, mode)
+    target.sync()
+    source.sync()
+    return new
 
 
-def _place_copy(source: Folder, name: str, target: Folder, base: str, temporary: str) -> str:
+def _copy(source: Folder, name: str, target: Folder, base: str, mode: int | None) -> str:
+    """To another file system."""
+    temporary = copies.make(source, name, target, mode)
     try:
         new = _rename(target, temporary, target, base)
     except OSError:
@@ -141,16 +129,16 @@ def _is_taken(folder: Folder, way: str, number: int) -> bool:
         raise
 
 
-def _moved_before(source: Folder, name: str, target: Folder, base: str, *, again: bool, copied: bool) -> str | None:
+def _moved_before(source: Folder, name: str, target: Folder, base: str, *, again: bool) -> str | None:
     seen = source.file(name)
     if seen is None:
         return None
-    if seen.st_nlink == 1 and source.mount() == target.mount() and not copied:
+    if seen.st_nlink == 1 and source.mount() == target.mount():
         return None
     if not again and not any(_is_taken(target, way, 1) for way in names.ways(base)):
         return None  # an earlier try would have taken the first name: a folder of 100,000 files need not be read
     same = find(target, base, seen.st_size, seen.st_mtime_ns)
-    return next((new for new in same if moves.is_moved(source, name, target, new, copied=copied)), None)
+    return next((new for new in same if moves.is_moved(source, name, target, new)), None)
 
 
 def find(folder: Folder, base: str, size: int, mtime_ns: int) -> Iterator[str]:

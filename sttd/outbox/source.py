@@ -191,8 +191,7 @@ def _has_arrived(plan: Plan, folder: Folder, places: Places) -> bool:
     """Whether an earlier try, which was killed, has put the source into the archive. The private name that it left is removed."""
     with _archive_folder(plan, places) as target:
         found = find(target, names.split(plan.name)[1], plan.size, plan.mtime_ns)
-        copied = moves.is_open(folder, plan.private_name)
-        if not any(moves.is_moved(folder, plan.private_name, target, new, copied=copied) for new in found):
+        if not any(moves.is_moved(folder, plan.private_name, target, new) for new in found):
             return False
         moves.drop_first_name(folder, plan.private_name, target)
         return True
